@@ -1,1 +1,7 @@
-//! Placeholder.
+//! The collector: reads the lag of consumer groups from Kafka and serves it to Prometheus.
+//!
+//! # Layout
+//! The data's way, each arrow an owned value: `config ─► leadership ─► gate ─► cluster ─► kafka ─► snapshot ─► lag ─► exposition ─► http`.
+//! - [`snapshot`]: what one collection read. Pure.
+
+pub mod snapshot;

@@ -1,0 +1,387 @@
+//! What one collection read from one cluster, as plain values.
+//!
+//! No I/O, no clock, no Kafka library. A value that was not read is an [`Unknown`], never a zero; whoever computes from a
+//! snapshot has to say what follows from that.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A name shared by many rows: topic, group, member.
+pub type Name = Arc<str>;
+
+/// A value, or why this collection does not have it.
+pub type Reading<T> = Result<T, Unknown>;
+
+/// A position in a partition's log. Never negative: the protocol's sentinels (-1, -1001) do not fit in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Offset(u64);
+
+/// One partition of one topic.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicPartition {
+    /// The topic's name.
+    pub topic: Name,
+    /// The partition's number.
+    pub partition: i32,
+}
+
+/// Everything one collection of one cluster read, or failed to read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Snapshot {
+    /// Topics that the filter lets through.
+    pub topics: BTreeMap<Name, Topic>,
+    /// Groups that the filter lets through, also those whose commits could not be read.
+    pub groups: BTreeMap<Name, Group>,
+    /// The oldest unread record of a partition as seen from a committed offset, for every (partition, commit) that was asked
+    /// about; a pair that is missing was not asked about.
+    pub oldest_unread: HashMap<(TopicPartition, Offset), OldestUnread>,
+    /// Each failure of this collection, once.
+    pub failures: Vec<Failure>,
+    /// Requests sent to brokers, by kind.
+    pub requests: BTreeMap<Api, u64>,
+    /// How long each phase took.
+    pub phases: BTreeMap<Phase, Duration>,
+}
+
+/// A topic and the bounds of its partitions' logs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Topic {
+    /// Whether `cleanup.policy` has `compact`.
+    pub compaction: Reading<Compaction>,
+    /// Partitions by number.
+    pub partitions: BTreeMap<i32, Log>,
+}
+
+/// Whether a topic's log is compacted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compaction {
+    /// `cleanup.policy` has `compact`: offsets may have gaps.
+    Compacted,
+    /// Records leave only by retention.
+    Deleted,
+}
+
+/// The bounds of one partition's log, read after the commits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Log {
+    /// First offset that retention has left.
+    pub log_start: Reading<Offset>,
+    /// End of what consumers may read.
+    pub high_watermark: Reading<Offset>,
+    /// The same bound for `read_committed`; `None` where the cluster is collected with `read_uncommitted`.
+    pub last_stable: Option<Reading<Offset>>,
+}
+
+/// A consumer group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// As listed or described by the coordinator.
+    pub state: GroupState,
+    /// Members and what they are assigned; unknown until described.
+    pub members: Reading<Arc<Vec<Member>>>,
+    /// Committed offsets of the topics that the filter lets through.
+    pub committed: Reading<BTreeMap<TopicPartition, Reading<Offset>>>,
+}
+
+/// The state of a consumer group; the numbers are those of `kafka_consumergroup_group_state`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupState {
+    /// Not read, or a state this program does not know.
+    Unknown = 0,
+    /// Classic: members are joining.
+    PreparingRebalance = 1,
+    /// Classic: waiting for the assignment.
+    CompletingRebalance = 2,
+    /// Members hold their partitions.
+    Stable = 3,
+    /// Being removed.
+    Dead = 4,
+    /// No members.
+    Empty = 5,
+    /// KIP-848: an assignment is being computed.
+    Assigning = 6,
+    /// KIP-848: members are moving to a new assignment.
+    Reconciling = 7,
+}
+
+/// A member of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The member id that the coordinator gave (`consumer_id`).
+    pub consumer_id: Name,
+    /// The client's own `client.id`.
+    pub client_id: Name,
+    /// The address it connected from.
+    pub host: Name,
+    /// The partitions it is assigned.
+    pub assignment: Vec<TopicPartition>,
+}
+
+/// When the oldest record that a group has not read was written. Unix time in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum OldestUnread {
+    /// The timestamp of the first record at or after the commit.
+    Written(i64),
+    /// The commit is below the log start; this is the timestamp of the record there, so the lag is a lower bound.
+    WrittenAtLogStart(i64),
+    /// When the high watermark passed the commit, interpolated from observations.
+    Passed(i64),
+    /// Nothing after the commit can be read: control records, or all compacted away.
+    NothingReadable,
+    /// Not known.
+    Unknown(Unknown),
+}
+
+/// Why a value is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Unknown {
+    /// The question that was not answered.
+    pub api: Api,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// One failure of one collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The question, and why it has no answer.
+    pub unknown: Unknown,
+    /// What it was about, for logs: a broker, group, topic or partition.
+    pub subject: String,
+}
+
+/// The kinds of requests; the values of the label `api`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Api {
+    /// Brokers, topics, partition leaders.
+    Metadata,
+    /// The groups that one broker coordinates.
+    ListGroups,
+    /// Members of a group.
+    DescribeGroups,
+    /// Committed offsets of a group.
+    OffsetFetch,
+    /// Log start, high watermark, last stable offset.
+    ListOffsets,
+    /// `cleanup.policy` of topics.
+    DescribeConfigs,
+    /// Records, for exact time lag.
+    Fetch,
+}
+
+/// Why a question has no answer, or what is odd about an answer; the values of the label `reason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// No answer within the time the request was given, or error 7.
+    Timeout,
+    /// The connection could not be made or broke.
+    Transport,
+    /// The broker refused the credentials.
+    Authentication,
+    /// The TLS handshake failed.
+    Tls,
+    /// A host name did not resolve.
+    Resolve,
+    /// A right is missing (errors 29, 30, 31).
+    Authorization,
+    /// Error 14: the coordinator is loading.
+    CoordinatorLoading,
+    /// Error 15: no coordinator.
+    CoordinatorNotAvailable,
+    /// Error 16: the group's coordinator is another broker.
+    NotCoordinator,
+    /// Error 5, or a partition without a leader in the metadata.
+    LeaderNotAvailable,
+    /// Error 6: the partition's leader is another broker.
+    NotLeader,
+    /// Errors 74 and 75: the leader epoch is not the current one.
+    LeaderEpoch,
+    /// Error 3: no such topic or partition.
+    UnknownTopicOrPartition,
+    /// Error 69: no such group.
+    GroupNotFound,
+    /// Error 56: the broker cannot read its disk.
+    StorageError,
+    /// Error 88: a transaction holds the group's offsets.
+    UnstableOffsetCommit,
+    /// The answer could not be parsed.
+    BadAnswer,
+    /// The collection's own deadline passed before the question could be asked.
+    Deadline,
+    /// A leader that timed out once is not asked again in the same collection.
+    GivenUp,
+    /// Not described yet, or not due.
+    NotAsked,
+    /// Older than the observed history.
+    OlderThanHistory,
+    /// A finding, not a failure: the group has committed beyond the end of the log.
+    CommittedBeyondEnd,
+    /// A finding: this user sees no group at all, or a group with members and none of its offsets.
+    NothingVisible,
+    /// A code that this program does not know.
+    Other,
+}
+
+/// A phase of a collection; the values of the label `phase`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// Metadata, group listings, members.
+    Groups,
+    /// Committed offsets.
+    Offsets,
+    /// Log ends.
+    Ends,
+    /// Timestamps of unread records.
+    Timestamps,
+    /// Writing the exposition.
+    Render,
+}
+
+// === impl Offset ===
+
+impl Offset {
+    /// The offset that a broker sent; `None` for the protocol's negative sentinels.
+    pub fn from_wire(offset: i64) -> Option<Self> {
+        u64::try_from(offset).ok().map(Self)
+    }
+
+    /// The offset as a plain number.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The offset as brokers take it.
+    pub fn to_wire(self) -> i64 {
+        i64::try_from(self.0).unwrap_or(i64::MAX)
+    }
+
+    /// How many offsets lie between `behind` and this one; 0 when `behind` is not behind.
+    pub const fn distance_from(self, behind: Self) -> u64 {
+        self.0.saturating_sub(behind.0)
+    }
+}
+
+// === impl TopicPartition ===
+
+impl TopicPartition {
+    /// Partition `partition` of `topic`.
+    pub fn of(topic: &Name, partition: i32) -> Self {
+        Self { topic: Arc::clone(topic), partition }
+    }
+}
+
+// === impl Unknown ===
+
+impl Unknown {
+    /// `api` was not answered because of `reason`.
+    pub const fn new(api: Api, reason: Reason) -> Self {
+        Self { api, reason }
+    }
+}
+
+// === impl Api ===
+
+impl Api {
+    /// Every value of the label, in order.
+    pub const ALL: [Self; 7] = [
+        Self::Metadata,
+        Self::ListGroups,
+        Self::DescribeGroups,
+        Self::OffsetFetch,
+        Self::ListOffsets,
+        Self::DescribeConfigs,
+        Self::Fetch,
+    ];
+
+    /// The value of the label `api`.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Metadata => "metadata",
+            Self::ListGroups => "list_groups",
+            Self::DescribeGroups => "describe_groups",
+            Self::OffsetFetch => "offset_fetch",
+            Self::ListOffsets => "list_offsets",
+            Self::DescribeConfigs => "describe_configs",
+            Self::Fetch => "fetch",
+        }
+    }
+}
+
+// === impl Reason ===
+
+impl Reason {
+    /// Every reason a failure can be counted under, in the order of the exposition.
+    pub const ALL: [Self; 21] = [
+        Self::Timeout,
+        Self::Transport,
+        Self::Authentication,
+        Self::Tls,
+        Self::Resolve,
+        Self::Authorization,
+        Self::CoordinatorLoading,
+        Self::CoordinatorNotAvailable,
+        Self::NotCoordinator,
+        Self::LeaderNotAvailable,
+        Self::NotLeader,
+        Self::LeaderEpoch,
+        Self::UnknownTopicOrPartition,
+        Self::GroupNotFound,
+        Self::StorageError,
+        Self::UnstableOffsetCommit,
+        Self::BadAnswer,
+        Self::Deadline,
+        Self::CommittedBeyondEnd,
+        Self::NothingVisible,
+        Self::Other,
+    ];
+
+    /// The value of the label `reason`.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Transport => "transport",
+            Self::Authentication => "authentication",
+            Self::Tls => "tls",
+            Self::Resolve => "resolve",
+            Self::Authorization => "authorization",
+            Self::CoordinatorLoading => "coordinator_loading",
+            Self::CoordinatorNotAvailable => "coordinator_not_available",
+            Self::NotCoordinator => "not_coordinator",
+            Self::LeaderNotAvailable => "leader_not_available",
+            Self::NotLeader => "not_leader",
+            Self::LeaderEpoch => "leader_epoch",
+            Self::UnknownTopicOrPartition => "unknown_topic_or_partition",
+            Self::GroupNotFound => "group_not_found",
+            Self::StorageError => "storage_error",
+            Self::UnstableOffsetCommit => "unstable_offset_commit",
+            Self::BadAnswer => "bad_answer",
+            Self::Deadline => "deadline",
+            Self::GivenUp => "given_up",
+            Self::NotAsked => "not_asked",
+            Self::OlderThanHistory => "older_than_history",
+            Self::CommittedBeyondEnd => "committed_beyond_end",
+            Self::NothingVisible => "nothing_visible",
+            Self::Other => "other",
+        }
+    }
+}
+
+// === impl Phase ===
+
+impl Phase {
+    /// Every value of the label, in order.
+    pub const ALL: [Self; 5] =
+        [Self::Groups, Self::Offsets, Self::Ends, Self::Timestamps, Self::Render];
+
+    /// The value of the label `phase`.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Groups => "groups",
+            Self::Offsets => "offsets",
+            Self::Ends => "ends",
+            Self::Timestamps => "timestamps",
+            Self::Render => "render",
+        }
+    }
+}
