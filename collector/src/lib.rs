@@ -4,4 +4,6 @@
 //! The data's way, each arrow an owned value: `config ─► leadership ─► gate ─► cluster ─► kafka ─► snapshot ─► lag ─► exposition ─► http`.
 //! - [`snapshot`]: what one collection read. Pure.
 
+pub mod exposition;
+pub mod lag;
 pub mod snapshot;

@@ -1,0 +1,149 @@
+//! What the collections of one cluster went through, counted since the process began.
+
+use std::collections::BTreeMap;
+
+use crate::snapshot::{Api, Failure, Reason};
+
+/// How a collection ended; the values of the label `result`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// Everything was read.
+    Complete,
+    /// Something was read, not all.
+    Partial,
+    /// Nothing was read.
+    Failed,
+    /// Leadership or time ran out; the result was dropped.
+    Abandoned,
+}
+
+/// Counters of one cluster. They only grow, and outlive the data of a collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counters {
+    collections: BTreeMap<Outcome, u64>,
+    errors: BTreeMap<(Api, Reason), u64>,
+    requests: BTreeMap<Api, u64>,
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    /// Every value of the label, in order.
+    pub const ALL: [Self; 4] = [Self::Complete, Self::Partial, Self::Failed, Self::Abandoned];
+
+    /// The value of the label `result`.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Abandoned => "abandoned",
+        }
+    }
+
+    /// Whether such a collection has something to show.
+    pub const fn gave_data(self) -> bool {
+        matches!(self, Self::Complete | Self::Partial)
+    }
+}
+
+// === impl Counters ===
+
+impl Counters {
+    /// Counts one collection.
+    pub fn count_collection(&mut self, outcome: Outcome) {
+        *self.collections.entry(outcome).or_default() += 1;
+    }
+
+    /// Counts each of `failures` once. What only follows from another failure or was never asked ([`Reason::GivenUp`],
+    /// [`Reason::NotAsked`], [`Reason::OlderThanHistory`]) is not one.
+    pub fn count_failures<'f>(&mut self, failures: impl IntoIterator<Item = &'f Failure>) {
+        for Failure {
+            unknown,
+            subject: _,
+        } in failures
+        {
+            if Reason::ALL.contains(&unknown.reason) {
+                *self
+                    .errors
+                    .entry((unknown.api, unknown.reason))
+                    .or_default() += 1;
+            }
+        }
+    }
+
+    /// Adds the requests of one collection.
+    pub fn count_requests(&mut self, requests: &BTreeMap<Api, u64>) {
+        for (api, n_requests) in requests {
+            *self.requests.entry(*api).or_default() += n_requests;
+        }
+    }
+
+    pub(super) fn collections(&self) -> impl Iterator<Item = (Outcome, u64)> {
+        self.collections
+            .iter()
+            .map(|(outcome, count)| (*outcome, *count))
+    }
+
+    pub(super) fn errors(&self) -> impl Iterator<Item = ((Api, Reason), u64)> {
+        self.errors.iter().map(|(pair, count)| (*pair, *count))
+    }
+
+    pub(super) fn requests(&self) -> impl Iterator<Item = (Api, u64)> {
+        self.requests.iter().map(|(api, count)| (*api, *count))
+    }
+}
+
+impl Default for Counters {
+    /// Everything that can be expected stands at 0 from the start: `increase()` does not see a series' first value. A pair that
+    /// nobody expects appears when it happens.
+    fn default() -> Self {
+        let pairs = Api::ALL
+            .into_iter()
+            .flat_map(|api| Reason::ALL.map(|reason| (api, reason)));
+        Self {
+            collections: Outcome::ALL
+                .into_iter()
+                .map(|outcome| (outcome, 0))
+                .collect(),
+            errors: pairs
+                .filter(|pair| is_expected(*pair))
+                .map(|pair| (pair, 0))
+                .collect(),
+            requests: Api::ALL.into_iter().map(|api| (api, 0)).collect(),
+        }
+    }
+}
+
+fn is_expected((api, reason): (Api, Reason)) -> bool {
+    match reason {
+        Reason::Timeout
+        | Reason::Transport
+        | Reason::Authentication
+        | Reason::Tls
+        | Reason::Resolve
+        | Reason::Authorization
+        | Reason::BadAnswer
+        | Reason::Deadline
+        | Reason::Other => true,
+        Reason::CoordinatorLoading | Reason::CoordinatorNotAvailable => {
+            matches!(
+                api,
+                Api::ListGroups | Api::DescribeGroups | Api::OffsetFetch
+            )
+        }
+        Reason::NotCoordinator | Reason::GroupNotFound => {
+            matches!(api, Api::DescribeGroups | Api::OffsetFetch)
+        }
+        Reason::LeaderNotAvailable => {
+            matches!(api, Api::Metadata | Api::ListOffsets | Api::Fetch)
+        }
+        Reason::NotLeader | Reason::LeaderEpoch | Reason::StorageError => {
+            matches!(api, Api::ListOffsets | Api::Fetch)
+        }
+        Reason::UnknownTopicOrPartition => !matches!(api, Api::ListGroups | Api::DescribeGroups),
+        Reason::UnstableOffsetCommit | Reason::CommittedBeyondEnd => api == Api::OffsetFetch,
+        Reason::NothingVisible => matches!(api, Api::ListGroups | Api::OffsetFetch),
+        Reason::GivenUp | Reason::NotAsked | Reason::OlderThanHistory => false,
+    }
+}

@@ -1,0 +1,238 @@
+//! Lag, computed from a snapshot. No I/O, no clock, no Kafka library.
+//!
+//! What was not read stays an [`Unknown`]: an unknown partition has no lag, and a group or topic with one has no sum. A maximum
+//! over the known partitions is a true lower bound and is kept, so that an alert on it does not fall silent in an incident.
+//!
+//! A partition is *known* when both the commit and the end it is compared with were read. That end is the last stable offset
+//! where the cluster is collected with `read_committed`, else the high watermark.
+//!
+//! Everything borrows from the snapshot: nothing computed here outlives the rendering of it.
+
+mod group;
+mod partition;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::snapshot::{
+    Api, Compaction, Failure, GroupState, Member, Name, Offset, Reading, Reason, Snapshot,
+    Topic, TopicPartition, Unknown,
+};
+
+use self::partition::Found;
+
+/// The reading that says a partition is gone, rather than unknown: fresh metadata does not have it. A commit that still stands
+/// on such a partition is left out of the group altogether.
+pub const GONE: Unknown = Unknown::new(Api::Metadata, Reason::UnknownTopicOrPartition);
+
+/// Whether time lag is computed (`timestamp_sampling.enabled`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeLagMode {
+    /// From the snapshot's oldest unread records.
+    Computed,
+    /// Nobody asked for it: every time lag is unknown.
+    Disabled,
+}
+
+/// What one collection of one cluster says about lag.
+#[derive(Debug)]
+pub struct Lag<'a> {
+    /// Topics and the bounds of their logs, as read.
+    pub topics: &'a BTreeMap<Name, Topic>,
+    /// Groups by name.
+    pub groups: Vec<GroupLag<'a>>,
+    /// What is odd about the answers, each once; to be counted beside the snapshot's failures.
+    pub findings: Vec<Failure>,
+}
+
+/// The lag of one group.
+#[derive(Debug)]
+pub struct GroupLag<'a> {
+    /// The group's name.
+    pub group: &'a Name,
+    /// As the coordinator said.
+    pub state: GroupState,
+    /// Number of members.
+    pub n_members: Reading<usize>,
+    /// The topics the group has commits on, by name.
+    pub topics: Vec<TopicLag<'a>>,
+    /// Offset lag over all partitions of the group.
+    pub offset_lag: Sum,
+    /// The largest offset lag among the known partitions; `None` without any.
+    pub max_offset_lag: Option<u64>,
+    /// The largest time lag among the known ones; `None` without any.
+    pub max_time_lag: Option<Duration>,
+}
+
+/// The lag of one group on one topic.
+#[derive(Debug)]
+pub struct TopicLag<'a> {
+    /// The topic's name.
+    pub topic: &'a Name,
+    /// Whether the topic's log is compacted.
+    pub compaction: Reading<Compaction>,
+    /// Partitions the group has commits on, by number.
+    pub partitions: Vec<PartitionLag<'a>>,
+    /// Offset lag over those partitions.
+    pub offset_lag: Sum,
+}
+
+/// The lag of one group on one partition.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PartitionLag<'a> {
+    /// The partition's number.
+    pub partition: i32,
+    /// The member that is assigned the partition, where members are known and one is.
+    pub member: Option<&'a Member>,
+    /// Next offset the group will read.
+    pub committed: Reading<Offset>,
+    /// Offsets between the commit and the end.
+    pub offset_lag: Reading<u64>,
+    /// Age of the oldest record not read.
+    pub time_lag: TimeLag,
+    /// How the commit stands to the log start.
+    pub retention: Reading<Retention>,
+    /// Offset lag in percent of the retained offsets: 0 when caught up, 100 at the log start, more when records were lost
+    /// unread, infinite when nothing is retained any more of what the group has not read.
+    pub unread_percent: Reading<f64>,
+}
+
+/// A sum of offset lag over partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sum {
+    /// There is no partition to sum over.
+    NoPartitions,
+    /// Every partition is known.
+    Of(u64),
+    /// At least one partition is unknown, for this reason; a partial sum would be a false number.
+    Missing(Unknown),
+}
+
+/// How old the oldest record is that a group has not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeLag {
+    /// Nothing is left to read.
+    CaughtUp,
+    /// The record was read.
+    Known(Duration),
+    /// The record is gone; the oldest one that retention has left is this old.
+    AtLeast(Duration),
+    /// Interpolated from the observed high watermarks.
+    Interpolated(Duration),
+    /// Not known.
+    Unknown(Unknown),
+}
+
+/// How a commit stands to the log start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// `log_start - committed` when positive, else 0: messages that retention took before the group read them.
+    pub lost: u64,
+    /// `committed - log_start`: how far retention has to go before it takes unread messages; negative when it has.
+    pub margin: i64,
+}
+
+/// The lag of every group of `snapshot` at `now_ms`, Unix time in milliseconds.
+pub fn compute(snapshot: &Snapshot, mode: TimeLagMode, now_ms: i64) -> Lag<'_> {
+    let clock = partition::Clock { mode, now_ms };
+    let mut findings = Vec::new();
+    let groups = snapshot
+        .groups
+        .iter()
+        .map(|(name, group)| {
+            findings.extend(partition::beyond_end(snapshot, name, group));
+            group::lag(snapshot, name, group, clock)
+        })
+        .collect();
+    Lag {
+        topics: &snapshot.topics,
+        groups,
+        findings,
+    }
+}
+
+/// The (partition, offset) pairs whose record has to be dated to know the time lag of `snapshot`: every commit with something
+/// unread after it. Where the commit is below the log start, the pair has the log start: the oldest record that is left.
+///
+/// Answers belong in [`Snapshot::oldest_unread`] under the same pairs.
+pub fn wanted_reads(snapshot: &Snapshot) -> BTreeMap<TopicPartition, BTreeSet<Offset>> {
+    let mut wanted = BTreeMap::<_, BTreeSet<_>>::new();
+    let commits = snapshot
+        .groups
+        .values()
+        .flat_map(|group| group.committed.iter().flatten());
+    for (tp, committed) in commits {
+        if let (Ok(committed), Found::Log(log)) = (committed, Found::of(snapshot, tp))
+            && partition::offset_lag(*committed, log).is_ok_and(|lag| lag > 0)
+        {
+            wanted
+                .entry(tp.clone())
+                .or_default()
+                .insert(partition::oldest_left(*committed, log));
+        }
+    }
+    wanted
+}
+
+// === impl Lag ===
+
+impl Lag<'_> {
+    /// How many (group, partition) pairs have a commit on a compacted topic, where offset lag overstates the records left.
+    pub fn n_compacted(&self) -> usize {
+        self.rows()
+            .filter(|(topic, row)| {
+                topic.compaction == Ok(Compaction::Compacted) && row.committed.is_ok()
+            })
+            .count()
+    }
+
+    /// How many (group, partition) pairs lost messages to retention before the group read them.
+    pub fn n_lost(&self) -> usize {
+        self.rows()
+            .filter(|(_, row)| row.retention.is_ok_and(|retention| retention.lost > 0))
+            .count()
+    }
+
+    fn rows(&self) -> impl Iterator<Item = (&TopicLag<'_>, &PartitionLag<'_>)> {
+        let topics = self.groups.iter().flat_map(|group| &group.topics);
+        topics.flat_map(|topic| topic.partitions.iter().map(move |row| (topic, row)))
+    }
+}
+
+// === impl Sum ===
+
+impl Sum {
+    /// The sum, if it is one.
+    pub const fn known(self) -> Option<u64> {
+        match self {
+            Self::Of(sum) => Some(sum),
+            Self::NoPartitions | Self::Missing(_) => None,
+        }
+    }
+
+    /// Whether no partition is missing from it.
+    pub const fn is_complete(self) -> bool {
+        !matches!(self, Self::Missing(_))
+    }
+
+    fn over<'r>(rows: impl Iterator<Item = &'r PartitionLag<'r>>) -> Self {
+        rows.fold(Self::NoPartitions, |sum, row| match (sum, row.offset_lag) {
+            (Self::Missing(unknown), _) | (_, Err(unknown)) => Self::Missing(unknown),
+            (Self::NoPartitions, Ok(lag)) => Self::Of(lag),
+            (Self::Of(sum), Ok(lag)) => Self::Of(sum.saturating_add(lag)),
+        })
+    }
+}
+
+// === impl TimeLag ===
+
+impl TimeLag {
+    /// The value to export: 0 when caught up, `None` when unknown.
+    pub const fn known(self) -> Option<Duration> {
+        match self {
+            Self::CaughtUp => Some(Duration::ZERO),
+            Self::Known(age) | Self::AtLeast(age) | Self::Interpolated(age) => Some(age),
+            Self::Unknown(_) => None,
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The lag of one committed offset on one partition.
+
+use std::time::Duration;
+
+use crate::snapshot::{
+    Api, Failure, Group, Log, Name, Offset, OldestUnread, Reading, Reason, Snapshot,
+    TopicPartition, Unknown,
+};
+
+use super::{GONE, PartitionLag, Retention, TimeLag, TimeLagMode};
+
+/// What the snapshot knows of a partition.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Found<'a> {
+    /// It has a log, with bounds that may be unknown.
+    Log(&'a Log),
+    /// There is no such partition any more.
+    Gone,
+    /// The collection did not see it.
+    Missing(Unknown),
+}
+
+/// The instant of the computation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    pub(super) mode: TimeLagMode,
+    pub(super) now_ms: i64,
+}
+
+/// The row of `committed` on `tp`, which is not [`Found::Gone`]. Its member is not filled in.
+pub(super) fn lag<'a>(
+    snapshot: &Snapshot,
+    tp: &TopicPartition,
+    committed: Reading<Offset>,
+    clock: Clock,
+) -> PartitionLag<'a> {
+    let both = match (committed, Found::of(snapshot, tp)) {
+        (Ok(committed), Found::Log(log)) => Ok((committed, log)),
+        (Err(unknown), _) | (_, Found::Missing(unknown)) => Err(unknown),
+        (Ok(_), Found::Gone) => Err(GONE),
+    };
+    PartitionLag {
+        partition: tp.partition,
+        member: None,
+        committed,
+        offset_lag: both.and_then(|(committed, log)| offset_lag(committed, log)),
+        time_lag: both.map_or_else(TimeLag::Unknown, |(committed, log)| {
+            time_lag(snapshot, &Position { tp, committed, log }, clock)
+        }),
+        retention: both.and_then(|(committed, log)| retention(committed, log)),
+        unread_percent: both.and_then(|(committed, log)| unread_percent(committed, log)),
+    }
+}
+
+/// A finding for every partition on which `group` has committed beyond the end: the topic was re-created, or an unclean
+/// election cut the log. The last stable offset does not count here: a `read_uncommitted` reader may be past it.
+pub(super) fn beyond_end<'a>(
+    snapshot: &'a Snapshot,
+    name: &'a Name,
+    group: &'a Group,
+) -> impl Iterator<Item = Failure> + 'a {
+    group
+        .committed
+        .iter()
+        .flatten()
+        .filter_map(move |(tp, committed)| {
+            let Found::Log(log) = Found::of(snapshot, tp) else {
+                return None;
+            };
+            let beyond = log.high_watermark.ok()? < committed.ok()?;
+            beyond.then(|| Failure {
+                unknown: Unknown::new(Api::OffsetFetch, Reason::CommittedBeyondEnd),
+                subject: format!("{name}/{}/{}", tp.topic, tp.partition),
+            })
+        })
+}
+
+/// Offsets between `committed` and the end; 0 for a commit beyond it.
+pub(super) fn offset_lag(committed: Offset, log: &Log) -> Reading<u64> {
+    Ok(end(log)?.distance_from(committed))
+}
+
+/// Where the oldest record is that a group at `committed` can still read.
+pub(super) fn oldest_left(committed: Offset, log: &Log) -> Offset {
+    log.log_start
+        .map_or(committed, |log_start| log_start.max(committed))
+}
+
+struct Position<'a> {
+    tp: &'a TopicPartition,
+    committed: Offset,
+    log: &'a Log,
+}
+
+fn end(log: &Log) -> Reading<Offset> {
+    log.last_stable.unwrap_or(log.high_watermark)
+}
+
+fn time_lag(snapshot: &Snapshot, position: &Position<'_>, clock: Clock) -> TimeLag {
+    let Position { tp, committed, log } = *position;
+    let not_asked = Unknown::new(Api::Fetch, Reason::NotAsked);
+    match (clock.mode, offset_lag(committed, log)) {
+        (TimeLagMode::Disabled, _) => return TimeLag::Unknown(not_asked),
+        (TimeLagMode::Computed, Err(unknown)) => return TimeLag::Unknown(unknown),
+        (TimeLagMode::Computed, Ok(0)) => return TimeLag::CaughtUp,
+        (TimeLagMode::Computed, Ok(_)) => {}
+    }
+    let oldest_left = oldest_left(committed, log);
+    let lost = oldest_left > committed;
+    match snapshot.oldest_unread.get(&(tp.clone(), oldest_left)) {
+        None => TimeLag::Unknown(not_asked),
+        Some(OldestUnread::Unknown(unknown)) => TimeLag::Unknown(*unknown),
+        Some(OldestUnread::NothingReadable) => TimeLag::CaughtUp,
+        Some(OldestUnread::WrittenAtLogStart(at)) => aged(clock, *at, TimeLag::AtLeast),
+        Some(OldestUnread::Written(at) | OldestUnread::Passed(at)) if lost => {
+            aged(clock, *at, TimeLag::AtLeast)
+        }
+        Some(OldestUnread::Written(at)) => aged(clock, *at, TimeLag::Known),
+        Some(OldestUnread::Passed(at)) => aged(clock, *at, TimeLag::Interpolated),
+    }
+}
+
+/// The age of something that happened at `at`. Kafka's timestamp of a record without one is -1, which is not half a century ago.
+fn aged(clock: Clock, at: i64, kind: fn(Duration) -> TimeLag) -> TimeLag {
+    if at < 0 {
+        return TimeLag::Unknown(Unknown::new(Api::Fetch, Reason::BadAnswer));
+    }
+    let age = clock.now_ms.saturating_sub(at);
+    // A producer's clock may be ahead of ours.
+    kind(Duration::from_millis(u64::try_from(age).unwrap_or(0)))
+}
+
+fn retention(committed: Offset, log: &Log) -> Reading<Retention> {
+    let log_start = log.log_start?;
+    Ok(Retention {
+        lost: log_start.distance_from(committed),
+        margin: committed.to_wire() - log_start.to_wire(),
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "samples are doubles")]
+fn unread_percent(committed: Offset, log: &Log) -> Reading<f64> {
+    let retained = end(log)?.distance_from(log.log_start?);
+    let unread = offset_lag(committed, log)?;
+    // Without this, nothing unread of nothing retained would be no number.
+    if unread == 0 {
+        return Ok(0.0);
+    }
+    Ok(unread as f64 * 100.0 / retained as f64)
+}
+
+// === impl Found ===
+
+impl<'a> Found<'a> {
+    pub(super) fn of(snapshot: &'a Snapshot, tp: &TopicPartition) -> Self {
+        let topic = snapshot.topics.get(&tp.topic);
+        match topic.and_then(|topic| topic.partitions.get(&tp.partition)) {
+            Some(log) if log.high_watermark == Err(GONE) => Self::Gone,
+            Some(log) => Self::Log(log),
+            None => Self::Missing(Unknown::new(Api::Metadata, Reason::NotAsked)),
+        }
+    }
+}
