@@ -1,0 +1,23 @@
+import java.util.Arrays;
+import java.util.stream.Stream;
+
+/** Puts a real Kafka into a known state: java Fixture COMMAND BOOTSTRAP [arguments]. */
+final class Fixture {
+  private Fixture() {}
+
+  public static void main(String[] args) throws Exception {
+    try (var kafka = new Client(args[1])) {
+      int[] n =
+          Stream.of(args).skip(2).filter(a -> a.matches("\\d+")).mapToInt(Integer::parseInt).toArray();
+      switch (args[0]) {
+        case "build" -> new Situations(kafka).build();
+        case "hold" -> new Situations(kafka).hold();
+        case "scale" -> new Volumes(kafka).scale(n[0], n[1], n[2], n[3], n[4]);
+        case "timelag" -> new Volumes(kafka).timelag(n[0]);
+        case "records" -> new Probe(kafka).records(args[2]);
+        case "allow" -> new Probe(kafka).allow(Arrays.asList(args).subList(2, args.length));
+        default -> throw new IllegalArgumentException("no such command: " + args[0]);
+      }
+    }
+  }
+}

@@ -1,0 +1,98 @@
+//! The lab of real servers: Apache Kafka on loopback, the collector as a process, and an oracle to compare them by.
+//!
+//! Everything here blocks, as its users are plain `#[test]` functions. What a test starts ends with it: by `Drop` when
+//! it returns or panics, by the kernel when it is killed ([`process`]).
+
+pub mod collector;
+pub mod http;
+pub mod kafka;
+pub mod keys;
+pub mod oracle;
+pub mod place;
+pub mod process;
+pub mod prom;
+pub mod toolbox;
+
+use std::fmt::Display;
+use std::fs::File;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Result, bail};
+use tokio::time::Instant;
+
+pub use collector::Collector;
+pub use kafka::Kafka;
+
+/// How long the proofs last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// `KLAG_PROOF` is set: as long as the promise says.
+    Full,
+    /// The same events with shorter pauses, so that all tests fit into an hour.
+    Short,
+}
+
+impl Length {
+    /// As the environment asks.
+    pub fn asked() -> Self {
+        match std::env::var("KLAG_PROOF") {
+            Ok(set) if !set.is_empty() && set != "0" => Self::Full,
+            _ => Self::Short,
+        }
+    }
+
+    /// One of two durations.
+    pub fn pick(self, full: Duration, short: Duration) -> Duration {
+        match self {
+            Self::Full => full,
+            Self::Short => short,
+        }
+    }
+}
+
+/// Keeps other tests with real servers, in whatever process, waiting until it is dropped: what is timed beside
+/// another lab is not worth timing.
+#[derive(Debug)]
+pub struct Alone(#[expect(dead_code, reason = "the lock lasts as long as the file is open")] File);
+
+/// Waits until no other test has the lab.
+pub fn alone() -> Result<Alone> {
+    let path = place::cache()?.join("lab.lock");
+    let file = File::create(path)?;
+    file.lock()?;
+    Ok(Alone(file))
+}
+
+/// Prints a line of a test's report; `cargo test -- --nocapture` shows them.
+#[expect(clippy::print_stdout, reason = "figures are what a proof is run for")]
+pub fn say(line: impl Display) {
+    println!("{line}");
+}
+
+/// Blocks the calling thread.
+pub fn pause(duration: Duration) {
+    thread::sleep(duration);
+}
+
+/// The wall clock, in seconds since 1970.
+pub fn wall_seconds() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |since| since.as_secs_f64())
+}
+
+/// Asks `what` ten times a second until it gives a value, at most for `limit`; `Err` says what was awaited and the
+/// last thing that was wrong.
+pub fn wait_for<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Result<T>) -> Result<T> {
+    let end = Instant::now() + limit;
+    loop {
+        match ask() {
+            Ok(value) => return Ok(value),
+            Err(error) if Instant::now() >= end => {
+                bail!("waited {limit:?} for {what}: {error:#}")
+            }
+            Err(_) => pause(Duration::from_millis(100)),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The collector as a process of its own, as operators run it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tokio::time::Instant;
+
+use super::http::{self, Answer, Coding};
+use super::place::{self, Scratch};
+use super::process::{self, Process, Signal, Usage};
+use super::prom::{self, Exposition};
+
+/// No answer of the collector may take this long, whatever Kafka does.
+const HTTP_LIMIT: Duration = Duration::from_secs(10);
+
+/// A running collector; killed when dropped.
+#[derive(Debug)]
+pub struct Collector {
+    process: Process,
+    port: u16,
+    scratch: Scratch,
+}
+
+/// The binary: `KLAG_COLLECTOR`, else the one beside the running test, brought up to date once.
+pub fn binary() -> Result<PathBuf> {
+    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let found = BINARY.get_or_init(|| build().map_err(|error| format!("{error:#}")));
+    found.clone().map_err(anyhow::Error::msg)
+}
+
+fn build() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("KLAG_COLLECTOR") {
+        return Ok(path.into());
+    }
+    let test = std::env::current_exe()?;
+    let profile = test
+        .ancestors()
+        .nth(2)
+        .context("a test outside of a target directory")?;
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--quiet", "--package", "collector", "--bins"]);
+    if profile.file_name().is_some_and(|name| name == "release") {
+        cargo.arg("--release");
+    }
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    process::run(cargo, Duration::from_secs(1800))?;
+    Ok(profile.join("collector"))
+}
+
+/// Runs the collector with these options and a configuration to its end: exit status and everything it printed.
+pub fn run_to_end(config: &str, options: &[&str], limit: Duration) -> Result<(ExitStatus, String)> {
+    let scratch = Scratch::new("collector")?;
+    let [port] = place::free_ports()?;
+    let mut process = launch(&scratch, config, options, port)?;
+    let status = process.wait(limit)?;
+    Ok((status, fs::read_to_string(scratch.path().join("log"))?))
+}
+
+fn launch(scratch: &Scratch, config: &str, options: &[&str], port: u16) -> Result<Process> {
+    let listen = format!("[exporter]\nhttp_host = \"127.0.0.1\"\nhttp_port = {port}\n");
+    ensure!(
+        config.contains("[exporter]\n"),
+        "a configuration without [exporter]"
+    );
+    let file = scratch.write("config.toml", config.replacen("[exporter]\n", &listen, 1))?;
+    let mut command = Command::new(binary()?);
+    command
+        .arg("--config")
+        .arg(file)
+        .args(options)
+        .env("NO_COLOR", "1");
+    Process::spawn("collector", command, &scratch.path().join("log"))
+}
+
+// === impl Collector ===
+
+impl Collector {
+    /// Starts it with a configuration, to whose `[exporter]` table a free port is added, and waits for `/health`.
+    pub fn start(config: &str) -> Result<Self> {
+        let scratch = Scratch::new("collector")?;
+        let [port] = place::free_ports()?;
+        let process = launch(&scratch, config, &[], port)?;
+        let mut collector = Self {
+            process,
+            port,
+            scratch,
+        };
+        super::wait_for("the collector", Duration::from_secs(20), || {
+            if let Some(status) = collector.process.ended()? {
+                anyhow::bail!("it ended: {status}\n{}", collector.log()?);
+            }
+            let health = collector.get("/health")?;
+            ensure!(health.status == 200, "/health says {}", health.status);
+            Ok(())
+        })?;
+        Ok(collector)
+    }
+
+    /// `GET path`.
+    pub fn get(&self, path: &str) -> Result<Answer> {
+        http::get(self.port, path, Coding::Plain, HTTP_LIMIT)
+    }
+
+    /// `GET path` as Prometheus asks, compressed.
+    pub fn get_gzip(&self, path: &str) -> Result<Answer> {
+        http::get(self.port, path, Coding::Gzip, HTTP_LIMIT)
+    }
+
+    /// `/metrics`, read strictly.
+    pub fn metrics(&self) -> Result<Exposition> {
+        let answer = self.get_gzip("/metrics")?;
+        ensure!(answer.status == 200, "/metrics says {}", answer.status);
+        prom::parse(&answer.text()?)
+    }
+
+    /// Collections of a result so far, over all clusters.
+    pub fn collections(metrics: &Exposition, result: &str) -> f64 {
+        metrics.sum("kafka_lag_exporter_collections_total", [("result", result)])
+    }
+
+    /// Waits for a `/metrics` of which `right` holds.
+    pub fn wait_for(
+        &self,
+        what: &str,
+        limit: Duration,
+        mut right: impl FnMut(&Exposition) -> Result<()>,
+    ) -> Result<Exposition> {
+        super::wait_for(what, limit, || {
+            let metrics = self.metrics()?;
+            right(&metrics)?;
+            Ok(metrics)
+        })
+        .with_context(|| format!("the collector's log:\n{}", self.log().unwrap_or_default()))
+    }
+
+    /// Waits for the first complete collection.
+    pub fn wait_until_complete(&self, limit: Duration) -> Result<Exposition> {
+        self.wait_for("a complete collection", limit, |metrics| {
+            ensure!(Self::collections(metrics, "complete") >= 1.0, "none so far");
+            Ok(())
+        })
+    }
+
+    /// Everything it has logged.
+    pub fn log(&self) -> Result<String> {
+        Ok(fs::read_to_string(self.scratch.path().join("log"))?)
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// CPU time and memory so far.
+    pub fn usage(&self) -> Result<Usage> {
+        self.process.usage()
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Whether it has ended, and how.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        self.process.ended()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&mut self, signal: Signal) -> Result<()> {
+        self.process.signal(signal)
+    }
+
+    /// SIGTERM; how long it took to end, and its status.
+    pub fn stop(&mut self, limit: Duration) -> Result<(Duration, ExitStatus)> {
+        let asked = Instant::now();
+        self.signal(Signal::Terminate)?;
+        let status = self.process.wait(limit)?;
+        Ok((asked.elapsed(), status))
+    }
+}

@@ -1,0 +1,279 @@
+//! Apache Kafka on loopback: one broker or three, each its own controller.
+
+use std::fs;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::keys::Keys;
+use super::place::Scratch;
+use super::process::{Process, Signal};
+use super::toolbox::{Tool, Toolbox};
+
+mod properties;
+
+pub use properties::{Listeners, PASSWORD, User};
+
+/// Any id will do, and the same one for all formats of a cluster.
+const CLUSTER_ID: &str = "a2xhZy1lMmUtY2x1c3Rlcg";
+
+/// A broker starts in 3 s on an idle machine.
+const START_LIMIT: Duration = Duration::from_secs(120);
+
+/// A cluster; stopped and deleted when dropped.
+#[derive(Debug)]
+pub struct Kafka {
+    // Fields are dropped in this order: first the processes, then what they use.
+    nodes: Vec<Node>,
+    toolbox: Toolbox,
+    listeners: Listeners,
+    keys: Option<Keys>,
+    scratch: Scratch,
+}
+
+#[derive(Debug)]
+struct Node {
+    ports: properties::Ports,
+    process: Option<Process>,
+}
+
+/// What to start.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Brokers, 1 to 3; node ids count from 1.
+    pub nodes: u16,
+    /// How clients may connect.
+    pub listeners: Listeners,
+    /// Further lines for server.properties.
+    pub extra: String,
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// So many brokers without security.
+    pub fn of(nodes: u16) -> Self {
+        Self {
+            nodes,
+            listeners: Listeners::Plain,
+            extra: String::new(),
+        }
+    }
+
+    /// The same brokers, with users, certificates and rights.
+    #[must_use]
+    pub fn secured(self) -> Self {
+        Self {
+            listeners: Listeners::Secured,
+            ..self
+        }
+    }
+}
+
+// === impl Kafka ===
+
+impl Kafka {
+    /// Starts a cluster and waits until each broker answers on its ports.
+    pub fn start(plan: &Plan) -> Result<Self> {
+        let toolbox = Toolbox::open()?;
+        let scratch = Scratch::new("kafka")?;
+        let keys = match plan.listeners {
+            Listeners::Plain => None,
+            Listeners::Secured => Some(Keys::make(&scratch)?),
+        };
+        let mut nodes = Vec::new();
+        for _ in 0..plan.nodes {
+            let ports = properties::Ports::free()?;
+            nodes.push(Node {
+                ports,
+                process: None,
+            });
+        }
+        let mut kafka = Self {
+            nodes,
+            toolbox,
+            listeners: plan.listeners,
+            keys,
+            scratch,
+        };
+        for id in 1..=plan.nodes {
+            kafka.format(id, &plan.extra)?;
+        }
+        for id in 1..=plan.nodes {
+            kafka.launch(id)?;
+        }
+        for id in 1..=plan.nodes {
+            kafka.wait_until_up(id)?;
+        }
+        Ok(kafka)
+    }
+
+    /// The plain listeners, as `bootstrap.servers` wants them.
+    pub fn bootstrap(&self) -> String {
+        self.addresses(|ports| ports.plain)
+    }
+
+    /// The SASL listeners; with [`Listeners::Secured`] only.
+    pub fn bootstrap_sasl(&self) -> String {
+        self.addresses(|ports| ports.sasl)
+    }
+
+    /// The TLS listeners; with [`Listeners::Secured`] only.
+    pub fn bootstrap_tls(&self) -> String {
+        self.addresses(|ports| ports.tls)
+    }
+
+    /// Certificates; with [`Listeners::Secured`] only.
+    pub fn keys(&self) -> Result<&Keys> {
+        self.keys.as_ref().context("this Kafka has no certificates")
+    }
+
+    /// Runs one of Kafka's tools on this cluster; what it printed.
+    pub fn tool(&self, tool: Tool, args: &[&str]) -> Result<String> {
+        let bootstrap = self.bootstrap();
+        let mut all = vec!["--bootstrap-server", &bootstrap];
+        all.extend(args);
+        self.toolbox.run(tool, &all)
+    }
+
+    /// Runs a command of the fixture (`tests/kafka`) to its end; what it printed.
+    pub fn fixture(&self, command: &str, args: &[&str]) -> Result<String> {
+        let bootstrap = self.bootstrap();
+        let mut all = vec![command, &bootstrap];
+        all.extend(args);
+        self.toolbox.fixture(&all)
+    }
+
+    /// Starts the fixture's live members; they leave when the process is dropped.
+    pub fn hold(&self) -> Result<Process> {
+        let log = self.scratch.path().join("hold.log");
+        self.toolbox
+            .staying(&["hold", &self.bootstrap()], &log, "holding")
+    }
+
+    /// A directory that goes with this cluster.
+    pub fn scratch(&self) -> &Scratch {
+        &self.scratch
+    }
+
+    /// Starts a stopped or killed node, and waits until it answers.
+    pub fn start_node(&mut self, id: u16) -> Result<()> {
+        self.launch(id)?;
+        self.wait_until_up(id)
+    }
+
+    /// Stops a node in order: it hands its leaderships over, then ends.
+    pub fn stop_node(&mut self, id: u16) -> Result<()> {
+        let mut process = self.take(id)?;
+        process.signal(Signal::Terminate)?;
+        process.wait(START_LIMIT)?;
+        Ok(())
+    }
+
+    /// SIGKILL: the node is gone without a word.
+    pub fn kill_node(&mut self, id: u16) -> Result<()> {
+        drop(self.take(id)?);
+        Ok(())
+    }
+
+    /// SIGSTOP: connections stay, nothing answers.
+    pub fn pause_node(&mut self, id: u16) -> Result<()> {
+        self.process(id)?.signal(Signal::Stop)
+    }
+
+    /// SIGCONT.
+    pub fn resume_node(&mut self, id: u16) -> Result<()> {
+        self.process(id)?.signal(Signal::Continue)
+    }
+
+    /// Kills all nodes.
+    pub fn kill_all(&mut self) {
+        for node in &mut self.nodes {
+            node.process = None;
+        }
+    }
+
+    fn addresses(&self, port: impl Fn(&properties::Ports) -> u16) -> String {
+        let all = self
+            .nodes
+            .iter()
+            .map(|node| format!("127.0.0.1:{}", port(&node.ports)));
+        all.collect::<Vec<_>>().join(",")
+    }
+
+    fn node(&mut self, id: u16) -> Result<&mut Node> {
+        let at = usize::from(id)
+            .checked_sub(1)
+            .context("node ids count from 1")?;
+        self.nodes
+            .get_mut(at)
+            .with_context(|| format!("there is no node {id}"))
+    }
+
+    fn process(&mut self, id: u16) -> Result<&mut Process> {
+        let process = self.node(id)?.process.as_mut();
+        process.with_context(|| format!("node {id} is not running"))
+    }
+
+    fn take(&mut self, id: u16) -> Result<Process> {
+        let process = self.node(id)?.process.take();
+        process.with_context(|| format!("node {id} is not running"))
+    }
+
+    fn format(&self, id: u16, extra: &str) -> Result<()> {
+        let ports: Vec<_> = self.nodes.iter().map(|node| node.ports).collect();
+        let dir = self.scratch.path().join(format!("n{id}"));
+        fs::create_dir_all(&dir)?;
+        let text = properties::Broker {
+            id,
+            ports: &ports,
+            dir: &dir,
+            keys: self.keys.as_ref(),
+            extra,
+        }
+        .text();
+        let file = self
+            .scratch
+            .write(&format!("n{id}/server.properties"), text)?;
+        let file = file.to_str().context("a path that is not UTF-8")?;
+        let mut args = vec!["format", "-t", CLUSTER_ID, "-c", file];
+        args.extend(["--feature", "share.version=1"]);
+        let scram = properties::scram_users();
+        if self.listeners == Listeners::Secured {
+            for user in &scram {
+                args.extend(["--add-scram", user]);
+            }
+        }
+        self.toolbox.run(Tool::Storage, &args)?;
+        Ok(())
+    }
+
+    fn launch(&mut self, id: u16) -> Result<()> {
+        let dir = self.scratch.path().join(format!("n{id}"));
+        let mut java = self.toolbox.java("-Xmx400m", "kafka.Kafka");
+        java.arg(dir.join("server.properties")).current_dir(&dir);
+        let node = self.node(id)?;
+        ensure!(node.process.is_none(), "node {id} is running");
+        let process = Process::spawn(&format!("Kafka node {id}"), java, &dir.join("kafka.log"))?;
+        node.process = Some(process);
+        Ok(())
+    }
+
+    fn wait_until_up(&mut self, id: u16) -> Result<()> {
+        let log = self.scratch.path().join(format!("n{id}/kafka.log"));
+        let listeners = self.listeners;
+        let node = self.node(id)?;
+        let ports = node.ports.for_clients(listeners);
+        let process = node.process.as_mut().context("not started")?;
+        super::wait_for("a broker to listen", START_LIMIT, || {
+            if let Some(status) = process.ended()? {
+                anyhow::bail!("node {id} ended: {status}\n{}", fs::read_to_string(&log)?);
+            }
+            for port in &ports {
+                TcpStream::connect(("127.0.0.1", *port))?;
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,200 @@
+//! server.properties of a broker, and who may connect to it.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::lab::keys::Keys;
+use crate::lab::place;
+
+/// The password of every user.
+pub const PASSWORD: &str = "lab-secret";
+
+/// How clients may connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listeners {
+    /// PLAINTEXT alone, everything allowed.
+    Plain,
+    /// Also SASL (PLAIN, SCRAM-SHA-256) and TLS with client certificates. Rights come from ACLs, and there are none at
+    /// first; the plain listener's anonymous user may do everything.
+    Secured,
+}
+
+/// Users that SASL and certificates know; what they may do is for a test to say (`allow` of the fixture).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum User {
+    /// For a monitor with all rights it needs.
+    Monitor,
+    /// For one that lacks some.
+    Limited,
+    /// For one that lacks all.
+    Nobody,
+}
+
+/// Ports of one broker.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ports {
+    pub(super) plain: u16,
+    pub(super) sasl: u16,
+    pub(super) tls: u16,
+    controller: u16,
+}
+
+/// What server.properties is made of.
+pub(super) struct Broker<'a> {
+    pub(super) id: u16,
+    /// Of all brokers, in the order of their ids.
+    pub(super) ports: &'a [Ports],
+    pub(super) dir: &'a Path,
+    pub(super) keys: Option<&'a Keys>,
+    pub(super) extra: &'a str,
+}
+
+/// The users as `kafka-storage format --add-scram` takes them.
+pub(super) fn scram_users() -> Vec<String> {
+    let one = |user: User| format!("SCRAM-SHA-256=[name={},password={PASSWORD}]", user.name());
+    User::ALL.map(one).to_vec()
+}
+
+// === impl User ===
+
+impl User {
+    pub(crate) const ALL: [Self; 3] = [Self::Monitor, Self::Limited, Self::Nobody];
+
+    /// The name it logs in with; its certificate's common name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Monitor => "monitor",
+            Self::Limited => "limited",
+            Self::Nobody => "nobody",
+        }
+    }
+}
+
+// === impl Ports ===
+
+impl Ports {
+    pub(super) fn free() -> Result<Self> {
+        let [plain, sasl, tls, controller] = place::free_ports()?;
+        Ok(Self {
+            plain,
+            sasl,
+            tls,
+            controller,
+        })
+    }
+
+    pub(super) fn for_clients(self, listeners: Listeners) -> Vec<u16> {
+        match listeners {
+            Listeners::Plain => vec![self.plain],
+            Listeners::Secured => vec![self.plain, self.sasl, self.tls],
+        }
+    }
+}
+
+// === impl Broker ===
+
+impl Broker<'_> {
+    /// The whole file. Small buffers and few threads: three brokers share two cores with a collector.
+    pub(super) fn text(&self) -> String {
+        let own = self.ports[usize::from(self.id) - 1];
+        let voters: Vec<_> = (1..)
+            .zip(self.ports)
+            .map(|(id, ports)| format!("{id}@127.0.0.1:{}", ports.controller))
+            .collect();
+        let mut listeners = format!("PLAINTEXT://127.0.0.1:{}", own.plain);
+        if self.keys.is_some() {
+            for (name, port) in [("SASL_PLAINTEXT", own.sasl), ("SSL", own.tls)] {
+                write!(listeners, ",{name}://127.0.0.1:{port}").ok();
+            }
+        }
+        let mut text = format!(
+            "process.roles=broker,controller\n\
+             node.id={id}\n\
+             controller.quorum.voters={voters}\n\
+             listeners={listeners},CONTROLLER://127.0.0.1:{controller}\n\
+             advertised.listeners={listeners}\n\
+             controller.listener.names=CONTROLLER\n\
+             inter.broker.listener.name=PLAINTEXT\n\
+             listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,\
+             SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL\n\
+             log.dirs={dir}/data\n",
+            id = self.id,
+            voters = voters.join(","),
+            controller = own.controller,
+            dir = self.dir.display(),
+        );
+        self.replication(&mut text);
+        text += "auto.create.topics.enable=false\n\
+            group.initial.rebalance.delay.ms=0\n\
+            log.cleaner.backoff.ms=1000\n\
+            log.retention.hours=-1\n\
+            num.network.threads=2\n\
+            num.io.threads=4\n\
+            log.segment.bytes=67108864\n\
+            log.index.size.max.bytes=1048576\n\
+            log.cleaner.dedupe.buffer.size=16777216\n\
+            log.initial.task.delay.ms=2000\n";
+        if let Some(keys) = self.keys {
+            security(&mut text, keys);
+        }
+        text + self.extra
+    }
+
+    fn replication(&self, text: &mut String) {
+        let replicas = self.ports.len().min(3);
+        for topic in [
+            "offsets.topic",
+            "transaction.state.log",
+            "share.coordinator.state.topic",
+        ] {
+            write_line(text, format_args!("{topic}.replication.factor={replicas}"));
+        }
+        for topic in ["transaction.state.log", "share.coordinator.state.topic"] {
+            write_line(text, format_args!("{topic}.min.isr=1"));
+        }
+    }
+}
+
+fn security(text: &mut String, keys: &Keys) {
+    let sasl = "listener.name.sasl_plaintext";
+    let login = "org.apache.kafka.common.security";
+    let users = User::ALL.map(|user| format!("user_{}=\"{PASSWORD}\"", user.name()));
+    let users = users.join(" ");
+    write_line(
+        text,
+        "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    );
+    write_line(text, "super.users=User:ANONYMOUS");
+    write_line(text, "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256");
+    write_line(
+        text,
+        format_args!(
+            "{sasl}.plain.sasl.jaas.config={login}.plain.PlainLoginModule required {users};"
+        ),
+    );
+    write_line(
+        text,
+        format_args!(
+            "{sasl}.scram-sha-256.sasl.jaas.config={login}.scram.ScramLoginModule required;"
+        ),
+    );
+    write_line(text, "ssl.client.auth=required");
+    write_line(text, "ssl.keystore.type=PEM");
+    write_line(
+        text,
+        format_args!("ssl.keystore.location={}", keys.broker().display()),
+    );
+    write_line(text, "ssl.truststore.type=PEM");
+    write_line(
+        text,
+        format_args!("ssl.truststore.location={}", keys.ca().display()),
+    );
+    // Without this the user would be "CN=monitor".
+    write_line(text, "ssl.principal.mapping.rules=RULE:^CN=([^,]*).*$/$1/");
+}
+
+fn write_line(text: &mut String, line: impl std::fmt::Display) {
+    writeln!(text, "{line}").ok();
+}

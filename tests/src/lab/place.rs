@@ -1,0 +1,100 @@
+//! Where the lab keeps things: the cache, directories that go with their test, ports.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::thread;
+
+use anyhow::{Context, Result, ensure};
+
+/// The version of Apache Kafka under test.
+pub const KAFKA_VERSION: &str = "4.1.0";
+
+/// A directory of one test, removed with it, but kept for reading when the test fails.
+#[derive(Debug)]
+pub struct Scratch(PathBuf);
+
+/// `${XDG_CACHE_HOME:-$HOME/.cache}/klag-exporter`, made if absent.
+pub fn cache() -> Result<PathBuf> {
+    let base = match std::env::var_os("XDG_CACHE_HOME") {
+        Some(dir) if !dir.is_empty() => PathBuf::from(dir),
+        _ => PathBuf::from(std::env::var_os("HOME").context("HOME is not set")?).join(".cache"),
+    };
+    let dir = base.join("klag-exporter");
+    fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    Ok(dir)
+}
+
+/// The directory of Kafka's jars: `KLAG_KAFKA_JARS`, else in the cache. Absent jars are an error that says what to do.
+pub fn jars() -> Result<PathBuf> {
+    let dir = match std::env::var_os("KLAG_KAFKA_JARS") {
+        Some(dir) => PathBuf::from(dir),
+        None => cache()?.join(format!("kafka-{KAFKA_VERSION}")),
+    };
+    ensure!(
+        dir.is_dir(),
+        "no Kafka in {}: run tests/kafka/get-jars {0} (needs Maven), or tests/run, which does it",
+        dir.display()
+    );
+    Ok(dir)
+}
+
+/// `N` ports nobody listens on, from below the range that outgoing connections take theirs from: a stopped broker
+/// finds its port free when it comes back.
+pub fn free_ports<const N: usize>() -> Result<[u16; N]> {
+    const FIRST: u16 = 12_000;
+    const COUNT: u16 = 18_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from(process::id() * 61 % u32::from(COUNT))?;
+    let mut ports = [0; N];
+    let mut found = 0;
+    for _ in 0..COUNT {
+        if found == N {
+            return Ok(ports);
+        }
+        let n = u32::from(start) + u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = FIRST + u16::try_from(n % u32::from(COUNT))?;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            ports[found] = port;
+            found += 1;
+        }
+    }
+    anyhow::bail!("no free ports on loopback")
+}
+
+// === impl Scratch ===
+
+impl Scratch {
+    /// A new directory in the machine's place for temporary files.
+    pub fn new(name: &str) -> Result<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("klag-{name}-{}-{n}", process::id()));
+        fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        Ok(Self(dir))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Writes a file into it.
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> Result<PathBuf> {
+        let path = self.0.join(name);
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if thread::panicking() || std::env::var_os("KLAG_KEEP").is_some() {
+            super::say(format_args!("kept for reading: {}", self.0.display()));
+        } else if let Err(error) = fs::remove_dir_all(&self.0) {
+            super::say(format_args!("{} stays: {error}", self.0.display()));
+        }
+    }
+}

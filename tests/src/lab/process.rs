@@ -1,0 +1,198 @@
+//! Processes that cannot outlive the test that started them.
+//!
+//! `Drop` kills and reaps. A test that is itself killed runs no `Drop`, so each child asks the kernel for SIGKILL at
+//! its parent's death. The kernel takes the parent to be the *thread* that forked; therefore one thread, which lives
+//! as long as the test process, starts them all.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::time::Instant;
+
+/// A started process.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    name: String,
+}
+
+/// What a process has used so far.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// CPU time of all its threads, those that have ended included; in steps of 10 ms.
+    pub cpu: Duration,
+    /// Resident memory in bytes.
+    pub rss: u64,
+    /// The highest resident memory so far, in bytes.
+    pub rss_peak: u64,
+    /// Threads now.
+    pub threads: u64,
+}
+
+/// A signal a test sends.
+#[derive(Clone, Copy, Debug)]
+pub enum Signal {
+    /// Ask to end.
+    Terminate,
+    /// Freeze.
+    Stop,
+    /// Go on after a freeze.
+    Continue,
+    /// End at once.
+    Kill,
+}
+
+struct Request {
+    command: Command,
+    answer: Sender<io::Result<Child>>,
+}
+
+/// Runs a command to its end within `limit`; its output, or an error with what it printed.
+pub fn run(command: Command, limit: Duration) -> Result<String> {
+    let out = super::place::Scratch::new("out")?;
+    let name = command.get_program().to_string_lossy().into_owned();
+    let mut process = Process::spawn(&name, command, &out.path().join("log"))?;
+    let status = process.wait(limit)?;
+    let text = String::from_utf8_lossy(&fs::read(out.path().join("log"))?).into_owned();
+    anyhow::ensure!(status.success(), "{name}: {status}\n{text}");
+    Ok(text)
+}
+
+fn spawner() -> &'static Sender<Request> {
+    static SPAWNER: OnceLock<Sender<Request>> = OnceLock::new();
+    SPAWNER.get_or_init(|| {
+        let (send, receive) = mpsc::channel::<Request>();
+        thread::spawn(move || {
+            for mut request in receive {
+                let child = request.command.spawn();
+                // An asker that has gone needs no child.
+                if let Err(mpsc::SendError(Ok(mut orphan))) = request.answer.send(child) {
+                    orphan.kill().and_then(|()| orphan.wait()).ok();
+                }
+            }
+        });
+        send
+    })
+}
+
+#[expect(
+    unsafe_code,
+    reason = "only a hook between fork and exec can ask the kernel"
+)]
+fn die_with_parent(command: &mut Command) {
+    let ask = || {
+        // SAFETY: prctl is one system call and touches no memory of ours.
+        let asked = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+        if asked == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    };
+    // SAFETY: the hook does nothing but a system call, which is safe between fork and exec.
+    unsafe { command.pre_exec(ask) };
+}
+
+// === impl Process ===
+
+impl Process {
+    /// Starts a command in a process group of its own, with nothing to read and both outputs appended to `log`.
+    pub fn spawn(name: &str, mut command: Command, log: &Path) -> Result<Self> {
+        let out = File::options().create(true).append(true).open(log)?;
+        command.stdin(Stdio::null());
+        command.stdout(out.try_clone()?).stderr(out);
+        command.process_group(0);
+        die_with_parent(&mut command);
+        let (answer, answered) = mpsc::channel();
+        spawner()
+            .send(Request { command, answer })
+            .ok()
+            .context("the spawning thread has ended")?;
+        let child = answered
+            .recv()?
+            .with_context(|| format!("cannot start {name}"))?;
+        let name = name.to_owned();
+        Ok(Self { child, name })
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal; a process that has ended is an error.
+    #[expect(unsafe_code, reason = "std can only kill")]
+    pub fn signal(&mut self, signal: Signal) -> Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            anyhow::bail!("{} has ended: {status}", self.name);
+        }
+        let number = match signal {
+            Signal::Terminate => libc::SIGTERM,
+            Signal::Stop => libc::SIGSTOP,
+            Signal::Continue => libc::SIGCONT,
+            Signal::Kill => libc::SIGKILL,
+        };
+        let id = libc::pid_t::try_from(self.id())?;
+        // SAFETY: no memory is involved, and the id is ours until the child is reaped.
+        let sent = unsafe { libc::kill(id, number) };
+        anyhow::ensure!(sent == 0, "kill {id}: {}", io::Error::last_os_error());
+        Ok(())
+    }
+
+    /// Its exit status, if it has ended.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// Waits for its end; still running after `limit` is an error.
+    pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
+        let end = Instant::now() + limit;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            anyhow::ensure!(Instant::now() < end, "{} runs after {limit:?}", self.name);
+            super::pause(Duration::from_millis(5));
+        }
+    }
+
+    /// What it has used so far.
+    pub fn usage(&self) -> Result<Usage> {
+        let dir = format!("/proc/{}", self.id());
+        let stat = fs::read_to_string(format!("{dir}/stat"))?;
+        let fields = stat.rsplit_once(')').context("no name in stat")?.1;
+        let mut ticks = fields.split_ascii_whitespace().skip(11).take(2);
+        let user: u64 = ticks.next().context("no utime")?.parse()?;
+        let system: u64 = ticks.next().context("no stime")?.parse()?;
+        let status = fs::read_to_string(format!("{dir}/status"))?;
+        Ok(Usage {
+            cpu: Duration::from_millis(10 * (user + system)),
+            rss: 1024 * status_field(&status, "VmRSS:")?,
+            rss_peak: 1024 * status_field(&status, "VmHWM:")?,
+            threads: status_field(&status, "Threads:")?,
+        })
+    }
+}
+
+fn status_field(status: &str, name: &str) -> Result<u64> {
+    let rest = status.lines().find_map(|line| line.strip_prefix(name));
+    let number = rest.and_then(|rest| rest.split_ascii_whitespace().next());
+    Ok(number.with_context(|| format!("no {name}"))?.parse()?)
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let killed = self.child.kill().and_then(|()| self.child.wait());
+        if let Err(error) = killed {
+            super::say(format_args!("{} may still run: {error}", self.name));
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Java programs against a Kafka: its own command-line tools, and the fixture of `tests/kafka`.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::place::{self, Scratch};
+use super::process::{self, Process};
+
+const SOURCES: [(&str, &str); 5] = [
+    ("Fixture.java", include_str!("../../kafka/Fixture.java")),
+    ("Client.java", include_str!("../../kafka/Client.java")),
+    (
+        "Situations.java",
+        include_str!("../../kafka/Situations.java"),
+    ),
+    ("Volumes.java", include_str!("../../kafka/Volumes.java")),
+    ("Probe.java", include_str!("../../kafka/Probe.java")),
+];
+
+/// No tool takes this long, but on a machine that is building something else at the time.
+const TOOL_LIMIT: Duration = Duration::from_secs(180);
+
+/// The jars, and the fixture compiled.
+#[derive(Clone, Debug)]
+pub struct Toolbox {
+    jars: PathBuf,
+    fixture: PathBuf,
+}
+
+/// Kafka's tools by what they do, so that no test spells out a class.
+#[derive(Clone, Copy, Debug)]
+pub enum Tool {
+    /// kafka-consumer-groups
+    ConsumerGroups,
+    /// kafka-get-offsets
+    GetOffsets,
+    /// kafka-topics
+    Topics,
+    /// kafka-storage
+    Storage,
+}
+
+// === impl Toolbox ===
+
+impl Toolbox {
+    /// Finds the jars and compiles the fixture, unless the cache has it.
+    pub fn open() -> Result<Self> {
+        let jars = place::jars()?;
+        let mut hasher = DefaultHasher::new();
+        SOURCES.hash(&mut hasher);
+        let fixture = place::cache()?.join(format!("fixture-{:016x}", hasher.finish()));
+        let toolbox = Self { jars, fixture };
+        if !toolbox.fixture.is_dir() {
+            toolbox.compile()?;
+        }
+        Ok(toolbox)
+    }
+
+    /// Runs one of Kafka's tools; what it printed.
+    pub fn run(&self, tool: Tool, args: &[&str]) -> Result<String> {
+        let mut java = self.java("-Xmx256m", tool.class());
+        java.args(args);
+        process::run(java, TOOL_LIMIT).with_context(|| format!("{tool:?} {args:?}"))
+    }
+
+    /// Runs a command of the fixture to its end; what it printed.
+    pub fn fixture(&self, args: &[&str]) -> Result<String> {
+        process::run(self.fixture_command(args), TOOL_LIMIT)
+            .with_context(|| format!("fixture {args:?}"))
+    }
+
+    /// Starts a command of the fixture that stays, and waits until it has printed `ready`.
+    pub fn staying(&self, args: &[&str], log: &Path, ready: &str) -> Result<Process> {
+        let mut process = Process::spawn("fixture", self.fixture_command(args), log)?;
+        super::wait_for(ready, TOOL_LIMIT, || {
+            let text = fs::read_to_string(log)?;
+            anyhow::ensure!(process.ended()?.is_none(), "the fixture ended:\n{text}");
+            anyhow::ensure!(text.contains(ready), "the fixture printed:\n{text}");
+            Ok(())
+        })?;
+        Ok(process)
+    }
+
+    /// A Java command with Kafka on its class path; the Serial collector and C1 alone start twice as fast on few cores.
+    pub(super) fn java(&self, heap: &str, class: &str) -> Command {
+        let mut java = Command::new("java");
+        java.args([heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"]);
+        java.arg(self.class_path());
+        java.args([
+            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+            "-Dorg.slf4j.simpleLogger.showDateTime=true",
+            "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
+            class,
+        ]);
+        java
+    }
+
+    fn fixture_command(&self, args: &[&str]) -> Command {
+        let mut java = self.java("-Xmx320m", "Fixture");
+        java.args(args);
+        java
+    }
+
+    fn class_path(&self) -> String {
+        format!("{}:{}/*", self.fixture.display(), self.jars.display())
+    }
+
+    /// Compiles beside the place and renames: a test that is killed leaves nothing half done.
+    fn compile(&self) -> Result<()> {
+        let source = Scratch::new("fixture")?;
+        let mut javac = Command::new("javac");
+        javac.arg("-cp").arg(format!("{}/*", self.jars.display()));
+        javac.arg("-d").arg(source.path().join("classes"));
+        for (name, text) in SOURCES {
+            javac.arg(source.write(name, text)?);
+        }
+        process::run(javac, TOOL_LIMIT).context("is a JDK installed, not just a JRE?")?;
+        let beside = self.fixture.with_extension(std::process::id().to_string());
+        copy_flat(&source.path().join("classes"), &beside)?;
+        if fs::rename(&beside, &self.fixture).is_err() {
+            // Somebody else was quicker.
+            fs::remove_dir_all(&beside)?;
+        }
+        Ok(())
+    }
+}
+
+fn copy_flat(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        fs::copy(entry.path(), to.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
+// === impl Tool ===
+
+impl Tool {
+    fn class(self) -> &'static str {
+        match self {
+            Self::ConsumerGroups => "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+            Self::GetOffsets => "org.apache.kafka.tools.GetOffsetShell",
+            Self::Topics => "org.apache.kafka.tools.TopicCommand",
+            Self::Storage => "kafka.tools.StorageTool",
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The lab by itself: Kafka's own tools see in the fixture what the fixture says it builds. When a proof fails and
+//! this does not, the collector is to blame.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use e2e::lab::kafka::Plan;
+use e2e::lab::oracle::{self, State};
+use e2e::lab::{self, Kafka};
+use tokio::time::Instant;
+
+#[test]
+fn the_tools_see_what_the_fixture_says() -> Result<()> {
+    let _alone = lab::alone()?;
+    let started = Instant::now();
+    let kafka = Kafka::start(&Plan::of(1))?;
+    lab::say(format_args!(
+        "one broker up after {:.1?}",
+        started.elapsed()
+    ));
+    kafka.fixture("build", &[])?;
+    lab::say(format_args!("built after {:.1?}", started.elapsed()));
+    let holding = kafka.hold()?;
+    let states = lab::wait_for("members to settle", Duration::from_secs(60), || {
+        let states = oracle::states(&kafka)?;
+        settled(&states)?;
+        Ok(states)
+    })?;
+    lab::say(format_args!(
+        "settled after {:.1?}: {} groups",
+        started.elapsed(),
+        states.len()
+    ));
+    let rows = oracle::rows(&kafka)?;
+    let lag = |group: &str, topic: &str, partition| {
+        rows.get(&(group.to_owned(), topic.to_owned(), partition))
+            .map(|row| row.high_watermark - row.committed)
+    };
+    assert_eq!(lag("g-lag", "fx-lag", 5), Some(55));
+    assert_eq!(lag("g-above", "fx-lag", 0), Some(-50));
+    assert_eq!(lag("g-gone", "fx-gone", 0), None);
+    assert_eq!(lag("g-tx", "fx-open", 0), Some(10));
+    let live = &rows[&("g-live".to_owned(), "fx-live".to_owned(), 0)].member;
+    assert!(live.client_id.starts_with("cl-"), "{live:?}");
+    let at = [
+        ("fx-lag".to_owned(), 0, 40),
+        ("fx-trunc".to_owned(), 0, 20),
+        ("fx-ctl".to_owned(), 0, 5),
+    ];
+    let records = oracle::records(&kafka, &at)?;
+    let first = |n: usize| records[&at[n]].first;
+    assert_eq!(first(0), Some((40, 1_700_000_040_000)));
+    assert_eq!(first(1), Some((60, 1_700_000_060_000)));
+    assert_eq!(first(2), None);
+    assert_eq!(oracle::ends(&kafka, "-2")?[&("fx-trunc".to_owned(), 0)], 60);
+    lab::say(format_args!(
+        "{} rows, all after {:.1?}",
+        rows.len(),
+        started.elapsed()
+    ));
+    drop(holding);
+    Ok(())
+}
+
+fn settled(states: &BTreeMap<String, State>) -> Result<()> {
+    for (group, members) in [("g-live", 3), ("g-live848", 2)] {
+        let stable = State {
+            state: "Stable".to_owned(),
+            members,
+        };
+        ensure!(
+            states.get(group) == Some(&stable),
+            "{group}: {:?}",
+            states.get(group)
+        );
+    }
+    Ok(())
+}
