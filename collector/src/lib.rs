@@ -5,5 +5,11 @@
 //! - [`snapshot`]: what one collection read. Pure.
 
 pub mod exposition;
+pub mod gate;
+pub mod history;
+pub mod http;
 pub mod lag;
+pub mod leadership;
+pub mod progress;
 pub mod snapshot;
+pub mod telemetry;

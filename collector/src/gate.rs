@@ -1,0 +1,158 @@
+//! The collector's permission to act: a deadline, never a bool.
+//!
+//! Pure: every question takes the moment it is asked at. A gate closes by itself when its deadline passes, so whoever is about to
+//! act asks again; the waiting for that moment is in [`wait`].
+
+use tokio::time::Instant;
+
+pub mod wait;
+
+/// Whether this process may act, as its source of leadership last decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// It may, until a moment.
+    Open {
+        /// The first moment at which it may not any more.
+        until: Until,
+        /// The fencing number of this leadership; 0 where there is no election.
+        term: u64,
+    },
+    /// It may not.
+    Closed {
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// When an open gate closes by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// It does not: there is no election.
+    Forever,
+    /// At this moment.
+    At(Instant),
+}
+
+/// An open gate, seen at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Permit {
+    /// When it ends by itself.
+    pub until: Until,
+    /// The fencing number of this leadership.
+    pub term: u64,
+}
+
+/// Why a gate is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// No source of leadership has answered yet.
+    Starting,
+    /// The source says that this pod does not lead.
+    Standby,
+    /// The deadline passed without a new grant.
+    Expired,
+    /// The process is ending.
+    ShuttingDown,
+}
+
+// === impl Gate ===
+
+impl Gate {
+    /// The permission at `now`.
+    ///
+    /// # Errors
+    /// Why there is none; [`Reason::Expired`] from the deadline on.
+    pub fn permit(self, now: Instant) -> Result<Permit, Reason> {
+        match self {
+            Self::Open {
+                until: Until::At(end),
+                ..
+            } if now >= end => Err(Reason::Expired),
+            Self::Open { until, term } => Ok(Permit { until, term }),
+            Self::Closed { reason } => Err(reason),
+        }
+    }
+
+    /// Whether acting may begin at `now`.
+    pub fn is_open(self, now: Instant) -> bool {
+        self.permit(now).is_ok()
+    }
+
+    /// Whether what was collected under `term` may be shown at `now`.
+    pub fn admits(self, term: u64, now: Instant) -> bool {
+        self.permit(now).is_ok_and(|permit| permit.term == term)
+    }
+}
+
+// === impl Reason ===
+
+impl Reason {
+    /// Every reason, in the order of the exposition.
+    pub const ALL: [Self; 4] = [
+        Self::Starting,
+        Self::Standby,
+        Self::Expired,
+        Self::ShuttingDown,
+    ];
+
+    /// The value of the label `reason`, and the log field.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Standby => "standby",
+            Self::Expired => "expired",
+            Self::ShuttingDown => "shutting_down",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_closed_gate_says_why() {
+        let gate = Gate::Closed {
+            reason: Reason::Standby,
+        };
+        assert_eq!(gate.permit(Instant::now()), Err(Reason::Standby));
+    }
+
+    #[test]
+    fn without_an_election_the_gate_stays_open() {
+        let now = Instant::now();
+        let gate = Gate::Open {
+            until: Until::Forever,
+            term: 0,
+        };
+        assert!(gate.is_open(now + Duration::from_secs(1_000_000_000)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_gate_is_open_before_its_deadline_and_never_from_it_on(
+            end in 0_u64..10_000,
+            at in 0_u64..10_000,
+            term: u64,
+        ) {
+            let start = Instant::now();
+            let [end, now] = [end, at].map(|ms| start + Duration::from_millis(ms));
+            let gate = Gate::Open { until: Until::At(end), term };
+            prop_assert_eq!(gate.is_open(now), now < end);
+            prop_assert_eq!(gate.permit(now).err(), (now >= end).then_some(Reason::Expired));
+        }
+
+        #[test]
+        fn what_another_term_collected_is_never_admitted(term: u64, collected: u64) {
+            let now = Instant::now();
+            let gate = Gate::Open { until: Until::Forever, term };
+            prop_assert_eq!(gate.admits(collected, now), collected == term);
+            let closed = Gate::Closed { reason: Reason::Standby };
+            prop_assert!(!closed.admits(collected, now));
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Waiting for the gate. The one place where the gate meets a clock that runs.
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::{Gate, Permit, Reason, Until};
+
+/// Waits until the gate is open. For ever, once whoever decides is gone. Cancel-safe.
+pub async fn opened(gate: &mut watch::Receiver<Gate>) -> Permit {
+    loop {
+        let seen = *gate.borrow_and_update();
+        if let Ok(permit) = seen.permit(Instant::now()) {
+            return permit;
+        }
+        if gate.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Waits until the gate is closed, by a decision or by its deadline. Cancel-safe.
+pub async fn closed(gate: &mut watch::Receiver<Gate>) -> Reason {
+    loop {
+        let seen = *gate.borrow_and_update();
+        let until = match seen.permit(Instant::now()) {
+            Ok(permit) => permit.until,
+            Err(reason) => return reason,
+        };
+        let decided = tokio::select! { biased;
+        changed = gate.changed() => changed.is_ok(),
+        () = end(until) => true };
+        if !decided {
+            // Nobody is left who could extend the permission.
+            return Reason::ShuttingDown;
+        }
+    }
+}
+
+async fn end(until: Until) {
+    match until {
+        Until::Forever => std::future::pending().await,
+        Until::At(moment) => tokio::time::sleep_until(moment).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn open_for(time: Duration) -> Gate {
+        Gate::Open {
+            until: Until::At(Instant::now() + time),
+            term: 7,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_gate_closes_at_its_deadline_with_no_word_from_anyone() {
+        let (_source, mut gate) = watch::channel(open_for(Duration::from_secs(5)));
+        let began = Instant::now();
+        assert_eq!(closed(&mut gate).await, Reason::Expired);
+        let took = began.elapsed();
+        assert!(
+            took >= Duration::from_secs(5) && took < Duration::from_millis(5002),
+            "{took:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_extension_moves_the_deadline() {
+        let (source, mut gate) = watch::channel(open_for(Duration::from_secs(5)));
+        let began = Instant::now();
+        let extend = async {
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            source.send_replace(open_for(Duration::from_secs(5)));
+        };
+        let (reason, ()) = tokio::join!(closed(&mut gate), extend);
+        assert_eq!(reason, Reason::Expired);
+        assert!(began.elapsed() >= Duration::from_secs(9));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_definite_no_closes_at_once() {
+        let (source, mut gate) = watch::channel(open_for(Duration::from_secs(5)));
+        let began = Instant::now();
+        let refuse = async {
+            source.send_replace(Gate::Closed {
+                reason: Reason::Standby,
+            });
+        };
+        let (reason, ()) = tokio::join!(closed(&mut gate), refuse);
+        assert_eq!((reason, began.elapsed()), (Reason::Standby, Duration::ZERO));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_grant_that_is_over_when_it_is_seen_opens_nothing() {
+        let late = Gate::Open {
+            until: Until::At(Instant::now()),
+            term: 7,
+        };
+        let (source, mut gate) = watch::channel(late);
+        let grant = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            source.send_replace(Gate::Open {
+                until: Until::Forever,
+                term: 8,
+            });
+        };
+        let (permit, ()) = tokio::join!(opened(&mut gate), grant);
+        assert_eq!(permit.term, 8);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_anyone_to_extend_it_the_gate_counts_as_closed() {
+        let (source, mut gate) = watch::channel(Gate::Open {
+            until: Until::Forever,
+            term: 0,
+        });
+        drop(source);
+        assert_eq!(closed(&mut gate).await, Reason::ShuttingDown);
+    }
+}

@@ -1,0 +1,101 @@
+use super::*;
+
+/// Two clusters, a reporter without a live line, and the hands that move the clusters on.
+fn world(began: Instant) -> (Reporter, [watch::Sender<Progress>; 2]) {
+    let channels = ["orders", "payments"].map(|name| (name, watch::channel(Progress::default())));
+    let clusters = channels
+        .iter()
+        .map(|(name, (_, seen))| (Name::from(*name), seen.clone()))
+        .collect();
+    (
+        Reporter::new(clusters, None, began),
+        channels.map(|(_, (hand, _))| hand),
+    )
+}
+
+fn in_phase(phase: Phase) -> Progress {
+    Progress {
+        phase,
+        brokers: 3,
+        groups: 400,
+        partitions: 9000,
+    }
+}
+
+#[test]
+fn one_cluster_fills_the_line() {
+    let share = Share {
+        done: 120,
+        total: 400,
+    };
+    let line = words::line(
+        &[("orders", in_phase(Phase::Offsets(share)))],
+        Duration::from_secs(4),
+    );
+    assert_eq!(
+        line,
+        "orders: committed offsets, 120 of 400 groups · 3 brokers · 400 groups · 9000 partitions · 4 s"
+    );
+}
+
+#[test]
+fn several_clusters_share_the_line() {
+    let connecting = Progress {
+        phase: Phase::Connecting,
+        ..Progress::default()
+    };
+    let clusters = [
+        ("orders", in_phase(Phase::Published)),
+        ("payments", connecting),
+    ];
+    let line = words::line(&clusters, Duration::from_secs(61));
+    assert_eq!(
+        line,
+        "1 of 2 clusters collected · payments: connecting · 61 s"
+    );
+}
+
+#[test]
+fn the_log_hears_of_a_phase_once_and_again_when_it_lasts() {
+    let began = Instant::now();
+    let (mut reporter, [orders, payments]) = world(began);
+    assert_eq!(reporter.notices(began), []);
+    orders.send_replace(in_phase(Phase::Connecting));
+    payments.send_replace(in_phase(Phase::Connecting));
+    let both = [(0, Notice::UnderWay), (1, Notice::UnderWay)];
+    assert_eq!(reporter.notices(began), both);
+
+    let mut told = Vec::new();
+    for second in 1..=20 {
+        let notices = reporter.notices(began + Duration::from_secs(second));
+        told.extend(notices.into_iter().map(|(index, _)| (second, index)));
+    }
+    assert_eq!(
+        told,
+        [(5, 0), (10, 1), (15, 0), (20, 1)],
+        "one line every five seconds, in turns"
+    );
+}
+
+#[test]
+fn the_log_hears_of_nothing_after_the_last_cluster() {
+    let began = Instant::now();
+    let (mut reporter, [orders, payments]) = world(began);
+    orders.send_replace(in_phase(Phase::Published));
+    assert_eq!(reporter.notices(began), [(0, Notice::Published)]);
+    assert_eq!(reporter.tell(began), Remaining::Some);
+    payments.send_replace(in_phase(Phase::Published));
+    assert_eq!(reporter.tell(began), Remaining::None);
+    assert_eq!(reporter.notices(began + Duration::from_secs(60)), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_reporter_stays_until_shutdown_though_it_has_nothing_to_tell() {
+    let (reporter, [orders, payments]) = world(Instant::now());
+    orders.send_replace(in_phase(Phase::Published));
+    payments.send_replace(in_phase(Phase::Published));
+    let shutdown = CancellationToken::new();
+    let run = reporter.run(shutdown.clone());
+    let minute = tokio::time::timeout(Duration::from_secs(60), run).await;
+    assert!(minute.is_err(), "a task that ends would stop the process");
+}

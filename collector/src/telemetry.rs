@@ -1,0 +1,233 @@
+//! The metrics about this process, as `/telemetry` serves them on every pod, whatever its role.
+//!
+//! Nothing about Kafka: that is the exposition's, and ends with the leadership.
+
+use prometheus::{
+    Encoder, Gauge, GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+use tokio::time::Instant;
+
+use crate::gate::{Gate, Until};
+use crate::leadership::transition_labels;
+
+/// The version of this program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The revision it was built from, where the build said so.
+pub const REVISION: &str = match option_env!("KLAG_REVISION") {
+    Some(revision) => revision,
+    None => "unknown",
+};
+
+/// The families of `/telemetry`.
+#[derive(Debug)]
+pub struct Telemetry {
+    registry: Registry,
+    leader: Gauge,
+    term: Gauge,
+    valid: GaugeVec,
+    transitions: IntCounterVec,
+    requests: IntCounterVec,
+}
+
+// === impl Telemetry ===
+
+impl Telemetry {
+    /// Every family, with every pair of a closed label set at 0.
+    ///
+    /// # Errors
+    /// Where two families have one name, which is a bug.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let telemetry = Self {
+            registry: Registry::new(),
+            leader: Gauge::new(
+                "kafka_lag_exporter_leader",
+                "1 while this pod may collect, else 0.",
+            )?,
+            term: Gauge::new(
+                "kafka_lag_exporter_leadership_term",
+                "Fencing number of the leadership under which this pod may collect; 0 when alone or not allowed to.",
+            )?,
+            valid: GaugeVec::new(
+                Opts::new(
+                    "kafka_lag_exporter_leadership_valid_seconds",
+                    "For how long this pod may go on to collect without a new grant; 0 when not allowed to, absent when alone.",
+                ),
+                &[],
+            )?,
+            transitions: IntCounterVec::new(
+                Opts::new(
+                    "kafka_lag_exporter_leader_transitions_total",
+                    "How often this pod began (to=leader) or ceased (to=standby) to be allowed to collect, by reason.",
+                ),
+                &["to", "reason"],
+            )?,
+            requests: IntCounterVec::new(
+                Opts::new(
+                    "kafka_lag_exporter_http_requests_total",
+                    "HTTP requests answered, by path (other where there is none such) and status.",
+                ),
+                &["path", "status"],
+            )?,
+        };
+        telemetry.register()?;
+        for (to, reason) in transition_labels() {
+            telemetry.transitions.with_label_values(&[to, reason]);
+        }
+        Ok(telemetry)
+    }
+
+    /// The counter of the gate's transitions, by `to` and `reason`.
+    pub fn transitions(&self) -> IntCounterVec {
+        self.transitions.clone()
+    }
+
+    /// Counts one answered request. `path` is of a closed set.
+    pub fn count_request(&self, path: &str, status: u16) {
+        let mut digits = itoa::Buffer::new();
+        self.requests
+            .with_label_values(&[path, digits.format(status)])
+            .inc();
+    }
+
+    /// The text of every family, with the gate as it stands at `now`.
+    ///
+    /// # Errors
+    /// Where a family cannot be written as text, which is a bug.
+    pub fn render(&self, gate: Gate, now: Instant) -> Result<String, prometheus::Error> {
+        let (leader, term, valid) = match gate.permit(now) {
+            Ok(permit) => (
+                1.0,
+                term_sample(permit.term),
+                seconds_left(permit.until, now),
+            ),
+            Err(_) => (0.0, 0.0, Some(0.0)),
+        };
+        self.leader.set(leader);
+        self.term.set(term);
+        self.valid.reset();
+        if let Some(valid) = valid {
+            self.valid.with_label_values::<&str>(&[]).set(valid);
+        }
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        String::from_utf8(text).map_err(|error| prometheus::Error::Msg(error.to_string()))
+    }
+
+    fn register(&self) -> Result<(), prometheus::Error> {
+        let build = IntGaugeVec::new(
+            Opts::new(
+                "kafka_lag_exporter_build_info",
+                "Always 1; the labels say what is running.",
+            ),
+            &["version", "revision"],
+        )?;
+        build.with_label_values(&[VERSION, REVISION]).set(1);
+        self.registry.register(Box::new(build))?;
+        self.registry.register(Box::new(self.leader.clone()))?;
+        self.registry.register(Box::new(self.term.clone()))?;
+        self.registry.register(Box::new(self.valid.clone()))?;
+        self.registry.register(Box::new(self.transitions.clone()))?;
+        self.registry.register(Box::new(self.requests.clone()))?;
+        #[cfg(target_os = "linux")]
+        self.registry.register(Box::new(
+            prometheus::process_collector::ProcessCollector::for_self(),
+        ))?;
+        Ok(())
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "samples are doubles")]
+fn term_sample(term: u64) -> f64 {
+    term as f64
+}
+
+fn seconds_left(until: Until, now: Instant) -> Option<f64> {
+    match until {
+        Until::Forever => None,
+        Until::At(end) => Some(end.saturating_duration_since(now).as_secs_f64()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::gate::Reason;
+
+    fn samples(gate: Gate, now: Instant) -> Vec<String> {
+        let telemetry = Telemetry::new().unwrap();
+        telemetry.count_request("/ready", 503);
+        let text = telemetry.render(gate, now).unwrap();
+        let ours = text
+            .lines()
+            .filter(|line| line.starts_with("kafka_lag_exporter_"));
+        ours.map(ToOwned::to_owned).collect()
+    }
+
+    #[test]
+    fn a_leader_tells_its_term_and_how_long_it_may_go_on() {
+        let now = Instant::now();
+        let until = Until::At(now + Duration::from_millis(4500));
+        let samples = samples(
+            Gate::Open {
+                until,
+                term: 4_821_377,
+            },
+            now,
+        );
+        assert_eq!(
+            samples,
+            [
+                concat!(
+                    "kafka_lag_exporter_build_info{revision=\"unknown\",version=\"",
+                    env!("CARGO_PKG_VERSION"),
+                    "\"} 1"
+                ),
+                "kafka_lag_exporter_http_requests_total{path=\"/ready\",status=\"503\"} 1",
+                "kafka_lag_exporter_leader 1",
+                "kafka_lag_exporter_leader_transitions_total{reason=\"expired\",to=\"standby\"} 0",
+                "kafka_lag_exporter_leader_transitions_total{reason=\"granted\",to=\"leader\"} 0",
+                "kafka_lag_exporter_leader_transitions_total{reason=\"shutting_down\",to=\"standby\"} 0",
+                "kafka_lag_exporter_leader_transitions_total{reason=\"standby\",to=\"standby\"} 0",
+                "kafka_lag_exporter_leadership_term 4821377",
+                "kafka_lag_exporter_leadership_valid_seconds 4.5",
+            ]
+        );
+    }
+
+    #[test]
+    fn alone_there_is_no_end_to_tell() {
+        let gate = Gate::Open {
+            until: Until::Forever,
+            term: 0,
+        };
+        let samples = samples(gate, Instant::now());
+        assert!(
+            !samples.iter().any(|s| s.contains("valid_seconds")),
+            "{samples:#?}"
+        );
+    }
+
+    #[test]
+    fn a_permission_that_ran_out_counts_as_none_without_anyone_saying_so() {
+        let now = Instant::now();
+        let gates = [
+            Gate::Open {
+                until: Until::At(now),
+                term: 9,
+            },
+            Gate::Closed {
+                reason: Reason::Standby,
+            },
+        ];
+        for gate in gates {
+            let samples = samples(gate, now);
+            assert!(
+                samples.iter().any(|s| s == "kafka_lag_exporter_leader 0"),
+                "{samples:#?}"
+            );
+        }
+    }
+}
