@@ -1,0 +1,283 @@
+//! A Kafka cluster that is not there: the answers of its brokers, from a state that tests write,
+//! with faults that tests inject.
+//!
+//! It speaks the protocol to any client over loopback, but stores nothing, replicates nothing and
+//! knows no consumer joining a group: members are what the test says.
+
+mod answer;
+mod api;
+mod builder;
+mod cluster;
+mod fault;
+mod ledger;
+mod partition;
+mod protocol;
+mod records;
+mod server;
+mod spec;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use tokio::sync::oneshot;
+use tokio_util::sync::DropGuard;
+
+pub use self::{
+    builder::Builder,
+    fault::{Fault, FaultId, Injected},
+    ledger::Arrival,
+    protocol::Api,
+    records::{Records, Slot, SlotKind, SlotValue},
+    spec::{GroupKind, GroupSpec, GroupState, MemberSpec, PartitionSpec, TopicSpec},
+};
+use self::{
+    cluster::{Cluster, Condition, Coordinator},
+    fault::Active,
+    ledger::Ledger,
+    server::Shared,
+};
+
+/// A running cluster. Dropping it ends it; [`StandIn::shutdown`] also waits for that.
+#[derive(Debug)]
+pub struct StandIn {
+    shared: Arc<Shared>,
+    next_fault: AtomicU64,
+    ended: oneshot::Receiver<()>,
+    end: DropGuard,
+}
+
+/// Where a group and a partition stand, as the server would answer now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Next offset the group will read.
+    pub committed: i64,
+    /// First offset retention has left.
+    pub log_start: i64,
+    /// End of what consumers may read.
+    pub high_watermark: i64,
+    /// The same bound for `read_committed`.
+    pub last_stable: i64,
+}
+
+// === impl StandIn ===
+
+impl StandIn {
+    /// Describes a cluster: three nodes, no topics, no groups.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Addresses of all nodes, for `bootstrap.servers`.
+    pub fn bootstrap(&self) -> String {
+        let cluster = self.shared.cluster.borrow();
+        let nodes = cluster
+            .nodes
+            .values()
+            .map(|node| format!("127.0.0.1:{}", node.port));
+        nodes.collect::<Vec<_>>().join(",")
+    }
+
+    /// The commit of each (group, topic, partition), with the bounds of its log.
+    pub fn expected(&self) -> BTreeMap<(String, String, i32), Expected> {
+        let cluster = self.shared.cluster.borrow();
+        let mut expected = BTreeMap::new();
+        for (
+            group,
+            Committed {
+                topic,
+                partition,
+                offset,
+            },
+        ) in commits(&cluster)
+        {
+            if let Some((_, log)) = cluster.partition(topic, partition) {
+                let row = Expected {
+                    committed: offset,
+                    log_start: log.log_start,
+                    high_watermark: log.high_watermark,
+                    last_stable: log.last_stable(),
+                };
+                expected.insert((group.to_owned(), topic.to_owned(), partition), row);
+            }
+        }
+        expected
+    }
+
+    /// Lets a fault happen from the next answer on.
+    pub fn inject(&self, fault: Fault) -> FaultId {
+        let id = FaultId(self.next_fault.fetch_add(1, Ordering::Relaxed));
+        self.shared
+            .faults
+            .send_modify(|faults| faults.push(Arc::new(Active::new(id, fault))));
+        id
+    }
+
+    /// Ends one fault. Answers it has stalled stay stalled.
+    pub fn clear_fault(&self, id: FaultId) {
+        self.shared
+            .faults
+            .send_modify(|faults| faults.retain(|active| active.id != id));
+    }
+
+    /// Ends all faults. Answers they have stalled stay stalled.
+    pub fn clear_faults(&self) {
+        self.shared.faults.send_modify(Vec::clear);
+    }
+
+    /// The node takes connections and requests but answers none, as a stopped process.
+    pub fn stall_node(&self, node: i32) {
+        self.set_condition(node, Condition::Stalled);
+    }
+
+    /// The node answers again, first what it was asked meanwhile.
+    pub fn resume_node(&self, node: i32) {
+        self.set_condition(node, Condition::Running);
+    }
+
+    /// The node closes all connections and refuses new ones. The metadata still names it: see
+    /// [`StandIn::fence_node`]. Returns when the port is closed.
+    pub async fn stop_node(&self, node: i32) {
+        self.set_condition(node, Condition::Stopped);
+        self.wait_for(|cluster| cluster.nodes.get(&node).is_none_or(|n| !n.listening))
+            .await;
+    }
+
+    /// The node listens again on its port, and is in the metadata.
+    /// Returns when the port is open.
+    pub async fn start_node(&self, node: i32) {
+        self.set_condition(node, Condition::Running);
+        self.change(|cluster| cluster.unfence(node));
+        self.wait_for(|cluster| cluster.nodes.get(&node).is_none_or(|n| n.listening))
+            .await;
+    }
+
+    /// The controller takes the node out of the metadata and gives its partitions and groups to
+    /// others; what only it holds has no leader.
+    pub fn fence_node(&self, node: i32) {
+        self.change(|cluster| cluster.fence(node));
+    }
+
+    /// Another node coordinates the group from now on; the old one answers `NOT_COORDINATOR`.
+    pub fn move_coordinator(&self, group: &str, node: i32) {
+        self.set_coordinator(group, Coordinator::At(node));
+    }
+
+    /// The old coordinator has let go of the group, the new one is loading it: nobody lists it.
+    /// Ends with [`StandIn::move_coordinator`].
+    pub fn begin_coordinator_move(&self, group: &str, node: i32) {
+        self.set_coordinator(group, Coordinator::LoadingAt(node));
+    }
+
+    /// How often each node was asked each thing.
+    pub fn requests(&self) -> BTreeMap<(Api, i32), u64> {
+        self.shared.ledger.borrow().requests.clone()
+    }
+
+    /// How often the cluster was asked this thing.
+    pub fn n_requests(&self, api: Api) -> u64 {
+        let ledger = self.shared.ledger.borrow();
+        ledger
+            .requests
+            .iter()
+            .filter(|((asked, _), _)| *asked == api)
+            .map(|(_, n)| n)
+            .sum()
+    }
+
+    /// How often each fault has struck.
+    pub fn injected(&self) -> BTreeMap<(Api, Injected), u64> {
+        self.shared.ledger.borrow().injected.clone()
+    }
+
+    /// The last 200,000 requests in the order they came in.
+    pub fn arrivals(&self) -> Vec<Arrival> {
+        self.shared
+            .ledger
+            .borrow()
+            .arrivals
+            .iter()
+            .copied()
+            .collect()
+    }
+
+    /// Connections open now, over all nodes.
+    pub fn n_connections(&self) -> u64 {
+        self.shared.ledger.borrow().connections.values().sum()
+    }
+
+    /// Forgets all requests and struck faults counted so far.
+    pub fn reset_counters(&self) {
+        self.shared.ledger.send_modify(|ledger| {
+            let connections = std::mem::take(&mut ledger.connections);
+            *ledger = Ledger {
+                connections,
+                ..Ledger::default()
+            };
+        });
+    }
+
+    /// Ends it, and waits until all connections are closed.
+    pub async fn shutdown(self) {
+        drop(self.end);
+        // The sender is gone only when the thread is.
+        self.ended.await.ok();
+    }
+
+    fn set_condition(&self, node: i32, condition: Condition) {
+        self.change(|cluster| {
+            cluster
+                .nodes
+                .get_mut(&node)
+                .expect("the node exists")
+                .condition = condition;
+        });
+    }
+
+    fn set_coordinator(&self, group: &str, coordinator: Coordinator) {
+        self.change(|cluster| {
+            let group = cluster
+                .groups
+                .get_mut(group.as_bytes())
+                .expect("the group exists");
+            group.coordinator = coordinator;
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Cluster)) {
+        self.shared.cluster.send_modify(change);
+    }
+
+    async fn wait_for(&self, met: impl FnMut(&Cluster) -> bool) {
+        // It errs only when the sender is gone, and `self` holds the sender.
+        self.shared.cluster.subscribe().wait_for(met).await.ok();
+    }
+}
+
+/// One committed offset.
+struct Committed<'a> {
+    topic: &'a str,
+    partition: i32,
+    offset: i64,
+}
+
+fn commits(cluster: &Cluster) -> impl Iterator<Item = (&str, Committed<'_>)> {
+    cluster.groups.iter().flat_map(|(group, state)| {
+        state.commits.iter().flat_map(move |(topic, partitions)| {
+            partitions.iter().map(move |(partition, offset)| {
+                (
+                    &**group,
+                    Committed {
+                        topic,
+                        partition: *partition,
+                        offset: *offset,
+                    },
+                )
+            })
+        })
+    })
+}

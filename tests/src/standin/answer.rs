@@ -1,0 +1,166 @@
+//! From a request's bytes to its answer's: decoding, dispatch, encoding, and what faults spoil.
+
+use anyhow::{Context, anyhow};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use kafka_protocol::{
+    messages::{RequestHeader, ResponseHeader},
+    protocol::{Encodable, HeaderVersion, Request, decode_request_header_from_buffer},
+};
+
+use super::{
+    api,
+    cluster::Cluster,
+    fault::{Effect, Faults, Place},
+    protocol::Api,
+    server::Shared,
+};
+
+/// What to do on the connection.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    Send(BytesMut),
+    SendAndClose(BytesMut),
+    /// The request wants no answer.
+    Silence,
+}
+
+/// One request and what its answer is made from.
+#[derive(Debug)]
+pub(crate) struct Ask<'a> {
+    pub(crate) cluster: &'a Cluster,
+    pub(crate) node: i32,
+    pub(crate) version: i16,
+    faults: &'a Faults,
+}
+
+/// A request whose header has been read.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) api: Api,
+    pub(crate) node: i32,
+    pub(crate) version: i16,
+    pub(crate) correlation_id: i32,
+    pub(crate) faults: Faults,
+}
+
+/// Answers the request in `frame`, sent to `node`.
+///
+/// # Errors
+/// Of a request a broker would close the connection over.
+pub(crate) async fn to(shared: &Shared, node: i32, mut frame: Bytes) -> anyhow::Result<Verdict> {
+    let key = frame.slice(..2).get_i16();
+    let version = frame.slice(2..4).get_i16();
+    let api = Api::from_key(key).ok_or_else(|| anyhow!("request {key} is not answered"))?;
+    let (oldest, newest) = api.versions();
+    if api == Api::ApiVersions && !(oldest..=newest).contains(&version) {
+        let correlation_id = frame.slice(4..8).get_i32();
+        return encode(correlation_id, 0, &api::versions::unsupported()).map(Verdict::Send);
+    }
+    if !(oldest..=newest).contains(&version) {
+        return Err(anyhow!("{api:?} version {version} is not answered"));
+    }
+    let header: RequestHeader = decode_request_header_from_buffer(&mut frame)?;
+    let faults = Faults::of(&shared.faults.borrow(), api, node);
+    let correlation_id = header.correlation_id;
+    let asked = Asked {
+        api,
+        node,
+        version,
+        correlation_id,
+        faults,
+    };
+    let answer = api::dispatch(shared, &asked, frame).await;
+    let answer = answer.with_context(|| format!("{api:?} version {version}"))?;
+    spoil(shared, asked, answer).await
+}
+
+/// Lets the faults of an answer as a whole happen.
+async fn spoil(shared: &Shared, asked: Asked, answer: Option<BytesMut>) -> anyhow::Result<Verdict> {
+    let effects = asked.faults.effects();
+    let struck = asked.faults.into_struck();
+    if !struck.is_empty() {
+        shared
+            .ledger
+            .send_modify(|ledger| ledger.struck(asked.api, &struck));
+    }
+    let Some(mut answer) = answer else {
+        return Ok(Verdict::Silence);
+    };
+    for effect in effects {
+        match effect {
+            Effect::Code(_) => {}
+            Effect::Delay(delay) => tokio::time::sleep(delay).await,
+            Effect::Stall => std::future::pending().await,
+            Effect::Close => {
+                answer.truncate(answer.len() / 2);
+                return Ok(Verdict::SendAndClose(answer));
+            }
+            Effect::Truncate => {
+                answer.truncate((answer.len() / 2).max(8));
+                set_length(&mut answer)?;
+            }
+            // The length and the correlation id stay: the client takes it for the answer.
+            Effect::Corrupt => answer[8..].iter_mut().for_each(|byte| *byte = !*byte),
+            Effect::CorrelationId => {
+                let wrong = asked.correlation_id.wrapping_add(1_000_000);
+                answer[4..8].copy_from_slice(&wrong.to_be_bytes());
+            }
+        }
+    }
+    Ok(Verdict::Send(answer))
+}
+
+/// Encodes an answer with its length and header.
+pub(crate) fn encode<R>(correlation_id: i32, version: i16, answer: &R) -> anyhow::Result<BytesMut>
+where
+    R: Encodable + HeaderVersion,
+{
+    let mut bytes = BytesMut::with_capacity(256);
+    bytes.put_i32(0);
+    let header = ResponseHeader::default().with_correlation_id(correlation_id);
+    header.encode(&mut bytes, R::header_version(version))?;
+    answer.encode(&mut bytes, version)?;
+    set_length(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn set_length(answer: &mut BytesMut) -> anyhow::Result<()> {
+    let length = u32::try_from(answer.len() - 4)?;
+    answer[..4].copy_from_slice(&length.to_be_bytes());
+    Ok(())
+}
+
+// === impl Ask ===
+
+impl Ask<'_> {
+    /// The code a fault puts here, else 0.
+    pub(crate) fn fault(&self, place: Place<'_>) -> i16 {
+        self.faults.code_at(place)
+    }
+}
+
+// === impl Asked ===
+
+impl Asked {
+    /// The request together with the cluster as it is now.
+    pub(crate) fn of<'a>(&'a self, cluster: &'a Cluster) -> Ask<'a> {
+        Ask {
+            cluster,
+            node: self.node,
+            version: self.version,
+            faults: &self.faults,
+        }
+    }
+
+    /// Decodes the body, lets `answer` answer it from the cluster as it is now, encodes that.
+    pub(crate) fn answered_by<R: Request>(
+        &self,
+        shared: &Shared,
+        body: &mut Bytes,
+        answer: impl FnOnce(&Ask<'_>, R) -> R::Response,
+    ) -> anyhow::Result<Option<BytesMut>> {
+        let request = R::decode(body, self.version)?;
+        let answer = answer(&self.of(&shared.cluster.borrow()), request);
+        encode(self.correlation_id, self.version, &answer).map(Some)
+    }
+}

@@ -1,0 +1,29 @@
+//! One function per request: what a broker of this cluster answers.
+
+use bytes::{Bytes, BytesMut};
+
+use super::{answer::Asked, protocol::Api, server::Shared};
+
+mod groups;
+mod list_offsets;
+mod metadata;
+mod offsets;
+pub(crate) mod versions;
+
+/// Answers one request; `None` if it wants no answer.
+pub(crate) async fn dispatch(
+    shared: &Shared,
+    asked: &Asked,
+    mut body: Bytes,
+) -> anyhow::Result<Option<BytesMut>> {
+    let body = &mut body;
+    match asked.api {
+        Api::ApiVersions => asked.answered_by(shared, body, versions::answer),
+        Api::Metadata => asked.answered_by(shared, body, metadata::answer),
+        Api::FindCoordinator => asked.answered_by(shared, body, groups::find_coordinator),
+        Api::ListGroups => asked.answered_by(shared, body, groups::list),
+        Api::OffsetFetch => asked.answered_by(shared, body, offsets::fetch),
+        Api::ListOffsets => asked.answered_by(shared, body, list_offsets::answer),
+        _ => anyhow::bail!("not yet"),
+    }
+}

@@ -1,0 +1,109 @@
+//! `OffsetFetch`: committed offsets.
+
+use kafka_protocol::{
+    messages::{
+        GroupId, OffsetFetchRequest, OffsetFetchResponse, TopicName,
+        offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics},
+        offset_fetch_response::{
+            OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
+            OffsetFetchResponseTopic, OffsetFetchResponseTopics,
+        },
+    },
+    protocol::StrBytes,
+};
+
+use crate::standin::{answer::Ask, fault::Place};
+
+/// From this version on a request asks for several groups.
+const FIRST_OF_SEVERAL: i16 = 8;
+
+pub(crate) fn fetch(ask: &Ask<'_>, request: OffsetFetchRequest) -> OffsetFetchResponse {
+    if ask.version >= FIRST_OF_SEVERAL {
+        let groups = request.groups.iter().map(|group| fetch_group(ask, group));
+        return OffsetFetchResponse::default().with_groups(groups.collect());
+    }
+    let topics = request.topics.map(|topics| {
+        let several = topics.into_iter().map(|topic| {
+            OffsetFetchRequestTopics::default()
+                .with_name(topic.name)
+                .with_partition_indexes(topic.partition_indexes)
+        });
+        several.collect()
+    });
+    let group = OffsetFetchRequestGroup::default()
+        .with_group_id(request.group_id)
+        .with_topics(topics);
+    let answer = fetch_group(ask, &group);
+    OffsetFetchResponse::default()
+        .with_error_code(answer.error_code)
+        .with_topics(answer.topics.into_iter().map(as_before_several).collect())
+}
+
+fn as_before_several(topic: OffsetFetchResponseTopics) -> OffsetFetchResponseTopic {
+    let partitions = topic.partitions.into_iter().map(|partition| {
+        OffsetFetchResponsePartition::default()
+            .with_partition_index(partition.partition_index)
+            .with_committed_offset(partition.committed_offset)
+            .with_committed_leader_epoch(partition.committed_leader_epoch)
+            .with_metadata(partition.metadata)
+            .with_error_code(partition.error_code)
+    });
+    OffsetFetchResponseTopic::default()
+        .with_name(topic.name)
+        .with_partitions(partitions.collect())
+}
+
+fn fetch_group(ask: &Ask<'_>, request: &OffsetFetchRequestGroup) -> OffsetFetchResponseGroup {
+    let name: &GroupId = &request.group_id;
+    let answer = OffsetFetchResponseGroup::default().with_group_id(name.clone());
+    let code = match ask.fault(Place::Group(name)) {
+        0 => ask.cluster.refusal(ask.node, name),
+        injected => injected,
+    };
+    if code != 0 {
+        return answer.with_error_code(code);
+    }
+    let group = ask.cluster.group(name);
+    let topics = match &request.topics {
+        Some(wanted) => {
+            let wanted = wanted.iter().map(|wanted| {
+                let commits = group.and_then(|g| g.commits.get(wanted.name.as_bytes()));
+                let offset = |p: &i32| commits.and_then(|c| c.get(p)).copied().unwrap_or(-1);
+                let partitions = wanted.partition_indexes.iter().map(|p| (*p, offset(p)));
+                topic(ask, &wanted.name.0, partitions)
+            });
+            wanted.collect()
+        }
+        None => {
+            let commits = group.into_iter().flat_map(|group| &group.commits);
+            let all = commits.map(|(name, partitions)| {
+                topic(
+                    ask,
+                    name,
+                    partitions.iter().map(|(p, offset)| (*p, *offset)),
+                )
+            });
+            all.collect()
+        }
+    };
+    answer.with_topics(topics)
+}
+
+fn topic(
+    ask: &Ask<'_>,
+    name: &StrBytes,
+    offsets: impl Iterator<Item = (i32, i64)>,
+) -> OffsetFetchResponseTopics {
+    let partitions = offsets.map(|(partition, offset)| {
+        let code = ask.fault(Place::Partition(name, partition));
+        OffsetFetchResponsePartitions::default()
+            .with_partition_index(partition)
+            .with_committed_offset(if code == 0 { offset } else { -1 })
+            .with_committed_leader_epoch(-1)
+            .with_metadata(Some(StrBytes::new()))
+            .with_error_code(code)
+    });
+    OffsetFetchResponseTopics::default()
+        .with_name(TopicName(name.clone()))
+        .with_partitions(partitions.collect())
+}

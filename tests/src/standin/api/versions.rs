@@ -1,0 +1,32 @@
+//! `ApiVersions`: what this server takes.
+
+use kafka_protocol::messages::{
+    ApiVersionsRequest, ApiVersionsResponse, api_versions_response::ApiVersion,
+};
+
+use crate::standin::{answer::Ask, cluster::code, fault::Place, protocol::Api};
+
+pub(crate) fn answer(ask: &Ask<'_>, _request: ApiVersionsRequest) -> ApiVersionsResponse {
+    let api_keys = Api::all().map(|api| {
+        let (oldest, newest) = api.versions();
+        ApiVersion::default()
+            .with_api_key(api.key())
+            .with_min_version(oldest)
+            .with_max_version(newest)
+    });
+    ApiVersionsResponse::default()
+        .with_error_code(ask.fault(Place::Answer))
+        .with_api_keys(api_keys.collect())
+}
+
+/// The answer, in version 0, to a version nobody knows: it says which are.
+pub(crate) fn unsupported() -> ApiVersionsResponse {
+    let (oldest, newest) = Api::ApiVersions.versions();
+    let known = ApiVersion::default()
+        .with_api_key(Api::ApiVersions.key())
+        .with_min_version(oldest)
+        .with_max_version(newest);
+    ApiVersionsResponse::default()
+        .with_error_code(code::UNSUPPORTED_VERSION)
+        .with_api_keys(vec![known])
+}

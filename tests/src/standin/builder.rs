@@ -1,0 +1,123 @@
+//! Describing a cluster before it starts.
+
+use std::{io, sync::Arc, sync::atomic::AtomicU64};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    GroupSpec, PartitionSpec, StandIn, TopicSpec,
+    cluster::{Cluster, Condition, Node, Standing},
+    ledger::Ledger,
+    server::{self, Shared},
+};
+
+/// A cluster to be started.
+#[derive(Debug)]
+pub struct Builder {
+    n_nodes: i32,
+    first_port: u16,
+    topics: Vec<TopicSpec>,
+    groups: Vec<(String, GroupSpec)>,
+}
+
+// === impl Builder ===
+
+impl Builder {
+    /// Nodes with the ids `1..=n_nodes`.
+    #[must_use]
+    pub fn nodes(self, n_nodes: i32) -> Self {
+        Self { n_nodes, ..self }
+    }
+
+    /// Node 1 listens on this port, the others on the ones after it; by default on free ports.
+    #[must_use]
+    pub fn first_port(self, first_port: u16) -> Self {
+        Self { first_port, ..self }
+    }
+
+    /// Adds a topic of which only the partitions matter.
+    #[must_use]
+    pub fn topic(
+        self,
+        name: &str,
+        n_partitions: usize,
+        partition: impl Fn(i32) -> PartitionSpec,
+    ) -> Self {
+        self.topic_with(TopicSpec::new(name, n_partitions).partitions(partition))
+    }
+
+    /// Adds a topic.
+    #[must_use]
+    pub fn topic_with(mut self, topic: TopicSpec) -> Self {
+        self.topics.push(topic);
+        self
+    }
+
+    /// Adds a group.
+    #[must_use]
+    pub fn group(mut self, name: &str, group: GroupSpec) -> Self {
+        self.groups.push((name.to_owned(), group));
+        self
+    }
+
+    /// Starts the cluster; all nodes listen when this returns. It runs on its own thread, so the
+    /// caller may block, and pause its clock.
+    ///
+    /// # Panics
+    /// If a port can't be had.
+    pub async fn start(self) -> StandIn {
+        let standin = self
+            .launch()
+            .expect("the stand-in gets its ports and its thread");
+        standin
+            .wait_for(|cluster| cluster.nodes.values().all(|node| node.listening))
+            .await;
+        standin
+    }
+
+    fn launch(self) -> io::Result<StandIn> {
+        let ids: Vec<i32> = (1..=self.n_nodes).collect();
+        let sockets = server::bind(&ids, self.first_port)?;
+        let mut cluster = Cluster::default();
+        for (id, socket) in &sockets {
+            let node = Node {
+                port: socket.local_addr()?.port(),
+                condition: Condition::Running,
+                standing: Standing::Registered,
+                listening: false,
+            };
+            cluster.nodes.insert(*id, node);
+        }
+        self.topics
+            .into_iter()
+            .for_each(|topic| cluster.add_topic(topic));
+        self.groups
+            .into_iter()
+            .for_each(|(name, group)| cluster.add_group(&name, group));
+        let shared = Arc::new(Shared {
+            cluster: watch::Sender::new(cluster),
+            faults: watch::Sender::new(Vec::new()),
+            ledger: watch::Sender::new(Ledger::default()),
+        });
+        let end = CancellationToken::new();
+        let ended = server::spawn(Arc::clone(&shared), sockets, end.clone())?;
+        Ok(StandIn {
+            shared,
+            next_fault: AtomicU64::new(1),
+            ended,
+            end: end.drop_guard(),
+        })
+    }
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            n_nodes: 3,
+            first_port: 0,
+            topics: Vec::new(),
+            groups: Vec::new(),
+        }
+    }
+}

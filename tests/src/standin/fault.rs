@@ -1,0 +1,192 @@
+//! Faults: which answers, how many of them, and what goes wrong with them.
+
+use std::time::Duration;
+
+use super::protocol::Api;
+
+mod active;
+
+pub(crate) use active::{Active, Faults, Place};
+
+/// Something that goes wrong with answers to one kind of request.
+///
+/// Without a target, an error code stands wherever such an answer carries codes: in each group of
+/// an `OffsetFetch`, each partition of a `ListOffsets` or `Fetch`, each topic of a `Metadata`, once
+/// in a `ListGroups`. The share counts these places; for faults other than codes it counts answers.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    api: Api,
+    node: Option<i32>,
+    target: Target,
+    effect: Effect,
+    share: Share,
+    times: u64,
+}
+
+/// Names an injected fault, to clear it alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FaultId(pub(crate) u64);
+
+/// What a fault did, for counting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Injected {
+    /// Answered with this error code.
+    Code(i16),
+    /// Answered late.
+    Delay,
+    /// Never answered.
+    Stall,
+    /// Sent half an answer and closed the connection.
+    Close,
+    /// Sent half an answer, framed as if it were whole.
+    Truncate,
+    /// Sent an answer with its bytes inverted.
+    Corrupt,
+    /// Sent the answer to another request.
+    CorrelationId,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    Any,
+    Group(String),
+    Topic(String),
+    Partition(String, i32),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Effect {
+    Code(i16),
+    Delay(Duration),
+    Stall,
+    Close,
+    Truncate,
+    Corrupt,
+    CorrelationId,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Share {
+    Every(u64),
+    Random { share: f64, seed: u64 },
+}
+
+// === impl Fault ===
+
+impl Fault {
+    /// Answers carry the error `code`.
+    pub fn error(api: Api, code: i16) -> Self {
+        Self::new(api, Effect::Code(code))
+    }
+
+    /// Answers come `delay` late, and with them all later ones of the connection.
+    pub fn delay(api: Api, delay: Duration) -> Self {
+        Self::new(api, Effect::Delay(delay))
+    }
+
+    /// Answers never come, nor any later one of the connection.
+    pub fn stall(api: Api) -> Self {
+        Self::new(api, Effect::Stall)
+    }
+
+    /// The connection closes in the middle of an answer.
+    pub fn close(api: Api) -> Self {
+        Self::new(api, Effect::Close)
+    }
+
+    /// Answers lack their second half.
+    pub fn truncate(api: Api) -> Self {
+        Self::new(api, Effect::Truncate)
+    }
+
+    /// Answers are garbage.
+    pub fn corrupt(api: Api) -> Self {
+        Self::new(api, Effect::Corrupt)
+    }
+
+    /// Answers name a request nobody made.
+    pub fn wrong_correlation_id(api: Api) -> Self {
+        Self::new(api, Effect::CorrelationId)
+    }
+
+    fn new(api: Api, effect: Effect) -> Self {
+        let share = Share::Every(1);
+        Self {
+            api,
+            node: None,
+            target: Target::Any,
+            effect,
+            share,
+            times: u64::MAX,
+        }
+    }
+
+    /// Only on this node.
+    #[must_use]
+    pub fn on_node(self, node: i32) -> Self {
+        Self {
+            node: Some(node),
+            ..self
+        }
+    }
+
+    /// Only for this group.
+    #[must_use]
+    pub fn for_group(self, group: &str) -> Self {
+        Self {
+            target: Target::Group(group.to_owned()),
+            ..self
+        }
+    }
+
+    /// Only for this topic.
+    #[must_use]
+    pub fn for_topic(self, topic: &str) -> Self {
+        Self {
+            target: Target::Topic(topic.to_owned()),
+            ..self
+        }
+    }
+
+    /// Only for this partition.
+    #[must_use]
+    pub fn for_partition(self, topic: &str, partition: i32) -> Self {
+        Self {
+            target: Target::Partition(topic.to_owned(), partition),
+            ..self
+        }
+    }
+
+    /// Only every `n`th time.
+    #[must_use]
+    pub fn every(self, n: u64) -> Self {
+        Self {
+            share: Share::Every(n.max(1)),
+            ..self
+        }
+    }
+
+    /// Only this share of the times, from 0 to 1, at random but the same in each run.
+    #[must_use]
+    pub fn share(self, share: f64) -> Self {
+        Self {
+            share: Share::Random { share, seed: 1 },
+            ..self
+        }
+    }
+
+    /// Another run of the dice of [`Fault::share`].
+    #[must_use]
+    pub fn seed(mut self, other: u64) -> Self {
+        if let Share::Random { seed, .. } = &mut self.share {
+            *seed = other;
+        }
+        self
+    }
+
+    /// Only the first `times` times.
+    #[must_use]
+    pub fn times(self, times: u64) -> Self {
+        Self { times, ..self }
+    }
+}

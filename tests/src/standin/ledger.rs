@@ -1,0 +1,51 @@
+//! What was asked and what was spoiled, counted.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use tokio::time::Instant;
+
+use super::{fault::Injected, protocol::Api};
+
+/// How many arrivals are remembered; older ones are forgotten, never miscounted.
+const REMEMBERED: usize = 200_000;
+
+/// One request as it came in.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// When its last byte was read, on the clock of the whole machine.
+    pub at: Instant,
+    /// What was asked.
+    pub api: Api,
+    /// Which node was asked.
+    pub node: i32,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    pub(crate) requests: BTreeMap<(Api, i32), u64>,
+    pub(crate) injected: BTreeMap<(Api, Injected), u64>,
+    pub(crate) arrivals: VecDeque<Arrival>,
+    /// Connections open now, by node.
+    pub(crate) connections: BTreeMap<i32, u64>,
+}
+
+// === impl Ledger ===
+
+impl Ledger {
+    pub(crate) fn arrived(&mut self, arrival: Arrival) {
+        *self
+            .requests
+            .entry((arrival.api, arrival.node))
+            .or_default() += 1;
+        if self.arrivals.len() == REMEMBERED {
+            self.arrivals.pop_front();
+        }
+        self.arrivals.push_back(arrival);
+    }
+
+    pub(crate) fn struck(&mut self, api: Api, injected: &[Injected]) {
+        for injected in injected {
+            *self.injected.entry((api, *injected)).or_default() += 1;
+        }
+    }
+}

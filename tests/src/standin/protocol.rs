@@ -1,0 +1,123 @@
+//! The requests this server answers, in which versions, and what in an answer can carry an error.
+
+use kafka_protocol::protocol::StrBytes;
+
+/// A Kafka request this server answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Api {
+    /// Appends records.
+    Produce,
+    /// Reads records.
+    Fetch,
+    /// Log start, high watermark, last stable offset, or the offset at a time.
+    ListOffsets,
+    /// Brokers, topics, partition leaders.
+    Metadata,
+    /// Stores committed offsets.
+    OffsetCommit,
+    /// Reads committed offsets.
+    OffsetFetch,
+    /// Says which broker coordinates a group.
+    FindCoordinator,
+    /// Members of classic groups.
+    DescribeGroups,
+    /// The groups one broker coordinates.
+    ListGroups,
+    /// Which requests and versions a broker takes.
+    ApiVersions,
+    /// Creates topics.
+    CreateTopics,
+    /// Settings of topics.
+    DescribeConfigs,
+    /// Members of KIP-848 groups.
+    ConsumerGroupDescribe,
+}
+
+/// What carries the error code in an answer to a request, when a fault names nothing narrower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// The answer as a whole.
+    Answer,
+    /// Each group in it.
+    Group,
+    /// Each topic in it.
+    Topic,
+    /// Each partition in it.
+    Partition,
+}
+
+/// One line of the table: key on the wire, versions of Kafka 4.1 as far as implemented.
+struct Line {
+    api: Api,
+    key: i16,
+    versions: (i16, i16),
+    unit: Unit,
+}
+
+const fn line(api: Api, key: i16, versions: (i16, i16), unit: Unit) -> Line {
+    Line {
+        api,
+        key,
+        versions,
+        unit,
+    }
+}
+
+/// Ordered by key, as a broker lists them.
+const TABLE: [Line; 13] = [
+    line(Api::Produce, 0, (0, 13), Unit::Partition),
+    line(Api::Fetch, 1, (4, 16), Unit::Partition),
+    line(Api::ListOffsets, 2, (1, 7), Unit::Partition),
+    line(Api::Metadata, 3, (0, 13), Unit::Topic),
+    line(Api::OffsetCommit, 8, (2, 9), Unit::Partition),
+    line(Api::OffsetFetch, 9, (1, 9), Unit::Group),
+    line(Api::FindCoordinator, 10, (0, 6), Unit::Group),
+    line(Api::DescribeGroups, 15, (0, 6), Unit::Group),
+    line(Api::ListGroups, 16, (0, 5), Unit::Answer),
+    line(Api::ApiVersions, 18, (0, 4), Unit::Answer),
+    line(Api::CreateTopics, 19, (2, 7), Unit::Topic),
+    line(Api::DescribeConfigs, 32, (1, 4), Unit::Topic),
+    line(Api::ConsumerGroupDescribe, 69, (0, 1), Unit::Group),
+];
+
+/// Makes a protocol string.
+pub(crate) fn text(value: &str) -> StrBytes {
+    StrBytes::from_string(value.to_owned())
+}
+
+// === impl Api ===
+
+impl Api {
+    /// All of them, ordered by their key on the wire.
+    pub fn all() -> impl Iterator<Item = Self> {
+        TABLE.iter().map(|line| line.api)
+    }
+
+    /// The key on the wire.
+    pub fn key(self) -> i16 {
+        self.line().key
+    }
+
+    /// The oldest and the newest version answered.
+    pub fn versions(self) -> (i16, i16) {
+        self.line().versions
+    }
+
+    pub(crate) fn from_key(key: i16) -> Option<Self> {
+        TABLE
+            .iter()
+            .find(|line| line.key == key)
+            .map(|line| line.api)
+    }
+
+    pub(crate) fn unit(self) -> Unit {
+        self.line().unit
+    }
+
+    fn line(self) -> &'static Line {
+        TABLE
+            .iter()
+            .find(|line| line.api == self)
+            .expect("every request has its line")
+    }
+}

@@ -1,0 +1,104 @@
+//! What a log holds at an offset, made when it is asked for: a log of any length costs nothing.
+
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+
+/// What stands at one offset of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Milliseconds since 1970. Must not decrease with the offset.
+    pub timestamp: i64,
+    /// What kind of thing it is.
+    pub kind: SlotKind,
+    /// The value's bytes.
+    pub value: SlotValue,
+}
+
+/// The kinds of things in a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlotKind {
+    /// An ordinary record.
+    Plain,
+    /// Compacted away: the offset is no longer there.
+    Missing,
+    /// A record of this producer's transaction.
+    Transactional(i64),
+    /// The marker that commits this producer's transaction.
+    Commit(i64),
+    /// The marker that aborts this producer's transaction.
+    Abort(i64),
+}
+
+/// The value of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SlotValue {
+    /// So many bytes, whichever.
+    Size(usize),
+    /// These bytes.
+    Bytes(Bytes),
+}
+
+/// What a log holds: a function of the offset.
+#[derive(Clone)]
+pub struct Records(Arc<dyn Fn(i64) -> Slot + Send + Sync>);
+
+// === impl Slot ===
+
+impl Slot {
+    /// An ordinary record of 100 bytes.
+    pub fn at(timestamp: i64) -> Self {
+        Self {
+            timestamp,
+            kind: SlotKind::Plain,
+            value: SlotValue::Size(100),
+        }
+    }
+
+    /// The same with a value of `size` bytes.
+    #[must_use]
+    pub fn sized(self, size: usize) -> Self {
+        Self {
+            value: SlotValue::Size(size),
+            ..self
+        }
+    }
+
+    /// The same as another kind of thing.
+    #[must_use]
+    pub fn of_kind(self, kind: SlotKind) -> Self {
+        Self { kind, ..self }
+    }
+}
+
+// === impl Records ===
+
+impl Records {
+    /// One record every `every_ms` milliseconds, the first at `first_ms`.
+    pub fn every(every_ms: i64, first_ms: i64) -> Self {
+        Self::by(move |offset| Slot::at(first_ms + offset * every_ms))
+    }
+
+    /// What `slot` says for each offset.
+    pub fn by(slot: impl Fn(i64) -> Slot + Send + Sync + 'static) -> Self {
+        Self(Arc::new(slot))
+    }
+
+    /// What stands at `offset`.
+    pub fn slot(&self, offset: i64) -> Slot {
+        (self.0)(offset)
+    }
+}
+
+impl Default for Records {
+    /// One record a second from 2023-11-14 22:13:20 UTC on.
+    fn default() -> Self {
+        Self::every(1_000, 1_700_000_000_000)
+    }
+}
+
+impl fmt::Debug for Records {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Records")
+    }
+}

@@ -1,0 +1,214 @@
+//! Listeners and connections of all nodes, on a thread and a runtime of their own, so that tests
+//! may block in a client or pause their clock.
+
+use std::{io, net::SocketAddr, sync::Arc, thread};
+
+use bytes::{Bytes, BytesMut};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpListener, TcpSocket, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::{mpsc, oneshot, watch},
+    task::{self, JoinSet, LocalSet},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    answer::{self, Verdict},
+    cluster::{Cluster, Condition},
+    fault::Active,
+    ledger::{Arrival, Ledger},
+    protocol::Api,
+};
+
+/// Larger requests are refused, as a broker does.
+const MAX_REQUEST: usize = 100 << 20;
+
+/// What the handle and all connections share: whole values, each behind its own channel.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) cluster: watch::Sender<Cluster>,
+    pub(crate) faults: watch::Sender<Vec<Arc<Active>>>,
+    pub(crate) ledger: watch::Sender<Ledger>,
+}
+
+/// Binds one port per node: those after `first_port`, or free ones if that is 0.
+pub(crate) fn bind(nodes: &[i32], first_port: u16) -> io::Result<Vec<(i32, TcpSocket)>> {
+    let ports = nodes.iter().zip(0..).map(|(node, index)| match first_port {
+        0 => (*node, 0),
+        first => (*node, first + index),
+    });
+    ports
+        .map(|(node, port)| Ok((node, reserve(port)?)))
+        .collect()
+}
+
+/// Serves all nodes until `end`, on a new thread; the receiver hears when all has ended.
+pub(crate) fn spawn(
+    shared: Arc<Shared>,
+    sockets: Vec<(i32, TcpSocket)>,
+    end: CancellationToken,
+) -> io::Result<oneshot::Receiver<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let (ended, has_ended) = oneshot::channel();
+    thread::Builder::new()
+        .name("kafka-standin".to_owned())
+        .spawn(move || {
+            // One thread serves all: tasks need not be `Send`, and end with the set.
+            LocalSet::new().block_on(&runtime, async move {
+                let mut nodes = JoinSet::new();
+                for (node, socket) in sockets {
+                    nodes.spawn_local(run_node(Arc::clone(&shared), node, socket, end.clone()));
+                }
+                nodes.join_all().await;
+            });
+            // Nobody waits for it when the handle was dropped.
+            ended.send(()).ok();
+        })?;
+    Ok(has_ended)
+}
+
+/// A bound socket that does not listen: connections are refused, and nobody else gets the port.
+fn reserve(port: u16) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], port)))?;
+    Ok(socket)
+}
+
+async fn run_node(shared: Arc<Shared>, node: i32, socket: TcpSocket, end: CancellationToken) {
+    let served = end
+        .run_until_cancelled(serve_node(&shared, node, socket))
+        .await;
+    if let Some(Err(error)) = served {
+        tracing::error!(node, %error, "Stand-in node failed");
+    }
+}
+
+/// Listens while the node is not stopped, for ever.
+async fn serve_node(shared: &Arc<Shared>, node: i32, mut socket: TcpSocket) -> io::Result<()> {
+    loop {
+        until(shared, node, |condition| condition != Condition::Stopped).await;
+        let listener = socket.listen(1024)?;
+        let port = listener.local_addr()?.port();
+        set_listening(shared, node, true);
+        let up = CancellationToken::new();
+        let guard = up.clone().drop_guard();
+        tokio::select! { biased;
+            () = until(shared, node, |condition| condition == Condition::Stopped) => {}
+            accepted = accept(shared, node, &listener, &up) => accepted?,
+        }
+        drop((guard, listener));
+        socket = reserve(port)?;
+        set_listening(shared, node, false);
+    }
+}
+
+async fn until(shared: &Shared, node: i32, wanted: impl Fn(Condition) -> bool) {
+    let mut cluster = shared.cluster.subscribe();
+    let met = |c: &Cluster| c.nodes.get(&node).is_some_and(|n| wanted(n.condition));
+    // It errs only when the sender is gone, and `shared` holds the sender.
+    cluster.wait_for(met).await.ok();
+}
+
+fn set_listening(shared: &Shared, node: i32, listening: bool) {
+    shared.cluster.send_modify(|cluster| {
+        if let Some(node) = cluster.nodes.get_mut(&node) {
+            node.listening = listening;
+        }
+    });
+}
+
+async fn accept(
+    shared: &Arc<Shared>,
+    node: i32,
+    listener: &TcpListener,
+    up: &CancellationToken,
+) -> io::Result<()> {
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let shared = Arc::clone(shared);
+        let up = up.clone();
+        task::spawn_local(async move {
+            shared
+                .ledger
+                .send_modify(|l| *l.connections.entry(node).or_default() += 1);
+            up.run_until_cancelled(converse(&shared, node, stream))
+                .await;
+            shared
+                .ledger
+                .send_modify(|l| *l.connections.entry(node).or_default() -= 1);
+        });
+    }
+}
+
+/// Reads ahead while answers are being made, so that arrivals are stamped when they are read.
+async fn converse(shared: &Arc<Shared>, node: i32, stream: TcpStream) {
+    // A socket that refuses the option is merely slower.
+    stream.set_nodelay(true).ok();
+    let (read, write) = stream.into_split();
+    let (sender, requests) = mpsc::unbounded_channel();
+    let ended = tokio::select! {
+        heard = hear(shared, node, read, sender) => heard,
+        spoken = speak(shared, node, write, requests) => spoken,
+    };
+    if let Err(error) = ended {
+        tracing::debug!(node, %error, "Connection ended");
+    }
+}
+
+async fn hear(
+    shared: &Shared,
+    node: i32,
+    mut read: OwnedReadHalf,
+    requests: mpsc::UnboundedSender<Bytes>,
+) -> io::Result<()> {
+    loop {
+        let size = read.read_u32().await? as usize;
+        if !(8..=MAX_REQUEST).contains(&size) {
+            return Err(io::Error::other(format!("a request of {size} bytes")));
+        }
+        let mut frame = BytesMut::zeroed(size);
+        read.read_exact(&mut frame).await?;
+        let key = i16::from_be_bytes([frame[0], frame[1]]);
+        if let Some(api) = Api::from_key(key) {
+            let arrival = Arrival {
+                at: Instant::now(),
+                api,
+                node,
+            };
+            shared.ledger.send_modify(|ledger| ledger.arrived(arrival));
+        }
+        if requests.send(frame.freeze()).is_err() {
+            return Ok(());
+        }
+    }
+}
+
+async fn speak(
+    shared: &Shared,
+    node: i32,
+    mut write: OwnedWriteHalf,
+    mut requests: mpsc::UnboundedReceiver<Bytes>,
+) -> io::Result<()> {
+    while let Some(frame) = requests.recv().await {
+        until(shared, node, |condition| condition == Condition::Running).await;
+        match answer::to(shared, node, frame)
+            .await
+            .map_err(io::Error::other)?
+        {
+            Verdict::Send(answer) => write.write_all(&answer).await?,
+            Verdict::Silence => {}
+            Verdict::SendAndClose(answer) => {
+                write.write_all(&answer).await?;
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}

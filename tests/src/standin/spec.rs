@@ -1,0 +1,318 @@
+//! What a test says about topics, partitions and groups before the server starts.
+
+use std::collections::BTreeMap;
+
+use kafka_protocol::records::Compression;
+
+use super::records::Records;
+
+/// One partition: where its log begins and ends, and who leads it.
+#[derive(Clone, Debug, Default)]
+pub struct PartitionSpec {
+    /// First offset retention has left.
+    pub log_start: i64,
+    /// End of what consumers may read.
+    pub high_watermark: i64,
+    /// The same bound for `read_committed`; `None` means the high watermark.
+    pub last_stable: Option<i64>,
+    /// Node that leads it; `None` spreads partitions over the nodes.
+    pub leader: Option<i32>,
+    /// How often leadership has changed.
+    pub leader_epoch: i32,
+    /// What the log holds; `None` means what the topic says.
+    pub records: Option<Records>,
+}
+
+/// One topic.
+#[derive(Debug)]
+pub struct TopicSpec {
+    pub(crate) name: String,
+    pub(crate) partitions: Vec<PartitionSpec>,
+    pub(crate) configs: BTreeMap<String, String>,
+    pub(crate) records: Records,
+    pub(crate) compression: Compression,
+    pub(crate) replicas: Option<usize>,
+}
+
+/// Which protocol a group speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupKind {
+    /// `JoinGroup`, `SyncGroup`: the group leader assigns.
+    Classic,
+    /// KIP-848: the broker assigns.
+    Consumer,
+}
+
+/// The state a coordinator tells of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupState {
+    /// No member.
+    Empty,
+    /// Members have their partitions.
+    Stable,
+    /// Classic: members are joining.
+    PreparingRebalance,
+    /// Classic: the assignment is awaited.
+    CompletingRebalance,
+    /// KIP-848: the broker computes an assignment.
+    Assigning,
+    /// KIP-848: members move to the new assignment.
+    Reconciling,
+    /// About to vanish.
+    Dead,
+}
+
+/// One consumer group.
+#[derive(Clone, Debug)]
+pub struct GroupSpec {
+    pub(crate) kind: GroupKind,
+    pub(crate) state: Option<GroupState>,
+    pub(crate) coordinator: Option<i32>,
+    pub(crate) protocol_type: String,
+    pub(crate) members: Vec<MemberSpec>,
+    pub(crate) commits: Vec<(String, i32, i64)>,
+}
+
+/// One member of a group, with what it is assigned.
+#[derive(Clone, Debug)]
+pub struct MemberSpec {
+    pub(crate) member_id: String,
+    pub(crate) client_id: String,
+    pub(crate) host: String,
+    pub(crate) instance_id: Option<String>,
+    pub(crate) assignment: Vec<(String, Vec<i32>)>,
+}
+
+// === impl PartitionSpec ===
+
+impl PartitionSpec {
+    /// A log of offsets `0..high_watermark`.
+    pub fn ending_at(high_watermark: i64) -> Self {
+        Self {
+            high_watermark,
+            ..Self::default()
+        }
+    }
+
+    /// Retention has left only offsets from `log_start` on.
+    #[must_use]
+    pub fn starting_at(self, log_start: i64) -> Self {
+        Self { log_start, ..self }
+    }
+
+    /// A transaction is open at `last_stable`.
+    #[must_use]
+    pub fn stable_to(self, last_stable: i64) -> Self {
+        Self {
+            last_stable: Some(last_stable),
+            ..self
+        }
+    }
+
+    /// `node` leads it.
+    #[must_use]
+    pub fn led_by(self, node: i32) -> Self {
+        Self {
+            leader: Some(node),
+            ..self
+        }
+    }
+
+    /// Its log holds `records`.
+    #[must_use]
+    pub fn holding(self, records: Records) -> Self {
+        Self {
+            records: Some(records),
+            ..self
+        }
+    }
+}
+
+// === impl TopicSpec ===
+
+impl TopicSpec {
+    /// A topic of `n_partitions` empty partitions.
+    pub fn new(name: &str, n_partitions: usize) -> Self {
+        Self {
+            name: name.to_owned(),
+            partitions: vec![PartitionSpec::default(); n_partitions],
+            configs: BTreeMap::new(),
+            records: Records::default(),
+            compression: Compression::None,
+            replicas: None,
+        }
+    }
+
+    /// Says of each partition what it is.
+    #[must_use]
+    pub fn partitions(mut self, spec: impl Fn(i32) -> PartitionSpec) -> Self {
+        for (partition, slot) in (0..).zip(&mut self.partitions) {
+            *slot = spec(partition);
+        }
+        self
+    }
+
+    /// Sets one key, such as `cleanup.policy`.
+    #[must_use]
+    pub fn config(mut self, key: &str, value: &str) -> Self {
+        self.configs.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// What the logs of all its partitions hold.
+    #[must_use]
+    pub fn records(self, records: Records) -> Self {
+        Self { records, ..self }
+    }
+
+    /// How its batches are compressed.
+    #[must_use]
+    pub fn compression(self, compression: Compression) -> Self {
+        Self {
+            compression,
+            ..self
+        }
+    }
+
+    /// On how many nodes each partition is; three, or all if there are fewer, by default.
+    #[must_use]
+    pub fn replicas(self, replicas: usize) -> Self {
+        Self {
+            replicas: Some(replicas),
+            ..self
+        }
+    }
+}
+
+// === impl GroupKind ===
+
+impl GroupKind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Classic => "classic",
+            Self::Consumer => "consumer",
+        }
+    }
+}
+
+// === impl GroupState ===
+
+impl GroupState {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "Empty",
+            Self::Stable => "Stable",
+            Self::PreparingRebalance => "PreparingRebalance",
+            Self::CompletingRebalance => "CompletingRebalance",
+            Self::Assigning => "Assigning",
+            Self::Reconciling => "Reconciling",
+            Self::Dead => "Dead",
+        }
+    }
+}
+
+// === impl GroupSpec ===
+
+impl GroupSpec {
+    /// A classic consumer group without members or commits.
+    pub fn classic() -> Self {
+        Self {
+            kind: GroupKind::Classic,
+            state: None,
+            coordinator: None,
+            protocol_type: "consumer".to_owned(),
+            members: Vec::new(),
+            commits: Vec::new(),
+        }
+    }
+
+    /// A KIP-848 consumer group without members or commits.
+    pub fn consumer() -> Self {
+        Self {
+            kind: GroupKind::Consumer,
+            ..Self::classic()
+        }
+    }
+
+    /// Its state; by default Stable with members, Empty without.
+    #[must_use]
+    pub fn state(self, state: GroupState) -> Self {
+        Self {
+            state: Some(state),
+            ..self
+        }
+    }
+
+    /// The node that stores its offsets; by default it follows from the name, as in Kafka.
+    #[must_use]
+    pub fn coordinated_by(self, node: i32) -> Self {
+        Self {
+            coordinator: Some(node),
+            ..self
+        }
+    }
+
+    /// What the group says it is: `consumer`, `connect`, or empty for commits without membership.
+    #[must_use]
+    pub fn protocol_type(self, protocol_type: &str) -> Self {
+        Self {
+            protocol_type: protocol_type.to_owned(),
+            ..self
+        }
+    }
+
+    /// Adds a committed offset.
+    #[must_use]
+    pub fn committed(mut self, topic: &str, partition: i32, offset: i64) -> Self {
+        self.commits.push((topic.to_owned(), partition, offset));
+        self
+    }
+
+    /// Adds a member.
+    #[must_use]
+    pub fn member(mut self, member: MemberSpec) -> Self {
+        self.members.push(member);
+        self
+    }
+}
+
+// === impl MemberSpec ===
+
+impl MemberSpec {
+    /// A member on 127.0.0.1 with this client id, nothing assigned.
+    pub fn new(client_id: &str) -> Self {
+        Self {
+            member_id: format!("{client_id}-00000000-0000-4000-8000-000000000000"),
+            client_id: client_id.to_owned(),
+            host: "/127.0.0.1".to_owned(),
+            instance_id: None,
+            assignment: Vec::new(),
+        }
+    }
+
+    /// Where it connected from, as a broker writes it: `/10.0.0.7`.
+    #[must_use]
+    pub fn host(self, host: &str) -> Self {
+        Self {
+            host: host.to_owned(),
+            ..self
+        }
+    }
+
+    /// A static member with this `group.instance.id`.
+    #[must_use]
+    pub fn instance_id(self, instance_id: &str) -> Self {
+        Self {
+            instance_id: Some(instance_id.to_owned()),
+            ..self
+        }
+    }
+
+    /// Assigns partitions of one topic.
+    #[must_use]
+    pub fn assigned(mut self, topic: &str, partitions: impl IntoIterator<Item = i32>) -> Self {
+        self.assignment
+            .push((topic.to_owned(), partitions.into_iter().collect()));
+        self
+    }
+}
