@@ -1,0 +1,175 @@
+//! A TOML file as a tree that knows its lines.
+//!
+//! Syntax errors are told by their line alone: the line itself may hold a secret.
+
+use std::fmt;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::bare::{self, Quoted};
+use super::problem::Problem;
+
+/// Keys and values in the order of the file.
+pub(super) type Table = Vec<Entry>;
+
+/// A key with its value.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) line: usize,
+    pub(super) value: Value,
+}
+
+/// A value as written, or after its references are resolved.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    Text(String),
+    /// A reference that stands outside quotes.
+    Bare(String),
+    /// Text that came, at least in part, from the environment.
+    Resolved(String),
+    Integer(i128),
+    Float(String),
+    Boolean(bool),
+    Datetime,
+    List(Vec<(usize, Value)>),
+    Table(Table),
+}
+
+/// Where lines begin, and which strings were not written as strings.
+struct Lines<'a> {
+    text: &'a str,
+    bare: &'a [usize],
+}
+
+/// Parses a whole file.
+///
+/// # Errors
+/// One problem for each line with a syntax error.
+pub(super) fn parse(text: &str) -> Result<Table, Vec<Problem>> {
+    let Quoted { text, bare } = bare::quote(text);
+    let lines = Lines {
+        text: &text,
+        bare: &bare,
+    };
+    let (table, errors) = DeTable::parse_recoverable(&text);
+    if errors.is_empty() {
+        return Ok(lines.table(table.into_inner()));
+    }
+    let mut problems: Vec<Problem> = errors.iter().map(|error| lines.problem(error)).collect();
+    // The parser goes on after an error; on the same line it only repeats itself.
+    problems.dedup_by_key(|problem| problem.line);
+    Err(problems)
+}
+
+/// Parses the text of one value, such as a default; `None` if it is not TOML.
+pub(super) fn parse_value(text: &str) -> Option<Value> {
+    let lines = Lines { text, bare: &[] };
+    Some(lines.value(DeValue::parse(text).ok()?))
+}
+
+// === impl Lines ===
+
+impl Lines<'_> {
+    fn at(&self, offset: usize) -> usize {
+        let before = self.text.as_bytes().iter().take(offset);
+        1 + before.filter(|&&byte| byte == b'\n').count()
+    }
+
+    fn problem(&self, error: &toml::de::Error) -> Problem {
+        let line = error.span().map(|span| self.at(span.start));
+        Problem {
+            line,
+            path: String::new(),
+            message: format!("not TOML: {}", error.message()),
+        }
+    }
+
+    fn table(&self, table: DeTable<'_>) -> Table {
+        let mut entries: Vec<(usize, Entry)> = table
+            .into_iter()
+            .map(|(key, value)| {
+                let start = key.span().start;
+                let entry = Entry {
+                    name: key.into_inner().into_owned(),
+                    line: self.at(start),
+                    value: self.value(value),
+                };
+                (start, entry)
+            })
+            .collect();
+        entries.sort_by_key(|(start, _)| *start);
+        entries.into_iter().map(|(_, entry)| entry).collect()
+    }
+
+    fn value(&self, value: Spanned<DeValue<'_>>) -> Value {
+        let start = value.span().start;
+        match value.into_inner() {
+            DeValue::String(text) if self.bare.binary_search(&start).is_ok() => {
+                Value::Bare(text.into_owned())
+            }
+            DeValue::String(text) => Value::Text(text.into_owned()),
+            DeValue::Integer(n) => i128::from_str_radix(n.as_str(), n.radix())
+                .map_or_else(|_| Value::Float(n.to_string()), Value::Integer),
+            DeValue::Float(n) => Value::Float(n.to_string()),
+            DeValue::Boolean(value) => Value::Boolean(value),
+            DeValue::Datetime(_) => Value::Datetime,
+            DeValue::Array(items) => Value::List(
+                items
+                    .into_iter()
+                    .map(|item| (self.at(item.span().start), self.value(item)))
+                    .collect(),
+            ),
+            DeValue::Table(table) => Value::Table(self.table(table)),
+        }
+    }
+}
+
+// === impl Value ===
+
+impl Value {
+    /// The text of a string, resolved or not.
+    pub(super) fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) | Self::Bare(text) | Self::Resolved(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// This string with `text` for its references. Outside quotes, a variable may hold a string
+    /// or a list as TOML has them.
+    pub(super) fn resolved(&self, text: String) -> Self {
+        let Self::Bare(_) = self else {
+            return Self::Resolved(text);
+        };
+        match parse_value(&text) {
+            Some(Self::Text(inner)) => Self::Resolved(inner),
+            Some(Self::List(items)) => {
+                let resolved = |(line, item)| match item {
+                    Self::Text(text) => (line, Self::Resolved(text)),
+                    other => (line, other),
+                };
+                Self::List(items.into_iter().map(resolved).collect())
+            }
+            _ => Self::Resolved(text),
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    /// How a message names the value. What came from the environment is not shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "{text:?}"),
+            Self::Bare(text) => f.write_str(text),
+            Self::Resolved(_) => f.write_str("what the environment says"),
+            Self::Integer(n) => write!(f, "{n}"),
+            Self::Float(n) => f.write_str(n),
+            Self::Boolean(value) => write!(f, "{value}"),
+            Self::Datetime => f.write_str("a date or time"),
+            Self::List(_) => f.write_str("a list"),
+            Self::Table(_) => f.write_str("a table"),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Environment variables, and references to them inside values.
+//!
+//! References are resolved after the file is parsed, so what a variable holds cannot change the
+//! file's syntax. What is resolved is not looked at again: a password may contain `${`.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+
+/// The variables a program was started with, as a value.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<OsString, OsString>);
+
+/// What is left of a text once its references are resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Resolved {
+    Text(String),
+    /// The text is `${?VAR}` alone, and there is no such variable.
+    Absent,
+}
+
+/// `${VAR}`, `${VAR:-default}` or `${?VAR}`.
+struct Reference<'a> {
+    name: &'a str,
+    unset: Unset<'a>,
+}
+
+/// What to do when there is no such variable.
+enum Unset<'a> {
+    Fail,
+    Use(&'a str),
+    Drop,
+}
+
+// === impl Environment ===
+
+impl Environment {
+    /// A variable that has a value, even an empty one.
+    ///
+    /// # Errors
+    /// What to tell the user if the value is not Unicode.
+    pub(super) fn get(&self, name: &str) -> Result<Option<&str>, String> {
+        self.0.get(OsStr::new(name)).map_or(Ok(None), |value| {
+            let text = value.to_str();
+            text.map(Some).ok_or_else(|| {
+                format!("the environment variable {name} is not valid UTF-8; set it to text")
+            })
+        })
+    }
+
+    /// Replaces the references in `text`.
+    ///
+    /// # Errors
+    /// What to tell the user; never a variable's value.
+    pub(super) fn resolve(&self, text: &str) -> Result<Resolved, String> {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some(start) = rest.find("${") {
+            out.push_str(&rest[..start]);
+            let (reference, after) = Reference::parse(&rest[start..])?;
+            match (self.get(reference.name)?, reference.unset) {
+                (Some(value), _) | (None, Unset::Use(value)) => out.push_str(value),
+                (None, Unset::Drop) if start == 0 && after.is_empty() && out.is_empty() => {
+                    return Ok(Resolved::Absent);
+                }
+                (None, Unset::Drop) => {}
+                (None, Unset::Fail) => return Err(unset(reference.name)),
+            }
+            rest = after;
+        }
+        out.push_str(rest);
+        Ok(Resolved::Text(out))
+    }
+}
+
+fn unset(name: &str) -> String {
+    format!(
+        "the environment variable {name} is not set; set it, or write \
+         ${{{name}:-default}} or ${{?{name}}}"
+    )
+}
+
+impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(variables: I) -> Self {
+        let owned = variables.into_iter().map(|(k, v)| (k.into(), v.into()));
+        Self(owned.collect())
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Names only: values may be secrets.
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+// === impl Reference ===
+
+impl<'a> Reference<'a> {
+    /// Reads the reference that `text` begins with, and what follows it.
+    fn parse(text: &'a str) -> Result<(Self, &'a str), String> {
+        let malformed = || {
+            "\"${\" begins no reference to an environment variable; write ${VAR}, \
+             ${VAR:-default} or ${?VAR} (a text with \"${\" in it must come from a variable)"
+                .to_owned()
+        };
+        let end = text.find('}').ok_or_else(malformed)?;
+        let inside = &text[2..end];
+        let (optional, inside) = inside
+            .strip_prefix('?')
+            .map_or((Unset::Fail, inside), |name| (Unset::Drop, name));
+        let (name, unset) = inside
+            .split_once(":-")
+            .map_or((inside, optional), |(name, default)| {
+                (name, Unset::Use(default))
+            });
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+        if name.is_empty() || !name.chars().all(is_name) {
+            return Err(malformed());
+        }
+        Ok((Self { name, unset }, &text[end + 1..]))
+    }
+}

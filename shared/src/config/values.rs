@@ -1,0 +1,215 @@
+//! From a value of the file to the type that the program wants.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::document::Value;
+use super::keys::Form;
+use super::model::SourceUrl;
+
+/// Why a value does not do.
+#[derive(Debug)]
+pub(super) enum Wrong {
+    /// It has not the form that the key asks for.
+    Form,
+    /// For this reason; the value is not shown.
+    Because(String),
+}
+
+pub(super) fn duration(form: &Form, value: &Value) -> Result<Duration, Wrong> {
+    let text = value.as_text().ok_or(Wrong::Form)?;
+    let duration = humantime::parse_duration(text).map_err(|_| Wrong::Form)?;
+    match form {
+        Form::Duration { least, most } if (*least..=*most).contains(&duration) => Ok(duration),
+        _ => Err(Wrong::Form),
+    }
+}
+
+pub(super) fn whole(form: &Form, value: &Value) -> Result<u32, Wrong> {
+    let number = match value {
+        Value::Integer(n) => u32::try_from(*n).ok(),
+        Value::Resolved(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    match (form, number) {
+        (Form::Whole { least, most }, Some(n)) if (*least..=*most).contains(&n) => Ok(n),
+        _ => Err(Wrong::Form),
+    }
+}
+
+pub(super) fn port(form: &Form, value: &Value) -> Result<u16, Wrong> {
+    u16::try_from(whole(form, value)?).map_err(|_| Wrong::Form)
+}
+
+pub(super) fn switch(_: &Form, value: &Value) -> Result<bool, Wrong> {
+    match value {
+        Value::Boolean(value) => Ok(*value),
+        Value::Resolved(text) => text.trim().parse().map_err(|_| Wrong::Form),
+        _ => Err(Wrong::Form),
+    }
+}
+
+pub(super) fn choice(form: &Form, value: &Value) -> Result<&'static str, Wrong> {
+    let Form::Choice(words) = form else {
+        return Err(Wrong::Form);
+    };
+    let chosen = words.iter().find(|word| value.as_text() == Some(word));
+    chosen.copied().ok_or(Wrong::Form)
+}
+
+pub(super) fn texts(_: &Form, value: &Value) -> Result<Vec<String>, Wrong> {
+    let Value::List(items) = value else {
+        return Err(Wrong::Form);
+    };
+    let text = |(_, item): &(usize, Value)| item.as_text().map(str::to_owned).ok_or(Wrong::Form);
+    items.iter().map(text).collect()
+}
+
+/// Text with at least one character, none of which is a space or a control character.
+pub(super) fn name(_: &Form, value: &Value) -> Result<String, Wrong> {
+    let text = value.as_text().ok_or(Wrong::Form)?;
+    let odd = |c: char| c.is_whitespace() || c.is_control();
+    if text.is_empty() || text.contains(odd) {
+        return Err(Wrong::Form);
+    }
+    Ok(text.to_owned())
+}
+
+/// Text with something to see in it.
+pub(super) fn title(_: &Form, value: &Value) -> Result<String, Wrong> {
+    let text = value.as_text().ok_or(Wrong::Form)?;
+    if text.trim().is_empty() || text.contains(char::is_control) {
+        return Err(Wrong::Form);
+    }
+    Ok(text.to_owned())
+}
+
+/// One label of a DNS name (RFC 1123).
+pub(super) fn dns_label(form: &Form, value: &Value) -> Result<String, Wrong> {
+    let text = name(form, value)?;
+    if text.len() <= 63 && is_dns_label(&text) {
+        return Ok(text);
+    }
+    Err(Wrong::Form)
+}
+
+/// Labels of a DNS name with dots between them.
+pub(super) fn dns_name(form: &Form, value: &Value) -> Result<String, Wrong> {
+    let text = name(form, value)?;
+    if text.len() <= 253 && text.split('.').all(is_dns_label) {
+        return Ok(text);
+    }
+    Err(Wrong::Form)
+}
+
+fn is_dns_label(label: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    label.starts_with(plain)
+        && label.ends_with(plain)
+        && label.chars().all(|c| plain(c) || c == '-')
+}
+
+pub(super) fn host(_: &Form, value: &Value) -> Result<IpAddr, Wrong> {
+    match value.as_text().ok_or(Wrong::Form)? {
+        "localhost" => Ok(Ipv4Addr::LOCALHOST.into()),
+        // klag-exporter put the port behind it, so IPv6 needed brackets.
+        text => text
+            .trim_matches(['[', ']'])
+            .parse()
+            .map_err(|_| Wrong::Form),
+    }
+}
+
+pub(super) fn address(_: &Form, value: &Value) -> Result<SocketAddr, Wrong> {
+    let text = value.as_text().ok_or(Wrong::Form)?;
+    text.parse().map_err(|_| Wrong::Form)
+}
+
+pub(super) fn url(_: &Form, value: &Value) -> Result<SourceUrl, Wrong> {
+    // The value is not shown: people put passwords into URLs.
+    let because = |reason: &str| Wrong::Because(reason.to_owned());
+    let text = value.as_text().ok_or(Wrong::Form)?;
+    if let Some(path) = text.strip_prefix("unix:") {
+        let absolute = Path::new(path).is_absolute();
+        return absolute
+            .then(|| SourceUrl::Unix(PathBuf::from(path)))
+            .ok_or_else(|| because("the path of the socket is not absolute"));
+    }
+    let rest = text
+        .strip_prefix("http://")
+        .ok_or_else(|| because("it begins neither with http:// nor with unix:"))?;
+    if rest.contains(['?', '#', '@']) || rest.contains(char::is_whitespace) {
+        return Err(because("it has a query, a fragment, a user or a space"));
+    }
+    let authority = rest.split('/').next().unwrap_or_default();
+    if !is_broker(authority) {
+        return Err(because("its host or port is wrong"));
+    }
+    Ok(SourceUrl::Http(text.to_owned()))
+}
+
+/// Brokers, as librdkafka reads them, without the spaces.
+pub(super) fn servers(_: &Form, value: &Value) -> Result<String, Wrong> {
+    let text = value.as_text().ok_or(Wrong::Form)?;
+    let mut servers = Vec::new();
+    for (i, server) in text.split(',').map(str::trim).enumerate() {
+        let (protocol, address) = server
+            .split_once("://")
+            .map_or((None, server), |(protocol, address)| {
+                (Some(protocol), address)
+            });
+        let known = protocol.is_none_or(|protocol| PROTOCOLS.contains(&protocol));
+        if !known || !is_broker(address) {
+            return Err(Wrong::Because(format!("entry {} is not host:port", i + 1)));
+        }
+        servers.push(server);
+    }
+    Ok(servers.join(","))
+}
+
+const PROTOCOLS: [&str; 4] = ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"];
+
+/// Whether `text` is `host`, `host:port`, `[address]` or `[address]:port`.
+fn is_broker(text: &str) -> bool {
+    let port = if let Some(rest) = text.strip_prefix('[') {
+        let Some((address, port)) = rest.split_once(']') else {
+            return false;
+        };
+        if address.parse::<Ipv6Addr>().is_err() {
+            return false;
+        }
+        port
+    } else {
+        let (host, port) = text.split_at(text.find(':').unwrap_or(text.len()));
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        if host.is_empty() || !host.chars().all(plain) {
+            return false;
+        }
+        port
+    };
+    let number = port.strip_prefix(':').map(str::parse::<u16>);
+    port.is_empty() || matches!(number, Some(Ok(1..)))
+}
+
+/// What to tell about a pattern that does not compile, in one line.
+pub(super) fn bad_pattern(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default();
+    let reason = last.trim().trim_start_matches("error: ");
+    format!(
+        "not a regular expression: {reason}; correct it, or write \\ before a character that is meant literally"
+    )
+}
+
+// === impl Wrong ===
+
+impl Wrong {
+    /// What to tell the user.
+    pub(super) fn message(&self, form: &Form, value: &Value) -> String {
+        match self {
+            Self::Form => format!("write {form}, not {value}"),
+            Self::Because(reason) => format!("{reason}; write {form}"),
+        }
+    }
+}
