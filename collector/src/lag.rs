@@ -15,8 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::snapshot::{
-    Api, Compaction, Failure, GroupState, Member, Name, Offset, Reading, Reason, Snapshot,
-    Topic, TopicPartition, Unknown,
+    Api, Compaction, Failure, GroupState, Member, Name, Offset, Reading, Reason, Snapshot, Topic,
+    TopicPartition, Unknown,
 };
 
 use self::partition::Found;
@@ -163,12 +163,9 @@ pub fn wanted_reads(snapshot: &Snapshot) -> BTreeMap<TopicPartition, BTreeSet<Of
         .flat_map(|group| group.committed.iter().flatten());
     for (tp, committed) in commits {
         if let (Ok(committed), Found::Log(log)) = (committed, Found::of(snapshot, tp))
-            && partition::offset_lag(*committed, log).is_ok_and(|lag| lag > 0)
+            && let Ok(Some(oldest_left)) = partition::oldest_left(*committed, log)
         {
-            wanted
-                .entry(tp.clone())
-                .or_default()
-                .insert(partition::oldest_left(*committed, log));
+            wanted.entry(tp.clone()).or_default().insert(oldest_left);
         }
     }
     wanted

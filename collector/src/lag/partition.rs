@@ -80,10 +80,12 @@ pub(super) fn offset_lag(committed: Offset, log: &Log) -> Reading<u64> {
     Ok(end(log)?.distance_from(committed))
 }
 
-/// Where the oldest record is that a group at `committed` can still read.
-pub(super) fn oldest_left(committed: Offset, log: &Log) -> Offset {
-    log.log_start
-        .map_or(committed, |log_start| log_start.max(committed))
+/// The oldest offset that a group at `committed` can still read; `None` when nothing is left before the end.
+pub(super) fn oldest_left(committed: Offset, log: &Log) -> Reading<Option<Offset>> {
+    let oldest = log
+        .log_start
+        .map_or(committed, |log_start| log_start.max(committed));
+    Ok((oldest < end(log)?).then_some(oldest))
 }
 
 struct Position<'a> {
@@ -99,13 +101,12 @@ fn end(log: &Log) -> Reading<Offset> {
 fn time_lag(snapshot: &Snapshot, position: &Position<'_>, clock: Clock) -> TimeLag {
     let Position { tp, committed, log } = *position;
     let not_asked = Unknown::new(Api::Fetch, Reason::NotAsked);
-    match (clock.mode, offset_lag(committed, log)) {
+    let oldest_left = match (clock.mode, oldest_left(committed, log)) {
         (TimeLagMode::Disabled, _) => return TimeLag::Unknown(not_asked),
         (TimeLagMode::Computed, Err(unknown)) => return TimeLag::Unknown(unknown),
-        (TimeLagMode::Computed, Ok(0)) => return TimeLag::CaughtUp,
-        (TimeLagMode::Computed, Ok(_)) => {}
-    }
-    let oldest_left = oldest_left(committed, log);
+        (TimeLagMode::Computed, Ok(None)) => return TimeLag::CaughtUp,
+        (TimeLagMode::Computed, Ok(Some(oldest_left))) => oldest_left,
+    };
     let lost = oldest_left > committed;
     match snapshot.oldest_unread.get(&(tp.clone(), oldest_left)) {
         None => TimeLag::Unknown(not_asked),

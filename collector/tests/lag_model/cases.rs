@@ -1,0 +1,423 @@
+//! Each named case of lag, once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use collector::lag::{
+    GONE, GroupLag, Lag, PartitionLag, Retention, Sum, TimeLag, TimeLagMode, compute, wanted_reads,
+};
+use collector::snapshot::{Api, GroupState, Log, OldestUnread, Reason, Snapshot, Unknown};
+
+use crate::world::{UNKNOWN, World, log, offset, reading, tp};
+
+const NOW: i64 = 1_700_000_000_000;
+
+fn lag_of(world: &World) -> Lag<'_> {
+    compute(&world.snapshot, TimeLagMode::Computed, NOW)
+}
+
+/// The only group.
+fn group_of<'a>(lag: &'a Lag<'_>) -> &'a GroupLag<'a> {
+    let [group] = lag.groups.as_slice() else {
+        panic!("one group, not {}", lag.groups.len())
+    };
+    group
+}
+
+/// The only partition of the only topic of the only group.
+fn row_of<'a>(lag: &'a Lag<'_>) -> &'a PartitionLag<'a> {
+    let [topic] = group_of(lag).topics.as_slice() else {
+        panic!("one topic")
+    };
+    let [row] = topic.partitions.as_slice() else {
+        panic!("one partition")
+    };
+    row
+}
+
+/// One group with one commit on one partition.
+fn one(log: Log, committed: Option<i64>) -> World {
+    World::default()
+        .topic("t", &[log])
+        .group("g", &[("t", 0, committed)])
+}
+
+fn wanted(snapshot: &Snapshot) -> Vec<i64> {
+    wanted_reads(snapshot)
+        .values()
+        .flatten()
+        .map(|at| at.to_wire())
+        .collect()
+}
+
+#[test]
+fn lag_is_what_lies_between_the_commit_and_the_high_watermark() {
+    let world = one(log(Some(10), Some(100)), Some(70));
+    let lag = lag_of(&world);
+    let row = row_of(&lag);
+    assert_eq!(row.offset_lag, Ok(30));
+    assert_eq!(
+        row.retention,
+        Ok(Retention {
+            lost: 0,
+            margin: 60
+        })
+    );
+    assert_eq!(row.unread_percent, Ok(30.0 * 100.0 / 90.0));
+    assert_eq!(group_of(&lag).offset_lag, Sum::Of(30));
+    assert_eq!(group_of(&lag).max_offset_lag, Some(30));
+}
+
+#[test]
+fn with_read_committed_lag_counts_to_the_last_stable_offset() {
+    let stable = Log {
+        last_stable: Some(reading(Some(16))),
+        ..log(Some(0), Some(21))
+    };
+    assert_eq!(row_of(&lag_of(&one(stable, Some(10)))).offset_lag, Ok(6));
+    let unknown = Log {
+        last_stable: Some(Err(UNKNOWN)),
+        ..log(Some(0), Some(21))
+    };
+    assert_eq!(
+        row_of(&lag_of(&one(unknown, Some(10)))).offset_lag,
+        Err(UNKNOWN)
+    );
+}
+
+#[test]
+fn a_commit_between_the_last_stable_offset_and_the_high_watermark_is_no_finding() {
+    let world = one(
+        Log {
+            last_stable: Some(reading(Some(16))),
+            ..log(Some(0), Some(21))
+        },
+        Some(20),
+    );
+    let lag = lag_of(&world);
+    assert_eq!(row_of(&lag).offset_lag, Ok(0));
+    assert_eq!(lag.findings, []);
+}
+
+#[test]
+fn an_unknown_partition_leaves_the_maximum_and_takes_the_sums() {
+    let world = World::default()
+        .topic("whole", &[log(Some(0), Some(10))])
+        .topic("partly", &[log(Some(0), Some(50)), log(Some(0), None)])
+        .group(
+            "g",
+            &[
+                ("partly", 0, Some(10)),
+                ("partly", 1, Some(10)),
+                ("whole", 0, Some(7)),
+            ],
+        );
+    let lag = lag_of(&world);
+    let group = group_of(&lag);
+    assert_eq!(group.offset_lag, Sum::Missing(UNKNOWN));
+    assert!(!group.offset_lag.is_complete());
+    assert_eq!(group.max_offset_lag, Some(40));
+    let sums: Vec<_> = group
+        .topics
+        .iter()
+        .map(|topic| (&**topic.topic, topic.offset_lag))
+        .collect();
+    assert_eq!(
+        sums,
+        [("partly", Sum::Missing(UNKNOWN)), ("whole", Sum::Of(3))]
+    );
+}
+
+#[test]
+fn an_unknown_commit_is_an_unknown_partition() {
+    let world = one(log(Some(0), Some(10)), None);
+    let lag = lag_of(&world);
+    assert_eq!(row_of(&lag).committed, Err(UNKNOWN));
+    assert_eq!(row_of(&lag).retention, Err(UNKNOWN));
+    assert_eq!(row_of(&lag).time_lag, TimeLag::Unknown(UNKNOWN));
+    assert_eq!(group_of(&lag).max_offset_lag, None);
+    assert_eq!(group_of(&lag).offset_lag, Sum::Missing(UNKNOWN));
+}
+
+#[test]
+fn an_unknown_log_start_takes_only_what_is_measured_from_it() {
+    let world = one(log(None, Some(10)), Some(4)).unread("t", 0, 4, OldestUnread::Written(NOW - 5));
+    let lag = lag_of(&world);
+    let row = row_of(&lag);
+    assert_eq!(
+        (row.retention, row.unread_percent),
+        (Err(UNKNOWN), Err(UNKNOWN))
+    );
+    assert_eq!(row.offset_lag, Ok(6));
+    assert_eq!(row.time_lag, TimeLag::Known(Duration::from_millis(5)));
+    assert!(group_of(&lag).offset_lag.is_complete());
+}
+
+#[test]
+fn a_group_whose_commits_are_unknown_has_only_a_state() {
+    let world = World::default()
+        .group("g", &[])
+        .with("g", |group| group.committed = Err(UNKNOWN));
+    let lag = lag_of(&world);
+    let group = group_of(&lag);
+    assert_eq!(group.state, GroupState::Stable);
+    assert_eq!(group.offset_lag, Sum::Missing(UNKNOWN));
+    assert_eq!((group.max_offset_lag, group.max_time_lag), (None, None));
+    assert!(group.topics.is_empty());
+}
+
+#[test]
+fn a_group_without_commits_is_complete_and_has_no_lag() {
+    let world = World::default().group("g", &[]);
+    let lag = lag_of(&world);
+    let group = group_of(&lag);
+    assert_eq!(group.offset_lag, Sum::NoPartitions);
+    assert!(group.offset_lag.is_complete());
+    assert_eq!(
+        (group.max_offset_lag, group.offset_lag.known()),
+        (None, None)
+    );
+}
+
+#[test]
+fn an_empty_group_has_no_members_without_asking() {
+    let members = |state| {
+        let world = World::default()
+            .group("g", &[])
+            .with("g", |group| group.state = state);
+        let lag = lag_of(&world);
+        group_of(&lag).n_members
+    };
+    assert_eq!(members(GroupState::Empty), Ok(0));
+    assert_eq!(members(GroupState::Stable), Err(UNKNOWN));
+}
+
+#[test]
+fn a_simple_consumer_has_lag_without_a_member() {
+    let world =
+        one(log(Some(0), Some(9)), Some(4)).with("g", |group| group.state = GroupState::Empty);
+    let lag = lag_of(&world);
+    assert_eq!(row_of(&lag).offset_lag, Ok(5));
+    assert_eq!(row_of(&lag).member, None);
+}
+
+#[test]
+fn a_row_has_the_member_that_is_assigned_its_partition() {
+    let end = log(Some(0), Some(9));
+    let world = World::default()
+        .topic("t", &[end, end])
+        .group("g", &[("t", 0, Some(1)), ("t", 1, Some(1))])
+        .member("g", "one", &[("t", 1), ("u", 0)])
+        .member("g", "idle", &[]);
+    let lag = lag_of(&world);
+    let rows = &group_of(&lag).topics[0].partitions;
+    let members: Vec<_> = rows
+        .iter()
+        .map(|row| row.member.map(|m| &*m.client_id))
+        .collect();
+    assert_eq!(members, [None, Some("one")]);
+    assert_eq!(group_of(&lag).n_members, Ok(2));
+}
+
+#[test]
+fn retention_past_the_commit_is_loss() {
+    let world = one(log(Some(50), Some(100)), Some(20));
+    let lag = lag_of(&world);
+    let row = row_of(&lag);
+    assert_eq!(
+        row.retention,
+        Ok(Retention {
+            lost: 30,
+            margin: -30
+        })
+    );
+    assert_eq!(row.unread_percent, Ok(160.0));
+    assert_eq!(lag.n_lost(), 1);
+}
+
+#[test]
+fn the_unread_percentage_is_a_number_for_an_empty_log_too() {
+    let percent = |log, committed| {
+        row_of(&lag_of(&one(log, committed)))
+            .unread_percent
+            .unwrap()
+    };
+    assert_eq!(percent(log(Some(9), Some(9)), Some(9)), 0.0);
+    assert_eq!(percent(log(Some(9), Some(9)), Some(3)), f64::INFINITY);
+    assert_eq!(percent(log(Some(4), Some(9)), Some(4)), 100.0);
+}
+
+#[test]
+fn a_commit_on_a_topic_that_was_not_seen_is_unknown() {
+    let world = World::default().group("g", &[("unseen", 0, Some(1))]);
+    let lag = lag_of(&world);
+    assert_eq!(
+        row_of(&lag).offset_lag,
+        Err(Unknown::new(Api::Metadata, Reason::NotAsked))
+    );
+    assert_eq!(row_of(&lag).committed, Ok(offset(1)));
+    assert!(!group_of(&lag).offset_lag.is_complete());
+}
+
+#[test]
+fn a_commit_on_a_partition_that_is_gone_is_left_out() {
+    let gone = Log {
+        log_start: Err(GONE),
+        high_watermark: Err(GONE),
+        last_stable: None,
+    };
+    let world = World::default()
+        .topic("deleted", &[gone])
+        .topic("t", &[log(Some(0), Some(9)), gone])
+        .group(
+            "g",
+            &[
+                ("deleted", 0, Some(3)),
+                ("t", 0, Some(4)),
+                ("t", 1, Some(5)),
+            ],
+        );
+    let lag = lag_of(&world);
+    assert_eq!(row_of(&lag).partition, 0);
+    assert_eq!(group_of(&lag).offset_lag, Sum::Of(5));
+    assert_eq!(wanted(&world.snapshot), [4]);
+}
+
+#[test]
+fn a_commit_beyond_the_end_has_no_lag_and_is_found_once() {
+    let world = one(log(Some(0), Some(5)), Some(900));
+    let lag = lag_of(&world);
+    assert_eq!(row_of(&lag).offset_lag, Ok(0));
+    assert_eq!(row_of(&lag).time_lag, TimeLag::CaughtUp);
+    assert_eq!(row_of(&lag).unread_percent, Ok(0.0));
+    let [finding] = lag.findings.as_slice() else {
+        panic!("one finding: {:?}", lag.findings)
+    };
+    assert_eq!(
+        finding.unknown,
+        Unknown::new(Api::OffsetFetch, Reason::CommittedBeyondEnd)
+    );
+    assert_eq!(finding.subject, "g/t/0");
+}
+
+#[test]
+fn partitions_of_compacted_topics_are_counted_by_group() {
+    let end = log(Some(0), Some(9));
+    let world = World::default()
+        .topic("plain", &[end])
+        .topic("table", &[end, end])
+        .compacted("table")
+        .group(
+            "g",
+            &[
+                ("plain", 0, Some(1)),
+                ("table", 0, Some(1)),
+                ("table", 1, None),
+            ],
+        )
+        .group("h", &[("table", 0, Some(9))]);
+    assert_eq!(lag_of(&world).n_compacted(), 2);
+}
+
+#[test]
+fn time_lag_says_how_it_is_known() {
+    let ms = Duration::from_millis;
+    let no_timestamp = Unknown::new(Api::Fetch, Reason::BadAnswer);
+    let table = [
+        (
+            OldestUnread::Written(NOW - 1_500),
+            TimeLag::Known(ms(1_500)),
+        ),
+        (OldestUnread::Written(NOW + 60_000), TimeLag::Known(ms(0))),
+        (OldestUnread::Written(-1), TimeLag::Unknown(no_timestamp)),
+        (
+            OldestUnread::WrittenAtLogStart(NOW - 7),
+            TimeLag::AtLeast(ms(7)),
+        ),
+        (OldestUnread::Passed(NOW - 9), TimeLag::Interpolated(ms(9))),
+        (OldestUnread::NothingReadable, TimeLag::CaughtUp),
+        (OldestUnread::Unknown(UNKNOWN), TimeLag::Unknown(UNKNOWN)),
+    ];
+    for (oldest, expected) in table {
+        let world = one(log(Some(0), Some(9)), Some(4)).unread("t", 0, 4, oldest);
+        assert_eq!(row_of(&lag_of(&world)).time_lag, expected, "{oldest:?}");
+    }
+}
+
+#[test]
+fn of_a_lost_record_the_age_at_the_log_start_is_a_lower_bound() {
+    for oldest in [
+        OldestUnread::Written(NOW - 7),
+        OldestUnread::Passed(NOW - 7),
+    ] {
+        let world = one(log(Some(6), Some(9)), Some(4)).unread("t", 0, 6, oldest);
+        let expected = TimeLag::AtLeast(Duration::from_millis(7));
+        assert_eq!(row_of(&lag_of(&world)).time_lag, expected, "{oldest:?}");
+    }
+}
+
+#[test]
+fn what_was_not_asked_about_has_no_time_lag_and_what_is_caught_up_has_none_to_ask() {
+    let time_lag = |committed| row_of(&lag_of(&one(log(Some(0), Some(9)), committed))).time_lag;
+    let not_asked = TimeLag::Unknown(Unknown::new(Api::Fetch, Reason::NotAsked));
+    assert_eq!(time_lag(Some(4)), not_asked);
+    assert_eq!(time_lag(Some(9)), TimeLag::CaughtUp);
+}
+
+#[test]
+fn disabled_time_lag_is_unknown_even_when_caught_up() {
+    let world = one(log(Some(0), Some(9)), Some(9));
+    let lag = compute(&world.snapshot, TimeLagMode::Disabled, NOW);
+    assert_eq!(row_of(&lag).time_lag.known(), None);
+    assert_eq!(group_of(&lag).max_time_lag, None);
+}
+
+#[test]
+fn the_largest_time_lag_is_that_of_the_known_ones() {
+    let end = log(Some(0), Some(9));
+    let world = World::default()
+        .topic("t", &[end, end, end])
+        .group(
+            "g",
+            &[("t", 0, Some(1)), ("t", 1, Some(2)), ("t", 2, Some(3))],
+        )
+        .unread("t", 0, 1, OldestUnread::Written(NOW - 10))
+        .unread("t", 1, 2, OldestUnread::Written(NOW - 20));
+    assert_eq!(
+        group_of(&lag_of(&world)).max_time_lag,
+        Some(Duration::from_millis(20))
+    );
+}
+
+#[test]
+fn only_commits_with_something_unread_are_wanted() {
+    let table = [
+        ("caught up", log(Some(0), Some(9)), Some(9), vec![]),
+        ("behind", log(Some(0), Some(9)), Some(4), vec![4]),
+        (
+            "below the log start",
+            log(Some(6), Some(9)),
+            Some(4),
+            vec![6],
+        ),
+        ("log start unknown", log(None, Some(9)), Some(4), vec![4]),
+        ("all of it lost", log(Some(9), Some(9)), Some(4), vec![]),
+        ("end unknown", log(Some(0), None), Some(4), vec![]),
+        ("commit unknown", log(Some(0), Some(9)), None, vec![]),
+        ("beyond the end", log(Some(0), Some(9)), Some(12), vec![]),
+    ];
+    for (case, log, committed, expected) in table {
+        assert_eq!(wanted(&one(log, committed).snapshot), expected, "{case}");
+    }
+}
+
+#[test]
+fn groups_at_one_offset_want_one_read() {
+    let world = World::default()
+        .topic("t", &[log(Some(0), Some(9))])
+        .group("a", &[("t", 0, Some(4))])
+        .group("b", &[("t", 0, Some(4))])
+        .group("c", &[("t", 0, Some(2))]);
+    let expected = BTreeMap::from([(tp("t", 0), BTreeSet::from([offset(2), offset(4)]))]);
+    assert_eq!(wanted_reads(&world.snapshot), expected);
+}

@@ -1,0 +1,205 @@
+//! When the high watermark passed an offset.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use collector::history::{Bounds, History, Observed, Passed, Recorded};
+use collector::snapshot::{Api, OldestUnread, Reason, Unknown};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::world::{World, log, offset, tp};
+
+fn observed(samples: &[(i64, i64)]) -> Observed {
+    let mut observed = Observed::default();
+    for (at, high_watermark) in samples {
+        observed.record(offset(*high_watermark), *at);
+    }
+    observed
+}
+
+/// Records `samples` of one partition, dates `at`.
+fn dated(bounds: Bounds, samples: &[(i64, i64)], at: i64) -> OldestUnread {
+    let mut history = History::new(bounds);
+    for (now_ms, high_watermark) in samples {
+        let world = World::default().topic("t", &[log(Some(0), Some(*high_watermark))]);
+        history.observe(&world.snapshot, *now_ms);
+    }
+    let wanted = BTreeMap::from([(tp("t", 0), BTreeSet::from([offset(at)]))]);
+    history.date(&wanted)[&(tp("t", 0), offset(at))]
+}
+
+const WIDE: Bounds = Bounds {
+    samples: 100,
+    max_age: Duration::from_secs(3_600),
+};
+const TOO_OLD: OldestUnread =
+    OldestUnread::Unknown(Unknown::new(Api::ListOffsets, Reason::OlderThanHistory));
+
+#[test]
+fn between_two_observations_the_high_watermark_grows_evenly() {
+    let observed = observed(&[(1_000, 100), (2_000, 110)]);
+    assert_eq!(observed.passed(offset(100)), Passed::At(1_100));
+    assert_eq!(observed.passed(offset(104)), Passed::At(1_500));
+    assert_eq!(observed.passed(offset(109)), Passed::At(2_000));
+}
+
+#[test]
+fn before_the_first_observation_nothing_is_known() {
+    let observed = observed(&[(1_000, 100), (2_000, 110)]);
+    assert_eq!(observed.passed(offset(99)), Passed::BeforeHistory);
+    assert_eq!(observed.passed(offset(110)), Passed::NotYet);
+    assert_eq!(Observed::default().passed(offset(0)), Passed::NotYet);
+}
+
+#[test]
+fn a_burst_after_silence_is_as_old_as_the_burst() {
+    let mut observed = observed(&[(0, 100)]);
+    for at in 1..=1_000 {
+        observed.record(offset(100), at * 1_000);
+    }
+    observed.record(offset(5_100), 1_001_000);
+    let Passed::At(at) = observed.passed(offset(100)) else {
+        panic!("it passed")
+    };
+    assert!((1_000_000..=1_001_000).contains(&at), "{at}");
+}
+
+#[test]
+fn each_observation_says_what_became_of_it() {
+    let mut observed = Observed::default();
+    let table = [
+        (10, 5, Recorded::Inserted),
+        (20, 5, Recorded::Inserted),
+        (30, 5, Recorded::Extended),
+        (30, 6, Recorded::Ignored),
+        (40, 6, Recorded::Inserted),
+        (50, 4, Recorded::Reset),
+        (60, 9, Recorded::Inserted),
+        (55, 9, Recorded::Reset),
+    ];
+    for (at, high_watermark, expected) in table {
+        assert_eq!(
+            observed.record(offset(high_watermark), at),
+            expected,
+            "{high_watermark} at {at}"
+        );
+    }
+}
+
+#[test]
+fn a_high_watermark_that_went_back_begins_a_new_history() {
+    let observed = observed(&[(0, 100), (1_000, 200), (2_000, 50), (3_000, 60)]);
+    assert_eq!(observed.passed(offset(20)), Passed::BeforeHistory);
+    assert_eq!(observed.passed(offset(54)), Passed::At(2_500));
+}
+
+#[test]
+fn more_samples_than_the_bound_make_the_oldest_unknown() {
+    let samples = [(0, 0), (1_000, 10), (2_000, 20), (3_000, 30)];
+    let bounds = Bounds { samples: 3, ..WIDE };
+    assert_eq!(dated(bounds, &samples, 5), TOO_OLD);
+    assert_eq!(dated(bounds, &samples, 10), OldestUnread::Passed(1_100));
+    assert_eq!(dated(WIDE, &samples, 5), OldestUnread::Passed(600));
+}
+
+#[test]
+fn of_what_is_older_than_the_bound_one_sample_is_kept() {
+    let samples = [(0, 0), (1_000, 10), (2_000, 20), (3_500, 30)];
+    let bounds = Bounds {
+        max_age: Duration::from_secs(2),
+        ..WIDE
+    };
+    assert_eq!(dated(bounds, &samples, 5), TOO_OLD);
+    assert_eq!(dated(bounds, &samples, 10), OldestUnread::Passed(1_100));
+}
+
+#[test]
+fn a_partition_unseen_for_the_age_bound_is_forgotten() {
+    let mut history = History::new(Bounds {
+        max_age: Duration::from_secs(2),
+        ..WIDE
+    });
+    let seen = World::default()
+        .topic("t", &[log(Some(0), Some(10))])
+        .snapshot;
+    let unread = World::default().topic("t", &[log(Some(0), None)]).snapshot;
+    history.observe(&seen, 0);
+    history.observe(&unread, 1_000);
+    let grown = World::default()
+        .topic("t", &[log(Some(0), Some(20))])
+        .snapshot;
+    let wanted = BTreeMap::from([(tp("t", 0), BTreeSet::from([offset(14)]))]);
+    let mut kept = history.clone();
+    kept.observe(&grown, 2_000);
+    assert_eq!(
+        kept.date(&wanted)[&(tp("t", 0), offset(14))],
+        OldestUnread::Passed(1_000)
+    );
+    history.observe(&unread, 2_001);
+    history.observe(&grown, 2_002);
+    assert_eq!(history.date(&wanted)[&(tp("t", 0), offset(14))], TOO_OLD);
+}
+
+#[test]
+fn what_has_not_been_passed_is_not_asked_about() {
+    let unknown = Unknown::new(Api::ListOffsets, Reason::NotAsked);
+    assert_eq!(dated(WIDE, &[(0, 10)], 10), OldestUnread::Unknown(unknown));
+    assert_eq!(dated(WIDE, &[], 10), OldestUnread::Unknown(unknown));
+}
+
+/// Times rise, offsets do not fall; both by small steps, so that stillness is common.
+fn samples() -> impl Strategy<Value = Vec<(i64, i64)>> {
+    vec((1..100i64, prop_oneof![Just(0), 0..20i64]), 1..40).prop_map(|steps| {
+        let sums = steps.into_iter().scan((0, 0), |(at, high), (later, more)| {
+            (*at, *high) = (*at + later, *high + more);
+            Some((*at, *high))
+        });
+        sums.collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    /// Whatever was merged on the way in, the answer lies between the last observation that had not passed the offset and the
+    /// first one that had.
+    #[test]
+    fn the_answer_lies_between_the_two_observations_around_it(samples in samples(), at in 0..800i64) {
+        let not_passed = samples.iter().rfind(|(_, high)| *high <= at);
+        let passed = samples.iter().find(|(_, high)| *high > at);
+        match (observed(&samples).passed(offset(at)), not_passed, passed) {
+            (Passed::At(when), Some((from, _)), Some((to, _))) => prop_assert!((*from..=*to).contains(&when)),
+            (Passed::BeforeHistory, None, Some(_)) | (Passed::NotYet, _, None) => {}
+            answer => prop_assert!(false, "{answer:?}"),
+        }
+    }
+
+    #[test]
+    fn a_later_offset_is_never_passed_earlier(samples in samples(), at in 0..800i64) {
+        let observed = observed(&samples);
+        if let (Passed::At(one), Passed::At(next)) = (observed.passed(offset(at)), observed.passed(offset(at + 1))) {
+            prop_assert!(one <= next);
+        }
+    }
+
+    /// Evenly produced records are dated exactly, however seldom somebody looked.
+    #[test]
+    fn an_even_production_is_dated_exactly(looks in vec(1..50i64, 2..20), rate in 1..20i64) {
+        let times: Vec<_> = looks.iter().scan(0, |at, step| { *at += step; Some(*at) }).collect();
+        let samples: Vec<_> = times.iter().map(|at| (at * 1_000, at * rate)).collect();
+        let observed = observed(&samples);
+        for at in times[0] * rate..times[times.len() - 1] * rate {
+            let Passed::At(when) = observed.passed(offset(at)) else { panic!("{at} was passed") };
+            prop_assert!((when - (at + 1) * 1_000 / rate).abs() <= 1);
+        }
+    }
+
+    /// Bounds cost answers, never right ones.
+    #[test]
+    fn a_bounded_history_says_the_same_or_nothing(samples in samples(), at in 0..800i64, keep in 2..6usize, age in 1..500u64) {
+        let bounds = Bounds { samples: keep, max_age: Duration::from_millis(age) };
+        let (all, some) = (dated(WIDE, &samples, at), dated(bounds, &samples, at));
+        prop_assert!(some == all || some == TOO_OLD, "{some:?} is not {all:?}");
+    }
+}

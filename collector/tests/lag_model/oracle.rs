@@ -1,0 +1,156 @@
+//! Lag as one would work it out by hand: plain integers, one sentence after the other, no sharing with the crate.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Every offset of a case is below this.
+pub(crate) const OFFSETS: i64 = 12;
+/// The instant of a case, Unix time in milliseconds.
+pub(crate) const NOW: i64 = 1_000_000;
+
+/// One partition's log; `None` is unknown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) log_start: Option<i64>,
+    pub(crate) high_watermark: Option<i64>,
+    pub(crate) last_stable: Option<i64>,
+}
+
+/// (topic, partition).
+pub(crate) type Place = (u8, i32);
+
+/// What a collection read.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    pub(crate) read_committed: bool,
+    pub(crate) logs: BTreeMap<Place, Bounds>,
+    /// Commits by group; `None` is unknown, on both levels.
+    pub(crate) groups: BTreeMap<u8, Option<BTreeMap<Place, Option<i64>>>>,
+}
+
+/// What is known of the record at an offset; a function of the place, so that a case need not list it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Record {
+    NotAsked,
+    Unknown,
+    NothingReadable,
+    At(i64),
+    AtLogStart(i64),
+    Passed(i64),
+}
+
+/// What a group should show for a partition; `None` is no sample.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Row {
+    pub(crate) committed: Option<i64>,
+    pub(crate) lag: Option<i64>,
+    pub(crate) age: Option<i64>,
+    pub(crate) lost: Option<i64>,
+    pub(crate) margin: Option<i64>,
+    pub(crate) percent: Option<f64>,
+}
+
+pub(crate) fn record((topic, partition): Place, offset: i64) -> Record {
+    match (i64::from(topic) + i64::from(partition) + offset) % 7 {
+        0 => Record::NotAsked,
+        1 => Record::Unknown,
+        2 => Record::NothingReadable,
+        3 => Record::AtLogStart(NOW - 10 * offset),
+        4 => Record::Passed(NOW - 100 * offset),
+        5 => Record::At(NOW + 5),
+        _ => Record::At(NOW - 1_000 * offset),
+    }
+}
+
+impl Case {
+    fn end(&self, place: Place) -> Option<i64> {
+        let bounds = self.logs.get(&place)?;
+        if self.read_committed {
+            bounds.last_stable
+        } else {
+            bounds.high_watermark
+        }
+    }
+
+    pub(crate) fn row(&self, place: Place, committed: Option<i64>) -> Row {
+        let mut row = Row {
+            committed,
+            ..Row::default()
+        };
+        let Some(committed) = committed else {
+            return row;
+        };
+        let end = self.end(place);
+        let log_start = self.logs.get(&place).and_then(|bounds| bounds.log_start);
+        if let Some(end) = end {
+            row.lag = Some(if end > committed { end - committed } else { 0 });
+            row.age = self.age(place, committed);
+        }
+        if let Some(log_start) = log_start {
+            row.lost = Some(if log_start > committed {
+                log_start - committed
+            } else {
+                0
+            });
+            row.margin = Some(committed - log_start);
+        }
+        if let (Some(log_start), Some(end)) = (log_start, end) {
+            row.percent = Some(if end <= committed {
+                0.0
+            } else if end <= log_start {
+                f64::INFINITY
+            } else {
+                (end - committed) as f64 * 100.0 / (end - log_start) as f64
+            });
+        }
+        row
+    }
+
+    /// Looks at each offset that the group has yet to read until one is there.
+    fn age(&self, place: Place, committed: i64) -> Option<i64> {
+        let end = self.end(place)?;
+        let log_start = self.logs[&place].log_start.unwrap_or(0);
+        let Some(oldest) = (committed..end).find(|offset| *offset >= log_start) else {
+            return Some(0);
+        };
+        match record(place, oldest) {
+            Record::NotAsked | Record::Unknown => None,
+            Record::NothingReadable => Some(0),
+            Record::At(at) | Record::AtLogStart(at) | Record::Passed(at) => Some((NOW - at).max(0)),
+        }
+    }
+
+    pub(crate) fn wanted(&self) -> BTreeSet<(Place, i64)> {
+        let mut wanted = BTreeSet::new();
+        for (place, committed) in self.groups.values().flatten().flatten() {
+            let (Some(committed), Some(end)) = (*committed, self.end(*place)) else {
+                continue;
+            };
+            let log_start = self.logs[place].log_start.unwrap_or(0);
+            wanted.extend(
+                (committed..end)
+                    .find(|offset| *offset >= log_start)
+                    .map(|offset| (*place, offset)),
+            );
+        }
+        wanted
+    }
+
+    pub(crate) fn beyond_end(&self) -> usize {
+        let commits = self.groups.values().flatten().flatten();
+        commits
+            .filter(|(place, committed)| {
+                let high_watermark = self.logs.get(place).and_then(|log| log.high_watermark);
+                matches!((committed, high_watermark), (Some(c), Some(high)) if *c > high)
+            })
+            .count()
+    }
+}
+
+/// The sum, where nothing is missing and there is something.
+pub(crate) fn sum(lags: &[Option<i64>]) -> Option<i64> {
+    let mut sum = 0;
+    for lag in lags {
+        sum += (*lag)?;
+    }
+    if lags.is_empty() { None } else { Some(sum) }
+}

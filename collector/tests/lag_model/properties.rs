@@ -1,0 +1,181 @@
+//! Arbitrary snapshots against the oracle.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use collector::lag::{PartitionLag, TimeLagMode, compute, wanted_reads};
+use collector::snapshot::{
+    Compaction, Group, GroupState, Log, Name, OldestUnread, Snapshot, Topic,
+};
+use proptest::collection::btree_map;
+use proptest::option;
+use proptest::prelude::*;
+
+use crate::oracle::{self, Bounds, Case, NOW, OFFSETS, Place, Record, Row};
+use crate::world::{UNKNOWN, offset, reading, tp};
+
+fn place() -> impl Strategy<Value = Place> {
+    (0..2u8, 0..3i32)
+}
+
+fn an_offset() -> impl Strategy<Value = Option<i64>> {
+    option::weighted(0.85, 0..OFFSETS)
+}
+
+fn bounds() -> impl Strategy<Value = Bounds> {
+    (an_offset(), an_offset(), an_offset()).prop_map(|(log_start, high_watermark, last_stable)| {
+        Bounds {
+            log_start,
+            high_watermark,
+            last_stable,
+        }
+    })
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let commits = option::weighted(0.9, btree_map(place(), an_offset(), 0..6));
+    (
+        any::<bool>(),
+        btree_map(place(), bounds(), 0..6),
+        btree_map(0..3u8, commits, 0..4),
+    )
+        .prop_map(|(read_committed, logs, groups)| Case {
+            read_committed,
+            logs,
+            groups,
+        })
+}
+
+fn name(kind: &str, number: u8) -> Name {
+    format!("{kind}-{number}").into()
+}
+
+fn snapshot(case: &Case) -> Snapshot {
+    let mut snapshot = Snapshot::default();
+    for ((topic, partition), bounds) in &case.logs {
+        let empty = || Topic {
+            compaction: Ok(Compaction::Deleted),
+            partitions: BTreeMap::new(),
+        };
+        let topic = snapshot
+            .topics
+            .entry(name("topic", *topic))
+            .or_insert_with(empty);
+        let log = Log {
+            log_start: reading(bounds.log_start),
+            high_watermark: reading(bounds.high_watermark),
+            last_stable: case.read_committed.then(|| reading(bounds.last_stable)),
+        };
+        topic.partitions.insert(*partition, log);
+    }
+    for (group, commits) in &case.groups {
+        let commits = commits.as_ref().map(|commits| {
+            let commits = commits.iter().map(|((topic, partition), committed)| {
+                (tp(&name("topic", *topic), *partition), reading(*committed))
+            });
+            commits.collect()
+        });
+        let group_read = Group {
+            state: GroupState::Stable,
+            members: Err(UNKNOWN),
+            committed: commits.ok_or(UNKNOWN),
+        };
+        snapshot.groups.insert(name("group", *group), group_read);
+    }
+    for (topic, partition) in case.logs.keys() {
+        for at in 0..OFFSETS {
+            let oldest = match oracle::record((*topic, *partition), at) {
+                Record::NotAsked => continue,
+                Record::Unknown => OldestUnread::Unknown(UNKNOWN),
+                Record::NothingReadable => OldestUnread::NothingReadable,
+                Record::At(ms) => OldestUnread::Written(ms),
+                Record::AtLogStart(ms) => OldestUnread::WrittenAtLogStart(ms),
+                Record::Passed(ms) => OldestUnread::Passed(ms),
+            };
+            let pair = (tp(&name("topic", *topic), *partition), offset(at));
+            snapshot.oldest_unread.insert(pair, oldest);
+        }
+    }
+    snapshot
+}
+
+fn millis(age: Duration) -> i64 {
+    i64::try_from(age.as_millis()).unwrap()
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap()
+}
+
+fn shown(row: &PartitionLag<'_>) -> Row {
+    Row {
+        committed: row.committed.ok().map(|at| at.to_wire()),
+        lag: row.offset_lag.ok().map(signed),
+        age: row.time_lag.known().map(millis),
+        lost: row.retention.ok().map(|retention| signed(retention.lost)),
+        margin: row.retention.ok().map(|retention| retention.margin),
+        percent: row.unread_percent.ok(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn lag_is_what_the_oracle_says(case in case()) {
+        let snapshot = snapshot(&case);
+        let lag = compute(&snapshot, TimeLagMode::Computed, NOW);
+        prop_assert_eq!(lag.groups.len(), case.groups.len());
+        prop_assert_eq!(lag.findings.len(), case.beyond_end());
+        for (group, (number, commits)) in lag.groups.iter().zip(&case.groups) {
+            prop_assert_eq!(group.group, &name("group", *number));
+            let rows: Vec<_> = group
+                .topics
+                .iter()
+                .flat_map(|topic| topic.partitions.iter().map(|row| (topic.topic, row.partition, shown(row))))
+                .collect();
+            let flat: Vec<_> = commits.iter().flatten().collect();
+            prop_assert_eq!(rows.len(), flat.len());
+            let expected: Vec<Row> = flat.iter().map(|(place, at)| case.row(**place, **at)).collect();
+            for ((topic, partition, row), ((place, _), expected)) in rows.iter().zip(flat.iter().zip(&expected)) {
+                prop_assert_eq!((*topic, *partition), (&name("topic", place.0), place.1));
+                prop_assert_eq!(row, expected);
+            }
+            let lags: Vec<_> = expected.iter().map(|row| row.lag).collect();
+            prop_assert_eq!(group.offset_lag.known().map(signed), oracle::sum(&lags).filter(|_| commits.is_some()));
+            let complete = commits.is_some() && lags.iter().all(Option::is_some);
+            prop_assert_eq!(group.offset_lag.is_complete(), complete);
+            prop_assert_eq!(group.max_offset_lag.map(signed), lags.iter().flatten().max().copied());
+            let oldest = expected.iter().filter_map(|row| row.age).max();
+            prop_assert_eq!(group.max_time_lag.map(millis), oldest);
+            for topic in &group.topics {
+                let of_topic = flat.iter().zip(&lags).filter(|((place, _), _)| name("topic", place.0) == *topic.topic);
+                let of_topic: Vec<_> = of_topic.map(|(_, lag)| *lag).collect();
+                prop_assert_eq!(topic.offset_lag.known().map(signed), oracle::sum(&of_topic));
+            }
+        }
+    }
+
+    #[test]
+    fn wanted_are_the_oldest_records_left_to_read(case in case()) {
+        let wanted = wanted_reads(&snapshot(&case));
+        let pairs = wanted.iter().flat_map(|(tp, offsets)| offsets.iter().map(move |at| (tp.clone(), *at)));
+        let expected = case.wanted().into_iter();
+        let expected = expected.map(|((topic, p), at)| (tp(&name("topic", topic), p), offset(at)));
+        prop_assert_eq!(pairs.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn every_time_lag_that_is_not_known_is_of_a_pair_that_was_wanted_or_of_an_unknown_partition(case in case()) {
+        let mut snapshot = snapshot(&case);
+        let wanted = wanted_reads(&snapshot);
+        snapshot.oldest_unread = wanted
+            .into_iter()
+            .flat_map(|(tp, offsets)| offsets.into_iter().map(move |at| ((tp.clone(), at), OldestUnread::Written(0))))
+            .collect();
+        let lag = compute(&snapshot, TimeLagMode::Computed, NOW);
+        for row in lag.groups.iter().flat_map(|group| &group.topics).flat_map(|topic| &topic.partitions) {
+            prop_assert_eq!(row.time_lag.known().is_some(), row.offset_lag.is_ok());
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Snapshots in a few words.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use collector::snapshot::{
+    Api, Compaction, Group, GroupState, Log, Member, Name, Offset, OldestUnread, Reading, Reason,
+    Snapshot, Topic, TopicPartition, Unknown,
+};
+
+/// Any reason will do.
+pub(crate) const UNKNOWN: Unknown = Unknown::new(Api::ListOffsets, Reason::Timeout);
+
+/// A snapshot under construction.
+#[derive(Default)]
+pub(crate) struct World {
+    pub(crate) snapshot: Snapshot,
+}
+
+pub(crate) fn offset(offset: i64) -> Offset {
+    Offset::from_wire(offset).expect("tests use offsets that exist")
+}
+
+pub(crate) fn tp(topic: &str, partition: i32) -> TopicPartition {
+    TopicPartition::of(&Name::from(topic), partition)
+}
+
+/// A log from `log_start` to `high_watermark`; `None` is unknown.
+pub(crate) fn log(log_start: Option<i64>, high_watermark: Option<i64>) -> Log {
+    Log {
+        log_start: reading(log_start),
+        high_watermark: reading(high_watermark),
+        last_stable: None,
+    }
+}
+
+pub(crate) fn reading(value: Option<i64>) -> Reading<Offset> {
+    value.map(offset).ok_or(UNKNOWN)
+}
+
+impl World {
+    /// A topic whose partitions have these logs.
+    pub(crate) fn topic(mut self, name: &str, logs: &[Log]) -> Self {
+        let partitions = (0..).zip(logs.iter().copied()).collect();
+        let topic = Topic {
+            compaction: Ok(Compaction::Deleted),
+            partitions,
+        };
+        self.snapshot.topics.insert(name.into(), topic);
+        self
+    }
+
+    /// The topic, which is there already, is compacted.
+    pub(crate) fn compacted(mut self, name: &str) -> Self {
+        self.snapshot.topics.get_mut(name).unwrap().compaction = Ok(Compaction::Compacted);
+        self
+    }
+
+    /// A group with these commits; `None` is unknown.
+    pub(crate) fn group(mut self, name: &str, commits: &[(&str, i32, Option<i64>)]) -> Self {
+        let commits = commits
+            .iter()
+            .map(|(topic, p, at)| (tp(topic, *p), reading(*at)));
+        let group = Group {
+            state: GroupState::Stable,
+            members: Err(UNKNOWN),
+            committed: Ok(commits.collect::<BTreeMap<_, _>>()),
+        };
+        self.snapshot.groups.insert(name.into(), group);
+        self
+    }
+
+    /// Changes a group that is there already.
+    pub(crate) fn with(mut self, name: &str, change: impl FnOnce(&mut Group)) -> Self {
+        change(self.snapshot.groups.get_mut(name).unwrap());
+        self
+    }
+
+    /// A member of a group that is there already.
+    pub(crate) fn member(self, group: &str, name: &str, assignment: &[(&str, i32)]) -> Self {
+        let member = Member {
+            consumer_id: format!("{name}-id").into(),
+            client_id: name.into(),
+            host: format!("/{name}.example").into(),
+            assignment: assignment.iter().map(|(topic, p)| tp(topic, *p)).collect(),
+        };
+        self.with(group, |group| {
+            let mut members = group.members.clone().unwrap_or_default();
+            Arc::make_mut(&mut members).push(member);
+            group.members = Ok(members);
+        })
+    }
+
+    /// What is known of the oldest unread record as seen from `at`.
+    pub(crate) fn unread(mut self, topic: &str, p: i32, at: i64, oldest: OldestUnread) -> Self {
+        self.snapshot
+            .oldest_unread
+            .insert((tp(topic, p), offset(at)), oldest);
+        self
+    }
+}
