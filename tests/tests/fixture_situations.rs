@@ -40,7 +40,7 @@ fn the_tools_see_what_the_fixture_says() -> Result<()> {
     assert_eq!(lag("g-lag", "fx-lag", 5), Some(55));
     assert_eq!(lag("g-above", "fx-lag", 0), Some(-50));
     assert_eq!(lag("g-gone", "fx-gone", 0), None);
-    assert_eq!(lag("g-tx", "fx-open", 0), Some(10));
+    assert_eq!(lag("g-tx", "fx-open", 0), Some(5));
     let live = &rows[&("g-live".to_owned(), "fx-live".to_owned(), 0)].member;
     assert!(live.client_id.starts_with("cl-"), "{live:?}");
     let at = [

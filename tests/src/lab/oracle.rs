@@ -170,16 +170,19 @@ pub fn ends(kafka: &Kafka, time: &str) -> Result<BTreeMap<(String, i32), i64>> {
     Ok(ends)
 }
 
-/// Rows of the tool's tables by column; other lines are remarks. The only cell with blanks is COORDINATOR (ID).
+/// Rows of the tool's tables by column; other lines are remarks.
 fn table(text: &str) -> Vec<BTreeMap<String, String>> {
     let mut header: Vec<String> = Vec::new();
     let mut rows = Vec::new();
     for line in text.lines() {
-        let joined = line
-            .replace("COORDINATOR (ID)", "COORDINATOR(ID)")
-            .replace(" (", "(")
-            .replace("#MEMBERS", " #MEMBERS");
-        let words: Vec<_> = joined.split_ascii_whitespace().map(str::to_owned).collect();
+        let mut words: Vec<String> = Vec::new();
+        for word in line.split_ascii_whitespace() {
+            // The only cell with blanks: "COORDINATOR (ID)", "127.0.0.1:9092 (1)".
+            match words.last_mut() {
+                Some(before) if word.starts_with('(') => before.push_str(word),
+                _ => words.push(word.to_owned()),
+            }
+        }
         if words.first().is_some_and(|word| word == "GROUP") {
             header = words;
         } else if words.len() == header.len() && !header.is_empty() {
