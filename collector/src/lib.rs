@@ -4,12 +4,15 @@
 //! The data's way, each arrow an owned value: `config ─► leadership ─► gate ─► cluster ─► kafka ─► snapshot ─► lag ─► exposition ─► http`.
 //! - [`snapshot`]: what one collection read. Pure.
 
+pub mod args;
 pub mod exposition;
 pub mod gate;
 pub mod history;
 pub mod http;
 pub mod lag;
 pub mod leadership;
+pub mod process;
 pub mod progress;
+pub mod run;
 pub mod snapshot;
 pub mod telemetry;

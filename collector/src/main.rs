@@ -1,1 +1,77 @@
-fn main() {}
+//! The collector's process: command line, configuration, exit status.
+
+use std::env;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use collector::args::Args;
+use collector::{process, run};
+use shared::config::{self, Environment, Loaded, Program};
+use shared::telemetry;
+use tracing::{error, info, warn};
+
+/// The configuration or the command line is wrong (`EX_USAGE`).
+const USAGE: u8 = 64;
+/// A bug, or something that would not end (`EX_SOFTWARE`).
+const SOFTWARE: u8 = 70;
+
+fn main() -> ExitCode {
+    process::one_arena();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let status = if error.use_stderr() { USAGE } else { 0 };
+            return end(status, error.print());
+        }
+    };
+    let environment: Environment = env::vars_os().collect();
+    let loaded = match config::load(&args.config, Program::Collector, &environment) {
+        Ok(loaded) => loaded,
+        Err(error) => return end(USAGE, writeln!(io::stderr(), "{error}")),
+    };
+    if args.check {
+        let warned = loaded
+            .warnings
+            .iter()
+            .try_for_each(|warning| writeln!(io::stderr(), "{}: {warning}", args.config.display()));
+        let effective = loaded.config.effective(Program::Collector);
+        return end(0, warned.and_then(|()| write!(io::stdout(), "{effective}")));
+    }
+    collect(&args, loaded)
+}
+
+fn collect(args: &Args, loaded: Loaded) -> ExitCode {
+    let live = match telemetry::init(&args.log, args.log_format) {
+        Ok(live) => live,
+        Err(error) => return end(USAGE, writeln!(io::stderr(), "{error}")),
+    };
+    info!(
+        version = collector::telemetry::VERSION,
+        revision = collector::telemetry::REVISION,
+        config = %args.config.display(),
+        clusters = loaded.config.clusters.len(),
+        "Starting"
+    );
+    for warning in &loaded.warnings {
+        warn!(warning, "Configuration");
+    }
+    let status = match run::run(loaded.config, live, |_| Vec::new()) {
+        Ok(()) => 0,
+        Err(error) => {
+            let status = match &error {
+                run::Error::Listen(_) | run::Error::NoElection => USAGE,
+                run::Error::Start(_) | run::Error::Telemetry(_) | run::Error::Task(_) => SOFTWARE,
+            };
+            let error = anyhow::Error::from(error);
+            error!("{error:#}");
+            status
+        }
+    };
+    process::leave(status)
+}
+
+/// The exit status, unless the last words could not be said.
+fn end(status: u8, said: io::Result<()>) -> ExitCode {
+    said.map_or(ExitCode::from(SOFTWARE), |()| ExitCode::from(status))
+}

@@ -1,0 +1,167 @@
+//! The parts of the collector, wired together.
+//!
+//! ```text
+//!  leadership::Source ─► Gatekeeper ─► Gate ──┬─► parts (cluster workers, publisher) ──► Published ─┐
+//!                                             │           └─► Progress ─► progress::Reporter        │
+//!                                             └─► http::router ◄────────────────────────────────────┘
+//! ```
+//! Every arrow is a watch channel; every box is a task under one supervisor. The supervisor lives on the main thread, everything
+//! else on two worker threads, so that the bound on leaving holds whatever a worker thread is doing.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::config::{Config, Leadership};
+use shared::http::BindError;
+use shared::tasks::{self, Failure, Signals, Tasks};
+use shared::telemetry::LiveLine;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::gate::Gate;
+use crate::http::{Published, Surface, router};
+use crate::leadership::{Gatekeeper, Source};
+use crate::progress::{Progress, Reporter};
+use crate::telemetry::Telemetry;
+
+/// How long the tasks have from the signal to their end. The process is out well within 2 s.
+const GRACE: Duration = Duration::from_millis(1500);
+
+/// How long answers that have begun may take after the signal.
+const HTTP_GRACE: Duration = Duration::from_secs(1);
+
+/// A task of the part of the program that collects: its name, and what it does until shutdown.
+pub type Part = (
+    Arc<str>,
+    Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>,
+);
+
+/// What the part of the program that collects is given.
+#[derive(Debug)]
+pub struct Wiring {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The permission to collect.
+    pub gate: watch::Receiver<Gate>,
+    /// Where the exposition goes.
+    pub publish: watch::Sender<Option<Published>>,
+    /// Where each cluster, in the order of the configuration, tells how far its first collection is.
+    pub progress: Vec<watch::Sender<Progress>>,
+    /// Cancelled when the process is to end.
+    pub shutdown: CancellationToken,
+}
+
+/// Why the collector could not begin, or did not end in order.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configured address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] BindError),
+    /// The configuration asks for an election.
+    #[error(
+        "exporter.leadership.enabled = true: this build has no leader election; set it to false and run one instance"
+    )]
+    NoElection,
+    /// The operating system refuses threads or signal handlers.
+    #[error("cannot start")]
+    Start(#[from] io::Error),
+    /// A metric family about the process is wrong.
+    #[error("cannot register metrics")]
+    Telemetry(#[from] prometheus::Error),
+    /// A task ended, or would not end.
+    #[error(transparent)]
+    Task(#[from] Failure),
+}
+
+/// Runs until a signal, or until a task ends unasked. `parts` are the tasks that collect; `live` shows the first collection.
+///
+/// # Errors
+/// Where the collector cannot begin, or a task fails; see [`Error`].
+pub fn run(
+    config: Config,
+    live: Option<LiveLine>,
+    parts: impl FnOnce(Wiring) -> Vec<Part>,
+) -> Result<(), Error> {
+    let source = match &config.exporter.leadership {
+        Leadership::Alone => Source::Alone,
+        Leadership::Elected(_) => return Err(Error::NoElection),
+    };
+    let main = Builder::new_current_thread().enable_all().build()?;
+    let mut signals = main.block_on(async { Signals::install() })?;
+    let workers = workers()?;
+    let listener = workers.block_on(shared::http::bind(
+        config.exporter.http,
+        "exporter.http_port",
+    ))?;
+
+    let (tasks, supervisor) = tasks::supervised(workers.handle().clone());
+    start(&tasks, Arc::new(config), (source, listener, live), parts)?;
+    let ended = main.block_on(supervisor.run(async || signals.next().await, GRACE));
+    workers.shutdown_background();
+    Ok(ended?)
+}
+
+fn workers() -> io::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("collector")
+        .enable_all()
+        .build()
+}
+
+fn start(
+    tasks: &Tasks,
+    config: Arc<Config>,
+    (source, listener, live): (Source, TcpListener, Option<LiveLine>),
+    parts: impl FnOnce(Wiring) -> Vec<Part>,
+) -> Result<(), Error> {
+    let shutdown = tasks.shutdown();
+    let telemetry = Arc::new(Telemetry::new()?);
+    let now = Instant::now();
+    let (keeper, gate) = Gatekeeper::new(source.initial(), telemetry.transitions(), now);
+    tasks.spawn("leadership", source.run(keeper, shutdown.clone()));
+
+    let (publish, published) = watch::channel(None);
+    let surface = Surface {
+        gate: gate.clone(),
+        published,
+        telemetry,
+        handover_delay: Duration::ZERO,
+    };
+    let router = router(surface);
+    tasks.spawn(
+        "http",
+        shared::http::serve(listener, router, shutdown.clone(), HTTP_GRACE),
+    );
+
+    let names = config
+        .clusters
+        .iter()
+        .map(|cluster| Arc::clone(&cluster.name));
+    let (progress, told): (Vec<_>, Vec<_>) = names
+        .map(|name| {
+            let (sender, told) = watch::channel(Progress::default());
+            (sender, (name, told))
+        })
+        .unzip();
+    tasks.spawn(
+        "progress",
+        Reporter::new(told, live, now).run(shutdown.clone()),
+    );
+
+    for (name, part) in parts(Wiring {
+        config,
+        gate,
+        publish,
+        progress,
+        shutdown,
+    }) {
+        tasks.spawn(name, part);
+    }
+    Ok(())
+}
