@@ -1,0 +1,306 @@
+//! Every endpoint, asked through the router that the collector serves.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use bytes::Bytes;
+use collector::gate::{Gate, Reason, Until};
+use collector::http::{Published, Surface, router};
+use collector::telemetry::Telemetry;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tower::ServiceExt as _;
+
+const TERM: u64 = 7;
+const OPEN: Gate = Gate::Open {
+    until: Until::Forever,
+    term: TERM,
+};
+const STANDBY: Gate = Gate::Closed {
+    reason: Reason::Standby,
+};
+const EXPOSITION_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// A router, and the hands that move what it is answered from.
+struct World {
+    router: Router,
+    gate: watch::Sender<Gate>,
+    published: watch::Sender<Option<Published>>,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+fn world(gate: Gate) -> World {
+    let (gate, gate_seen) = watch::channel(gate);
+    let (published, published_seen) = watch::channel(None);
+    let router = router(Surface {
+        gate: gate_seen,
+        published: published_seen,
+        telemetry: Arc::new(Telemetry::new().unwrap()),
+        handover_delay: Duration::from_secs(20),
+    });
+    World {
+        router,
+        gate,
+        published,
+    }
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+// === impl World ===
+
+impl World {
+    fn publish(&self, text: &str, term: u64) {
+        let gzip = gzip(text).into();
+        self.published.send_replace(Some(Published { gzip, term }));
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, "identity").await
+    }
+
+    async fn ask(&self, method: &str, path: &str, accepts: &str) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::ACCEPT_ENCODING, accepts)
+            .body(Body::empty())
+            .unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: to_bytes(body, usize::MAX).await.unwrap(),
+        }
+    }
+}
+
+// === impl Answer ===
+
+impl Answer {
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    fn header(&self, name: header::HeaderName) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+#[tokio::test]
+async fn a_standby_answers_a_scrape_with_nothing_of_the_usual_type() {
+    let world = world(STANDBY);
+    world.publish("lag 1\n", TERM);
+    for accepts in ["gzip", "identity"] {
+        let answer = world.ask("GET", "/metrics", accepts).await;
+        assert_eq!((answer.status, answer.text()), (StatusCode::OK, ""));
+        assert_eq!(answer.header(header::CONTENT_TYPE), Some(EXPOSITION_TYPE));
+        assert_eq!(answer.header(header::CONTENT_ENCODING), None);
+    }
+}
+
+#[tokio::test]
+async fn a_leader_sends_the_bytes_as_they_are_kept_to_whoever_takes_gzip() {
+    let world = world(OPEN);
+    world.publish("lag 1\n", TERM);
+    let answer = world.ask("GET", "/metrics", "gzip").await;
+    assert_eq!(answer.body, gzip("lag 1\n"));
+    assert_eq!(answer.header(header::CONTENT_ENCODING), Some("gzip"));
+    assert_eq!(answer.header(header::CONTENT_TYPE), Some(EXPOSITION_TYPE));
+    assert_eq!(answer.header(header::VARY), Some("accept-encoding"));
+    assert_eq!(answer.header(header::CACHE_CONTROL), Some("no-store"));
+}
+
+#[tokio::test]
+async fn a_leader_sends_text_to_whoever_takes_no_gzip() {
+    let world = world(OPEN);
+    // More than one chunk, and more than one member.
+    let text = "kafka_consumergroup_group_lag{group=\"g\"} 1\n".repeat(10_000);
+    let gzip = [gzip(&text), gzip("last 1\n")].concat().into();
+    let published = Published { gzip, term: TERM };
+    world.published.send_replace(Some(published));
+    let answer = world.get("/metrics").await;
+    assert!(answer.text() == text + "last 1\n");
+    assert_eq!(answer.header(header::CONTENT_ENCODING), None);
+    assert_eq!(answer.header(header::CONTENT_TYPE), Some(EXPOSITION_TYPE));
+}
+
+#[tokio::test]
+async fn what_an_older_term_collected_is_not_shown() {
+    let world = world(OPEN);
+    world.publish("lag 1\n", TERM - 1);
+    assert_eq!(world.get("/metrics").await.text(), "");
+    let ready = world.get("/ready").await;
+    assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_series_are_gone_from_the_deadline_on_with_no_word_from_anyone() {
+    let end = Instant::now() + Duration::from_secs(5);
+    let world = world(Gate::Open {
+        until: Until::At(end),
+        term: TERM,
+    });
+    world.publish("lag 1\n", TERM);
+    tokio::time::advance(Duration::from_millis(4999)).await;
+    assert_eq!(world.get("/metrics").await.text(), "lag 1\n");
+    tokio::time::advance(Duration::from_millis(1)).await;
+    assert_eq!(world.get("/metrics").await.text(), "");
+    assert_eq!(world.get("/leader").await.text(), r#"{"is_leader":false}"#);
+}
+
+#[tokio::test]
+async fn the_gate_decides_what_is_shown_from_one_answer_to_the_next() {
+    let world = world(OPEN);
+    world.publish("lag 1\n", TERM);
+    assert_eq!(world.get("/metrics").await.text(), "lag 1\n");
+    world.gate.send_replace(STANDBY);
+    assert_eq!(world.get("/metrics").await.text(), "");
+}
+
+#[tokio::test]
+async fn probes_say_what_holds_for_every_role() {
+    let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+    let starting = Gate::Closed {
+        reason: Reason::Starting,
+    };
+    for (gate, available, leader) in [
+        (OPEN, StatusCode::OK, r#"{"is_leader":true}"#),
+        (STANDBY, StatusCode::OK, r#"{"is_leader":false}"#),
+        (starting, unavailable, r#"{"is_leader":false}"#),
+    ] {
+        let world = world(gate);
+        assert_eq!(world.get("/health").await.status, StatusCode::OK);
+        assert_eq!(world.get("/available").await.status, available, "{gate:?}");
+        assert_eq!(world.get("/ready").await.status, unavailable, "{gate:?}");
+        let answer = world.get("/leader").await;
+        assert_eq!((answer.status, answer.text()), (StatusCode::OK, leader));
+        let content_type = answer.header(header::CONTENT_TYPE);
+        assert_eq!(content_type, Some("application/json"));
+    }
+}
+
+#[tokio::test]
+async fn a_leader_is_ready_once_its_first_collection_is_published() {
+    let world = world(OPEN);
+    assert_eq!(
+        world.get("/ready").await.text(),
+        "not ready: no collection yet\n"
+    );
+    world.publish("lag 1\n", TERM);
+    assert_eq!(world.get("/ready").await.status, StatusCode::OK);
+    world.gate.send_replace(STANDBY);
+    assert_eq!(world.get("/ready").await.text(), "not ready: standby\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_prestop_hook_holds_a_leader_back_and_nobody_else() {
+    let began = Instant::now();
+    let leader = world(OPEN);
+    assert_eq!(leader.get("/prestop").await.status, StatusCode::OK);
+    let held = began.elapsed();
+    assert!(
+        held >= Duration::from_secs(20) && held < Duration::from_secs(21),
+        "{held:?}"
+    );
+
+    let began = Instant::now();
+    assert_eq!(world(STANDBY).get("/prestop").await.status, StatusCode::OK);
+    assert_eq!(began.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_prestop_hook_ends_with_the_leadership() {
+    let began = Instant::now();
+    let world = world(OPEN);
+    let lose = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        world.gate.send_replace(STANDBY);
+    };
+    tokio::join!(world.get("/prestop"), lose);
+    assert!(began.elapsed() < Duration::from_secs(4));
+}
+
+#[tokio::test]
+async fn head_answers_like_get_without_a_body() {
+    let world = world(OPEN);
+    world.publish("lag 1\n", TERM);
+    for path in [
+        "/metrics",
+        "/telemetry",
+        "/health",
+        "/ready",
+        "/leader",
+        "/",
+    ] {
+        let answer = world.ask("HEAD", path, "gzip").await;
+        assert_eq!(
+            (answer.status, answer.text()),
+            (StatusCode::OK, ""),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn other_paths_and_other_methods_are_refused() {
+    let world = world(OPEN);
+    assert_eq!(world.get("/nowhere").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(world.get("/metrics/").await.status, StatusCode::NOT_FOUND);
+    let post = world.ask("POST", "/metrics", "gzip").await;
+    assert_eq!(post.status, StatusCode::METHOD_NOT_ALLOWED);
+}
+
+#[tokio::test]
+async fn the_first_page_links_every_endpoint() {
+    let world = world(STANDBY);
+    let page = world.get("/").await;
+    let links: Vec<&str> = page.text().split("href=\"").skip(1).collect();
+    assert_eq!(links.len(), 7);
+    for link in links {
+        let path = link.split('"').next().unwrap();
+        assert_ne!(
+            world.get(path).await.status,
+            StatusCode::NOT_FOUND,
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn telemetry_is_served_in_both_roles_and_counts_requests() {
+    for (gate, leader) in [(OPEN, "1"), (STANDBY, "0")] {
+        let world = world(gate);
+        world.get("/ready").await;
+        world.get("/nowhere/at/all").await;
+        let answer = world.get("/telemetry").await;
+        assert_eq!(answer.header(header::CONTENT_TYPE), Some(EXPOSITION_TYPE));
+        for sample in [
+            format!("kafka_lag_exporter_leader {leader}"),
+            "kafka_lag_exporter_http_requests_total{path=\"/ready\",status=\"503\"} 1".to_owned(),
+            "kafka_lag_exporter_http_requests_total{path=\"other\",status=\"404\"} 1".to_owned(),
+        ] {
+            assert!(answer.text().lines().any(|line| line == sample), "{sample}");
+        }
+        #[cfg(target_os = "linux")]
+        assert!(answer.text().contains("\nprocess_resident_memory_bytes "));
+    }
+}
