@@ -21,9 +21,10 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use flate2::read::GzDecoder;
+use shared::config::{Compatibility, Granularity};
 
 use crate::lag::Lag;
-use crate::snapshot::Phase;
+use crate::snapshot::{Name, Phase};
 
 use self::families::Rows;
 use self::stream::{Piece, Pieces, Stream};
@@ -36,43 +37,13 @@ pub use self::families::{FAMILIES, Family, Kind};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cluster {
     /// The value of the label `cluster_name`.
-    pub name: String,
+    pub name: Name,
     /// Further labels of each of its series.
     pub labels: BTreeMap<String, String>,
     /// How finely groups are shown.
     pub granularity: Granularity,
-    /// Whether a partition's series carry the member that reads it.
-    pub member_labels: MemberLabels,
-    /// Whether time lag carries klag-exporter's two flags.
-    pub state_labels: StateLabels,
-}
-
-/// How finely groups are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Granularity {
-    /// Sums by topic, nothing by partition.
-    Topic,
-    /// Everything.
-    Partition,
-}
-
-/// The labels `member_host`, `consumer_id` and `client_id`, which change at every rebalance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MemberLabels {
-    /// As klag-exporter has them.
-    Shown,
-    /// Left out, so that a series outlives a rebalance.
-    Hidden,
-}
-
-/// The labels `compaction_detected` and `data_loss_detected` of time lag, which end one series and begin another in the middle
-/// of an incident.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StateLabels {
-    /// As klag-exporter has them.
-    Shown,
-    /// Left out.
-    Hidden,
+    /// Labels as klag-exporter had them.
+    pub compatibility: Compatibility,
 }
 
 /// The rows of the lag families of one collection of one cluster, written and compressed.

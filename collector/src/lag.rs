@@ -14,6 +14,8 @@ mod partition;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use shared::config::{self, LostPartitions};
+
 use crate::snapshot::{
     Api, Compaction, Failure, GroupState, Member, Name, Offset, Reading, Reason, Snapshot, Topic,
     TopicPartition, Unknown,
@@ -24,15 +26,6 @@ use self::partition::Found;
 /// The reading that says a partition is gone, rather than unknown: fresh metadata does not have it. A commit that still stands
 /// on such a partition is left out of the group altogether.
 pub const GONE: Unknown = Unknown::new(Api::Metadata, Reason::UnknownTopicOrPartition);
-
-/// Whether time lag is computed (`timestamp_sampling.enabled`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimeLagMode {
-    /// From the snapshot's oldest unread records.
-    Computed,
-    /// Nobody asked for it: every time lag is unknown.
-    Disabled,
-}
 
 /// What one collection of one cluster says about lag.
 #[derive(Debug)]
@@ -132,9 +125,9 @@ pub struct Retention {
     pub margin: i64,
 }
 
-/// The lag of every group of `snapshot` at `now_ms`, Unix time in milliseconds.
-pub fn compute(snapshot: &Snapshot, mode: TimeLagMode, now_ms: i64) -> Lag<'_> {
-    let clock = partition::Clock { mode, now_ms };
+/// The lag of every group of `snapshot` at `now_ms`, Unix time in milliseconds. With [`config::TimeLag::Off`] no time lag is known.
+pub fn compute(snapshot: &Snapshot, time_lag: config::TimeLag, now_ms: i64) -> Lag<'_> {
+    let clock = partition::Clock { time_lag, now_ms };
     let mut findings = Vec::new();
     let groups = snapshot
         .groups
@@ -152,18 +145,23 @@ pub fn compute(snapshot: &Snapshot, mode: TimeLagMode, now_ms: i64) -> Lag<'_> {
 }
 
 /// The (partition, offset) pairs whose record has to be dated to know the time lag of `snapshot`: every commit with something
-/// unread after it. Where the commit is below the log start, the pair has the log start: the oldest record that is left.
+/// left to read after it. Where the commit is below the log start, and `lost` wants it, the pair has the log start: the oldest
+/// record that is left.
 ///
 /// Answers belong in [`Snapshot::oldest_unread`] under the same pairs.
-pub fn wanted_reads(snapshot: &Snapshot) -> BTreeMap<TopicPartition, BTreeSet<Offset>> {
+pub fn wanted_reads(
+    snapshot: &Snapshot,
+    lost: LostPartitions,
+) -> BTreeMap<TopicPartition, BTreeSet<Offset>> {
     let mut wanted = BTreeMap::<_, BTreeSet<_>>::new();
     let commits = snapshot
         .groups
         .values()
         .flat_map(|group| group.committed.iter().flatten());
     for (tp, committed) in commits {
-        if let (Ok(committed), Found::Log(log)) = (committed, Found::of(snapshot, tp))
-            && let Ok(Some(oldest_left)) = partition::oldest_left(*committed, log)
+        if let (Ok(committed), Found::Log(log)) = (*committed, Found::of(snapshot, tp))
+            && let Ok(Some(oldest_left)) = partition::oldest_left(committed, log)
+            && (oldest_left == committed || lost == LostPartitions::Read)
         {
             wanted.entry(tp.clone()).or_default().insert(oldest_left);
         }

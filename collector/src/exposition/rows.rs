@@ -1,12 +1,14 @@
 //! The rows of a family.
 
+use shared::config::{Granularity, Labels as Wanted};
+
 use crate::lag::{GroupLag, Lag, PartitionLag, TopicLag};
 use crate::snapshot::{Compaction, Log, Topic};
 
 use super::families::{Family, Rows};
 use super::stream::Pieces;
 use super::text::{Labels, Number, write_sample};
-use super::{Cluster, ClusterView, Granularity, MemberLabels, StateLabels};
+use super::{Cluster, ClusterView};
 
 /// Writes the rows that `family` has in the lag of one cluster; none for a family that is not about lag.
 pub(super) fn write_lag(family: &Family, cluster: &Cluster, lag: &Lag<'_>, out: &mut Pieces) {
@@ -193,8 +195,8 @@ impl LagRows<'_> {
 
 /// Who reads the partition; empty for one that nobody does.
 fn push_member(labels: &mut Labels, cluster: &Cluster, row: &PartitionLag<'_>) {
-    match cluster.member_labels {
-        MemberLabels::Shown => {
+    match cluster.compatibility.member_labels {
+        Wanted::Present => {
             labels.push("member_host", row.member.map_or("", |member| &member.host));
             labels.push(
                 "consumer_id",
@@ -205,7 +207,7 @@ fn push_member(labels: &mut Labels, cluster: &Cluster, row: &PartitionLag<'_>) {
                 row.member.map_or("", |member| &member.client_id),
             );
         }
-        MemberLabels::Hidden => {}
+        Wanted::Absent => {}
     }
 }
 
@@ -216,8 +218,8 @@ fn push_flags(
     topic: &TopicLag<'_>,
     row: &PartitionLag<'_>,
 ) {
-    match cluster.state_labels {
-        StateLabels::Shown => {
+    match cluster.compatibility.state_labels {
+        Wanted::Present => {
             let compacted = topic.compaction == Ok(Compaction::Compacted);
             let lost = row.retention.is_ok_and(|retention| retention.lost > 0);
             labels.push(
@@ -226,6 +228,6 @@ fn push_flags(
             );
             labels.push("data_loss_detected", if lost { "true" } else { "false" });
         }
-        StateLabels::Hidden => {}
+        Wanted::Absent => {}
     }
 }

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use shared::config;
+
 use crate::snapshot::{
     Api, Failure, Group, Log, Name, Offset, OldestUnread, Reading, Reason, Snapshot,
     TopicPartition, Unknown,
 };
 
-use super::{GONE, PartitionLag, Retention, TimeLag, TimeLagMode};
+use super::{GONE, PartitionLag, Retention, TimeLag};
 
 /// What the snapshot knows of a partition.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +25,7 @@ pub(super) enum Found<'a> {
 /// The instant of the computation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
-    pub(super) mode: TimeLagMode,
+    pub(super) time_lag: config::TimeLag,
     pub(super) now_ms: i64,
 }
 
@@ -101,11 +103,13 @@ fn end(log: &Log) -> Reading<Offset> {
 fn time_lag(snapshot: &Snapshot, position: &Position<'_>, clock: Clock) -> TimeLag {
     let Position { tp, committed, log } = *position;
     let not_asked = Unknown::new(Api::Fetch, Reason::NotAsked);
-    let oldest_left = match (clock.mode, oldest_left(committed, log)) {
-        (TimeLagMode::Disabled, _) => return TimeLag::Unknown(not_asked),
-        (TimeLagMode::Computed, Err(unknown)) => return TimeLag::Unknown(unknown),
-        (TimeLagMode::Computed, Ok(None)) => return TimeLag::CaughtUp,
-        (TimeLagMode::Computed, Ok(Some(oldest_left))) => oldest_left,
+    if clock.time_lag == config::TimeLag::Off {
+        return TimeLag::Unknown(not_asked);
+    }
+    let oldest_left = match oldest_left(committed, log) {
+        Err(unknown) => return TimeLag::Unknown(unknown),
+        Ok(None) => return TimeLag::CaughtUp,
+        Ok(Some(oldest_left)) => oldest_left,
     };
     let lost = oldest_left > committed;
     match snapshot.oldest_unread.get(&(tp.clone(), oldest_left)) {

@@ -1,7 +1,8 @@
 //! Lag and history, from the outside: each named case once, and arbitrary snapshots against a slow and obvious oracle.
 
-mod cases;
 mod history;
+mod offsets;
 mod oracle;
 mod properties;
+mod times;
 mod world;

@@ -99,7 +99,7 @@ impl Case {
             } else if end <= log_start {
                 f64::INFINITY
             } else {
-                (end - committed) as f64 * 100.0 / (end - log_start) as f64
+                float(end - committed) * 100.0 / float(end - log_start)
             });
         }
         row
@@ -153,4 +153,10 @@ pub(crate) fn sum(lags: &[Option<i64>]) -> Option<i64> {
         sum += (*lag)?;
     }
     if lags.is_empty() { None } else { Some(sum) }
+}
+
+fn float(small: i64) -> f64 {
+    i32::try_from(small)
+        .expect("offsets of a case are small")
+        .into()
 }

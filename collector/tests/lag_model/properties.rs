@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use collector::lag::{PartitionLag, TimeLagMode, compute, wanted_reads};
+use collector::lag::{PartitionLag, compute, wanted_reads};
 use collector::snapshot::{
-    Compaction, Group, GroupState, Log, Name, OldestUnread, Snapshot, Topic,
+    Compaction, Group, GroupState, Log, Name, Offset, OldestUnread, Snapshot, Topic,
 };
 use proptest::collection::btree_map;
 use proptest::option;
 use proptest::prelude::*;
+use shared::config::LostPartitions;
 
 use crate::oracle::{self, Bounds, Case, NOW, OFFSETS, Place, Record, Row};
-use crate::world::{UNKNOWN, offset, reading, tp};
+use crate::world::{MESSAGE, UNKNOWN, offset, reading, tp};
 
 fn place() -> impl Strategy<Value = Place> {
     (0..2u8, 0..3i32)
@@ -100,16 +101,16 @@ fn snapshot(case: &Case) -> Snapshot {
 }
 
 fn millis(age: Duration) -> i64 {
-    i64::try_from(age.as_millis()).unwrap()
+    i64::try_from(age.as_millis()).expect("ages are small")
 }
 
 fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap()
+    i64::try_from(count).expect("counts are small")
 }
 
 fn shown(row: &PartitionLag<'_>) -> Row {
     Row {
-        committed: row.committed.ok().map(|at| at.to_wire()),
+        committed: row.committed.ok().map(Offset::to_wire),
         lag: row.offset_lag.ok().map(signed),
         age: row.time_lag.known().map(millis),
         lost: row.retention.ok().map(|retention| signed(retention.lost)),
@@ -124,7 +125,7 @@ proptest! {
     #[test]
     fn lag_is_what_the_oracle_says(case in case()) {
         let snapshot = snapshot(&case);
-        let lag = compute(&snapshot, TimeLagMode::Computed, NOW);
+        let lag = compute(&snapshot, MESSAGE, NOW);
         prop_assert_eq!(lag.groups.len(), case.groups.len());
         prop_assert_eq!(lag.findings.len(), case.beyond_end());
         for (group, (number, commits)) in lag.groups.iter().zip(&case.groups) {
@@ -158,7 +159,7 @@ proptest! {
 
     #[test]
     fn wanted_are_the_oldest_records_left_to_read(case in case()) {
-        let wanted = wanted_reads(&snapshot(&case));
+        let wanted = wanted_reads(&snapshot(&case), LostPartitions::Read);
         let pairs = wanted.iter().flat_map(|(tp, offsets)| offsets.iter().map(move |at| (tp.clone(), *at)));
         let expected = case.wanted().into_iter();
         let expected = expected.map(|((topic, p), at)| (tp(&name("topic", topic), p), offset(at)));
@@ -168,12 +169,12 @@ proptest! {
     #[test]
     fn every_time_lag_that_is_not_known_is_of_a_pair_that_was_wanted_or_of_an_unknown_partition(case in case()) {
         let mut snapshot = snapshot(&case);
-        let wanted = wanted_reads(&snapshot);
+        let wanted = wanted_reads(&snapshot, LostPartitions::Read);
         snapshot.oldest_unread = wanted
             .into_iter()
             .flat_map(|(tp, offsets)| offsets.into_iter().map(move |at| ((tp.clone(), at), OldestUnread::Written(0))))
             .collect();
-        let lag = compute(&snapshot, TimeLagMode::Computed, NOW);
+        let lag = compute(&snapshot, MESSAGE, NOW);
         for row in lag.groups.iter().flat_map(|group| &group.topics).flat_map(|topic| &topic.partitions) {
             prop_assert_eq!(row.time_lag.known().is_some(), row.offset_lag.is_ok());
         }

@@ -2,12 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use collector::lag::{GroupLag, Lag, PartitionLag, compute};
 use collector::snapshot::{
     Api, Compaction, Group, GroupState, Log, Member, Name, Offset, OldestUnread, Reading, Reason,
     Snapshot, Topic, TopicPartition, Unknown,
 };
+use shared::config::{self, LostPartitions};
 
+/// Time lag is wanted.
+pub(crate) const MESSAGE: config::TimeLag = config::TimeLag::Message {
+    timeout: Duration::ZERO,
+    lost: LostPartitions::Read,
+};
 /// Any reason will do.
 pub(crate) const UNKNOWN: Unknown = Unknown::new(Api::ListOffsets, Reason::Timeout);
 
@@ -38,6 +46,40 @@ pub(crate) fn reading(value: Option<i64>) -> Reading<Offset> {
     value.map(offset).ok_or(UNKNOWN)
 }
 
+/// The instant of a test, Unix time in milliseconds.
+pub(crate) const NOW: i64 = 1_700_000_000_000;
+
+/// The lag of it, with time lag, at [`NOW`].
+pub(crate) fn lag_of(world: &World) -> Lag<'_> {
+    compute(&world.snapshot, MESSAGE, NOW)
+}
+
+/// The only group.
+pub(crate) fn group_of<'a>(lag: &'a Lag<'_>) -> &'a GroupLag<'a> {
+    let [group] = lag.groups.as_slice() else {
+        panic!("one group, not {}", lag.groups.len())
+    };
+    group
+}
+
+/// The only partition of the only topic of the only group.
+pub(crate) fn row_of<'a>(lag: &'a Lag<'_>) -> &'a PartitionLag<'a> {
+    let [topic] = group_of(lag).topics.as_slice() else {
+        panic!("one topic")
+    };
+    let [row] = topic.partitions.as_slice() else {
+        panic!("one partition")
+    };
+    row
+}
+
+/// One group with one commit on one partition.
+pub(crate) fn one(log: Log, committed: Option<i64>) -> World {
+    World::default()
+        .topic("t", &[log])
+        .group("g", &[("t", 0, committed)])
+}
+
 impl World {
     /// A topic whose partitions have these logs.
     pub(crate) fn topic(mut self, name: &str, logs: &[Log]) -> Self {
@@ -52,7 +94,11 @@ impl World {
 
     /// The topic, which is there already, is compacted.
     pub(crate) fn compacted(mut self, name: &str) -> Self {
-        self.snapshot.topics.get_mut(name).unwrap().compaction = Ok(Compaction::Compacted);
+        self.snapshot
+            .topics
+            .get_mut(name)
+            .expect("it is there")
+            .compaction = Ok(Compaction::Compacted);
         self
     }
 
@@ -72,7 +118,7 @@ impl World {
 
     /// Changes a group that is there already.
     pub(crate) fn with(mut self, name: &str, change: impl FnOnce(&mut Group)) -> Self {
-        change(self.snapshot.groups.get_mut(name).unwrap());
+        change(self.snapshot.groups.get_mut(name).expect("it is there"));
         self
     }
 

@@ -1,0 +1,132 @@
+//! Each named case of time lag, and of what has to be read for it, once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use collector::lag::{TimeLag, compute, wanted_reads};
+use collector::snapshot::{Api, OldestUnread, Reason, Snapshot, Unknown};
+use shared::config::{self, LostPartitions};
+
+use crate::world::{NOW, UNKNOWN, World, group_of, lag_of, log, offset, one, row_of, tp};
+
+#[test]
+fn time_lag_says_how_it_is_known() {
+    let ms = Duration::from_millis;
+    let no_timestamp = Unknown::new(Api::Fetch, Reason::BadAnswer);
+    let table = [
+        (
+            OldestUnread::Written(NOW - 1_500),
+            TimeLag::Known(ms(1_500)),
+        ),
+        (OldestUnread::Written(NOW + 60_000), TimeLag::Known(ms(0))),
+        (OldestUnread::Written(-1), TimeLag::Unknown(no_timestamp)),
+        (
+            OldestUnread::WrittenAtLogStart(NOW - 7),
+            TimeLag::AtLeast(ms(7)),
+        ),
+        (OldestUnread::Passed(NOW - 9), TimeLag::Interpolated(ms(9))),
+        (OldestUnread::NothingReadable, TimeLag::CaughtUp),
+        (OldestUnread::Unknown(UNKNOWN), TimeLag::Unknown(UNKNOWN)),
+    ];
+    for (oldest, expected) in table {
+        let world = one(log(Some(0), Some(9)), Some(4)).unread("t", 0, 4, oldest);
+        assert_eq!(row_of(&lag_of(&world)).time_lag, expected, "{oldest:?}");
+    }
+}
+
+#[test]
+fn of_a_lost_record_the_age_at_the_log_start_is_a_lower_bound() {
+    for oldest in [
+        OldestUnread::Written(NOW - 7),
+        OldestUnread::Passed(NOW - 7),
+    ] {
+        let world = one(log(Some(6), Some(9)), Some(4)).unread("t", 0, 6, oldest);
+        let expected = TimeLag::AtLeast(Duration::from_millis(7));
+        assert_eq!(row_of(&lag_of(&world)).time_lag, expected, "{oldest:?}");
+    }
+}
+
+#[test]
+fn what_was_not_asked_about_has_no_time_lag_and_what_is_caught_up_has_none_to_ask() {
+    let time_lag = |committed| row_of(&lag_of(&one(log(Some(0), Some(9)), committed))).time_lag;
+    let not_asked = TimeLag::Unknown(Unknown::new(Api::Fetch, Reason::NotAsked));
+    assert_eq!(time_lag(Some(4)), not_asked);
+    assert_eq!(time_lag(Some(9)), TimeLag::CaughtUp);
+}
+
+#[test]
+fn disabled_time_lag_is_unknown_even_when_caught_up() {
+    let world = one(log(Some(0), Some(9)), Some(9));
+    let lag = compute(&world.snapshot, config::TimeLag::Off, NOW);
+    assert_eq!(row_of(&lag).time_lag.known(), None);
+    assert_eq!(group_of(&lag).max_time_lag, None);
+}
+
+#[test]
+fn the_largest_time_lag_is_that_of_the_known_ones() {
+    let end = log(Some(0), Some(9));
+    let world = World::default()
+        .topic("t", &[end, end, end])
+        .group(
+            "g",
+            &[("t", 0, Some(1)), ("t", 1, Some(2)), ("t", 2, Some(3))],
+        )
+        .unread("t", 0, 1, OldestUnread::Written(NOW - 10))
+        .unread("t", 1, 2, OldestUnread::Written(NOW - 20));
+    assert_eq!(
+        group_of(&lag_of(&world)).max_time_lag,
+        Some(Duration::from_millis(20))
+    );
+}
+
+fn wanted(snapshot: &Snapshot) -> Vec<i64> {
+    wanted_reads(snapshot, LostPartitions::Read)
+        .values()
+        .flatten()
+        .map(|at| at.to_wire())
+        .collect()
+}
+
+#[test]
+fn only_commits_with_something_unread_are_wanted() {
+    let table = [
+        ("caught up", log(Some(0), Some(9)), Some(9), vec![]),
+        ("behind", log(Some(0), Some(9)), Some(4), vec![4]),
+        (
+            "below the log start",
+            log(Some(6), Some(9)),
+            Some(4),
+            vec![6],
+        ),
+        ("log start unknown", log(None, Some(9)), Some(4), vec![4]),
+        ("all of it lost", log(Some(9), Some(9)), Some(4), vec![]),
+        ("end unknown", log(Some(0), None), Some(4), vec![]),
+        ("commit unknown", log(Some(0), Some(9)), None, vec![]),
+        ("beyond the end", log(Some(0), Some(9)), Some(12), vec![]),
+    ];
+    for (case, log, committed, expected) in table {
+        assert_eq!(wanted(&one(log, committed).snapshot), expected, "{case}");
+    }
+}
+
+#[test]
+fn groups_at_one_offset_want_one_read() {
+    let world = World::default()
+        .topic("t", &[log(Some(0), Some(9))])
+        .group("a", &[("t", 0, Some(4))])
+        .group("b", &[("t", 0, Some(4))])
+        .group("c", &[("t", 0, Some(2))]);
+    let expected = BTreeMap::from([(tp("t", 0), BTreeSet::from([offset(2), offset(4)]))]);
+    assert_eq!(
+        wanted_reads(&world.snapshot, LostPartitions::Read),
+        expected
+    );
+}
+
+#[test]
+fn a_record_that_is_lost_is_not_wanted_where_the_configuration_skips_it() {
+    let lost = one(log(Some(6), Some(9)), Some(4)).snapshot;
+    assert_eq!(wanted_reads(&lost, LostPartitions::Skip), BTreeMap::new());
+    let kept = one(log(Some(6), Some(9)), Some(6)).snapshot;
+    assert_eq!(wanted_reads(&kept, LostPartitions::Skip).len(), 1);
+}
