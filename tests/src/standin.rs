@@ -6,15 +6,20 @@
 
 mod answer;
 mod api;
+mod batch;
 mod builder;
+mod changes;
 mod cluster;
+mod code;
+mod controller;
 mod fault;
+mod group_spec;
 mod ledger;
 mod partition;
 mod protocol;
 mod records;
 mod server;
-mod spec;
+mod topic_spec;
 
 use std::{
     collections::BTreeMap,
@@ -30,13 +35,14 @@ use tokio_util::sync::DropGuard;
 pub use self::{
     builder::Builder,
     fault::{Fault, FaultId, Injected},
+    group_spec::{GroupKind, GroupSpec, GroupState, MemberSpec},
     ledger::Arrival,
     protocol::Api,
     records::{Records, Slot, SlotKind, SlotValue},
-    spec::{GroupKind, GroupSpec, GroupState, MemberSpec, PartitionSpec, TopicSpec},
+    topic_spec::{PartitionSpec, TopicSpec},
 };
 use self::{
-    cluster::{Cluster, Condition, Coordinator},
+    cluster::{Cluster, Condition, Port},
     fault::Active,
     ledger::Ledger,
     server::Shared,
@@ -143,8 +149,7 @@ impl StandIn {
     /// [`StandIn::fence_node`]. Returns when the port is closed.
     pub async fn stop_node(&self, node: i32) {
         self.set_condition(node, Condition::Stopped);
-        self.wait_for(|cluster| cluster.nodes.get(&node).is_none_or(|n| !n.listening))
-            .await;
+        self.wait_for_port(node, Port::Closed).await;
     }
 
     /// The node listens again on its port, and is in the metadata.
@@ -152,25 +157,13 @@ impl StandIn {
     pub async fn start_node(&self, node: i32) {
         self.set_condition(node, Condition::Running);
         self.change(|cluster| cluster.unfence(node));
-        self.wait_for(|cluster| cluster.nodes.get(&node).is_none_or(|n| n.listening))
-            .await;
+        self.wait_for_port(node, Port::Open).await;
     }
 
     /// The controller takes the node out of the metadata and gives its partitions and groups to
     /// others; what only it holds has no leader.
     pub fn fence_node(&self, node: i32) {
         self.change(|cluster| cluster.fence(node));
-    }
-
-    /// Another node coordinates the group from now on; the old one answers `NOT_COORDINATOR`.
-    pub fn move_coordinator(&self, group: &str, node: i32) {
-        self.set_coordinator(group, Coordinator::At(node));
-    }
-
-    /// The old coordinator has let go of the group, the new one is loading it: nobody lists it.
-    /// Ends with [`StandIn::move_coordinator`].
-    pub fn begin_coordinator_move(&self, group: &str, node: i32) {
-        self.set_coordinator(group, Coordinator::LoadingAt(node));
     }
 
     /// How often each node was asked each thing.
@@ -238,18 +231,13 @@ impl StandIn {
         });
     }
 
-    fn set_coordinator(&self, group: &str, coordinator: Coordinator) {
-        self.change(|cluster| {
-            let group = cluster
-                .groups
-                .get_mut(group.as_bytes())
-                .expect("the group exists");
-            group.coordinator = coordinator;
-        });
-    }
-
     fn change(&self, change: impl FnOnce(&mut Cluster)) {
         self.shared.cluster.send_modify(change);
+    }
+
+    async fn wait_for_port(&self, node: i32, port: Port) {
+        self.wait_for(|cluster| cluster.nodes[&node].port_is == port)
+            .await;
     }
 
     async fn wait_for(&self, met: impl FnMut(&Cluster) -> bool) {

@@ -157,10 +157,27 @@ impl Asked {
         &self,
         shared: &Shared,
         body: &mut Bytes,
-        answer: impl FnOnce(&Ask<'_>, R) -> R::Response,
+        answer: impl FnOnce(&Ask<'_>, &R) -> R::Response,
     ) -> anyhow::Result<Option<BytesMut>> {
         let request = R::decode(body, self.version)?;
-        let answer = answer(&self.of(&shared.cluster.borrow()), request);
+        let answer = answer(&self.of(&shared.cluster.borrow()), &request);
         encode(self.correlation_id, self.version, &answer).map(Some)
+    }
+
+    /// The same with an answer that changes the cluster.
+    pub(crate) fn changed_by<R: Request>(
+        &self,
+        shared: &Shared,
+        body: &mut Bytes,
+        answer: impl FnOnce(&Self, &mut Cluster, R) -> R::Response,
+    ) -> anyhow::Result<Option<BytesMut>> {
+        let request = R::decode(body, self.version)?;
+        let mut answered = None;
+        shared
+            .cluster
+            .send_modify(|cluster| answered = Some(answer(self, cluster, request)));
+        answered
+            .map(|answer| encode(self.correlation_id, self.version, &answer))
+            .transpose()
     }
 }

@@ -4,10 +4,14 @@ use bytes::{Bytes, BytesMut};
 
 use super::{answer::Asked, protocol::Api, server::Shared};
 
+mod fetch;
 mod groups;
 mod list_offsets;
+mod members;
 mod metadata;
 mod offsets;
+mod produce;
+mod topics;
 pub(crate) mod versions;
 
 /// Answers one request; `None` if it wants no answer.
@@ -22,8 +26,14 @@ pub(crate) async fn dispatch(
         Api::Metadata => asked.answered_by(shared, body, metadata::answer),
         Api::FindCoordinator => asked.answered_by(shared, body, groups::find_coordinator),
         Api::ListGroups => asked.answered_by(shared, body, groups::list),
+        Api::DescribeGroups => asked.answered_by(shared, body, members::describe_classic),
+        Api::ConsumerGroupDescribe => asked.answered_by(shared, body, members::describe_consumer),
         Api::OffsetFetch => asked.answered_by(shared, body, offsets::fetch),
+        Api::OffsetCommit => asked.changed_by(shared, body, offsets::commit),
         Api::ListOffsets => asked.answered_by(shared, body, list_offsets::answer),
-        _ => anyhow::bail!("not yet"),
+        Api::Fetch => fetch::answer(shared, asked, body).await,
+        Api::Produce => produce::answer(shared, asked, body),
+        Api::DescribeConfigs => asked.answered_by(shared, body, topics::describe),
+        Api::CreateTopics => asked.changed_by(shared, body, topics::create),
     }
 }

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     GroupSpec, PartitionSpec, StandIn, TopicSpec,
-    cluster::{Cluster, Condition, Node, Standing},
+    cluster::{Cluster, Condition, Node, Port, Standing},
     ledger::Ledger,
     server::{self, Shared},
 };
@@ -71,7 +71,12 @@ impl Builder {
             .launch()
             .expect("the stand-in gets its ports and its thread");
         standin
-            .wait_for(|cluster| cluster.nodes.values().all(|node| node.listening))
+            .wait_for(|cluster| {
+                cluster
+                    .nodes
+                    .values()
+                    .all(|node| node.port_is == Port::Open)
+            })
             .await;
         standin
     }
@@ -85,7 +90,7 @@ impl Builder {
                 port: socket.local_addr()?.port(),
                 condition: Condition::Running,
                 standing: Standing::Registered,
-                listening: false,
+                port_is: Port::Closed,
             };
             cluster.nodes.insert(*id, node);
         }

@@ -6,32 +6,12 @@ use kafka_protocol::{messages::TopicName, protocol::StrBytes, records::Compressi
 use uuid::Uuid;
 
 use super::{
+    group_spec::{GroupKind, GroupSpec, GroupState, MemberSpec},
     partition::Partition,
     protocol::text,
     records::Records,
-    spec::{GroupKind, GroupSpec, GroupState, MemberSpec, TopicSpec},
+    topic_spec::TopicSpec,
 };
-
-/// Kafka's own number of partitions of `__consumer_offsets`.
-const OFFSETS_PARTITIONS: u32 = 50;
-
-/// Kafka error codes this server gives by itself.
-pub(crate) mod code {
-    pub(crate) const OFFSET_OUT_OF_RANGE: i16 = 1;
-    pub(crate) const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
-    pub(crate) const LEADER_NOT_AVAILABLE: i16 = 5;
-    pub(crate) const NOT_LEADER_OR_FOLLOWER: i16 = 6;
-    pub(crate) const COORDINATOR_LOAD_IN_PROGRESS: i16 = 14;
-    pub(crate) const COORDINATOR_NOT_AVAILABLE: i16 = 15;
-    pub(crate) const NOT_COORDINATOR: i16 = 16;
-    pub(crate) const UNSUPPORTED_VERSION: i16 = 35;
-    pub(crate) const TOPIC_ALREADY_EXISTS: i16 = 36;
-    pub(crate) const INVALID_REQUEST: i16 = 42;
-    pub(crate) const GROUP_ID_NOT_FOUND: i16 = 69;
-    pub(crate) const FENCED_LEADER_EPOCH: i16 = 74;
-    pub(crate) const UNKNOWN_LEADER_EPOCH: i16 = 75;
-    pub(crate) const UNKNOWN_TOPIC_ID: i16 = 100;
-}
 
 /// Everything a broker of this cluster could know.
 #[derive(Debug, Default)]
@@ -53,8 +33,16 @@ pub(crate) struct Node {
     pub(crate) port: u16,
     pub(crate) condition: Condition,
     pub(crate) standing: Standing,
-    /// Whether its port takes connections at this moment.
-    pub(crate) listening: bool,
+    /// Follows the condition, a moment later.
+    pub(crate) port_is: Port,
+}
+
+/// Whether a broker's port takes connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Port {
+    Open,
+    /// Bound, so that nobody else takes it, but refusing connections.
+    Closed,
 }
 
 /// What a broker's process does.
@@ -84,6 +72,8 @@ pub(crate) struct Topic {
     pub(crate) configs: BTreeMap<String, String>,
     pub(crate) records: Records,
     pub(crate) compression: Compression,
+    /// Offsets a full batch spans.
+    pub(crate) batch_len: i64,
     pub(crate) partitions: Vec<Partition>,
 }
 
@@ -146,34 +136,6 @@ impl Cluster {
         self.groups.get(name.as_bytes())
     }
 
-    /// 0 if `node` answers for the group, else the code it refuses with.
-    pub(crate) fn refusal(&self, node: i32, group: &str) -> i16 {
-        match self.coordinator(group) {
-            Coordinator::At(at) if at == node => 0,
-            Coordinator::LoadingAt(at) if at == node => code::COORDINATOR_LOAD_IN_PROGRESS,
-            Coordinator::At(_) | Coordinator::LoadingAt(_) => code::NOT_COORDINATOR,
-        }
-    }
-
-    /// Who answers for a group, which need not exist.
-    pub(crate) fn coordinator(&self, group: &str) -> Coordinator {
-        match (self.group(group), self.departed.get(group.as_bytes())) {
-            (Some(group), _) => group.coordinator,
-            (None, Some(node)) => Coordinator::At(*node),
-            (None, None) => Coordinator::At(self.home(group)),
-        }
-    }
-
-    /// The node that coordinates a group by its name alone: Java's string hash, as in Kafka.
-    fn home(&self, group: &str) -> i32 {
-        let step = |hash: u32, unit: u16| hash.wrapping_mul(31).wrapping_add(u32::from(unit));
-        let hash = group.encode_utf16().fold(0, step) & 0x7fff_ffff;
-        let registered = self.registered();
-        let n = registered.len().max(1);
-        let index = (hash % OFFSETS_PARTITIONS) as usize % n;
-        registered.get(index).copied().unwrap_or(-1)
-    }
-
     /// Adds a topic; one of the same name is replaced under a new id.
     pub(crate) fn add_topic(&mut self, spec: TopicSpec) {
         self.remove_topic(&spec.name);
@@ -201,6 +163,7 @@ impl Cluster {
             configs: spec.configs,
             records: spec.records,
             compression: spec.compression,
+            batch_len: spec.batch_len,
             partitions: partitions.collect(),
         };
         self.ids.insert(id, name.clone());
@@ -226,71 +189,46 @@ impl Cluster {
         } else {
             GroupState::Stable
         };
-        let mut commits = BTreeMap::<StrBytes, BTreeMap<i32, i64>>::new();
-        for (topic, partition, offset) in spec.commits {
-            // One copy of the name for all groups that commit on the topic.
-            let topic = match self.topics.get(topic.as_bytes()) {
-                Some(known) => known.name.0.clone(),
-                None => text(&topic),
-            };
-            commits.entry(topic).or_default().insert(partition, offset);
-        }
         let group = Group {
             kind: spec.kind,
             state: spec.state.unwrap_or(by_members),
             protocol_type: text(&spec.protocol_type),
             members: spec.members,
             coordinator: Coordinator::At(at),
-            commits,
+            commits: BTreeMap::new(),
         };
         self.departed.remove(name.as_bytes());
         self.groups.insert(text(name), group);
+        for (topic, partition, offset) in spec.commits {
+            self.commit(name, &topic, (partition, offset));
+        }
+    }
+
+    /// Commits an offset; a group that is not there is made, as Kafka does for a consumer that
+    /// assigns itself.
+    pub(crate) fn commit(&mut self, group: &str, topic: &str, (partition, offset): (i32, i64)) {
+        if self.group(group).is_none() {
+            self.add_group(group, GroupSpec::classic().protocol_type(""));
+        }
+        // One copy of the name for all groups that commit on the topic.
+        let known = self
+            .topics
+            .get(topic.as_bytes())
+            .map(|topic| topic.name.0.clone());
+        let topic = known.unwrap_or_else(|| text(topic));
+        if let Some(group) = self.groups.get_mut(group.as_bytes()) {
+            group
+                .commits
+                .entry(topic)
+                .or_default()
+                .insert(partition, offset);
+        }
     }
 
     /// Removes a group with its offsets.
     pub(crate) fn remove_group(&mut self, name: &str) {
         if let Some((name, group)) = self.groups.remove_entry(name.as_bytes()) {
             self.departed.insert(name, group.coordinator.node());
-        }
-    }
-
-    /// Takes a broker out of the metadata: its partitions are led by other replicas, if there are
-    /// any, and its groups are coordinated by another broker.
-    pub(crate) fn fence(&mut self, node: i32) {
-        if let Some(node) = self.nodes.get_mut(&node) {
-            node.standing = Standing::Fenced;
-        }
-        let registered = self.registered();
-        let all: Vec<i32> = self.nodes.keys().copied().collect();
-        for topic in self.topics.values_mut() {
-            for partition in topic.partitions.iter_mut().filter(|p| p.leader == node) {
-                let replicas = partition.replicas(&all, topic.replicas);
-                let heir = replicas.iter().find(|replica| registered.contains(replica));
-                partition.lead_by(heir.copied().unwrap_or(-1));
-            }
-        }
-        let heir = registered.first().copied().unwrap_or(-1);
-        for group in self
-            .groups
-            .values_mut()
-            .filter(|g| g.coordinator.node() == node)
-        {
-            group.coordinator = Coordinator::At(heir);
-        }
-    }
-
-    /// Puts a broker back into the metadata; partitions without a leader that it holds are its own.
-    pub(crate) fn unfence(&mut self, node: i32) {
-        if let Some(node) = self.nodes.get_mut(&node) {
-            node.standing = Standing::Registered;
-        }
-        let all: Vec<i32> = self.nodes.keys().copied().collect();
-        for topic in self.topics.values_mut() {
-            for partition in topic.partitions.iter_mut().filter(|p| p.leader == -1) {
-                if partition.replicas(&all, topic.replicas).contains(&node) {
-                    partition.lead_by(node);
-                }
-            }
         }
     }
 }

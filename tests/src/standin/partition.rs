@@ -1,9 +1,9 @@
 //! One partition's log: its bounds, its leader, and what was appended to what the test described.
 
 use super::{
-    cluster::code,
+    code,
     records::{Records, Slot, SlotKind},
-    spec::PartitionSpec,
+    topic_spec::PartitionSpec,
 };
 
 /// One partition.

@@ -11,6 +11,8 @@ pub struct Slot {
     pub timestamp: i64,
     /// What kind of thing it is.
     pub kind: SlotKind,
+    /// The key's bytes.
+    pub key: Option<Bytes>,
     /// The value's bytes.
     pub value: SlotValue,
 }
@@ -51,6 +53,7 @@ impl Slot {
         Self {
             timestamp,
             kind: SlotKind::Plain,
+            key: None,
             value: SlotValue::Size(100),
         }
     }

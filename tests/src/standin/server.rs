@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     answer::{self, Verdict},
-    cluster::{Cluster, Condition},
+    cluster::{Cluster, Condition, Port},
     fault::Active,
     ledger::{Arrival, Ledger},
     protocol::Api,
@@ -96,7 +96,7 @@ async fn serve_node(shared: &Arc<Shared>, node: i32, mut socket: TcpSocket) -> i
         until(shared, node, |condition| condition != Condition::Stopped).await;
         let listener = socket.listen(1024)?;
         let port = listener.local_addr()?.port();
-        set_listening(shared, node, true);
+        set_port(shared, node, Port::Open);
         let up = CancellationToken::new();
         let guard = up.clone().drop_guard();
         tokio::select! { biased;
@@ -105,7 +105,7 @@ async fn serve_node(shared: &Arc<Shared>, node: i32, mut socket: TcpSocket) -> i
         }
         drop((guard, listener));
         socket = reserve(port)?;
-        set_listening(shared, node, false);
+        set_port(shared, node, Port::Closed);
     }
 }
 
@@ -116,10 +116,10 @@ async fn until(shared: &Shared, node: i32, wanted: impl Fn(Condition) -> bool) {
     cluster.wait_for(met).await.ok();
 }
 
-fn set_listening(shared: &Shared, node: i32, listening: bool) {
+fn set_port(shared: &Shared, node: i32, state: Port) {
     shared.cluster.send_modify(|cluster| {
         if let Some(node) = cluster.nodes.get_mut(&node) {
-            node.listening = listening;
+            node.port_is = state;
         }
     });
 }

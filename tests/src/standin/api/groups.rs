@@ -10,7 +10,8 @@ use kafka_protocol::{
 
 use crate::standin::{
     answer::Ask,
-    cluster::{Coordinator, Group, Standing, code},
+    cluster::{Coordinator, Group, Standing},
+    code,
     fault::Place,
     protocol::text,
 };
@@ -20,7 +21,7 @@ const FIRST_OF_SEVERAL: i16 = 4;
 
 pub(crate) fn find_coordinator(
     ask: &Ask<'_>,
-    request: FindCoordinatorRequest,
+    request: &FindCoordinatorRequest,
 ) -> FindCoordinatorResponse {
     let answer = FindCoordinatorResponse::default();
     if ask.version >= FIRST_OF_SEVERAL {
@@ -73,13 +74,13 @@ fn refuse(
         .with_port(-1)
 }
 
-pub(crate) fn list(ask: &Ask<'_>, request: ListGroupsRequest) -> ListGroupsResponse {
+pub(crate) fn list(ask: &Ask<'_>, request: &ListGroupsRequest) -> ListGroupsResponse {
     let answer = ListGroupsResponse::default();
     match ask.fault(Place::Answer) {
         0 => {
             let groups = ask.cluster.groups.iter();
             let here = groups.filter(|(_, g)| g.coordinator == Coordinator::At(ask.node));
-            let wanted = here.filter(|(_, group)| is_wanted(&request, group));
+            let wanted = here.filter(|(_, group)| is_wanted(request, group));
             answer.with_groups(wanted.map(|(name, group)| listed(name, group)).collect())
         }
         code => answer.with_error_code(code),

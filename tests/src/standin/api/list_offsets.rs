@@ -6,27 +6,22 @@ use kafka_protocol::messages::{
     list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse},
 };
 
-use crate::standin::{
-    answer::Ask,
-    cluster::{Topic, code},
-    fault::Place,
-    partition::Partition,
-};
+use crate::standin::{answer::Ask, cluster::Topic, code, fault::Place, partition::Partition};
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
 const MAX_TIMESTAMP: i64 = -3;
 
-pub(crate) fn answer(ask: &Ask<'_>, request: ListOffsetsRequest) -> ListOffsetsResponse {
+pub(crate) fn answer(ask: &Ask<'_>, request: &ListOffsetsRequest) -> ListOffsetsResponse {
     let level = request.isolation_level;
-    let topics = request.topics.into_iter().map(|topic| {
+    let topics = request.topics.iter().map(|topic| {
         let partitions = topic
             .partitions
             .iter()
             .map(|p| partition(ask, &topic.name, level, p));
         let partitions = partitions.collect();
         ListOffsetsTopicResponse::default()
-            .with_name(topic.name)
+            .with_name(topic.name.clone())
             .with_partitions(partitions)
     });
     ListOffsetsResponse::default().with_topics(topics.collect())

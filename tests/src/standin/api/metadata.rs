@@ -7,17 +7,13 @@ use kafka_protocol::messages::{
 };
 
 use crate::standin::{
-    answer::Ask,
-    cluster::{Topic, code},
-    fault::Place,
-    partition::Partition,
-    protocol::text,
+    answer::Ask, cluster::Topic, code, fault::Place, partition::Partition, protocol::text,
 };
 
 /// Kafka's mark for "not asked".
 const NO_OPERATIONS: i32 = i32::MIN;
 
-pub(crate) fn answer(ask: &Ask<'_>, request: MetadataRequest) -> MetadataResponse {
+pub(crate) fn answer(ask: &Ask<'_>, request: &MetadataRequest) -> MetadataResponse {
     let registered = ask.cluster.registered();
     let brokers = registered.iter().map(|node| {
         MetadataResponseBroker::default()

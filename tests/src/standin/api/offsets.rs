@@ -1,8 +1,10 @@
-//! `OffsetFetch`: committed offsets.
+//! `OffsetFetch` and `OffsetCommit`: committed offsets.
 
 use kafka_protocol::{
     messages::{
-        GroupId, OffsetFetchRequest, OffsetFetchResponse, TopicName,
+        GroupId, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest,
+        OffsetFetchResponse, TopicName,
+        offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic},
         offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics},
         offset_fetch_response::{
             OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
@@ -12,26 +14,31 @@ use kafka_protocol::{
     protocol::StrBytes,
 };
 
-use crate::standin::{answer::Ask, fault::Place};
+use crate::standin::{
+    answer::{Ask, Asked},
+    cluster::Cluster,
+    code,
+    fault::Place,
+};
 
 /// From this version on a request asks for several groups.
 const FIRST_OF_SEVERAL: i16 = 8;
 
-pub(crate) fn fetch(ask: &Ask<'_>, request: OffsetFetchRequest) -> OffsetFetchResponse {
+pub(crate) fn fetch(ask: &Ask<'_>, request: &OffsetFetchRequest) -> OffsetFetchResponse {
     if ask.version >= FIRST_OF_SEVERAL {
         let groups = request.groups.iter().map(|group| fetch_group(ask, group));
         return OffsetFetchResponse::default().with_groups(groups.collect());
     }
-    let topics = request.topics.map(|topics| {
-        let several = topics.into_iter().map(|topic| {
+    let topics = request.topics.as_ref().map(|topics| {
+        let several = topics.iter().map(|topic| {
             OffsetFetchRequestTopics::default()
-                .with_name(topic.name)
-                .with_partition_indexes(topic.partition_indexes)
+                .with_name(topic.name.clone())
+                .with_partition_indexes(topic.partition_indexes.clone())
         });
         several.collect()
     });
     let group = OffsetFetchRequestGroup::default()
-        .with_group_id(request.group_id)
+        .with_group_id(request.group_id.clone())
         .with_topics(topics);
     let answer = fetch_group(ask, &group);
     OffsetFetchResponse::default()
@@ -64,27 +71,25 @@ fn fetch_group(ask: &Ask<'_>, request: &OffsetFetchRequestGroup) -> OffsetFetchR
         return answer.with_error_code(code);
     }
     let group = ask.cluster.group(name);
-    let topics = match &request.topics {
-        Some(wanted) => {
-            let wanted = wanted.iter().map(|wanted| {
-                let commits = group.and_then(|g| g.commits.get(wanted.name.as_bytes()));
-                let offset = |p: &i32| commits.and_then(|c| c.get(p)).copied().unwrap_or(-1);
-                let partitions = wanted.partition_indexes.iter().map(|p| (*p, offset(p)));
-                topic(ask, &wanted.name.0, partitions)
-            });
-            wanted.collect()
-        }
-        None => {
-            let commits = group.into_iter().flat_map(|group| &group.commits);
-            let all = commits.map(|(name, partitions)| {
-                topic(
-                    ask,
-                    name,
-                    partitions.iter().map(|(p, offset)| (*p, *offset)),
-                )
-            });
-            all.collect()
-        }
+    let commits_of = |topic: &[u8]| group.and_then(|group| group.commits.get(topic));
+    let topics = if let Some(wanted) = &request.topics {
+        let wanted = wanted.iter().map(|wanted| {
+            let commits = commits_of(wanted.name.as_bytes());
+            let offset = |p: &i32| commits.and_then(|c| c.get(p)).copied().unwrap_or(-1);
+            let partitions = wanted.partition_indexes.iter().map(|p| (*p, offset(p)));
+            topic(ask, &wanted.name.0, partitions)
+        });
+        wanted.collect()
+    } else {
+        let all = group.into_iter().flat_map(|group| &group.commits);
+        let all = all.map(|(name, partitions)| {
+            topic(
+                ask,
+                name,
+                partitions.iter().map(|(p, offset)| (*p, *offset)),
+            )
+        });
+        all.collect()
     };
     answer.with_topics(topics)
 }
@@ -106,4 +111,39 @@ fn topic(
     OffsetFetchResponseTopics::default()
         .with_name(TopicName(name.clone()))
         .with_partitions(partitions.collect())
+}
+
+/// Stores commits whoever sends them: members and generations are not checked.
+pub(crate) fn commit(
+    asked: &Asked,
+    cluster: &mut Cluster,
+    request: OffsetCommitRequest,
+) -> OffsetCommitResponse {
+    let refusal = cluster.refusal(asked.node, &request.group_id);
+    let topics = request.topics.into_iter().map(|topic| {
+        let partitions = topic.partitions.iter().map(|partition| {
+            let index = partition.partition_index;
+            let unknown = cluster.partition(&topic.name, index).is_none();
+            let code = match asked.faults.code_at(Place::Partition(&topic.name, index)) {
+                0 if refusal != 0 => refusal,
+                0 if unknown => code::UNKNOWN_TOPIC_OR_PARTITION,
+                injected => injected,
+            };
+            if code == 0 {
+                cluster.commit(
+                    &request.group_id,
+                    &topic.name,
+                    (index, partition.committed_offset),
+                );
+            }
+            OffsetCommitResponsePartition::default()
+                .with_partition_index(index)
+                .with_error_code(code)
+        });
+        let partitions = partitions.collect();
+        OffsetCommitResponseTopic::default()
+            .with_name(topic.name)
+            .with_partitions(partitions)
+    });
+    OffsetCommitResponse::default().with_topics(topics.collect())
 }

@@ -4,9 +4,9 @@ use kafka_protocol::messages::{
     ApiVersionsRequest, ApiVersionsResponse, api_versions_response::ApiVersion,
 };
 
-use crate::standin::{answer::Ask, cluster::code, fault::Place, protocol::Api};
+use crate::standin::{answer::Ask, code, fault::Place, protocol::Api};
 
-pub(crate) fn answer(ask: &Ask<'_>, _request: ApiVersionsRequest) -> ApiVersionsResponse {
+pub(crate) fn answer(ask: &Ask<'_>, _request: &ApiVersionsRequest) -> ApiVersionsResponse {
     let api_keys = Api::all().map(|api| {
         let (oldest, newest) = api.versions();
         ApiVersion::default()

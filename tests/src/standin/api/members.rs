@@ -1,0 +1,172 @@
+//! `DescribeGroups` and `ConsumerGroupDescribe`: who is in a group and reads what.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use kafka_protocol::{
+    messages::{
+        ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, ConsumerProtocolAssignment,
+        ConsumerProtocolSubscription, DescribeGroupsRequest, DescribeGroupsResponse, GroupId,
+        TopicName, consumer_group_describe_response as described_consumer,
+        consumer_protocol_assignment::TopicPartition,
+        describe_groups_response::{DescribedGroup, DescribedGroupMember},
+    },
+    protocol::{Encodable, StrBytes},
+};
+
+use crate::standin::{
+    answer::Ask,
+    cluster::Group,
+    code,
+    fault::Place,
+    group_spec::{GroupKind, GroupState, MemberSpec},
+    protocol::text,
+};
+
+/// Kafka's mark for "not asked".
+const NO_OPERATIONS: i32 = i32::MIN;
+/// The version of what members store in the coordinator.
+const MEMBER_VERSION: i16 = 0;
+/// From this version on a group that is not there is an error, not a dead group.
+const FIRST_WITH_NOT_FOUND: i16 = 6;
+
+pub(crate) fn describe_classic(
+    ask: &Ask<'_>,
+    request: &DescribeGroupsRequest,
+) -> DescribeGroupsResponse {
+    let groups = request.groups.iter().map(|name| classic(ask, name));
+    DescribeGroupsResponse::default().with_groups(groups.collect())
+}
+
+fn classic(ask: &Ask<'_>, name: &GroupId) -> DescribedGroup {
+    let answer = DescribedGroup::default().with_authorized_operations(NO_OPERATIONS);
+    let code = refusal(ask, name);
+    let group = ask
+        .cluster
+        .group(name)
+        .filter(|group| group.kind == GroupKind::Classic);
+    let missing = text(&format!("Group {} not found.", &**name));
+    let answer = answer.with_group_id(name.clone());
+    match group {
+        _ if code != 0 => answer.with_error_code(code),
+        Some(group) => answer
+            .with_group_state(StrBytes::from_static_str(group.state.as_str()))
+            .with_protocol_type(group.protocol_type.clone())
+            .with_protocol_data(text(if group.has_protocol() { "range" } else { "" }))
+            .with_members(group.members.iter().map(classic_member).collect()),
+        None if ask.version >= FIRST_WITH_NOT_FOUND => answer
+            .with_error_code(code::GROUP_ID_NOT_FOUND)
+            .with_error_message(Some(missing))
+            .with_group_state(text("Dead")),
+        None => answer.with_group_state(text("Dead")),
+    }
+}
+
+fn classic_member(member: &MemberSpec) -> DescribedGroupMember {
+    let topics = member.assignment.iter().map(|(topic, _)| text(topic));
+    let subscription = ConsumerProtocolSubscription::default().with_topics(topics.collect());
+    let assigned = member.assignment.iter().map(|(topic, partitions)| {
+        TopicPartition::default()
+            .with_topic(TopicName(text(topic)))
+            .with_partitions(partitions.clone())
+    });
+    let assignment =
+        ConsumerProtocolAssignment::default().with_assigned_partitions(assigned.collect());
+    DescribedGroupMember::default()
+        .with_member_id(text(&member.member_id))
+        .with_group_instance_id(member.instance_id.as_deref().map(text))
+        .with_client_id(text(&member.client_id))
+        .with_client_host(text(&member.host))
+        .with_member_metadata(stored(&subscription))
+        .with_member_assignment(stored(&assignment))
+}
+
+/// What a classic member stores: its version, then the message.
+fn stored(message: &impl Encodable) -> Bytes {
+    let mut bytes = BytesMut::new();
+    bytes.put_i16(MEMBER_VERSION);
+    message
+        .encode(&mut bytes, MEMBER_VERSION)
+        .expect("memory takes any message");
+    bytes.freeze()
+}
+
+pub(crate) fn describe_consumer(
+    ask: &Ask<'_>,
+    request: &ConsumerGroupDescribeRequest,
+) -> ConsumerGroupDescribeResponse {
+    let groups = request.group_ids.iter().map(|name| consumer(ask, name));
+    ConsumerGroupDescribeResponse::default().with_groups(groups.collect())
+}
+
+fn consumer(ask: &Ask<'_>, name: &GroupId) -> described_consumer::DescribedGroup {
+    let answer = described_consumer::DescribedGroup::default()
+        .with_group_id(name.clone())
+        .with_authorized_operations(NO_OPERATIONS);
+    let code = refusal(ask, name);
+    let complaint = match ask.cluster.group(name) {
+        _ if code != 0 => return answer.with_error_code(code),
+        Some(group) if group.kind == GroupKind::Consumer => {
+            let members = group
+                .members
+                .iter()
+                .map(|member| consumer_member(ask, member));
+            return answer
+                .with_group_state(StrBytes::from_static_str(group.state.as_str()))
+                .with_group_epoch(1)
+                .with_assignment_epoch(1)
+                .with_assignor_name(text("uniform"))
+                .with_members(members.collect());
+        }
+        Some(_) => format!("Group {} is not a consumer group.", &**name),
+        None => format!("Group {} not found.", &**name),
+    };
+    answer
+        .with_error_code(code::GROUP_ID_NOT_FOUND)
+        .with_error_message(Some(text(&complaint)))
+}
+
+fn consumer_member(ask: &Ask<'_>, member: &MemberSpec) -> described_consumer::Member {
+    let topics = member.assignment.iter();
+    let names = topics.clone().map(|(topic, _)| TopicName(text(topic)));
+    let assigned = topics.map(|(topic, partitions)| {
+        let id = ask
+            .cluster
+            .topic(topic)
+            .map(|topic| topic.id)
+            .unwrap_or_default();
+        described_consumer::TopicPartitions::default()
+            .with_topic_id(id)
+            .with_topic_name(TopicName(text(topic)))
+            .with_partitions(partitions.clone())
+    });
+    let assignment = described_consumer::Assignment::default();
+    let assignment = assignment.with_topic_partitions(assigned.collect());
+    described_consumer::Member::default()
+        .with_member_id(text(&member.member_id))
+        .with_instance_id(member.instance_id.as_deref().map(text))
+        .with_member_epoch(1)
+        .with_client_id(text(&member.client_id))
+        .with_client_host(text(&member.host))
+        .with_subscribed_topic_names(names.collect())
+        .with_assignment(assignment.clone())
+        .with_target_assignment(assignment)
+        .with_member_type(1)
+}
+
+fn refusal(ask: &Ask<'_>, group: &str) -> i16 {
+    match ask.fault(Place::Group(group)) {
+        0 => ask.cluster.refusal(ask.node, group),
+        injected => injected,
+    }
+}
+
+// === impl Group ===
+
+impl Group {
+    /// Whether the members have agreed on how to assign.
+    fn has_protocol(&self) -> bool {
+        matches!(
+            self.state,
+            GroupState::Stable | GroupState::CompletingRebalance
+        )
+    }
+}

@@ -1,0 +1,103 @@
+//! What a test changes while the cluster runs. Every change is whole: no answer sees half of it.
+
+use super::{
+    GroupSpec, GroupState, MemberSpec, Slot, StandIn, TopicSpec,
+    cluster::{Coordinator, Group},
+    partition::Partition,
+};
+
+// === impl StandIn ===
+
+impl StandIn {
+    /// Adds a topic. One of the same name is deleted first, as if it was created anew.
+    pub fn add_topic(&self, topic: TopicSpec) {
+        self.change(|cluster| cluster.add_topic(topic));
+    }
+
+    /// Deletes a topic, and with it all offsets committed on it.
+    pub fn delete_topic(&self, topic: &str) {
+        self.change(|cluster| cluster.remove_topic(topic));
+    }
+
+    /// Appends `n` records like `slot`, readable at once.
+    pub fn append(&self, topic: &str, partition: i32, (n, slot): (i64, Slot)) {
+        self.change_partition(topic, partition, |p| {
+            p.append_repeated(vec![slot], n);
+        });
+    }
+
+    /// Moves the high watermark; what lies below it is what the records say.
+    pub fn set_high_watermark(&self, topic: &str, partition: i32, offset: i64) {
+        self.change_partition(topic, partition, |p| p.high_watermark = offset);
+    }
+
+    /// Moves the log start, as retention does.
+    pub fn set_log_start(&self, topic: &str, partition: i32, offset: i64) {
+        self.change_partition(topic, partition, |p| p.log_start = offset);
+    }
+
+    /// Opens a transaction at `offset`, or ends it with `None`.
+    pub fn set_last_stable(&self, topic: &str, partition: i32, offset: Option<i64>) {
+        self.change_partition(topic, partition, |p| p.last_stable = offset);
+    }
+
+    /// Another node leads the partition from now on, in a new epoch; the old one refuses.
+    pub fn move_partition_leader(&self, topic: &str, partition: i32, node: i32) {
+        self.change_partition(topic, partition, |p| p.lead_by(node));
+    }
+
+    /// Nobody leads the partition.
+    pub fn take_partition_leader(&self, topic: &str, partition: i32) {
+        self.change_partition(topic, partition, |p| p.lead_by(-1));
+    }
+
+    /// Commits an offset; a group that is not there is made.
+    pub fn commit(&self, group: &str, topic: &str, (partition, offset): (i32, i64)) {
+        self.change(|cluster| cluster.commit(group, topic, (partition, offset)));
+    }
+
+    /// Adds a group, or replaces it.
+    pub fn add_group(&self, name: &str, group: GroupSpec) {
+        self.change(|cluster| cluster.add_group(name, group));
+    }
+
+    /// Deletes a group with its offsets; its coordinator answers for it as for any it never saw.
+    pub fn delete_group(&self, name: &str) {
+        self.change(|cluster| cluster.remove_group(name));
+    }
+
+    /// Changes what the coordinator tells of the group.
+    pub fn set_group_state(&self, group: &str, state: GroupState) {
+        self.change_group(group, |g| g.state = state);
+    }
+
+    /// Changes who is in the group; its state stays.
+    pub fn set_members(&self, group: &str, members: Vec<MemberSpec>) {
+        self.change_group(group, |g| g.members = members);
+    }
+
+    /// Another node coordinates the group from now on; the old one answers `NOT_COORDINATOR`.
+    pub fn move_coordinator(&self, group: &str, node: i32) {
+        self.change_group(group, |g| g.coordinator = Coordinator::At(node));
+    }
+
+    /// The old coordinator has let go of the group, the new one is loading it: nobody lists it.
+    /// Ends with [`StandIn::move_coordinator`].
+    pub fn begin_coordinator_move(&self, group: &str, node: i32) {
+        self.change_group(group, |g| g.coordinator = Coordinator::LoadingAt(node));
+    }
+
+    fn change_partition(&self, topic: &str, partition: i32, change: impl FnOnce(&mut Partition)) {
+        self.change(|cluster| {
+            let found = cluster.partition_mut(topic, partition);
+            change(found.unwrap_or_else(|| panic!("there is no {topic}-{partition}")));
+        });
+    }
+
+    fn change_group(&self, group: &str, change: impl FnOnce(&mut Group)) {
+        self.change(|cluster| {
+            let found = cluster.groups.get_mut(group.as_bytes());
+            change(found.unwrap_or_else(|| panic!("there is no group {group}")));
+        });
+    }
+}
