@@ -26,11 +26,6 @@ fn main() -> ExitCode {
         Ok(loaded) => loaded,
         Err(error) => return end(USAGE, &writeln!(io::stderr(), "{error}")),
     };
-    for warning in &loaded.warnings {
-        if writeln!(io::stderr(), "{}: {warning}", args.config.display()).is_err() {
-            return ExitCode::from(SOFTWARE);
-        }
-    }
     if args.check {
         let effective = loaded.config.effective(Program::Elector);
         return end(0, &write!(io::stdout(), "{effective}"));

@@ -53,7 +53,8 @@ pub enum Program {
 pub struct Loaded {
     /// The configuration, defaults in place.
     pub config: Config,
-    /// What the user should know, one sentence each, to be logged.
+    /// What the user should know, one sentence each, to be logged. Only the collector has any:
+    /// they are about its keys, and one program is enough to say so.
     pub warnings: Vec<String>,
 }
 
@@ -99,6 +100,9 @@ pub fn parse(
         walk.warnings.push(warning);
     }
     let config = Config { exporter, clusters };
-    let warnings = walk.warnings;
+    let warnings = match program {
+        Program::Collector => walk.warnings,
+        Program::Elector => Vec::new(),
+    };
     Ok(Loaded { config, warnings })
 }

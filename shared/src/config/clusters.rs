@@ -52,7 +52,11 @@ pub(super) fn read(walk: &mut Walk<'_>, file: &Place<'_>) -> Vec<Cluster> {
     for (i, (line, value)) in tables.iter().enumerate() {
         let path = format!("clusters[{i}]");
         let Value::Table(entries) = value else {
-            walk.note(Some(*line), path, format!("write a table, not {value}"));
+            walk.note(
+                Some(*line),
+                path,
+                format!("write a table, not {}", value.kind()),
+            );
             continue;
         };
         let place = Place {

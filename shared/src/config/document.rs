@@ -58,6 +58,7 @@ pub(super) fn parse(text: &str) -> Result<Table, Vec<Problem>> {
         return Ok(lines.table(table.into_inner()));
     }
     let mut problems: Vec<Problem> = errors.iter().map(|error| lines.problem(error)).collect();
+    problems.sort_by_key(|problem| problem.line);
     // The parser goes on after an error; on the same line it only repeats itself.
     problems.dedup_by_key(|problem| problem.line);
     Err(problems)
@@ -129,6 +130,18 @@ impl Lines<'_> {
 // === impl Value ===
 
 impl Value {
+    /// What kind of value it is, where the value itself may be a secret.
+    pub(super) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Text(_) | Self::Bare(_) | Self::Resolved(_) => "text",
+            Self::Integer(_) | Self::Float(_) => "a number",
+            Self::Boolean(_) => "true or false",
+            Self::Datetime => "a date or time",
+            Self::List(_) => "a list",
+            Self::Table(_) => "a table",
+        }
+    }
+
     /// The text of a string, resolved or not.
     pub(super) fn as_text(&self) -> Option<&str> {
         match self {
@@ -162,14 +175,11 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => write!(f, "{text:?}"),
-            Self::Bare(text) => f.write_str(text),
-            Self::Resolved(_) => f.write_str("what the environment says"),
+            Self::Bare(_) | Self::Resolved(_) => f.write_str("what its ${..} stands for"),
             Self::Integer(n) => write!(f, "{n}"),
             Self::Float(n) => f.write_str(n),
             Self::Boolean(value) => write!(f, "{value}"),
-            Self::Datetime => f.write_str("a date or time"),
-            Self::List(_) => f.write_str("a list"),
-            Self::Table(_) => f.write_str("a table"),
+            Self::Datetime | Self::List(_) | Self::Table(_) => f.write_str(self.kind()),
         }
     }
 }

@@ -13,9 +13,9 @@ use super::walk::{Place, Walk};
 /// Reads `[exporter]` of the file.
 pub(super) fn read(walk: &mut Walk<'_>, file: &Place<'_>) -> Exporter {
     let place = walk.below(file, "exporter");
-    otel(walk, &place);
     let time_lag = time_lag(walk, &place);
     let performance = performance(walk, &place);
+    otel(walk, &place);
     let compatibility = compatibility(walk, &place);
     let leadership = leadership(walk, &place);
 

@@ -7,6 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Program;
+use super::document::{self, Value};
 
 /// One key.
 #[derive(Debug)]
@@ -68,6 +69,7 @@ use Form::{Anything, Choice, Labels, Patterns, Properties, Switch, Text};
 use UsedBy::{Both, Collector, Elector, Nobody};
 
 const DAY: u64 = 86_400;
+const TEN_YEARS: u64 = 315_576_000;
 /// A time that something is waited for. librdkafka counts milliseconds in an `i32`: 24 days.
 const WAIT: Form = Form::Duration {
     least: Duration::from_millis(1),
@@ -76,7 +78,7 @@ const WAIT: Form = Form::Duration {
 /// A time that something is kept; zero keeps nothing.
 const KEEP: Form = Form::Duration {
     least: Duration::ZERO,
-    most: Duration::from_secs(3_650 * DAY),
+    most: Duration::from_secs(TEN_YEARS),
 };
 const PORT: Form = whole(0, 65_535);
 /// A Lease needs room for a renewal that fails and one that is repeated.
@@ -242,6 +244,16 @@ impl fmt::Display for Form {
 }
 
 // === impl Fallback ===
+
+impl Fallback {
+    /// The value, where there is one.
+    pub(super) fn value(&self) -> Option<Value> {
+        match self {
+            Is(text) => document::parse_value(text),
+            From(_) | Required => None,
+        }
+    }
+}
 
 impl fmt::Display for Fallback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use super::document::{self, Entry, Table, Value};
+use super::document::{Entry, Table, Value};
 use super::environment::Resolved;
 use super::keys::{self, Fallback, Form, Key};
 use super::values::{self, Wrong};
@@ -127,25 +127,19 @@ impl<'w, 'a> Section<'w, 'a> {
             }
             Given::Missing | Given::Skipped => {}
         }
-        let Fallback::Is(default) = key.default else {
-            return None;
-        };
-        convert(&key.form, &document::parse_value(default)?).ok()
+        convert(&key.form, &key.default.value()?).ok()
     }
 
     /// A list of patterns, each of which compiles.
     pub(super) fn patterns(&mut self, name: &str) -> Vec<String> {
         let key = self.key(name);
         let items = match self.given(key) {
-            Given::Value(_, Value::List(items)) => Some(items),
+            Given::Value(_, Value::List(items)) => items,
             Given::Value(line, other) => {
                 self.note_at(line, name, Wrong::Form.message(&key.form, &other));
-                None
+                return values::default_texts(key);
             }
-            Given::Missing | Given::Skipped => None,
-        };
-        let Some(items) = items else {
-            return self.required(name, values::texts);
+            Given::Missing | Given::Skipped => return values::default_texts(key),
         };
         let mut patterns = Vec::new();
         for (i, (line, item)) in items.iter().enumerate() {
@@ -175,7 +169,8 @@ impl<'w, 'a> Section<'w, 'a> {
                 ..
             }) => table,
             Some(Entry { line, value, .. }) => {
-                return self.note_at(*line, name, Wrong::Form.message(&key.form, value));
+                let message = format!("write {}, not {}", key.form, value.kind());
+                return self.note_at(*line, name, message);
             }
             None => return,
         };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::document::Value;
-use super::keys::Form;
+use super::keys::{Form, Key};
 use super::model::SourceUrl;
 
 /// Why a value does not do.
@@ -58,12 +58,13 @@ pub(super) fn choice(form: &Form, value: &Value) -> Result<&'static str, Wrong> 
     chosen.copied().ok_or(Wrong::Form)
 }
 
-pub(super) fn texts(_: &Form, value: &Value) -> Result<Vec<String>, Wrong> {
-    let Value::List(items) = value else {
-        return Err(Wrong::Form);
+/// The default of a key that is a list of texts.
+pub(super) fn default_texts(key: &Key) -> Vec<String> {
+    let Some(Value::List(items)) = key.default.value() else {
+        return Vec::new();
     };
-    let text = |(_, item): &(usize, Value)| item.as_text().map(str::to_owned).ok_or(Wrong::Form);
-    items.iter().map(text).collect()
+    let texts = items.iter().filter_map(|(_, item)| item.as_text());
+    texts.map(str::to_owned).collect()
 }
 
 /// Text with at least one character, none of which is a space or a control character.
@@ -197,9 +198,7 @@ pub(super) fn bad_pattern(error: &regex::Error) -> String {
     let text = error.to_string();
     let last = text.lines().last().unwrap_or_default();
     let reason = last.trim().trim_start_matches("error: ");
-    format!(
-        "not a regular expression: {reason}; correct it, or write \\ before a character that is meant literally"
-    )
+    format!("not a regular expression: {reason}; write \\ before a character meant literally")
 }
 
 // === impl Wrong ===

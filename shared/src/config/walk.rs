@@ -65,7 +65,7 @@ impl<'a> Walk<'a> {
                 self.note(
                     Some(*line),
                     path.clone(),
-                    format!("write a table, not {value}"),
+                    format!("write a table, not {}", value.kind()),
                 );
                 (Some(*line), &[])
             }

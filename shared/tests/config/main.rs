@@ -1,0 +1,59 @@
+//! The configuration file, from its text to what the programs and the user get.
+
+mod bad;
+mod good;
+mod programs;
+mod references;
+
+use std::fmt::Write as _;
+
+use shared::config::{self, Config, ConfigError, Environment, Loaded, Program};
+
+/// A file that is as short as can be.
+const CLUSTER: &str = "[[clusters]]\nname = \"prod\"\nbootstrap_servers = \"kafka:9092\"\n";
+
+fn environment(variables: &[(&str, &str)]) -> Environment {
+    variables.iter().copied().collect()
+}
+
+fn collector(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
+    config::parse(
+        text,
+        "config.toml",
+        Program::Collector,
+        &environment(variables),
+    )
+}
+
+/// What the collector makes of a good file.
+fn accepted(text: &str) -> Config {
+    collector(text, &[]).expect("the file is good").config
+}
+
+#[test]
+fn every_problem_has_its_line_its_key_and_its_remedy() {
+    let mut told = String::new();
+    for bad in bad::files(CLUSTER) {
+        let told_of_it = told_of(&bad).replace('\n', "\n! ");
+        write!(told, "# {}\n{}! {told_of_it}\n\n", bad.title, bad.shown)
+            .expect("a String takes any text");
+    }
+    insta::assert_snapshot!("bad_files", told);
+}
+
+#[test]
+fn no_message_holds_a_secret() {
+    let files = bad::files(CLUSTER);
+    assert!(files.len() >= 90);
+    for told in files.iter().map(told_of) {
+        assert!(!told.contains("hunter2"), "{told}");
+        assert!(!told.contains("correct horse"), "{told}");
+    }
+}
+
+/// What the user is told of a bad file.
+fn told_of(bad: &bad::Bad) -> String {
+    let variables = [("KAFKA_PASSWORD", "correct horse")];
+    let loaded = collector(&bad.text, &variables);
+    loaded.expect_err(bad.title).to_string()
+}
