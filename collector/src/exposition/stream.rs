@@ -148,3 +148,69 @@ impl Deflater {
         self.pending.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use flate2::bufread::GzDecoder;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Text that repeats itself, so that a reference across the border of a piece would be tempting.
+    fn text() -> impl Strategy<Value = String> {
+        ("[ab]{0,9}", 0..9_000usize).prop_map(|(word, n_words)| word.repeat(n_words))
+    }
+
+    #[derive(Clone, Debug)]
+    enum Part {
+        Text(String),
+        Piece(prop::sample::Index),
+    }
+
+    fn part() -> impl Strategy<Value = Part> {
+        prop_oneof![
+            text().prop_map(Part::Text),
+            any::<prop::sample::Index>().prop_map(Part::Piece)
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(50))]
+
+        #[test]
+        fn a_stream_reads_as_its_parts_in_their_order(texts in vec(text(), 1..4), parts in vec(part(), 0..8)) {
+            let mut pieces = Pieces::new();
+            let cut: Vec<_> = texts.iter().map(|text| {
+                text.as_bytes().chunks(1_000).for_each(|chunk| {
+                    pieces.text().extend_from_slice(chunk);
+                    pieces.drain();
+                });
+                pieces.cut()
+            }).collect();
+            let (mut stream, mut expected) = (Stream::new(), String::new());
+            for part in &parts {
+                match part {
+                    Part::Text(text) => {
+                        stream.text().extend_from_slice(text.as_bytes());
+                        expected.push_str(text);
+                    }
+                    Part::Piece(i) => {
+                        let i = i.index(texts.len());
+                        prop_assert_eq!(cut[i].is_none(), texts[i].is_empty());
+                        cut[i].iter().for_each(|piece| stream.put(piece));
+                        expected.push_str(&texts[i]);
+                    }
+                }
+            }
+            let gzip = stream.finish();
+            let mut decoder = GzDecoder::new(gzip.as_slice());
+            let mut read = String::new();
+            decoder.read_to_string(&mut read)?;
+            prop_assert_eq!(read, expected);
+            prop_assert!(decoder.into_inner().is_empty());
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 mod history;
 mod offsets;
+mod only;
 mod oracle;
 mod properties;
 mod times;

@@ -6,7 +6,8 @@ use collector::lag::{GONE, Retention, Sum, TimeLag, wanted_reads};
 use collector::snapshot::{Api, GroupState, Log, OldestUnread, Reason, Unknown};
 use shared::config::LostPartitions;
 
-use crate::world::{NOW, UNKNOWN, World, group_of, lag_of, log, offset, one, reading, row_of};
+use crate::only::{group_of, one, row_of};
+use crate::world::{NOW, UNKNOWN, World, lag_of, log, offset, reading};
 
 #[test]
 fn lag_is_what_lies_between_the_commit_and_the_high_watermark() {

@@ -7,7 +7,8 @@ use collector::lag::{TimeLag, compute, wanted_reads};
 use collector::snapshot::{Api, OldestUnread, Reason, Snapshot, Unknown};
 use shared::config::{self, LostPartitions};
 
-use crate::world::{NOW, UNKNOWN, World, group_of, lag_of, log, offset, one, row_of, tp};
+use crate::only::{group_of, one, row_of};
+use crate::world::{NOW, UNKNOWN, World, lag_of, log, offset, tp};
 
 #[test]
 fn time_lag_says_how_it_is_known() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use collector::lag::{GroupLag, Lag, PartitionLag, compute};
+use collector::lag::{Lag, compute};
 use collector::snapshot::{
     Api, Compaction, Group, GroupState, Log, Member, Name, Offset, OldestUnread, Reading, Reason,
     Snapshot, Topic, TopicPartition, Unknown,
@@ -52,32 +52,6 @@ pub(crate) const NOW: i64 = 1_700_000_000_000;
 /// The lag of it, with time lag, at [`NOW`].
 pub(crate) fn lag_of(world: &World) -> Lag<'_> {
     compute(&world.snapshot, MESSAGE, NOW)
-}
-
-/// The only group.
-pub(crate) fn group_of<'a>(lag: &'a Lag<'_>) -> &'a GroupLag<'a> {
-    let [group] = lag.groups.as_slice() else {
-        panic!("one group, not {}", lag.groups.len())
-    };
-    group
-}
-
-/// The only partition of the only topic of the only group.
-pub(crate) fn row_of<'a>(lag: &'a Lag<'_>) -> &'a PartitionLag<'a> {
-    let [topic] = group_of(lag).topics.as_slice() else {
-        panic!("one topic")
-    };
-    let [row] = topic.partitions.as_slice() else {
-        panic!("one partition")
-    };
-    row
-}
-
-/// One group with one commit on one partition.
-pub(crate) fn one(log: Log, committed: Option<i64>) -> World {
-    World::default()
-        .topic("t", &[log])
-        .group("g", &[("t", 0, committed)])
 }
 
 impl World {

@@ -1,0 +1,124 @@
+//! A reader of the text format 0.0.4 that forgives nothing.
+
+use std::collections::BTreeMap;
+
+/// The labels of a series.
+pub(crate) type LabelSet = BTreeMap<String, String>;
+
+/// One family of a text.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Parsed {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) help: String,
+    pub(crate) samples: Vec<(LabelSet, f64)>,
+}
+
+/// The families of `text`, in order.
+///
+/// # Panics
+/// On a sample outside its family, a family without header or samples, a series or family twice, or anything malformed.
+pub(crate) fn parse(text: &str) -> Vec<Parsed> {
+    let mut families = Vec::<Parsed>::new();
+    assert!(
+        text.is_empty() || text.ends_with('\n'),
+        "the last line ends"
+    );
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            let (name, help) = help.split_once(' ').expect("a name and a help");
+            assert!(
+                families.iter().all(|family| family.name != name),
+                "{name} once"
+            );
+            assert!(
+                families.last().is_none_or(|last| !last.samples.is_empty()),
+                "samples before {name}"
+            );
+            let kind = lines.next().and_then(|line| line.strip_prefix("# TYPE "));
+            let kind = kind
+                .and_then(|kind| kind.strip_prefix(name))
+                .expect("the type follows the help");
+            families.push(Parsed {
+                name: name.into(),
+                kind: kind.trim_start().into(),
+                help: help.into(),
+                samples: Vec::new(),
+            });
+        } else {
+            let family = families.last_mut().expect("a header comes first");
+            let (labels, value) = sample(line.strip_prefix(&*family.name).expect("in its family"));
+            assert!(
+                family
+                    .samples
+                    .iter()
+                    .rev()
+                    .take(50)
+                    .all(|(other, _)| *other != labels),
+                "{line} once"
+            );
+            family.samples.push((labels, value));
+        }
+    }
+    families
+}
+
+/// The value of the series of `family` that has all of `labels`; `None` without one.
+pub(crate) fn value(families: &[Parsed], family: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    let family = families.iter().find(|parsed| parsed.name == family)?;
+    let mut found = family.samples.iter().filter(|(has, _)| {
+        labels
+            .iter()
+            .all(|(name, value)| has.get(*name).is_some_and(|has| has == value))
+    });
+    let (_, value) = found.next()?;
+    assert!(
+        found.next().is_none(),
+        "one series of {} has {labels:?}",
+        family.name
+    );
+    Some(*value)
+}
+
+fn sample(rest: &str) -> (LabelSet, f64) {
+    let (labels, value) = match rest.strip_prefix('{') {
+        Some(rest) => labels(rest),
+        None => (LabelSet::new(), rest),
+    };
+    let value = value.strip_prefix(' ').expect("one space");
+    (labels, value.parse().expect("a number"))
+}
+
+/// Labels up to and with the closing brace, and what follows it.
+fn labels(mut rest: &str) -> (LabelSet, &str) {
+    let mut labels = LabelSet::new();
+    loop {
+        let (name, after) = rest.split_once("=\"").expect("a label");
+        let (value, after) = unescape(after);
+        assert_eq!(labels.insert(name.into(), value), None, "{name} once");
+        match after.split_at(1) {
+            (",", after) => rest = after,
+            ("}", after) => return (labels, after),
+            (other, _) => panic!("{other} after a label"),
+        }
+    }
+}
+
+/// A label's value up to its closing quote, and what follows that.
+fn unescape(text: &str) -> (String, &str) {
+    let mut value = String::new();
+    let mut chars = text.char_indices();
+    loop {
+        let (i, next) = chars.next().expect("a closing quote");
+        match next {
+            '"' => return (value, &text[i + 1..]),
+            '\\' => value.push(match chars.next().expect("something escaped").1 {
+                'n' => '\n',
+                escaped @ ('"' | '\\') => escaped,
+                other => panic!("\\{other}"),
+            }),
+            other => value.push(other),
+        }
+    }
+}

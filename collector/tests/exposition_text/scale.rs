@@ -1,0 +1,64 @@
+//! A large cluster.
+
+use collector::exposition::{Sections, render};
+use tokio::time::Instant;
+
+use crate::clusters::{cluster, text, view};
+use crate::parse::parse;
+use crate::world::{World, lag_of, log};
+
+/// 40 topics of 20 partitions, all read by each of `n_groups`, with members.
+fn large(n_groups: i64) -> World {
+    let topics: Vec<_> = (0..40)
+        .map(|i| format!("shop.eu-west-1.orders-{i}.v1"))
+        .collect();
+    let world = topics
+        .iter()
+        .zip(1_000..)
+        .fold(World::default(), |world, (topic, high)| {
+            let logs: Vec<_> = (0..20)
+                .map(|p| log(Some(17 * p), Some(1_000_000 + high * (p + 3))))
+                .collect();
+            world.topic(topic, &logs)
+        });
+    (0..n_groups).fold(world, |world, i| {
+        let group = format!("billing-service-{i}");
+        let places = || {
+            topics
+                .iter()
+                .flat_map(|topic| (0..20).map(move |p| (topic.as_str(), p)))
+        };
+        let commits: Vec<_> = places()
+            .map(|(topic, p)| (topic, p, Some(1_000_000 - i * 1_000 + i64::from(p))))
+            .collect();
+        let assignment: Vec<_> = places().collect();
+        let mut world = world.group(&group, &commits);
+        for (k, partitions) in assignment.chunks(40).enumerate() {
+            let name = format!("consumer-{group}-{k}-8f14e45f-ceea-467f-a8d4-{k:04}");
+            world = world.member(&group, &name, partitions);
+        }
+        world
+    })
+}
+
+#[test]
+fn a_series_costs_a_dozen_bytes_on_the_wire() {
+    let world = large(2);
+    let lag = lag_of(&world);
+    let begin = Instant::now();
+    drop(Sections::of(&cluster("prod"), &lag));
+    let sections_took = begin.elapsed();
+    let views = [view(cluster("prod"), &world), view(cluster("test"), &world)];
+    let begin = Instant::now();
+    let exposition = render(&views, 1);
+    let render_took = begin.elapsed();
+    let text = text(&exposition);
+    let n_series: usize = parse(&text).iter().map(|family| family.samples.len()).sum();
+    let n_bytes = exposition.gzip.len();
+    println!(
+        "{n_series} series of two clusters: sections of one {sections_took:?}, render {render_took:?}, {} bytes, {n_bytes} as gzip",
+        text.len()
+    );
+    assert!(n_series > 15_000, "{n_series}");
+    assert!(n_bytes < 12 * n_series, "{n_bytes} of {n_series}");
+}
