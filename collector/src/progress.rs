@@ -48,23 +48,29 @@ pub enum Phase {
     Connecting,
     /// Asking which topics and groups there are.
     Listing,
-    /// Reading committed offsets, by group.
-    Offsets(Share),
-    /// Reading log ends, by partition.
-    Ends(Share),
-    /// Reading the oldest unread records, by partition.
-    Timestamps(Share),
+    /// Reading committed offsets.
+    Offsets {
+        /// Groups done.
+        done: usize,
+        /// Groups to do.
+        total: usize,
+    },
+    /// Reading log ends.
+    Ends {
+        /// Partitions done.
+        done: usize,
+        /// Partitions to do.
+        total: usize,
+    },
+    /// Reading the oldest unread records.
+    Timestamps {
+        /// Partitions done.
+        done: usize,
+        /// Partitions to do.
+        total: usize,
+    },
     /// The collection is on `/metrics`.
     Published,
-}
-
-/// A part of a whole.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Share {
-    /// How many are done.
-    pub done: usize,
-    /// How many there are to do.
-    pub total: usize,
 }
 
 /// Tells how far the clusters are.

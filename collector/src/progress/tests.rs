@@ -24,14 +24,11 @@ fn in_phase(phase: Phase) -> Progress {
 
 #[test]
 fn one_cluster_fills_the_line() {
-    let share = Share {
+    let offsets = Phase::Offsets {
         done: 120,
         total: 400,
     };
-    let line = words::line(
-        &[("orders", in_phase(Phase::Offsets(share)))],
-        Duration::from_secs(4),
-    );
+    let line = words::line(&[("orders", in_phase(offsets))], Duration::from_secs(4));
     assert_eq!(
         line,
         "orders: committed offsets, 120 of 400 groups · 3 brokers · 400 groups · 9000 partitions · 4 s"

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Phase, Progress, Share};
+use super::{Phase, Progress};
 
 /// What is being done, and how much of it is done.
 pub(super) fn phase(phase: Phase) -> String {
@@ -10,9 +10,11 @@ pub(super) fn phase(phase: Phase) -> String {
         Phase::Waiting => "waiting".to_owned(),
         Phase::Connecting => "connecting".to_owned(),
         Phase::Listing => "listing topics and groups".to_owned(),
-        Phase::Offsets(share) => format!("committed offsets, {} groups", of(share)),
-        Phase::Ends(share) => format!("log ends, {} partitions", of(share)),
-        Phase::Timestamps(share) => format!("oldest unread records, {} partitions", of(share)),
+        Phase::Offsets { done, total } => format!("committed offsets, {done} of {total} groups"),
+        Phase::Ends { done, total } => format!("log ends, {done} of {total} partitions"),
+        Phase::Timestamps { done, total } => {
+            format!("oldest unread records, {done} of {total} partitions")
+        }
         Phase::Published => "published".to_owned(),
     }
 }
@@ -42,8 +44,4 @@ pub(super) fn line(clusters: &[(&str, Progress)], elapsed: Duration) -> String {
     }
     words.push(format!("{} s", elapsed.as_secs()));
     words.join(" · ")
-}
-
-fn of(share: Share) -> String {
-    format!("{} of {}", share.done, share.total)
 }

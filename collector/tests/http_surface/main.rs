@@ -2,22 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::io::Write as _;
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, Request, StatusCode, header};
-use bytes::Bytes;
+use axum::http::{StatusCode, header};
 use collector::gate::{Gate, Reason, Until};
-use collector::http::{Published, Surface, router};
-use collector::telemetry::Telemetry;
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use tokio::sync::watch;
+use collector::http::Published;
 use tokio::time::Instant;
-use tower::ServiceExt as _;
+
+use world::{gzip, world};
+
+mod world;
 
 const TERM: u64 = 7;
 const OPEN: Gate = Gate::Open {
@@ -28,82 +22,6 @@ const STANDBY: Gate = Gate::Closed {
     reason: Reason::Standby,
 };
 const EXPOSITION_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-/// A router, and the hands that move what it is answered from.
-struct World {
-    router: Router,
-    gate: watch::Sender<Gate>,
-    published: watch::Sender<Option<Published>>,
-}
-
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
-}
-
-fn world(gate: Gate) -> World {
-    let (gate, gate_seen) = watch::channel(gate);
-    let (published, published_seen) = watch::channel(None);
-    let router = router(Surface {
-        gate: gate_seen,
-        published: published_seen,
-        telemetry: Arc::new(Telemetry::new().unwrap()),
-        handover_delay: Duration::from_secs(20),
-    });
-    World {
-        router,
-        gate,
-        published,
-    }
-}
-
-fn gzip(text: &str) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(text.as_bytes()).unwrap();
-    encoder.finish().unwrap()
-}
-
-// === impl World ===
-
-impl World {
-    fn publish(&self, text: &str, term: u64) {
-        let gzip = gzip(text).into();
-        self.published.send_replace(Some(Published { gzip, term }));
-    }
-
-    async fn get(&self, path: &str) -> Answer {
-        self.ask("GET", path, "identity").await
-    }
-
-    async fn ask(&self, method: &str, path: &str, accepts: &str) -> Answer {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::ACCEPT_ENCODING, accepts)
-            .body(Body::empty())
-            .unwrap();
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body: to_bytes(body, usize::MAX).await.unwrap(),
-        }
-    }
-}
-
-// === impl Answer ===
-
-impl Answer {
-    fn text(&self) -> &str {
-        std::str::from_utf8(&self.body).unwrap()
-    }
-
-    fn header(&self, name: header::HeaderName) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
-    }
-}
 
 #[tokio::test]
 async fn a_standby_answers_a_scrape_with_nothing_of_the_usual_type() {

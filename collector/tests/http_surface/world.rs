@@ -1,0 +1,93 @@
+//! A router to ask, and the hands that move what it is answered from.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use bytes::Bytes;
+use collector::gate::Gate;
+use collector::http::{Published, Surface, router};
+use collector::telemetry::Telemetry;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tokio::sync::watch;
+use tower::ServiceExt as _;
+
+/// A router, and the hands that move what it is answered from.
+pub(crate) struct World {
+    router: Router,
+    pub(crate) gate: watch::Sender<Gate>,
+    pub(crate) published: watch::Sender<Option<Published>>,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+pub(crate) fn world(gate: Gate) -> World {
+    let (gate, gate_seen) = watch::channel(gate);
+    let (published, published_seen) = watch::channel(None);
+    let router = router(Surface {
+        gate: gate_seen,
+        published: published_seen,
+        telemetry: Arc::new(Telemetry::new().unwrap()),
+        handover_delay: Duration::from_secs(20),
+    });
+    World {
+        router,
+        gate,
+        published,
+    }
+}
+
+pub(crate) fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+// === impl World ===
+
+impl World {
+    pub(crate) fn publish(&self, text: &str, term: u64) {
+        let gzip = gzip(text).into();
+        self.published.send_replace(Some(Published { gzip, term }));
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, "identity").await
+    }
+
+    pub(crate) async fn ask(&self, method: &str, path: &str, accepts: &str) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::ACCEPT_ENCODING, accepts)
+            .body(Body::empty())
+            .unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: to_bytes(body, usize::MAX).await.unwrap(),
+        }
+    }
+}
+
+// === impl Answer ===
+
+impl Answer {
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(crate) fn header(&self, name: header::HeaderName) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
