@@ -121,11 +121,13 @@ final class Situations {
 
   private void member(String group, String topic, Object... pairs) {
     new Thread(() -> {
-          try (var member = kafka.consumer(pairs(group, pairs))) {
-            member.subscribe(List.of(topic));
-            while (true) keepPlace(member);
-          } catch (Throwable e) {
-            System.out.println(group + ": " + e);
+          while (true) { // a member that was fenced joins again
+            try (var member = kafka.consumer(pairs(group, pairs))) {
+              member.subscribe(List.of(topic));
+              while (true) keepPlace(member);
+            } catch (Throwable e) {
+              System.out.println(group + ": " + e);
+            }
           }
         }).start();
   }

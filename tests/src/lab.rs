@@ -4,6 +4,8 @@
 //! it returns or panics, by the kernel when it is killed ([`process`]).
 
 pub mod collector;
+pub mod config;
+pub mod expected;
 pub mod http;
 pub mod kafka;
 pub mod keys;
@@ -22,6 +24,7 @@ use anyhow::{Result, bail};
 use tokio::time::Instant;
 
 pub use collector::Collector;
+pub use config::Config;
 pub use kafka::Kafka;
 
 /// How long the proofs last.

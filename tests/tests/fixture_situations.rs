@@ -1,12 +1,9 @@
 //! The lab by itself: Kafka's own tools see in the fixture what the fixture says it builds. When a proof fails and
 //! this does not, the collector is to blame.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use e2e::lab::kafka::Plan;
-use e2e::lab::oracle::{self, State};
+use e2e::lab::oracle;
 use e2e::lab::{self, Kafka};
 use tokio::time::Instant;
 
@@ -22,11 +19,7 @@ fn the_tools_see_what_the_fixture_says() -> Result<()> {
     kafka.fixture("build", &[])?;
     lab::say(format_args!("built after {:.1?}", started.elapsed()));
     let holding = kafka.hold()?;
-    let states = lab::wait_for("members to settle", Duration::from_secs(60), || {
-        let states = oracle::states(&kafka)?;
-        settled(&states)?;
-        Ok(states)
-    })?;
+    let states = oracle::states(&kafka)?;
     lab::say(format_args!(
         "settled after {:.1?}: {} groups",
         started.elapsed(),
@@ -60,20 +53,5 @@ fn the_tools_see_what_the_fixture_says() -> Result<()> {
         started.elapsed()
     ));
     drop(holding);
-    Ok(())
-}
-
-fn settled(states: &BTreeMap<String, State>) -> Result<()> {
-    for (group, members) in [("g-live", 3), ("g-live848", 2)] {
-        let stable = State {
-            state: "Stable".to_owned(),
-            members,
-        };
-        ensure!(
-            states.get(group) == Some(&stable),
-            "{group}: {:?}",
-            states.get(group)
-        );
-    }
     Ok(())
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use tokio::time::Instant;
 
+use super::config::Config;
 use super::http::{self, Answer, Coding};
 use super::place::{self, Scratch};
 use super::process::{self, Process, Signal, Usage};
@@ -51,22 +52,22 @@ fn build() -> Result<PathBuf> {
     Ok(profile.join("collector"))
 }
 
-/// Runs the collector with these options and a configuration to its end: exit status and everything it printed.
-pub fn run_to_end(config: &str, options: &[&str], limit: Duration) -> Result<(ExitStatus, String)> {
+/// Runs the collector with these options to its end: exit status and everything it printed.
+pub fn run_to_end(
+    config: &Config,
+    options: &[&str],
+    limit: Duration,
+) -> Result<(ExitStatus, String)> {
     let scratch = Scratch::new("collector")?;
     let [port] = place::free_ports()?;
     let mut process = launch(&scratch, config, options, port)?;
-    let status = process.wait(limit)?;
-    Ok((status, fs::read_to_string(scratch.path().join("log"))?))
+    let status = process.wait(limit);
+    let text = fs::read_to_string(scratch.path().join("log"))?;
+    Ok((status.with_context(|| text.clone())?, text))
 }
 
-fn launch(scratch: &Scratch, config: &str, options: &[&str], port: u16) -> Result<Process> {
-    let listen = format!("[exporter]\nhttp_host = \"127.0.0.1\"\nhttp_port = {port}\n");
-    ensure!(
-        config.contains("[exporter]\n"),
-        "a configuration without [exporter]"
-    );
-    let file = scratch.write("config.toml", config.replacen("[exporter]\n", &listen, 1))?;
+fn launch(scratch: &Scratch, config: &Config, options: &[&str], port: u16) -> Result<Process> {
+    let file = scratch.write("config.toml", config.text(port))?;
     let mut command = Command::new(binary()?);
     command
         .arg("--config")
@@ -79,8 +80,8 @@ fn launch(scratch: &Scratch, config: &str, options: &[&str], port: u16) -> Resul
 // === impl Collector ===
 
 impl Collector {
-    /// Starts it with a configuration, to whose `[exporter]` table a free port is added, and waits for `/health`.
-    pub fn start(config: &str) -> Result<Self> {
+    /// Starts it and waits until `/health` answers.
+    pub fn start(config: &Config) -> Result<Self> {
         let scratch = Scratch::new("collector")?;
         let [port] = place::free_ports()?;
         let process = launch(&scratch, config, &[], port)?;
@@ -118,8 +119,8 @@ impl Collector {
     }
 
     /// Collections of a result so far, over all clusters.
-    pub fn collections(metrics: &Exposition, result: &str) -> f64 {
-        metrics.sum("kafka_lag_exporter_collections_total", [("result", result)])
+    pub fn collections(metrics: &Exposition, result: &str) -> u64 {
+        metrics.count("kafka_lag_exporter_collections_total", [("result", result)])
     }
 
     /// Waits for a `/metrics` of which `right` holds.
@@ -140,7 +141,7 @@ impl Collector {
     /// Waits for the first complete collection.
     pub fn wait_until_complete(&self, limit: Duration) -> Result<Exposition> {
         self.wait_for("a complete collection", limit, |metrics| {
-            ensure!(Self::collections(metrics, "complete") >= 1.0, "none so far");
+            ensure!(Self::collections(metrics, "complete") >= 1, "none so far");
             Ok(())
         })
     }

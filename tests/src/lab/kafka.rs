@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::keys::Keys;
+use super::oracle;
 use super::place::Scratch;
 use super::process::{Process, Signal};
 use super::toolbox::{Tool, Toolbox};
@@ -145,11 +146,25 @@ impl Kafka {
         self.toolbox.fixture(&all)
     }
 
-    /// Starts the fixture's live members; they leave when the process is dropped.
+    /// Starts the fixture's live members, who leave when the process is dropped, and waits until they have settled.
     pub fn hold(&self) -> Result<Process> {
         let log = self.scratch.path().join("hold.log");
-        self.toolbox
-            .staying(&["hold", &self.bootstrap()], &log, "holding")
+        let args = ["hold", &self.bootstrap()];
+        let process = self.toolbox.staying(&args, &log, "holding")?;
+        super::wait_for("members to settle", Duration::from_secs(90), || {
+            let states = oracle::states(self)?;
+            for (group, members) in [("g-live", 3), ("g-live848", 2)] {
+                let stable = oracle::State {
+                    state: "Stable".to_owned(),
+                    members,
+                };
+                let state = states.get(group);
+                ensure!(state == Some(&stable), "{group} is {state:?}");
+            }
+            Ok(())
+        })
+        .with_context(|| fs::read_to_string(&log).unwrap_or_default())?;
+        Ok(process)
     }
 
     /// A directory that goes with this cluster.

@@ -5,14 +5,13 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
-use std::thread;
 
 use anyhow::{Context, Result, ensure};
 
 /// The version of Apache Kafka under test.
 pub const KAFKA_VERSION: &str = "4.1.0";
 
-/// A directory of one test, removed with it, but kept for reading when the test fails.
+/// A directory of one test, removed with it; `KLAG_KEEP=1` keeps it for reading.
 #[derive(Debug)]
 pub struct Scratch(PathBuf);
 
@@ -91,7 +90,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if thread::panicking() || std::env::var_os("KLAG_KEEP").is_some() {
+        if std::env::var_os("KLAG_KEEP").is_some() {
             super::say(format_args!("kept for reading: {}", self.0.display()));
         } else if let Err(error) = fs::remove_dir_all(&self.0) {
             super::say(format_args!("{} stays: {error}", self.0.display()));

@@ -10,6 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::Duration;
@@ -57,11 +58,15 @@ struct Request {
 
 /// Runs a command to its end within `limit`; its output, or an error with what it printed.
 pub fn run(command: Command, limit: Duration) -> Result<String> {
-    let out = super::place::Scratch::new("out")?;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let n = NEXT.fetch_add(1, Ordering::Relaxed);
+    let out = std::env::temp_dir().join(format!("klag-out-{}-{n}", std::process::id()));
     let name = command.get_program().to_string_lossy().into_owned();
-    let mut process = Process::spawn(&name, command, &out.path().join("log"))?;
-    let status = process.wait(limit)?;
-    let text = String::from_utf8_lossy(&fs::read(out.path().join("log"))?).into_owned();
+    let mut process = Process::spawn(&name, command, &out)?;
+    let status = process.wait(limit);
+    let text = String::from_utf8_lossy(&fs::read(&out)?).into_owned();
+    fs::remove_file(&out)?;
+    let status = status.with_context(|| text.clone())?;
     anyhow::ensure!(status.success(), "{name}: {status}\n{text}");
     Ok(text)
 }

@@ -116,6 +116,11 @@ fn quoted(text: &str) -> Result<(String, &str)> {
     bail!("no closing quote")
 }
 
+fn has(labels: &Labels, wanted: &[(&str, &str)]) -> bool {
+    let one = |(name, value): &(&str, &str)| labels.get(*name).is_some_and(|v| v == value);
+    wanted.iter().all(one)
+}
+
 // === impl Exposition ===
 
 impl Exposition {
@@ -127,25 +132,24 @@ impl Exposition {
 
     /// The value of the only series that has all these labels; `None` if none has or several have.
     pub fn value<const N: usize>(&self, family: &str, wanted: [(&str, &str); N]) -> Option<f64> {
-        let has = |labels: &Labels| {
-            wanted
-                .iter()
-                .all(|(name, value)| labels.get(*name).is_some_and(|v| v == value))
-        };
-        let mut found = self.series(family).filter(|(labels, _)| has(labels));
+        let mut found = self
+            .series(family)
+            .filter(|(labels, _)| has(labels, &wanted));
         let (_, value) = found.next()?;
         found.next().is_none().then_some(value)
     }
 
-    /// The sum over the series that have all these labels; 0 if none has.
-    pub fn sum<const N: usize>(&self, family: &str, wanted: [(&str, &str); N]) -> f64 {
-        let has = |labels: &Labels| {
-            wanted
-                .iter()
-                .all(|(name, value)| labels.get(*name).is_some_and(|v| v == value))
-        };
-        let found = self.series(family).filter(|(labels, _)| has(labels));
-        found.map(|(_, value)| value).sum()
+    /// The sum over a counter's series that have all these labels; 0 if none has.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "counters are whole and far below 2^52"
+    )]
+    pub fn count<const N: usize>(&self, family: &str, wanted: [(&str, &str); N]) -> u64 {
+        let found = self
+            .series(family)
+            .filter(|(labels, _)| has(labels, &wanted));
+        found.map(|(_, value)| value).sum::<f64>() as u64
     }
 
     /// Series of all families.

@@ -1,0 +1,332 @@
+//! What `/metrics` has to show, computed from the oracle alone, and how it differs from what is shown.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use anyhow::{Context, Result};
+
+use super::config::CLUSTER;
+use super::kafka::Kafka;
+use super::oracle::{self, Place, Record, Row, State};
+use super::prom::{Exposition, Labels};
+
+/// All time lags of a collection are ages at one instant; half a second is less than two neighbouring records differ by.
+const SPREAD: f64 = 0.5;
+
+/// The truth about a cluster that stands still.
+#[derive(Debug)]
+pub struct World {
+    rows: BTreeMap<Place, Row>,
+    states: BTreeMap<String, State>,
+    records: BTreeMap<(String, i32, i64), Record>,
+    high_watermarks: BTreeMap<(String, i32), i64>,
+    log_starts: BTreeMap<(String, i32), i64>,
+    compacted: BTreeSet<String>,
+}
+
+/// A value as it has to be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value {
+    /// This number.
+    Exactly(f64),
+    /// The age, in seconds, of something written at this time (ms since 1970).
+    AgeOf(i64),
+}
+
+/// Values by family and labels. A family that is not in it is not compared.
+pub type Expected = BTreeMap<&'static str, BTreeMap<Labels, Value>>;
+
+/// Every difference, a line each: series too many, too few, wrong. Ages are of one instant between `earliest` and
+/// `latest` (seconds since 1970).
+pub fn differences(
+    expected: &Expected,
+    shown: &Exposition,
+    (earliest, latest): (f64, f64),
+) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut instants = Vec::new();
+    for (family, wanted) in expected {
+        let series: BTreeMap<_, _> = shown.series(family).collect();
+        for labels in series
+            .keys()
+            .filter(|labels| !wanted.contains_key(**labels))
+        {
+            found.push(format!("too many: {family} {labels:?} {}", series[*labels]));
+        }
+        for (labels, value) in wanted {
+            match (series.get(labels), value) {
+                (None, value) => found.push(format!("missing: {family} {labels:?} {value:?}")),
+                (Some(got), Value::Exactly(wanted)) if !same(*got, *wanted) => {
+                    found.push(format!("wrong: {family} {labels:?} {got}, not {wanted}"));
+                }
+                (Some(_), Value::Exactly(_)) => {}
+                (Some(got), Value::AgeOf(ms)) => {
+                    instants.push((seconds(*ms) + got, family, labels));
+                }
+            }
+        }
+    }
+    let first = instants
+        .iter()
+        .map(|(at, ..)| *at)
+        .fold(f64::INFINITY, f64::min);
+    for (at, family, labels) in &instants {
+        if *at < earliest || *at > latest || at - first > SPREAD {
+            let off = at - earliest;
+            found.push(format!(
+                "wrong: {family} {labels:?} as seen {off:.3} s after the start, others from {:.3}",
+                first - earliest
+            ));
+        }
+    }
+    found
+}
+
+/// The first of many differences, for a message.
+pub fn digest(differences: &[String]) -> String {
+    let mut text = format!("{} differences", differences.len());
+    for line in differences.iter().take(20) {
+        write!(text, "\n  {line}").ok();
+    }
+    text
+}
+
+fn same(got: f64, wanted: f64) -> bool {
+    (got - wanted).abs() <= 1e-9 * wanted.abs()
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "offsets and milliseconds of a test are far below 2^52"
+)]
+fn number(n: i64) -> f64 {
+    n as f64
+}
+
+fn seconds(ms: i64) -> f64 {
+    number(ms) / 1000.0
+}
+
+// === impl World ===
+
+impl World {
+    /// Asks Kafka's tools for everything; `compacted` are topics the fixture has made so.
+    pub fn ask(kafka: &Kafka, compacted: &[&str]) -> Result<Self> {
+        let rows = oracle::rows(kafka)?;
+        let at = rows
+            .iter()
+            .map(|((_, topic, partition), row)| (topic.clone(), *partition, row.committed));
+        let at: BTreeSet<_> = at.collect();
+        let internal = |topic: &str| topic.starts_with("__");
+        let mut high_watermarks = oracle::ends(kafka, "-1")?;
+        high_watermarks.retain(|(topic, _), _| !internal(topic));
+        let mut log_starts = oracle::ends(kafka, "-2")?;
+        log_starts.retain(|(topic, _), _| !internal(topic));
+        Ok(Self {
+            records: oracle::records(kafka, &Vec::from_iter(at))?,
+            states: oracle::states(kafka)?,
+            rows,
+            high_watermarks,
+            log_starts,
+            compacted: compacted.iter().map(|&topic| topic.to_owned()).collect(),
+        })
+    }
+
+    /// Rows of the oracle.
+    pub fn n_rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Groups of the oracle.
+    pub fn n_groups(&self) -> usize {
+        self.states.len()
+    }
+
+    /// The time of the first record at or after a commit.
+    pub fn record(&self, topic: &str, partition: i32, committed: i64) -> Option<&Record> {
+        self.records.get(&(topic.to_owned(), partition, committed))
+    }
+
+    /// Everything about lag, at granularity "partition" with `mode = "message"`.
+    pub fn expected(&self) -> Result<Expected> {
+        let mut expected = Expected::new();
+        self.partitions(&mut expected);
+        for (place, row) in &self.rows {
+            self.row(&mut expected, place, row)?;
+        }
+        for (group, state) in &self.states {
+            self.group(&mut expected, group, state)?;
+        }
+        Ok(expected)
+    }
+
+    fn partitions(&self, expected: &mut Expected) {
+        for (family, ends) in [
+            ("kafka_partition_latest_offset", &self.high_watermarks),
+            ("kafka_partition_earliest_offset", &self.log_starts),
+        ] {
+            for ((topic, partition), offset) in ends {
+                let labels = of(&[("topic", topic), ("partition", &partition.to_string())]);
+                put(expected, family, labels, Value::Exactly(number(*offset)));
+            }
+        }
+        for topic in &self.compacted {
+            put(
+                expected,
+                "kafka_topic_compacted",
+                of(&[("topic", topic)]),
+                Value::Exactly(1.0),
+            );
+        }
+    }
+
+    fn row(&self, expected: &mut Expected, place: &Place, row: &Row) -> Result<()> {
+        let (group, topic, partition) = place;
+        let record = self
+            .record(topic, *partition, row.committed)
+            .context("no record")?;
+        let (start, end) = (record.log_start, record.high_watermark);
+        let lag = lag(row);
+        let bare = of(&[
+            ("group", group),
+            ("topic", topic),
+            ("partition", &partition.to_string()),
+        ]);
+        let mut with_member = bare.clone();
+        with_member.extend(of(&[
+            ("member_host", &row.member.host),
+            ("consumer_id", &row.member.consumer_id),
+            ("client_id", &row.member.client_id),
+        ]));
+        let ratio = if lag == 0 {
+            0.0
+        } else {
+            100.0 * number(lag) / number(end - start)
+        };
+        for (family, value) in [
+            (
+                "kafka_consumergroup_group_offset",
+                Value::Exactly(number(row.committed)),
+            ),
+            ("kafka_consumergroup_group_lag", Value::Exactly(number(lag))),
+            ("kafka_consumergroup_group_lag_seconds", age(lag, record)),
+        ] {
+            put(expected, family, with_member.clone(), value);
+        }
+        for (family, value) in [
+            (
+                "kafka_consumergroup_group_messages_lost",
+                number((start - row.committed).max(0)),
+            ),
+            (
+                "kafka_consumergroup_group_retention_margin",
+                number(row.committed - start),
+            ),
+            ("kafka_consumergroup_group_lag_retention_ratio", ratio),
+        ] {
+            put(expected, family, bare.clone(), Value::Exactly(value));
+        }
+        Ok(())
+    }
+
+    fn group(&self, expected: &mut Expected, group: &str, state: &State) -> Result<()> {
+        let labels = of(&[("group", group)]);
+        let rows: Vec<_> = self
+            .rows
+            .iter()
+            .filter(|((of, ..), _)| of == group)
+            .collect();
+        let mut topics = BTreeMap::<&str, i64>::new();
+        let mut ages = Vec::new();
+        for ((_, topic, partition), row) in &rows {
+            *topics.entry(topic).or_default() += lag(row);
+            let record = self
+                .record(topic, *partition, row.committed)
+                .context("no record")?;
+            ages.push(age(lag(row), record));
+        }
+        for (topic, sum) in &topics {
+            let labels = of(&[("group", group), ("topic", topic)]);
+            put(
+                expected,
+                "kafka_consumergroup_group_topic_sum_lag",
+                labels,
+                Value::Exactly(number(*sum)),
+            );
+        }
+        // The oldest record has the greatest age, and any age is greater than that of having read everything.
+        let written = ages.iter().filter_map(|age| match age {
+            Value::AgeOf(ms) => Some(*ms),
+            Value::Exactly(_) => None,
+        });
+        let oldest = written.min().map_or(Value::Exactly(0.0), Value::AgeOf);
+        let members = i64::try_from(state.members)?;
+        let mut all = vec![
+            (
+                "kafka_consumergroup_group_state",
+                Value::Exactly(state_number(&state.state)?),
+            ),
+            (
+                "kafka_consumergroup_group_members",
+                Value::Exactly(number(members)),
+            ),
+            ("kafka_consumergroup_group_complete", Value::Exactly(1.0)),
+        ];
+        if let Some(most) = rows.iter().map(|(_, row)| lag(row)).max() {
+            all.push((
+                "kafka_consumergroup_group_max_lag",
+                Value::Exactly(number(most)),
+            ));
+            all.push((
+                "kafka_consumergroup_group_sum_lag",
+                Value::Exactly(number(topics.values().sum())),
+            ));
+            all.push(("kafka_consumergroup_group_max_lag_seconds", oldest));
+        }
+        for (family, value) in all {
+            put(expected, family, labels.clone(), value);
+        }
+        Ok(())
+    }
+}
+
+/// The tool prints a negative lag for a commit beyond the end; the exporter shows none.
+fn lag(row: &Row) -> i64 {
+    (row.high_watermark - row.committed).max(0)
+}
+
+fn age(lag: i64, record: &Record) -> Value {
+    match record.first {
+        Some((_, ms)) if lag > 0 => Value::AgeOf(ms),
+        _ => Value::Exactly(0.0),
+    }
+}
+
+fn state_number(state: &str) -> Result<f64> {
+    let words = [
+        "Unknown",
+        "PreparingRebalance",
+        "CompletingRebalance",
+        "Stable",
+        "Dead",
+        "Empty",
+        "Assigning",
+        "Reconciling",
+    ];
+    let at = words
+        .iter()
+        .position(|word| *word == state)
+        .with_context(|| format!("state {state}"))?;
+    Ok(f64::from(u32::try_from(at)?))
+}
+
+fn of(pairs: &[(&str, &str)]) -> Labels {
+    let cluster = [("cluster_name", CLUSTER)];
+    let all = cluster.iter().chain(pairs);
+    all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+fn put(expected: &mut Expected, family: &'static str, labels: Labels, value: Value) {
+    expected.entry(family).or_default().insert(labels, value);
+}

@@ -1,0 +1,105 @@
+//! Every number of a collection is Kafka's own: one broker, a group for every situation, the whole exposition against
+//! Kafka's tools, in both directions.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use e2e::lab::expected::{self, World};
+use e2e::lab::kafka::Plan;
+use e2e::lab::prom::Exposition;
+use e2e::lab::{self, Collector, Config, Kafka};
+use tokio::time::Instant;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// At what the cleaner leaves of fx-compact when it is done: the last records of 10 keys before the active segment.
+const CLEANED: i64 = 140;
+
+#[test]
+fn every_value_is_kafkas_own_and_no_series_is_too_many_or_missing() -> Result<()> {
+    let _alone = lab::alone()?;
+    let kafka = Kafka::start(&Plan::of(1))?;
+    kafka.fixture("build", &[])?;
+    let _members = kafka.hold()?;
+    let world = lab::wait_for("the log cleaner", MINUTE, || {
+        let world = World::ask(&kafka, &["fx-compact"])?;
+        let first = world
+            .record("fx-compact", 0, 5)
+            .and_then(|record| record.first);
+        ensure!(
+            first.is_some_and(|(offset, _)| offset == CLEANED),
+            "first record: {first:?}"
+        );
+        Ok(world)
+    })?;
+    let started = Instant::now();
+    let before = lab::wall_seconds();
+    let collector = Collector::start(&Config::of(&kafka.bootstrap()))?;
+    let first = collector.wait_until_complete(MINUTE)?;
+    let cold = started.elapsed();
+    let wanted = world.expected()?;
+    let differences = expected::differences(&wanted, &first, (before, lab::wall_seconds()));
+    ensure!(
+        differences.is_empty(),
+        "cold: {}",
+        expected::digest(&differences)
+    );
+    steady(&collector, &world)?;
+    let n_wanted: usize = wanted.values().map(BTreeMap::len).sum();
+    lab::say(format_args!(
+        "{} groups, {} rows, {n_wanted} series compared: 0 differences; first exposition {cold:.1?} after the start",
+        world.n_groups(),
+        world.n_rows(),
+    ));
+    let usage = collector.usage()?;
+    lab::say(format_args!(
+        "CPU {:?}, RSS {} KiB (debug build)",
+        usage.cpu,
+        usage.rss / 1024
+    ));
+    Ok(())
+}
+
+/// Collections that find nothing new say the same as the first, and read no record a second time.
+fn steady(collector: &Collector, world: &World) -> Result<()> {
+    let fetched = |metrics| requests(metrics, "fetch");
+    let second = later(collector, 2)?;
+    let before = lab::wall_seconds() - 2.0;
+    let fourth = later(collector, 4)?;
+    let wanted = world.expected()?;
+    let differences = expected::differences(&wanted, &fourth, (before, lab::wall_seconds()));
+    ensure!(
+        differences.is_empty(),
+        "warm: {}",
+        expected::digest(&differences)
+    );
+    ensure!(
+        fetched(&second) == fetched(&fourth),
+        "records are read twice"
+    );
+    let beyond = [("api", "offset_fetch"), ("reason", "committed_beyond_end")];
+    let found = fourth.count("kafka_lag_exporter_errors_total", beyond);
+    let errors = fourth.count("kafka_lag_exporter_errors_total", []);
+    ensure!(
+        found >= 1,
+        "nobody said that g-above has committed beyond the end"
+    );
+    ensure!(
+        errors == found,
+        "{errors} errors, of which {found} were to be"
+    );
+    Ok(())
+}
+
+fn later(collector: &Collector, collections: u64) -> Result<Exposition> {
+    collector.wait_for("later collections", MINUTE, |metrics| {
+        let complete = Collector::collections(metrics, "complete");
+        ensure!(complete >= collections, "{complete} so far");
+        Ok(())
+    })
+}
+
+fn requests(metrics: &Exposition, api: &str) -> u64 {
+    metrics.count("kafka_lag_exporter_requests_total", [("api", api)])
+}
