@@ -29,6 +29,14 @@ pub(super) struct Clock {
     pub(super) now_ms: i64,
 }
 
+/// A commit on a partition that has a log.
+#[derive(Clone, Copy, Debug)]
+struct Position<'a> {
+    tp: &'a TopicPartition,
+    committed: Offset,
+    log: &'a Log,
+}
+
 /// The row of `committed` on `tp`, which is not [`Found::Gone`]. Its member is not filled in.
 pub(super) fn lag<'a>(
     snapshot: &Snapshot,
@@ -88,12 +96,6 @@ pub(super) fn oldest_left(committed: Offset, log: &Log) -> Reading<Option<Offset
         .log_start
         .map_or(committed, |log_start| log_start.max(committed));
     Ok((oldest < end(log)?).then_some(oldest))
-}
-
-struct Position<'a> {
-    tp: &'a TopicPartition,
-    committed: Offset,
-    log: &'a Log,
 }
 
 fn end(log: &Log) -> Reading<Offset> {

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::sync::Arc;
 
-use collector::exposition::{ClusterView, FAMILIES, render};
+use collector::exposition::{ClusterView, FAMILIES, Sections, render};
+use collector::lag::compute;
 use flate2::bufread::GzDecoder;
-use shared::config::{Granularity, Labels};
+use shared::config::{self, Granularity, Labels};
 
 use crate::clusters::{cluster, shop, stale, text, text_of, view};
 use crate::parse::{parse, value};
-use crate::world::{World, log};
+use crate::world::{NOW, World, log};
 
 #[test]
 fn two_clusters_read_like_this() {
@@ -130,6 +132,20 @@ fn topic_granularity_has_sums_and_no_partitions_of_groups() {
         })
         .collect();
     assert_eq!(by_partition, Vec::<&crate::parse::Parsed>::new());
+}
+
+#[test]
+fn without_time_lag_there_is_no_family_of_it() {
+    let world = shop();
+    let without = compute(&world.snapshot, config::TimeLag::Off, NOW);
+    let with = view(cluster("a"), &world);
+    let sections = Sections::of(&with.cluster, &without);
+    let text = text_of(&[ClusterView {
+        lag: Some(Arc::new(sections)),
+        ..with
+    }]);
+    assert!(text.contains("group_max_lag"));
+    assert!(!text.contains("lag_seconds"));
 }
 
 #[test]
