@@ -13,6 +13,7 @@ pub mod oracle;
 pub mod place;
 pub mod process;
 pub mod prom;
+pub mod scale;
 pub mod toolbox;
 
 use std::fmt::Display;
@@ -45,8 +46,8 @@ impl Length {
         }
     }
 
-    /// One of two durations.
-    pub fn pick(self, full: Duration, short: Duration) -> Duration {
+    /// One of two.
+    pub fn pick<T>(self, full: T, short: T) -> T {
         match self {
             Self::Full => full,
             Self::Short => short,

@@ -1,5 +1,6 @@
 //! Configuration files for collectors under test.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ pub const CLUSTER: &str = "lab";
 pub struct Config {
     bootstrap: String,
     poll_interval: Duration,
-    properties: Vec<(String, String)>,
+    properties: BTreeMap<String, String>,
 }
 
 // === impl Config ===
@@ -22,7 +23,7 @@ impl Config {
         Self {
             bootstrap: bootstrap.to_owned(),
             poll_interval: Duration::from_secs(2),
-            properties: Vec::new(),
+            properties: BTreeMap::new(),
         }
     }
 
@@ -35,10 +36,10 @@ impl Config {
         }
     }
 
-    /// Adds one of `[clusters.consumer_properties]`.
+    /// Sets one of `[clusters.consumer_properties]`.
     #[must_use]
     pub fn property(mut self, name: &str, value: &str) -> Self {
-        self.properties.push((name.to_owned(), value.to_owned()));
+        self.properties.insert(name.to_owned(), value.to_owned());
         self
     }
 

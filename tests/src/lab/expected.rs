@@ -1,17 +1,17 @@
 //! What `/metrics` has to show, computed from the oracle alone, and how it differs from what is shown.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
 
 use super::config::CLUSTER;
 use super::kafka::Kafka;
 use super::oracle::{self, Place, Record, Row, State};
-use super::prom::{Exposition, Labels};
+use super::prom::Labels;
 
-/// All time lags of a collection are ages at one instant; half a second is less than two neighbouring records differ by.
-const SPREAD: f64 = 0.5;
+mod compare;
+
+pub use compare::{differences, digest};
 
 /// The truth about a cluster that stands still.
 #[derive(Debug)]
@@ -36,75 +36,12 @@ pub enum Value {
 /// Values by family and labels. A family that is not in it is not compared.
 pub type Expected = BTreeMap<&'static str, BTreeMap<Labels, Value>>;
 
-/// Every difference, a line each: series too many, too few, wrong. Ages are of one instant between `earliest` and
-/// `latest` (seconds since 1970).
-pub fn differences(
-    expected: &Expected,
-    shown: &Exposition,
-    (earliest, latest): (f64, f64),
-) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut instants = Vec::new();
-    for (family, wanted) in expected {
-        let series: BTreeMap<_, _> = shown.series(family).collect();
-        for labels in series
-            .keys()
-            .filter(|labels| !wanted.contains_key(**labels))
-        {
-            found.push(format!("too many: {family} {labels:?} {}", series[*labels]));
-        }
-        for (labels, value) in wanted {
-            match (series.get(labels), value) {
-                (None, value) => found.push(format!("missing: {family} {labels:?} {value:?}")),
-                (Some(got), Value::Exactly(wanted)) if !same(*got, *wanted) => {
-                    found.push(format!("wrong: {family} {labels:?} {got}, not {wanted}"));
-                }
-                (Some(_), Value::Exactly(_)) => {}
-                (Some(got), Value::AgeOf(ms)) => {
-                    instants.push((seconds(*ms) + got, family, labels));
-                }
-            }
-        }
-    }
-    let first = instants
-        .iter()
-        .map(|(at, ..)| *at)
-        .fold(f64::INFINITY, f64::min);
-    for (at, family, labels) in &instants {
-        if *at < earliest || *at > latest || at - first > SPREAD {
-            let off = at - earliest;
-            found.push(format!(
-                "wrong: {family} {labels:?} as seen {off:.3} s after the start, others from {:.3}",
-                first - earliest
-            ));
-        }
-    }
-    found
-}
-
-/// The first of many differences, for a message.
-pub fn digest(differences: &[String]) -> String {
-    let mut text = format!("{} differences", differences.len());
-    for line in differences.iter().take(20) {
-        write!(text, "\n  {line}").ok();
-    }
-    text
-}
-
-fn same(got: f64, wanted: f64) -> bool {
-    (got - wanted).abs() <= 1e-9 * wanted.abs()
-}
-
 #[expect(
     clippy::cast_precision_loss,
     reason = "offsets and milliseconds of a test are far below 2^52"
 )]
 fn number(n: i64) -> f64 {
     n as f64
-}
-
-fn seconds(ms: i64) -> f64 {
-    number(ms) / 1000.0
 }
 
 // === impl World ===

@@ -132,8 +132,12 @@ impl Kafka {
 
     /// Runs one of Kafka's tools on this cluster; what it printed.
     pub fn tool(&self, tool: Tool, args: &[&str]) -> Result<String> {
-        let bootstrap = self.bootstrap();
-        let mut all = vec!["--bootstrap-server", &bootstrap];
+        self.tool_at(&self.bootstrap(), tool, args)
+    }
+
+    /// Runs one of Kafka's tools through these listeners.
+    pub fn tool_at(&self, bootstrap: &str, tool: Tool, args: &[&str]) -> Result<String> {
+        let mut all = vec!["--bootstrap-server", bootstrap];
         all.extend(args);
         self.toolbox.run(tool, &all)
     }

@@ -1,0 +1,249 @@
+//! The `scale` fixture, whose every number follows from a name, and what a scrape may show of it while brokers come
+//! and go: the truth, or nothing and the admission that it is nothing.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+
+use super::kafka::Kafka;
+use super::prom::Exposition;
+
+#[cfg(test)]
+mod tests;
+
+/// Time of the record at offset 0 (seconds since 1970); the record at offset n is n seconds younger.
+const BASE: f64 = 1_700_000_000.0;
+
+/// Its size. Each partition belongs to one group if `groups * width == topics * partitions`.
+#[derive(Clone, Copy, Debug)]
+pub struct Scale {
+    /// Topics.
+    pub topics: u32,
+    /// Partitions of each topic.
+    pub partitions: u32,
+    /// Records of each partition.
+    pub records: u32,
+    /// Groups.
+    pub groups: u32,
+    /// Partitions of each group.
+    pub width: u32,
+}
+
+/// What one scrape showed.
+#[derive(Clone, Debug, Default)]
+pub struct Verdict {
+    /// Groups with `group_complete` 1.
+    pub complete: u32,
+    /// Groups with `group_complete` 0.
+    pub incomplete: u32,
+    /// Groups without a word, although the cluster is said to be up.
+    pub silent: u32,
+    /// Numbers that are not what they have to be, and complete groups without one of theirs.
+    pub wrong: Vec<String>,
+}
+
+/// A group's row as it has to be.
+struct Row {
+    topic: String,
+    partition: u32,
+    committed: f64,
+    lag: f64,
+}
+
+/// One scrape, found by group.
+struct Shown<'a> {
+    groups: BTreeMap<(&'static str, &'a str), f64>,
+    rows: BTreeMap<(&'static str, &'a str, &'a str, &'a str), f64>,
+    /// When it was asked for (seconds since 1970).
+    asked: f64,
+}
+
+// === impl Scale ===
+
+impl Scale {
+    /// Makes it.
+    pub fn build(&self, kafka: &Kafka) -> Result<()> {
+        let all = [
+            self.topics,
+            self.partitions,
+            self.records,
+            self.groups,
+            self.width,
+        ];
+        let all = all.map(|n| n.to_string());
+        kafka.fixture("scale", &all.each_ref().map(String::as_str))?;
+        Ok(())
+    }
+
+    /// Judges a scrape that was asked for at `asked` (seconds since 1970).
+    pub fn judge(&self, exposition: &Exposition, asked: f64) -> Result<Verdict> {
+        let up = exposition.value("kafka_lag_exporter_up", []);
+        let up = up.context("a scrape without kafka_lag_exporter_up")?;
+        let shown = Shown::of(exposition, asked);
+        let mut verdict = Verdict::default();
+        for n in 0..self.groups {
+            let name = format!("s-g{n:04}");
+            let rows = self.rows(n);
+            let wrong = &mut verdict.wrong;
+            match shown.group("kafka_consumergroup_group_complete", &name) {
+                Some(1.0) => {
+                    verdict.complete += 1;
+                    shown.check_complete(&name, &rows, wrong);
+                }
+                Some(_) => {
+                    verdict.incomplete += 1;
+                    shown.check_incomplete(&name, &rows, wrong);
+                }
+                // A cluster that is said to be down is said to be so for all its groups.
+                None if up < 1.0 => {}
+                None => verdict.silent += 1,
+            }
+            shown.check_rows(&name, &rows, wrong);
+        }
+        let n_shown = exposition
+            .series("kafka_consumergroup_group_complete")
+            .count();
+        if n_shown != usize::try_from(verdict.complete + verdict.incomplete)? {
+            verdict.wrong.push("groups that do not exist".to_owned());
+        }
+        self.check_logs(exposition, &mut verdict.wrong);
+        Ok(verdict)
+    }
+
+    fn rows(&self, group: u32) -> Vec<Row> {
+        let row = |i| {
+            let n = (group * self.width + i) % (self.topics * self.partitions);
+            let committed = (group * 7 + i * 3) % (self.records + 1);
+            Row {
+                topic: format!("s-t{:04}", n / self.partitions),
+                partition: n % self.partitions,
+                committed: f64::from(committed),
+                lag: f64::from(self.records - committed),
+            }
+        };
+        (0..self.width).map(row).collect()
+    }
+
+    fn check_logs(&self, exposition: &Exposition, wrong: &mut Vec<String>) {
+        for (family, wanted) in [
+            ("kafka_partition_latest_offset", f64::from(self.records)),
+            ("kafka_partition_earliest_offset", 0.0),
+        ] {
+            for (labels, value) in exposition.series(family) {
+                if !same(value, wanted) {
+                    wrong.push(format!("{family} {labels:?} {value}, not {wanted}"));
+                }
+            }
+        }
+    }
+}
+
+// === impl Shown ===
+
+impl<'a> Shown<'a> {
+    fn of(exposition: &'a Exposition, asked: f64) -> Self {
+        let mut groups = BTreeMap::new();
+        for family in [
+            "kafka_consumergroup_group_complete",
+            "kafka_consumergroup_group_sum_lag",
+            "kafka_consumergroup_group_max_lag",
+        ] {
+            for (labels, value) in exposition.series(family) {
+                groups.insert((family, labels["group"].as_str()), value);
+            }
+        }
+        let mut rows = BTreeMap::new();
+        for family in [
+            "kafka_consumergroup_group_offset",
+            "kafka_consumergroup_group_lag",
+            "kafka_consumergroup_group_lag_seconds",
+        ] {
+            for (labels, value) in exposition.series(family) {
+                let of = |name: &str| labels[name].as_str();
+                rows.insert((family, of("group"), of("topic"), of("partition")), value);
+            }
+        }
+        Self {
+            groups,
+            rows,
+            asked,
+        }
+    }
+
+    fn group(&self, family: &'static str, name: &str) -> Option<f64> {
+        self.groups.get(&(family, name)).copied()
+    }
+
+    fn row(&self, family: &'static str, group: &str, row: &Row) -> Option<f64> {
+        let partition = row.partition.to_string();
+        let key = (family, group, row.topic.as_str(), partition.as_str());
+        self.rows.get(&key).copied()
+    }
+
+    /// What is there is right.
+    fn check_rows(&self, group: &str, rows: &[Row], wrong: &mut Vec<String>) {
+        for row in rows {
+            for (family, wanted) in [
+                ("kafka_consumergroup_group_offset", row.committed),
+                ("kafka_consumergroup_group_lag", row.lag),
+            ] {
+                let value = self.row(family, group, row).unwrap_or(wanted);
+                if !same(value, wanted) {
+                    wrong.push(format!("{family} {group} {value}, not {wanted}"));
+                }
+            }
+            let family = "kafka_consumergroup_group_lag_seconds";
+            let Some(value) = self.row(family, group, row) else {
+                continue;
+            };
+            // The collection it is of may have begun a while before the scrape.
+            let age = self.asked - BASE - row.committed;
+            let right = if row.lag > 0.0 {
+                (age - 60.0..=age + 1.0).contains(&value)
+            } else {
+                same(value, 0.0)
+            };
+            if !right {
+                wrong.push(format!("{family} {group} {value}, not about {age}"));
+            }
+        }
+    }
+
+    /// Nothing of a complete group is missing.
+    fn check_complete(&self, group: &str, rows: &[Row], wrong: &mut Vec<String>) {
+        let sum: f64 = rows.iter().map(|row| row.lag).sum();
+        let max = rows.iter().map(|row| row.lag).fold(0.0, f64::max);
+        for (family, wanted) in [
+            ("kafka_consumergroup_group_sum_lag", sum),
+            ("kafka_consumergroup_group_max_lag", max),
+        ] {
+            let value = self.group(family, group);
+            if !value.is_some_and(|value| same(value, wanted)) {
+                wrong.push(format!("{family} {group} {value:?}, not {wanted}"));
+            }
+        }
+        for row in rows {
+            let lag = self.row("kafka_consumergroup_group_lag", group, row);
+            if lag.is_none() {
+                wrong.push(format!("{group} is complete without {}", row.topic));
+            }
+        }
+    }
+
+    /// An incomplete group has no sum, and its maximum is a lower bound.
+    fn check_incomplete(&self, group: &str, rows: &[Row], wrong: &mut Vec<String>) {
+        let sum = self.group("kafka_consumergroup_group_sum_lag", group);
+        if let Some(sum) = sum {
+            wrong.push(format!("{group} has the sum of a part, {sum}"));
+        }
+        let max = rows.iter().map(|row| row.lag).fold(0.0, f64::max);
+        let shown = self.group("kafka_consumergroup_group_max_lag", group);
+        if shown.is_some_and(|shown| shown > max) {
+            wrong.push(format!("{group} has a maximum of {shown:?}, above {max}"));
+        }
+    }
+}
+
+fn same(got: f64, wanted: f64) -> bool {
+    (got - wanted).abs() < 1e-9
+}
