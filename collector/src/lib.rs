@@ -9,6 +9,7 @@ pub mod exposition;
 pub mod gate;
 pub mod history;
 pub mod http;
+pub mod kafka;
 pub mod lag;
 pub mod leadership;
 pub mod process;

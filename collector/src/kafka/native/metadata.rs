@@ -1,0 +1,93 @@
+//! Brokers, topics and partition leaders.
+
+use std::time::Duration;
+
+use rdkafka::bindings as rd;
+
+use super::{Client, lent, millis, rd_kafka_metadata, text};
+use crate::kafka::code::Code;
+
+/// The metadata of a whole cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::kafka) struct Cluster {
+    /// Node ids.
+    pub(in crate::kafka) brokers: Vec<i32>,
+    /// Topics that this user may describe.
+    pub(in crate::kafka) topics: Vec<TopicMetadata>,
+}
+
+/// A topic and the leader of each of its partitions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::kafka) struct TopicMetadata {
+    pub(in crate::kafka) name: String,
+    /// (partition, leader's node id, or `None` while there is none).
+    pub(in crate::kafka) leaders: Vec<(i32, Option<i32>)>,
+}
+
+/// Frees the metadata that librdkafka lent.
+struct Lent(*const rd::rd_kafka_metadata);
+
+impl Client {
+    /// Asks one broker for all brokers and topics. Blocking.
+    ///
+    /// # Errors
+    /// The code of the failure.
+    pub(in crate::kafka) fn metadata(&self, timeout: Duration) -> Result<Cluster, Code> {
+        let mut answer = std::ptr::null();
+        // SAFETY: the handle is live; `answer` is written only on success.
+        let code = unsafe {
+            rd_kafka_metadata(self.rk.as_ptr(), 1, std::ptr::null_mut(), &raw mut answer, millis(timeout))
+        };
+        Code(code).check()?;
+        Ok(Lent(answer).copy())
+    }
+}
+
+// === impl Lent ===
+
+impl Lent {
+    fn copy(&self) -> Cluster {
+        // SAFETY: live until dropped. The structs hold error codes as enums, so only raw places are read, field by field.
+        unsafe {
+            let brokers = lent((*self.0).brokers, count((*self.0).broker_cnt));
+            let topics = (*self.0).topics;
+            Cluster {
+                brokers: brokers.iter().map(|broker| broker.id).collect(),
+                topics: (0..count((*self.0).topic_cnt))
+                    .map(|i| topic(topics.add(i)))
+                    .filter(|topic| !topic.leaders.is_empty())
+                    .collect(),
+            }
+        }
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        // SAFETY: the last use of the metadata.
+        unsafe { rd::rd_kafka_metadata_destroy(self.0) };
+    }
+}
+
+/// # Safety
+/// `topic` must be live.
+unsafe fn topic(topic: *const rd::rd_kafka_metadata_topic) -> TopicMetadata {
+    // SAFETY: the caller's promise; `err` fields are not read.
+    unsafe {
+        let first = (*topic).partitions;
+        TopicMetadata {
+            name: text((*topic).topic),
+            leaders: (0..count((*topic).partition_cnt))
+                .map(|i| {
+                    let partition = first.add(i);
+                    let leader = (*partition).leader;
+                    ((*partition).id, (leader >= 0).then_some(leader))
+                })
+                .collect(),
+        }
+    }
+}
+
+fn count(n: i32) -> usize {
+    usize::try_from(n).unwrap_or(0)
+}
