@@ -8,6 +8,7 @@ pub(crate) const NOT_LEADER_OR_FOLLOWER: i16 = 6;
 pub(crate) const COORDINATOR_LOAD_IN_PROGRESS: i16 = 14;
 pub(crate) const COORDINATOR_NOT_AVAILABLE: i16 = 15;
 pub(crate) const NOT_COORDINATOR: i16 = 16;
+pub(crate) const INVALID_TOPIC: i16 = 17;
 pub(crate) const UNSUPPORTED_VERSION: i16 = 35;
 pub(crate) const TOPIC_ALREADY_EXISTS: i16 = 36;
 pub(crate) const INVALID_REQUEST: i16 = 42;

@@ -193,13 +193,18 @@ fn read(
 }
 
 fn refuse(asked: &FetchPartition, code: i16) -> PartitionData {
+    // As Kafka does: a partition it can't find has no aborted transactions, of others none is told.
+    let is_unknown = matches!(
+        code,
+        code::UNKNOWN_TOPIC_OR_PARTITION | code::UNKNOWN_TOPIC_ID
+    );
     PartitionData::default()
         .with_partition_index(asked.partition)
         .with_error_code(code)
         .with_high_watermark(-1)
         .with_last_stable_offset(-1)
         .with_log_start_offset(-1)
-        .with_aborted_transactions(None)
+        .with_aborted_transactions(is_unknown.then(Vec::new))
         .with_preferred_read_replica(BrokerId(-1))
         .with_records(Some(Bytes::new()))
 }

@@ -43,9 +43,15 @@ fn coordinator_of(
     key: &StrBytes,
     key_type: i8,
 ) -> find_coordinator_response::Coordinator {
+    // What a broker says where there is nothing to say.
+    let praise = if ask.version < FIRST_OF_SEVERAL {
+        "NONE"
+    } else {
+        ""
+    };
     let answer = find_coordinator_response::Coordinator::default()
         .with_key(key.clone())
-        .with_error_message(Some(text("NONE")));
+        .with_error_message(Some(text(praise)));
     let injected = ask.fault(Place::Group(key));
     let at = ask.cluster.coordinator(key).node();
     let node = ask

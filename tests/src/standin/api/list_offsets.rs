@@ -8,6 +8,8 @@ use kafka_protocol::messages::{
 
 use crate::standin::{answer::Ask, cluster::Topic, code, fault::Place, partition::Partition};
 
+/// From this version on the leader's epoch is told.
+const FIRST_WITH_EPOCH: i16 = 4;
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
 const MAX_TIMESTAMP: i64 = -3;
@@ -49,10 +51,13 @@ fn partition(
     match found {
         Some((topic, partition)) if code == 0 => {
             match offset(topic, partition, partition.end(level), request.timestamp) {
-                Some((offset, timestamp)) => answer
-                    .with_offset(offset)
-                    .with_timestamp(timestamp)
-                    .with_leader_epoch(partition.leader_epoch),
+                Some((offset, timestamp)) => {
+                    let is_told = ask.version >= FIRST_WITH_EPOCH;
+                    answer
+                        .with_offset(offset)
+                        .with_timestamp(timestamp)
+                        .with_leader_epoch(if is_told { partition.leader_epoch } else { -1 })
+                }
                 None => answer,
             }
         }

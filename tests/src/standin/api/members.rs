@@ -39,25 +39,26 @@ pub(crate) fn describe_classic(
 fn classic(ask: &Ask<'_>, name: &GroupId) -> DescribedGroup {
     let answer = DescribedGroup::default().with_authorized_operations(NO_OPERATIONS);
     let code = refusal(ask, name);
-    let group = ask
-        .cluster
-        .group(name)
-        .filter(|group| group.kind == GroupKind::Classic);
-    let missing = text(&format!("Group {} not found.", &**name));
     let answer = answer.with_group_id(name.clone());
-    match group {
-        _ if code != 0 => answer.with_error_code(code),
-        Some(group) => answer
-            .with_group_state(StrBytes::from_static_str(group.state.as_str()))
-            .with_protocol_type(group.protocol_type.clone())
-            .with_protocol_data(text(if group.has_protocol() { "range" } else { "" }))
-            .with_members(group.members.iter().map(classic_member).collect()),
-        None if ask.version >= FIRST_WITH_NOT_FOUND => answer
-            .with_error_code(code::GROUP_ID_NOT_FOUND)
-            .with_error_message(Some(missing))
-            .with_group_state(text("Dead")),
-        None => answer.with_group_state(text("Dead")),
+    let complaint = match ask.cluster.group(name) {
+        _ if code != 0 => return answer.with_error_code(code),
+        Some(group) if group.kind == GroupKind::Classic => {
+            return answer
+                .with_group_state(StrBytes::from_static_str(group.state.as_str()))
+                .with_protocol_type(group.protocol_type.clone())
+                .with_protocol_data(text(if group.has_protocol() { "range" } else { "" }))
+                .with_members(group.members.iter().map(classic_member).collect());
+        }
+        Some(_) => format!("Group {} is not a classic group.", &**name),
+        None => format!("Group {} not found.", &**name),
+    };
+    let answer = answer.with_group_state(text("Dead"));
+    if ask.version < FIRST_WITH_NOT_FOUND {
+        return answer;
     }
+    answer
+        .with_error_code(code::GROUP_ID_NOT_FOUND)
+        .with_error_message(Some(text(&complaint)))
 }
 
 fn classic_member(member: &MemberSpec) -> DescribedGroupMember {
@@ -70,6 +71,8 @@ fn classic_member(member: &MemberSpec) -> DescribedGroupMember {
     });
     let assignment =
         ConsumerProtocolAssignment::default().with_assigned_partitions(assigned.collect());
+    // librdkafka stores an empty string where Java's client stores none.
+    let assignment = assignment.with_user_data(Some(Bytes::new()));
     DescribedGroupMember::default()
         .with_member_id(text(&member.member_id))
         .with_group_instance_id(member.instance_id.as_deref().map(text))
@@ -147,6 +150,7 @@ fn consumer_member(ask: &Ask<'_>, member: &MemberSpec) -> described_consumer::Me
         .with_client_id(text(&member.client_id))
         .with_client_host(text(&member.host))
         .with_subscribed_topic_names(names.collect())
+        .with_subscribed_topic_regex(Some(StrBytes::new()))
         .with_assignment(assignment.clone())
         .with_target_assignment(assignment)
         .with_member_type(1)

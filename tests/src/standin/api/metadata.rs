@@ -52,7 +52,8 @@ fn wanted_topic(ask: &Ask<'_>, wanted: &MetadataRequestTopic) -> MetadataRespons
     if let Some(topic) = found {
         return known_topic(ask, topic);
     }
-    let unknown = match wanted.name {
+    let unknown = match &wanted.name {
+        Some(name) if !is_possible(name) => code::INVALID_TOPIC,
         Some(_) => code::UNKNOWN_TOPIC_OR_PARTITION,
         None => code::UNKNOWN_TOPIC_ID,
     };
@@ -61,6 +62,12 @@ fn wanted_topic(ask: &Ask<'_>, wanted: &MetadataRequestTopic) -> MetadataRespons
         .with_name(name.map(TopicName))
         .with_topic_id(wanted.topic_id)
         .with_topic_authorized_operations(NO_OPERATIONS)
+}
+
+/// Whether a topic could have this name.
+fn is_possible(name: &str) -> bool {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    (1..=249).contains(&name.len()) && name.chars().all(is_allowed) && ![".", ".."].contains(&name)
 }
 
 fn known_topic(ask: &Ask<'_>, topic: &Topic) -> MetadataResponseTopic {

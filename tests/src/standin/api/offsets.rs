@@ -23,6 +23,8 @@ use crate::standin::{
 
 /// From this version on a request asks for several groups.
 const FIRST_OF_SEVERAL: i16 = 8;
+/// Before this version the group itself had no error code.
+const FIRST_WITH_CODE: i16 = 2;
 
 pub(crate) fn fetch(ask: &Ask<'_>, request: &OffsetFetchRequest) -> OffsetFetchResponse {
     if ask.version >= FIRST_OF_SEVERAL {
@@ -40,10 +42,34 @@ pub(crate) fn fetch(ask: &Ask<'_>, request: &OffsetFetchRequest) -> OffsetFetchR
     let group = OffsetFetchRequestGroup::default()
         .with_group_id(request.group_id.clone())
         .with_topics(topics);
-    let answer = fetch_group(ask, &group);
+    let mut answer = fetch_group(ask, &group);
+    if ask.version < FIRST_WITH_CODE {
+        answer.topics.extend(refused(&group, answer.error_code));
+        answer.error_code = 0;
+    }
     OffsetFetchResponse::default()
         .with_error_code(answer.error_code)
         .with_topics(answer.topics.into_iter().map(as_before_several).collect())
+}
+
+/// The topics of a refused request, with the refusal in each partition.
+fn refused(
+    request: &OffsetFetchRequestGroup,
+    code: i16,
+) -> impl Iterator<Item = OffsetFetchResponseTopics> {
+    let topics = request.topics.iter().flatten().filter(move |_| code != 0);
+    topics.map(move |topic| {
+        let partitions = topic.partition_indexes.iter().map(|partition| {
+            OffsetFetchResponsePartitions::default()
+                .with_partition_index(*partition)
+                .with_committed_offset(-1)
+                .with_metadata(Some(StrBytes::new()))
+                .with_error_code(code)
+        });
+        OffsetFetchResponseTopics::default()
+            .with_name(topic.name.clone())
+            .with_partitions(partitions.collect())
+    })
 }
 
 fn as_before_several(topic: OffsetFetchResponseTopics) -> OffsetFetchResponseTopic {

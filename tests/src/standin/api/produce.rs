@@ -74,6 +74,7 @@ fn append_to(
         .map(|mut bytes| RecordBatchDecoder::decode_all(&mut bytes));
     match (cluster.partition_mut(topic, data.index), records) {
         _ if injected != 0 => answer.with_error_code(injected),
+        (None, _) if topic.is_empty() => answer.with_error_code(code::UNKNOWN_TOPIC_ID),
         (None, _) => answer.with_error_code(code::UNKNOWN_TOPIC_OR_PARTITION),
         (Some(partition), _) if partition.leader != asked.node => {
             answer.with_error_code(code::NOT_LEADER_OR_FOLLOWER)

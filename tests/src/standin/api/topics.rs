@@ -60,7 +60,7 @@ fn resource(
     let answer = DescribeConfigsResult::default()
         .with_resource_type(wanted.resource_type)
         .with_resource_name(wanted.resource_name.clone())
-        .with_error_message(None);
+        .with_error_message(Some(StrBytes::new()));
     if wanted.resource_type != TOPIC {
         return answer;
     }
@@ -131,6 +131,7 @@ pub(crate) fn create(
 ) -> CreateTopicsResponse {
     let topics = request.topics.into_iter().map(|wanted| {
         let exists = cluster.topic(&wanted.name).is_some();
+        let complaint = format!("Topic '{}' already exists.", &**wanted.name);
         let code = match asked.faults.code_at(Place::Topic(&wanted.name)) {
             0 if exists => code::TOPIC_ALREADY_EXISTS,
             injected => injected,
@@ -146,7 +147,7 @@ pub(crate) fn create(
             .with_num_partitions(n_partitions.and_then(Result::ok).unwrap_or(-1))
             .with_replication_factor(n_replicas)
             .with_error_code(code)
-            .with_error_message(None)
+            .with_error_message(exists.then(|| text(&complaint)))
             .with_name(wanted.name)
     });
     CreateTopicsResponse::default().with_topics(topics.collect())

@@ -1,0 +1,79 @@
+//! Batches to produce, and fetched batches as text.
+
+use bytes::{Bytes, BytesMut};
+use indexmap::IndexMap;
+use kafka_protocol::records::{
+    Compression, NO_PARTITION_LEADER_EPOCH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, Record,
+    RecordBatchDecoder, RecordBatchEncoder, RecordEncodeOptions, TimestampType,
+};
+
+/// Timestamp of the record at offset 0; one a second follows.
+pub(crate) const FIRST_MS: i64 = 1_700_000_000_000;
+
+/// Offset a batch starts with and how many records it has.
+pub(crate) type Span = (i64, i64);
+
+/// One batch of records of 100 bytes.
+pub(crate) fn batch((first, n): Span) -> Bytes {
+    let records: Vec<Record> = (0..n).map(|index| record(first + index, index)).collect();
+    let mut bytes = BytesMut::new();
+    let options = RecordEncodeOptions {
+        version: 2,
+        compression: Compression::None,
+    };
+    RecordBatchEncoder::encode(&mut bytes, &records, &options).unwrap();
+    bytes.freeze()
+}
+
+fn record(at: i64, offset: i64) -> Record {
+    Record {
+        transactional: false,
+        control: false,
+        delete_horizon: false,
+        partition_leader_epoch: NO_PARTITION_LEADER_EPOCH,
+        producer_id: NO_PRODUCER_ID,
+        producer_epoch: NO_PRODUCER_EPOCH,
+        timestamp_type: TimestampType::Creation,
+        offset,
+        sequence: i32::try_from(offset).unwrap(),
+        timestamp: FIRST_MS + at * 1_000,
+        key: None,
+        value: Some(Bytes::from(vec![b'x'; 100])),
+        headers: IndexMap::new(),
+    }
+}
+
+/// What a fetch brought: offsets, times, sizes, and what kind of record.
+pub(crate) fn describe(bytes: Option<Bytes>) -> String {
+    let Some(mut bytes) = bytes else {
+        return "null".to_owned();
+    };
+    // A broker may cut the last batch short; so much of it is no batch.
+    let mut described = Vec::new();
+    while let Ok(batch) = RecordBatchDecoder::decode(&mut bytes) {
+        described.push(
+            batch
+                .records
+                .iter()
+                .map(describe_one)
+                .collect::<Vec<_>>()
+                .join(" "),
+        );
+    }
+    described.join(" | ")
+}
+
+fn describe_one(record: &Record) -> String {
+    // A marker is stamped with the time it was written.
+    let time = if record.control { 0 } else { record.timestamp };
+    let kind = match (record.control, record.transactional) {
+        (true, _) => format!("!{:?}", record.key),
+        (false, true) => "t".to_owned(),
+        (false, false) => String::new(),
+    };
+    format!(
+        "{}@{time}+{:?}{kind}",
+        record.offset,
+        record.value.as_ref().map(Bytes::len)
+    )
+}
