@@ -24,7 +24,7 @@ use rdkafka::bindings as rd;
 use super::code::Code;
 
 pub(super) use admin::{Answer, DescribedGroup, ListedGroup, Requests};
-pub(super) use fetch::Fetched;
+pub(super) use fetch::{Arrival, Fetched, LOG_START};
 pub(super) use metadata::{Cluster, TopicMetadata};
 
 /// One librdkafka consumer that never subscribes and never commits. Blocking; owned by one thread, which may lend it to

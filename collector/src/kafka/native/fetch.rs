@@ -1,38 +1,58 @@
 //! Reading single records.
 
+use std::ffi::c_int;
 use std::time::Duration;
 
 use rdkafka::bindings as rd;
 
 use super::list::List;
-use super::{Client, Event, error_code, text};
+use super::{Client, Event, Notice, error_code, text};
 use crate::kafka::code::Code;
 use crate::snapshot::TopicPartition;
+
+/// Where librdkafka begins at the log start, wherever that is by then.
+pub(in crate::kafka) const LOG_START: i64 = -2;
+
+/// What came of a poll.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::kafka) enum Arrival {
+    /// Something about an assigned partition.
+    Fetched(Fetched),
+    /// Something about the client.
+    Notice(Notice),
+    /// Nothing within the time.
+    Nothing,
+}
 
 /// What came for an assigned partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::kafka) struct Fetched {
     pub(in crate::kafka) topic: String,
     pub(in crate::kafka) partition: i32,
-    pub(in crate::kafka) record: Result<Record, Code>,
+    /// Where the record stands, or where reading failed; negative for an error at no position.
+    pub(in crate::kafka) offset: i64,
+    /// The record's timestamp: Unix time in milliseconds, -1 where it has none. Or why there is no record; that the end of the
+    /// partition was reached counts as an error here.
+    pub(in crate::kafka) timestamp: Result<i64, Code>,
 }
 
-/// Where a record stands, and when it was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::kafka) struct Record {
-    pub(in crate::kafka) offset: i64,
-    /// Unix time in milliseconds; -1 where the record has none.
-    pub(in crate::kafka) timestamp_ms: i64,
-    /// Bytes of key and value.
-    pub(in crate::kafka) n_bytes: usize,
+// Its answer is a Rust enum in the bindings; declared here with the plain number that crosses the boundary.
+unsafe extern "C" {
+    fn rd_kafka_assign(
+        rk: *mut rd::rd_kafka_t,
+        partitions: *const rd::rd_kafka_topic_partition_list_t,
+    ) -> c_int;
 }
 
 impl Client {
-    /// Begins to fetch these partitions at these offsets.
+    /// Begins to fetch these partitions at these offsets, or at [`LOG_START`].
     ///
     /// # Errors
     /// The code, when nothing was assigned.
-    pub(in crate::kafka) fn assign(&self, partitions: &[(TopicPartition, i64)]) -> Result<(), Code> {
+    pub(in crate::kafka) fn assign(
+        &self,
+        partitions: &[(TopicPartition, i64)],
+    ) -> Result<(), Code> {
         let list = List::of(partitions.iter().map(|(tp, offset)| (tp, *offset)));
         // SAFETY: handle and list live through the call.
         take(unsafe { rd::rd_kafka_incremental_assign(self.rk.as_ptr(), list.as_ptr()) })
@@ -48,13 +68,28 @@ impl Client {
         take(unsafe { rd::rd_kafka_incremental_unassign(self.rk.as_ptr(), list.as_ptr()) })
     }
 
-    /// The next record, end of partition, or partition error; `None` when `timeout` has passed or something else came.
-    pub(in crate::kafka) fn fetched(&self, timeout: Duration) -> Option<Fetched> {
-        let event = self.events.poll(timeout)?;
-        match event.kind() {
+    /// Stops fetching whatever is fetched.
+    ///
+    /// # Errors
+    /// The code, when the client is beyond use.
+    pub(in crate::kafka) fn unassign_all(&self) -> Result<(), Code> {
+        // SAFETY: the handle is live; no list means no partitions.
+        Code(unsafe { rd_kafka_assign(self.rk.as_ptr(), std::ptr::null()) }).check()
+    }
+
+    /// The next record, end of partition, or error.
+    pub(in crate::kafka) fn arrival(&self, timeout: Duration) -> Arrival {
+        let Some(event) = self.events.poll(timeout) else {
+            return Arrival::Nothing;
+        };
+        let fetched = match event.kind() {
             rd::RD_KAFKA_EVENT_FETCH => event.record(),
             rd::RD_KAFKA_EVENT_ERROR => event.partition_error(),
             _ => None,
+        };
+        match fetched {
+            Some(fetched) => Arrival::Fetched(fetched),
+            None => event.notice().map_or(Arrival::Nothing, Arrival::Notice),
         }
     }
 }
@@ -84,27 +119,32 @@ impl Event {
             Some(Fetched {
                 topic: text(rd::rd_kafka_topic_name((*message).rkt)),
                 partition: (*message).partition,
-                record: code.check().map(|()| Record {
-                    offset: (*message).offset,
-                    timestamp_ms: rd::rd_kafka_message_timestamp(message, &raw mut kind),
-                    n_bytes: (*message).len + (*message).key_len,
-                }),
+                offset: (*message).offset,
+                timestamp: code
+                    .check()
+                    .map(|()| rd::rd_kafka_message_timestamp(message, &raw mut kind)),
             })
         }
     }
 
     /// An error that belongs to one partition; client-wide errors have no topic.
     fn partition_error(&self) -> Option<Fetched> {
-        let code = self.code();
         // SAFETY: an error event of a consumer; NULL when it belongs to no partition.
         let tp = unsafe { rd::rd_kafka_event_topic_partition(self.0.as_ptr()) };
         if tp.is_null() {
             return None;
         }
         // SAFETY: a live row that this call owns; plain fields.
-        let (topic, partition) = unsafe { (text((*tp).topic), (*tp).partition) };
+        let (topic, partition, offset) =
+            unsafe { (text((*tp).topic), (*tp).partition, (*tp).offset) };
         // SAFETY: the last use of the row.
         unsafe { rd::rd_kafka_topic_partition_destroy(tp) };
-        Some(Fetched { topic, partition, record: Err(code) })
+        let timestamp = Err(self.code());
+        Some(Fetched {
+            topic,
+            partition,
+            offset,
+            timestamp,
+        })
     }
 }

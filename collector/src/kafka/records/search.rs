@@ -1,0 +1,231 @@
+//! Which offsets are looked for, and what has come of each. No client, no clock: what arrives goes in, what to fetch next comes
+//! out.
+//!
+//! Records of a partition arrive in order, so a record answers every wanted offset up to its own that is not answered yet.
+
+mod partition;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use self::partition::{Outcome, Partition};
+use super::super::native::Fetched;
+use crate::snapshot::{Api, Failure, Name, Offset, OldestUnread, Reason, TopicPartition, Unknown};
+
+/// Partitions fetched at once. Every request names all of them, and librdkafka searches its list of them for each one that is
+/// added or removed, so many more would cost more than the round trips they save.
+const WINDOW: usize = 1024;
+
+/// Offsets that are looked for.
+#[derive(Debug)]
+pub(super) struct Search {
+    /// Partitions with something left to find.
+    partitions: HashMap<Name, HashMap<i32, Partition>>,
+    /// Partitions that were never fetched; some may have no entry above any more.
+    waiting: VecDeque<TopicPartition>,
+    /// Fetched, and nothing is left to find.
+    finished: Vec<TopicPartition>,
+    /// Fetched, and may have to be fetched from elsewhere.
+    moving: Vec<TopicPartition>,
+    n_fetched: usize,
+    n_total: usize,
+    found: Found,
+}
+
+/// What came of a search.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The answers.
+    pub(super) answers: HashMap<(TopicPartition, Offset), OldestUnread>,
+    /// Each failure once; a topic that may not be read is one.
+    pub(super) failures: Vec<Failure>,
+    /// Topics that may not be read.
+    pub(super) denied: Vec<Name>,
+    /// Positions that reading began at.
+    pub(super) n_reads: u64,
+}
+
+/// What the client has to do. Removals come first: a partition may be in both.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Moves {
+    /// No longer to be fetched.
+    pub(super) unassign: Vec<TopicPartition>,
+    /// To be fetched, from these positions.
+    pub(super) assign: Vec<(TopicPartition, i64)>,
+}
+
+// === impl Search ===
+
+impl Search {
+    /// A search for every pair of `wanted`.
+    pub(super) fn of(wanted: BTreeMap<TopicPartition, BTreeSet<Offset>>) -> Self {
+        let n_total = wanted.values().map(BTreeSet::len).sum();
+        let waiting = wanted.keys().cloned().collect();
+        let mut partitions = HashMap::<_, HashMap<_, _>>::new();
+        for (tp, offsets) in wanted {
+            if let Some(partition) = Partition::wanting(offsets) {
+                partitions
+                    .entry(tp.topic)
+                    .or_default()
+                    .insert(tp.partition, partition);
+            }
+        }
+        Self {
+            partitions,
+            waiting,
+            finished: Vec::new(),
+            moving: Vec::new(),
+            n_fetched: 0,
+            n_total,
+            found: Found::default(),
+        }
+    }
+
+    /// Whether nothing is left to find.
+    pub(super) fn is_over(&self) -> bool {
+        self.partitions.is_empty()
+    }
+
+    /// Offsets answered, and offsets wanted.
+    pub(super) fn progress(&self) -> (usize, usize) {
+        (self.found.answers.len(), self.n_total)
+    }
+
+    /// Partitions that what arrived has made ready to be fetched no longer, or from elsewhere.
+    pub(super) fn n_ready(&self) -> usize {
+        self.finished.len() + self.moving.len()
+    }
+
+    /// What arrived.
+    pub(super) fn take(&mut self, fetched: &Fetched) {
+        let Some((topic, partitions)) = self.partitions.get_key_value(&*fetched.topic) else {
+            return;
+        };
+        if !partitions.contains_key(&fetched.partition) {
+            return;
+        }
+        let tp = TopicPartition::of(topic, fetched.partition);
+        let Some(partition) = self
+            .partitions
+            .get_mut(&tp.topic)
+            .and_then(|partitions| partitions.get_mut(&tp.partition))
+        else {
+            return;
+        };
+        let answers = &mut self.found.answers;
+        let outcome = partition.take(fetched, &mut |offset, answer| {
+            answers.insert((tp.clone(), offset), answer);
+        });
+        match outcome {
+            Outcome::GoOn => {}
+            Outcome::MayMove => self.moving.push(tp),
+            Outcome::Finished => self.finish(tp),
+            Outcome::Failed(Reason::Authorization) => self.deny(&tp.topic),
+            Outcome::Failed(reason) => self.fail(tp, reason),
+        }
+    }
+
+    /// What the client has to do now.
+    pub(super) fn moves(&mut self) -> Moves {
+        let mut moves = Moves {
+            unassign: std::mem::take(&mut self.finished),
+            assign: Vec::new(),
+        };
+        for tp in std::mem::take(&mut self.moving) {
+            if let Some(position) = self.partition(&tp).and_then(Partition::leap) {
+                moves.unassign.push(tp.clone());
+                moves.assign.push((tp, position));
+            }
+        }
+        self.n_fetched -= moves.unassign.len();
+        while self.n_fetched + moves.assign.len() < WINDOW
+            && let Some(tp) = self.waiting.pop_front()
+        {
+            if let Some(partition) = self.partition(&tp) {
+                let position = partition.begin();
+                moves.assign.push((tp, position));
+            }
+        }
+        self.n_fetched += moves.assign.len();
+        self.found.n_reads += u64::try_from(moves.assign.len()).unwrap_or(u64::MAX);
+        moves
+    }
+
+    /// Ends the search; whatever is left is unknown because of `reason`, which is one failure.
+    pub(super) fn end(mut self, reason: Reason) -> Found {
+        let unknown = Unknown::new(Api::Fetch, reason);
+        let mut n_left = 0;
+        for (topic, partitions) in &self.partitions {
+            for (&partition, sought) in partitions {
+                let tp = TopicPartition::of(topic, partition);
+                for offset in sought.left() {
+                    let pair = (tp.clone(), offset);
+                    self.found
+                        .answers
+                        .insert(pair, OldestUnread::Unknown(unknown));
+                    n_left += 1;
+                }
+            }
+        }
+        if n_left > 0 {
+            let subject = format!("{n_left} of {} offsets", self.n_total);
+            self.found.failures.push(Failure { unknown, subject });
+        }
+        self.found
+    }
+
+    fn partition(&mut self, tp: &TopicPartition) -> Option<&mut Partition> {
+        self.partitions.get_mut(&tp.topic)?.get_mut(&tp.partition)
+    }
+
+    /// Forgets the partition, which is fetched.
+    fn finish(&mut self, tp: TopicPartition) {
+        if let Some(partitions) = self.partitions.get_mut(&tp.topic) {
+            partitions.remove(&tp.partition);
+            if partitions.is_empty() {
+                self.partitions.remove(&tp.topic);
+            }
+        }
+        self.finished.push(tp);
+    }
+
+    fn fail(&mut self, tp: TopicPartition, reason: Reason) {
+        let unknown = Unknown::new(Api::Fetch, reason);
+        let left: Vec<_> = self
+            .partition(&tp)
+            .map(|it| it.left().collect())
+            .unwrap_or_default();
+        for offset in left {
+            self.found
+                .answers
+                .insert((tp.clone(), offset), OldestUnread::Unknown(unknown));
+        }
+        let subject = format!("{}-{}", tp.topic, tp.partition);
+        self.found.failures.push(Failure { unknown, subject });
+        self.finish(tp);
+    }
+
+    /// Gives up the whole topic: what one partition says of rights holds for all.
+    fn deny(&mut self, topic: &Name) {
+        let Some(partitions) = self.partitions.remove(topic) else {
+            return;
+        };
+        let unknown = Unknown::new(Api::Fetch, Reason::Authorization);
+        for (partition, sought) in partitions {
+            let tp = TopicPartition::of(topic, partition);
+            for offset in sought.left() {
+                self.found
+                    .answers
+                    .insert((tp.clone(), offset), OldestUnread::Unknown(unknown));
+            }
+            if sought.is_fetched() {
+                self.finished.push(tp);
+            }
+        }
+        let subject = topic.to_string();
+        self.found.failures.push(Failure { unknown, subject });
+        self.found.denied.push(Name::clone(topic));
+    }
+}
