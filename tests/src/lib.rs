@@ -2,5 +2,6 @@
 
 #![expect(clippy::disallowed_methods, reason = "the harness spawns and reads the environment")]
 
+pub mod demo;
 pub mod lab;
 pub mod standin;

@@ -1,0 +1,20 @@
+//! `cargo demo`: Kafka, groups that lag, and the collector, to look at.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use e2e::demo::{self, Args};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    match demo::run(&args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where nobody can be told, the status still says it.
+            writeln!(io::stderr(), "demo: {error:#}").ok();
+            ExitCode::FAILURE
+        }
+    }
+}

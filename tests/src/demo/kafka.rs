@@ -1,0 +1,115 @@
+//! The Kafka of the demo, and who writes to it and reads from it.
+
+use std::fmt;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::Args;
+use super::real::RealKafka;
+use super::simulated::Simulated;
+use crate::lab::place::{self, KAFKA_VERSION};
+use crate::lab::toolbox::Toolbox;
+
+/// One of two.
+#[derive(Debug)]
+pub(super) enum Kafka {
+    /// Apache Kafka, written and read by librdkafka.
+    Real(Box<RealKafka>),
+    /// The stand-in, whose state is written directly.
+    Simulated(Box<Simulated>, Why),
+}
+
+/// Why it is the stand-in.
+#[derive(Debug)]
+pub(super) enum Why {
+    /// The command line says so.
+    Asked,
+    /// Apache Kafka cannot be started, in words.
+    NoKafka(String),
+}
+
+// === impl Kafka ===
+
+impl Kafka {
+    /// Starts it with its topics, nothing written yet.
+    pub(super) async fn start(args: &Args) -> Result<Self> {
+        if args.standin {
+            return Ok(Self::simulated(Why::Asked).await);
+        }
+        // Compiles Java and waits for brokers: nothing for a thread that others share.
+        let found = tokio::task::spawn_blocking(|| match can_start() {
+            Ok(()) => RealKafka::launch().map(Ok),
+            Err(why) => Ok(Err(format!("{why:#}"))),
+        });
+        match found.await?? {
+            Ok(launched) => {
+                let real = RealKafka::open(launched).await?;
+                Ok(Self::Real(Box::new(real)))
+            }
+            Err(why) => Ok(Self::simulated(Why::NoKafka(why)).await),
+        }
+    }
+
+    async fn simulated(why: Why) -> Self {
+        Self::Simulated(Box::new(Simulated::start().await), why)
+    }
+
+    /// Addresses, as `bootstrap.servers` wants them.
+    pub(super) fn bootstrap(&self) -> String {
+        match self {
+            Self::Real(real) => real.bootstrap(),
+            Self::Simulated(simulated, _) => simulated.bootstrap(),
+        }
+    }
+
+    /// Writes and reads what is due at `elapsed`.
+    pub(super) fn step(&mut self, elapsed: Duration) -> Result<()> {
+        match self {
+            Self::Real(real) => real.step(elapsed),
+            Self::Simulated(simulated, _) => {
+                simulated.step(elapsed);
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends it, and waits for that.
+    pub(super) async fn stop(self) {
+        match self {
+            Self::Real(real) => drop(real),
+            Self::Simulated(simulated, _) => simulated.stop().await,
+        }
+    }
+}
+
+impl fmt::Display for Kafka {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.bootstrap();
+        match self {
+            Self::Real(_) => write!(f, "{at}   Apache Kafka {KAFKA_VERSION}"),
+            Self::Simulated(_, Why::Asked) => write!(f, "{at}   the stand-in, as asked"),
+            Self::Simulated(_, Why::NoKafka(why)) => {
+                write!(
+                    f,
+                    "{at}   the stand-in; no Apache Kafka here:\n           {why}"
+                )
+            }
+        }
+    }
+}
+
+/// Whether there is all that Apache Kafka needs; if not, what is missing.
+fn can_start() -> Result<()> {
+    place::jars()?;
+    let java = Command::new("java")
+        .arg("-version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    ensure!(java.context("no java")?.success(), "java does not run");
+    Toolbox::open().context("the tools for Kafka do not compile")?;
+    Ok(())
+}

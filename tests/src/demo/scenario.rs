@@ -1,0 +1,198 @@
+//! What happens in the demo: topics that are written, groups that read them. Values only; who really writes and reads
+//! is for [`super::kafka`] to say.
+
+use std::time::Duration;
+
+/// A topic that is written all the time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Topic {
+    pub(super) name: &'static str,
+    pub(super) n_partitions: i32,
+    pub(super) per_second: f64,
+}
+
+/// A group that reads one topic.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reader {
+    pub(super) group: &'static str,
+    pub(super) topic: Topic,
+    pub(super) pace: Pace,
+    /// The pace in words.
+    pub(super) words: &'static str,
+}
+
+/// How a group reads.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Pace {
+    /// Whatever there is, at once.
+    KeepsUp,
+    /// At most so many records a second.
+    PerSecond(f64),
+    /// Whatever there is, during `open` at the beginning of each `period`.
+    Now { period: Duration, open: Duration },
+    /// So many records; then the group has no member any more.
+    Leaves { after: u64 },
+}
+
+/// What a reader may do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Budget {
+    /// Read up to so many records.
+    Read(u64),
+    /// Leave the group.
+    Leave,
+}
+
+/// Turns a rate into whole numbers, step by step.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Meter {
+    done: u64,
+}
+
+const ORDERS: Topic = Topic {
+    name: "orders",
+    n_partitions: 6,
+    per_second: 60.0,
+};
+const PAYMENTS: Topic = Topic {
+    name: "payments",
+    n_partitions: 3,
+    per_second: 12.0,
+};
+
+/// Topics, in the order of their names.
+pub(super) const TOPICS: [Topic; 2] = [ORDERS, PAYMENTS];
+
+/// Groups, in the order of the table.
+pub(super) const READERS: [Reader; 5] = [
+    Reader {
+        group: "billing",
+        topic: ORDERS,
+        pace: Pace::KeepsUp,
+        words: "keeps up",
+    },
+    Reader {
+        group: "search-index",
+        topic: ORDERS,
+        pace: Pace::PerSecond(45.0),
+        words: "slower than its topic",
+    },
+    Reader {
+        group: "report",
+        topic: ORDERS,
+        pace: Pace::Now {
+            period: Duration::from_secs(30),
+            open: Duration::from_secs(5),
+        },
+        words: "reads every 30 s",
+    },
+    Reader {
+        group: "fraud-check",
+        topic: PAYMENTS,
+        pace: Pace::KeepsUp,
+        words: "keeps up",
+    },
+    Reader {
+        group: "audit",
+        topic: PAYMENTS,
+        pace: Pace::Leaves { after: 60 },
+        words: "reads 60 records and leaves",
+    },
+];
+
+/// More than any reader finds in one step; bounds how long a step takes.
+const ALL: u64 = 2_000;
+
+// === impl Pace ===
+
+impl Pace {
+    /// What a reader that has read `n_read` records in all may do at `elapsed`.
+    pub(super) fn budget(self, elapsed: Duration, n_read: u64) -> Budget {
+        match self {
+            Self::KeepsUp => Budget::Read(ALL),
+            Self::PerSecond(rate) => Budget::Read(whole(rate, elapsed).saturating_sub(n_read)),
+            Self::Now { period, open } => {
+                let into = elapsed.as_millis() % period.as_millis();
+                Budget::Read(if into < open.as_millis() { ALL } else { 0 })
+            }
+            Self::Leaves { after } if n_read >= after => Budget::Leave,
+            Self::Leaves { after } => Budget::Read(after - n_read),
+        }
+    }
+}
+
+// === impl Meter ===
+
+impl Meter {
+    /// The numbers that are due at `elapsed` and were not before.
+    pub(super) fn due(&mut self, per_second: f64, elapsed: Duration) -> std::ops::Range<u64> {
+        let before = self.done;
+        self.done = whole(per_second, elapsed).max(before);
+        before..self.done
+    }
+}
+
+// === impl Topic ===
+
+impl Topic {
+    /// The partition of the topic's `n`th record.
+    pub(super) fn partition(&self, n: u64) -> i32 {
+        let n_partitions = u64::try_from(self.n_partitions).unwrap_or(1);
+        i32::try_from(n % n_partitions).unwrap_or(0)
+    }
+
+    /// The offset that the topic's `n`th record has there.
+    pub(super) fn offset(&self, n: u64) -> i64 {
+        let n_partitions = u64::try_from(self.n_partitions).unwrap_or(1);
+        i64::try_from(n / n_partitions).unwrap_or(i64::MAX)
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "rates are positive, and no demo runs for centuries"
+)]
+fn whole(per_second: f64, elapsed: Duration) -> u64 {
+    (per_second * elapsed.as_secs_f64()) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_rate_gives_every_number_once() {
+        let mut meter = Meter::default();
+        assert_eq!(meter.due(2.5, SECOND), 0..2);
+        assert_eq!(meter.due(2.5, SECOND), 2..2);
+        assert_eq!(meter.due(2.5, 2 * SECOND), 2..5);
+    }
+
+    #[test]
+    fn a_slow_reader_is_allowed_no_more_than_its_rate() {
+        let slow = Pace::PerSecond(10.0);
+        assert_eq!(slow.budget(3 * SECOND, 25), Budget::Read(5));
+        assert_eq!(slow.budget(3 * SECOND, 31), Budget::Read(0));
+    }
+
+    #[test]
+    fn who_reads_now_and_then_reads_at_the_beginning_of_each_period() {
+        let report = Pace::Now {
+            period: 30 * SECOND,
+            open: 5 * SECOND,
+        };
+        assert_eq!(report.budget(4 * SECOND, 0), Budget::Read(ALL));
+        assert_eq!(report.budget(5 * SECOND, 0), Budget::Read(0));
+        assert_eq!(report.budget(31 * SECOND, 0), Budget::Read(ALL));
+    }
+
+    #[test]
+    fn who_has_read_enough_leaves() {
+        let audit = Pace::Leaves { after: 3 };
+        assert_eq!(audit.budget(SECOND, 2), Budget::Read(1));
+        assert_eq!(audit.budget(SECOND, 3), Budget::Leave);
+    }
+}

@@ -1,0 +1,121 @@
+//! The same on the stand-in, which takes no members: its state is written as writers and readers would leave it.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::scenario::{Budget, Meter, READERS, Reader, TOPICS, Topic};
+use crate::standin::{GroupSpec, GroupState, MemberSpec, PartitionSpec, Slot, StandIn};
+
+/// The stand-in with what has been written and read.
+#[derive(Debug)]
+pub(super) struct Simulated {
+    standin: StandIn,
+    meters: [Meter; TOPICS.len()],
+    /// Records written to each topic.
+    written: [u64; TOPICS.len()],
+    members: [Member; READERS.len()],
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    reader: Reader,
+    n_read: u64,
+    presence: Presence,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Presence {
+    Here,
+    Left,
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(0))
+}
+
+// === impl Simulated ===
+
+impl Simulated {
+    /// Starts it with its topics and groups.
+    pub(super) async fn start() -> Self {
+        let mut builder = StandIn::builder();
+        for Topic {
+            name, n_partitions, ..
+        } in TOPICS
+        {
+            let n_partitions = usize::try_from(n_partitions).unwrap_or(1);
+            builder = builder.topic(name, n_partitions, |_| PartitionSpec::default());
+        }
+        for Reader { group, topic, .. } in READERS {
+            let member =
+                MemberSpec::new(&format!("{group}-1")).assigned(topic.name, 0..topic.n_partitions);
+            builder = builder.group(group, GroupSpec::classic().member(member));
+        }
+        Self {
+            standin: builder.start().await,
+            meters: [Meter::default(); TOPICS.len()],
+            written: [0; TOPICS.len()],
+            members: READERS.map(|reader| Member {
+                reader,
+                n_read: 0,
+                presence: Presence::Here,
+            }),
+        }
+    }
+
+    /// Addresses, as `bootstrap.servers` wants them.
+    pub(super) fn bootstrap(&self) -> String {
+        self.standin.bootstrap()
+    }
+
+    /// Writes and reads what is due at `elapsed`.
+    pub(super) fn step(&mut self, elapsed: Duration) {
+        let now = Slot::at(now_ms());
+        for (i, topic) in TOPICS.iter().enumerate() {
+            let due = self.meters[i].due(topic.per_second, elapsed);
+            self.written[i] = due.end;
+            for n in due {
+                self.standin
+                    .append(topic.name, topic.partition(n), (1, now.clone()));
+            }
+        }
+        for member in &mut self.members {
+            let written = TOPICS
+                .iter()
+                .zip(self.written)
+                .find(|(topic, _)| topic.name == member.reader.topic.name);
+            member.step(&self.standin, elapsed, written.map_or(0, |(_, n)| n));
+        }
+    }
+
+    /// Ends it, and waits for that.
+    pub(super) async fn stop(self) {
+        self.standin.shutdown().await;
+    }
+}
+
+// === impl Member ===
+
+impl Member {
+    /// Reads records in the order they were written, over all partitions.
+    fn step(&mut self, standin: &StandIn, elapsed: Duration, written: u64) {
+        let Reader {
+            group, topic, pace, ..
+        } = self.reader;
+        match (self.presence, pace.budget(elapsed, self.n_read)) {
+            (Presence::Left, _) => {}
+            (Presence::Here, Budget::Leave) => {
+                standin.set_members(group, Vec::new());
+                standin.set_group_state(group, GroupState::Empty);
+                self.presence = Presence::Left;
+            }
+            (Presence::Here, Budget::Read(most)) => {
+                let end = written.min(self.n_read.saturating_add(most));
+                for n in self.n_read..end {
+                    standin.commit(group, topic.name, (topic.partition(n), topic.offset(n) + 1));
+                }
+                self.n_read = end;
+            }
+        }
+    }
+}
