@@ -173,13 +173,19 @@ impl StandIn {
 
     /// How often the cluster was asked this thing.
     pub fn n_requests(&self, api: Api) -> u64 {
-        let ledger = self.shared.ledger.borrow();
-        ledger
-            .requests
-            .iter()
-            .filter(|((asked, _), _)| *asked == api)
-            .map(|(_, n)| n)
-            .sum()
+        self.shared.ledger.borrow().n_requests(api)
+    }
+
+    /// Waits until the cluster was asked this thing `n` times.
+    pub async fn until_asked(&self, api: Api, n: u64) {
+        self.wait_for_count(|ledger| ledger.n_requests(api) >= n)
+            .await;
+    }
+
+    /// Waits until so many connections are open, over all nodes.
+    pub async fn until_connected(&self, n: u64) {
+        self.wait_for_count(|ledger| ledger.n_connections() == n)
+            .await;
     }
 
     /// How often each fault has struck.
@@ -200,7 +206,7 @@ impl StandIn {
 
     /// Connections open now, over all nodes.
     pub fn n_connections(&self) -> u64 {
-        self.shared.ledger.borrow().connections.values().sum()
+        self.shared.ledger.borrow().n_connections()
     }
 
     /// Forgets all requests and struck faults counted so far.
@@ -233,6 +239,12 @@ impl StandIn {
 
     fn change(&self, change: impl FnOnce(&mut Cluster)) {
         self.shared.cluster.send_modify(change);
+    }
+
+    async fn wait_for_count(&self, met: impl Fn(&Ledger) -> bool) {
+        let mut ledger = self.shared.ledger.subscribe();
+        // It errs only when the sender is gone, and `self` holds the sender.
+        ledger.wait_for(|ledger| met(ledger)).await.ok();
     }
 
     async fn wait_for_port(&self, node: i32, port: Port) {

@@ -67,9 +67,17 @@ impl Builder {
     /// # Panics
     /// If a port can't be had.
     pub async fn start(self) -> StandIn {
-        let standin = self
-            .launch()
-            .expect("the stand-in gets its ports and its thread");
+        self.try_start()
+            .await
+            .expect("the stand-in gets its ports and its thread")
+    }
+
+    /// The same where the port was somebody's choice.
+    ///
+    /// # Errors
+    /// If a port can't be had.
+    pub async fn try_start(self) -> io::Result<StandIn> {
+        let standin = self.launch()?;
         standin
             .wait_for(|cluster| {
                 cluster
@@ -78,7 +86,7 @@ impl Builder {
                     .all(|node| node.port_is == Port::Open)
             })
             .await;
-        standin
+        Ok(standin)
     }
 
     fn launch(self) -> io::Result<StandIn> {

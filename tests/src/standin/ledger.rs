@@ -43,6 +43,15 @@ impl Ledger {
         self.arrivals.push_back(arrival);
     }
 
+    pub(crate) fn n_requests(&self, api: Api) -> u64 {
+        let asked = self.requests.iter().filter(|((asked, _), _)| *asked == api);
+        asked.map(|(_, n)| n).sum()
+    }
+
+    pub(crate) fn n_connections(&self) -> u64 {
+        self.connections.values().sum()
+    }
+
     pub(crate) fn struck(&mut self, api: Api, injected: &[Injected]) {
         for injected in injected {
             *self.injected.entry((api, *injected)).or_default() += 1;

@@ -39,7 +39,7 @@ pub(crate) struct Shared {
 pub(crate) fn bind(nodes: &[i32], first_port: u16) -> io::Result<Vec<(i32, TcpSocket)>> {
     let ports = nodes.iter().zip(0..).map(|(node, index)| match first_port {
         0 => (*node, 0),
-        first => (*node, first + index),
+        first => (*node, first.saturating_add(index)),
     });
     ports
         .map(|(node, port)| Ok((node, reserve(port)?)))

@@ -1,12 +1,10 @@
 //! The same state on both clusters. On real Kafka it is made by clients, in the stand-in partly by the same requests,
 //! partly by what only a test can say (members, transactions, log start).
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
+use e2e::lab::wait_for;
 use e2e::standin::{
     GroupSpec, MemberSpec, PartitionSpec, Records, Slot, SlotKind, StandIn, TopicSpec,
 };
@@ -185,14 +183,8 @@ fn commit(address: &str, group: &str, offsets: &[(&str, i32, i64)]) -> Result<()
 }
 
 /// A young cluster has neither leaders nor coordinators for a moment.
-fn until_settled(mut attempt: impl FnMut() -> Result<()>) -> Result<()> {
-    let start = Instant::now();
-    loop {
-        match attempt() {
-            Err(_) if start.elapsed() < PATIENCE => thread::sleep(Duration::from_millis(200)),
-            ended => return ended,
-        }
-    }
+fn until_settled(attempt: impl FnMut() -> Result<()>) -> Result<()> {
+    wait_for("the cluster to settle", PATIENCE, attempt)
 }
 
 /// Five plain records, three committed, two aborted, two in a transaction that stays open.
@@ -254,13 +246,14 @@ fn member(
     }
     let consumer: BaseConsumer = config.create()?;
     consumer.subscribe(&["orders"])?;
-    let start = Instant::now();
-    while consumer.assignment()?.count() < 3 {
-        if start.elapsed() > PATIENCE {
-            bail!("{group} was given nothing");
-        }
+    wait_for("an assignment", PATIENCE, || {
         consumer.poll(Duration::from_millis(100));
-    }
+        ensure!(
+            consumer.assignment()?.count() == 3,
+            "{group} lacks partitions"
+        );
+        Ok(())
+    })?;
     Ok(consumer)
 }
 

@@ -36,7 +36,7 @@ static BLANKS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r"topic_id: [1-9a-f0-9-]*[1-9a-f][0-9a-f-]*", "topic_id: _"),
     ];
     blanks
-        .map(|(pattern, blank)| (Regex::new(pattern).unwrap(), blank))
+        .map(|(pattern, blank)| (Regex::new(pattern).expect("a pattern"), blank))
         .into()
 });
 
@@ -101,7 +101,9 @@ fn versions(address: &str) -> Vec<Answered> {
             .api_keys
             .retain(|known| Api::all().any(|api| api.key() == known.api_key));
         for known in &mut answer.api_keys {
-            let api = Api::all().find(|api| api.key() == known.api_key).unwrap();
+            let api = Api::all()
+                .find(|api| api.key() == known.api_key)
+                .expect("the others are gone");
             known.max_version = known.max_version.min(api.versions().1);
         }
         answer.supported_features.clear();

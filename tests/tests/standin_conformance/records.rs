@@ -21,7 +21,7 @@ pub(crate) fn batch((first, n): Span) -> Bytes {
         version: 2,
         compression: Compression::None,
     };
-    RecordBatchEncoder::encode(&mut bytes, &records, &options).unwrap();
+    RecordBatchEncoder::encode(&mut bytes, &records, &options).expect("memory takes any batch");
     bytes.freeze()
 }
 
@@ -35,7 +35,7 @@ fn record(at: i64, offset: i64) -> Record {
         producer_epoch: NO_PRODUCER_EPOCH,
         timestamp_type: TimestampType::Creation,
         offset,
-        sequence: i32::try_from(offset).unwrap(),
+        sequence: i32::try_from(offset).expect("a small offset"),
         timestamp: FIRST_MS + at * 1_000,
         key: None,
         value: Some(Bytes::from(vec![b'x'; 100])),

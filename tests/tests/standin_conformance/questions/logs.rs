@@ -32,9 +32,12 @@ pub(super) fn ask_all(address: &str) -> Vec<Answered> {
 
 fn ids(address: &str) -> HashMap<String, Uuid> {
     let request = MetadataRequest::default().with_topics(None);
-    let topics = ask(address, 12, &request).unwrap().topics.into_iter();
+    let topics = ask(address, 12, &request)
+        .expect("metadata")
+        .topics
+        .into_iter();
     topics
-        .map(|topic| (topic.name.unwrap().to_string(), topic.topic_id))
+        .map(|topic| (topic.name.expect("a name").to_string(), topic.topic_id))
         .collect()
 }
 
@@ -108,98 +111,57 @@ struct Wanted {
 }
 
 fn fetch(address: &str, ids: &HashMap<String, Uuid>) -> Vec<Answered> {
-    let plain = Wanted {
+    let orders = |offset| Wanted {
         topic: "orders",
         partition: 0,
-        offset: 0,
+        offset,
         epoch: -1,
         level: 0,
         max_bytes: 1 << 20,
     };
-    let tx = Wanted {
-        topic: "tx",
-        ..plain
-    };
-    let questions = [
-        plain,
-        Wanted {
-            offset: 15,
-            ..plain
-        },
-        Wanted {
-            offset: 29,
-            ..plain
-        },
-        Wanted {
-            offset: 30,
-            ..plain
-        },
-        Wanted {
-            offset: 31,
-            ..plain
-        },
-        Wanted {
-            offset: -1,
-            ..plain
-        },
+    let in_order = [0, 15, 29, 30, 31, -1].map(orders);
+    let all = orders(0);
+    let odd = [
         // Less than a batch, and just more than one.
         Wanted {
             max_bytes: 50,
-            ..plain
+            ..all
         },
         Wanted {
             max_bytes: 1_400,
-            offset: 3,
-            ..plain
+            ..orders(3)
         },
         Wanted {
             partition: 2,
-            ..plain
+            ..all
         },
         Wanted {
             partition: 9,
-            ..plain
+            ..all
         },
-        Wanted { epoch: 0, ..plain },
-        Wanted { epoch: 5, ..plain },
+        Wanted { epoch: 0, ..all },
+        Wanted { epoch: 5, ..all },
         Wanted {
             topic: "cut",
-            ..plain
+            ..all
         },
         Wanted {
             topic: "cut",
-            offset: 10,
-            ..plain
+            ..orders(10)
         },
         Wanted {
             topic: "absent",
-            ..plain
+            ..all
         },
-        tx,
-        Wanted { level: 1, ..tx },
-        Wanted {
-            level: 1,
-            offset: 8,
-            ..tx
-        },
-        Wanted {
-            level: 1,
-            offset: 10,
-            ..tx
-        },
-        Wanted {
-            level: 1,
-            offset: 12,
-            ..tx
-        },
-        Wanted {
-            level: 1,
-            offset: 13,
-            ..tx
-        },
+        Wanted { topic: "tx", ..all },
     ];
+    let committed = [0, 8, 10, 12, 13].map(|offset| Wanted {
+        topic: "tx",
+        level: 1,
+        ..orders(offset)
+    });
+    let questions = in_order.into_iter().chain(odd).chain(committed);
     questions
-        .into_iter()
         .flat_map(|wanted| fetch_of(address, ids, wanted))
         .collect()
 }

@@ -1,0 +1,88 @@
+//! `standin`: a pretended Kafka cluster for a person to point clients at.
+
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use clap::Parser;
+use e2e::standin::{Builder, GroupSpec, MemberSpec, PartitionSpec, StandIn};
+use tokio::signal;
+
+/// Answers as a Kafka cluster would, on loopback, without storing anything. Every topic holds one
+/// record a second from 2023-11-14 on; every group has committed on one topic, somewhat behind.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Args {
+    /// Brokers; their ids count from 1
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(i32).range(1..=100))]
+    nodes: i32,
+    /// Topics, named topic-0, topic-1, ...
+    #[arg(long, default_value_t = 10)]
+    topics: usize,
+    /// Partitions of each topic
+    #[arg(long, default_value_t = 6)]
+    partitions: usize,
+    /// Records in each partition
+    #[arg(long, default_value_t = 1_000)]
+    records: i64,
+    /// Consumer groups, named group-0, group-1, ...; group-N reads topic-(N modulo topics)
+    #[arg(long, default_value_t = 10)]
+    groups: usize,
+    /// Members of each group, 0 for groups that are empty; the first has all partitions
+    #[arg(long, default_value_t = 1)]
+    members: usize,
+    /// Port of node 1; the others have the ones after it. 0 takes any free ports
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(&Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where nobody can be told, the status still says it.
+            writeln!(io::stderr(), "standin: {error}").ok();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: &Args) -> io::Result<()> {
+    let kafka = described(args).try_start().await?;
+    let mut out = io::stdout();
+    writeln!(out, "bootstrap.servers={}", kafka.bootstrap())?;
+    writeln!(out, "Ends with Ctrl-C")?;
+    signal::ctrl_c().await?;
+    for ((api, node), n) in kafka.requests() {
+        writeln!(out, "{n:>9} {api:?} on node {node}")?;
+    }
+    kafka.shutdown().await;
+    Ok(())
+}
+
+fn described(args: &Args) -> Builder {
+    let mut builder = StandIn::builder().nodes(args.nodes).first_port(args.port);
+    for topic in 0..args.topics {
+        let name = format!("topic-{topic}");
+        let end = args.records;
+        builder = builder.topic(&name, args.partitions, |_| PartitionSpec::ending_at(end));
+    }
+    let mut behind = 0;
+    for group in 0..args.groups {
+        let topic = format!("topic-{}", group % args.topics.max(1));
+        let mut spec = GroupSpec::classic();
+        for member in 0..args.members {
+            let n_assigned = if member == 0 { args.partitions } else { 0 };
+            let member = MemberSpec::new(&format!("client-{group}-{member}"));
+            spec = spec.member(member.assigned(&topic, (0..).take(n_assigned)));
+        }
+        for partition in (0..).take(args.partitions) {
+            behind = (behind + 7) % (args.records + 1);
+            spec = spec.committed(&topic, partition, args.records - behind);
+        }
+        builder = builder.group(&format!("group-{group}"), spec);
+    }
+    builder
+}
