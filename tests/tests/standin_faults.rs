@@ -19,10 +19,10 @@ use kafka_protocol::{
 };
 use tokio::time::Instant;
 
-#[path = "standin_conformance/wire.rs"]
+#[path = "real_standin/wire.rs"]
 mod wire;
 
-use wire::{ask, exchange};
+use wire::{Wire, ask};
 
 const NOT_COORDINATOR: i16 = 16;
 const LOADING: i16 = 14;
@@ -195,7 +195,8 @@ async fn what_is_deleted_leaves_nothing_behind() {
 async fn a_version_nobody_knows_is_answered_with_those_known() {
     let kafka = groups().await;
     // ApiVersions version 99, correlation id 7.
-    let mut answer = exchange(&address(&kafka, 1), &[0, 18, 0, 99, 0, 0, 0, 7, 0, 0]).unwrap();
+    let mut wire = Wire::to(&address(&kafka, 1)).unwrap();
+    let mut answer = wire.exchange(&[0, 18, 0, 99, 0, 0, 0, 7, 0, 0]).unwrap();
     assert_eq!(answer.get_i32(), 7);
     let answer = ApiVersionsResponse::decode::<Bytes>(&mut answer, 0).unwrap();
     assert_eq!((answer.error_code, answer.api_keys.len()), (35, 1));

@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::{answer::Asked, protocol::Api, server::Shared};
 
+mod epochs;
 mod fetch;
 mod groups;
 mod list_offsets;
@@ -33,6 +34,7 @@ pub(crate) async fn dispatch(
         Api::ListOffsets => asked.answered_by(shared, body, list_offsets::answer),
         Api::Fetch => fetch::answer(shared, asked, body).await,
         Api::Produce => produce::answer(shared, asked, body),
+        Api::OffsetForLeaderEpoch => asked.answered_by(shared, body, epochs::answer),
         Api::DescribeConfigs => asked.answered_by(shared, body, topics::describe),
         Api::CreateTopics => asked.changed_by(shared, body, topics::create),
     }

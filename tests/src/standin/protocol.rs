@@ -27,6 +27,8 @@ pub enum Api {
     ApiVersions,
     /// Creates topics.
     CreateTopics,
+    /// Where the log ended in a leader's epoch.
+    OffsetForLeaderEpoch,
     /// Settings of topics.
     DescribeConfigs,
     /// Members of KIP-848 groups.
@@ -64,7 +66,7 @@ const fn line(api: Api, key: i16, versions: (i16, i16), unit: Unit) -> Line {
 }
 
 /// Ordered by key, as a broker lists them.
-const TABLE: [Line; 13] = [
+const TABLE: [Line; 14] = [
     line(Api::Produce, 0, (0, 13), Unit::Partition),
     line(Api::Fetch, 1, (4, 16), Unit::Partition),
     line(Api::ListOffsets, 2, (1, 7), Unit::Partition),
@@ -76,6 +78,7 @@ const TABLE: [Line; 13] = [
     line(Api::ListGroups, 16, (0, 5), Unit::Answer),
     line(Api::ApiVersions, 18, (0, 4), Unit::Answer),
     line(Api::CreateTopics, 19, (2, 7), Unit::Topic),
+    line(Api::OffsetForLeaderEpoch, 23, (2, 4), Unit::Partition),
     line(Api::DescribeConfigs, 32, (1, 4), Unit::Topic),
     line(Api::ConsumerGroupDescribe, 69, (0, 1), Unit::Group),
 ];

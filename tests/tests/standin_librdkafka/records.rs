@@ -160,6 +160,23 @@ async fn an_appended_record_wakes_a_waiting_reader() {
     kafka.shutdown().await;
 }
 
+#[tokio::test]
+async fn a_reader_follows_the_partition_to_its_new_leader() {
+    let kafka = StandIn::builder()
+        .topic("orders", 1, |_| PartitionSpec::ending_at(1).led_by(1))
+        .start()
+        .await;
+    let consumer = client(&kafka, &[("enable.partition.eof", "false")]);
+    assign(&consumer, ("orders", 0));
+    assert_eq!(consumer.poll(PATIENCE).unwrap().unwrap().offset(), 0);
+    kafka.move_partition_leader("orders", 0, 2);
+    kafka.append("orders", 0, (1, Slot::at(FIRST_MS)));
+    assert_eq!(consumer.poll(PATIENCE).unwrap().unwrap().offset(), 1);
+    assert!(kafka.requests()[&(Api::Fetch, 2)] >= 1);
+    assert!(kafka.n_requests(Api::OffsetForLeaderEpoch) >= 1);
+    kafka.shutdown().await;
+}
+
 fn assign(consumer: &BaseConsumer, (topic, offset): (&str, i64)) {
     let mut position = TopicPartitionList::new();
     position

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use e2e::standin::Api;
 use kafka_protocol::messages::{
     BrokerId, CreateTopicsRequest, DescribeConfigsRequest, FetchRequest, ListOffsetsRequest,
-    MetadataRequest, ProduceRequest,
+    MetadataRequest, OffsetForLeaderEpochRequest, ProduceRequest,
     create_topics_request::CreatableTopic,
     describe_configs_request::DescribeConfigsResource,
     fetch_request::{FetchPartition, FetchTopic},
     list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic},
+    offset_for_leader_epoch_request::{OffsetForLeaderPartition, OffsetForLeaderTopic},
     produce_request::{PartitionProduceData, TopicProduceData},
 };
 use uuid::Uuid;
@@ -25,6 +26,7 @@ pub(super) fn ask_all(address: &str) -> Vec<Answered> {
     let ids = ids(address);
     let mut answered = list_offsets(address);
     answered.extend(fetch(address, &ids));
+    answered.extend(epochs(address));
     answered.extend(configs(address));
     answered.extend(refused(address, &ids));
     answered
@@ -206,6 +208,29 @@ fn fetch_of(address: &str, ids: &HashMap<String, Uuid>, wanted: Wanted) -> Vec<A
             }
         }
     })
+}
+
+fn epochs(address: &str) -> Vec<Answered> {
+    let wanted = [("orders", 0), ("orders", 9), ("tx", 0), ("absent", 0)];
+    let wanted = wanted
+        .into_iter()
+        .flat_map(|log| [(log, 0, -1), (log, 0, 0), (log, 5, -1), (log, 0, 5)]);
+    let answered = wanted.flat_map(|((topic, partition), epoch, current)| {
+        let what = format!("{topic}-{partition} epoch {epoch}, leader's epoch {current}");
+        let partition = OffsetForLeaderPartition::default()
+            .with_partition(partition)
+            .with_leader_epoch(epoch)
+            .with_current_leader_epoch(current);
+        let topic = OffsetForLeaderTopic::default()
+            .with_topic(topic_name(topic))
+            .with_partitions(vec![partition]);
+        let request = OffsetForLeaderEpochRequest::default()
+            .with_replica_id(BrokerId(-1))
+            .with_topics(vec![topic]);
+        let asked = (Api::OffsetForLeaderEpoch, 2, &*what);
+        in_versions(address, asked, |_| request.clone(), |_| {})
+    });
+    answered.collect()
 }
 
 fn configs(address: &str) -> Vec<Answered> {
