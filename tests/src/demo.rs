@@ -14,6 +14,7 @@ mod simulated;
 mod table;
 
 use std::io::IsTerminal as _;
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -41,7 +42,9 @@ pub async fn run(args: &Args) -> Result<()> {
         return Ok(());
     };
     screen.line("Starting Kafka.")?;
-    let mut kafka = Kafka::start(args).await?;
+    let Some(mut kafka) = kafka(args, &stop, &mut screen).await? else {
+        return Ok(());
+    };
     screen.line(format_args!("Kafka      {kafka}"))?;
     let exporter = Exporter::start(&binary, &kafka.bootstrap(), args.port()?)?;
     let mut demo = Demo {
@@ -55,6 +58,22 @@ pub async fn run(args: &Args) -> Result<()> {
     demo.screen.line("Stopping.")?;
     kafka.stop().await;
     shown
+}
+
+/// Kafka, started; `None` if a signal came first.
+async fn kafka(
+    args: &Args,
+    stop: &CancellationToken,
+    screen: &mut Screen,
+) -> Result<Option<Kafka>> {
+    let mut starting = pin!(Kafka::start(args));
+    tokio::select! { biased;
+    kafka = &mut starting => return kafka.map(Some),
+    () = stop.cancelled() => {} }
+    // What has begun to start is stopped in order only when it has.
+    screen.line("Stopping as soon as Kafka has started.")?;
+    starting.await?.stop().await;
+    Ok(None)
 }
 
 /// Cancelled by the first SIGINT, SIGTERM or SIGHUP.

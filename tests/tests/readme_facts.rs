@@ -3,6 +3,7 @@
 //! The generated parts are written by `KLAG_WRITE_README=1 cargo test -p e2e --test readme_facts`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -75,13 +76,14 @@ fn families() -> Result<String> {
         let labels = labels
             .get(family.name)
             .with_context(|| format!("{} is not in the snapshot", family.name))?;
-        text += &format!(
-            "| `{}` | {} | {} | {} |\n",
+        writeln!(
+            text,
+            "| `{}` | {} | {} | {} |",
             family.name,
             family.kind.label(),
             labels.join(", "),
             family.help
-        );
+        )?;
     }
     Ok(text)
 }
