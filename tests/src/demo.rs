@@ -38,6 +38,7 @@ const STEP: Duration = Duration::from_millis(100);
 pub async fn run(args: &Args) -> Result<()> {
     let stop = on_signals()?;
     let mut screen = Screen::of(std::io::stdout());
+    let port = args.port()?;
     let Some(binary) = exporter::binary(&stop).await? else {
         return Ok(());
     };
@@ -46,7 +47,7 @@ pub async fn run(args: &Args) -> Result<()> {
         return Ok(());
     };
     screen.line(format_args!("Kafka      {kafka}"))?;
-    let exporter = Exporter::start(&binary, &kafka.bootstrap(), args.port()?)?;
+    let exporter = Exporter::start(&binary, &kafka.bootstrap(), port)?;
     let mut demo = Demo {
         stop,
         ends: args

@@ -1,6 +1,8 @@
 //! The command line of the demo.
 
-use anyhow::Result;
+use std::net::TcpListener;
+
+use anyhow::{Context as _, Result};
 use clap::Parser;
 
 use crate::lab::place;
@@ -29,12 +31,19 @@ pub struct Args {
 // === impl Args ===
 
 impl Args {
-    /// The port the collector is to listen on.
+    /// The port the collector is to listen on, which nobody has.
     pub(super) fn port(&self) -> Result<u16> {
         if self.port == 0 {
             let [port] = place::free_ports()?;
             return Ok(port);
         }
+        let free = TcpListener::bind(("127.0.0.1", self.port));
+        free.with_context(|| {
+            format!(
+                "port {} cannot be had; --port 0 takes a free one",
+                self.port
+            )
+        })?;
         Ok(self.port)
     }
 }
