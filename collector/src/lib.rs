@@ -5,6 +5,7 @@
 //! - [`snapshot`]: what one collection read. Pure.
 
 pub mod args;
+pub mod cluster;
 pub mod exposition;
 pub mod gate;
 pub mod history;
@@ -14,6 +15,7 @@ pub mod lag;
 pub mod leadership;
 pub mod process;
 pub mod progress;
+pub mod publisher;
 pub mod run;
 pub mod snapshot;
 pub mod telemetry;

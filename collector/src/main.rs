@@ -56,7 +56,7 @@ fn collect(args: &Args, loaded: Loaded) -> ExitCode {
     for warning in &loaded.warnings {
         warn!(warning, "Configuration");
     }
-    let status = match run::run(loaded.config, live, |_| Vec::new()) {
+    let status = match run::run(loaded.config, live, run::parts) {
         Ok(()) => 0,
         Err(error) => {
             let status = match &error {

@@ -23,10 +23,12 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::cluster::{Shown, Worker};
 use crate::gate::Gate;
 use crate::http::{Published, Surface, router};
 use crate::leadership::{Gatekeeper, Source};
 use crate::progress::{Progress, Reporter};
+use crate::publisher;
 use crate::telemetry::Telemetry;
 
 /// How long the tasks have from the signal to their end. The process is out well within 2 s.
@@ -104,6 +106,30 @@ pub fn run(
     let ended = main.block_on(supervisor.run(async || signals.next().await, GRACE));
     workers.shutdown_background();
     Ok(ended?)
+}
+
+/// A worker for each cluster, and the publisher that puts together what they show.
+pub fn parts(wiring: Wiring) -> Vec<Part> {
+    let Wiring { config, gate, publish, progress, shutdown } = wiring;
+    let exporter = Arc::new(config.exporter.clone());
+    let mut shown = Vec::new();
+    let mut parts: Vec<Part> = Vec::new();
+    for (cluster, progress) in config.clusters.iter().zip(progress) {
+        let (sender, receiver) = watch::channel(Shown::nothing(cluster, &exporter));
+        shown.push(receiver);
+        let worker = Worker {
+            cluster: Arc::new(cluster.clone()),
+            exporter: Arc::clone(&exporter),
+            gate: gate.clone(),
+            shown: sender,
+            progress,
+        };
+        let name = format!("cluster {}", cluster.name).into();
+        parts.push((name, Box::pin(worker.run(shutdown.clone()))));
+    }
+    let publisher = publisher::run(shown, publish, shutdown);
+    parts.push(("publisher".into(), Box::pin(async { publisher.await; Ok(()) })));
+    parts
 }
 
 fn workers() -> io::Result<Runtime> {

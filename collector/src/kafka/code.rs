@@ -27,6 +27,8 @@ impl Code {
     pub(super) const TIMED_OUT: Self = Self(-185);
     pub(super) const AUTO_OFFSET_RESET: Self = Self(-140);
     pub(super) const BAD_MESSAGE: Self = Self(-199);
+    /// What an offset below 0 without an error means.
+    pub(super) const NO_LEADER: Self = Self(5);
 
     /// `Ok` for no error.
     pub(super) fn check(self) -> Result<(), Self> {

@@ -23,9 +23,9 @@ use rdkafka::bindings as rd;
 
 use super::code::Code;
 
-pub(super) use admin::{Answer, DescribedGroup, ListedGroup, Requests};
+pub(super) use admin::{Answer, CommittedRow, DescribedGroup, Requests};
 pub(super) use fetch::{Arrival, Fetched, LOG_START};
-pub(super) use metadata::{Cluster, TopicMetadata};
+pub(super) use metadata::Cluster;
 
 /// One librdkafka consumer that never subscribes and never commits. Blocking; owned by one thread, which may lend it to
 /// threads that it outlives.

@@ -1,0 +1,62 @@
+//! Brokers, topics and partition leaders, kept from one collection to the next.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use shared::config::Filter;
+use tokio::time::Instant;
+
+use super::code::Code;
+use super::native::{self, Client};
+use super::pass::Pass;
+use crate::snapshot::{Api, Name};
+
+/// What metadata said.
+#[derive(Debug)]
+pub(super) struct Topology {
+    /// Node ids.
+    pub(super) brokers: Vec<i32>,
+    /// The leader of each partition of the topics that the filter lets through; `None` while there is none.
+    pub(super) topics: BTreeMap<Name, BTreeMap<i32, Option<i32>>>,
+    read_at: Instant,
+}
+
+// === impl Topology ===
+
+impl Topology {
+    /// Asks for the whole cluster's metadata.
+    ///
+    /// # Errors
+    /// The code of the failure; nothing is recorded in `pass`.
+    pub(super) fn read(client: &Client, filter: &Filter, pass: &mut Pass<'_>) -> Result<Self, Code> {
+        let timeout = pass.timeout(Api::Metadata).ok_or(Code::TIMED_OUT)?;
+        pass.count(Api::Metadata);
+        let native::Cluster { brokers, topics } = client.metadata(timeout)?;
+        Ok(Self {
+            brokers,
+            topics: topics
+                .into_iter()
+                .filter(|topic| filter.matches(&topic.name))
+                .map(|topic| (Name::from(topic.name), topic.leaders.into_iter().collect()))
+                .collect(),
+            read_at: Instant::now(),
+        })
+    }
+
+    /// Whether it is time to ask again.
+    pub(super) fn is_due(&self, ttl: Duration) -> bool {
+        self.read_at.elapsed() >= ttl
+    }
+
+    /// The number of partitions of all topics.
+    pub(super) fn n_partitions(&self) -> usize {
+        self.topics.values().map(BTreeMap::len).sum()
+    }
+
+    /// The shared name of a topic, where it is one of these.
+    pub(super) fn name(&self, topic: &str) -> Name {
+        self.topics
+            .get_key_value(topic)
+            .map_or_else(|| Name::from(topic), |(name, _)| Name::clone(name))
+    }
+}

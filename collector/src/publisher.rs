@@ -1,0 +1,46 @@
+//! Puts what is shown of all clusters together, whenever one of them changes.
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::cluster::Shown;
+use crate::exposition::{self, ClusterView};
+use crate::http::Published;
+
+/// Renders `clusters` until shutdown. Nothing is published before the first collection of any cluster has ended.
+pub async fn run(
+    mut clusters: Vec<watch::Receiver<Shown>>,
+    publish: watch::Sender<Option<Published>>,
+    shutdown: CancellationToken,
+) {
+    loop {
+        tokio::select! { biased;
+            () = shutdown.cancelled() => return,
+            () = any_changed(&mut clusters) => {} }
+        let shown: Vec<Shown> = clusters.iter_mut().map(|cluster| cluster.borrow_and_update().clone()).collect();
+        if shown.iter().all(|shown| shown.view.last_collection.is_none()) {
+            continue;
+        }
+        let term = shown.iter().map(|shown| shown.term).max().unwrap_or_default();
+        let views: Vec<ClusterView> = shown.into_iter().map(|shown| shown.view).collect();
+        let gzip = exposition::render(&views, term).gzip;
+        publish.send_replace(Some(Published { gzip, term }));
+    }
+}
+
+/// Waits until one of them has something new; for ever once all are gone.
+async fn any_changed(clusters: &mut [watch::Receiver<Shown>]) {
+    let mut waiting: Vec<_> = clusters.iter_mut().map(|cluster| Box::pin(cluster.changed())).collect();
+    std::future::poll_fn(|context| {
+        let mut ready = false;
+        waiting.retain_mut(|changed| match changed.as_mut().poll(context) {
+            std::task::Poll::Ready(result) => {
+                ready |= result.is_ok();
+                false
+            }
+            std::task::Poll::Pending => true,
+        });
+        if ready { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+}
