@@ -1,5 +1,7 @@
 //! One cluster's worker: collects while the gate is open, and keeps what is shown of the cluster.
 
+mod made;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +12,13 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, info, info_span, warn};
 
-use crate::exposition::{self, ClusterView, Counters, LastCollection, Outcome, Sections};
+use crate::exposition::{self, ClusterView, Counters, Outcome};
 use crate::gate::{self, Gate};
 use crate::kafka::Kafka;
-use crate::lag;
 use crate::progress::{Phase as Step, Progress};
-use crate::snapshot::{Api, Failure, Phase, Reason, Snapshot};
+use crate::snapshot::{Failure, Snapshot};
+
+use self::made::Made;
 
 /// The log target of the guide's messages; operators filter on it.
 const TARGET: &str = "klag_exporter::cluster::manager";
@@ -112,8 +115,8 @@ impl Worker {
             }
             loop {
                 let permit = tokio::select! { biased;
-                    () = shutdown.cancelled() => return Ok(()),
-                    permit = gate::wait::opened(&mut self.gate) => permit };
+                () = shutdown.cancelled() => return Ok(()),
+                permit = gate::wait::opened(&mut self.gate) => permit };
                 if permit.until != gate::Until::Forever {
                     info!(target: TARGET, "Acquired leadership - starting collection");
                 }
@@ -141,7 +144,14 @@ impl<'w> Leading<'w> {
         )?;
         let mut due = interval_at(Instant::now(), worker.exporter.poll_interval);
         due.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Ok(Self { worker, kafka, term, due, running: None, stale_at: None })
+        Ok(Self {
+            worker,
+            kafka,
+            term,
+            due,
+            running: None,
+            stale_at: None,
+        })
     }
 
     /// Collects until the gate closes or shutdown; the clients go with `self`.
@@ -160,8 +170,14 @@ impl<'w> Leading<'w> {
                 }
                 Event::Due => self.start(),
                 Event::Collected(Some(snapshot)) => self.finish(snapshot).await?,
-                Event::Collected(None) => bail!("the Kafka thread of cluster {} has ended", self.worker.cluster.name),
-                Event::Overdue => bail!("the Kafka thread of cluster {} does not answer", self.worker.cluster.name),
+                Event::Collected(None) => bail!(
+                    "the Kafka thread of cluster {} has ended",
+                    self.worker.cluster.name
+                ),
+                Event::Overdue => bail!(
+                    "the Kafka thread of cluster {} does not answer",
+                    self.worker.cluster.name
+                ),
                 Event::Stale => {
                     warn!("No collection gave data for too long, withdrawing the cluster's series");
                     self.withdraw();
@@ -171,27 +187,36 @@ impl<'w> Leading<'w> {
     }
 
     async fn next(&mut self, shutdown: &CancellationToken) -> Event {
-        let wedged = self.running.as_ref().map(|running| running.began + 2 * self.worker.deadline());
+        let wedged = self
+            .running
+            .as_ref()
+            .map(|running| running.began + 2 * self.worker.deadline());
         let collecting = self.running.is_some();
         tokio::select! { biased;
-            () = shutdown.cancelled() => Event::Shutdown,
-            reason = gate::wait::closed(&mut self.worker.gate) => Event::Closed(reason),
-            snapshot = answer(&mut self.running) => Event::Collected(snapshot),
-            () = at(wedged) => Event::Overdue,
-            () = at(self.stale_at) => Event::Stale,
-            _ = self.due.tick(), if !collecting => Event::Due }
+        () = shutdown.cancelled() => Event::Shutdown,
+        reason = gate::wait::closed(&mut self.worker.gate) => Event::Closed(reason),
+        snapshot = answer(&mut self.running) => Event::Collected(snapshot),
+        () = at(wedged) => Event::Overdue,
+        () = at(self.stale_at) => Event::Stale,
+        _ = self.due.tick(), if !collecting => Event::Due }
     }
 
     fn start(&mut self) {
         let stop = CancellationToken::new();
         let answer = self.kafka.collect(stop.clone());
-        self.running = Some(Running { began: Instant::now(), stop, answer });
+        self.running = Some(Running {
+            began: Instant::now(),
+            stop,
+            answer,
+        });
     }
 
     fn abandon(&mut self) {
         if let Some(running) = self.running.take() {
             running.stop.cancel();
-            self.worker.shown.send_modify(|shown| shown.view.counters.count_collection(Outcome::Abandoned));
+            self.worker
+                .shown
+                .send_modify(|shown| shown.view.counters.count_collection(Outcome::Abandoned));
         }
     }
 
@@ -202,13 +227,15 @@ impl<'w> Leading<'w> {
 
     /// Turns a snapshot into what is shown.
     async fn finish(&mut self, snapshot: Snapshot) -> anyhow::Result<()> {
-        let Some(running) = self.running.take() else { return Ok(()) };
+        let Some(running) = self.running.take() else {
+            return Ok(());
+        };
         let duration = running.began.elapsed();
         let cluster = Arc::clone(&self.worker.shown.borrow().view.cluster);
         let time_lag = self.worker.exporter.time_lag;
         let made = tokio::task::spawn_blocking(move || Made::of(snapshot, &cluster, time_lag));
         let made = made.await.context("rendering failed")?;
-        self.log(&made, duration);
+        log(&made, duration);
         if made.outcome.gave_data() {
             self.stale_at = Some(Instant::now() + self.worker.exporter.staleness_threshold);
         }
@@ -217,27 +244,10 @@ impl<'w> Leading<'w> {
             shown.term = term;
             made.show(&mut shown.view, duration);
         });
-        self.worker.progress.send_modify(|progress| progress.phase = Step::Published);
+        self.worker
+            .progress
+            .send_modify(|progress| progress.phase = Step::Published);
         Ok(())
-    }
-
-    fn log(&self, made: &Made, duration: Duration) {
-        let seconds = duration.as_secs_f64();
-        debug!(result = made.outcome.label(), seconds, groups = made.n_groups, "Collected");
-        if made.outcome == Outcome::Complete {
-            return;
-        }
-        let n_failures = made.failures.len();
-        for Failure { unknown, subject } in made.failures.iter().take(NAMED) {
-            warn!(
-                result = made.outcome.label(),
-                api = unknown.api.label(),
-                reason = unknown.reason.label(),
-                subject,
-                n_failures,
-                "Collection is not complete"
-            );
-        }
     }
 }
 
@@ -262,62 +272,26 @@ async fn at(moment: Option<Instant>) {
     }
 }
 
-/// What was made of a snapshot.
-struct Made {
-    outcome: Outcome,
-    sections: Option<Sections>,
-    failures: Vec<Failure>,
-    requests: std::collections::BTreeMap<Api, u64>,
-    phases: std::collections::BTreeMap<Phase, Duration>,
-    n_groups: usize,
-    unix_seconds: u64,
-}
-
-// === impl Made ===
-
-impl Made {
-    fn of(snapshot: Snapshot, cluster: &exposition::Cluster, time_lag: config::TimeLag) -> Self {
-        let began = Instant::now();
-        let unix = unix();
-        let outcome = outcome(&snapshot);
-        let now_ms = i64::try_from(unix.as_millis()).unwrap_or(i64::MAX);
-        let lag = lag::compute(&snapshot, time_lag, now_ms);
-        let sections = outcome.gave_data().then(|| Sections::of(cluster, &lag));
-        let findings = lag.findings;
-        let n_groups = snapshot.groups.len();
-        let Snapshot { mut failures, requests, mut phases, .. } = snapshot;
-        failures.extend(findings);
-        phases.insert(Phase::Render, began.elapsed());
-        Self { outcome, sections, failures, requests, phases, n_groups, unix_seconds: unix.as_secs() }
+fn log(made: &Made, duration: Duration) {
+    let seconds = duration.as_secs_f64();
+    debug!(
+        result = made.outcome.label(),
+        seconds,
+        groups = made.n_groups,
+        "Collected"
+    );
+    if made.outcome == Outcome::Complete {
+        return;
     }
-
-    fn show(self, view: &mut ClusterView, duration: Duration) {
-        view.counters.count_collection(self.outcome);
-        view.counters.count_failures(&self.failures);
-        view.counters.count_requests(&self.requests);
-        view.last_collection = Some(LastCollection { outcome: self.outcome, duration, phases: self.phases });
-        if let Some(sections) = self.sections {
-            view.lag = Some(Arc::new(sections));
-            view.last_update = Some(self.unix_seconds);
-        }
+    let n_failures = made.failures.len();
+    for Failure { unknown, subject } in made.failures.iter().take(NAMED) {
+        warn!(
+            result = made.outcome.label(),
+            api = unknown.api.label(),
+            reason = unknown.reason.label(),
+            subject,
+            n_failures,
+            "Collection is not complete"
+        );
     }
-}
-
-/// How a collection ended. A finding is no failure; neither are rights that a user need not have, nor what only labels show.
-fn outcome(snapshot: &Snapshot) -> Outcome {
-    if snapshot.topics.is_empty() && snapshot.groups.is_empty() && !snapshot.failures.is_empty() {
-        return Outcome::Failed;
-    }
-    let incomplete = snapshot.failures.iter().any(|Failure { unknown, .. }| match unknown.api {
-        Api::DescribeConfigs => false,
-        _ if unknown.reason == Reason::NothingVisible => false,
-        Api::Fetch => unknown.reason != Reason::Authorization,
-        _ => true,
-    });
-    if incomplete { Outcome::Partial } else { Outcome::Complete }
-}
-
-#[expect(clippy::disallowed_methods, reason = "an edge: samples carry wall clock time")]
-fn unix() -> Duration {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
 }

@@ -82,14 +82,19 @@ impl Kafka {
         progress: watch::Sender<Progress>,
     ) -> Result<Self, Error> {
         let name = Arc::clone(&cluster.name);
-        let session = Session::open(cluster, exporter)
-            .map_err(|error| Error::Refused { cluster: Arc::clone(&name), reason: error.to_string() })?;
+        let session = Session::open(cluster, exporter).map_err(|error| Error::Refused {
+            cluster: Arc::clone(&name),
+            reason: error.to_string(),
+        })?;
         let (orders, inbox) = channel();
         let span = info_span!("kafka", cluster = %name);
         std::thread::Builder::new()
             .name("kafka".to_owned())
             .spawn(move || serve(session, &inbox, &progress, &span))
-            .map_err(|source| Error::Thread { cluster: name, source })?;
+            .map_err(|source| Error::Thread {
+                cluster: name,
+                source,
+            })?;
         Ok(Self { orders })
     }
 
@@ -108,7 +113,12 @@ pub fn deadline(exporter: &Exporter) -> Duration {
     pass::Bounds::of(exporter).collection
 }
 
-fn serve(mut session: Session, inbox: &Receiver<Order>, progress: &watch::Sender<Progress>, span: &Span) {
+fn serve(
+    mut session: Session,
+    inbox: &Receiver<Order>,
+    progress: &watch::Sender<Progress>,
+    span: &Span,
+) {
     let _guard = span.enter();
     loop {
         match inbox.recv_timeout(IDLE) {

@@ -15,13 +15,23 @@ pub async fn run(
 ) {
     loop {
         tokio::select! { biased;
-            () = shutdown.cancelled() => return,
-            () = any_changed(&mut clusters) => {} }
-        let shown: Vec<Shown> = clusters.iter_mut().map(|cluster| cluster.borrow_and_update().clone()).collect();
-        if shown.iter().all(|shown| shown.view.last_collection.is_none()) {
+        () = shutdown.cancelled() => return,
+        () = any_changed(&mut clusters) => {} }
+        let shown: Vec<Shown> = clusters
+            .iter_mut()
+            .map(|cluster| cluster.borrow_and_update().clone())
+            .collect();
+        if shown
+            .iter()
+            .all(|shown| shown.view.last_collection.is_none())
+        {
             continue;
         }
-        let term = shown.iter().map(|shown| shown.term).max().unwrap_or_default();
+        let term = shown
+            .iter()
+            .map(|shown| shown.term)
+            .max()
+            .unwrap_or_default();
         let views: Vec<ClusterView> = shown.into_iter().map(|shown| shown.view).collect();
         let gzip = exposition::render(&views, term).gzip;
         publish.send_replace(Some(Published { gzip, term }));
@@ -30,7 +40,10 @@ pub async fn run(
 
 /// Waits until one of them has something new; for ever once all are gone.
 async fn any_changed(clusters: &mut [watch::Receiver<Shown>]) {
-    let mut waiting: Vec<_> = clusters.iter_mut().map(|cluster| Box::pin(cluster.changed())).collect();
+    let mut waiting: Vec<_> = clusters
+        .iter_mut()
+        .map(|cluster| Box::pin(cluster.changed()))
+        .collect();
     std::future::poll_fn(|context| {
         let mut ready = false;
         waiting.retain_mut(|changed| match changed.as_mut().poll(context) {
@@ -40,7 +53,11 @@ async fn any_changed(clusters: &mut [watch::Receiver<Shown>]) {
             }
             std::task::Poll::Pending => true,
         });
-        if ready { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        if ready {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
     })
     .await;
 }

@@ -110,7 +110,13 @@ pub fn run(
 
 /// A worker for each cluster, and the publisher that puts together what they show.
 pub fn parts(wiring: Wiring) -> Vec<Part> {
-    let Wiring { config, gate, publish, progress, shutdown } = wiring;
+    let Wiring {
+        config,
+        gate,
+        publish,
+        progress,
+        shutdown,
+    } = wiring;
     let exporter = Arc::new(config.exporter.clone());
     let mut shown = Vec::new();
     let mut parts: Vec<Part> = Vec::new();
@@ -128,7 +134,13 @@ pub fn parts(wiring: Wiring) -> Vec<Part> {
         parts.push((name, Box::pin(worker.run(shutdown.clone()))));
     }
     let publisher = publisher::run(shown, publish, shutdown);
-    parts.push(("publisher".into(), Box::pin(async { publisher.await; Ok(()) })));
+    parts.push((
+        "publisher".into(),
+        Box::pin(async {
+            publisher.await;
+            Ok(())
+        }),
+    ));
     parts
 }
 

@@ -64,10 +64,9 @@ impl Code {
         match self.reason() {
             // Error 7 is an answer: the broker is there and waited for others in vain.
             Reason::Timeout if self.0 != 7 => Remedy::GiveUpBroker,
-            Reason::Transport
-            | Reason::Authentication
-            | Reason::Tls
-            | Reason::Resolve => Remedy::GiveUpBroker,
+            Reason::Transport | Reason::Authentication | Reason::Tls | Reason::Resolve => {
+                Remedy::GiveUpBroker
+            }
             Reason::CoordinatorLoading
             | Reason::CoordinatorNotAvailable
             | Reason::NotCoordinator

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::code::Code;
 use super::groups::STEP;
-use super::native::{Answer, Client, Requests};
+use super::native::{Answer, Client, PerName, Requests};
 use super::pass::Pass;
 use super::topology::Topology;
 use crate::snapshot::{Api, Compaction, Name, Reading, Reason, Unknown};
@@ -26,22 +25,42 @@ pub(super) struct Policies(BTreeMap<Name, (Reading<Compaction>, Instant)>);
 
 impl Policies {
     /// Asks about the topics of `topology` whose answer is older than `ttl`, and forgets all others.
-    pub(super) fn refresh(&mut self, client: &Client, topology: &Topology, ttl: Duration, pass: &mut Pass<'_>) {
+    pub(super) fn refresh(
+        &mut self,
+        client: &Client,
+        topology: &Topology,
+        ttl: Duration,
+        pass: &mut Pass<'_>,
+    ) {
         self.0.retain(|topic, (policy, at)| {
-            let ttl = if policy.is_ok() { ttl } else { ttl.min(REFUSAL_TTL) };
+            let ttl = if policy.is_ok() {
+                ttl
+            } else {
+                ttl.min(REFUSAL_TTL)
+            };
             topology.topics.contains_key(topic) && at.elapsed() < ttl
         });
-        let due: Vec<&str> =
-            topology.topics.keys().filter(|topic| !self.0.contains_key(*topic)).map(|topic| &**topic).collect();
-        let brokers: Vec<i32> =
-            topology.brokers.iter().copied().filter(|broker| !pass.silent.contains_key(broker)).collect();
+        let due: Vec<&str> = topology
+            .topics
+            .keys()
+            .filter(|topic| !self.0.contains_key(*topic))
+            .map(|topic| &**topic)
+            .collect();
+        let brokers: Vec<i32> = topology
+            .brokers
+            .iter()
+            .copied()
+            .filter(|broker| !pass.silent.contains_key(broker))
+            .collect();
         if due.is_empty() || brokers.is_empty() {
             return;
         }
         let mut requests = Requests::on(client);
         let mut sent = Vec::new();
         for (chunk, &broker) in due.chunks(CHUNK).zip(brokers.iter().cycle()) {
-            let Some(timeout) = pass.timeout(Api::DescribeConfigs) else { break };
+            let Some(timeout) = pass.timeout(Api::DescribeConfigs) else {
+                break;
+            };
             pass.count(Api::DescribeConfigs);
             requests.cleanup_policies(broker, chunk, sent.len(), timeout);
             sent.push(broker);
@@ -56,13 +75,15 @@ impl Policies {
     /// Whether `topic` is compacted.
     pub(super) fn of(&self, topic: &Name) -> Reading<Compaction> {
         let unknown = Unknown::new(Api::DescribeConfigs, Reason::NotAsked);
-        self.0.get(topic).map_or(Err(unknown), |(policy, _)| *policy)
+        self.0
+            .get(topic)
+            .map_or(Err(unknown), |(policy, _)| *policy)
     }
 
     fn keep(
         &mut self,
         broker: i32,
-        answer: Result<Vec<(String, Result<String, Code>)>, Code>,
+        answer: PerName<String>,
         topology: &Topology,
         pass: &mut Pass<'_>,
     ) {
@@ -80,12 +101,17 @@ impl Policies {
                 let reason = pass.reason(code);
                 pass.fail(Api::DescribeConfigs, reason, format!("topic {topic}"))
             });
-            self.0.insert(topology.name(&topic), (policy, Instant::now()));
+            self.0
+                .insert(topology.name(&topic), (policy, Instant::now()));
         }
     }
 }
 
 /// What a `cleanup.policy` means: a list of `compact` and `delete`.
 fn compaction(policy: &str) -> Compaction {
-    if policy.split(',').any(|part| part.trim() == "compact") { Compaction::Compacted } else { Compaction::Deleted }
+    if policy.split(',').any(|part| part.trim() == "compact") {
+        Compaction::Compacted
+    } else {
+        Compaction::Deleted
+    }
 }

@@ -67,7 +67,11 @@ pub(super) fn read(
     let total = all.len();
     pass.tell(|progress| progress.phase = Step::Ends { done: 0, total });
     let mut answers = ask(clients, topology, all.iter(), pass);
-    let moved: BTreeSet<TopicPartition> = all.iter().filter(|tp| has_moved(&answers, topology, tp)).cloned().collect();
+    let moved: BTreeSet<TopicPartition> = all
+        .iter()
+        .filter(|tp| has_moved(&answers, topology, tp))
+        .cloned()
+        .collect();
     if !moved.is_empty()
         && let Ok(fresh) = refresh(pass)
     {
@@ -88,20 +92,29 @@ fn partitions(topology: &Topology) -> Vec<TopicPartition> {
     topology
         .topics
         .iter()
-        .flat_map(|(topic, leaders)| leaders.keys().map(|&partition| TopicPartition::of(topic, partition)))
+        .flat_map(|(topic, leaders)| {
+            leaders
+                .keys()
+                .map(|&partition| TopicPartition::of(topic, partition))
+        })
         .collect()
 }
 
 fn leader(topology: &Topology, tp: &TopicPartition) -> Option<i32> {
-    topology.topics.get(&tp.topic).and_then(|leaders| leaders.get(&tp.partition).copied().flatten())
+    topology
+        .topics
+        .get(&tp.topic)
+        .and_then(|leaders| leaders.get(&tp.partition).copied().flatten())
 }
 
 /// Whether newer metadata may help: the leader disowned the partition, or there was none.
 fn has_moved(answers: &Answers, topology: &Topology, tp: &TopicPartition) -> bool {
-    let disowned = [Bound::Start, Bound::HighWatermark, Bound::LastStable].into_iter().any(|bound| {
-        let answer = answers.get(&(tp.clone(), bound));
-        matches!(answer, Some(Err(code)) if code.remedy() == Remedy::AskAgain)
-    });
+    let disowned = [Bound::Start, Bound::HighWatermark, Bound::LastStable]
+        .into_iter()
+        .any(|bound| {
+            let answer = answers.get(&(tp.clone(), bound));
+            matches!(answer, Some(Err(code)) if code.remedy() == Remedy::AskAgain)
+        });
     disowned || leader(topology, tp).is_none()
 }
 
@@ -133,11 +146,24 @@ fn ask<'p>(
             .collect();
         running
             .into_iter()
-            .map(|(broker, thread)| (broker, thread.join().expect("a leader's thread does not panic")))
+            .map(|(broker, thread)| {
+                (
+                    broker,
+                    thread.join().expect("a leader's thread does not panic"),
+                )
+            })
             .collect()
     });
     let mut answers = Answers::new();
-    for (broker, Told { answers: more, n_requests, silence }) in told {
+    for (
+        broker,
+        Told {
+            answers: more,
+            n_requests,
+            silence,
+        },
+    ) in told
+    {
         *pass.requests.entry(Api::ListOffsets).or_default() += n_requests;
         answers.extend(more);
         if let Some(code) = silence {
@@ -157,7 +183,11 @@ fn conclude(
     tp: &TopicPartition,
     pass: &mut Pass<'_>,
 ) -> Log {
-    if topology.topics.get(&tp.topic).is_none_or(|leaders| !leaders.contains_key(&tp.partition)) {
+    if topology
+        .topics
+        .get(&tp.topic)
+        .is_none_or(|leaders| !leaders.contains_key(&tp.partition))
+    {
         return gone();
     }
     let mut counted: Option<Unknown> = None;
@@ -166,7 +196,11 @@ fn conclude(
         Some(Err(code)) => {
             let unknown = Unknown::new(Api::ListOffsets, pass.reason(*code));
             if counted != Some(unknown) {
-                pass.fail(Api::ListOffsets, unknown.reason, format!("{}-{}", tp.topic, tp.partition));
+                pass.fail(
+                    Api::ListOffsets,
+                    unknown.reason,
+                    format!("{}-{}", tp.topic, tp.partition),
+                );
                 counted = Some(unknown);
             }
             Err(unknown)
@@ -200,7 +234,11 @@ fn unasked(
     };
     let unknown = Unknown::new(Api::ListOffsets, reason);
     if counted != Some(unknown) {
-        pass.fail(Api::ListOffsets, reason, format!("{}-{}", tp.topic, tp.partition));
+        pass.fail(
+            Api::ListOffsets,
+            reason,
+            format!("{}-{}", tp.topic, tp.partition),
+        );
     }
     unknown
 }
@@ -214,7 +252,11 @@ impl<'c> Leader<'c> {
             stop: pass.stop(),
             until: pass.until(),
             timeout,
-            told: Told { answers: Answers::new(), n_requests: 0, silence: None },
+            told: Told {
+                answers: Answers::new(),
+                n_requests: 0,
+                silence: None,
+            },
         }
     }
 
@@ -245,7 +287,9 @@ impl<'c> Leader<'c> {
             }
             Err(code) if code.remedy() == Remedy::GiveUpBroker => self.told.silence = Some(code),
             Err(code) if chunk.len() == 1 => {
-                self.told.answers.insert((chunk[0].clone(), bound), Err(code));
+                self.told
+                    .answers
+                    .insert((chunk[0].clone(), bound), Err(code));
             }
             Err(_) => {
                 let (left, right) = chunk.split_at(chunk.len() / 2);
@@ -276,5 +320,9 @@ impl Bound {
 /// A reading that only says that a partition is gone.
 pub(super) const fn gone() -> Log {
     let gone: Reading<Offset> = Err(GONE);
-    Log { log_start: gone, high_watermark: gone, last_stable: None }
+    Log {
+        log_start: gone,
+        high_watermark: gone,
+        last_stable: None,
+    }
 }

@@ -33,7 +33,12 @@ pub(super) struct Listing {
 
 impl Listing {
     /// Asks each of `brokers` for its groups, all at once.
-    pub(super) fn read(client: &Client, brokers: &[i32], filter: &Filter, pass: &mut Pass<'_>) -> Self {
+    pub(super) fn read(
+        client: &Client,
+        brokers: &[i32],
+        filter: &Filter,
+        pass: &mut Pass<'_>,
+    ) -> Self {
         let mut listing = Self::default();
         let mut requests = Requests::on(client);
         for (tag, &broker) in brokers.iter().enumerate() {
@@ -48,7 +53,10 @@ impl Listing {
             if let Some((tag, Answer::Groups(groups, whole))) = requests.next(STEP) {
                 let broker = brokers[tag];
                 listing.n_visible += groups.len();
-                for group in groups.into_iter().filter(|group| filter.matches(&group.group)) {
+                for group in groups
+                    .into_iter()
+                    .filter(|group| filter.matches(&group.group))
+                {
                     let brokers = listing.groups.entry(Name::from(group.group)).or_default();
                     brokers.insert(broker, state(group.state));
                 }

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::code::Code;
 use super::groups::{STEP, state};
-use super::native::{Answer, Client, DescribedGroup, Requests};
+use super::native::{Answer, Client, DescribedGroup, PerName, Requests};
 use super::pass::Pass;
 use super::topology::Topology;
 use crate::snapshot::{Api, GroupState, Member, Name, Reading, Reason, TopicPartition, Unknown};
@@ -54,13 +53,19 @@ impl Members {
         let now = Instant::now();
         let mut kept = BTreeMap::new();
         let mut due: BTreeMap<i32, Vec<(&Name, GroupState)>> = BTreeMap::new();
-        for &Wanted { group, coordinator, listed } in wanted {
+        for &Wanted {
+            group,
+            coordinator,
+            listed,
+        } in wanted
+        {
             match self.0.remove(group) {
                 Some(known) if known.serves(listed, now) => {
                     kept.insert(Name::clone(group), known);
                 }
                 _ if listed == GroupState::Empty => {}
-                _ if pass.silent.contains_key(&coordinator) || !topology.brokers.contains(&coordinator) => {}
+                _ if pass.silent.contains_key(&coordinator)
+                    || !topology.brokers.contains(&coordinator) => {}
                 _ => due.entry(coordinator).or_default().push((group, listed)),
             }
         }
@@ -69,7 +74,11 @@ impl Members {
     }
 
     /// Members of a group, and its state where the description tells more than the listing.
-    pub(super) fn of(&self, group: &Name, listed: GroupState) -> (Reading<Arc<Vec<Member>>>, GroupState) {
+    pub(super) fn of(
+        &self,
+        group: &Name,
+        listed: GroupState,
+    ) -> (Reading<Arc<Vec<Member>>>, GroupState) {
         if listed == GroupState::Empty {
             return (Ok(Arc::default()), listed);
         }
@@ -77,7 +86,11 @@ impl Members {
         let Some(described) = self.0.get(group) else {
             return (Err(unknown), listed);
         };
-        let state = if listed == GroupState::Unknown { described.state } else { listed };
+        let state = if listed == GroupState::Unknown {
+            described.state
+        } else {
+            listed
+        };
         (described.members.clone(), state)
     }
 
@@ -92,7 +105,9 @@ impl Members {
         let mut sent = Vec::new();
         for (&broker, groups) in due {
             for chunk in groups.chunks(CHUNK) {
-                let Some(timeout) = pass.timeout(Api::DescribeGroups) else { break };
+                let Some(timeout) = pass.timeout(Api::DescribeGroups) else {
+                    break;
+                };
                 let names: Vec<&str> = chunk.iter().map(|(group, _)| &***group).collect();
                 pass.count(Api::DescribeGroups);
                 requests.members(broker, &names, sent.len(), timeout);
@@ -111,7 +126,7 @@ impl Members {
         &mut self,
         broker: i32,
         chunk: &[(&Name, GroupState)],
-        answer: Result<Vec<(String, Result<DescribedGroup, Code>)>, Code>,
+        answer: PerName<DescribedGroup>,
         (topology, pass): (&Topology, &mut Pass<'_>),
     ) {
         let groups = match answer {
@@ -136,7 +151,15 @@ impl Members {
                     (Err(unknown), GroupState::Unknown)
                 }
             };
-            self.0.insert(Name::clone(group), Described { listed, state, members, at });
+            self.0.insert(
+                Name::clone(group),
+                Described {
+                    listed,
+                    state,
+                    members,
+                    at,
+                },
+            );
         }
     }
 }

@@ -10,6 +10,7 @@
 )]
 
 mod admin;
+mod answers;
 mod fetch;
 mod list;
 mod metadata;
@@ -23,7 +24,8 @@ use rdkafka::bindings as rd;
 
 use super::code::Code;
 
-pub(super) use admin::{Answer, CommittedRow, DescribedGroup, Requests};
+pub(super) use admin::Requests;
+pub(super) use answers::{Answer, CommittedRow, DescribedGroup, PerName};
 pub(super) use fetch::{Arrival, Fetched, LOG_START};
 pub(super) use metadata::Cluster;
 
@@ -91,7 +93,9 @@ fn text(pointer: *const c_char) -> String {
         return String::new();
     }
     // SAFETY: not NULL, and librdkafka's strings end in NUL; copied before anything can free it.
-    unsafe { CStr::from_ptr(pointer) }.to_string_lossy().into_owned()
+    unsafe { CStr::from_ptr(pointer) }
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Rust text as a C string; what follows a NUL byte is cut, as no Kafka name can contain one.
@@ -102,7 +106,9 @@ fn c_string(text: &str) -> CString {
 
 /// A timeout as librdkafka takes it: whole milliseconds, at least 1 (0 would not wait, -1 would wait for ever).
 fn millis(timeout: Duration) -> c_int {
-    c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX).max(1)
+    c_int::try_from(timeout.as_millis())
+        .unwrap_or(c_int::MAX)
+        .max(1)
 }
 
 /// An array that librdkafka lends: empty for NULL.
@@ -151,7 +157,9 @@ impl Client {
             )
         };
         let Some(rk) = NonNull::new(rk) else {
-            return Err(CreateError::Client { text: text(why.as_ptr()) });
+            return Err(CreateError::Client {
+                text: text(why.as_ptr()),
+            });
         };
         std::mem::forget(conf);
         // SAFETY: a live consumer. The code is not looked at: it only fails for handles that are no consumers.
@@ -161,7 +169,10 @@ impl Client {
         let events = NonNull::new(events).expect("a consumer has a queue");
         // SAFETY: both live. Logs, errors and records then come from the one queue that is polled.
         unsafe { rd::rd_kafka_set_log_queue(rk.as_ptr(), events.as_ptr()) };
-        Ok(Self { rk, events: Queue(events) })
+        Ok(Self {
+            rk,
+            events: Queue(events),
+        })
     }
 
     /// What happened since the last call, without waiting. Must be called often: token refresh runs in it.
@@ -175,7 +186,9 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         // SAFETY: the last use of the handle. The client never joined a group, so there is nothing to leave.
-        unsafe { rd::rd_kafka_destroy_flags(self.rk.as_ptr(), rd::RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE) };
+        unsafe {
+            rd::rd_kafka_destroy_flags(self.rk.as_ptr(), rd::RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+        };
     }
 }
 
@@ -222,15 +235,26 @@ impl Event {
             rd::RD_KAFKA_EVENT_ERROR => {
                 // SAFETY: the text lives as long as the event.
                 let message = unsafe { rd::rd_kafka_event_error_string(self.0.as_ptr()) };
-                Some(Notice::Error { code: self.code(), text: text(message) })
+                Some(Notice::Error {
+                    code: self.code(),
+                    text: text(message),
+                })
             }
             rd::RD_KAFKA_EVENT_LOG => {
                 let (mut facility, mut line, mut level) = (std::ptr::null(), std::ptr::null(), 7);
                 // SAFETY: the three places live through the call; the strings live as long as the event.
                 unsafe {
-                    rd::rd_kafka_event_log(self.0.as_ptr(), &raw mut facility, &raw mut line, &raw mut level)
+                    rd::rd_kafka_event_log(
+                        self.0.as_ptr(),
+                        &raw mut facility,
+                        &raw mut line,
+                        &raw mut level,
+                    )
                 };
-                Some(Notice::Log { level, text: format!("{}: {}", text(facility), text(line)) })
+                Some(Notice::Log {
+                    level,
+                    text: format!("{}: {}", text(facility), text(line)),
+                })
             }
             _ => None,
         }

@@ -69,7 +69,10 @@ pub(super) fn read(
             .into_keys()
             .filter(|group| best.get(group).is_some_and(Best::may_be_elsewhere))
             .collect();
-        let unlisted = listing.failed.values().any(|code| code.remedy() == Remedy::AskAgain);
+        let unlisted = listing
+            .failed
+            .values()
+            .any(|code| code.remedy() == Remedy::AskAgain);
         if round + 1 == ROUNDS || (again.is_empty() && !unlisted) || !wait(pass) {
             break;
         }
@@ -77,7 +80,8 @@ pub(super) fn read(
         open = wider(listing, &again, brokers.all);
         for (group, brokers) in &listing.groups {
             if !best.contains_key(group) {
-                open.entry(Name::clone(group)).or_insert_with(|| brokers.keys().copied().collect());
+                open.entry(Name::clone(group))
+                    .or_insert_with(|| brokers.keys().copied().collect());
             }
         }
     }
@@ -90,13 +94,19 @@ fn questions(
     known: &BTreeMap<Name, i32>,
     all: &[i32],
 ) -> BTreeMap<Name, Vec<i32>> {
-    let missing = known.iter().filter(|(group, _)| !listing.groups.contains_key(*group));
+    let missing = known
+        .iter()
+        .filter(|(group, _)| !listing.groups.contains_key(*group));
     listing
         .groups
         .iter()
         .map(|(group, brokers)| (Name::clone(group), brokers.keys().copied().collect()))
         .chain(missing.map(|(group, broker)| {
-            let ask = if all.contains(broker) { vec![*broker] } else { all.to_vec() };
+            let ask = if all.contains(broker) {
+                vec![*broker]
+            } else {
+                all.to_vec()
+            };
             (Name::clone(group), ask)
         }))
         .collect()
@@ -109,21 +119,29 @@ fn wider(listing: &Listing, again: &BTreeSet<Name>, all: &[i32]) -> BTreeMap<Nam
         .iter()
         .map(|group| {
             let listed = listing.groups.get(group);
-            let brokers = listed.map_or_else(|| all.to_vec(), |brokers| brokers.keys().copied().collect());
+            let brokers =
+                listed.map_or_else(|| all.to_vec(), |brokers| brokers.keys().copied().collect());
             (Name::clone(group), brokers)
         })
         .collect()
 }
 
 fn relist(brokers: &Brokers<'_>, listing: &mut Listing, pass: &mut Pass<'_>) {
-    let asked: Vec<i32> =
-        brokers.all.iter().copied().filter(|broker| !pass.silent.contains_key(broker)).collect();
+    let asked: Vec<i32> = brokers
+        .all
+        .iter()
+        .copied()
+        .filter(|broker| !pass.silent.contains_key(broker))
+        .collect();
     let later = Listing::read(brokers.client, &asked, brokers.filter, pass);
     later.heed(pass);
     listing.update(&asked, later);
 }
 
-#[expect(clippy::disallowed_methods, reason = "this thread belongs to librdkafka's blocking calls")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this thread belongs to librdkafka's blocking calls"
+)]
 fn wait(pass: &Pass<'_>) -> bool {
     std::thread::sleep(BACKOFF);
     pass.timeout(Api::OffsetFetch).is_some()
@@ -138,7 +156,10 @@ fn ask(
 ) {
     let mut todo: BTreeMap<i32, VecDeque<&Name>> = BTreeMap::new();
     for (group, brokers) in questions {
-        for broker in brokers.iter().filter(|broker| !pass.silent.contains_key(broker)) {
+        for broker in brokers
+            .iter()
+            .filter(|broker| !pass.silent.contains_key(broker))
+        {
             todo.entry(*broker).or_default().push_back(group);
         }
     }
@@ -218,22 +239,42 @@ fn conclude(
     let mut groups = BTreeMap::new();
     let names: BTreeSet<&Name> = listing.groups.keys().chain(known.keys()).collect();
     for name in names {
-        let listed = listing.groups.get(name).and_then(|brokers| brokers.keys().next().copied());
+        let listed = listing
+            .groups
+            .get(name)
+            .and_then(|brokers| brokers.keys().next().copied());
         let last = listed.or_else(|| known.get(name).copied()).unwrap_or(-1);
         let found = match best.remove(name) {
-            Some(Best { answer: Ok(rows), .. }) if listed.is_none() && rows.is_empty() => continue,
-            Some(Best { answer: Err(code), .. })
-                if listed.is_none() && code.reason() == Reason::GroupNotFound =>
-            {
+            Some(Best {
+                answer: Ok(rows), ..
+            }) if listed.is_none() && rows.is_empty() => continue,
+            Some(Best {
+                answer: Err(code), ..
+            }) if listed.is_none() && code.reason() == Reason::GroupNotFound => {
                 continue;
             }
-            Some(Best { broker, answer: Ok(rows) }) => Found { coordinator: broker, rows: Ok(rows) },
-            Some(Best { broker: _, answer: Err(code) }) => {
+            Some(Best {
+                broker,
+                answer: Ok(rows),
+            }) => Found {
+                coordinator: broker,
+                rows: Ok(rows),
+            },
+            Some(Best {
+                broker: _,
+                answer: Err(code),
+            }) => {
                 let reason = pass.reason(code);
                 let unknown = pass.fail(Api::OffsetFetch, reason, format!("group {name}"));
-                Found { coordinator: last, rows: Err(unknown) }
+                Found {
+                    coordinator: last,
+                    rows: Err(unknown),
+                }
             }
-            None => Found { coordinator: last, rows: Err(unasked(last, name, pass)) },
+            None => Found {
+                coordinator: last,
+                rows: Err(unasked(last, name, pass)),
+            },
         };
         groups.insert(Name::clone(name), found);
     }
@@ -262,6 +303,8 @@ impl Best {
 
     /// Whether another broker may know better.
     fn may_be_elsewhere(&self) -> bool {
-        self.answer.as_ref().is_err_and(|code| code.remedy() == Remedy::AskAgain)
+        self.answer
+            .as_ref()
+            .is_err_and(|code| code.remedy() == Remedy::AskAgain)
     }
 }

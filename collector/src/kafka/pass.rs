@@ -121,7 +121,10 @@ impl<'a> Pass<'a> {
     /// Records a failure, once, and says what is unknown because of it.
     pub(super) fn fail(&mut self, api: Api, reason: Reason, subject: impl Into<String>) -> Unknown {
         let unknown = Unknown::new(api, reason);
-        self.failures.push(Failure { unknown, subject: subject.into() });
+        self.failures.push(Failure {
+            unknown,
+            subject: subject.into(),
+        });
         unknown
     }
 

@@ -35,8 +35,11 @@ pub(super) fn of(cluster: &Cluster, added: &[(&str, &str)]) -> Vec<(String, Stri
         .iter()
         .chain(added)
         .map(|&(name, value)| (name.to_owned(), value.to_owned()));
-    std::iter::once(("bootstrap.servers".to_owned(), cluster.bootstrap_servers.clone()))
-        .chain(user)
-        .chain(ours)
-        .collect()
+    std::iter::once((
+        "bootstrap.servers".to_owned(),
+        cluster.bootstrap_servers.clone(),
+    ))
+    .chain(user)
+    .chain(ours)
+    .collect()
 }

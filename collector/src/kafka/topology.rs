@@ -28,7 +28,11 @@ impl Topology {
     ///
     /// # Errors
     /// The code of the failure; nothing is recorded in `pass`.
-    pub(super) fn read(client: &Client, filter: &Filter, pass: &mut Pass<'_>) -> Result<Self, Code> {
+    pub(super) fn read(
+        client: &Client,
+        filter: &Filter,
+        pass: &mut Pass<'_>,
+    ) -> Result<Self, Code> {
         let timeout = pass.timeout(Api::Metadata).ok_or(Code::TIMED_OUT)?;
         pass.count(Api::Metadata);
         let native::Cluster { brokers, topics } = client.metadata(timeout)?;

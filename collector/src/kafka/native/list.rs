@@ -34,10 +34,14 @@ impl Client {
     ) -> Result<Vec<i64>, Code> {
         let list = List::of(partitions.iter().map(|tp| (tp, timestamp)));
         // SAFETY: the handle and the list live through the call, which blocks until it is done with the list.
-        let code = unsafe { rd_kafka_offsets_for_times(self.rk.as_ptr(), list.as_ptr(), millis(timeout)) };
+        let code =
+            unsafe { rd_kafka_offsets_for_times(self.rk.as_ptr(), list.as_ptr(), millis(timeout)) };
         Code(code).check()?;
         // librdkafka updates the rows in place and keeps their order.
-        list.rows().into_iter().map(|row| row.code.check().map(|()| row.offset)).collect()
+        list.rows()
+            .into_iter()
+            .map(|row| row.code.check().map(|()| row.offset))
+            .collect()
     }
 }
 

@@ -36,7 +36,13 @@ impl Client {
         let mut answer = std::ptr::null();
         // SAFETY: the handle is live; `answer` is written only on success.
         let code = unsafe {
-            rd_kafka_metadata(self.rk.as_ptr(), 1, std::ptr::null_mut(), &raw mut answer, millis(timeout))
+            rd_kafka_metadata(
+                self.rk.as_ptr(),
+                1,
+                std::ptr::null_mut(),
+                &raw mut answer,
+                millis(timeout),
+            )
         };
         Code(code).check()?;
         Ok(Lent(answer).copy())

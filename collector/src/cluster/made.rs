@@ -1,0 +1,105 @@
+//! What is made of a snapshot: lag, its exposition, and how the collection ended.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::config;
+use tokio::time::Instant;
+
+use crate::exposition::{self, ClusterView, LastCollection, Outcome, Sections};
+use crate::lag;
+use crate::snapshot::{Api, Failure, Phase, Reason, Snapshot};
+
+/// What was made of a snapshot.
+pub(super) struct Made {
+    pub(super) outcome: Outcome,
+    sections: Option<Sections>,
+    pub(super) failures: Vec<Failure>,
+    requests: BTreeMap<Api, u64>,
+    phases: BTreeMap<Phase, Duration>,
+    pub(super) n_groups: usize,
+    unix_seconds: u64,
+}
+
+// === impl Made ===
+
+impl Made {
+    pub(super) fn of(
+        snapshot: Snapshot,
+        cluster: &exposition::Cluster,
+        time_lag: config::TimeLag,
+    ) -> Self {
+        let began = Instant::now();
+        let unix = unix();
+        let outcome = outcome(&snapshot);
+        let now_ms = i64::try_from(unix.as_millis()).unwrap_or(i64::MAX);
+        let lag = lag::compute(&snapshot, time_lag, now_ms);
+        let sections = outcome.gave_data().then(|| Sections::of(cluster, &lag));
+        let findings = lag.findings;
+        let n_groups = snapshot.groups.len();
+        let Snapshot {
+            mut failures,
+            requests,
+            mut phases,
+            ..
+        } = snapshot;
+        failures.extend(findings);
+        phases.insert(Phase::Render, began.elapsed());
+        Self {
+            outcome,
+            sections,
+            failures,
+            requests,
+            phases,
+            n_groups,
+            unix_seconds: unix.as_secs(),
+        }
+    }
+
+    pub(super) fn show(self, view: &mut ClusterView, duration: Duration) {
+        view.counters.count_collection(self.outcome);
+        view.counters.count_failures(&self.failures);
+        view.counters.count_requests(&self.requests);
+        view.last_collection = Some(LastCollection {
+            outcome: self.outcome,
+            duration,
+            phases: self.phases,
+        });
+        if let Some(sections) = self.sections {
+            view.lag = Some(Arc::new(sections));
+            view.last_update = Some(self.unix_seconds);
+        }
+    }
+}
+
+/// How a collection ended. A finding is no failure; neither are rights that a user need not have, nor what only labels show.
+fn outcome(snapshot: &Snapshot) -> Outcome {
+    if snapshot.topics.is_empty() && snapshot.groups.is_empty() && !snapshot.failures.is_empty() {
+        return Outcome::Failed;
+    }
+    let incomplete = snapshot
+        .failures
+        .iter()
+        .any(|Failure { unknown, .. }| match unknown.api {
+            Api::DescribeConfigs => false,
+            _ if unknown.reason == Reason::NothingVisible => false,
+            Api::Fetch => unknown.reason != Reason::Authorization,
+            _ => true,
+        });
+    if incomplete {
+        Outcome::Partial
+    } else {
+        Outcome::Complete
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an edge: samples carry wall clock time"
+)]
+fn unix() -> Duration {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default()
+}

@@ -1,0 +1,267 @@
+//! One collection, step by step: groups, commits, members and policies, ends, timestamps. Commits before ends, so that lag is
+//! never negative.
+
+use std::collections::BTreeMap;
+
+use shared::config::{Granularity, Labels, LostPartitions, TimeLag};
+use tokio::time::Instant;
+
+use super::{Session, Timestamps};
+use crate::kafka::code::Code;
+use crate::kafka::ends;
+use crate::kafka::groups::Listing;
+use crate::kafka::members::Wanted;
+use crate::kafka::offsets::{self, Brokers, Committed, Found};
+use crate::kafka::pass::Pass;
+use crate::kafka::records::Limits;
+use crate::kafka::topology::Topology;
+use crate::lag::wanted_reads;
+use crate::progress::Phase as Step;
+use crate::snapshot::{
+    Api, Group, GroupState, Log, Name, Offset, Phase, Reason, Snapshot, Topic, TopicPartition,
+    Unknown,
+};
+
+impl Session {
+    /// Everything but metadata.
+    pub(super) fn read(
+        &mut self,
+        topology: &mut Topology,
+        snapshot: &mut Snapshot,
+        pass: &mut Pass<'_>,
+    ) {
+        pass.tell(|progress| {
+            progress.phase = Step::Listing;
+            progress.brokers = topology.brokers.len();
+            progress.partitions = topology.n_partitions();
+        });
+        let mut listing =
+            Listing::read(&self.client, &topology.brokers, &self.cluster.groups, pass);
+        listing.heed(pass);
+        pass.tell(|progress| progress.groups = listing.groups.len());
+        pass.end(Phase::Groups);
+
+        let brokers = Brokers {
+            client: &self.client,
+            all: &topology.brokers,
+            filter: &self.cluster.groups,
+        };
+        let committed = offsets::read(&brokers, &mut listing, &self.known, pass);
+        listing.record(pass);
+        report_invisible(&listing, &committed, pass);
+        self.known = committed
+            .groups
+            .iter()
+            .map(|(name, found)| (Name::clone(name), found.coordinator))
+            .collect();
+        pass.end(Phase::Offsets);
+
+        self.describe(topology, &listing, &committed, pass);
+        self.policies.refresh(
+            &self.client,
+            topology,
+            self.exporter.performance.compaction_ttl,
+            pass,
+        );
+        pass.end(Phase::Groups);
+
+        self.ends(topology, &committed, snapshot, pass);
+        pass.end(Phase::Ends);
+        snapshot.groups = self.groups(topology, &listing, committed);
+        self.date(snapshot, pass);
+        pass.end(Phase::Timestamps);
+    }
+
+    /// Member labels stand on the series of partitions only.
+    fn describe(
+        &mut self,
+        topology: &Topology,
+        listing: &Listing,
+        committed: &Committed,
+        pass: &mut Pass<'_>,
+    ) {
+        let shown = self.exporter.granularity == Granularity::Partition
+            && self.exporter.compatibility.member_labels == Labels::Present;
+        if !shown {
+            return;
+        }
+        let wanted: Vec<Wanted<'_>> = committed
+            .groups
+            .iter()
+            .map(|(group, found)| Wanted {
+                group,
+                coordinator: found.coordinator,
+                listed: listed(listing, group),
+            })
+            .collect();
+        self.members.refresh(&self.client, &wanted, topology, pass);
+    }
+
+    fn ends(
+        &self,
+        topology: &mut Topology,
+        committed: &Committed,
+        snapshot: &mut Snapshot,
+        pass: &mut Pass<'_>,
+    ) {
+        let missing = self.commits_outside(topology, committed);
+        let refresh =
+            |pass: &mut Pass<'_>| Topology::read(&self.client, &self.cluster.topics, pass);
+        if !missing.is_empty()
+            && let Ok(fresh) = refresh(pass)
+        {
+            *topology = fresh;
+            for (topic, partition) in self.commits_outside(topology, committed) {
+                insert(snapshot, topic, partition, ends::gone());
+            }
+        }
+        let clients = ends::Clients {
+            plain: &self.client,
+            stable: self.stable.as_ref(),
+        };
+        for (tp, log) in ends::read(&clients, topology, pass, refresh) {
+            insert(snapshot, tp.topic, tp.partition, log);
+        }
+        for (name, topic) in &mut snapshot.topics {
+            topic.compaction = self.policies.of(name);
+        }
+    }
+
+    /// Partitions with a commit that the metadata does not have: it is older than they are, or they are gone.
+    fn commits_outside(&self, topology: &Topology, committed: &Committed) -> Vec<(Name, i32)> {
+        committed
+            .groups
+            .values()
+            .filter_map(|found| found.rows.as_ref().ok())
+            .flatten()
+            .filter(|row| self.cluster.topics.matches(&row.topic))
+            .filter(|row| {
+                let leaders = topology.topics.get(&*row.topic);
+                leaders.is_none_or(|leaders| !leaders.contains_key(&row.partition))
+            })
+            .map(|row| (Name::from(&*row.topic), row.partition))
+            .collect()
+    }
+
+    fn groups(
+        &self,
+        topology: &Topology,
+        listing: &Listing,
+        committed: Committed,
+    ) -> BTreeMap<Name, Group> {
+        committed
+            .groups
+            .into_iter()
+            .map(
+                |(
+                    name,
+                    Found {
+                        coordinator: _,
+                        rows,
+                    },
+                )| {
+                    let (members, state) = self.members.of(&name, listed(listing, &name));
+                    let committed = rows.map(|rows| {
+                        rows.into_iter()
+                            .filter(|row| self.cluster.topics.matches(&row.topic))
+                            .filter_map(|row| {
+                                let tp = TopicPartition {
+                                    topic: topology.name(&row.topic),
+                                    partition: row.partition,
+                                };
+                                let unknown =
+                                    |code: Code| Unknown::new(Api::OffsetFetch, code.reason());
+                                match row.code.check() {
+                                    Ok(()) => {
+                                        Offset::from_wire(row.offset).map(|offset| (tp, Ok(offset)))
+                                    }
+                                    Err(code) => Some((tp, Err(unknown(code)))),
+                                }
+                            })
+                            .collect()
+                    });
+                    (
+                        name,
+                        Group {
+                            state,
+                            members,
+                            committed,
+                        },
+                    )
+                },
+            )
+            .collect()
+    }
+
+    fn date(&mut self, snapshot: &mut Snapshot, pass: &mut Pass<'_>) {
+        let TimeLag::Message { timeout, lost } = self.exporter.time_lag else {
+            if let Timestamps::Interpolate(history) = &mut self.timestamps {
+                history.observe(snapshot, now_ms());
+                let wanted = wanted_reads(snapshot, LostPartitions::Read);
+                snapshot.oldest_unread = history.date(&wanted);
+            }
+            return;
+        };
+        let Timestamps::Read(records) = &mut self.timestamps else {
+            return;
+        };
+        let wanted = wanted_reads(snapshot, lost);
+        let until = pass.until().min(Instant::now() + timeout);
+        let limits = Limits {
+            until,
+            stop: &|| pass.is_stopped(),
+        };
+        let mut tell =
+            |done, total| pass.tell(|progress| progress.phase = Step::Timestamps { done, total });
+        let dated = records.date(&wanted, &limits, &mut tell);
+        snapshot.oldest_unread = dated.oldest_unread;
+        pass.failures.extend(dated.failures);
+        *pass.requests.entry(Api::Fetch).or_default() += dated.n_reads;
+    }
+}
+
+fn listed(listing: &Listing, group: &Name) -> GroupState {
+    let states = listing.groups.get(group);
+    states
+        .and_then(|states| states.values().next().copied())
+        .unwrap_or(GroupState::Unknown)
+}
+
+fn insert(snapshot: &mut Snapshot, topic: Name, partition: i32, log: Log) {
+    let unknown = Unknown::new(Api::DescribeConfigs, Reason::NotAsked);
+    let topic = snapshot.topics.entry(topic).or_insert_with(|| Topic {
+        compaction: Err(unknown),
+        partitions: BTreeMap::new(),
+    });
+    topic.partitions.insert(partition, log);
+}
+
+/// Missing rights show as empty answers, without an error: no group at all, or members and no commit of theirs.
+fn report_invisible(listing: &Listing, committed: &Committed, pass: &mut Pass<'_>) {
+    if listing.n_visible == 0 && listing.failed.is_empty() && listing.unasked.is_empty() {
+        pass.fail(Api::ListGroups, Reason::NothingVisible, "groups");
+    }
+    for (name, found) in &committed.groups {
+        let has_members = matches!(listed(listing, name), GroupState::Stable);
+        if has_members && found.rows.as_ref().is_ok_and(Vec::is_empty) {
+            pass.fail(
+                Api::OffsetFetch,
+                Reason::NothingVisible,
+                format!("group {name}"),
+            );
+        }
+    }
+}
+
+/// Unix time in milliseconds.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an edge: record timestamps are wall clock"
+)]
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since
+        .ok()
+        .and_then(|since| i64::try_from(since.as_millis()).ok())
+        .unwrap_or_default()
+}
