@@ -96,7 +96,9 @@ pub(super) const fn properties() -> &'static [(&'static str, &'static str)] {
         ("fetch.min.bytes", "1"),
         ("fetch.wait.max.ms", "10"),
         ("fetch.error.backoff.ms", "20"),
+        // Fetch on when the queue is empty, and see that it is: the default looks only once a second.
         ("queued.min.messages", "1"),
+        ("fetch.queue.backoff.ms", "1"),
         ("queued.max.messages.kbytes", "8192"),
     ]
 }
@@ -201,7 +203,7 @@ impl Records {
         match ended {
             Ok(Reach::Going) if cleared.is_ok() => self.reader = Some(reader),
             Ok(_) => {
-                debug!("Nothing more was arriving, the next collection begins with a new reader")
+                debug!("Nothing more was arriving, the next collection begins with a new reader");
             }
             Err(code) => debug!(code = code.0, "The reader is beyond use"),
         }

@@ -14,9 +14,9 @@ use self::partition::{Outcome, Partition};
 use super::super::native::Fetched;
 use crate::snapshot::{Api, Failure, Name, Offset, OldestUnread, Reason, TopicPartition, Unknown};
 
-/// Partitions fetched at once. Every request names all of them, and librdkafka searches its list of them for each one that is
-/// added or removed, so many more would cost more than the round trips they save.
-const WINDOW: usize = 1024;
+/// Partitions fetched at once: twice as many as fill an answer, so that the next one is on its way while one is dealt with.
+/// Every request names all of them and the broker reads for all of them, whether it has room for the result or not.
+const WINDOW: usize = 128;
 
 /// Offsets that are looked for.
 #[derive(Debug)]
