@@ -12,8 +12,13 @@ static VERSION_LINE: LazyLock<String> = LazyLock::new(|| format!("{VERSION} ({RE
 
 /// Exports the lag of Kafka consumer groups to Prometheus.
 ///
-/// Exit status: 0 after a signal or a successful --check, 64 for a wrong configuration or command line, 70 for a bug.
+/// Exit status: 0 after a signal or a successful --check, 64 for a wrong configuration or command line, 69 when
+/// --check --connect finds something lacking, 70 for a bug.
 #[derive(Debug, Parser)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 #[command(name = "collector", version = VERSION_LINE.as_str())]
 pub struct Args {
     /// The configuration file
@@ -23,6 +28,10 @@ pub struct Args {
     /// Checks the file, prints what has effect with secrets masked, and exits
     #[arg(long)]
     pub check: bool,
+
+    /// With --check: also connects, and prints per cluster what this user may see and which rights it lacks
+    #[arg(long, requires = "check")]
+    pub connect: bool,
 
     /// What to log: a level, or a list such as info,librdkafka=debug
     #[arg(

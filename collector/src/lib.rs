@@ -5,6 +5,7 @@
 //! - [`snapshot`]: what one collection read. Pure.
 
 pub mod args;
+pub mod check;
 pub mod cluster;
 pub mod exposition;
 pub mod gate;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use collector::args::Args;
+use collector::check::{self, Verdict};
 use collector::{process, run};
 use shared::config::{self, Environment, Loaded, Program};
 use shared::telemetry;
@@ -13,6 +14,8 @@ use tracing::{error, info, warn};
 
 /// The configuration or the command line is wrong (`EX_USAGE`).
 const USAGE: u8 = 64;
+/// A cluster does not answer everything the collector would ask (`EX_UNAVAILABLE`).
+const LACKING: u8 = 69;
 /// A bug, or something that would not end (`EX_SOFTWARE`).
 const SOFTWARE: u8 = 70;
 
@@ -36,7 +39,11 @@ fn main() -> ExitCode {
             .iter()
             .try_for_each(|warning| writeln!(io::stderr(), "{}: {warning}", args.config.display()));
         let effective = loaded.config.effective(Program::Collector);
-        return end(0, warned.and_then(|()| write!(io::stdout(), "{effective}")));
+        let said = warned.and_then(|()| write!(io::stdout(), "{effective}"));
+        if args.connect && said.is_ok() {
+            return connect(&loaded);
+        }
+        return end(0, said);
     }
     collect(&args, loaded)
 }
@@ -68,6 +75,35 @@ fn collect(args: &Args, loaded: Loaded) -> ExitCode {
             status
         }
     };
+    process::leave(status)
+}
+
+/// Reports on every cluster; the status is that of the worst.
+fn connect(loaded: &Loaded) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let reports = runtime
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(check::connect(&loaded.config)));
+    let reports = match reports {
+        Ok(reports) => reports,
+        Err(error) => return end(USAGE, writeln!(io::stderr(), "{error:#}")),
+    };
+    let lacking = reports
+        .iter()
+        .any(|report| report.verdict == Verdict::Lacking);
+    let said = reports
+        .iter()
+        .try_for_each(|report| write!(io::stdout(), "\n{report}"));
+    let status = if said.is_err() {
+        SOFTWARE
+    } else if lacking {
+        LACKING
+    } else {
+        0
+    };
+    // Not a plain return: librdkafka's threads may still be ending.
     process::leave(status)
 }
 

@@ -75,7 +75,7 @@ impl Made {
 
 /// How a collection ended. A finding is no failure; neither are rights that a user need not have, nor what only labels show.
 fn outcome(snapshot: &Snapshot) -> Outcome {
-    if snapshot.topics.is_empty() && snapshot.groups.is_empty() && !snapshot.failures.is_empty() {
+    if !snapshot.failures.is_empty() && !has_data(snapshot) {
         return Outcome::Failed;
     }
     let incomplete = snapshot
@@ -102,4 +102,20 @@ fn unix() -> Duration {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap_or_default()
+}
+
+/// Whether anything was read that a sample can be made of. An empty cluster is read, not unread.
+fn has_data(snapshot: &Snapshot) -> bool {
+    let commits = snapshot
+        .groups
+        .values()
+        .any(|group| group.committed.is_ok());
+    let mut logs = snapshot
+        .topics
+        .values()
+        .flat_map(|topic| topic.partitions.values());
+    let mut failures = snapshot.failures.iter();
+    commits
+        || logs.any(|log| log.high_watermark.is_ok())
+        || failures.all(|failure| failure.unknown.reason == Reason::NothingVisible)
 }

@@ -7,10 +7,10 @@ use shared::config::{Granularity, Labels, LostPartitions, TimeLag};
 use tokio::time::Instant;
 
 use super::{Session, Timestamps};
-use crate::kafka::code::Code;
 use crate::kafka::ends;
 use crate::kafka::groups::Listing;
 use crate::kafka::members::Wanted;
+use crate::kafka::native::CommittedRow;
 use crate::kafka::offsets::{self, Brokers, Committed, Found};
 use crate::kafka::pass::Pass;
 use crate::kafka::records::Limits;
@@ -18,8 +18,8 @@ use crate::kafka::topology::Topology;
 use crate::lag::wanted_reads;
 use crate::progress::Phase as Step;
 use crate::snapshot::{
-    Api, Group, GroupState, Log, Name, Offset, Phase, Reason, Snapshot, Topic, TopicPartition,
-    Unknown,
+    Api, Group, GroupState, Log, Name, Offset, Phase, Reading, Reason, Snapshot, Topic,
+    TopicPartition, Unknown,
 };
 
 impl Session {
@@ -67,7 +67,7 @@ impl Session {
 
         self.ends(topology, &committed, snapshot, pass);
         pass.end(Phase::Ends);
-        snapshot.groups = self.groups(topology, &listing, committed);
+        snapshot.groups = self.groups(topology, &listing, committed, pass);
         self.date(snapshot, pass);
         pass.end(Phase::Timestamps);
     }
@@ -148,6 +148,7 @@ impl Session {
         topology: &Topology,
         listing: &Listing,
         committed: Committed,
+        pass: &mut Pass<'_>,
     ) -> BTreeMap<Name, Group> {
         committed
             .groups
@@ -162,22 +163,11 @@ impl Session {
                 )| {
                     let (members, state) = self.members.of(&name, listed(listing, &name));
                     let committed = rows.map(|rows| {
-                        rows.into_iter()
-                            .filter(|row| self.cluster.topics.matches(&row.topic))
-                            .filter_map(|row| {
-                                let tp = TopicPartition {
-                                    topic: topology.name(&row.topic),
-                                    partition: row.partition,
-                                };
-                                let unknown =
-                                    |code: Code| Unknown::new(Api::OffsetFetch, code.reason());
-                                match row.code.check() {
-                                    Ok(()) => {
-                                        Offset::from_wire(row.offset).map(|offset| (tp, Ok(offset)))
-                                    }
-                                    Err(code) => Some((tp, Err(unknown(code)))),
-                                }
-                            })
+                        let shown = rows
+                            .into_iter()
+                            .filter(|row| self.cluster.topics.matches(&row.topic));
+                        shown
+                            .filter_map(|row| commit(&name, &row, topology, pass))
                             .collect()
                     });
                     (
@@ -217,6 +207,27 @@ impl Session {
         snapshot.oldest_unread = dated.oldest_unread;
         pass.failures.extend(dated.failures);
         *pass.requests.entry(Api::Fetch).or_default() += dated.n_reads;
+    }
+}
+
+/// One commit of a group; `None` where nothing is committed.
+fn commit(
+    group: &Name,
+    row: &CommittedRow,
+    topology: &Topology,
+    pass: &mut Pass<'_>,
+) -> Option<(TopicPartition, Reading<Offset>)> {
+    let tp = TopicPartition {
+        topic: topology.name(&row.topic),
+        partition: row.partition,
+    };
+    match row.code.check() {
+        Ok(()) => Offset::from_wire(row.offset).map(|offset| (tp, Ok(offset))),
+        Err(code) => {
+            let subject = format!("group {group}, {}-{}", tp.topic, tp.partition);
+            let unknown = pass.fail(Api::OffsetFetch, code.reason(), subject);
+            Some((tp, Err(unknown)))
+        }
     }
 }
 

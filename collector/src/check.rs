@@ -1,0 +1,194 @@
+//! `--check --connect`: what the configured user may see of each cluster, and which rights it lacks for what.
+//!
+//! Kafka answers a missing right with less, not with an error: without Describe on Group the listing is empty, without Describe
+//! on Topic a group's rows are missing. So absence is reported together with what would explain it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::config::{Cluster, Config, Exporter, Granularity};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::kafka::Kafka;
+use crate::progress::Progress;
+use crate::snapshot::{Api, GroupState, Reason, Snapshot};
+
+/// A collection for a person who waits: long enough for a slow first connection.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How many names a finding lists.
+const NAMED: usize = 5;
+
+/// What one cluster let this user see.
+#[derive(Debug)]
+pub struct Report {
+    text: String,
+    /// Whether everything that is asked for was answered.
+    pub verdict: Verdict,
+}
+
+/// Whether a cluster can be collected from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Everything was answered.
+    Good,
+    /// Something was not.
+    Lacking,
+}
+
+/// Makes one collection of each cluster and reports on it.
+///
+/// # Errors
+/// Where a client cannot be made.
+pub async fn connect(config: &Config) -> anyhow::Result<Vec<Report>> {
+    let exporter = Arc::new(Exporter {
+        poll_interval: config.exporter.poll_interval.max(PATIENCE),
+        granularity: Granularity::Partition,
+        ..config.exporter.clone()
+    });
+    let mut reports = Vec::new();
+    for cluster in &config.clusters {
+        let (progress, _) = watch::channel(Progress::default());
+        let kafka = Kafka::open(Arc::new(cluster.clone()), Arc::clone(&exporter), progress)?;
+        let snapshot = kafka.collect(CancellationToken::new()).await?;
+        reports.push(Report::of(cluster, &snapshot));
+    }
+    Ok(reports)
+}
+
+// === impl Report ===
+
+impl Report {
+    /// What `snapshot` shows of `cluster`.
+    pub fn of(cluster: &Cluster, snapshot: &Snapshot) -> Self {
+        let mut text = format!("cluster {}: {}\n", cluster.name, cluster.bootstrap_servers);
+        let n_partitions: usize = snapshot
+            .topics
+            .values()
+            .map(|topic| topic.partitions.len())
+            .sum();
+        let n_commits: usize = snapshot
+            .groups
+            .values()
+            .filter_map(|group| group.committed.as_ref().ok())
+            .map(BTreeMap::len)
+            .sum();
+        let seen = [
+            ("topics", snapshot.topics.len()),
+            ("partitions", n_partitions),
+            ("groups", snapshot.groups.len()),
+            ("committed offsets", n_commits),
+        ];
+        for (what, n) in seen {
+            line(&mut text, format_args!("  {what}: {n}"));
+        }
+        let lacking: Vec<String> = findings(snapshot).chain(failures(snapshot)).collect();
+        for finding in &lacking {
+            line(&mut text, format_args!("  lacking: {finding}"));
+        }
+        if lacking.is_empty() {
+            line(
+                &mut text,
+                format_args!("  everything the collector asks for was answered"),
+            );
+        }
+        let verdict = if lacking.is_empty() {
+            Verdict::Good
+        } else {
+            Verdict::Lacking
+        };
+        Self { text, verdict }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+fn line(text: &mut String, line: fmt::Arguments<'_>) {
+    writeln!(text, "{line}").expect("writing to a string does not fail");
+}
+
+/// What is conspicuously not there.
+fn findings(snapshot: &Snapshot) -> impl Iterator<Item = String> {
+    let reached = !snapshot
+        .failures
+        .iter()
+        .any(|failure| failure.unknown.api == Api::Metadata);
+    let no_topics = (reached && snapshot.topics.is_empty()).then(|| {
+        "no topic is visible: there is none that the filter lets through, or this user needs Describe on Topic".to_owned()
+    });
+    let no_groups = has(snapshot, Api::ListGroups).then(|| {
+        "no group is visible: there is none, or this user needs Describe on Group".to_owned()
+    });
+    let bare: BTreeSet<&str> = snapshot
+        .groups
+        .iter()
+        .filter(|(_, group)| {
+            let nothing = group.committed.as_ref().is_ok_and(BTreeMap::is_empty);
+            nothing && group.state == GroupState::Stable
+        })
+        .map(|(name, _)| &**name)
+        .collect();
+    let no_rows = (!bare.is_empty()).then(|| {
+        format!(
+            "groups with members and no visible commit ({}): they have not committed, or this user needs Describe on Topic for \
+             the topics they read",
+            some(&bare)
+        )
+    });
+    [no_topics, no_groups, no_rows].into_iter().flatten()
+}
+
+fn has(snapshot: &Snapshot, api: Api) -> bool {
+    snapshot.failures.iter().any(|failure| {
+        failure.unknown.api == api && failure.unknown.reason == Reason::NothingVisible
+    })
+}
+
+/// Questions that were refused or not answered, by question and reason.
+fn failures(snapshot: &Snapshot) -> impl Iterator<Item = String> {
+    let mut by_cause = BTreeMap::<(Api, Reason), BTreeSet<&str>>::new();
+    for failure in snapshot
+        .failures
+        .iter()
+        .filter(|failure| failure.unknown.reason != Reason::NothingVisible)
+    {
+        let cause = (failure.unknown.api, failure.unknown.reason);
+        by_cause.entry(cause).or_default().insert(&failure.subject);
+    }
+    by_cause.into_iter().map(|((api, reason), subjects)| {
+        let subjects = some(&subjects);
+        match reason {
+            Reason::Authorization => format!("{}, refused for: {subjects}", right(api)),
+            _ => format!("{} failed ({}): {subjects}", api.label(), reason.label()),
+        }
+    })
+}
+
+/// The right that a question needs, and what for.
+fn right(api: Api) -> &'static str {
+    match api {
+        Api::Metadata | Api::ListOffsets => "Describe on Topic, for log start and end",
+        Api::ListGroups | Api::OffsetFetch => "Describe on Group, for commits",
+        Api::DescribeGroups => "Describe on Group, for members",
+        Api::DescribeConfigs => "DescribeConfigs on Topic, to know compacted topics",
+        Api::Fetch => "Read on Topic, for exact time lag",
+    }
+}
+
+/// The first few names, and how many more there are.
+fn some(names: &BTreeSet<&str>) -> String {
+    let mut text: Vec<&str> = names.iter().take(NAMED).copied().collect();
+    let more = names.len().saturating_sub(NAMED);
+    let tail = format!("and {more} more");
+    if more > 0 {
+        text.push(&tail);
+    }
+    text.join(", ")
+}
