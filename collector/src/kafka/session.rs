@@ -93,6 +93,9 @@ impl Session {
 
     /// Serves the clients between collections: logs, connection errors, token refresh.
     pub(super) fn idle(&mut self) {
+        if let Timestamps::Read(records) = &self.timestamps {
+            records.idle();
+        }
         for client in std::iter::once(&self.client).chain(&self.stable) {
             for notice in client.notices() {
                 match notice {

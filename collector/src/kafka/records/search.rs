@@ -5,14 +5,12 @@
 
 mod partition;
 
-#[cfg(test)]
-mod tests;
-
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use self::partition::{Outcome, Partition};
-use super::super::native::Fetched;
-use crate::snapshot::{Api, Failure, Name, Offset, OldestUnread, Reason, TopicPartition, Unknown};
+use super::{Answers, Wanted};
+use crate::kafka::native::Fetched;
+use crate::snapshot::{Api, Failure, Name, OldestUnread, Reason, TopicPartition, Unknown};
 
 /// Partitions fetched at once: twice as many as fill an answer, so that the next one is on its way while one is dealt with.
 /// Every request names all of them and the broker reads for all of them, whether it has room for the result or not.
@@ -38,7 +36,7 @@ pub(super) struct Search {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// The answers.
-    pub(super) answers: HashMap<(TopicPartition, Offset), OldestUnread>,
+    pub(super) answers: Answers,
     /// Each failure once; a topic that may not be read is one.
     pub(super) failures: Vec<Failure>,
     /// Topics that may not be read.
@@ -60,7 +58,7 @@ pub(super) struct Moves {
 
 impl Search {
     /// A search for every pair of `wanted`.
-    pub(super) fn of(wanted: BTreeMap<TopicPartition, BTreeSet<Offset>>) -> Self {
+    pub(super) fn of(wanted: Wanted) -> Self {
         let n_total = wanted.values().map(BTreeSet::len).sum();
         let waiting = wanted.keys().cloned().collect();
         let mut partitions = HashMap::<_, HashMap<_, _>>::new();
@@ -81,6 +79,11 @@ impl Search {
             n_total,
             found: Found::default(),
         }
+    }
+
+    /// Topics with something left to find.
+    pub(super) fn topics(&self) -> impl Iterator<Item = &Name> {
+        self.partitions.keys()
     }
 
     /// Whether nothing is left to find.

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::super::super::code::Code;
-use super::super::super::native::{Fetched, LOG_START};
+use crate::kafka::code::Code;
+use crate::kafka::native::{Fetched, LOG_START};
 use crate::snapshot::{Offset, OldestUnread, Reason};
 
 /// How often reading may be sent back to the log start before the partition is given up: retention may take the record there
