@@ -20,6 +20,7 @@ mod protocol;
 mod records;
 mod server;
 mod topic_spec;
+pub mod verdict;
 
 use std::{
     collections::BTreeMap,

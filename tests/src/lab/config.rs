@@ -1,7 +1,7 @@
 //! Configuration files for collectors under test.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::Display;
 use std::time::Duration;
 
 /// The `name` of the cluster in every configuration; the label `cluster_name`.
@@ -13,6 +13,11 @@ pub struct Config {
     bootstrap: String,
     poll_interval: Duration,
     properties: BTreeMap<String, String>,
+    granularity: &'static str,
+    /// Lines of `[exporter.performance]`.
+    performance: BTreeMap<String, String>,
+    /// Further clusters: name and brokers.
+    more: Vec<(String, String)>,
 }
 
 // === impl Config ===
@@ -24,6 +29,9 @@ impl Config {
             bootstrap: bootstrap.to_owned(),
             poll_interval: Duration::from_secs(2),
             properties: BTreeMap::new(),
+            granularity: "partition",
+            performance: BTreeMap::new(),
+            more: Vec::new(),
         }
     }
 
@@ -43,24 +51,54 @@ impl Config {
         self
     }
 
+    /// Shows no series of single partitions of a group.
+    #[must_use]
+    pub fn by_topic(self) -> Self {
+        Self {
+            granularity: "topic",
+            ..self
+        }
+    }
+
+    /// Sets one duration of `[exporter.performance]`, such as `metadata_cache_ttl`.
+    #[must_use]
+    pub fn performance(mut self, name: &str, duration: &str) -> Self {
+        self.performance
+            .insert(name.to_owned(), duration.to_owned());
+        self
+    }
+
+    /// Collects from one more cluster, under this name.
+    #[must_use]
+    pub fn and_cluster(mut self, name: &str, bootstrap: &str) -> Self {
+        self.more.push((name.to_owned(), bootstrap.to_owned()));
+        self
+    }
+
     /// The file, for a collector that listens on `port` of loopback.
     pub fn text(&self, port: u16) -> String {
         let Self {
             bootstrap,
             poll_interval,
             properties,
+            granularity,
+            performance,
+            more,
         } = self;
-        let seconds = poll_interval.as_secs();
+        let millis = poll_interval.as_millis();
+        let performance = lines(performance);
         let mut text = format!(
             r#"[exporter]
 http_host = "127.0.0.1"
 http_port = {port}
-poll_interval = "{seconds}s"
-granularity = "partition"
+poll_interval = "{millis}ms"
+granularity = "{granularity}"
 
 [exporter.timestamp_sampling]
 mode = "message"
 
+[exporter.performance]
+{performance}
 [[clusters]]
 name = "{CLUSTER}"
 bootstrap_servers = "{bootstrap}"
@@ -68,9 +106,19 @@ bootstrap_servers = "{bootstrap}"
 [clusters.consumer_properties]
 "#
         );
-        for (name, value) in properties {
-            writeln!(text, "\"{name}\" = \"{value}\"").ok();
+        text.push_str(&lines(properties));
+        for (name, bootstrap) in more {
+            let cluster = [("name", name), ("bootstrap_servers", bootstrap)];
+            text.push_str("\n[[clusters]]\n");
+            text.push_str(&lines(cluster));
         }
         text
     }
+}
+
+fn lines<N: Display, V: Display>(pairs: impl IntoIterator<Item = (N, V)>) -> String {
+    pairs
+        .into_iter()
+        .map(|(name, value)| format!("\"{name}\" = \"{value}\"\n"))
+        .collect()
 }
