@@ -79,6 +79,10 @@ pub(super) fn read(
         answers.retain(|(tp, _), _| !moved.contains(tp));
         answers.extend(ask(clients, topology, moved.iter(), pass));
     }
+    for (topic, &code) in &topology.refused {
+        let reason = pass.reason(code);
+        pass.fail(Api::Metadata, reason, format!("topic {topic}"));
+    }
     pass.tell(|progress| progress.phase = Step::Ends { done: total, total });
     all.into_iter()
         .map(|tp| {
@@ -183,6 +187,9 @@ fn conclude(
     tp: &TopicPartition,
     pass: &mut Pass<'_>,
 ) -> Log {
+    if let Some(&code) = topology.refused.get(&tp.topic) {
+        return unknown(Unknown::new(Api::Metadata, pass.reason(code)));
+    }
     if topology
         .topics
         .get(&tp.topic)
@@ -319,10 +326,15 @@ impl Bound {
 
 /// A reading that only says that a partition is gone.
 pub(super) const fn gone() -> Log {
-    let gone: Reading<Offset> = Err(GONE);
+    unknown(GONE)
+}
+
+/// A reading that only says why there is none.
+const fn unknown(unknown: Unknown) -> Log {
+    let unknown: Reading<Offset> = Err(unknown);
     Log {
-        log_start: gone,
-        high_watermark: gone,
+        log_start: unknown,
+        high_watermark: unknown,
         last_stable: None,
     }
 }

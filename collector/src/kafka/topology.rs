@@ -18,6 +18,8 @@ pub(super) struct Topology {
     pub(super) brokers: Vec<i32>,
     /// The leader of each partition of the topics that the filter lets through; `None` while there is none.
     pub(super) topics: BTreeMap<Name, BTreeMap<i32, Option<i32>>>,
+    /// Topics that the filter lets through and of which the broker told only an error: they exist, and nothing is known of them.
+    pub(super) refused: BTreeMap<Name, Code>,
     read_at: Instant,
 }
 
@@ -36,20 +38,32 @@ impl Topology {
         let timeout = pass.timeout(Api::Metadata).ok_or(Code::TIMED_OUT)?;
         pass.count(Api::Metadata);
         let native::Cluster { brokers, topics } = client.metadata(timeout)?;
-        Ok(Self {
+        let mut topology = Self {
             brokers,
-            topics: topics
-                .into_iter()
-                .filter(|topic| filter.matches(&topic.name))
-                .map(|topic| (Name::from(topic.name), topic.leaders.into_iter().collect()))
-                .collect(),
+            topics: BTreeMap::new(),
+            refused: BTreeMap::new(),
             read_at: Instant::now(),
-        })
+        };
+        for topic in topics
+            .into_iter()
+            .filter(|topic| filter.matches(&topic.name))
+        {
+            let name = Name::from(topic.name);
+            match topic.leaders {
+                Ok(leaders) => {
+                    topology.topics.insert(name, leaders.into_iter().collect());
+                }
+                Err(code) => {
+                    topology.refused.insert(name, code);
+                }
+            }
+        }
+        Ok(topology)
     }
 
     /// Whether it is time to ask again.
     pub(super) fn is_due(&self, ttl: Duration) -> bool {
-        self.read_at.elapsed() >= ttl
+        !self.refused.is_empty() || self.read_at.elapsed() >= ttl
     }
 
     /// The number of partitions of all topics.

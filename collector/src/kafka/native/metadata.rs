@@ -20,8 +20,8 @@ pub(in crate::kafka) struct Cluster {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::kafka) struct TopicMetadata {
     pub(in crate::kafka) name: String,
-    /// (partition, leader's node id, or `None` while there is none).
-    pub(in crate::kafka) leaders: Vec<(i32, Option<i32>)>,
+    /// (partition, leader's node id, or `None` while there is none); or why the broker does not tell. Such a topic is not gone.
+    pub(in crate::kafka) leaders: Result<Vec<(i32, Option<i32>)>, Code>,
 }
 
 /// Frees the metadata that librdkafka lent.
@@ -61,7 +61,12 @@ impl Lent {
                 brokers: brokers.iter().map(|broker| broker.id).collect(),
                 topics: (0..count((*self.0).topic_cnt))
                     .map(|i| topic(topics.add(i)))
-                    .filter(|topic| !topic.leaders.is_empty())
+                    .filter(|topic| {
+                        topic
+                            .leaders
+                            .as_ref()
+                            .map_or(true, |leaders| !leaders.is_empty())
+                    })
                     .collect(),
             }
         }
@@ -78,18 +83,21 @@ impl Drop for Lent {
 /// # Safety
 /// `topic` must be live.
 unsafe fn topic(topic: *const rd::rd_kafka_metadata_topic) -> TopicMetadata {
-    // SAFETY: the caller's promise; `err` fields are not read.
+    // SAFETY: the caller's promise; the topic's `err` is read as the number it is, those of partitions are not read.
     unsafe {
         let first = (*topic).partitions;
+        let code = Code((&raw const (*topic).err).cast::<i32>().read());
         TopicMetadata {
             name: text((*topic).topic),
-            leaders: (0..count((*topic).partition_cnt))
-                .map(|i| {
-                    let partition = first.add(i);
-                    let leader = (*partition).leader;
-                    ((*partition).id, (leader >= 0).then_some(leader))
-                })
-                .collect(),
+            leaders: code.check().map(|()| {
+                (0..count((*topic).partition_cnt))
+                    .map(|i| {
+                        let partition = first.add(i);
+                        let leader = (*partition).leader;
+                        ((*partition).id, (leader >= 0).then_some(leader))
+                    })
+                    .collect()
+            }),
         }
     }
 }

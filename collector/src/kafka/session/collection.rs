@@ -135,6 +135,7 @@ impl Session {
             .filter_map(|found| found.rows.as_ref().ok())
             .flatten()
             .filter(|row| self.cluster.topics.matches(&row.topic))
+            .filter(|row| !topology.refused.contains_key(&*row.topic))
             .filter(|row| {
                 let leaders = topology.topics.get(&*row.topic);
                 leaders.is_none_or(|leaders| !leaders.contains_key(&row.partition))
