@@ -6,6 +6,9 @@ mod memory;
 mod reader;
 mod search;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tokio::time::Instant;

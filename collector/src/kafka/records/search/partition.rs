@@ -122,7 +122,7 @@ impl Partition {
         match fetched.timestamp {
             _ if self.is_left_over(fetched) => Outcome::GoOn,
             Ok(timestamp) => self.record(fetched.offset, timestamp, answer),
-            Err(Code::PARTITION_EOF) => self.nothing_readable(answer),
+            Err(Code::PARTITION_EOF) => self.nothing_readable(fetched.offset, answer),
             Err(Code::AUTO_OFFSET_RESET) if self.n_resets < MAX_RESETS => {
                 self.n_resets += 1;
                 self.reading = Reading::OutOfRange;
@@ -164,12 +164,7 @@ impl Partition {
                 (OldestUnread::WrittenAtLogStart(timestamp), run)
             }
         };
-        while let Some(&offset) = self.left.front()
-            && offset.to_wire() <= at
-        {
-            answer(offset, dated);
-            self.left.pop_front();
-        }
+        self.answer_up_to(at, dated, answer);
         if self.left.is_empty() {
             return Outcome::Finished;
         }
@@ -183,11 +178,33 @@ impl Partition {
         }
     }
 
-    fn nothing_readable(&mut self, answer: &mut dyn FnMut(Offset, OldestUnread)) -> Outcome {
-        for offset in self.left.drain(..) {
-            answer(offset, OldestUnread::NothingReadable);
+    /// The log ends at `end`, and nothing that was wanted up to there can be read.
+    fn nothing_readable(
+        &mut self,
+        end: i64,
+        answer: &mut dyn FnMut(Offset, OldestUnread),
+    ) -> Outcome {
+        self.answer_up_to(end, OldestUnread::NothingReadable, answer);
+        if self.left.is_empty() {
+            Outcome::Finished
+        } else {
+            // The log was cut since its end was read.
+            Outcome::Failed(Reason::Other)
         }
-        Outcome::Finished
+    }
+
+    fn answer_up_to(
+        &mut self,
+        at: i64,
+        found: OldestUnread,
+        answer: &mut dyn FnMut(Offset, OldestUnread),
+    ) {
+        while let Some(&offset) = self.left.front()
+            && offset.to_wire() <= at
+        {
+            answer(offset, found);
+            self.left.pop_front();
+        }
     }
 
     fn first_left(&self) -> i64 {

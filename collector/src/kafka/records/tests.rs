@@ -1,0 +1,270 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+use crate::kafka::native::{Fetched, LOG_START};
+use crate::snapshot::{Api, Unknown};
+
+mod log;
+
+fn tp(topic: &str, partition: i32) -> TopicPartition {
+    TopicPartition {
+        topic: Arc::from(topic),
+        partition,
+    }
+}
+
+fn offset(offset: i64) -> Offset {
+    Offset::from_wire(offset).unwrap()
+}
+
+/// Offsets wanted of partition 0 of topic a.
+fn wanted(offsets: &[i64]) -> Wanted {
+    let offsets = offsets.iter().map(|&it| offset(it)).collect();
+    Wanted::from([(tp("a", 0), offsets)])
+}
+
+/// A search that has begun to fetch, and where.
+fn begun(wanted: Wanted) -> (Search, Vec<(TopicPartition, i64)>) {
+    let mut search = Search::of(wanted);
+    let moves = search.moves();
+    assert_eq!(moves.unassign, []);
+    (search, moves.assign)
+}
+
+fn arrives(search: &mut Search, at: i64, timestamp: Result<i64, Code>) {
+    arrives_for(search, &tp("a", 0), at, timestamp);
+}
+
+fn arrives_for(search: &mut Search, tp: &TopicPartition, at: i64, timestamp: Result<i64, Code>) {
+    search.take(&Fetched {
+        topic: tp.topic.to_string(),
+        partition: tp.partition,
+        offset: at,
+        timestamp,
+    });
+}
+
+/// Records at these offsets, written at a thousand times the offset.
+fn records(search: &mut Search, offsets: impl IntoIterator<Item = i64>) {
+    for at in offsets {
+        arrives(search, at, Ok(at * 1000));
+    }
+}
+
+fn answer(found: &Found, at: i64) -> Option<OldestUnread> {
+    found.answers.get(&(tp("a", 0), offset(at))).copied()
+}
+
+fn unknown(reason: Reason) -> Option<OldestUnread> {
+    Some(OldestUnread::Unknown(Unknown::new(Api::Fetch, reason)))
+}
+
+#[test]
+fn the_first_record_at_or_after_an_offset_dates_it() {
+    let (mut search, assigned) = begun(wanted(&[5]));
+    assert_eq!(assigned, [(tp("a", 0), 5)]);
+    records(&mut search, [9]);
+    assert!(search.is_over());
+    let found = search.end(Reason::Deadline);
+    assert_eq!(answer(&found, 5), Some(OldestUnread::Written(9000)));
+    assert_eq!((found.failures, found.n_reads), (vec![], 1));
+}
+
+#[test]
+fn a_record_dates_every_offset_up_to_its_own_that_is_left() {
+    let (mut search, _) = begun(wanted(&[5, 6, 7, 8]));
+    records(&mut search, [5, 7, 8]);
+    assert!(search.is_over());
+    let found = search.end(Reason::Deadline);
+    let dates = [5, 6, 7, 8].map(|at| answer(&found, at));
+    assert_eq!(
+        dates,
+        [5000, 7000, 7000, 8000].map(|at| Some(OldestUnread::Written(at)))
+    );
+    assert_eq!(found.n_reads, 1);
+}
+
+#[test]
+fn a_finished_partition_is_fetched_no_longer() {
+    let (mut search, _) = begun(wanted(&[5]));
+    records(&mut search, [5, 6, 7]);
+    assert_eq!(search.n_ready(), 1);
+    let moves = search.moves();
+    assert_eq!((moves.unassign, moves.assign), (vec![tp("a", 0)], vec![]));
+}
+
+#[test]
+fn an_offset_that_another_such_batch_reaches_is_read_on_to() {
+    let (mut search, _) = begun(wanted(&[5, 14]));
+    records(&mut search, 5..10);
+    let moves = search.moves();
+    assert_eq!((moves.unassign, moves.assign), (vec![], vec![]));
+    records(&mut search, 10..15);
+    assert!(search.is_over());
+}
+
+#[test]
+fn an_offset_farther_away_is_read_from_there() {
+    let (mut search, _) = begun(wanted(&[5, 500]));
+    records(&mut search, 5..10);
+    let moves = search.moves();
+    assert_eq!(moves.unassign, [tp("a", 0)]);
+    assert_eq!(moves.assign, [(tp("a", 0), 500)]);
+    // Left over from before the move.
+    arrives(&mut search, 10, Ok(10_000));
+    arrives(&mut search, 10, Err(Code::PARTITION_EOF));
+    arrives(&mut search, 10, Err(Code::AUTO_OFFSET_RESET));
+    assert_eq!(search.n_ready(), 0);
+    records(&mut search, [501]);
+    let found = search.end(Reason::Deadline);
+    assert_eq!(answer(&found, 500), Some(OldestUnread::Written(501_000)));
+    assert_eq!(found.n_reads, 2);
+}
+
+#[test]
+fn at_the_end_of_the_partition_nothing_is_readable() {
+    let (mut search, _) = begun(wanted(&[5, 6]));
+    arrives(&mut search, 7, Err(Code::PARTITION_EOF));
+    assert!(search.is_over());
+    let found = search.end(Reason::Deadline);
+    for at in [5, 6] {
+        assert_eq!(answer(&found, at), Some(OldestUnread::NothingReadable));
+    }
+}
+
+#[test]
+fn an_offset_below_the_log_start_is_dated_there() {
+    let (mut search, _) = begun(wanted(&[5]));
+    arrives(&mut search, 5, Err(Code::AUTO_OFFSET_RESET));
+    let moves = search.moves();
+    assert_eq!(moves.unassign, [tp("a", 0)]);
+    assert_eq!(moves.assign, [(tp("a", 0), LOG_START)]);
+    records(&mut search, [60]);
+    let found = search.end(Reason::Deadline);
+    assert_eq!(
+        answer(&found, 5),
+        Some(OldestUnread::WrittenAtLogStart(60_000))
+    );
+}
+
+#[test]
+fn an_offset_beyond_the_end_is_not_known() {
+    let (mut search, _) = begun(wanted(&[50]));
+    arrives(&mut search, 50, Err(Code::AUTO_OFFSET_RESET));
+    search.moves();
+    records(&mut search, [3]);
+    assert!(search.is_over());
+    let found = search.end(Reason::Deadline);
+    assert_eq!(answer(&found, 50), unknown(Reason::Other));
+    assert_eq!(found.failures.len(), 1);
+}
+
+#[test]
+fn a_log_start_that_keeps_moving_is_not_followed_for_ever() {
+    let (mut search, _) = begun(wanted(&[5]));
+    for _ in 0..4 {
+        assert!(!search.is_over());
+        arrives(&mut search, 5, Err(Code::AUTO_OFFSET_RESET));
+        search.moves();
+    }
+    assert!(search.is_over());
+    assert_eq!(
+        answer(&search.end(Reason::Deadline), 5),
+        unknown(Reason::Other)
+    );
+}
+
+#[test]
+fn an_error_of_a_partition_is_one_failure_for_all_its_offsets() {
+    let (mut search, _) = begun(wanted(&[5, 6]));
+    arrives(&mut search, -1001, Err(Code(56)));
+    let found = search.end(Reason::Deadline);
+    for at in [5, 6] {
+        assert_eq!(answer(&found, at), unknown(Reason::StorageError));
+    }
+    let [failure] = &*found.failures else {
+        panic!("{:?}", found.failures)
+    };
+    assert_eq!(failure.subject, "a-0");
+}
+
+#[test]
+fn a_topic_that_may_not_be_read_is_one_failure_and_is_given_up() {
+    let offsets = BTreeSet::from([offset(5)]);
+    let partitions = (0..300).map(|partition| (tp("a", partition), offsets.clone()));
+    let (mut search, assigned) = begun(partitions.chain([(tp("b", 0), offsets.clone())]).collect());
+    arrives(&mut search, 5, Err(Code(29)));
+    arrives_for(&mut search, &tp("a", 1), 5, Err(Code(29)));
+    let moves = search.moves();
+    assert_eq!(moves.unassign.len(), assigned.len());
+    assert_eq!(moves.assign, [(tp("b", 0), 5)]);
+    arrives_for(&mut search, &tp("b", 0), 5, Ok(7));
+    assert!(search.is_over());
+    let found = search.end(Reason::Deadline);
+    assert_eq!(answer(&found, 5), unknown(Reason::Authorization));
+    assert_eq!((found.answers.len(), found.failures.len()), (301, 1));
+    assert_eq!(found.denied, [Arc::from("a")]);
+}
+
+#[test]
+fn what_is_left_when_time_is_out_is_one_failure() {
+    let (mut search, _) = begun(wanted(&[5, 6, 7]));
+    records(&mut search, [5]);
+    let found = search.end(Reason::Deadline);
+    assert_eq!(answer(&found, 5), Some(OldestUnread::Written(5000)));
+    assert_eq!(answer(&found, 7), unknown(Reason::Deadline));
+    let [failure] = &*found.failures else {
+        panic!("{:?}", found.failures)
+    };
+    assert_eq!(failure.subject, "2 of 3 offsets");
+}
+
+#[test]
+fn what_nobody_wants_is_ignored() {
+    let (mut search, _) = begun(wanted(&[5]));
+    arrives_for(&mut search, &tp("a", 1), 5, Ok(1));
+    arrives_for(&mut search, &tp("b", 0), 5, Err(Code(29)));
+    assert_eq!(search.n_ready(), 0);
+    assert_eq!(search.progress(), (0, 1));
+}
+
+#[test]
+fn a_date_is_known_as_long_as_a_group_stands_there() {
+    let (mut memory, now) = (Memory::default(), Instant::now());
+    let written = OldestUnread::Written(7);
+    memory.keep(&Answers::from([((tp("a", 0), offset(5)), written)]));
+    let recalled = memory.recall(&wanted(&[5, 6]), now);
+    assert_eq!(
+        recalled.known,
+        Answers::from([((tp("a", 0), offset(5)), written)])
+    );
+    assert_eq!(recalled.unread, wanted(&[6]));
+    memory.recall(&wanted(&[6]), now);
+    assert_eq!(memory.recall(&wanted(&[5]), now).unread, wanted(&[5]));
+}
+
+#[test]
+fn what_may_change_is_asked_again() {
+    let mut memory = Memory::default();
+    let pairs = [4, 5, 6].map(|at| (tp("a", 0), offset(at)));
+    memory.keep(&Answers::from_iter(pairs.into_iter().zip([
+        OldestUnread::NothingReadable,
+        OldestUnread::WrittenAtLogStart(7),
+        unknown(Reason::Timeout).unwrap(),
+    ])));
+    let again = wanted(&[4, 5, 6]);
+    assert_eq!(memory.recall(&again, Instant::now()).unread, again);
+}
+
+#[test]
+fn a_denied_topic_is_asked_again_after_ten_minutes() {
+    let (mut memory, now) = (Memory::default(), Instant::now());
+    memory.deny(vec![Arc::from("a")], now);
+    let recalled = memory.recall(&wanted(&[5]), now + Duration::from_secs(599));
+    let known = recalled.known.values().copied().next();
+    assert_eq!(known, unknown(Reason::Authorization));
+    assert!(recalled.unread.is_empty());
+    let recalled = memory.recall(&wanted(&[5]), now + Duration::from_secs(600));
+    assert_eq!(recalled.unread, wanted(&[5]));
+}
