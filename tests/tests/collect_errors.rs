@@ -179,10 +179,12 @@ impl Lab {
             self.kafka.inject(fault);
         }
         let begin = n_collections(&self.collector.metrics()?);
-        let mut before = self.collector.wait_for("two collections", LIMIT, |metrics| {
-            ensure!(n_collections(metrics) >= begin + 2, "not yet");
-            Ok(())
-        })?;
+        let mut before = self
+            .collector
+            .wait_for("two collections", LIMIT, |metrics| {
+                ensure!(n_collections(metrics) >= begin + 2, "not yet");
+                Ok(())
+            })?;
         let first = before.clone();
         let mut seen = Seen::default();
         while n_collections(&before) < n_collections(&first) + 3 {
@@ -226,17 +228,75 @@ impl Seen {
             wrong,
             last,
         } = self;
-        let dark = last.without_bounds.len();
         lab::say(format_args!(
-            "{case} ({reason}): {n_collections} collections, {n_scrapes} scrapes, {} wrong, {errors:?}, absent {}, incomplete {}, dark {dark}, undated {}",
+            "{case}: {n_collections} collections, {n_scrapes} scrapes, {} wrong, {errors:?}, {} absent, {} incomplete, {} dark, {} undated",
             wrong.len(),
             last.absent.len(),
             last.incomplete.len(),
+            last.without_bounds.len(),
             last.undated
         ));
-        let _ = (api, share);
-        let say = |what: &String| format!("{case}: {what}");
-        wrong.iter().take(2).map(say).collect()
+        let mut problems: Vec<String> = wrong.iter().take(2).cloned().collect();
+        let label = label(api);
+        // What librdkafka retries by itself until time is out is told as that.
+        let late = [(Api::ListOffsets, "timeout"), (Api::Fetch, "deadline")];
+        for (pair, n) in errors {
+            let is_late = late.contains(&(api, &*pair.1));
+            if pair.0 != label || (pair.1 != reason && !is_late) {
+                problems.push(format!("{n} errors under {pair:?}"));
+            }
+        }
+        let pair = (label.to_owned(), reason.to_owned());
+        let counted = errors.get(&pair).copied().unwrap_or_default();
+        let all = questions(api) * n_collections;
+        let is_late = errors
+            .keys()
+            .any(|(_, reason)| late.contains(&(api, reason)));
+        if counted > all {
+            problems.push(format!("{counted} errors, of {all} questions"));
+        }
+        let falls_back = api == Api::ConsumerGroupDescribe && reason == "group_not_found";
+        if share >= 1.0 && !is_late && !falls_back && counted != all {
+            problems.push(format!("{counted} errors, not {all}"));
+        }
+        let hidden = last.incomplete.len() + last.without_bounds.len();
+        let hides = matches!(api, Api::Metadata | Api::OffsetFetch | Api::ListOffsets);
+        if !last.absent.is_empty() || (hidden > 0 && !hides) {
+            problems.push(format!("too much is hidden: {last:?}"));
+        }
+        problems
+            .iter()
+            .map(|what| format!("{case}: {what}"))
+            .collect()
+    }
+}
+
+/// The label of an API's failures.
+fn label(api: Api) -> &'static str {
+    match api {
+        Api::Metadata => "metadata",
+        Api::ListGroups => "list_groups",
+        Api::OffsetFetch => "offset_fetch",
+        Api::ListOffsets => "list_offsets",
+        Api::DescribeConfigs => "describe_configs",
+        Api::Fetch => "fetch",
+        _ => "describe_groups",
+    }
+}
+
+/// How many questions of a kind one collection has to leave unanswered when every answer is an error.
+fn questions(api: Api) -> u64 {
+    match api {
+        // A topic each.
+        Api::Metadata | Api::DescribeConfigs => 3,
+        // A broker each.
+        Api::ListGroups => 3,
+        // A group each.
+        Api::OffsetFetch => 12,
+        // A partition each.
+        Api::ListOffsets | Api::Fetch => 18,
+        // Only classic groups have changed.
+        _ => 9,
     }
 }
 

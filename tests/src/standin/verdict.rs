@@ -203,11 +203,7 @@ impl<'e> Shown<'e> {
         self.topic_sums(&lags, verdict);
     }
 
-    fn topic_sums(
-        &self,
-        lags: &BTreeMap<&str, BTreeMap<(&str, i32), i64>>,
-        verdict: &mut Verdict,
-    ) {
+    fn topic_sums(&self, lags: &BTreeMap<&str, BTreeMap<(&str, i32), i64>>, verdict: &mut Verdict) {
         let family = "kafka_consumergroup_group_topic_sum_lag";
         for (labels, value) in self.series(family) {
             let of_group = lags.get(label(labels, "group")).into_iter().flatten();
