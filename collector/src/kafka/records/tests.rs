@@ -56,8 +56,8 @@ fn answer(found: &Found, at: i64) -> Option<OldestUnread> {
     found.answers.get(&(tp("a", 0), offset(at))).copied()
 }
 
-fn unknown(reason: Reason) -> Option<OldestUnread> {
-    Some(OldestUnread::Unknown(Unknown::new(Api::Fetch, reason)))
+fn unknown(reason: Reason) -> OldestUnread {
+    OldestUnread::Unknown(Unknown::new(Api::Fetch, reason))
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn an_offset_beyond_the_end_is_not_known() {
     records(&mut search, [3]);
     assert!(search.is_over());
     let found = search.end(Reason::Deadline);
-    assert_eq!(answer(&found, 50), unknown(Reason::Other));
+    assert_eq!(answer(&found, 50), Some(unknown(Reason::Other)));
     assert_eq!(found.failures.len(), 1);
 }
 
@@ -171,7 +171,7 @@ fn a_log_start_that_keeps_moving_is_not_followed_for_ever() {
     assert!(search.is_over());
     assert_eq!(
         answer(&search.end(Reason::Deadline), 5),
-        unknown(Reason::Other)
+        Some(unknown(Reason::Other))
     );
 }
 
@@ -181,7 +181,7 @@ fn an_error_of_a_partition_is_one_failure_for_all_its_offsets() {
     arrives(&mut search, -1001, Err(Code(56)));
     let found = search.end(Reason::Deadline);
     for at in [5, 6] {
-        assert_eq!(answer(&found, at), unknown(Reason::StorageError));
+        assert_eq!(answer(&found, at), Some(unknown(Reason::StorageError)));
     }
     let [failure] = &*found.failures else {
         panic!("{:?}", found.failures)
@@ -202,7 +202,7 @@ fn a_topic_that_may_not_be_read_is_one_failure_and_is_given_up() {
     arrives_for(&mut search, &tp("b", 0), 5, Ok(7));
     assert!(search.is_over());
     let found = search.end(Reason::Deadline);
-    assert_eq!(answer(&found, 5), unknown(Reason::Authorization));
+    assert_eq!(answer(&found, 5), Some(unknown(Reason::Authorization)));
     assert_eq!((found.answers.len(), found.failures.len()), (301, 1));
     assert_eq!(found.denied, [Arc::from("a")]);
 }
@@ -213,7 +213,7 @@ fn what_is_left_when_time_is_out_is_one_failure() {
     records(&mut search, [5]);
     let found = search.end(Reason::Deadline);
     assert_eq!(answer(&found, 5), Some(OldestUnread::Written(5000)));
-    assert_eq!(answer(&found, 7), unknown(Reason::Deadline));
+    assert_eq!(answer(&found, 7), Some(unknown(Reason::Deadline)));
     let [failure] = &*found.failures else {
         panic!("{:?}", found.failures)
     };
@@ -248,11 +248,12 @@ fn a_date_is_known_as_long_as_a_group_stands_there() {
 fn what_may_change_is_asked_again() {
     let mut memory = Memory::default();
     let pairs = [4, 5, 6].map(|at| (tp("a", 0), offset(at)));
-    memory.keep(&Answers::from_iter(pairs.into_iter().zip([
+    let answers = [
         OldestUnread::NothingReadable,
         OldestUnread::WrittenAtLogStart(7),
-        unknown(Reason::Timeout).unwrap(),
-    ])));
+        unknown(Reason::Timeout),
+    ];
+    memory.keep(&pairs.into_iter().zip(answers).collect());
     let again = wanted(&[4, 5, 6]);
     assert_eq!(memory.recall(&again, Instant::now()).unread, again);
 }
@@ -263,7 +264,7 @@ fn a_denied_topic_is_asked_again_after_ten_minutes() {
     memory.deny(vec![Arc::from("a")], now);
     let recalled = memory.recall(&wanted(&[5]), now + Duration::from_secs(599));
     let known = recalled.known.values().copied().next();
-    assert_eq!(known, unknown(Reason::Authorization));
+    assert_eq!(known, Some(unknown(Reason::Authorization)));
     assert!(recalled.unread.is_empty());
     let recalled = memory.recall(&wanted(&[5]), now + Duration::from_secs(600));
     assert_eq!(recalled.unread, wanted(&[5]));

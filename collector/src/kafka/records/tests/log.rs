@@ -33,7 +33,7 @@ impl Log {
     /// Every answer that is right for `wanted`.
     fn right(&self, wanted: i64) -> Vec<OldestUnread> {
         match self.first_from(wanted) {
-            _ if wanted > self.end => vec![unknown(Reason::Other).unwrap()],
+            _ if wanted > self.end => vec![unknown(Reason::Other)],
             None => vec![OldestUnread::NothingReadable],
             Some(at) if wanted < self.start => vec![OldestUnread::WrittenAtLogStart(at)],
             // Read together with one below the log start it is known as the first record there, too.
