@@ -24,12 +24,13 @@ const CODES: [(i16, &str); 13] = [
     (14, "coordinator_loading"),
     (15, "coordinator_not_available"),
     (16, "not_coordinator"),
-    (29, "authorization"),
-    (30, "authorization"),
     (56, "storage_error"),
     (69, "group_not_found"),
     (88, "unstable_offset_commit"),
     (12345, "other"),
+    // Last, as missing rights to read are believed for a while.
+    (29, "authorization"),
+    (30, "authorization"),
 ];
 
 const APIS: [Api; 8] = [
@@ -255,8 +256,9 @@ impl Seen {
         if counted > all {
             problems.push(format!("{counted} errors, of {all} questions"));
         }
+        let denied = api == Api::Fetch && reason == "authorization";
         let falls_back = api == Api::ConsumerGroupDescribe && reason == "group_not_found";
-        if share >= 1.0 && !is_late && !falls_back && counted != all {
+        if share >= 1.0 && !is_late && !denied && !falls_back && counted != all {
             problems.push(format!("{counted} errors, not {all}"));
         }
         let hidden = last.incomplete.len() + last.without_bounds.len();
