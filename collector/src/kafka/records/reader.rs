@@ -22,6 +22,9 @@ const MANY: usize = 1000;
 /// How long one poll waits; bounds how late a stop is seen.
 const STEP: Duration = Duration::from_millis(20);
 
+/// How long nothing may arrive before more partitions are fetched beside those that wait.
+const LULL: Duration = Duration::from_millis(500);
+
 /// How long nothing may arrive at the end of a call before the client is held to be stuck.
 const SILENCE: Duration = Duration::from_secs(2);
 
@@ -69,6 +72,8 @@ pub(in crate::kafka) const fn properties() -> &'static [(&'static str, &'static 
         ("fetch.min.bytes", "1"),
         ("fetch.wait.max.ms", "10"),
         ("fetch.error.backoff.ms", "20"),
+        // A topic that is gone is an error at once; the default waits half a minute for it to appear.
+        ("topic.metadata.propagation.max.ms", "0"),
         // Fetch on when the queue is empty, and see that it is: the default looks only once a second.
         ("queued.min.messages", "1"),
         ("fetch.queue.backoff.ms", "1"),
@@ -125,6 +130,7 @@ impl Reader {
         self.heed();
         self.apply(search.moves())?;
         let (mut last, mut n_arrived) = (Instant::now(), 0);
+        let mut widened = last;
         while !search.is_over() {
             if (limits.stop)() {
                 return Ok(Reach::Going);
@@ -143,6 +149,11 @@ impl Reader {
                 }
                 Arrival::Notice(notice) => tell(notice),
                 Arrival::Nothing => {}
+            }
+            if now.duration_since(last.max(widened)) >= LULL {
+                search.widen();
+                self.apply(search.moves())?;
+                widened = now;
             }
             let pause = arrival == Arrival::Nothing && search.n_ready() > 0;
             if pause || search.n_ready() >= BATCH || n_arrived >= MANY {

@@ -28,6 +28,8 @@ pub(super) struct Search {
     /// Fetched, and may have to be fetched from elsewhere.
     moving: Vec<TopicPartition>,
     n_fetched: usize,
+    /// How many may be fetched at once.
+    window: usize,
     n_total: usize,
     found: Found,
 }
@@ -76,6 +78,7 @@ impl Search {
             finished: Vec::new(),
             moving: Vec::new(),
             n_fetched: 0,
+            window: WINDOW,
             n_total,
             found: Found::default(),
         }
@@ -143,7 +146,7 @@ impl Search {
             }
         }
         self.n_fetched -= moves.unassign.len();
-        while self.n_fetched + moves.assign.len() < WINDOW
+        while self.n_fetched + moves.assign.len() < self.window
             && let Some(tp) = self.waiting.pop_front()
         {
             if let Some(partition) = self.partition(&tp) {
@@ -154,6 +157,11 @@ impl Search {
         self.n_fetched += moves.assign.len();
         self.found.n_reads += u64::try_from(moves.assign.len()).unwrap_or(u64::MAX);
         moves
+    }
+
+    /// Lets more partitions be fetched at once: those that are may all wait for a broker that does not answer.
+    pub(super) fn widen(&mut self) {
+        self.window += WINDOW;
     }
 
     /// Ends the search; whatever is left is unknown because of `reason`, which is one failure.

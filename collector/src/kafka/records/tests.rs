@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::search::Moves;
 use super::*;
 use crate::kafka::native::{Fetched, LOG_START};
 use crate::snapshot::{Api, Unknown};
@@ -218,6 +219,18 @@ fn what_is_left_when_time_is_out_is_one_failure() {
         panic!("{:?}", found.failures)
     };
     assert_eq!(failure.subject, "2 of 3 offsets");
+}
+
+#[test]
+fn partitions_that_wait_do_not_keep_out_the_others() {
+    let partitions = (0..300).map(|partition| (tp("a", partition), BTreeSet::from([offset(5)])));
+    let (mut search, assigned) = begun(partitions.collect());
+    assert_eq!(assigned.len(), 128);
+    assert_eq!(search.moves(), Moves::default());
+    search.widen();
+    assert_eq!(search.moves().assign.len(), 128);
+    search.widen();
+    assert_eq!(search.moves().assign.len(), 300 - 2 * 128);
 }
 
 #[test]
