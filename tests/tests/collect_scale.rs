@@ -11,7 +11,9 @@ const TOPICS: usize = 100;
 const PARTITIONS: usize = 200;
 const GROUPS: usize = 1_000;
 const NODES: usize = 3;
-const COLLECTIONS: u64 = 5;
+const COLLECTIONS: u64 = 3;
+/// Long enough that a collection which has ended is seen, and the counts read, before the next one begins.
+const PAUSE: Duration = Duration::from_secs(15);
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// The kinds of requests that make up a steady collection, and their labels.
@@ -62,9 +64,7 @@ fn ended(collector: &Collector) -> Result<Exposition> {
 fn a_steady_collection_asks_once_per_group_and_twice_per_five_hundred_partitions() -> Result<()> {
     let _alone = lab::alone()?;
     let kafka = start()?;
-    let config = Config::of(&kafka.bootstrap())
-        .by_topic()
-        .every(Duration::from_secs(5));
+    let config = Config::of(&kafka.bootstrap()).by_topic().every(PAUSE);
     let collector = Collector::start(&config)?;
     let first = collector.wait_until_complete(LIMIT)?;
     let cold = requests(&first);

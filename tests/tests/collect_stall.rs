@@ -91,7 +91,7 @@ fn stall(poll: Duration) -> Result<()> {
     let before = collector.metrics()?;
     clock.kafka.stall_node(STALLED);
     let onset = clock.watch(&collector, poll * 2, Duration::ZERO)?;
-    let during = clock.watch(&collector, long - poll * 2, Duration::ZERO)?;
+    let during = clock.watch(&collector, long.saturating_sub(poll * 2), Duration::ZERO)?;
     let after = collector.metrics()?;
     let n_errors = count(&after, "errors") - count(&before, "errors");
     let n = count(&after, "collections") - count(&before, "collections");

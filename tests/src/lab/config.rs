@@ -1,7 +1,7 @@
 //! Configuration files for collectors under test.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 use std::time::Duration;
 
 /// The `name` of the cluster in every configuration; the label `cluster_name`.
@@ -117,8 +117,9 @@ bootstrap_servers = "{bootstrap}"
 }
 
 fn lines<N: Display, V: Display>(pairs: impl IntoIterator<Item = (N, V)>) -> String {
-    pairs
-        .into_iter()
-        .map(|(name, value)| format!("\"{name}\" = \"{value}\"\n"))
-        .collect()
+    let mut text = String::new();
+    for (name, value) in pairs {
+        writeln!(text, "\"{name}\" = \"{value}\"").ok();
+    }
+    text
 }

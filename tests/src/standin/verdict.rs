@@ -11,6 +11,9 @@ pub type Truth = BTreeMap<(String, String, i32), Expected>;
 /// The timestamp of the record at an offset, Unix time in milliseconds.
 pub type Written = fn(i64) -> i64;
 
+/// What a family says of a row.
+type Value = fn(&Expected) -> i64;
+
 /// How old an exposition may be, in seconds: by so much less may a time lag be.
 const OLD: f64 = 15.0;
 
@@ -94,7 +97,7 @@ impl<'e> Shown<'e> {
         for (family, bound) in [
             (
                 "kafka_partition_latest_offset",
-                (|row| row.high_watermark) as fn(&Expected) -> i64,
+                (|row| row.high_watermark) as Value,
             ),
             ("kafka_partition_earliest_offset", |row| row.log_start),
         ] {
@@ -112,7 +115,7 @@ impl<'e> Shown<'e> {
 
     fn rows(&self, truth: &Truth, verdict: &mut Verdict) {
         let mut silent: BTreeSet<_> = truth.keys().map(|(group, ..)| group.clone()).collect();
-        let families: [(&str, fn(&Expected) -> i64); 4] = [
+        let families: [(&str, Value); 4] = [
             ("kafka_consumergroup_group_offset", |row| row.committed),
             ("kafka_consumergroup_group_lag", lag),
             ("kafka_consumergroup_group_messages_lost", |row| {
