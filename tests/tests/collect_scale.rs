@@ -92,7 +92,7 @@ fn a_steady_collection_asks_once_per_group_and_twice_per_five_hundred_partitions
     }
     let most = (GROUPS + 2 * NODES + 2 * (TOPICS * PARTITIONS).div_ceil(500)) * 11 / 10;
     let (each, most) = (seen / COLLECTIONS, u64::try_from(most)?);
-    let cpu = (usage.cpu - usage_before.cpu) / u32::try_from(COLLECTIONS)?;
+    let cpu = usage.cpu.saturating_sub(usage_before.cpu) / u32::try_from(COLLECTIONS)?;
     let seconds = after.value("kafka_consumergroup_poll_time_ms", []);
     lab::say(format_args!(
         "{each} requests per collection, at most {most}; {cold} in the first; CPU {cpu:?} per collection, RSS {} KiB, at most {} KiB; {seconds:?} ms",
