@@ -69,7 +69,7 @@ pub(super) fn read(
     let mut answers = ask(clients, topology, all.iter(), pass);
     let moved: BTreeSet<TopicPartition> = all
         .iter()
-        .filter(|tp| has_moved(&answers, topology, tp))
+        .filter(|tp| has_moved(&answers, topology, tp, pass))
         .cloned()
         .collect();
     if !moved.is_empty()
@@ -111,15 +111,18 @@ fn leader(topology: &Topology, tp: &TopicPartition) -> Option<i32> {
         .and_then(|leaders| leaders.get(&tp.partition).copied().flatten())
 }
 
-/// Whether newer metadata may help: the leader disowned the partition, or there was none.
-fn has_moved(answers: &Answers, topology: &Topology, tp: &TopicPartition) -> bool {
+/// Whether newer metadata may help: the leader disowned the partition, or did not answer, perhaps because it is gone, or there was
+/// none.
+fn has_moved(answers: &Answers, topology: &Topology, tp: &TopicPartition, pass: &Pass<'_>) -> bool {
     let disowned = [Bound::Start, Bound::HighWatermark, Bound::LastStable]
         .into_iter()
         .any(|bound| {
             let answer = answers.get(&(tp.clone(), bound));
             matches!(answer, Some(Err(code)) if code.remedy() == Remedy::AskAgain)
         });
-    disowned || leader(topology, tp).is_none()
+    let unanswered = !answers.contains_key(&(tp.clone(), Bound::HighWatermark));
+    let is_silent = |leader| pass.silent.contains_key(&leader);
+    disowned || leader(topology, tp).is_none_or(|leader| unanswered && is_silent(leader))
 }
 
 /// Asks every leader about its partitions among `wanted`, all leaders at once.
