@@ -4,16 +4,16 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Random;
-import java.util.concurrent.ExecutionException;
+import java.util.concurrent.atomic.AtomicReference;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
@@ -41,7 +41,9 @@ final class Client implements AutoCloseable {
 
   KafkaProducer<byte[], byte[]> producer(Object... pairs) {
     Properties all =
-        properties("linger.ms", 50, "max.request.size", 2_000_000, "buffer.memory", 67_108_864);
+        properties(
+            "linger.ms", 50, "max.request.size", 2_000_000, "buffer.memory", 67_108_864,
+            "max.in.flight.requests.per.connection", 1);
     all.putAll(properties(pairs));
     return new KafkaProducer<>(all, new ByteArraySerializer(), new ByteArraySerializer());
   }
@@ -61,11 +63,20 @@ final class Client implements AutoCloseable {
   }
 
   void topic(String name, int partitions, String... config) throws Exception {
-    try {
-      admin.createTopics(List.of(newTopic(name, partitions, config))).all().get();
-    } catch (ExecutionException e) {
-      if (!(e.getCause() instanceof TopicExistsException)) throw e;
-    }
+    create(List.of(newTopic(name, partitions, config)));
+  }
+
+  /**
+   * Creates topics and waits until every partition answers. A producer that meets one whose leader is not yet ready loses
+   * the order of its batches and retries until it gives up, minutes later.
+   */
+  void create(List<NewTopic> topics) throws Exception {
+    admin.createTopics(topics).all().get();
+    Map<TopicPartition, OffsetSpec> all = new HashMap<>();
+    for (var topic : topics)
+      for (int k = 0; k < topic.numPartitions(); k++)
+        all.put(new TopicPartition(topic.name(), k), OffsetSpec.latest());
+    admin.listOffsets(all).all().get(); // retries what is retriable
   }
 
   /** A topic whose cleaner runs every second, and leaves only the last record of each key. */
@@ -116,7 +127,9 @@ final class Client implements AutoCloseable {
       this(topic, partitions, 0, count, 200, 0);
     }
 
-    void send(KafkaProducer<byte[], byte[]> to) {
+    /** Returns when all of it is written; a record that is lost is an error. */
+    void send(KafkaProducer<byte[], byte[]> to) throws Exception {
+      AtomicReference<Exception> lost = new AtomicReference<>();
       Random random = new Random(topic.hashCode());
       for (int i = from; i < from + count; i++) {
         byte[] key = keys > 0 ? ("k" + i % keys).getBytes() : null;
@@ -124,9 +137,12 @@ final class Client implements AutoCloseable {
           // Sixteen letters: codecs get something to do, and not everything.
           byte[] value = new byte[size];
           for (int j = 0; j < size; j++) value[j] = (byte) ('a' + random.nextInt(16));
-          to.send(new ProducerRecord<>(topic, k, BASE_MS + i * 1000L, key, value));
+          var record = new ProducerRecord<>(topic, k, BASE_MS + i * 1000L, key, value);
+          to.send(record, (at, error) -> lost.compareAndSet(null, error));
         }
       }
+      to.flush();
+      if (lost.get() != null) throw lost.get();
     }
   }
 }

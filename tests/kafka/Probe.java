@@ -2,7 +2,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.acl.AccessControlEntry;
@@ -28,16 +33,30 @@ final class Probe {
    */
   void records(String file) throws Exception {
     var lines = Files.readAllLines(Path.of(file));
-    try (var reader = kafka.consumer("isolation.level", "read_uncommitted", "max.poll.records", 1)) {
-      List<TopicPartition> all = new ArrayList<>();
+    try (var reader =
+        kafka.consumer("isolation.level", "read_uncommitted", "max.poll.records", 500)) {
+      Set<TopicPartition> all = new HashSet<>();
       for (String line : lines) all.add(partition(line));
       var starts = reader.beginningOffsets(all);
       var ends = reader.endOffsets(all);
-      for (String line : lines) {
-        var tp = partition(line);
-        long at = Math.max(Long.parseLong(line.split(" ")[2]), starts.get(tp));
-        String found = at < ends.get(tp) ? first(reader, tp, at, ends.get(tp)) : "- -";
-        System.out.println(line + " " + starts.get(tp) + " " + ends.get(tp) + " " + found);
+      List<String> left = new ArrayList<>(lines);
+      while (!left.isEmpty()) {
+        // One offset of each partition at a time.
+        Map<TopicPartition, String> round = new LinkedHashMap<>();
+        for (String line : left) round.putIfAbsent(partition(line), line);
+        left.removeAll(round.values());
+        Map<TopicPartition, Long> places = new HashMap<>();
+        for (var one : round.entrySet()) {
+          long committed = Long.parseLong(one.getValue().split(" ")[2]);
+          places.put(one.getKey(), Math.max(committed, starts.get(one.getKey())));
+        }
+        var found = first(reader, places, ends);
+        for (var one : round.entrySet()) {
+          var tp = one.getKey();
+          String record = found.getOrDefault(tp, "- -");
+          String bounds = starts.get(tp) + " " + ends.get(tp);
+          System.out.println(one.getValue() + " " + bounds + " " + record);
+        }
       }
     }
   }
@@ -47,14 +66,24 @@ final class Probe {
     return new TopicPartition(words[0], Integer.parseInt(words[1]));
   }
 
-  private static String first(
-      KafkaConsumer<byte[], byte[]> reader, TopicPartition tp, long at, long end) {
-    reader.assign(List.of(tp));
-    reader.seek(tp, at);
+  /** "offset time" of the first record from each place to the end; nothing where there is none. */
+  private static Map<TopicPartition, String> first(
+      KafkaConsumer<byte[], byte[]> reader,
+      Map<TopicPartition, Long> places,
+      Map<TopicPartition, Long> ends) {
+    Map<TopicPartition, String> found = new HashMap<>();
+    reader.assign(places.keySet());
+    places.forEach(reader::seek);
+    Set<TopicPartition> open = new HashSet<>(places.keySet());
     while (true) {
-      for (var record : reader.poll(Duration.ofMillis(500)))
-        return record.offset() + " " + record.timestamp();
-      if (reader.position(tp) >= end) return "- -"; // only control or compacted records
+      // Past the end without a record: only control or compacted records.
+      open.removeIf(tp -> found.containsKey(tp) || reader.position(tp) >= ends.get(tp));
+      if (open.isEmpty()) return found;
+      reader.assign(open);
+      for (var record : reader.poll(Duration.ofMillis(500))) {
+        var tp = new TopicPartition(record.topic(), record.partition());
+        found.putIfAbsent(tp, record.offset() + " " + record.timestamp());
+      }
     }
   }
 

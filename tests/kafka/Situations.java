@@ -44,11 +44,9 @@ final class Situations {
       new Client.Batch("fx-trunc", 1, 100).send(to);
       for (String ten : List.of("fx-open", "fx-abort", "fx-gone"))
         new Client.Batch(ten, 1, 10).send(to);
-      to.flush();
       // A segment is rolled by the first record after segment.ms, and only rolled ones are cleaned.
       for (int b = 0; b < 4; b++) {
         new Client.Batch("fx-compact", 1, b * 50, 50, 200, 10).send(to);
-        to.flush();
         Thread.sleep(2500);
       }
     }
@@ -57,7 +55,6 @@ final class Situations {
       to.initTransactions();
       to.beginTransaction();
       new Client.Batch("fx-abort", 1, 10, 5, 200, 0).send(to);
-      to.flush();
       to.abortTransaction();
     }
     try (var to = kafka.producer("transactional.id", "fx-ctl")) {
@@ -108,7 +105,6 @@ final class Situations {
     to.initTransactions();
     to.beginTransaction();
     new Client.Batch("fx-open", 1, 10, 5, 200, 0).send(to);
-    to.flush();
     member("g-live", "fx-live", "client.id", "cl-0");
     member("g-live", "fx-live", "client.id", "cl-1");
     member("g-live", "fx-live", "client.id", "cl-2", "group.instance.id", "static-2");

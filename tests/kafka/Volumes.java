@@ -25,7 +25,7 @@ final class Volumes {
     List<NewTopic> all = new ArrayList<>();
     for (int t = 0; t < topics; t++) all.add(kafka.newTopic(topicName(t), partitions));
     for (int i = 0; i < all.size(); i += 20)
-      kafka.admin.createTopics(all.subList(i, Math.min(all.size(), i + 20))).all().get();
+      kafka.create(all.subList(i, Math.min(all.size(), i + 20)));
     try (var to = kafka.producer()) {
       for (int t = 0; t < topics; t++)
         new Client.Batch(topicName(t), partitions, 0, records, 60, 0).send(to);
@@ -79,7 +79,6 @@ final class Volumes {
       new Client.Batch("tl-trunc", 5, 100).send(to);
       for (int b = 0; b < 3; b++) {
         new Client.Batch("tl-compact", 10, b * 50, 50, 200, 10).send(to);
-        to.flush();
         Thread.sleep(2500);
       }
     }

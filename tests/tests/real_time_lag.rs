@@ -5,6 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use e2e::lab::collector;
 use e2e::lab::expected::{self, World};
 use e2e::lab::kafka::Plan;
 use e2e::lab::prom::Exposition;
@@ -17,10 +18,20 @@ const PARTITIONS: usize = 1000;
 #[test]
 fn a_thousand_time_lags_are_exact_in_the_first_collection() -> Result<()> {
     let _alone = lab::alone()?;
+    // Built, if need be, before the clock starts.
+    collector::binary()?;
     let kafka = Kafka::start(&Plan::of(1))?;
+    let asked = Instant::now();
     kafka.fixture("timelag", &[&PARTITIONS.to_string()])?;
+    lab::say(format_args!("built after {:.1?}", asked.elapsed()));
     wait_for_the_cleaner(&kafka)?;
+    lab::say(format_args!("cleaned after {:.1?}", asked.elapsed()));
+    let asked = Instant::now();
     let world = World::ask(&kafka, &["tl-compact"])?;
+    lab::say(format_args!(
+        "the oracle answered in {:.1?}",
+        asked.elapsed()
+    ));
     ensure!(
         world.n_rows() == PARTITIONS,
         "the oracle has {} rows",
