@@ -10,28 +10,15 @@ use e2e::lab::{self, Collector, Config};
 use e2e::standin::verdict::{self, Verdict};
 use e2e::standin::{Api, Fault, GroupSpec, GroupState, MemberSpec, PartitionSpec, StandIn};
 
+#[path = "collect_errors/counts.rs"]
+mod counts;
+
+use counts::{CODES, label, questions};
+
 const TOPICS: [&str; 3] = ["orders", "payments", "clicks"];
 const PARTITIONS: usize = 6;
 const GROUPS: usize = 12;
 const LIMIT: Duration = Duration::from_secs(30);
-
-/// Error codes, and the reason each is counted under.
-const CODES: [(i16, &str); 13] = [
-    (3, "unknown_topic_or_partition"),
-    (5, "leader_not_available"),
-    (6, "not_leader"),
-    (7, "timeout"),
-    (14, "coordinator_loading"),
-    (15, "coordinator_not_available"),
-    (16, "not_coordinator"),
-    (56, "storage_error"),
-    (69, "group_not_found"),
-    (88, "unstable_offset_commit"),
-    (12345, "other"),
-    // Last, as missing rights to read are believed for a while.
-    (29, "authorization"),
-    (30, "authorization"),
-];
 
 const APIS: [Api; 8] = [
     Api::Metadata,
@@ -290,33 +277,6 @@ impl Seen {
             .iter()
             .map(|what| format!("{case}: {what}"))
             .collect()
-    }
-}
-
-/// The label of an API's failures.
-fn label(api: Api) -> &'static str {
-    match api {
-        Api::Metadata => "metadata",
-        Api::ListGroups => "list_groups",
-        Api::OffsetFetch => "offset_fetch",
-        Api::ListOffsets => "list_offsets",
-        Api::DescribeConfigs => "describe_configs",
-        Api::Fetch => "fetch",
-        _ => "describe_groups",
-    }
-}
-
-/// How many questions of a kind one collection has to leave unanswered when every answer is an error.
-fn questions(api: Api) -> u64 {
-    match api {
-        // A topic each, and a broker each.
-        Api::Metadata | Api::DescribeConfigs | Api::ListGroups => 3,
-        // A group each.
-        Api::OffsetFetch => 12,
-        // A partition each.
-        Api::ListOffsets | Api::Fetch => 18,
-        // Only classic groups have changed.
-        _ => 9,
     }
 }
 
