@@ -29,12 +29,14 @@ pub struct TopicPartition {
 /// Everything one collection of one cluster read, or failed to read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
+    /// When the log ends had been read, Unix time in milliseconds: ages count to here, however long reading records took.
+    pub read_at_ms: i64,
     /// Topics that the filter lets through.
     pub topics: BTreeMap<Name, Topic>,
     /// Groups that the filter lets through, also those whose commits could not be read.
     pub groups: BTreeMap<Name, Group>,
-    /// The oldest unread record of a partition as seen from a committed offset, for every (partition, commit) that was asked
-    /// about; a pair that is missing was not asked about.
+    /// The oldest unread record of a partition, for every (partition, offset) as wanted by [`crate::lag::wanted_reads`]: the
+    /// offset is the commit, or the log start above it. A pair that is missing was not asked about.
     pub oldest_unread: HashMap<(TopicPartition, Offset), OldestUnread>,
     /// Each failure of this collection, once.
     pub failures: Vec<Failure>,
@@ -267,7 +269,10 @@ impl Offset {
 impl TopicPartition {
     /// Partition `partition` of `topic`.
     pub fn of(topic: &Name, partition: i32) -> Self {
-        Self { topic: Arc::clone(topic), partition }
+        Self {
+            topic: Arc::clone(topic),
+            partition,
+        }
     }
 }
 
@@ -371,8 +376,13 @@ impl Reason {
 
 impl Phase {
     /// Every value of the label, in order.
-    pub const ALL: [Self; 5] =
-        [Self::Groups, Self::Offsets, Self::Ends, Self::Timestamps, Self::Render];
+    pub const ALL: [Self; 5] = [
+        Self::Groups,
+        Self::Offsets,
+        Self::Ends,
+        Self::Timestamps,
+        Self::Render,
+    ];
 
     /// The value of the label `phase`.
     pub const fn label(self) -> &'static str {

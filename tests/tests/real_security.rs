@@ -64,6 +64,7 @@ fn secured() -> Result<Kafka> {
     let kafka = Kafka::start(&Plan::of(1).secured())?;
     SCALE.build(&kafka)?;
     let rights = "monitor GROUP * DESCRIBE monitor TOPIC * DESCRIBE monitor TOPIC * READ \
+        monitor TOPIC * DESCRIBE_CONFIGS \
         limited GROUP * DESCRIBE limited TOPIC s-t0000 DESCRIBE";
     let words: Vec<_> = rights.split_ascii_whitespace().collect();
     kafka.fixture("allow", &words)?;

@@ -31,14 +31,13 @@ impl Made {
         time_lag: config::TimeLag,
     ) -> Self {
         let began = Instant::now();
-        let unix = unix();
         let outcome = outcome(&snapshot);
-        let now_ms = i64::try_from(unix.as_millis()).unwrap_or(i64::MAX);
-        let lag = lag::compute(&snapshot, time_lag, now_ms);
+        let lag = lag::compute(&snapshot, time_lag, snapshot.read_at_ms);
         let sections = outcome.gave_data().then(|| Sections::of(cluster, &lag));
         let findings = lag.findings;
         let n_groups = snapshot.groups.len();
         let Snapshot {
+            read_at_ms,
             mut failures,
             requests,
             mut phases,
@@ -53,7 +52,7 @@ impl Made {
             requests,
             phases,
             n_groups,
-            unix_seconds: unix.as_secs(),
+            unix_seconds: u64::try_from(read_at_ms / 1000).unwrap_or_default(),
         }
     }
 
@@ -92,16 +91,6 @@ fn outcome(snapshot: &Snapshot) -> Outcome {
     } else {
         Outcome::Complete
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "an edge: samples carry wall clock time"
-)]
-fn unix() -> Duration {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default()
 }
 
 /// Whether anything was read that a sample can be made of. An empty cluster is read, not unread.

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use self::memory::{Memory, Recalled};
+use self::memory::{Ends, Memory, Recalled};
 use self::reader::{Reach, Reader};
 use self::search::{Found, Search};
 use super::code::Code;
@@ -58,15 +58,16 @@ impl Records {
         }
     }
 
-    /// Dates every pair of `wanted` within `limits`. `progress` is told offsets done and to do, of those that have to be read.
+    /// Dates every pair of `wanted`, which stand below `ends`, within `limits`. `progress` is told offsets done and to do, of those that have to be read.
     /// Blocking.
     pub(super) fn date(
         &mut self,
         wanted: &Wanted,
+        ends: &Ends<'_>,
         limits: &Limits<'_>,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Dated {
-        let Recalled { mut known, unread } = self.memory.recall(wanted, Instant::now());
+        let Recalled { mut known, unread } = self.memory.recall(wanted, ends, Instant::now());
         if self.reader.as_ref().is_some_and(|it| it.hoards(wanted)) {
             self.reader = None;
         }
@@ -77,7 +78,7 @@ impl Records {
             n_reads,
         } = self.read(unread, limits, progress);
         self.memory.deny(denied, Instant::now());
-        self.memory.keep(&answers);
+        self.memory.keep(&answers, ends);
         known.extend(answers);
         Dated {
             oldest_unread: known,

@@ -24,6 +24,7 @@ pub(super) fn is_public(name: &str) -> bool {
 
 /// Set by the collector, or beyond a value that librdkafka survives.
 const OURS: &[&str] = &[
+    "allow.auto.create.topics",
     "auto.commit.enable",
     "auto.offset.reset",
     "client.id",
@@ -39,10 +40,13 @@ const OURS: &[&str] = &[
     "group.id",
     "group.instance.id",
     "max.partition.fetch.bytes",
+    "log.queue",
     "message.max.bytes",
     "queued.max.messages.kbytes",
     "queued.min.messages",
     "reconnect.backoff.max.ms",
+    "retry.backoff.max.ms",
+    "retry.backoff.ms",
     "socket.connection.setup.timeout.ms",
 ];
 

@@ -16,9 +16,15 @@ const DENIAL: Duration = Duration::from_secs(600);
 pub(super) struct Memory {
     /// Timestamps by the offset that they answer. An entry lives as long as a group stands there.
     dated: HashMap<(TopicPartition, Offset), i64>,
+    /// The end of the log up to which nothing could be read after an offset: control records, or all compacted away. While the
+    /// log does not grow, reading again would wait for nothing.
+    barren: HashMap<(TopicPartition, Offset), Offset>,
     /// Topics that may not be read, and when to ask again.
     denied: HashMap<Name, Instant>,
 }
+
+/// The high watermark of a partition in this collection.
+pub(in crate::kafka) type Ends<'a> = dyn Fn(&TopicPartition) -> Option<Offset> + 'a;
 
 /// A call's question, divided.
 #[derive(Debug, Default, PartialEq)]
@@ -33,13 +39,16 @@ pub(super) struct Recalled {
 
 impl Memory {
     /// Divides `wanted` into what is known and what is not. Forgets what is wanted no more.
-    pub(super) fn recall(&mut self, wanted: &Wanted, now: Instant) -> Recalled {
+    pub(super) fn recall(&mut self, wanted: &Wanted, ends: &Ends<'_>, now: Instant) -> Recalled {
         self.denied.retain(|_, again| *again > now);
-        self.dated.retain(|(tp, offset), _| {
+        let is_wanted = |(tp, offset): &(TopicPartition, Offset)| {
             wanted
                 .get(tp)
                 .is_some_and(|offsets| offsets.contains(offset))
-        });
+        };
+        self.dated.retain(|pair, _| is_wanted(pair));
+        self.barren
+            .retain(|pair, end| is_wanted(pair) && ends(&pair.0) == Some(*end));
         let denial = OldestUnread::Unknown(Unknown::new(Api::Fetch, Reason::Authorization));
         let (mut known, mut unread) = (Answers::new(), BTreeMap::<_, BTreeSet<_>>::new());
         for (tp, offsets) in wanted {
@@ -48,6 +57,8 @@ impl Memory {
                 let pair = (tp.clone(), offset);
                 if let Some(&at) = self.dated.get(&pair) {
                     known.insert(pair, OldestUnread::Written(at));
+                } else if self.barren.contains_key(&pair) {
+                    known.insert(pair, OldestUnread::NothingReadable);
                 } else if denied {
                     known.insert(pair, denial);
                 } else {
@@ -58,11 +69,17 @@ impl Memory {
         Recalled { known, unread }
     }
 
-    /// Remembers the answers that hold for good. What is not readable may become readable, and a log start moves.
-    pub(super) fn keep(&mut self, answers: &Answers) {
+    /// Remembers the answers that hold: timestamps for good, nothing readable until the log grows.
+    pub(super) fn keep(&mut self, answers: &Answers, ends: &Ends<'_>) {
         for (pair, answer) in answers {
-            if let OldestUnread::Written(at) = answer {
-                self.dated.insert(pair.clone(), *at);
+            match (answer, ends(&pair.0)) {
+                (OldestUnread::Written(at), _) => {
+                    self.dated.insert(pair.clone(), *at);
+                }
+                (OldestUnread::NothingReadable, Some(end)) => {
+                    self.barren.insert(pair.clone(), end);
+                }
+                _ => {}
             }
         }
     }

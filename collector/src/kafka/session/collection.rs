@@ -66,6 +66,7 @@ impl Session {
         pass.end(Phase::Groups);
 
         self.ends(topology, &committed, snapshot, pass);
+        snapshot.read_at_ms = now_ms();
         pass.end(Phase::Ends);
         snapshot.groups = self.groups(topology, &listing, committed, pass);
         self.date(snapshot, pass);
@@ -187,7 +188,7 @@ impl Session {
     fn date(&mut self, snapshot: &mut Snapshot, pass: &mut Pass<'_>) {
         let TimeLag::Message { timeout, lost } = self.exporter.time_lag else {
             if let Timestamps::Interpolate(history) = &mut self.timestamps {
-                history.observe(snapshot, now_ms());
+                history.observe(snapshot, snapshot.read_at_ms);
                 let wanted = wanted_reads(snapshot, LostPartitions::Read);
                 snapshot.oldest_unread = history.date(&wanted);
             }
@@ -204,7 +205,11 @@ impl Session {
         };
         let mut tell =
             |done, total| pass.tell(|progress| progress.phase = Step::Timestamps { done, total });
-        let dated = records.date(&wanted, &limits, &mut tell);
+        let ends = |tp: &TopicPartition| {
+            let topic = snapshot.topics.get(&tp.topic)?;
+            topic.partitions.get(&tp.partition)?.high_watermark.ok()
+        };
+        let dated = records.date(&wanted, &ends, &limits, &mut tell);
         snapshot.oldest_unread = dated.oldest_unread;
         pass.failures.extend(dated.failures);
         *pass.requests.entry(Api::Fetch).or_default() += dated.n_reads;
