@@ -1,6 +1,9 @@
 //! The proofs: what the project promises, tried on the programs as they are shipped.
 
-#![expect(clippy::disallowed_methods, reason = "the harness spawns and reads the environment")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the harness spawns and reads the environment"
+)]
 
 pub mod demo;
 pub mod lab;

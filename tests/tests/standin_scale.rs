@@ -80,7 +80,10 @@ async fn a_collection_of_fifty_thousand_partitions_is_answered_whole() {
     kafka.shutdown().await;
 }
 
-#[expect(clippy::print_stdout, reason = "the times are for whoever asks to see them")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the times are for whoever asks to see them"
+)]
 fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
     let start = Instant::now();
     let done = work();
