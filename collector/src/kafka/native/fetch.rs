@@ -1,14 +1,16 @@
 //! Reading single records.
 
 use std::ffi::c_int;
+use std::marker::PhantomData;
+use std::ptr::NonNull;
 use std::time::Duration;
 
 use rdkafka::bindings as rd;
 
 use super::list::List;
-use super::{Client, Event, Notice, error_code, text};
+use super::{Client, Event, Notice, c_string, error_code, text};
 use crate::kafka::code::Code;
-use crate::snapshot::TopicPartition;
+use crate::snapshot::{Name, TopicPartition};
 
 /// Where librdkafka begins at the log start, wherever that is by then.
 pub(in crate::kafka) const LOG_START: i64 = -2;
@@ -36,6 +38,13 @@ pub(in crate::kafka) struct Fetched {
     pub(in crate::kafka) timestamp: Result<i64, Code>,
 }
 
+/// Topics that the client knows, or asks the leaders of, as long as this is held.
+pub(in crate::kafka) struct Topics<'c> {
+    handles: Vec<NonNull<rd::rd_kafka_topic_t>>,
+    // A handle must not outlive its client.
+    client: PhantomData<&'c Client>,
+}
+
 // Its answer is a Rust enum in the bindings; declared here with the plain number that crosses the boundary.
 unsafe extern "C" {
     fn rd_kafka_assign(
@@ -44,7 +53,29 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
+// === impl Client ===
+
 impl Client {
+    /// Makes the client ask for the partition leaders of these topics at once, and all in one request. Assigning a partition of
+    /// a topic that is new to it makes it ask only when it next looks around, which it does once a second.
+    pub(in crate::kafka) fn introduce<'n>(
+        &self,
+        names: impl Iterator<Item = &'n Name>,
+    ) -> Topics<'_> {
+        let handles = names.filter_map(|name| {
+            let name = c_string(name);
+            // SAFETY: the handle is live, the name is copied, and no configuration means the default.
+            let topic = unsafe {
+                rd::rd_kafka_topic_new(self.rk.as_ptr(), name.as_ptr(), std::ptr::null_mut())
+            };
+            NonNull::new(topic)
+        });
+        Topics {
+            handles: handles.collect(),
+            client: PhantomData,
+        }
+    }
+
     /// Begins to fetch these partitions at these offsets, or at [`LOG_START`].
     ///
     /// # Errors
@@ -101,6 +132,17 @@ fn take(error: *mut rd::rd_kafka_error_t) -> Result<(), Code> {
         unsafe { rd::rd_kafka_error_destroy(error) };
     }
     code
+}
+
+// === impl Topics ===
+
+impl Drop for Topics<'_> {
+    fn drop(&mut self) {
+        for topic in &self.handles {
+            // SAFETY: the last use of the handle.
+            unsafe { rd::rd_kafka_topic_destroy(topic.as_ptr()) };
+        }
+    }
 }
 
 // === impl Event ===

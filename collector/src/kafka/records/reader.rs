@@ -115,8 +115,15 @@ impl Reader {
         limits: &Limits<'_>,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Reach, Code> {
-        self.topics.extend(search.topics().cloned());
+        let new: Vec<Name> = search
+            .topics()
+            .filter(|&topic| !self.topics.contains(topic))
+            .cloned()
+            .collect();
+        self.topics.extend(new.iter().cloned());
+        let introduced = self.client.introduce(new.iter());
         let reach = self.fetch(search, limits, progress);
+        drop(introduced);
         let cleared = self.clear();
         reach.and_then(|reach| cleared.map(|()| reach))
     }
