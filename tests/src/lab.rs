@@ -46,6 +46,12 @@ impl Length {
         }
     }
 
+    /// The bound on how soon something must happen: as promised in a full run, with three times the slack beside whatever else
+    /// a machine does. Safety has no slack.
+    pub fn slack(self, bound: Duration) -> Duration {
+        self.pick(bound, bound * 3)
+    }
+
     /// One of two.
     pub fn pick<T>(self, full: T, short: T) -> T {
         match self {

@@ -85,7 +85,8 @@ fn stall(poll: Duration) -> Result<()> {
         kafka,
         ticks: vec![Instant::now()],
     };
-    let limit = poll * 3 / 2;
+    // A poll interval, and what a collection may take.
+    let limit = poll + Length::asked().slack(poll / 2);
     let calm = clock.watch(&collector, poll * 3, poll * 2)?;
     ensure!(calm.n_complete == 12, "{} complete", calm.n_complete);
     let before = collector.metrics()?;
@@ -166,7 +167,7 @@ impl Clock {
         lab::pause(TICK);
         let health = collector.get("/health")?;
         ensure!(
-            health.status == 200 && health.took < Duration::from_millis(100),
+            health.status == 200 && health.took < Length::asked().slack(Duration::from_millis(100)),
             "/health says {} after {:?}",
             health.status,
             health.took
