@@ -1,5 +1,8 @@
 //! Committed offsets, each group's from its coordinator.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
