@@ -95,11 +95,10 @@ fn every_door_opens_to_who_has_its_key() -> Result<()> {
     let kafka = secured()?;
     for door in Door::ALL {
         let collector = Collector::start(&door.config(&kafka, User::Monitor)?)?;
-        let asked = lab::wall_seconds();
         let metrics = collector
             .wait_until_complete(MINUTE)
             .with_context(|| format!("{door:?}"))?;
-        let verdict = SCALE.judge(&metrics, asked)?;
+        let verdict = SCALE.judge(&metrics, lab::wall_seconds())?;
         ensure!(verdict.complete == SCALE.groups, "{door:?}: {verdict:?}");
         ensure!(verdict.wrong.is_empty(), "{door:?}: {:?}", verdict.wrong);
         let n_errors = metrics.count("kafka_lag_exporter_errors_total", []);
