@@ -236,7 +236,8 @@ impl<'w> Leading<'w> {
         let made = tokio::task::spawn_blocking(move || Made::of(snapshot, &cluster, time_lag));
         let made = made.await.context("rendering failed")?;
         log(&made, duration);
-        if made.outcome.gave_data() {
+        let gave_data = made.outcome.gave_data();
+        if gave_data {
             self.stale_at = Some(Instant::now() + self.worker.exporter.staleness_threshold);
         }
         let term = self.term;
@@ -244,9 +245,11 @@ impl<'w> Leading<'w> {
             shown.term = term;
             made.show(&mut shown.view, duration);
         });
-        self.worker
-            .progress
-            .send_modify(|progress| progress.phase = Step::Published);
+        // After a collection without data there is still a first one to wait for.
+        if gave_data {
+            let progress = &self.worker.progress;
+            progress.send_modify(|progress| progress.phase = Step::Published);
+        }
         Ok(())
     }
 }

@@ -87,7 +87,8 @@ impl Kafka {
             reason: error.to_string(),
         })?;
         let (orders, inbox) = channel();
-        let span = info_span!("kafka", cluster = %name);
+        // Below the span of the worker, which names the cluster.
+        let span = info_span!("kafka");
         std::thread::Builder::new()
             .name("kafka".to_owned())
             .spawn(move || serve(session, &inbox, &progress, &span))
