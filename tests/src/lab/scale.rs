@@ -36,6 +36,8 @@ pub struct Verdict {
     pub complete: u32,
     /// Groups with `group_complete` 0.
     pub incomplete: u32,
+    /// `kafka_lag_exporter_up` is 0: of no group is anything claimed.
+    pub down: bool,
     /// Groups without a word, although the cluster is said to be up.
     pub silent: u32,
     /// Numbers that are not what they have to be, and complete groups without one of theirs.
@@ -80,7 +82,10 @@ impl Scale {
         let up = exposition.value("kafka_lag_exporter_up", []);
         let up = up.context("a scrape without kafka_lag_exporter_up")?;
         let shown = Shown::of(exposition, asked);
-        let mut verdict = Verdict::default();
+        let mut verdict = Verdict {
+            down: up < 1.0,
+            ..Verdict::default()
+        };
         for n in 0..self.groups {
             let name = format!("s-g{n:04}");
             let rows = self.rows(n);
@@ -95,7 +100,7 @@ impl Scale {
                     shown.check_incomplete(&name, &rows, wrong);
                 }
                 // A cluster that is said to be down is said to be so for all its groups.
-                None if up < 1.0 => {}
+                None if verdict.down => {}
                 None => verdict.silent += 1,
             }
             shown.check_rows(&name, &rows, wrong);
