@@ -181,7 +181,9 @@ impl Watch {
                 .filter(|scrape| scrape.verdict.incomplete > 0)
                 .count();
             let worst = during.iter().map(|scrape| scrape.verdict.incomplete).max();
-            let cpu = during.last().map(|last| last.cpu.saturating_sub(during[0].cpu));
+            let cpu = during
+                .last()
+                .map(|last| last.cpu.saturating_sub(during[0].cpu));
             lab::say(format_args!(
                 "{what}: {} scrapes, {partial} with incomplete groups, at most {} of {}; CPU {:?}",
                 during.len(),
