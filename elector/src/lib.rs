@@ -1,5 +1,8 @@
 //! The elector: says on loopback whether this pod may act, and for how long.
 //!
-//! Not here yet: the election itself.
+//! ```text
+//!  config ─► kube client ─► guard (tower service) ─► kube-lease-manager ─► leadership ─► http
+//! ```
 
 pub mod args;
+pub mod standing;
