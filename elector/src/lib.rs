@@ -5,4 +5,6 @@
 //! ```
 
 pub mod args;
+#[cfg(feature = "kubernetes")]
+pub mod lease;
 pub mod standing;
