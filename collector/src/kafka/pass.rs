@@ -12,6 +12,9 @@ use super::code::{Code, Remedy};
 use crate::progress::{Phase as Step, Progress};
 use crate::snapshot::{Api, Failure, Phase, Reason, Unknown};
 
+/// Floor of a request's bound, whatever the poll interval.
+const SHORTEST_REQUEST: Duration = Duration::from_millis(500);
+
 /// How long a collection and its requests may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Bounds {
@@ -43,10 +46,11 @@ pub(super) struct Pass<'a> {
 
 impl Bounds {
     /// Bounds that let a cluster with a stalled broker be shown within one and a half poll intervals: a broker that has let one
-    /// request time out is not asked again, so a stall costs one request's time, and two when it begins in mid-collection.
+    /// request time out is not asked again, so a stall costs one request's time, which may not be half an interval. Below the
+    /// floor a busy broker would pass for a stalled one.
     pub(super) fn of(exporter: &Exporter) -> Self {
         let performance = exporter.performance;
-        let share = (exporter.poll_interval * 3 / 10).max(Duration::from_secs(1));
+        let share = (exporter.poll_interval * 3 / 10).max(SHORTEST_REQUEST);
         Self {
             collection: exporter.poll_interval.max(Duration::from_secs(5)),
             request: performance.request_timeout.min(share),
