@@ -32,8 +32,8 @@ pub use self::effective::Effective;
 pub use self::environment::Environment;
 pub use self::filter::Filter;
 pub use self::model::{
-    Cluster, Compatibility, Config, Consumer, Election, Exporter, Granularity, Isolation, Labels,
-    Leadership, LostPartitions, Performance, Secret, SourceUrl, TimeLag,
+    Cluster, Compatibility, Config, Consumer, Doors, Election, Exporter, Granularity, Isolation,
+    Labels, Leadership, LostPartitions, Performance, Secret, SourceUrl, TimeLag,
 };
 pub use self::problem::{ConfigError, Problem};
 pub use self::reference::reference;

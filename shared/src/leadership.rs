@@ -109,6 +109,8 @@ pub enum Reason {
     ConsumerRefuses,
     /// The source was built without what the configuration asks for.
     FeatureMissing,
+    /// The configuration asks for no election.
+    Disabled,
     /// The source is ending.
     ShuttingDown,
 }
@@ -159,6 +161,7 @@ impl Reason {
             Self::ConsumerUnhealthy => "consumer_unhealthy",
             Self::ConsumerRefuses => "consumer_refuses",
             Self::FeatureMissing => "feature_missing",
+            Self::Disabled => "disabled",
             Self::ShuttingDown => "shutting_down",
         }
     }
@@ -232,6 +235,7 @@ mod tests {
             R::ConsumerUnhealthy,
             R::ConsumerRefuses,
             R::FeatureMissing,
+            R::Disabled,
             R::ShuttingDown,
         ] {
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.label());

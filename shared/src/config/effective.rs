@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::Program;
 use super::filter::Filter;
 use super::model::{
-    Cluster, Config, Consumer, Election, Exporter, Granularity, Isolation, Labels, Leadership,
-    LostPartitions, Secret, TimeLag,
+    Cluster, Config, Consumer, Doors, Election, Exporter, Granularity, Isolation, Labels,
+    Leadership, LostPartitions, Secret, TimeLag,
 };
 use super::properties;
 
@@ -46,6 +46,9 @@ impl fmt::Display for Effective<'_> {
         match &exporter.leadership {
             Leadership::Alone => writeln!(f, "enabled = false")?,
             Leadership::Elected(election) => leadership(f, election, self.program)?,
+        }
+        if self.program == Program::Elector {
+            doors(f, &exporter.doors)?;
         }
         self.config
             .clusters
@@ -111,11 +114,6 @@ fn leadership(f: &mut fmt::Formatter<'_>, election: &Election, program: Program)
             let required = election.consumer == Consumer::Required;
             writeln!(f, "lease_name = {}", Quoted(&election.lease_name))?;
             writeln!(f, "lease_namespace = {}", Quoted(&election.lease_namespace))?;
-            writeln!(f, "listen = \"{}\"", election.listen)?;
-            if let Some(address) = election.telemetry_listen {
-                writeln!(f, "telemetry_listen = \"{address}\"")?;
-            }
-            writeln!(f, "max_valid_secs = {}", election.max_valid.as_secs())?;
             writeln!(f, "require_consumer = {required}")
         }
         Program::Collector => {
@@ -132,6 +130,14 @@ fn leadership(f: &mut fmt::Formatter<'_>, election: &Election, program: Program)
             )
         }
     }
+}
+
+fn doors(f: &mut fmt::Formatter<'_>, doors: &Doors) -> fmt::Result {
+    writeln!(f, "listen = \"{}\"", doors.listen)?;
+    if let Some(address) = doors.telemetry_listen {
+        writeln!(f, "telemetry_listen = \"{address}\"")?;
+    }
+    writeln!(f, "max_valid_secs = {}", doors.max_valid.as_secs())
 }
 
 fn cluster(f: &mut fmt::Formatter<'_>, cluster: &Cluster) -> fmt::Result {

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use super::model::{
-    Compatibility, Consumer, Election, Exporter, Granularity, Labels, Leadership, LostPartitions,
-    Performance, TimeLag,
+    Compatibility, Consumer, Doors, Election, Exporter, Granularity, Labels, Leadership,
+    LostPartitions, Performance, TimeLag,
 };
 use super::section::Section;
 use super::values;
@@ -17,7 +17,7 @@ pub(super) fn read(walk: &mut Walk<'_>, file: &Place<'_>) -> Exporter {
     let performance = performance(walk, &place);
     otel(walk, &place);
     let compatibility = compatibility(walk, &place);
-    let leadership = leadership(walk, &place);
+    let (leadership, doors) = leadership(walk, &place);
 
     let mut section = walk.section("exporter", place);
     let poll_interval = section.duration("poll_interval");
@@ -36,6 +36,7 @@ pub(super) fn read(walk: &mut Walk<'_>, file: &Place<'_>) -> Exporter {
         performance,
         compatibility,
         leadership,
+        doors,
     }
 }
 
@@ -119,13 +120,13 @@ fn compatibility(walk: &mut Walk<'_>, exporter: &Place<'_>) -> Compatibility {
     }
 }
 
-fn leadership(walk: &mut Walk<'_>, exporter: &Place<'_>) -> Leadership {
+fn leadership(walk: &mut Walk<'_>, exporter: &Place<'_>) -> (Leadership, Doors) {
     let place = walk.below(exporter, "leadership");
     let mut section = walk.section("exporter.leadership", place);
     if !section.switch("enabled") {
         section.leave_references();
         election(&mut section, String::new());
-        return Leadership::Alone;
+        return (Leadership::Alone, doors(&mut section));
     }
     let identity = identity(&mut section);
     let election = election(&mut section, identity);
@@ -134,7 +135,16 @@ fn leadership(walk: &mut Walk<'_>, exporter: &Place<'_>) -> Leadership {
         let message = format!("write less than lease_duration_secs, which is {lease}");
         section.note("grace_period_secs", message);
     }
-    Leadership::Elected(Box::new(election))
+    let doors = doors(&mut section);
+    (Leadership::Elected(Box::new(election)), doors)
+}
+
+fn doors(section: &mut Section<'_, '_>) -> Doors {
+    Doors {
+        listen: section.required("listen", values::address),
+        telemetry_listen: section.optional("telemetry_listen", values::address),
+        max_valid: section.seconds("max_valid_secs"),
+    }
 }
 
 fn election(section: &mut Section<'_, '_>, identity: String) -> Election {
@@ -146,9 +156,6 @@ fn election(section: &mut Section<'_, '_>, identity: String) -> Election {
         grace_period: section.seconds("grace_period_secs"),
         lease_name: section.required("lease_name", values::dns_name),
         lease_namespace: section.required("lease_namespace", values::dns_label),
-        listen: section.required("listen", values::address),
-        telemetry_listen: section.optional("telemetry_listen", values::address),
-        max_valid: section.seconds("max_valid_secs"),
         consumer: if section.switch("require_consumer") {
             Consumer::Required
         } else {

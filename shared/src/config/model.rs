@@ -39,6 +39,8 @@ pub struct Exporter {
     pub compatibility: Compatibility,
     /// Whether this pod must ask before it collects.
     pub leadership: Leadership,
+    /// Where the elector serves, whether it elects or not. Elector only.
+    pub doors: Doors,
 }
 
 /// How fine the series of a group are.
@@ -133,12 +135,6 @@ pub struct Election {
     pub lease_name: String,
     /// Where the Lease is. Elector only.
     pub lease_namespace: String,
-    /// Where the elector answers the collector. Elector only.
-    pub listen: SocketAddr,
-    /// Where the elector answers probes and scrapes, if anywhere. Elector only.
-    pub telemetry_listen: Option<SocketAddr>,
-    /// Longest grant. Elector only.
-    pub max_valid: Duration,
     /// Whether a silent collector costs the Lease. Elector only.
     pub consumer: Consumer,
     /// Where the collector asks. Collector only.
@@ -147,6 +143,17 @@ pub struct Election {
     pub max_staleness: Duration,
     /// How long the preStop hook is held. Collector only.
     pub handover_delay: Duration,
+}
+
+/// Where the elector serves, and for how long what it says holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doors {
+    /// Where it answers the collector.
+    pub listen: SocketAddr,
+    /// Where it answers probes and scrapes, if anywhere.
+    pub telemetry_listen: Option<SocketAddr>,
+    /// Longest grant.
+    pub max_valid: Duration,
 }
 
 /// Whether the elector needs to hear from a collector to hold the Lease.

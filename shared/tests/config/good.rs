@@ -98,9 +98,9 @@ fn defaults_are_in_place() {
     grace_period_secs = 5
     lease_name = "klag-exporter"
     lease_namespace = "default"
+    require_consumer = true
     listen = "127.0.0.1:8001"
     max_valid_secs = 5
-    require_consumer = true
     "#);
 }
 
