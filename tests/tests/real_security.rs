@@ -27,12 +27,13 @@ enum Door {
     Plain,
     Scram,
     Certificate,
+    Token,
 }
 
 // === impl Door ===
 
 impl Door {
-    const ALL: [Self; 3] = [Self::Plain, Self::Scram, Self::Certificate];
+    const ALL: [Self; 4] = [Self::Plain, Self::Scram, Self::Certificate, Self::Token];
 
     fn config(self, kafka: &Kafka, user: User) -> Result<Config> {
         let sasl = |mechanism| {
@@ -45,6 +46,14 @@ impl Door {
         Ok(match self {
             Self::Plain => sasl("PLAIN"),
             Self::Scram => sasl("SCRAM-SHA-256"),
+            Self::Token => Config::of(&kafka.bootstrap_sasl())
+                .property("security.protocol", "SASL_PLAINTEXT")
+                .property("sasl.mechanism", "OAUTHBEARER")
+                .property(
+                    "sasl.oauthbearer.config",
+                    &format!("principal={}", user.name()),
+                )
+                .property("enable.sasl.oauthbearer.unsecure.jwt", "true"),
             Self::Certificate => {
                 let keys = kafka.keys()?;
                 let file = |path: std::path::PathBuf| path.display().to_string();

@@ -16,7 +16,7 @@ pub const PASSWORD: &str = "lab-secret";
 pub enum Listeners {
     /// PLAINTEXT alone, everything allowed.
     Plain,
-    /// Also SASL (PLAIN, SCRAM-SHA-256) and TLS with client certificates. Rights come from ACLs, and there are none at
+    /// Also SASL (PLAIN, SCRAM-SHA-256, OAUTHBEARER with unsecured tokens) and TLS with client certificates. Rights come from ACLs, and there are none at
     /// first; the plain listener's anonymous user may do everything.
     Secured,
 }
@@ -167,7 +167,7 @@ fn security(text: &mut String, keys: &Keys) {
         "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
     );
     write_line(text, "super.users=User:ANONYMOUS");
-    write_line(text, "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256");
+    write_line(text, "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,OAUTHBEARER");
     write_line(
         text,
         format_args!(
@@ -178,6 +178,13 @@ fn security(text: &mut String, keys: &Keys) {
         text,
         format_args!(
             "{sasl}.scram-sha-256.sasl.jaas.config={login}.scram.ScramLoginModule required;"
+        ),
+    );
+    write_line(
+        text,
+        format_args!(
+            "{sasl}.oauthbearer.sasl.jaas.config={login}.oauthbearer.OAuthBearerLoginModule required \
+             unsecuredLoginStringClaim_sub=\"broker\";"
         ),
     );
     write_line(text, "ssl.client.auth=required");
