@@ -1,17 +1,25 @@
-//! The lab of real servers: Apache Kafka on loopback, the collector as a process, and an oracle to compare them by.
+//! The lab of real servers: Apache Kafka and a Kubernetes control plane on loopback, the programs as processes, and oracles to
+//! compare them by.
 //!
 //! Everything here blocks, as its users are plain `#[test]` functions. What a test starts ends with it: by `Drop` when
 //! it returns or panics, by the kernel when it is killed ([`process`]).
 
+pub mod chronicle;
 pub mod collector;
 pub mod config;
+pub mod duel;
 pub mod expected;
+pub mod faults;
 pub mod http;
 pub mod kafka;
 pub mod keys;
+pub mod kubernetes;
+pub mod observer;
 pub mod oracle;
 pub mod place;
+pub mod pod;
 pub mod process;
+pub mod programs;
 pub mod prom;
 pub mod scale;
 pub mod toolbox;
@@ -26,7 +34,10 @@ use tokio::time::Instant;
 
 pub use collector::Collector;
 pub use config::Config;
+pub use duel::{Duel, Setting};
 pub use kafka::Kafka;
+pub use kubernetes::ControlPlane;
+pub use pod::Pod;
 
 /// How long the proofs last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,13 +5,13 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use e2e::lab::{collector, process};
+use e2e::lab::{process, programs::Program};
 
 #[test]
 fn the_demo_shows_the_lag_of_every_group_and_ends_by_itself() -> Result<()> {
     let mut demo = Command::new(env!("CARGO_BIN_EXE_demo"));
     demo.args(["--standin", "--port", "0", "--seconds", "11"])
-        .env("KLAG_COLLECTOR", collector::binary()?);
+        .env("KLAG_COLLECTOR", Program::Collector.path()?);
     let text = process::run(demo, Duration::from_secs(60))?;
 
     let (_, last) = text.rsplit_once("after 10 s").context("no last table")?;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use e2e::lab::collector;
 use e2e::lab::expected::{self, World};
 use e2e::lab::kafka::Plan;
+use e2e::lab::programs::Program;
 use e2e::lab::prom::Exposition;
 use e2e::lab::{self, Collector, Config, Kafka};
 use tokio::time::Instant;
@@ -35,7 +35,7 @@ fn every_value_is_kafkas_own_and_no_series_is_too_many_or_missing() -> Result<()
         Ok(world)
     })?;
     // Built, if need be, before the clock starts.
-    collector::binary()?;
+    Program::Collector.path()?;
     let started = Instant::now();
     let before = lab::wall_seconds();
     let collector = Collector::start(&Config::of(&kafka.bootstrap()))?;

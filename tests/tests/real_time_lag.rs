@@ -5,9 +5,9 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use e2e::lab::collector;
 use e2e::lab::expected::{self, World};
 use e2e::lab::kafka::Plan;
+use e2e::lab::programs::Program;
 use e2e::lab::prom::Exposition;
 use e2e::lab::{self, Collector, Config, Kafka, oracle};
 use tokio::time::Instant;
@@ -19,7 +19,7 @@ const PARTITIONS: usize = 1000;
 fn a_thousand_time_lags_are_exact_in_the_first_collection() -> Result<()> {
     let _alone = lab::alone()?;
     // Built, if need be, before the clock starts.
-    collector::binary()?;
+    Program::Collector.path()?;
     let kafka = Kafka::start(&Plan::of(1))?;
     let asked = Instant::now();
     kafka.fixture("timelag", &[&PARTITIONS.to_string()])?;

@@ -1,9 +1,7 @@
 //! The collector as a process of its own, as operators run it.
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -12,7 +10,8 @@ use tokio::time::Instant;
 use super::config::Config;
 use super::http::{self, Answer, Coding};
 use super::place::{self, Scratch};
-use super::process::{self, Process, Signal, Usage};
+use super::process::{Process, Signal, Usage};
+use super::programs::Program;
 use super::prom::{self, Exposition};
 
 /// No answer of the collector may take this long, whatever Kafka does.
@@ -24,32 +23,6 @@ pub struct Collector {
     process: Process,
     port: u16,
     scratch: Scratch,
-}
-
-/// The binary: `KLAG_COLLECTOR`, else the one beside the running test, brought up to date once.
-pub fn binary() -> Result<PathBuf> {
-    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let found = BINARY.get_or_init(|| build().map_err(|error| format!("{error:#}")));
-    found.clone().map_err(anyhow::Error::msg)
-}
-
-fn build() -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os("KLAG_COLLECTOR") {
-        return Ok(path.into());
-    }
-    let test = std::env::current_exe()?;
-    let profile = test
-        .ancestors()
-        .nth(2)
-        .context("a test outside of a target directory")?;
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "--package", "collector", "--bins"]);
-    if profile.file_name().is_some_and(|name| name == "release") {
-        cargo.arg("--release");
-    }
-    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-    process::run(cargo, Duration::from_secs(1800))?;
-    Ok(profile.join("collector"))
 }
 
 /// Runs the collector with these options to its end: exit status and everything it printed.
@@ -68,7 +41,7 @@ pub fn run_to_end(
 
 fn launch(scratch: &Scratch, config: &Config, options: &[&str], port: u16) -> Result<Process> {
     let file = scratch.write("config.toml", config.text(port))?;
-    let mut command = Command::new(binary()?);
+    let mut command = Command::new(Program::Collector.path()?);
     command
         .arg("--config")
         .arg(file)

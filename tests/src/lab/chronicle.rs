@@ -1,0 +1,291 @@
+//! Who acted when, from what was seen of pods, and for how long two of them did.
+//!
+//! A pod acts when a request of its collector reaches Kafka, and when it begins an answer to `/metrics` that has series. Acts with
+//! no proof between them that the gate was closed are one stint: from its first act to its last the pod is taken to have acted
+//! all the time. No clock is read here.
+
+use std::fmt;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::observer::{Look, Sight};
+
+/// Something that happened between two moments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Not before this.
+    pub from: Instant,
+    /// Not after this.
+    pub to: Instant,
+}
+
+/// What was seen of one pod.
+#[derive(Clone, Debug, Default)]
+pub struct Sightings {
+    /// From its `/metrics` and `/leader`, in order.
+    pub looks: Vec<Look>,
+    /// When its requests reached Kafka, in order.
+    pub requests: Vec<Instant>,
+}
+
+/// A time in which a pod acted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stint {
+    /// Which pod, by its place.
+    pub pod: usize,
+    /// Its first act.
+    pub first: Span,
+    /// Its last act so far.
+    pub last: Span,
+    /// All its acts.
+    pub acts: Vec<Span>,
+}
+
+/// Who acted when.
+#[derive(Clone, Debug)]
+pub struct Chronicle {
+    /// In the order of their first acts.
+    pub stints: Vec<Stint>,
+}
+
+/// How two stints lie to each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overlap {
+    /// How long two pods certainly acted at once. At least 1 ms if one did while the other's stint lasted.
+    pub certain: Duration,
+    /// How long they may have, as far as looks can tell: each takes a while.
+    pub possible: Duration,
+}
+
+// === impl Span ===
+
+impl Span {
+    /// At this very moment.
+    pub fn at(moment: Instant) -> Self {
+        Self {
+            from: moment,
+            to: moment,
+        }
+    }
+}
+
+// === impl Sightings ===
+
+impl Sightings {
+    /// All acts, in order.
+    fn acts(&self) -> Vec<Span> {
+        let series = self.looks.iter().filter(|look| look.sight == Sight::Series);
+        let mut acts: Vec<_> = series
+            .map(|look| Span {
+                from: look.sent,
+                to: look.heard,
+            })
+            .chain(self.requests.iter().copied().map(Span::at))
+            .collect();
+        acts.sort_by_key(|act| act.from);
+        acts
+    }
+
+    fn closed(&self) -> Vec<Span> {
+        let closed = self
+            .looks
+            .iter()
+            .filter(|look| matches!(look.sight, Sight::Closed | Sight::Gone));
+        closed
+            .map(|look| Span {
+                from: look.sent,
+                to: look.heard,
+            })
+            .collect()
+    }
+
+    fn stints(&self, pod: usize) -> Vec<Stint> {
+        let mut stints: Vec<Stint> = Vec::new();
+        let mut closed = self.closed().into_iter().peekable();
+        for act in self.acts() {
+            let mut parted = false;
+            while let Some(proof) = closed.next_if(|proof| proof.to <= act.from) {
+                let last = stints.last().map(|stint| stint.last);
+                parted |= last.is_some_and(|last| last.to <= proof.from);
+            }
+            match stints.last_mut() {
+                Some(stint) if !parted => {
+                    if act.from > stint.last.from {
+                        stint.last = act;
+                    }
+                    stint.acts.push(act);
+                }
+                _ => stints.push(Stint {
+                    pod,
+                    first: act,
+                    last: act,
+                    acts: vec![act],
+                }),
+            }
+        }
+        stints
+    }
+}
+
+// === impl Chronicle ===
+
+impl Chronicle {
+    /// Of all pods, each at its place.
+    pub fn of(pods: &[Sightings]) -> Self {
+        let mut stints: Vec<_> = pods
+            .iter()
+            .enumerate()
+            .flat_map(|(pod, sightings)| sightings.stints(pod))
+            .collect();
+        stints.sort_by_key(|stint| stint.first.from);
+        Self { stints }
+    }
+
+    /// For how long two pods acted, summed over all pairs of their stints.
+    pub fn overlap(&self) -> Overlap {
+        let mut sum = Overlap::default();
+        for (n, one) in self.stints.iter().enumerate() {
+            for other in &self.stints[n + 1..] {
+                if one.pod != other.pod {
+                    let overlap = between(one, other);
+                    sum.certain += overlap.certain;
+                    sum.possible += overlap.possible;
+                }
+            }
+        }
+        sum
+    }
+
+    /// How often another pod than the last one began to act.
+    pub fn moves(&self) -> usize {
+        let pairs = self.stints.windows(2);
+        pairs.filter(|pair| pair[0].pod != pair[1].pod).count()
+    }
+
+    /// When this pod first acted after a moment.
+    pub fn first_act_after(&self, pod: usize, moment: Instant) -> Option<Instant> {
+        self.acts_of(pod)
+            .map(|act| act.to)
+            .filter(|at| *at >= moment)
+            .min()
+    }
+
+    /// The last act of this pod.
+    pub fn last_act(&self, pod: usize) -> Option<Instant> {
+        self.acts_of(pod).map(|act| act.from).max()
+    }
+
+    fn acts_of(&self, pod: usize) -> impl Iterator<Item = &Span> {
+        let stints = self.stints.iter().filter(move |stint| stint.pod == pod);
+        stints.flat_map(|stint| &stint.acts)
+    }
+}
+
+fn between(one: &Stint, other: &Stint) -> Overlap {
+    let begin = one.first.to.max(other.first.to);
+    let end = one.last.from.min(other.last.from);
+    let inside = |act: &Span, stint: &Stint| act.from > stint.first.to && act.to < stint.last.from;
+    let touched = one.acts.iter().any(|act| inside(act, other))
+        || other.acts.iter().any(|act| inside(act, one));
+    let least = Duration::from_millis(u64::from(touched));
+    let may_begin = one.first.from.max(other.first.from);
+    let may_end = one.last.to.min(other.last.to);
+    Overlap {
+        certain: end.saturating_duration_since(begin).max(least),
+        possible: may_end.saturating_duration_since(may_begin).max(least),
+    }
+}
+
+impl fmt::Display for Chronicle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(begin) = self.stints.first().map(|stint| stint.first.from) else {
+            return f.write_str("nobody acted");
+        };
+        for (n, stint) in self.stints.iter().enumerate() {
+            let separator = if n == 0 { "" } else { ", " };
+            let from = stint.first.from.saturating_duration_since(begin);
+            let to = stint.last.to.saturating_duration_since(begin);
+            let (pod, acts) = (stint.pod, stint.acts.len());
+            write!(
+                f,
+                "{separator}pod {pod} {from:.3?} to {to:.3?} ({acts} acts)"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Acts and proofs of a closed gate at these milliseconds.
+    fn pod(begin: Instant, acts: &[u64], closed: &[u64]) -> Sightings {
+        let at = |ms: &u64| begin + Duration::from_millis(*ms);
+        let look = |ms: &u64| Look {
+            sent: at(ms),
+            heard: at(ms),
+            sight: Sight::Closed,
+        };
+        Sightings {
+            looks: closed.iter().map(look).collect(),
+            requests: acts.iter().map(at).collect(),
+        }
+    }
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hand_over_and_back_is_no_overlap() {
+        let begin = Instant::now();
+        let one = pod(begin, &[0, 10, 500, 510], &[20, 400]);
+        let other = pod(begin, &[100, 200], &[0, 50, 300]);
+        let chronicle = Chronicle::of(&[one, other]);
+        assert_eq!(chronicle.overlap(), Overlap::default());
+        assert_eq!(chronicle.moves(), 2);
+        assert_eq!(
+            chronicle.first_act_after(0, begin + ms(20)),
+            Some(begin + ms(500))
+        );
+        assert_eq!(chronicle.last_act(1), Some(begin + ms(200)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stint_lasts_until_a_gate_is_seen_closed() {
+        let begin = Instant::now();
+        // Nothing says that the gate of the first was closed while the second acted.
+        let one = pod(begin, &[0, 500], &[]);
+        let other = pod(begin, &[100, 200], &[]);
+        let overlap = Chronicle::of(&[one, other]).overlap();
+        assert_eq!(overlap.certain, ms(100));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_single_act_within_another_pods_stint_counts() {
+        let begin = Instant::now();
+        let one = pod(begin, &[0, 10, 20], &[]);
+        let other = pod(begin, &[15], &[]);
+        let overlap = Chronicle::of(&[one, other]).overlap();
+        assert_eq!(overlap.certain, ms(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_a_look_takes_is_doubt_not_certainty() {
+        let begin = Instant::now();
+        let mut one = pod(begin, &[0], &[]);
+        one.looks.push(Look {
+            sent: begin + ms(10),
+            heard: begin + ms(30),
+            sight: Sight::Series,
+        });
+        let other = pod(begin, &[20, 40], &[]);
+        let overlap = Chronicle::of(&[one, other]).overlap();
+        assert_eq!(
+            (overlap.certain, overlap.possible),
+            (Duration::ZERO, ms(10))
+        );
+    }
+}

@@ -1,0 +1,189 @@
+//! Two pods, one Lease, and somebody who watches them.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tokio::time::Instant;
+
+use super::chronicle::{Chronicle, Sightings};
+use super::faults::{Road, Surface};
+use super::kubernetes::{Account, Kube, Lease, Rights};
+use super::observer::{Observer, Sight};
+use super::pod::{Part, Plan, Pod};
+
+/// Two programs start, and one of them leads; beside other trials.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// Two pods; pod 0 led first.
+#[derive(Debug)]
+pub struct Duel {
+    // The observer goes first, so that it does not see the end.
+    observer: Observer,
+    pods: [Pod; 2],
+    lease: Lease,
+}
+
+/// What both pods have in common, and what not.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// The name of the Lease; pods are called after it.
+    pub name: String,
+    /// What the pods are made of.
+    pub plans: [Plan; 2],
+    /// What their roads go through.
+    pub surface: Surface,
+    /// What their accounts may do.
+    pub rights: Rights,
+}
+
+// === impl Setting ===
+
+impl Setting {
+    /// Two electors with these durations in seconds and the rights of the manifests, on watched roads.
+    pub fn of(name: &str, durations: (u64, u64)) -> Self {
+        let plan = Plan::of(name, durations);
+        Self {
+            name: name.to_owned(),
+            plans: [plan.clone(), plan],
+            surface: Surface::Watched,
+            rights: Rights::on(name),
+        }
+    }
+
+    /// Changes both plans.
+    #[must_use]
+    pub fn planned(mut self, mut change: impl FnMut(&mut Plan)) -> Self {
+        self.plans.iter_mut().for_each(&mut change);
+        self
+    }
+
+    /// Roads that go straight to the API server's TLS.
+    #[must_use]
+    pub fn direct(self) -> Self {
+        let surface = Surface::Direct;
+        Self { surface, ..self }
+    }
+
+    /// One pod of them, not started: its account, its road, its files.
+    pub fn pod(&self, kube: &Kube, n: usize) -> Result<Pod> {
+        let name = format!("{}-{}", self.name, ["a", "b"][n]);
+        let account = kube.account(&name, &self.rights)?;
+        let road = Road::build(kube, &account, self.surface)?;
+        Pod::make(&name, self.plans[n].clone(), road)
+    }
+}
+
+// === impl Duel ===
+
+impl Duel {
+    /// Makes the Lease as a released one, starts both pods, and waits until the first one acts and the second one stands by.
+    pub fn start(kube: &Kube, setting: &Setting) -> Result<Self> {
+        let lease = Lease::of(kube, &setting.name);
+        lease.ship()?;
+        let pods = [setting.pod(kube, 0)?, setting.pod(kube, 1)?];
+        let observer = Observer::watch(&[pods[0].port(), pods[1].port()])?;
+        let mut duel = Self {
+            observer,
+            pods,
+            lease,
+        };
+        duel.pods[0].start_both()?;
+        duel.wait_until_acting(0, START_LIMIT)?;
+        duel.pods[1].start_both()?;
+        super::wait_for("the second pod to stand by", START_LIMIT, || {
+            let gate = duel.observer.gate(1).context("never seen")?;
+            ensure!(gate.sight == Sight::Closed, "its gate is {:?}", gate.sight);
+            // A stranger to the contract has no state.
+            let facts = duel.pods[1].facts()?;
+            let state = facts["state"].as_str().unwrap_or("standby");
+            ensure!(state == "standby", "it is {state}");
+            Ok(())
+        })
+        .with_context(|| duel.pods[1].logs())?;
+        Ok(duel)
+    }
+
+    /// A pod.
+    pub fn pod(&mut self, n: usize) -> &mut Pod {
+        &mut self.pods[n]
+    }
+
+    /// The Lease.
+    pub fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// A pod's account.
+    pub fn account(&self, n: usize) -> &Account {
+        self.pods[n].road().account()
+    }
+
+    /// Which pod's gate is open now, as far as seen.
+    pub fn acting(&self) -> Option<usize> {
+        (0..2).find(|n| {
+            let gate = self.observer.gate(*n);
+            gate.is_some_and(|gate| gate.sight == Sight::Open)
+        })
+    }
+
+    /// Waits until a pod's gate is seen open.
+    pub fn wait_until_acting(&self, n: usize, limit: Duration) -> Result<()> {
+        super::wait_for(&format!("pod {n} to act"), limit, || {
+            let gate = self.observer.gate(n).context("never seen")?;
+            ensure!(gate.sight == Sight::Open, "its gate is {:?}", gate.sight);
+            Ok(())
+        })
+        .with_context(|| self.logs())
+    }
+
+    /// Starts a container again and leaves it to itself.
+    pub fn restart(&mut self, n: usize, part: Part) -> Result<()> {
+        self.pods[n].start(part)
+    }
+
+    /// What has happened so far.
+    pub fn chronicle(&self) -> Result<Chronicle> {
+        let sightings = [self.sightings(0)?, self.sightings(1)?];
+        Ok(Chronicle::of(&sightings))
+    }
+
+    /// What was seen of a pod.
+    pub fn sightings(&self, n: usize) -> Result<Sightings> {
+        let arrivals = self.pods[n].kafka().arrivals();
+        Ok(Sightings {
+            looks: self.observer.looks(n)?,
+            requests: arrivals.iter().map(|arrival| arrival.at).collect(),
+        })
+    }
+
+    /// From a moment to the first request to Kafka of a pod after it, waiting for that at most until `limit` after it.
+    pub fn first_request(&self, n: usize, since: Instant, limit: Duration) -> Result<Duration> {
+        let found = super::wait_for("a request to Kafka", limit, || {
+            let arrivals = self.pods[n].kafka().arrivals();
+            let mut later = arrivals.iter().filter(|arrival| arrival.at >= since);
+            later.next().map(|arrival| arrival.at).context("none")
+        });
+        let at = found.with_context(|| self.logs())?;
+        Ok(at - since)
+    }
+
+    /// No pod ever acted while the other did; what happened, in words.
+    pub fn never_two(&self) -> Result<Chronicle> {
+        let chronicle = self.chronicle()?;
+        let overlap = chronicle.overlap();
+        ensure!(
+            overlap.certain.is_zero(),
+            "two acted for {:?} (possibly {:?}): {chronicle}\n{}",
+            overlap.certain,
+            overlap.possible,
+            self.logs()
+        );
+        Ok(chronicle)
+    }
+
+    /// All logs.
+    pub fn logs(&self) -> String {
+        let logs = self.pods.iter().map(Pod::logs);
+        logs.collect::<Vec<_>>().join("\n")
+    }
+}

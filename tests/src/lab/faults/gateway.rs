@@ -1,0 +1,194 @@
+//! An HTTP proxy before the API server: counts requests, spoils answers, makes them wait.
+//!
+//! It speaks plain HTTP to its clients, who bring their own tokens. A request that its sender gives up goes its way all the same.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, Method, StatusCode, header};
+use kube::Client;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio::time::{self, Instant};
+
+/// What a request means to the API server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the API server's own words")]
+pub enum Verb {
+    Get,
+    List,
+    Watch,
+    Create,
+    Update,
+    Patch,
+    Delete,
+}
+
+/// One request as it came in.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// When its head had been read.
+    pub at: Instant,
+    /// What it was.
+    pub verb: Verb,
+}
+
+/// What becomes of requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Weather {
+    /// From a request's arrival until it is passed on.
+    pub latency: Duration,
+    /// Answered here, not by the API server.
+    pub spoil: Option<Spoil>,
+}
+
+/// Some requests are answered with an error, and not passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spoil {
+    /// The status code.
+    pub status: u16,
+    /// Every `every`th request; 1 means all.
+    pub every: usize,
+}
+
+/// A proxy; closed when dropped.
+#[derive(Debug)]
+pub struct Gateway {
+    port: u16,
+    weather: watch::Sender<Weather>,
+    ledger: watch::Sender<Vec<Asked>>,
+    task: AbortHandle,
+}
+
+#[derive(Clone)]
+struct Shared {
+    upstream: Client,
+    weather: watch::Receiver<Weather>,
+    ledger: watch::Sender<Vec<Asked>>,
+}
+
+// === impl Gateway ===
+
+impl Gateway {
+    /// Opens one; `upstream` knows the API server and brings no credentials.
+    pub(in crate::lab) fn open(runtime: &Handle, upstream: Client) -> Result<Self> {
+        let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0)))?;
+        let port = listener.local_addr()?.port();
+        let weather = watch::Sender::new(Weather::default());
+        let ledger = watch::Sender::new(Vec::new());
+        let shared = Shared {
+            upstream,
+            weather: weather.subscribe(),
+            ledger: ledger.clone(),
+        };
+        let router = Router::new().fallback(answer).with_state(shared);
+        let task = runtime.spawn(async move { axum::serve(listener, router).await });
+        Ok(Self {
+            port,
+            weather,
+            ledger,
+            task: task.abort_handle(),
+        })
+    }
+
+    /// Where it is.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// From the next request on it is like this.
+    pub fn set(&self, weather: Weather) {
+        self.weather.send_replace(weather);
+    }
+
+    /// Everything asked so far.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.ledger.borrow().clone()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn answer(State(shared): State<Shared>, request: Request) -> Response {
+    let asked = Asked {
+        at: Instant::now(),
+        verb: Verb::of(&request),
+    };
+    let mut n = 0;
+    shared.ledger.send_modify(|ledger| {
+        ledger.push(asked);
+        n = ledger.len();
+    });
+    let weather = *shared.weather.borrow();
+    // On a task of its own: whoever gives up waiting does not stop what is under way.
+    let under_way = tokio::spawn(async move {
+        time::sleep(weather.latency).await;
+        match weather.spoil {
+            Some(spoil) if n % spoil.every == 0 => spoiled(spoil.status),
+            _ => pass_on(&shared.upstream, request).await,
+        }
+    });
+    under_way
+        .await
+        .unwrap_or_else(|_| StatusCode::BAD_GATEWAY.into_response())
+}
+
+async fn pass_on(upstream: &Client, mut request: Request) -> Response {
+    request.headers_mut().remove(header::HOST);
+    let (head, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, 1 << 20).await else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let request = http::Request::from_parts(head, kube::client::Body::from(body.to_vec()));
+    match upstream.send(request).await {
+        Ok(answer) => answer.map(Body::new),
+        Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
+    }
+}
+
+/// An error as the API server words it.
+fn spoiled(status: u16) -> Response {
+    let body = json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": status,
+        "message": "the lab says no", "reason": "InternalError",
+    });
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut answer = (status, axum::Json(body)).into_response();
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        let wait = HeaderValue::from_static("1");
+        answer.headers_mut().insert(header::RETRY_AFTER, wait);
+    }
+    answer
+}
+
+// === impl Verb ===
+
+impl Verb {
+    fn of(request: &Request) -> Self {
+        let uri = request.uri();
+        let one = !uri.path().ends_with("/leases");
+        let watch = uri
+            .query()
+            .is_some_and(|query| query.contains("watch=true") || query.contains("watch=1"));
+        match *request.method() {
+            Method::POST => Self::Create,
+            Method::PUT => Self::Update,
+            Method::PATCH => Self::Patch,
+            Method::DELETE => Self::Delete,
+            _ if watch => Self::Watch,
+            _ if one => Self::Get,
+            _ => Self::List,
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! A Kubernetes control plane on loopback: etcd and the API server, with RBAC and an audit log, and nothing that acts by itself.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tokio::runtime::Runtime;
+
+use self::keys::Keys;
+use super::place::{self, Scratch};
+use super::process::{Process, Signal};
+
+mod access;
+pub mod audit;
+mod keys;
+mod kube;
+mod lease;
+mod rights;
+
+pub use access::Account;
+pub use kube::Kube;
+pub use lease::{Lease, Record};
+pub use rights::Rights;
+
+/// The version of Kubernetes under test.
+pub const VERSION: &str = "1.34.4";
+
+/// It starts in 3 s on an idle machine.
+const START_LIMIT: Duration = Duration::from_secs(120);
+
+/// Reads and writes of Leases are logged, with who asked; nothing else.
+const AUDIT: &str = "apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- {level: Metadata, resources: [{group: coordination.k8s.io, resources: [leases]}]}
+- level: None
+";
+
+/// A control plane; stopped and deleted when dropped.
+#[derive(Debug)]
+pub struct ControlPlane {
+    // Fields are dropped in this order: first the processes, then what they use.
+    api_server: Option<Process>,
+    etcd: Option<Process>,
+    kube: Kube,
+    keys: Keys,
+    ports: Ports,
+    scratch: Scratch,
+    /// Doors, gateways and the administrator's requests run on it.
+    #[expect(dead_code, reason = "it runs as long as it is held")]
+    runtime: Runtime,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Ports {
+    api: u16,
+    etcd: u16,
+    peer: u16,
+}
+
+/// A part of the control plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// kube-apiserver
+    ApiServer,
+    /// etcd
+    Etcd,
+}
+
+/// Where the program is: `KLAG_KUBERNETES`, else in the cache. An absent one is an error that says what to do.
+fn program() -> Result<PathBuf> {
+    let path = match std::env::var_os("KLAG_KUBERNETES") {
+        Some(path) => PathBuf::from(path),
+        None => place::cache()?.join(format!("kubernetes-{VERSION}/kubelab")),
+    };
+    ensure!(
+        path.is_file(),
+        "no Kubernetes at {0}: run tests/kubernetes/build {0} (needs Go), or tests/run, which does it",
+        path.display()
+    );
+    Ok(path)
+}
+
+// === impl ControlPlane ===
+
+impl ControlPlane {
+    /// Starts it and waits until it is ready; there is a namespace `lab`.
+    pub fn start() -> Result<Self> {
+        let scratch = Scratch::new("kubernetes")?;
+        let keys = Keys::make(&scratch.path().join("keys"))?;
+        let [api, etcd, peer] = place::free_ports()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
+        scratch.write("audit-policy.yaml", AUDIT)?;
+        let dir = scratch.path();
+        let kube = Kube::new(runtime.handle(), (api, &keys, dir, program()?))?;
+        let mut plane = Self {
+            api_server: None,
+            etcd: None,
+            kube,
+            keys,
+            ports: Ports { api, etcd, peer },
+            scratch,
+            runtime,
+        };
+        plane.launch(Part::Etcd)?;
+        plane.launch(Part::ApiServer)?;
+        plane.wait_until_ready()?;
+        plane.kube.make_namespace()?;
+        Ok(plane)
+    }
+
+    /// How to talk to it, and to make others talk to it.
+    pub fn kube(&self) -> &Kube {
+        &self.kube
+    }
+
+    /// Kills a part.
+    pub fn kill(&mut self, part: Part) -> Result<()> {
+        drop(self.slot(part).take().context("it is not running")?);
+        Ok(())
+    }
+
+    /// Starts a killed part; see [`ControlPlane::wait_until_ready`].
+    pub fn launch(&mut self, part: Part) -> Result<()> {
+        let mut command = Command::new(program()?);
+        let (name, args) = match part {
+            Part::Etcd => ("etcd", self.etcd_args()),
+            Part::ApiServer => ("kube-apiserver", self.api_server_args()),
+        };
+        command.arg(name).args(args);
+        let log = self.scratch.path().join(format!("{name}.log"));
+        let process = Process::spawn(name, command, &log)?;
+        *self.slot(part) = Some(process);
+        Ok(())
+    }
+
+    /// Signals a part.
+    pub fn signal(&mut self, part: Part, signal: Signal) -> Result<()> {
+        let process = self.slot(part).as_mut();
+        process.context("it is not running")?.signal(signal)
+    }
+
+    /// Waits until the API server says that it is ready.
+    pub fn wait_until_ready(&mut self) -> Result<()> {
+        let log = self.scratch.path().join("kube-apiserver.log");
+        super::wait_for("the API server", START_LIMIT, || {
+            for part in [Part::Etcd, Part::ApiServer] {
+                let process = self.slot(part).as_mut().context("it is not running")?;
+                let ended = process.ended()?;
+                ensure!(ended.is_none(), "{part:?}: {ended:?}");
+            }
+            self.kube.text("/readyz")
+        })
+        .with_context(|| tail(&fs::read_to_string(&log).unwrap_or_default()))?;
+        Ok(())
+    }
+
+    fn slot(&mut self, part: Part) -> &mut Option<Process> {
+        match part {
+            Part::ApiServer => &mut self.api_server,
+            Part::Etcd => &mut self.etcd,
+        }
+    }
+
+    fn etcd_args(&self) -> Vec<String> {
+        let client = format!("http://127.0.0.1:{}", self.ports.etcd);
+        let peer = format!("http://127.0.0.1:{}", self.ports.peer);
+        let data = self.scratch.path().join("etcd");
+        let words = format!(
+            // Test data: no waiting for the disk.
+            "--name lab --data-dir {} --unsafe-no-fsync --log-level warn --listen-client-urls {client} \
+             --advertise-client-urls {client} --listen-peer-urls {peer} --initial-advertise-peer-urls {peer} \
+             --initial-cluster lab={peer}",
+            data.display()
+        );
+        words.split_ascii_whitespace().map(str::to_owned).collect()
+    }
+
+    fn api_server_args(&self) -> Vec<String> {
+        let dir = self.scratch.path().display();
+        let key = |file| self.keys.path(file).display().to_string();
+        let words = format!(
+            "--etcd-servers http://127.0.0.1:{} --bind-address 127.0.0.1 --secure-port {} --advertise-address 127.0.0.1 \
+             --tls-cert-file {} --tls-private-key-file {} --client-ca-file {} --authorization-mode=RBAC \
+             --service-account-issuer=https://kubernetes.default.svc --service-account-key-file {accounts} \
+             --service-account-signing-key-file {accounts} --service-cluster-ip-range 10.96.0.0/16 \
+             --endpoint-reconciler-type=none --profiling=false --audit-policy-file {dir}/audit-policy.yaml \
+             --audit-log-path {dir}/audit.log --audit-log-mode=blocking",
+            self.ports.etcd,
+            self.ports.api,
+            key("apiserver.crt"),
+            key("apiserver.key"),
+            key("ca.crt"),
+            accounts = key("accounts.key"),
+        );
+        words.split_ascii_whitespace().map(str::to_owned).collect()
+    }
+}
+
+fn tail(text: &str) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
+}

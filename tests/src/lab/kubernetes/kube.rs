@@ -1,0 +1,171 @@
+//! Talking to a control plane as its administrator.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use http::{Method, Request, header::CONTENT_TYPE};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use serde_json::{Value, json};
+use tokio::runtime::Handle;
+
+use super::keys::Keys;
+use crate::lab::process;
+
+/// Where everything of a test is.
+pub(super) const NAMESPACE: &str = "lab";
+
+/// No answer to the administrator takes this long.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A control plane as its administrator sees it; any number of them, from any thread that is not the control plane's own.
+#[derive(Clone)]
+pub struct Kube {
+    admin: Client,
+    runtime: Handle,
+    port: u16,
+    dir: PathBuf,
+    program: PathBuf,
+}
+
+/// How to write.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Write {
+    /// POST
+    Create,
+    /// PATCH, as RFC 7386 says
+    Merge,
+}
+
+// === impl Kube ===
+
+impl Kube {
+    pub(super) fn new(
+        runtime: &Handle,
+        (port, keys, dir, program): (u16, &Keys, &Path, PathBuf),
+    ) -> Result<Self> {
+        let kubeconfig = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "lab",
+            "clusters": [{"name": "lab", "cluster": {
+                "server": format!("https://127.0.0.1:{port}"), "certificate-authority": keys.path("ca.crt")}}],
+            "users": [{"name": "admin", "user": {
+                "client-certificate": keys.path("admin.crt"), "client-key": keys.path("admin.key")}}],
+            "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "admin", "namespace": NAMESPACE}}],
+        });
+        let text = serde_json::to_string_pretty(&kubeconfig)?;
+        std::fs::write(dir.join("admin.kubeconfig"), text)?;
+        Ok(Self {
+            admin: client(runtime, &kubeconfig)?,
+            runtime: runtime.clone(),
+            port,
+            dir: dir.to_owned(),
+            program,
+        })
+    }
+
+    /// Runs kubectl as the administrator; what it printed.
+    pub fn kubectl(&self, args: &[&str]) -> Result<String> {
+        let mut kubectl = Command::new(&self.program);
+        kubectl.arg("kubectl").args(args);
+        kubectl.env("KUBECONFIG", self.dir.join("admin.kubeconfig"));
+        process::run(kubectl, LIMIT).with_context(|| format!("kubectl {args:?}"))
+    }
+
+    /// The port of the API server, which speaks TLS.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What doors and gateways run on.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// The authority that the API server's certificate is of.
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.dir.join("keys/ca.crt")
+    }
+
+    /// A client for this kubeconfig that retries nothing.
+    pub(crate) fn client(&self, kubeconfig: &Value) -> Result<Client> {
+        client(&self.runtime, kubeconfig)
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(super) fn make_namespace(&self) -> Result<()> {
+        let body = json!({"metadata": {"name": NAMESPACE}});
+        self.write(Write::Create, "/api/v1/namespaces", &body)?;
+        Ok(())
+    }
+
+    /// `GET path` as text; another status than 200 is an error.
+    pub(super) fn text(&self, path: &str) -> Result<String> {
+        let request = Request::get(path).body(Vec::new())?;
+        self.bounded(self.admin.request_text(request))
+    }
+
+    /// `GET path`; `None` if it is not there.
+    pub(super) fn read(&self, path: &str) -> Result<Option<Value>> {
+        let request = Request::get(path).body(Vec::new())?;
+        match self.bounded(async { Ok(self.admin.request::<Value>(request).await) })? {
+            Ok(value) => Ok(Some(value)),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("GET {path}")),
+        }
+    }
+
+    /// Writes an object; what the API server made of it.
+    pub(super) fn write(&self, how: Write, path: &str, body: &Value) -> Result<Value> {
+        let (method, kind) = match how {
+            Write::Create => (Method::POST, "application/json"),
+            Write::Merge => (Method::PATCH, "application/merge-patch+json"),
+        };
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(CONTENT_TYPE, kind)
+            .body(serde_json::to_vec(body)?)?;
+        self.bounded(self.admin.request::<Value>(request))
+            .with_context(|| format!("{how:?} {path} {body}"))
+    }
+
+    /// Deletes an object.
+    pub(super) fn delete(&self, path: &str) -> Result<()> {
+        let request = Request::delete(path).body(Vec::new())?;
+        self.bounded(self.admin.request_text(request))?;
+        Ok(())
+    }
+
+    fn bounded<T>(&self, asked: impl Future<Output = Result<T, kube::Error>>) -> Result<T> {
+        self.runtime.block_on(async {
+            match tokio::time::timeout(LIMIT, asked).await {
+                Ok(answer) => Ok(answer?),
+                Err(_) => bail!("no answer of the API server in {LIMIT:?}"),
+            }
+        })
+    }
+}
+
+impl fmt::Debug for Kube {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kube")
+            .field("port", &self.port)
+            .finish_non_exhaustive()
+    }
+}
+
+fn client(runtime: &Handle, kubeconfig: &Value) -> Result<Client> {
+    let kubeconfig = Kubeconfig::from_yaml(&kubeconfig.to_string())?;
+    runtime.block_on(async {
+        let options = KubeConfigOptions::default();
+        let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
+        config.default_retry = false;
+        Ok(Client::try_from(config)?)
+    })
+}

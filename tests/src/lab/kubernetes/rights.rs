@@ -1,0 +1,49 @@
+//! Rights of a service account on Leases.
+
+use serde_json::{Value, json};
+
+/// A set of rules.
+#[derive(Clone, Debug)]
+pub struct Rights(Vec<Value>);
+
+// === impl Rights ===
+
+impl Rights {
+    /// What the manifests give: everything the elector needs on the Lease of this name, and `create`, which cannot be limited to
+    /// a name.
+    pub fn on(lease: &str) -> Self {
+        let mut rights = Self::on_shipped(lease);
+        rights.0.push(rule(&["create"], &[]));
+        rights
+    }
+
+    /// The same without `create`, for a Lease that somebody else makes.
+    pub fn on_shipped(lease: &str) -> Self {
+        Self::named(lease, &["get", "patch", "list", "watch"])
+    }
+
+    /// These verbs on the Lease of this name.
+    pub fn named(lease: &str, verbs: &[&str]) -> Self {
+        Self(vec![rule(verbs, &[lease])])
+    }
+
+    /// These verbs on all Leases.
+    pub fn any(verbs: &[&str]) -> Self {
+        Self(vec![rule(verbs, &[])])
+    }
+
+    /// None at all.
+    pub fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    pub(super) fn rules(&self) -> Value {
+        Value::Array(self.0.clone())
+    }
+}
+
+fn rule(verbs: &[&str], names: &[&str]) -> Value {
+    json!({
+        "apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": verbs, "resourceNames": names,
+    })
+}

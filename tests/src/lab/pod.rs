@@ -1,0 +1,306 @@
+//! A pod: an elector and a collector with one configuration file, a way to the API server, and a Kafka of its own, so that each
+//! request to Kafka says which pod it came from.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::faults::Road;
+use super::http::{self, Coding};
+use super::place::{self, Scratch};
+use super::process::{Process, Signal, Usage};
+use super::programs::Program;
+use crate::standin::{GroupSpec, PartitionSpec, StandIn};
+
+/// No program takes that long to answer, in a machine full of other trials.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A container of a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The elector, or what takes its place.
+    Elector,
+    /// The collector.
+    Collector,
+}
+
+/// Both containers.
+pub const BOTH: [Part; 2] = [Part::Elector, Part::Collector];
+
+/// What a pod is made of.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Name of the Lease.
+    pub lease: String,
+    /// `lease_duration_secs`
+    pub duration_secs: u64,
+    /// `grace_period_secs`
+    pub grace_secs: u64,
+    /// What stands in the elector's place.
+    pub elector: Program,
+    /// `identity` in the file; without it, each pod has its own.
+    pub identity: Option<String>,
+    /// What libfaketime makes of the elector's wall clock, such as `+20s`.
+    pub clock: Option<&'static str>,
+}
+
+/// Two containers; killed when dropped.
+#[derive(Debug)]
+pub struct Pod {
+    // Fields are dropped in this order: first the processes, then what they use.
+    elector: Option<Process>,
+    collector: Option<Process>,
+    name: String,
+    plan: Plan,
+    road: Road,
+    kafka: StandIn,
+    ports: Ports,
+    scratch: Scratch,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Ports {
+    elector: u16,
+    collector: u16,
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// The elector, each pod under its own name, with these durations in seconds.
+    pub fn of(lease: &str, (duration_secs, grace_secs): (u64, u64)) -> Self {
+        Self {
+            lease: lease.to_owned(),
+            duration_secs,
+            grace_secs,
+            elector: Program::Elector,
+            identity: None,
+            clock: None,
+        }
+    }
+
+    /// `lease_duration_secs`
+    pub fn duration(&self) -> Duration {
+        Duration::from_secs(self.duration_secs)
+    }
+}
+
+// === impl Pod ===
+
+impl Pod {
+    /// Makes a pod whose containers are yet to be started.
+    pub fn make(name: &str, plan: Plan, road: Road) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let kafka = StandIn::builder()
+            .nodes(1)
+            .topic("orders", 2, |p| {
+                PartitionSpec::ending_at(1000 + i64::from(p))
+            })
+            .group("billing", GroupSpec::classic().committed("orders", 0, 900));
+        let [elector, collector] = place::free_ports()?;
+        Ok(Self {
+            elector: None,
+            collector: None,
+            name: name.to_owned(),
+            plan,
+            road,
+            kafka: runtime.block_on(kafka.start()),
+            ports: Ports { elector, collector },
+            scratch: Scratch::new(name)?,
+        })
+    }
+
+    /// Starts a container.
+    pub fn start(&mut self, part: Part) -> Result<()> {
+        let config = self.scratch.write("config.toml", self.config())?;
+        let kubeconfig = self.scratch.write("kubeconfig", self.road.kubeconfig())?;
+        let program = match part {
+            Part::Elector => self.plan.elector,
+            Part::Collector => Program::Collector,
+        };
+        let mut command = Command::new(program.path()?);
+        command
+            .arg("--config")
+            .arg(config)
+            .env("NO_COLOR", "1")
+            .env("KUBECONFIG", kubeconfig)
+            .env("POD_NAME", &self.name)
+            .env("POD_UID", format!("uid-of-{}", self.name));
+        if let (Part::Elector, Some(offset)) = (part, self.plan.clock) {
+            command
+                .env("LD_PRELOAD", faketime()?)
+                .env("FAKETIME", offset)
+                .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+                .env("DONT_FAKE_MONOTONIC", "1");
+        }
+        let process = Process::spawn(program.name(), command, &self.log_file(part))?;
+        let slot = self.slot(part);
+        ensure!(slot.is_none(), "{part:?} is running");
+        *slot = Some(process);
+        Ok(())
+    }
+
+    /// Starts both containers.
+    pub fn start_both(&mut self) -> Result<()> {
+        BOTH.into_iter().try_for_each(|part| self.start(part))
+    }
+
+    /// Sends a signal to containers, one right after the other.
+    pub fn signal(&mut self, parts: &[Part], signal: Signal) -> Result<()> {
+        for part in parts {
+            let process = self.slot(*part).as_mut();
+            process.context("it is not running")?.signal(signal)?;
+        }
+        Ok(())
+    }
+
+    /// SIGKILL, and reaps.
+    pub fn kill(&mut self, parts: &[Part]) -> Result<()> {
+        self.signal(parts, Signal::Kill)?;
+        for part in parts {
+            *self.slot(*part) = None;
+        }
+        Ok(())
+    }
+
+    /// SIGTERM to both; how long until both had ended well.
+    pub fn terminate(&mut self) -> Result<Duration> {
+        let asked = Instant::now();
+        self.signal(&BOTH, Signal::Terminate)?;
+        self.reap(asked)
+    }
+
+    /// Waits until both containers, asked to end at this moment, have ended well.
+    pub fn reap(&mut self, asked: Instant) -> Result<Duration> {
+        for part in BOTH {
+            let mut process = self.slot(part).take().context("it is not running")?;
+            let status = process.wait(LIMIT)?;
+            ensure!(status.success(), "{part:?}: {status}\n{}", self.log(part));
+        }
+        Ok(asked.elapsed())
+    }
+
+    /// What the elector tells anybody: `state`, `reason`, `name` and so on.
+    pub fn facts(&self) -> Result<Value> {
+        let limit = Duration::from_secs(2);
+        let answer = http::get(self.ports.elector, "/leader", Coding::Plain, limit)?;
+        Ok(serde_json::from_str(&answer.text()?)?)
+    }
+
+    /// Whether the collector has its gate open.
+    pub fn acts(&self) -> Result<bool> {
+        let limit = Duration::from_secs(2);
+        let answer = http::get(self.ports.collector, "/leader", Coding::Plain, limit)?;
+        Ok(answer.text()? == r#"{"is_leader":true}"#)
+    }
+
+    /// Waits until a container, still running, has said so many words in its log.
+    pub fn wait_for_log(&mut self, part: Part, words: &str, limit: Duration) -> Result<()> {
+        super::wait_for(words, limit, || {
+            let process = self.slot(part).as_mut().context("it is not running")?;
+            let ended = process.ended()?;
+            ensure!(ended.is_none(), "{part:?}: {ended:?}");
+            ensure!(self.log(part).contains(words), "not said");
+            Ok(())
+        })
+        .with_context(|| self.logs())
+    }
+
+    /// CPU time and memory of a container.
+    pub fn usage(&mut self, part: Part) -> Result<Usage> {
+        let process = self.slot(part).as_ref();
+        process.context("it is not running")?.usage()
+    }
+
+    /// What a container has logged, over all its lives.
+    pub fn log(&self, part: Part) -> String {
+        fs::read_to_string(self.log_file(part)).unwrap_or_default()
+    }
+
+    /// Both logs under headings.
+    pub fn logs(&self) -> String {
+        let parts = BOTH.map(|part| format!("--- {} {part:?}\n{}", self.name, self.log(part)));
+        parts.join("\n")
+    }
+
+    /// Its name and, unless the plan says otherwise, its identity.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its way to the API server.
+    pub fn road(&self) -> &Road {
+        &self.road
+    }
+
+    /// Its Kafka.
+    pub fn kafka(&self) -> &StandIn {
+        &self.kafka
+    }
+
+    /// Where its collector listens.
+    pub fn port(&self) -> u16 {
+        self.ports.collector
+    }
+
+    fn slot(&mut self, part: Part) -> &mut Option<Process> {
+        match part {
+            Part::Elector => &mut self.elector,
+            Part::Collector => &mut self.collector,
+        }
+    }
+
+    fn log_file(&self, part: Part) -> PathBuf {
+        self.scratch.path().join(format!("{part:?}.log"))
+    }
+
+    fn config(&self) -> String {
+        let Plan {
+            lease,
+            duration_secs,
+            grace_secs,
+            identity,
+            ..
+        } = &self.plan;
+        let Ports { elector, collector } = self.ports;
+        let identity = identity.as_ref().map_or_else(String::new, |identity| {
+            format!("identity = \"{identity}\"\n")
+        });
+        format!(
+            r#"[exporter]
+http_host = "127.0.0.1"
+http_port = {collector}
+poll_interval = "500ms"
+
+[exporter.leadership]
+enabled = true
+lease_name = "{lease}"
+lease_namespace = "lab"
+lease_duration_secs = {duration_secs}
+grace_period_secs = {grace_secs}
+listen = "127.0.0.1:{elector}"
+url = "http://127.0.0.1:{elector}/leader"
+{identity}
+[[clusters]]
+name = "lab"
+bootstrap_servers = "{kafka}"
+"#,
+            kafka = self.kafka.bootstrap()
+        )
+    }
+}
+
+/// libfaketime for programs with threads, as Debian has it.
+fn faketime() -> Result<PathBuf> {
+    let triple = format!("{}-linux-gnu", std::env::consts::ARCH);
+    let path = PathBuf::from(format!("/usr/lib/{triple}/faketime/libfaketimeMT.so.1"));
+    ensure!(path.is_file(), "no {}: install libfaketime", path.display());
+    Ok(path)
+}

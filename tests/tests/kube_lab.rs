@@ -1,0 +1,158 @@
+//! The lab itself: what the proofs of the election rely on is as they take it to be.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use e2e::lab::faults::{Road, Spoil, Surface, Verb, Way, Weather};
+use e2e::lab::kubernetes::{Lease, Part, Rights};
+use e2e::lab::process::Signal;
+use e2e::lab::{self, ControlPlane};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio::time::{Instant, timeout};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+struct Lab {
+    runtime: Runtime,
+    client: Client,
+    lease: &'static str,
+}
+
+/// A pod's client, as the elector makes one.
+fn client(runtime: &Runtime, road: &Road) -> Result<Client> {
+    let kubeconfig = Kubeconfig::from_yaml(road.kubeconfig())?;
+    runtime.block_on(async {
+        let options = KubeConfigOptions::default();
+        let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
+        config.default_retry = false;
+        Ok(Client::try_from(config)?)
+    })
+}
+
+// === impl Lab ===
+
+impl Lab {
+    /// The status of a request, or `None` if it got no answer within a second.
+    fn ask(&self, request: http::Request<Vec<u8>>) -> Option<u16> {
+        let asked = self.client.request::<Value>(request);
+        let answer = self
+            .runtime
+            .block_on(async { timeout(SECOND, asked).await });
+        match answer.ok()? {
+            Ok(_) => Some(200),
+            Err(kube::Error::Api(status)) => Some(status.code),
+            Err(_) => None,
+        }
+    }
+
+    fn get(&self) -> Option<u16> {
+        let path = format!(
+            "/apis/coordination.k8s.io/v1/namespaces/lab/leases/{}",
+            self.lease
+        );
+        self.ask(http::Request::get(path).body(Vec::new()).ok()?)
+    }
+
+    fn list(&self) -> Option<u16> {
+        let path = "/apis/coordination.k8s.io/v1/namespaces/lab/leases";
+        self.ask(http::Request::get(path).body(Vec::new()).ok()?)
+    }
+}
+
+#[test]
+fn rights_doors_and_gateways_do_what_they_say() -> Result<()> {
+    let _alone = lab::alone()?;
+    let plane = ControlPlane::start()?;
+    let kube = plane.kube();
+    let lease = Lease::of(kube, "one");
+    lease.ship()?;
+    let shown = kube.kubectl(&[
+        "get",
+        "lease",
+        "one",
+        "-o",
+        "jsonpath={.spec.leaseDurationSeconds}",
+    ])?;
+    ensure!(shown.trim() == "1", "kubectl says {shown}");
+    let account = kube.account("pod", &Rights::on("one"))?;
+    for surface in [Surface::Direct, Surface::Watched] {
+        let road = Road::build(kube, &account, surface)?;
+        let runtime = Runtime::new()?;
+        let client = client(&runtime, &road)?;
+        let lab = Lab {
+            runtime,
+            client,
+            lease: "one",
+        };
+        ensure!(lab.get() == Some(200), "{surface:?}");
+        ensure!(
+            lab.list() == Some(403),
+            "{surface:?}: a list without a name is allowed"
+        );
+        for way in [Way::Refuse, Way::Drop, Way::DropAnswers, Way::DropRequests] {
+            road.set(way);
+            let begin = Instant::now();
+            ensure!(lab.get().is_none(), "{surface:?} {way:?}: an answer");
+            lab::say(format_args!(
+                "{surface:?} {way:?}: given up after {:.0?}",
+                begin.elapsed()
+            ));
+            road.set(Way::Pass);
+            lab::wait_for("an answer", 3 * SECOND, || lab.get().context("none"))?;
+        }
+        road.set(Way::Delay(SECOND / 4));
+        let begin = Instant::now();
+        ensure!(lab.get() == Some(200), "{surface:?}: no late answer");
+        ensure!(begin.elapsed() > SECOND / 2, "{:?}", begin.elapsed());
+        if surface == Surface::Watched {
+            road.set(Way::Pass);
+            let spoil = Some(Spoil {
+                status: 503,
+                every: 1,
+            });
+            road.weather(Weather {
+                spoil,
+                ..Weather::default()
+            })?;
+            ensure!(lab.get() == Some(503), "not spoiled");
+            let asked = road.asked()?;
+            ensure!(
+                asked.iter().any(|asked| asked.verb == Verb::List),
+                "{asked:?}"
+            );
+        }
+    }
+    let asked = kube.asked_by(&account, 0)?;
+    ensure!(asked.get("list") == Some(&2), "{asked:?}");
+    lease.edit(&json!({"holderIdentity": "somebody"}))?;
+    let record = lease.read()?.context("it is gone")?;
+    ensure!(record.holder == "somebody", "{record:?}");
+    lease.delete()?;
+    ensure!(lease.read()?.is_none(), "it is still there");
+    Ok(())
+}
+
+#[test]
+fn parts_of_the_control_plane_stop_and_come_back() -> Result<()> {
+    let _alone = lab::alone()?;
+    let mut plane = ControlPlane::start()?;
+    Lease::of(plane.kube(), "kept").ship()?;
+    plane.kill(Part::ApiServer)?;
+    ensure!(Lease::of(plane.kube(), "kept").read().is_err(), "an answer");
+    plane.launch(Part::ApiServer)?;
+    plane.wait_until_ready()?;
+    plane.kill(Part::Etcd)?;
+    plane.launch(Part::Etcd)?;
+    plane.wait_until_ready()?;
+    let kept = Lease::of(plane.kube(), "kept");
+    lab::wait_for("the Lease", 10 * SECOND, || {
+        kept.read()?.context("it is gone")
+    })?;
+    plane.signal(Part::ApiServer, Signal::Stop)?;
+    plane.signal(Part::ApiServer, Signal::Continue)?;
+    kept.read()?.context("it is gone")?;
+    Ok(())
+}
