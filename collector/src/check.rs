@@ -12,6 +12,7 @@ use shared::config::{Cluster, Config, Exporter, Granularity};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::gate::hold::Hold;
 use crate::kafka::Kafka;
 use crate::progress::Progress;
 use crate::snapshot::{Api, GroupState, Reason, Snapshot};
@@ -52,7 +53,9 @@ pub async fn connect(config: &Config) -> anyhow::Result<Vec<Report>> {
     let mut reports = Vec::new();
     for cluster in &config.clusters {
         let (progress, _) = watch::channel(Progress::default());
-        let kafka = Kafka::open(Arc::new(cluster.clone()), Arc::clone(&exporter), progress)?;
+        let held = Hold::new().0.take();
+        let cluster_too = Arc::new(cluster.clone());
+        let kafka = Kafka::open(cluster_too, Arc::clone(&exporter), progress, held)?;
         let snapshot = kafka.collect(CancellationToken::new()).await?;
         reports.push(Report::of(cluster, &snapshot));
     }

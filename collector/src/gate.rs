@@ -1,10 +1,11 @@
 //! The collector's permission to act: a deadline, never a bool.
 //!
 //! Pure: every question takes the moment it is asked at. A gate closes by itself when its deadline passes, so whoever is about to
-//! act asks again; the waiting for that moment is in [`wait`].
+//! act asks again; the waiting for that moment is in [`wait`]. What a worker holds by it is told in [`hold`].
 
 use tokio::time::Instant;
 
+pub mod hold;
 pub mod wait;
 
 /// Whether this process may act, as its source of leadership last decided.
@@ -14,8 +15,11 @@ pub enum Gate {
     Open {
         /// The first moment at which it may not any more.
         until: Until,
-        /// The fencing number of this leadership; 0 where there is no election.
+        /// The fencing number of this leadership; 0 where there is no election, or the source has none.
         term: u64,
+        /// Counts the times the gate has opened. It stays the same as long as the gate stays open without a gap, also where the
+        /// term grows meanwhile: that is the same leadership under another number.
+        opening: u64,
     },
     /// It may not.
     Closed {
@@ -40,6 +44,8 @@ pub struct Permit {
     pub until: Until,
     /// The fencing number of this leadership.
     pub term: u64,
+    /// Which opening of the gate this is.
+    pub opening: u64,
 }
 
 /// Why a gate is closed.
@@ -51,6 +57,10 @@ pub enum Reason {
     Standby,
     /// The deadline passed without a new grant.
     Expired,
+    /// The source answered for another pod.
+    ForeignIdentity,
+    /// The source granted a lower term than before.
+    LowerTerm,
     /// The process is ending.
     ShuttingDown,
 }
@@ -68,7 +78,15 @@ impl Gate {
                 until: Until::At(end),
                 ..
             } if now >= end => Err(Reason::Expired),
-            Self::Open { until, term } => Ok(Permit { until, term }),
+            Self::Open {
+                until,
+                term,
+                opening,
+            } => Ok(Permit {
+                until,
+                term,
+                opening,
+            }),
             Self::Closed { reason } => Err(reason),
         }
     }
@@ -78,9 +96,10 @@ impl Gate {
         self.permit(now).is_ok()
     }
 
-    /// Whether what was collected under `term` may be shown at `now`.
-    pub fn admits(self, term: u64, now: Instant) -> bool {
-        self.permit(now).is_ok_and(|permit| permit.term == term)
+    /// Whether what was collected in `opening` may be shown at `now`.
+    pub fn admits(self, opening: u64, now: Instant) -> bool {
+        self.permit(now)
+            .is_ok_and(|permit| permit.opening == opening)
     }
 }
 
@@ -88,10 +107,12 @@ impl Gate {
 
 impl Reason {
     /// Every reason, in the order of the exposition.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::Starting,
         Self::Standby,
         Self::Expired,
+        Self::ForeignIdentity,
+        Self::LowerTerm,
         Self::ShuttingDown,
     ];
 
@@ -101,6 +122,8 @@ impl Reason {
             Self::Starting => "starting",
             Self::Standby => "standby",
             Self::Expired => "expired",
+            Self::ForeignIdentity => "foreign_identity",
+            Self::LowerTerm => "lower_term",
             Self::ShuttingDown => "shutting_down",
         }
     }
@@ -128,6 +151,7 @@ mod tests {
         let gate = Gate::Open {
             until: Until::Forever,
             term: 0,
+            opening: 1,
         };
         assert!(gate.is_open(now + Duration::from_secs(1_000_000_000)));
     }
@@ -141,16 +165,20 @@ mod tests {
         ) {
             let start = Instant::now();
             let [end, now] = [end, at].map(|ms| start + Duration::from_millis(ms));
-            let gate = Gate::Open { until: Until::At(end), term };
+            let gate = Gate::Open { until: Until::At(end), term, opening: 1 };
             prop_assert_eq!(gate.is_open(now), now < end);
             prop_assert_eq!(gate.permit(now).err(), (now >= end).then_some(Reason::Expired));
         }
 
         #[test]
-        fn what_another_term_collected_is_never_admitted(term: u64, collected: u64) {
+        fn what_another_opening_collected_is_never_admitted(
+            term: u64,
+            opening in 0_u64..3,
+            collected in 0_u64..3,
+        ) {
             let now = Instant::now();
-            let gate = Gate::Open { until: Until::Forever, term };
-            prop_assert_eq!(gate.admits(collected, now), collected == term);
+            let gate = Gate::Open { until: Until::Forever, term, opening };
+            prop_assert_eq!(gate.admits(collected, now), collected == opening);
             let closed = Gate::Closed { reason: Reason::Standby };
             prop_assert!(!closed.admits(collected, now));
         }

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::gate::{Gate, Reason, wait};
+use crate::leadership::Outlook;
 use crate::telemetry::Telemetry;
 
 mod encoding;
@@ -50,8 +51,8 @@ const ENDPOINTS: [(&str, &str); 7] = [
 pub struct Published {
     /// The text, as one or more gzip members.
     pub gzip: Bytes,
-    /// The term it was collected under; under any other it is not shown.
-    pub term: u64,
+    /// The opening of the gate it was collected in; in any other it is not shown.
+    pub opening: u64,
 }
 
 /// What the endpoints are answered from.
@@ -63,7 +64,9 @@ pub struct Surface {
     pub published: watch::Receiver<Option<Published>>,
     /// The families of `/telemetry`.
     pub telemetry: Arc<Telemetry>,
-    /// How long a leader holds back the answer of `/prestop`.
+    /// What the source of leadership lets hope for.
+    pub outlook: watch::Receiver<Outlook>,
+    /// How long whoever collects holds back the answer of `/prestop`.
     pub handover_delay: Duration,
 }
 
@@ -110,15 +113,20 @@ async fn health() -> &'static str {
 async fn ready(State(surface): State<Arc<Surface>>) -> Response {
     match surface.shown(Instant::now()) {
         Ok(_) => "ready\n".into_response(),
-        Err(why) => unavailable("not ready", why),
+        Err(why) => unavailable("not ready", why.label()),
     }
 }
 
 async fn available(State(surface): State<Arc<Surface>>) -> Response {
-    match surface.permit(Instant::now()) {
-        Ok(()) => "available\n".into_response(),
-        Err(Reason::Standby) => "available: standby\n".into_response(),
-        Err(reason) => unavailable("not available", Unshown::Closed(reason)),
+    let now = Instant::now();
+    let outlook = *surface.outlook.borrow();
+    match (surface.permit(now), outlook.check(now)) {
+        (Ok(()), _) => "available\n".into_response(),
+        (Err(Reason::ShuttingDown), _) => {
+            unavailable("not available", Reason::ShuttingDown.label())
+        }
+        (Err(reason), Ok(())) => format!("available: {}\n", reason.label()).into_response(),
+        (Err(_), Err(why)) => unavailable("not available", why),
     }
 }
 
@@ -176,16 +184,23 @@ async fn count(State(surface): State<Arc<Surface>>, request: Request, next: Next
 enum Unshown {
     /// The gate is closed.
     Closed(Reason),
-    /// Nothing has been collected under this term.
+    /// Nothing has been collected since the gate opened.
     NothingYet,
 }
 
-fn unavailable(what: &str, why: Unshown) -> Response {
-    let why = match why {
-        Unshown::Closed(reason) => reason.label(),
-        Unshown::NothingYet => "no collection yet",
-    };
+fn unavailable(what: &str, why: &str) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, format!("{what}: {why}\n")).into_response()
+}
+
+// === impl Unshown ===
+
+impl Unshown {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Closed(reason) => reason.label(),
+            Self::NothingYet => "no collection yet",
+        }
+    }
 }
 
 // === impl Surface ===
@@ -202,7 +217,7 @@ impl Surface {
         let published = self.published.borrow();
         let admitted = published
             .as_ref()
-            .filter(|published| gate.admits(published.term, now));
+            .filter(|published| gate.admits(published.opening, now));
         admitted.cloned().ok_or(Unshown::NothingYet)
     }
 }

@@ -1,8 +1,8 @@
 //! Kafka, through librdkafka: the only importer of it, and the only place that blocks.
 //!
 //! One thread per cluster owns the clients. It takes orders to collect, one at a time, and answers with plain values. The
-//! threads it starts for single calls end before it goes on. Dropping [`Kafka`] ends the thread, which drops the clients;
-//! nobody waits for it, because a stalled broker may hold it for as long as one request may take.
+//! threads it starts for single calls end before it goes on. Dropping [`Kafka`] ends the thread, which drops the clients and
+//! then gives back what was held for them: a stalled broker may keep it from that for as long as one request may take.
 
 mod code;
 mod compaction;
@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Span, info_span};
 
 use self::session::Session;
+use crate::gate::hold::Held;
 use crate::progress::Progress;
 use crate::snapshot::Snapshot;
 
@@ -72,7 +73,8 @@ struct Order {
 // === impl Kafka ===
 
 impl Kafka {
-    /// Makes the clients and starts the thread. Connects when the first collection is ordered.
+    /// Makes the clients and starts the thread. Connects when the first collection is ordered. `held` is dropped when the last
+    /// client is gone, with all its connections.
     ///
     /// # Errors
     /// A configuration that librdkafka refuses, or no thread.
@@ -80,6 +82,7 @@ impl Kafka {
         cluster: Arc<Cluster>,
         exporter: Arc<Exporter>,
         progress: watch::Sender<Progress>,
+        held: Held,
     ) -> Result<Self, Error> {
         let name = Arc::clone(&cluster.name);
         let session = Session::open(cluster, exporter).map_err(|error| Error::Refused {
@@ -91,7 +94,12 @@ impl Kafka {
         let span = info_span!("kafka");
         std::thread::Builder::new()
             .name("kafka".to_owned())
-            .spawn(move || serve(session, &inbox, &progress, &span))
+            .spawn(move || {
+                // Outlives the session, also where a panic ends it.
+                let held = held;
+                serve(session, &inbox, &progress, &span);
+                drop(held);
+            })
             .map_err(|source| Error::Thread {
                 cluster: name,
                 source,

@@ -67,7 +67,7 @@ fn collect(args: &Args, loaded: Loaded) -> ExitCode {
         Ok(()) => 0,
         Err(error) => {
             let status = match &error {
-                run::Error::Listen(_) | run::Error::NoElection => USAGE,
+                run::Error::Listen(_) | run::Error::Source(_) => USAGE,
                 run::Error::Start(_) | run::Error::Telemetry(_) | run::Error::Task(_) => SOFTWARE,
             };
             let error = anyhow::Error::from(error);

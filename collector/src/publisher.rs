@@ -1,22 +1,31 @@
-//! Puts what is shown of all clusters together, whenever one of them changes.
+//! Puts what is shown of all clusters together, whenever one of them changes, or the term under which it is shown.
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::Shown;
 use crate::exposition::{self, ClusterView};
+use crate::gate::Gate;
 use crate::http::Published;
 
 /// Renders `clusters` until shutdown. Nothing is published before the first collection of any cluster has ended.
 pub async fn run(
     mut clusters: Vec<watch::Receiver<Shown>>,
+    mut gate: watch::Receiver<Gate>,
     publish: watch::Sender<Option<Published>>,
     shutdown: CancellationToken,
 ) {
+    let mut term = 0;
     loop {
         tokio::select! { biased;
         () = shutdown.cancelled() => return,
-        () = any_changed(&mut clusters) => {} }
+        () = any_changed(&mut clusters) => {}
+        () = another_term(&mut gate, term) => {} }
+        // A closed gate shows nothing, so the term may stay.
+        if let Ok(permit) = gate.borrow().permit(Instant::now()) {
+            term = permit.term;
+        }
         let shown: Vec<Shown> = clusters
             .iter_mut()
             .map(|cluster| cluster.borrow_and_update().clone())
@@ -27,14 +36,24 @@ pub async fn run(
         {
             continue;
         }
-        let term = shown
+        let opening = shown
             .iter()
-            .map(|shown| shown.term)
+            .map(|shown| shown.opening)
             .max()
             .unwrap_or_default();
         let views: Vec<ClusterView> = shown.into_iter().map(|shown| shown.view).collect();
         let gzip = exposition::render(&views, term).gzip;
-        publish.send_replace(Some(Published { gzip, term }));
+        publish.send_replace(Some(Published { gzip, opening }));
+    }
+}
+
+/// Waits until the gate is open under another term than `term`: the same leadership under another number, or another one. For
+/// ever once nobody decides any more.
+async fn another_term(gate: &mut watch::Receiver<Gate>, term: u64) {
+    let now = |gate: &Gate| gate.permit(Instant::now());
+    let another = gate.wait_for(|gate| now(gate).is_ok_and(|permit| permit.term != term));
+    if another.await.is_err() {
+        std::future::pending().await
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //!  leadership::Source ─► Gatekeeper ─► Gate ──┬─► parts (cluster workers, publisher) ──► Published ─┐
+//!                           ▲                │           │                                         │
+//!                           └──── Clients ───┼───────────┤                                         │
 //!                                             │           └─► Progress ─► progress::Reporter        │
 //!                                             └─► http::router ◄────────────────────────────────────┘
 //! ```
@@ -13,7 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::config::{Config, Leadership};
+use shared::config::Config;
 use shared::http::BindError;
 use shared::tasks::{self, Failure, Signals, Tasks};
 use shared::telemetry::LiveLine;
@@ -25,10 +27,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cluster::{Shown, Worker};
 use crate::gate::Gate;
+use crate::gate::hold::{Clients, Hold};
 use crate::http::{Published, Surface, router};
-use crate::leadership::{Gatekeeper, Source};
+use crate::leadership::{BadSource, Gatekeeper, Source};
 use crate::progress::{Progress, Reporter};
 use crate::publisher;
+use crate::snapshot::Name;
 use crate::telemetry::Telemetry;
 
 /// How long the tasks have from the signal to their end. The process is out well within 2 s.
@@ -52,11 +56,23 @@ pub struct Wiring {
     pub gate: watch::Receiver<Gate>,
     /// Where the exposition goes.
     pub publish: watch::Sender<Option<Published>>,
-    /// Where each cluster, in the order of the configuration, tells how far its first collection is.
-    pub progress: Vec<watch::Sender<Progress>>,
+    /// What each cluster tells, in the order of the configuration.
+    pub tellers: Vec<Teller>,
     /// Cancelled when the process is to end.
     pub shutdown: CancellationToken,
 }
+
+/// Where one cluster's part tells what it does.
+#[derive(Debug)]
+pub struct Teller {
+    /// Whether it has clients.
+    pub hold: Hold,
+    /// How far its first collection is.
+    pub progress: watch::Sender<Progress>,
+}
+
+type ClientsSeen = watch::Receiver<Clients>;
+type ProgressSeen = (Name, watch::Receiver<Progress>);
 
 /// Why the collector could not begin, or did not end in order.
 #[derive(Debug, thiserror::Error)]
@@ -64,11 +80,9 @@ pub enum Error {
     /// The configured address cannot be listened on.
     #[error(transparent)]
     Listen(#[from] BindError),
-    /// The configuration asks for an election.
-    #[error(
-        "exporter.leadership.enabled = true: this build has no leader election; set it to false and run one instance"
-    )]
-    NoElection,
+    /// The configured source of leadership cannot be asked.
+    #[error(transparent)]
+    Source(#[from] BadSource),
     /// The operating system refuses threads or signal handlers.
     #[error("cannot start")]
     Start(#[from] io::Error),
@@ -89,10 +103,6 @@ pub fn run(
     live: Option<LiveLine>,
     parts: impl FnOnce(Wiring) -> Vec<Part>,
 ) -> Result<(), Error> {
-    let source = match &config.exporter.leadership {
-        Leadership::Alone => Source::Alone,
-        Leadership::Elected(_) => return Err(Error::NoElection),
-    };
     let main = Builder::new_current_thread().enable_all().build()?;
     let mut signals = main.block_on(async { Signals::install() })?;
     let workers = workers()?;
@@ -102,7 +112,7 @@ pub fn run(
     ))?;
 
     let (tasks, supervisor) = tasks::supervised(workers.handle().clone());
-    start(&tasks, Arc::new(config), (source, listener, live), parts)?;
+    start(&tasks, Arc::new(config), (listener, live), parts)?;
     let ended = main.block_on(supervisor.run(async || signals.next().await, GRACE));
     workers.shutdown_background();
     Ok(ended?)
@@ -114,26 +124,27 @@ pub fn parts(wiring: Wiring) -> Vec<Part> {
         config,
         gate,
         publish,
-        progress,
+        tellers,
         shutdown,
     } = wiring;
     let exporter = Arc::new(config.exporter.clone());
     let mut shown = Vec::new();
     let mut parts: Vec<Part> = Vec::new();
-    for (cluster, progress) in config.clusters.iter().zip(progress) {
+    for (cluster, Teller { hold, progress }) in config.clusters.iter().zip(tellers) {
         let (sender, receiver) = watch::channel(Shown::nothing(cluster, &exporter));
         shown.push(receiver);
         let worker = Worker {
             cluster: Arc::new(cluster.clone()),
             exporter: Arc::clone(&exporter),
             gate: gate.clone(),
+            hold,
             shown: sender,
             progress,
         };
         let name = format!("cluster {}", cluster.name).into();
         parts.push((name, Box::pin(worker.run(shutdown.clone()))));
     }
-    let publisher = publisher::run(shown, publish, shutdown);
+    let publisher = publisher::run(shown, gate, publish, shutdown);
     parts.push((
         "publisher".into(),
         Box::pin(async {
@@ -155,13 +166,21 @@ fn workers() -> io::Result<Runtime> {
 fn start(
     tasks: &Tasks,
     config: Arc<Config>,
-    (source, listener, live): (Source, TcpListener, Option<LiveLine>),
+    (listener, live): (TcpListener, Option<LiveLine>),
     parts: impl FnOnce(Wiring) -> Vec<Part>,
 ) -> Result<(), Error> {
     let shutdown = tasks.shutdown();
     let telemetry = Arc::new(Telemetry::new()?);
     let now = Instant::now();
-    let (keeper, gate) = Gatekeeper::new(source.initial(), telemetry.transitions(), now);
+    let polls = || telemetry.polls();
+    let (source, outlook) = Source::of(&config.exporter.leadership, polls, now)?;
+    let names = config
+        .clusters
+        .iter()
+        .map(|cluster| Arc::clone(&cluster.name));
+    let (tellers, holds, told) = tellers(names);
+    let (mut keeper, gate) = Gatekeeper::new(holds, telemetry.transitions(), now);
+    source.begin(&mut keeper, now);
     tasks.spawn("leadership", source.run(keeper, shutdown.clone()));
 
     let (publish, published) = watch::channel(None);
@@ -169,7 +188,8 @@ fn start(
         gate: gate.clone(),
         published,
         telemetry,
-        handover_delay: Duration::ZERO,
+        outlook,
+        handover_delay: config.exporter.handover_delay,
     };
     let router = router(surface);
     tasks.spawn(
@@ -177,16 +197,6 @@ fn start(
         shared::http::serve(listener, router, shutdown.clone(), HTTP_GRACE),
     );
 
-    let names = config
-        .clusters
-        .iter()
-        .map(|cluster| Arc::clone(&cluster.name));
-    let (progress, told): (Vec<_>, Vec<_>) = names
-        .map(|name| {
-            let (sender, told) = watch::channel(Progress::default());
-            (sender, (name, told))
-        })
-        .unzip();
     tasks.spawn(
         "progress",
         Reporter::new(told, live, now).run(shutdown.clone()),
@@ -196,10 +206,25 @@ fn start(
         config,
         gate,
         publish,
-        progress,
+        tellers,
         shutdown,
     }) {
         tasks.spawn(name, part);
     }
     Ok(())
+}
+
+/// What the clusters of these names are given to tell by, and what others hear of them.
+fn tellers(
+    names: impl Iterator<Item = Name>,
+) -> (Vec<Teller>, Vec<ClientsSeen>, Vec<ProgressSeen>) {
+    let (mut tellers, mut holds, mut told) = (Vec::new(), Vec::new(), Vec::new());
+    for name in names {
+        let (hold, clients) = Hold::new();
+        let (progress, seen) = watch::channel(Progress::default());
+        tellers.push(Teller { hold, progress });
+        holds.push(clients);
+        told.push((name, seen));
+    }
+    (tellers, holds, told)
 }

@@ -8,6 +8,7 @@ use prometheus::{
 use tokio::time::Instant;
 
 use crate::gate::{Gate, Until};
+use crate::leadership::judge::Ending;
 use crate::leadership::transition_labels;
 
 /// The version of this program.
@@ -80,6 +81,26 @@ impl Telemetry {
     /// The counter of the gate's transitions, by `to` and `reason`.
     pub fn transitions(&self) -> IntCounterVec {
         self.transitions.clone()
+    }
+
+    /// The counter of the questions put to the source of leadership, by `result`, every result at 0. Asked for once, and only
+    /// where there is an election: alone there is nothing to count.
+    ///
+    /// # Errors
+    /// When asked for twice, which is a bug.
+    pub fn polls(&self) -> Result<IntCounterVec, prometheus::Error> {
+        let polls = IntCounterVec::new(
+            Opts::new(
+                "kafka_lag_exporter_leadership_polls_total",
+                "Questions put to the source of leadership, by how they ended.",
+            ),
+            &["result"],
+        )?;
+        self.registry.register(Box::new(polls.clone()))?;
+        for ending in Ending::ALL {
+            polls.with_label_values(&[ending.label()]);
+        }
+        Ok(polls)
     }
 
     /// Counts one answered request. `path` is of a closed set.
@@ -174,6 +195,7 @@ mod tests {
             Gate::Open {
                 until,
                 term: 4_821_377,
+                opening: 1,
             },
             now,
         );
@@ -188,7 +210,9 @@ mod tests {
                 "kafka_lag_exporter_http_requests_total{path=\"/ready\",status=\"503\"} 1",
                 "kafka_lag_exporter_leader 1",
                 "kafka_lag_exporter_leader_transitions_total{reason=\"expired\",to=\"standby\"} 0",
+                "kafka_lag_exporter_leader_transitions_total{reason=\"foreign_identity\",to=\"standby\"} 0",
                 "kafka_lag_exporter_leader_transitions_total{reason=\"granted\",to=\"leader\"} 0",
+                "kafka_lag_exporter_leader_transitions_total{reason=\"lower_term\",to=\"standby\"} 0",
                 "kafka_lag_exporter_leader_transitions_total{reason=\"shutting_down\",to=\"standby\"} 0",
                 "kafka_lag_exporter_leader_transitions_total{reason=\"standby\",to=\"standby\"} 0",
                 "kafka_lag_exporter_leadership_term 4821377",
@@ -202,6 +226,7 @@ mod tests {
         let gate = Gate::Open {
             until: Until::Forever,
             term: 0,
+            opening: 1,
         };
         let samples = samples(gate, Instant::now());
         assert!(
@@ -217,6 +242,7 @@ mod tests {
             Gate::Open {
                 until: Until::At(now),
                 term: 9,
+                opening: 1,
             },
             Gate::Closed {
                 reason: Reason::Standby,

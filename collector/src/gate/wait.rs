@@ -53,6 +53,7 @@ mod tests {
         Gate::Open {
             until: Until::At(Instant::now() + time),
             term: 7,
+            opening: 1,
         }
     }
 
@@ -99,6 +100,7 @@ mod tests {
         let late = Gate::Open {
             until: Until::At(Instant::now()),
             term: 7,
+            opening: 1,
         };
         let (source, mut gate) = watch::channel(late);
         let grant = async {
@@ -106,6 +108,7 @@ mod tests {
             source.send_replace(Gate::Open {
                 until: Until::Forever,
                 term: 8,
+                opening: 2,
             });
         };
         let (permit, ()) = tokio::join!(opened(&mut gate), grant);
@@ -117,6 +120,7 @@ mod tests {
         let (source, mut gate) = watch::channel(Gate::Open {
             until: Until::Forever,
             term: 0,
+            opening: 1,
         });
         drop(source);
         assert_eq!(closed(&mut gate).await, Reason::ShuttingDown);

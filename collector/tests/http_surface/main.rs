@@ -7,16 +7,19 @@ use std::time::Duration;
 use axum::http::{StatusCode, header};
 use collector::gate::{Gate, Reason, Until};
 use collector::http::Published;
+use collector::leadership::Outlook;
+use shared::leadership::State;
 use tokio::time::Instant;
 
 use world::{gzip, world};
 
 mod world;
 
-const TERM: u64 = 7;
+const OPENING: u64 = 2;
 const OPEN: Gate = Gate::Open {
     until: Until::Forever,
-    term: TERM,
+    term: 7,
+    opening: OPENING,
 };
 const STANDBY: Gate = Gate::Closed {
     reason: Reason::Standby,
@@ -26,7 +29,7 @@ const EXPOSITION_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 #[tokio::test]
 async fn a_standby_answers_a_scrape_with_nothing_of_the_usual_type() {
     let world = world(STANDBY);
-    world.publish("lag 1\n", TERM);
+    world.publish("lag 1\n", OPENING);
     for accepts in ["gzip", "identity"] {
         let answer = world.ask("GET", "/metrics", accepts).await;
         assert_eq!((answer.status, answer.text()), (StatusCode::OK, ""));
@@ -38,7 +41,7 @@ async fn a_standby_answers_a_scrape_with_nothing_of_the_usual_type() {
 #[tokio::test]
 async fn a_leader_sends_the_bytes_as_they_are_kept_to_whoever_takes_gzip() {
     let world = world(OPEN);
-    world.publish("lag 1\n", TERM);
+    world.publish("lag 1\n", OPENING);
     let answer = world.ask("GET", "/metrics", "gzip").await;
     assert_eq!(answer.body, gzip("lag 1\n"));
     assert_eq!(answer.header(header::CONTENT_ENCODING), Some("gzip"));
@@ -53,7 +56,8 @@ async fn a_leader_sends_text_to_whoever_takes_no_gzip() {
     // More than one chunk, and more than one member.
     let text = "kafka_consumergroup_group_lag{group=\"g\"} 1\n".repeat(10_000);
     let gzip = [gzip(&text), gzip("last 1\n")].concat().into();
-    let published = Published { gzip, term: TERM };
+    let opening = OPENING;
+    let published = Published { gzip, opening };
     world.published.send_replace(Some(published));
     let answer = world.get("/metrics").await;
     assert!(answer.text() == text + "last 1\n");
@@ -62,9 +66,9 @@ async fn a_leader_sends_text_to_whoever_takes_no_gzip() {
 }
 
 #[tokio::test]
-async fn what_an_older_term_collected_is_not_shown() {
+async fn what_was_collected_before_the_gate_closed_last_is_not_shown() {
     let world = world(OPEN);
-    world.publish("lag 1\n", TERM - 1);
+    world.publish("lag 1\n", OPENING - 1);
     assert_eq!(world.get("/metrics").await.text(), "");
     let ready = world.get("/ready").await;
     assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
@@ -75,9 +79,10 @@ async fn the_series_are_gone_from_the_deadline_on_with_no_word_from_anyone() {
     let end = Instant::now() + Duration::from_secs(5);
     let world = world(Gate::Open {
         until: Until::At(end),
-        term: TERM,
+        term: 7,
+        opening: OPENING,
     });
-    world.publish("lag 1\n", TERM);
+    world.publish("lag 1\n", OPENING);
     tokio::time::advance(Duration::from_millis(4999)).await;
     assert_eq!(world.get("/metrics").await.text(), "lag 1\n");
     tokio::time::advance(Duration::from_millis(1)).await;
@@ -86,9 +91,21 @@ async fn the_series_are_gone_from_the_deadline_on_with_no_word_from_anyone() {
 }
 
 #[tokio::test]
+async fn the_same_leadership_under_another_number_goes_on_showing_what_it_has() {
+    let world = world(OPEN);
+    world.publish("lag 1\n", OPENING);
+    world.gate.send_replace(Gate::Open {
+        until: Until::Forever,
+        term: 8,
+        opening: OPENING,
+    });
+    assert_eq!(world.get("/metrics").await.text(), "lag 1\n");
+}
+
+#[tokio::test]
 async fn the_gate_decides_what_is_shown_from_one_answer_to_the_next() {
     let world = world(OPEN);
-    world.publish("lag 1\n", TERM);
+    world.publish("lag 1\n", OPENING);
     assert_eq!(world.get("/metrics").await.text(), "lag 1\n");
     world.gate.send_replace(STANDBY);
     assert_eq!(world.get("/metrics").await.text(), "");
@@ -97,23 +114,56 @@ async fn the_gate_decides_what_is_shown_from_one_answer_to_the_next() {
 #[tokio::test]
 async fn probes_say_what_holds_for_every_role() {
     let unavailable = StatusCode::SERVICE_UNAVAILABLE;
-    let starting = Gate::Closed {
-        reason: Reason::Starting,
-    };
-    for (gate, available, leader) in [
-        (OPEN, StatusCode::OK, r#"{"is_leader":true}"#),
-        (STANDBY, StatusCode::OK, r#"{"is_leader":false}"#),
-        (starting, unavailable, r#"{"is_leader":false}"#),
+    for (gate, leader) in [
+        (OPEN, r#"{"is_leader":true}"#),
+        (STANDBY, r#"{"is_leader":false}"#),
     ] {
         let world = world(gate);
         assert_eq!(world.get("/health").await.status, StatusCode::OK);
-        assert_eq!(world.get("/available").await.status, available, "{gate:?}");
         assert_eq!(world.get("/ready").await.status, unavailable, "{gate:?}");
         let answer = world.get("/leader").await;
         assert_eq!((answer.status, answer.text()), (StatusCode::OK, leader));
         let content_type = answer.header(header::CONTENT_TYPE);
         assert_eq!(content_type, Some("application/json"));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_leads_or_could_lead_is_available() {
+    let ending = Gate::Closed {
+        reason: Reason::ShuttingDown,
+    };
+    let until = Instant::now() + Duration::from_secs(5);
+    let fit = Outlook::Fit { until };
+    let parked = Outlook::Unfit {
+        state: State::Parked,
+    };
+    for (gate, outlook, said) in [
+        (OPEN, Outlook::Unheard, "available"),
+        (OPEN, parked, "available"),
+        (STANDBY, fit, "available: standby"),
+        (STANDBY, parked, "not available: parked"),
+        (
+            STANDBY,
+            Outlook::Unheard,
+            "not available: the source of leadership has not answered yet",
+        ),
+        (ending, fit, "not available: shutting_down"),
+    ] {
+        let world = world(gate);
+        world.outlook.send_replace(outlook);
+        let answer = world.get("/available").await;
+        assert_eq!(answer.text().trim_end(), said);
+        assert_eq!(answer.status.is_success(), said.starts_with("available"));
+    }
+    let world = world(STANDBY);
+    world.outlook.send_replace(fit);
+    tokio::time::advance(Duration::from_secs(5)).await;
+    let answer = world.get("/available").await;
+    assert_eq!(
+        answer.text(),
+        "not available: the source of leadership does not answer\n"
+    );
 }
 
 #[tokio::test]
@@ -123,7 +173,7 @@ async fn a_leader_is_ready_once_its_first_collection_is_published() {
         world.get("/ready").await.text(),
         "not ready: no collection yet\n"
     );
-    world.publish("lag 1\n", TERM);
+    world.publish("lag 1\n", OPENING);
     assert_eq!(world.get("/ready").await.status, StatusCode::OK);
     world.gate.send_replace(STANDBY);
     assert_eq!(world.get("/ready").await.text(), "not ready: standby\n");
@@ -160,7 +210,7 @@ async fn the_prestop_hook_ends_with_the_leadership() {
 #[tokio::test]
 async fn head_answers_like_get_without_a_body() {
     let world = world(OPEN);
-    world.publish("lag 1\n", TERM);
+    world.publish("lag 1\n", OPENING);
     for path in [
         "/metrics",
         "/telemetry",

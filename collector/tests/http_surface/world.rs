@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use bytes::Bytes;
 use collector::gate::Gate;
 use collector::http::{Published, Surface, router};
+use collector::leadership::Outlook;
 use collector::telemetry::Telemetry;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -21,6 +22,7 @@ pub(crate) struct World {
     router: Router,
     pub(crate) gate: watch::Sender<Gate>,
     pub(crate) published: watch::Sender<Option<Published>>,
+    pub(crate) outlook: watch::Sender<Outlook>,
 }
 
 pub(crate) struct Answer {
@@ -32,16 +34,19 @@ pub(crate) struct Answer {
 pub(crate) fn world(gate: Gate) -> World {
     let (gate, gate_seen) = watch::channel(gate);
     let (published, published_seen) = watch::channel(None);
+    let (outlook, outlook_seen) = watch::channel(Outlook::Unheard);
     let router = router(Surface {
         gate: gate_seen,
         published: published_seen,
         telemetry: Arc::new(Telemetry::new().unwrap()),
+        outlook: outlook_seen,
         handover_delay: Duration::from_secs(20),
     });
     World {
         router,
         gate,
         published,
+        outlook,
     }
 }
 
@@ -54,9 +59,10 @@ pub(crate) fn gzip(text: &str) -> Vec<u8> {
 // === impl World ===
 
 impl World {
-    pub(crate) fn publish(&self, text: &str, term: u64) {
+    pub(crate) fn publish(&self, text: &str, opening: u64) {
         let gzip = gzip(text).into();
-        self.published.send_replace(Some(Published { gzip, term }));
+        self.published
+            .send_replace(Some(Published { gzip, opening }));
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -47,8 +47,12 @@ impl fmt::Display for Effective<'_> {
             Leadership::Alone => writeln!(f, "enabled = false")?,
             Leadership::Elected(election) => leadership(f, election, self.program)?,
         }
-        if self.program == Program::Elector {
-            doors(f, &exporter.doors)?;
+        match self.program {
+            Program::Elector => doors(f, &exporter.doors)?,
+            Program::Collector => {
+                let delay = exporter.handover_delay.as_secs();
+                writeln!(f, "handover_delay_secs = {delay}")?;
+            }
         }
         self.config
             .clusters
@@ -122,11 +126,6 @@ fn leadership(f: &mut fmt::Formatter<'_>, election: &Election, program: Program)
                 f,
                 "max_staleness_secs = {}",
                 election.max_staleness.as_secs()
-            )?;
-            writeln!(
-                f,
-                "handover_delay_secs = {}",
-                election.handover_delay.as_secs()
             )
         }
     }

@@ -1,6 +1,7 @@
 //! The table `[exporter]` and those below it.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::model::{
     Compatibility, Consumer, Doors, Election, Exporter, Granularity, Labels, Leadership,
@@ -17,7 +18,7 @@ pub(super) fn read(walk: &mut Walk<'_>, file: &Place<'_>) -> Exporter {
     let performance = performance(walk, &place);
     otel(walk, &place);
     let compatibility = compatibility(walk, &place);
-    let (leadership, doors) = leadership(walk, &place);
+    let (leadership, handover_delay, doors) = leadership(walk, &place);
 
     let mut section = walk.section("exporter", place);
     let poll_interval = section.duration("poll_interval");
@@ -36,6 +37,7 @@ pub(super) fn read(walk: &mut Walk<'_>, file: &Place<'_>) -> Exporter {
         performance,
         compatibility,
         leadership,
+        handover_delay,
         doors,
     }
 }
@@ -120,13 +122,16 @@ fn compatibility(walk: &mut Walk<'_>, exporter: &Place<'_>) -> Compatibility {
     }
 }
 
-fn leadership(walk: &mut Walk<'_>, exporter: &Place<'_>) -> (Leadership, Doors) {
+/// Also what of the table has effect without an election: how long the preStop hook is held, and where the elector serves.
+fn leadership(walk: &mut Walk<'_>, exporter: &Place<'_>) -> (Leadership, Duration, Doors) {
     let place = walk.below(exporter, "leadership");
     let mut section = walk.section("exporter.leadership", place);
-    if !section.switch("enabled") {
+    let enabled = section.switch("enabled");
+    let handover_delay = section.seconds("handover_delay_secs");
+    if !enabled {
         section.leave_references();
         election(&mut section, String::new());
-        return (Leadership::Alone, doors(&mut section));
+        return (Leadership::Alone, handover_delay, doors(&mut section));
     }
     let identity = identity(&mut section);
     let election = election(&mut section, identity);
@@ -136,7 +141,11 @@ fn leadership(walk: &mut Walk<'_>, exporter: &Place<'_>) -> (Leadership, Doors) 
         section.note("grace_period_secs", message);
     }
     let doors = doors(&mut section);
-    (Leadership::Elected(Box::new(election)), doors)
+    (
+        Leadership::Elected(Box::new(election)),
+        handover_delay,
+        doors,
+    )
 }
 
 fn doors(section: &mut Section<'_, '_>) -> Doors {
@@ -163,7 +172,6 @@ fn election(section: &mut Section<'_, '_>, identity: String) -> Election {
         },
         url: section.required("url", values::url),
         max_staleness: section.seconds("max_staleness_secs"),
-        handover_delay: section.seconds("handover_delay_secs"),
     }
 }
 

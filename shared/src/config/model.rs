@@ -39,6 +39,8 @@ pub struct Exporter {
     pub compatibility: Compatibility,
     /// Whether this pod must ask before it collects.
     pub leadership: Leadership,
+    /// How long the preStop hook of a pod that collects is held, whether it had to ask or not. Collector only.
+    pub handover_delay: Duration,
     /// Where the elector serves, whether it elects or not. Elector only.
     pub doors: Doors,
 }
@@ -141,8 +143,6 @@ pub struct Election {
     pub url: SourceUrl,
     /// Grant assumed of a source that names none. Collector only.
     pub max_staleness: Duration,
-    /// How long the preStop hook is held. Collector only.
-    pub handover_delay: Duration,
 }
 
 /// Where the elector serves, and for how long what it says holds.

@@ -75,6 +75,7 @@ fn defaults_are_in_place() {
 
     [exporter.leadership]
     enabled = false
+    handover_delay_secs = 20
 
     [[clusters]]
     name = "prod"

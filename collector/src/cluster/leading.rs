@@ -1,0 +1,210 @@
+//! The time of one leadership: from the gate's opening to its closing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::Worker;
+use super::made::Made;
+use crate::exposition::Outcome;
+use crate::gate;
+use crate::gate::hold::Held;
+use crate::kafka::Kafka;
+use crate::progress::Phase as Step;
+use crate::snapshot::{Failure, Snapshot};
+
+/// How many failures of one collection the log names; the counters have all.
+const NAMED: usize = 5;
+
+/// What a leading worker waits for.
+enum Event {
+    Shutdown,
+    Closed(gate::Reason),
+    Due,
+    Collected(Option<Snapshot>),
+    Overdue,
+    Stale,
+}
+
+/// A worker that may collect.
+pub(super) struct Leading<'w> {
+    worker: &'w mut Worker,
+    kafka: Kafka,
+    opening: u64,
+    due: Interval,
+    /// The collection in progress.
+    running: Option<Running>,
+    /// When what is shown becomes stale.
+    stale_at: Option<Instant>,
+}
+
+struct Running {
+    began: Instant,
+    stop: CancellationToken,
+    answer: oneshot::Receiver<Snapshot>,
+}
+
+// === impl Leading ===
+
+impl<'w> Leading<'w> {
+    pub(super) fn begin(worker: &'w mut Worker, opening: u64, held: Held) -> anyhow::Result<Self> {
+        let kafka = Kafka::open(
+            Arc::clone(&worker.cluster),
+            Arc::clone(&worker.exporter),
+            worker.progress.clone(),
+            held,
+        )?;
+        let mut due = interval_at(Instant::now(), worker.exporter.poll_interval);
+        due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Ok(Self {
+            worker,
+            kafka,
+            opening,
+            due,
+            running: None,
+            stale_at: None,
+        })
+    }
+
+    /// Collects until the gate closes or shutdown; the clients go with `self`.
+    pub(super) async fn run(mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
+        loop {
+            match self.next(shutdown).await {
+                Event::Shutdown => {
+                    self.abandon();
+                    return Ok(());
+                }
+                Event::Closed(reason) => {
+                    debug!(reason = reason.label(), "The gate has closed");
+                    self.abandon();
+                    self.withdraw();
+                    return Ok(());
+                }
+                Event::Due => self.start(),
+                Event::Collected(Some(snapshot)) => self.finish(snapshot).await?,
+                Event::Collected(None) => bail!(
+                    "the Kafka thread of cluster {} has ended",
+                    self.worker.cluster.name
+                ),
+                Event::Overdue => bail!(
+                    "the Kafka thread of cluster {} does not answer",
+                    self.worker.cluster.name
+                ),
+                Event::Stale => {
+                    warn!("No collection gave data for too long, withdrawing the cluster's series");
+                    self.withdraw();
+                }
+            }
+        }
+    }
+
+    async fn next(&mut self, shutdown: &CancellationToken) -> Event {
+        let wedged = self
+            .running
+            .as_ref()
+            .map(|running| running.began + 2 * self.worker.deadline());
+        let collecting = self.running.is_some();
+        tokio::select! { biased;
+        () = shutdown.cancelled() => Event::Shutdown,
+        reason = gate::wait::closed(&mut self.worker.gate) => Event::Closed(reason),
+        snapshot = answer(&mut self.running) => Event::Collected(snapshot),
+        () = at(wedged) => Event::Overdue,
+        () = at(self.stale_at) => Event::Stale,
+        _ = self.due.tick(), if !collecting => Event::Due }
+    }
+
+    fn start(&mut self) {
+        let stop = CancellationToken::new();
+        let answer = self.kafka.collect(stop.clone());
+        self.running = Some(Running {
+            began: Instant::now(),
+            stop,
+            answer,
+        });
+    }
+
+    fn abandon(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop.cancel();
+            self.worker
+                .shown
+                .send_modify(|shown| shown.view.counters.count_collection(Outcome::Abandoned));
+        }
+    }
+
+    fn withdraw(&mut self) {
+        self.stale_at = None;
+        self.worker.shown.send_modify(|shown| shown.view.lag = None);
+    }
+
+    /// Turns a snapshot into what is shown.
+    async fn finish(&mut self, snapshot: Snapshot) -> anyhow::Result<()> {
+        let Some(running) = self.running.take() else {
+            return Ok(());
+        };
+        let duration = running.began.elapsed();
+        let cluster = Arc::clone(&self.worker.shown.borrow().view.cluster);
+        let time_lag = self.worker.exporter.time_lag;
+        let made = tokio::task::spawn_blocking(move || Made::of(snapshot, &cluster, time_lag));
+        let made = made.await.context("rendering failed")?;
+        log(&made, duration);
+        let gave_data = made.outcome.gave_data();
+        if gave_data {
+            self.stale_at = Some(Instant::now() + self.worker.exporter.staleness_threshold);
+        }
+        let opening = self.opening;
+        self.worker.shown.send_modify(|shown| {
+            shown.opening = opening;
+            made.show(&mut shown.view, duration);
+        });
+        // After a collection without data there is still a first one to wait for.
+        if gave_data {
+            let progress = &self.worker.progress;
+            progress.send_modify(|progress| progress.phase = Step::Published);
+        }
+        Ok(())
+    }
+}
+
+async fn answer(running: &mut Option<Running>) -> Option<Snapshot> {
+    match running {
+        Some(running) => (&mut running.answer).await.ok(),
+        None => std::future::pending().await,
+    }
+}
+
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn log(made: &Made, duration: Duration) {
+    let seconds = duration.as_secs_f64();
+    debug!(
+        result = made.outcome.label(),
+        seconds,
+        groups = made.n_groups,
+        "Collected"
+    );
+    if made.outcome == Outcome::Complete {
+        return;
+    }
+    let n_failures = made.failures.len();
+    for Failure { unknown, subject } in made.failures.iter().take(NAMED) {
+        warn!(
+            result = made.outcome.label(),
+            api = unknown.api.label(),
+            reason = unknown.reason.label(),
+            subject,
+            n_failures,
+            "Collection is not complete"
+        );
+    }
+}

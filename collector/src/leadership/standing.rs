@@ -1,0 +1,227 @@
+//! What is known of the source, beside what it permits: whether this pod could lead, and what the log was told.
+
+use std::time::Duration;
+
+use shared::leadership::{LeaderReport, State};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::answer::{Answer, Certainty, Form, Unusable};
+use super::judge::{Ending, Times};
+
+/// The log target of what the source says.
+pub(super) const TARGET: &str = "klag_exporter::leadership";
+
+/// How long the source may give no usable answer before the log says so: longer than it takes to restart one.
+const QUIET: Duration = Duration::from_secs(3);
+
+/// For how long an answer shows that the source answers: a grant's length.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// Most characters of what a source adds for a person.
+const DETAIL: usize = 200;
+
+/// Whether this pod leads or could lead, as its source sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// The source has not answered yet.
+    Unheard,
+    /// It takes part, as far as was known until a moment.
+    Fit {
+        /// The first moment at which that is too long ago.
+        until: Instant,
+    },
+    /// It does not take part.
+    Unfit {
+        /// What its source is doing instead.
+        state: State,
+    },
+}
+
+/// Tells others of the source.
+#[derive(Debug)]
+pub(super) struct Standing {
+    outlook: watch::Sender<Outlook>,
+    told: Option<Said>,
+    trouble: Option<Trouble>,
+}
+
+/// What a source said, as far as a change of it is worth a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Said {
+    Report {
+        state: State,
+        reason: &'static str,
+        detail: Option<String>,
+    },
+    Leader(Leads),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leads {
+    This,
+    Another,
+}
+
+/// A time without usable answers.
+#[derive(Clone, Copy, Debug)]
+struct Trouble {
+    since: Instant,
+    /// What the log was told, if anything.
+    logged: Option<Ending>,
+}
+
+// === impl Outlook ===
+
+impl Outlook {
+    /// Whether this pod takes part at `now`.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn check(self, now: Instant) -> Result<(), &'static str> {
+        match self {
+            Self::Fit { until } if now < until => Ok(()),
+            Self::Fit { .. } => Err("the source of leadership does not answer"),
+            Self::Unheard => Err("the source of leadership has not answered yet"),
+            Self::Unfit { state } => Err(state.label()),
+        }
+    }
+}
+
+// === impl Standing ===
+
+impl Standing {
+    /// Nothing is known yet.
+    pub(super) fn new() -> (Self, watch::Receiver<Outlook>) {
+        let (outlook, seen) = watch::channel(Outlook::Unheard);
+        let standing = Self {
+            outlook,
+            told: None,
+            trouble: None,
+        };
+        (standing, seen)
+    }
+
+    /// Takes note of an answer and of what it came to.
+    pub(super) fn heard(&mut self, answer: &Answer, ending: Ending, times: Times) {
+        if let Ending::ForeignIdentity | Ending::LowerTerm = ending {
+            return self.refused(answer, ending, times.now);
+        }
+        if self.trouble.take().is_some_and(|it| it.logged.is_some()) {
+            info!(target: TARGET, "The source of leadership answers again");
+        }
+        let until = times.asked_at + FRESH;
+        let outlook = match (&answer.form, answer.certainty) {
+            (Form::Contract(report, _), _) if !takes_part(report, answer.certainty) => {
+                Outlook::Unfit {
+                    state: report.state,
+                }
+            }
+            (Form::Flag { .. } | Form::Name(_), Certainty::CannotKnow) => Outlook::Unfit {
+                state: State::Starting,
+            },
+            _ => Outlook::Fit { until },
+        };
+        self.outlook.send_replace(outlook);
+        let said = Said::of(answer, ending);
+        if self.told.as_ref() != Some(&said) {
+            said.log();
+            self.told = Some(said);
+        }
+    }
+
+    /// Takes note of a poll without a usable answer.
+    pub(super) fn missed(&mut self, unusable: &Unusable, now: Instant) {
+        let ending = Ending::from(unusable);
+        let trouble = self.trouble.get_or_insert(Trouble {
+            since: now,
+            logged: None,
+        });
+        let lasts = now.duration_since(trouble.since);
+        if lasts >= QUIET && trouble.logged != Some(ending) {
+            trouble.logged = Some(ending);
+            warn!(
+                target: TARGET,
+                result = ending.label(),
+                error = %unusable,
+                seconds = lasts.as_secs(),
+                "The source of leadership gives no usable answer"
+            );
+        }
+    }
+
+    /// An answer that must not come at all is told at once.
+    fn refused(&mut self, answer: &Answer, ending: Ending, now: Instant) {
+        let trouble = self.trouble.get_or_insert(Trouble {
+            since: now,
+            logged: None,
+        });
+        if trouble.logged != Some(ending) {
+            trouble.logged = Some(ending);
+            let identity = answer.form.identity().unwrap_or_default();
+            warn!(
+                target: TARGET,
+                result = ending.label(),
+                answered_by = identity,
+                "An answer of the source of leadership is refused"
+            );
+        }
+    }
+}
+
+/// Whether the elector behind `report` leads or tries to.
+fn takes_part(report: &LeaderReport, certainty: Certainty) -> bool {
+    certainty == Certainty::Definite
+        && matches!(
+            report.state,
+            State::Standby | State::Campaigning | State::Leading | State::SingleInstance
+        )
+}
+
+// === impl Said ===
+
+impl Said {
+    fn of(answer: &Answer, ending: Ending) -> Self {
+        match &answer.form {
+            Form::Contract(report, detail) => Self::Report {
+                state: report.state,
+                reason: report.reason.label(),
+                detail: detail
+                    .as_ref()
+                    .map(|detail| detail.chars().take(DETAIL).collect()),
+            },
+            Form::Flag { .. } | Form::Name(_) => Self::Leader(match ending {
+                Ending::Granted | Ending::GrantedLowerTerm | Ending::Late => Leads::This,
+                _ => Leads::Another,
+            }),
+        }
+    }
+
+    fn log(&self) {
+        match self {
+            Self::Report {
+                state: State::Blocked,
+                reason,
+                detail,
+            } => {
+                let detail = detail.as_deref();
+                warn!(target: TARGET, state = State::Blocked.label(), reason, detail, "Leadership is blocked");
+            }
+            Self::Report {
+                state,
+                reason,
+                detail,
+            } => {
+                let (state, detail) = (state.label(), detail.as_deref());
+                info!(target: TARGET, state, reason, detail, "Leadership state");
+            }
+            Self::Leader(Leads::This) => {
+                info!(target: TARGET, "The source says that this pod leads");
+            }
+            Self::Leader(Leads::Another) => {
+                info!(target: TARGET, "The source says that this pod does not lead");
+            }
+        }
+    }
+}
