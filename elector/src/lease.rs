@@ -1,14 +1,48 @@
 //! Holds the Lease: kube-lease-manager as the protocol, the guard around its requests, one watch beside it.
+//!
+//! ```text
+//!   campaign ─► kube-lease-manager ─► service ─► keeper (owns the guard) ─► exchange ─► Kubernetes API
+//!      ▲                                          ▲   │                                      │
+//!      └────────────── Outlook ───────────────────┼───┤                                      │
+//!                                       sight ────┘   └─► herald ─► Standing, log            │
+//!                                         ▲                                                  │
+//!                                         └────────────────── watch ─────────────────────────┘
+//! ```
 
+use std::collections::VecDeque;
+use std::convert::Infallible;
+
+use kube::Client;
 use shared::config::Election;
-use tokio::sync::watch;
+use shared::leadership::Reason;
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::standing::{Standing, Wish};
+use crate::guard::Guard;
+use crate::guard::record::Candidate;
+use crate::standing::{Standing, Trouble, Wish};
 
 pub mod telemetry;
 
+mod campaign;
+mod cluster;
+mod exchange;
+mod herald;
+mod keeper;
+mod pace;
+mod service;
+mod sight;
+
+use campaign::Campaign;
+use cluster::Purpose;
+use herald::Herald;
+use keeper::Keeper;
+use pace::Pace;
+use sight::Sight;
 use telemetry::LeaseTelemetry;
+
+pub use cluster::Cluster;
 
 /// The part of the elector that holds the Lease.
 #[derive(Debug)]
@@ -33,6 +67,85 @@ impl Lease {
     ///
     /// Gives nothing back at `shutdown`: say [`Wish::Abstain`] and wait for the tenure to be nothing before.
     pub async fn run(self, shutdown: CancellationToken) {
-        shutdown.cancelled().await;
+        self.run_in(Cluster::Inferred, shutdown).await;
+    }
+
+    /// The same, in `cluster`.
+    pub async fn run_in(self, cluster: Cluster, shutdown: CancellationToken) {
+        tokio::select! { biased;
+            () = shutdown.cancelled() => {}
+            _ = Box::pin(self.take_part(cluster)) => {}
+        }
+    }
+
+    async fn take_part(self, cluster: Cluster) -> Infallible {
+        let mut herald = Herald::new(
+            self.election.identity.clone(),
+            self.standing,
+            self.telemetry.clone(),
+        );
+        let client = connect(&cluster, Purpose::Requests, &mut herald).await;
+        let watcher = connect(&cluster, Purpose::Watch(sight::SILENCE), &mut herald).await;
+        let election = self.election;
+        let guard = Guard::new(Candidate {
+            identity: election.identity.clone(),
+            instance: self.instance,
+            lease_duration: election.lease_duration,
+            grace_period: election.grace_period,
+        });
+        let (mail, inbox) = mpsc::unbounded_channel();
+        let (outlook, look) = watch::channel(guard.outlook());
+        let keeper = Keeper {
+            guard,
+            client,
+            mail: inbox,
+            outlook,
+            herald,
+            telemetry: self.telemetry,
+            waiting: VecDeque::new(),
+            in_flight: None,
+        };
+        let sight = Sight {
+            client: watcher,
+            name: election.lease_name.clone(),
+            namespace: election.lease_namespace.clone(),
+            period: election.grace_period,
+            mail: mail.clone(),
+            outlook: look.clone(),
+        };
+        let campaign = Campaign {
+            client: service::client(mail.clone(), &election.lease_namespace),
+            election,
+            mail,
+            wish: self.wish,
+            outlook: look,
+            pace: Pace::default(),
+        };
+        tokio::select! {
+            never = keeper.run() => never,
+            never = campaign.run() => never,
+            never = sight.run() => never,
+        }
+    }
+}
+
+/// A client, tried for until there is one.
+async fn connect(cluster: &Cluster, purpose: Purpose, herald: &mut Herald) -> Client {
+    loop {
+        match cluster.connect(purpose).await {
+            Ok(client) => return client,
+            Err(detail) => {
+                let trouble = Trouble {
+                    reason: Reason::ApiUnreachable,
+                    detail,
+                };
+                let standing = Standing {
+                    trouble: Some(trouble),
+                    ..Standing::default()
+                };
+                herald.tell(standing, "expired");
+            }
+        }
+        sleep(pace::retry()).await;
     }
 }

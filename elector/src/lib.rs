@@ -6,5 +6,8 @@
 
 pub mod args;
 #[cfg(feature = "kubernetes")]
+mod guard;
+#[cfg(feature = "kubernetes")]
 pub mod lease;
+pub mod leadership;
 pub mod standing;

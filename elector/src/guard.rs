@@ -1,0 +1,294 @@
+//! The guard: judges every request that kube-lease-manager makes about the Lease, and every answer before it is shown.
+//!
+//! kube-lease-manager takes a Lease for its own by what it last read, compares wall clocks, and sends patches without a
+//! precondition. The guard makes that safe without changing it:
+//!
+//! - every PATCH carries the resourceVersion of the last answer shown, so it changes what was seen or nothing;
+//! - a Lease is taken only when nobody else can be acting, by what was seen here, on the monotonic clock ([`observation`]);
+//! - the claim is what an own successful write gives, from before it was sent ([`tenancy`]); nothing read ever extends it;
+//! - answers are rewritten to what is believed ([`translate`]).
+//!
+//! Deliberately absent: I/O, clocks, and the protocol itself. A [`Moment`] is an argument everywhere.
+
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::jiff::Timestamp;
+use tokio::time::Instant;
+
+pub(crate) mod ask;
+pub(crate) mod observation;
+pub(crate) mod patience;
+pub(crate) mod record;
+pub(crate) mod tenancy;
+pub(crate) mod translate;
+pub(crate) mod troubles;
+
+mod outlook;
+#[cfg(test)]
+mod tests;
+
+use ask::{Ask, Write};
+use observation::{Change, Observation, Seen, Stand};
+use patience::Patience;
+use record::{Candidate, Record};
+use tenancy::{Stamp, Tenancy};
+use troubles::Troubles;
+
+pub(crate) use outlook::{Hold, Outlook};
+
+/// Now, on both clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// The monotonic clock.
+    pub(crate) now: Instant,
+    /// The wall clock of this machine, which may be wrong and may be set.
+    pub(crate) wall: Timestamp,
+}
+
+/// What is known and claimed of one Lease.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    candidate: Candidate,
+    observation: Observation,
+    tenancy: Option<Tenancy>,
+    /// Until when this process may retake a Lease whose holder vanished, because that was itself.
+    incumbent: Option<Instant>,
+    /// The resourceVersion of the last answer shown.
+    version: Option<u64>,
+    hold: Hold,
+    in_flight: Option<Ask>,
+    patience: Patience,
+    troubles: Troubles,
+    /// Counts what makes the view of kube-lease-manager too old to go on with.
+    turn: u64,
+    shut: bool,
+}
+
+/// A request that may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sent {
+    /// What it is.
+    pub(crate) ask: Ask,
+    /// When, and with what renew time.
+    pub(crate) stamp: Stamp,
+    /// The version that it is conditional on.
+    version: Option<u64>,
+}
+
+/// Why a request is not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// The state that it builds on is not known.
+    #[error("the version of the lease is not known")]
+    NoVersion,
+    /// The record is not this instance's to change.
+    #[error("the lease is not held by this instance")]
+    NotOurs,
+    /// Somebody else may be acting.
+    #[error("somebody else may still be acting")]
+    Occupied,
+    /// kube-lease-manager is not known to send it.
+    #[error("nothing is known of such a request")]
+    Unknown,
+}
+
+/// What a request came to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Reply {
+    /// The Lease.
+    Lease(Box<Lease>),
+    /// An error of the API server, or one that is shown in its place.
+    Status {
+        /// HTTP status.
+        code: u16,
+        /// For people.
+        message: String,
+    },
+    /// No answer in time.
+    TimedOut,
+    /// No answer.
+    Failed(String),
+}
+
+// === impl Guard ===
+
+impl Guard {
+    /// A guard that has seen nothing.
+    pub(crate) fn new(candidate: Candidate) -> Self {
+        Self {
+            observation: Observation::new(candidate.clone()),
+            patience: Patience::new(candidate.lease_duration, candidate.grace_period),
+            candidate,
+            tenancy: None,
+            incumbent: None,
+            version: None,
+            hold: Hold::Nothing,
+            in_flight: None,
+            troubles: Troubles::default(),
+            turn: 0,
+            shut: true,
+        }
+    }
+
+    /// Judges a request that is about to be sent, and seals its body.
+    ///
+    /// # Errors
+    /// Why it must not be sent. kube-lease-manager is to be told of a conflict, and to be built anew.
+    pub(crate) fn admit(
+        &mut self,
+        ask: Ask,
+        body: &mut serde_json::Value,
+        at: Moment,
+    ) -> Result<Sent, Refusal> {
+        self.look(at.now);
+        let renew_time = ask::renew_time(body);
+        if let Err(refusal) = self.seal(ask, body, at.now) {
+            self.start_over();
+            return Err(refusal);
+        }
+        self.in_flight = Some(ask);
+        if ask == Ask::Write(Write::Release) {
+            self.withdraw();
+        }
+        let stamp = Stamp {
+            sent: at,
+            renew_time,
+        };
+        Ok(Sent {
+            ask,
+            stamp,
+            version: self.version,
+        })
+    }
+
+    fn seal(&self, ask: Ask, body: &mut serde_json::Value, now: Instant) -> Result<(), Refusal> {
+        let write = match ask {
+            Ask::Read | Ask::Create => return Ok(()),
+            Ask::Other => return Err(Refusal::Unknown),
+            Ask::Write(write) => write,
+        };
+        let version = self.version.ok_or(Refusal::NoVersion)?;
+        match write {
+            Write::Acquire if self.is_shut(now) => return Err(Refusal::Occupied),
+            Write::Acquire => {}
+            Write::Renew | Write::Release | Write::Transitions => {
+                if self.observation.stand() != Stand::Ours {
+                    return Err(Refusal::NotOurs);
+                }
+            }
+        }
+        write.seal(body, version, &self.candidate);
+        Ok(())
+    }
+
+    /// Takes the answer to `sent`, and makes of it what is to be shown.
+    pub(crate) fn answered(&mut self, sent: &Sent, reply: Reply, at: Moment) -> Reply {
+        self.in_flight = None;
+        let before = self.observation.stand();
+        let shown = match reply {
+            Reply::Lease(lease) => self.accept(sent, lease, at),
+            Reply::Status { code, message } => self.refused(sent, code, message, at.now),
+            Reply::TimedOut => {
+                self.patience.stretch();
+                self.lose(sent);
+                let within = at.now.duration_since(sent.stamp.sent.now).as_millis();
+                let error = format!("no answer to {} within {within} ms", sent.ask.verb());
+                self.troubles.failed(error);
+                Reply::TimedOut
+            }
+            Reply::Failed(error) => {
+                self.lose(sent);
+                self.troubles.failed(error.clone());
+                Reply::Failed(error)
+            }
+        };
+        self.step_down(&before);
+        self.end_tenancy(at.now);
+        self.shut = self.is_shut(at.now);
+        shown
+    }
+
+    fn accept(&mut self, sent: &Sent, mut lease: Box<Lease>, at: Moment) -> Reply {
+        let Some(record) = Record::read(&lease) else {
+            self.lose(sent);
+            let message = "the Lease has no resourceVersion that is a number".to_owned();
+            self.troubles.failed(message.clone());
+            return Reply::Status { code: 500, message };
+        };
+        self.patience.restore();
+        self.troubles.clear(sent.ask);
+        self.troubles.lease_is_there();
+        let version = record.version;
+        let change = self
+            .observation
+            .answer(Seen::Present(record), sent.stamp.sent.now, at.now);
+        // What the answer to a POST says is read again before anything is done with it.
+        if sent.ask != Ask::Create {
+            self.version = Some(version);
+        }
+        if let Ask::Write(write) = sent.ask
+            && change != Change::Stale
+            && write.claims()
+        {
+            self.claim(write, sent, version, at.now);
+        }
+        translate::show(&mut lease, &self.belief(at.now), &self.candidate, at.wall);
+        Reply::Lease(lease)
+    }
+
+    /// An own write succeeded: this is the one place where a claim begins or is extended.
+    fn claim(&mut self, write: Write, sent: &Sent, version: u64, now: Instant) {
+        let ours = self.observation.stand() == Stand::Ours;
+        // A write that changed nothing is one that others cannot see.
+        let changed = sent.version != Some(version);
+        if !ours || !changed || self.hold == Hold::Releasing {
+            return;
+        }
+        let running = self.tenancy.filter(|tenancy| tenancy.runs(now));
+        let term = match (write, running) {
+            (Write::Renew, Some(tenancy)) => tenancy.term,
+            _ => version,
+        };
+        self.tenancy = Tenancy::of_write(sent.stamp, self.candidate.lease_duration, term);
+        self.incumbent = None;
+        self.hold = Hold::Ours;
+    }
+
+    fn refused(&mut self, sent: &Sent, code: u16, message: String, now: Instant) -> Reply {
+        self.troubles.refused(sent.ask, code, &message);
+        match (sent.ask, code) {
+            (Ask::Read | Ask::Write(_), 404) => {
+                self.version = None;
+                let absent = Seen::Absent(None);
+                self.observation.answer(absent, sent.stamp.sent.now, now);
+            }
+            (Ask::Write(write), 409) => {
+                self.start_over();
+                // kube-lease-manager panics at a conflict in a release.
+                let code = if write == Write::Release { 412 } else { 409 };
+                return Reply::Status { code, message };
+            }
+            (_, 500..) => self.lose(sent),
+            _ => {}
+        }
+        Reply::Status { code, message }
+    }
+
+    /// Nobody knows whether `sent` took effect.
+    fn lose(&mut self, sent: &Sent) {
+        if matches!(sent.ask, Ask::Write(_)) {
+            self.version = None;
+        }
+    }
+
+    /// What kube-lease-manager knows is of no use any more.
+    fn start_over(&mut self) {
+        self.version = None;
+        self.turn += 1;
+    }
+
+    /// The claim ends, though the record may stay.
+    fn withdraw(&mut self) {
+        self.tenancy = None;
+        self.incumbent = None;
+    }
+}

@@ -1,0 +1,200 @@
+//! Who may still act, by what this process has seen itself, on the monotonic clock.
+//!
+//! The wall clocks of others are never compared with anything: a record counts from the moment it was first seen here.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::record::{Candidate, Content, Record};
+
+/// What is waited beyond a foreign holder's duration: it counts from before it sent, on a clock that may run a little slower.
+const SLACK: Duration = Duration::from_millis(200);
+
+/// What the Lease was seen to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// It is not there. The version is that of the deletion, where it is known.
+    Absent(Option<u64>),
+    /// It is there.
+    Present(Record),
+}
+
+/// What has been seen of the Lease so far.
+#[derive(Debug)]
+pub(crate) struct Observation {
+    candidate: Candidate,
+    last: Option<Sighting>,
+}
+
+#[derive(Debug)]
+struct Sighting {
+    /// `None` where the Lease is absent.
+    content: Option<Content>,
+    version: Option<u64>,
+    /// When the last word of it arrived.
+    arrived: Instant,
+    /// When this content was first seen.
+    since: Instant,
+    /// An earlier holder may act until here.
+    floor: Instant,
+}
+
+/// How the Lease stands for this process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stand {
+    /// It has not been seen yet.
+    Unknown,
+    /// This instance is the holder by name.
+    Ours,
+    /// Another one is the holder.
+    Foreign {
+        /// Its identity.
+        name: String,
+        /// Whether it calls itself as this process does.
+        twin: Twin,
+        /// The moment from which it cannot act any more.
+        until: Instant,
+    },
+    /// There is no holder, or no Lease, and nobody said goodbye.
+    Vanished {
+        /// The moment from which whoever it was cannot act any more.
+        until: Instant,
+    },
+    /// The last holder gave it back.
+    Released,
+}
+
+/// Whether another holder has this process's identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Twin {
+    /// It has.
+    SameIdentity,
+    /// It has not.
+    OtherIdentity,
+}
+
+/// What a sighting changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// It was older than what is known.
+    Stale,
+    /// It is what was known.
+    Same,
+    /// It is new.
+    New,
+}
+
+// === impl Observation ===
+
+impl Observation {
+    /// Nothing seen yet.
+    pub(crate) fn new(candidate: Candidate) -> Self {
+        Self {
+            candidate,
+            last: None,
+        }
+    }
+
+    /// Notes what the watch brought. Events may come late, so one that is not newer than what is known says nothing.
+    pub(crate) fn event(&mut self, seen: Seen, now: Instant) -> Change {
+        let newer = match (self.version(), version(&seen)) {
+            (Some(known), Some(version)) => version > known,
+            // An absence without a version is that of a list or of a read.
+            _ => true,
+        };
+        if newer {
+            self.note(seen, now)
+        } else {
+            Change::Stale
+        }
+    }
+
+    /// Notes the answer to a request sent at `sent`. It is the present state, whatever its version (they go back where etcd was
+    /// restored from a backup), unless something newer arrived while it was under way.
+    pub(crate) fn answer(&mut self, seen: Seen, sent: Instant, now: Instant) -> Change {
+        let overtaken = self.last.as_ref().is_some_and(|last| {
+            last.arrived >= sent
+                && version(&seen).is_none_or(|version| last.version > Some(version))
+        });
+        if overtaken {
+            Change::Stale
+        } else {
+            self.note(seen, now)
+        }
+    }
+
+    fn note(&mut self, seen: Seen, now: Instant) -> Change {
+        let version = version(&seen);
+        let content = match seen {
+            Seen::Absent(_) => None,
+            Seen::Present(record) => Some(record.content),
+        };
+        if let Some(last) = &mut self.last
+            && last.content == content
+        {
+            last.version = version.or(last.version);
+            last.arrived = now;
+            return Change::Same;
+        }
+        let floor = match self.stand() {
+            Stand::Foreign { until, .. } | Stand::Vanished { until } => until,
+            Stand::Unknown | Stand::Ours | Stand::Released => now,
+        };
+        self.last = Some(Sighting {
+            content,
+            version,
+            arrived: now,
+            since: now,
+            floor,
+        });
+        Change::New
+    }
+
+    /// The version last seen.
+    pub(crate) fn version(&self) -> Option<u64> {
+        self.last.as_ref()?.version
+    }
+
+    /// Whether the Lease was there; `None` before it was first seen.
+    pub(crate) fn content(&self) -> Option<Option<&Content>> {
+        self.last.as_ref().map(|last| last.content.as_ref())
+    }
+
+    /// How the Lease stands.
+    pub(crate) fn stand(&self) -> Stand {
+        let Some(last) = &self.last else {
+            return Stand::Unknown;
+        };
+        let ours = self.candidate.lease_duration;
+        let vanished = Stand::Vanished {
+            until: last.floor.max(last.since + ours),
+        };
+        let Some(content) = &last.content else {
+            return vanished;
+        };
+        match &content.holder {
+            None if content.is_released() => Stand::Released,
+            None => vanished,
+            Some(_) if content.is_of(&self.candidate) => Stand::Ours,
+            Some(name) => Stand::Foreign {
+                name: name.clone(),
+                twin: if *name == self.candidate.identity {
+                    Twin::SameIdentity
+                } else {
+                    Twin::OtherIdentity
+                },
+                until: last.floor.max(
+                    last.since + content.duration.map_or(ours, |theirs| theirs.max(ours)) + SLACK,
+                ),
+            },
+        }
+    }
+}
+
+fn version(seen: &Seen) -> Option<u64> {
+    match seen {
+        Seen::Absent(version) => *version,
+        Seen::Present(record) => Some(record.version),
+    }
+}

@@ -1,0 +1,100 @@
+//! Publishes how things stand, and says in the log what changed.
+
+use shared::leadership::Reason;
+use tokio::sync::watch;
+use tracing::{debug, info, warn};
+
+use super::telemetry::LeaseTelemetry;
+use crate::standing::{Standing, Tenure};
+
+/// The target that the documented log filters name.
+const TARGET: &str = "klag_exporter::leadership::kubernetes";
+
+/// Says each change once.
+#[derive(Debug)]
+pub(super) struct Herald {
+    identity: String,
+    standing: watch::Sender<Standing>,
+    telemetry: LeaseTelemetry,
+    role: Option<Role>,
+    trouble: Option<Reason>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Leader,
+    Standby,
+}
+
+// === impl Herald ===
+
+impl Herald {
+    /// Publishes to `standing`, as `identity`.
+    pub(super) fn new(
+        identity: String,
+        standing: watch::Sender<Standing>,
+        telemetry: LeaseTelemetry,
+    ) -> Self {
+        Self {
+            identity,
+            standing,
+            telemetry,
+            role: None,
+            trouble: None,
+        }
+    }
+
+    /// Publishes `standing`. `loss` is why this process would not hold the Lease.
+    pub(super) fn tell(&mut self, standing: Standing, loss: &'static str) {
+        self.tell_role(&standing, loss);
+        self.tell_trouble(&standing);
+        self.standing.send_if_modified(|known| {
+            let changed = *known != standing;
+            *known = standing;
+            changed
+        });
+    }
+
+    fn tell_role(&mut self, standing: &Standing, loss: &'static str) {
+        let identity = &*self.identity;
+        let role = match (standing.tenure, &standing.rival) {
+            (Tenure::Held(_), _) => Role::Leader,
+            (_, None) if self.role.is_none() => return,
+            _ => Role::Standby,
+        };
+        if self.role == Some(role) {
+            return;
+        }
+        match (role, standing.tenure) {
+            (Role::Leader, Tenure::Held(claim)) => {
+                self.telemetry.became_leader();
+                info!(target: TARGET, identity, "Acquired leadership");
+                debug!(target: TARGET, term = claim.term, "The term of this leadership");
+            }
+            _ => {
+                if self.role == Some(Role::Leader) {
+                    self.telemetry.became_standby(loss);
+                }
+                info!(target: TARGET, identity, "On standby, waiting for leadership");
+                debug!(target: TARGET, reason = loss, "Why it is another's turn");
+            }
+        }
+        self.role = Some(role);
+    }
+
+    fn tell_trouble(&mut self, standing: &Standing) {
+        let reason = standing.trouble.as_ref().map(|trouble| trouble.reason);
+        if self.trouble == reason {
+            return;
+        }
+        match &standing.trouble {
+            Some(trouble) => {
+                let reason = trouble.reason.label();
+                let detail = &*trouble.detail;
+                warn!(target: TARGET, reason, detail, "Cannot take part in the election");
+            }
+            None => info!(target: TARGET, "Takes part in the election again"),
+        }
+        self.trouble = reason;
+    }
+}

@@ -1,0 +1,144 @@
+//! The one watch: shows the Lease as it changes, so that a standby wakes and a leader hears of another holder.
+
+use std::convert::Infallible;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Client};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, timeout};
+use tracing::warn;
+
+use super::exchange::chain;
+use super::keeper::Mail;
+use super::pace;
+use crate::guard::observation::Seen;
+use crate::guard::record::Record;
+use crate::guard::{Hold, Outlook};
+
+/// How long one watch is asked for. Seconds.
+const TIMEOUT: u32 = 30;
+/// A watch that has been silent for so long is dead: the other side should have ended it before.
+pub(super) const SILENCE: Duration = Duration::from_secs(40);
+/// Longest pause between two tries to watch.
+const PAUSE: Duration = Duration::from_secs(2);
+/// After which rights are tried again.
+const RIGHTS: Duration = Duration::from_secs(60);
+/// What one read may take.
+const READ: Duration = Duration::from_millis(1500);
+
+/// Watches the Lease.
+pub(super) struct Sight {
+    pub(super) client: Client,
+    pub(super) name: String,
+    pub(super) namespace: String,
+    /// From one read to the next where watching is not allowed.
+    pub(super) period: Duration,
+    pub(super) mail: mpsc::UnboundedSender<Mail>,
+    pub(super) outlook: watch::Receiver<Outlook>,
+}
+
+/// Watching is not allowed.
+struct Denied;
+
+// === impl Sight ===
+
+impl Sight {
+    /// Watches until it is dropped.
+    pub(super) async fn run(self) -> Infallible {
+        let api: Api<Lease> = Api::namespaced(self.client.clone(), &self.namespace);
+        let mut said = false;
+        loop {
+            let Denied = self.watch(&api).await;
+            if !said {
+                said = true;
+                warn!(
+                    target: "klag_exporter::leadership::kubernetes",
+                    lease = self.name,
+                    "list and watch are not allowed on the Lease: it is read every grace_period_secs instead, and a planned \
+                     hand-over takes as long"
+                );
+            }
+            self.read(&api).await;
+        }
+    }
+
+    async fn watch(&self, api: &Api<Lease>) -> Denied {
+        let only_this = format!("metadata.name={}", self.name);
+        let config = watcher::Config::default()
+            .fields(&only_this)
+            .timeout(TIMEOUT);
+        let mut events = pin!(watcher(api.clone(), config));
+        let mut found = false;
+        let mut failures = 0;
+        while let Some(event) = events.next().await {
+            let event = match event {
+                Ok(event) => event,
+                Err(error) if is_denied(&error) => return Denied,
+                Err(error) => {
+                    self.tell(Mail::WatchFailed(chain(&error)));
+                    sleep(pace::back_off(failures, PAUSE)).await;
+                    failures += 1;
+                    continue;
+                }
+            };
+            failures = 0;
+            match event {
+                Event::Init => found = false,
+                Event::InitApply(lease) => {
+                    found = true;
+                    self.present(&lease);
+                }
+                Event::InitDone if !found => self.tell(Mail::Seen(Seen::Absent(None))),
+                Event::InitDone => {}
+                Event::Apply(lease) => self.present(&lease),
+                Event::Delete(lease) => {
+                    let version = Record::read(&lease).map(|record| record.version);
+                    self.tell(Mail::Seen(Seen::Absent(version)));
+                }
+            }
+        }
+        // The stream of a watcher has no end.
+        Denied
+    }
+
+    /// Reads from time to time instead, until it is time to ask for the right again. A leader reads after each renewal anyway.
+    async fn read(&self, api: &Api<Lease>) {
+        let until = Instant::now() + RIGHTS;
+        while Instant::now() < until {
+            if self.outlook.borrow().hold == Hold::Nothing {
+                match timeout(READ, api.get_opt(&self.name)).await {
+                    Ok(Ok(Some(lease))) => self.present(&lease),
+                    Ok(Ok(None)) => self.tell(Mail::Seen(Seen::Absent(None))),
+                    Ok(Err(error)) => self.tell(Mail::WatchFailed(chain(&error))),
+                    Err(_) => self.tell(Mail::WatchFailed("no answer in time".to_owned())),
+                }
+            }
+            sleep(self.period).await;
+        }
+    }
+
+    fn present(&self, lease: &Lease) {
+        if let Some(record) = Record::read(lease) {
+            self.tell(Mail::Seen(Seen::Present(record)));
+        }
+    }
+
+    fn tell(&self, mail: Mail) {
+        // The keeper is dropped together with this loop.
+        self.mail.send(mail).ok();
+    }
+}
+
+fn is_denied(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => status.code == 403,
+        watcher::Error::WatchError(status) => status.code == 403,
+        _ => false,
+    }
+}
