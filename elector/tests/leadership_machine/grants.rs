@@ -1,0 +1,162 @@
+//! Who is granted, and for how long.
+
+use std::time::Duration;
+
+use shared::config::Consumer;
+use shared::leadership::GateWord::{Closed, Open};
+use shared::leadership::{Query, State};
+
+use crate::world::{OTHER_POD, POD, TERM, World, poll, rules};
+
+#[test]
+fn a_grant_is_at_most_the_longest_however_long_the_claim_runs() {
+    let mut world = World::leading();
+    let report = world.says(Open);
+    assert_eq!((report.is_leader, report.valid_for_ms), (true, 5_000));
+    assert_eq!((report.term, report.name.as_str()), (TERM, POD));
+}
+
+#[test]
+fn a_grant_never_outlives_the_claim() {
+    let mut world = World::leading();
+    world.holds_until(12_500);
+    assert_eq!(world.says(Open).valid_for_ms, 2_500);
+    world.polled_until(12_499);
+    assert_eq!(world.says(Open).valid_for_ms, 1);
+    world.at(12_500);
+    let report = world.says(Open);
+    assert_eq!((report.is_leader, report.valid_for_ms), (false, 0));
+    assert_eq!(report.term, 0);
+}
+
+#[test]
+fn what_is_left_of_a_claim_is_never_rounded_up() {
+    let mut world = World::leading();
+    let until = world.moment(10_000) + Duration::from_micros(999);
+    world.seen(elector::standing::Standing {
+        tenure: elector::standing::Tenure::Held(elector::standing::Claim { until, term: TERM }),
+        ..Default::default()
+    });
+    let report = world.says(Open);
+    assert_eq!((report.is_leader, report.valid_for_ms), (false, 0));
+}
+
+#[test]
+fn nobody_but_the_own_consumer_is_granted_and_everybody_gets_the_facts() {
+    let mut world = World::leading();
+    let foreign = Query {
+        consumer: OTHER_POD.to_owned(),
+        ..poll(1_000, Closed)
+    };
+    let asker = world.machine.hear(None, world.moment(10_000));
+    for report in [world.asks(&foreign), world.answers(&asker)] {
+        assert_eq!((report.is_leader, report.valid_for_ms), (false, 0));
+        assert_eq!((report.state, report.name.as_str()), (State::Leading, POD));
+    }
+}
+
+#[test]
+fn a_poll_out_of_order_is_not_granted_and_not_believed() {
+    let mut world = World::leading();
+    world.says(Open);
+    for seq in [1, 2, 3, 4] {
+        let stale = Query {
+            healthy: false,
+            ..poll(seq, Closed)
+        };
+        assert!(!world.asks(&stale).is_leader, "{seq}");
+        assert_eq!(world.report().state, State::Leading, "{seq}");
+    }
+    assert!(world.says(Open).is_leader);
+}
+
+#[test]
+fn a_held_poll_that_a_later_one_overtook_is_not_granted() {
+    let mut world = World::leading();
+    let (held, later) = (world.next(Open), world.next(Open));
+    let held = world.hears(&held);
+    let later = world.hears(&later);
+    assert!(world.machine.is_superseded(&held));
+    assert!(!world.answers(&held).is_leader);
+    assert!(world.answers(&later).is_leader);
+}
+
+#[test]
+fn an_unhealthy_consumer_is_not_granted() {
+    let mut world = World::leading();
+    assert!(!world.says_unhealthy(Open).is_leader);
+}
+
+#[test]
+fn of_two_processes_of_the_consumer_the_second_waits_until_the_first_cannot_be_acting() {
+    let mut world = World::leading();
+    let second = |seq| Query {
+        instance: "second".to_owned(),
+        ..poll(seq, Closed)
+    };
+    world.at(12_000);
+    assert!(!world.asks(&second(1)).is_leader);
+    world.at(14_999);
+    assert!(!world.asks(&second(2)).is_leader);
+    world.at(15_000);
+    assert!(world.asks(&second(3)).is_leader);
+}
+
+#[test]
+fn a_poll_that_a_dead_process_left_in_a_socket_does_not_displace_its_successor() {
+    let mut world = World::leading();
+    let second = |seq| Query {
+        instance: "second".to_owned(),
+        ..poll(seq, Open)
+    };
+    world.asks(&second(1));
+    let left = Query {
+        healthy: false,
+        ..world.next(Closed)
+    };
+    assert!(!world.asks(&left).is_leader);
+    world.at(14_000);
+    assert!(!world.asks(&second(2)).is_leader);
+    world.at(15_000);
+    assert!(world.asks(&second(3)).is_leader);
+    assert!(!world.says(Closed).is_leader);
+    assert!(world.asks(&second(4)).is_leader);
+}
+
+#[test]
+fn a_former_process_is_heard_again_when_the_latest_has_gone_silent() {
+    let mut world = World::leading();
+    let second = Query {
+        instance: "second".to_owned(),
+        ..poll(1, Open)
+    };
+    world.asks(&second);
+    world.held_by(OTHER_POD, 60_000);
+    world.at(14_900);
+    world.says(Closed);
+    world.at(15_000);
+    assert_eq!(world.report().state, State::Parked);
+    world.says(Closed);
+    assert_eq!(world.report().state, State::Standby);
+}
+
+#[test]
+fn where_no_consumer_is_needed_every_asker_is_granted() {
+    let mut world = World::with(elector::leadership::Rules {
+        consumer: Consumer::NotRequired,
+        ..rules()
+    });
+    world.at(0);
+    assert!(world.campaigns());
+    world.holds_until(60_000);
+    let asker = world.machine.hear(None, world.moment(0));
+    assert_eq!(world.answers(&asker).valid_for_ms, 5_000);
+    let foreign = Query {
+        consumer: OTHER_POD.to_owned(),
+        healthy: false,
+        ..poll(1, Closed)
+    };
+    assert!(world.asks(&foreign).is_leader);
+    world.at(50_000);
+    assert!(world.campaigns());
+}

@@ -1,0 +1,59 @@
+//! Whatever happens in whatever order, nobody acts under a leadership that is over.
+
+use std::cell::Cell;
+
+use proptest::collection::vec;
+use proptest::prelude::any;
+use proptest::test_runner::{Config, TestRunner};
+
+use crate::simulation::{Health, Pod, Step};
+
+/// Step number `kind` of a hundred.
+fn step(kind: u8, choice: u16) -> Step {
+    let health = if choice.is_multiple_of(8) {
+        Health::Ill
+    } else {
+        Health::Good
+    };
+    // Half of all that waits is taken in its order.
+    let index = usize::from(choice / 2) * usize::from(choice % 2);
+    let ms = u64::from(choice);
+    match kind {
+        0..4 => Step::Pass(ms % 50),
+        4..8 => Step::Pass(ms % 700),
+        8..11 => Step::Pass(ms % 8_000),
+        11..43 => Step::Poll(health),
+        43..51 => Step::Send(health),
+        51..63 => Step::Hear(index),
+        63..75 => Step::Answer(index),
+        75..87 => Step::Read(index),
+        87..89 => Step::Abandon,
+        89..96 => Step::Write,
+        96..97 => Step::CollectorRestarts,
+        97..99 => Step::ElectorRestarts,
+        _ => Step::End,
+    }
+}
+
+#[test]
+fn nobody_acts_under_a_leadership_that_is_over() {
+    let config = Config {
+        cases: 20_000,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let (n_granted, n_released) = (Cell::new(0), Cell::new(0));
+    TestRunner::new(config)
+        .run(&vec((0_u8..100, any::<u16>()), 1..150), |steps| {
+            let mut pod = Pod::new();
+            for (kind, choice) in steps {
+                pod.go(&step(kind, choice));
+            }
+            n_granted.set(n_granted.get() + pod.n_granted);
+            n_released.set(n_released.get() + pod.n_released);
+            Ok(())
+        })
+        .unwrap();
+    assert!(n_granted.get() > 10_000, "too few grants: {n_granted:?}");
+    assert!(n_released.get() > 1_000, "too few releases: {n_released:?}");
+}

@@ -1,0 +1,143 @@
+//! State, reason and name, as the contract words them.
+
+use elector::leadership::Asker;
+use elector::standing::{Sight, Standing, Tenure, Trouble};
+use shared::leadership::GateWord::{Closed, Open};
+use shared::leadership::{Reason, State};
+
+use crate::world::{OTHER_POD, POD, World};
+
+#[test]
+fn nothing_is_known_at_the_start() {
+    let world = World::new();
+    assert_eq!(world.state(), (State::Starting, Reason::Starting));
+    assert_eq!(world.report().name, "");
+}
+
+#[test]
+fn a_leader_names_itself_and_a_standby_the_other() {
+    let mut world = World::leading();
+    assert_eq!(world.report().name, POD);
+    world.held_by(OTHER_POD, 20_000);
+    assert_eq!(world.report().name, OTHER_POD);
+    world.at(14_000);
+    world.says(Closed);
+    assert_eq!(world.state(), (State::Standby, Reason::NotHolder));
+}
+
+#[test]
+fn an_old_leader_is_not_named_for_ever() {
+    let mut world = World::new();
+    world.held_by(OTHER_POD, 15_000);
+    world.at(14_999);
+    world.says(Closed);
+    assert_eq!(world.report().name, OTHER_POD);
+    world.at(15_000);
+    assert_eq!(world.report().name, "");
+    assert_eq!(world.state(), (State::Campaigning, Reason::NotHolder));
+}
+
+#[test]
+fn a_holder_that_vanished_without_a_release_has_no_name() {
+    let mut world = World::new();
+    world.says(Closed);
+    world.held_by("", 20_000);
+    world.at(5_000);
+    world.says(Closed);
+    assert_eq!(world.state(), (State::Campaigning, Reason::NotHolder));
+    assert_eq!(world.report().name, "");
+}
+
+#[test]
+fn a_claim_that_is_over_is_fenced_without_anybody_saying_so() {
+    let mut world = World::leading();
+    world.holds_until(12_000);
+    world.polled_until(12_000);
+    assert_eq!(world.state(), (State::Fenced, Reason::Expired));
+    assert_eq!(world.report().name, "");
+    world.free();
+    assert_eq!(world.state(), (State::Fenced, Reason::Expired));
+    world.held_by(OTHER_POD, 30_000);
+    assert_eq!(world.state(), (State::Standby, Reason::NotHolder));
+}
+
+#[test]
+fn what_a_person_has_to_mend_is_blocked() {
+    for reason in [
+        Reason::Forbidden,
+        Reason::LeaseMissing,
+        Reason::DuplicateIdentity,
+    ] {
+        let mut world = World::new();
+        world.trouble(reason);
+        assert_eq!(world.state(), (State::Blocked, reason));
+        world.says(Closed);
+        assert_eq!(world.state(), (State::Blocked, reason));
+        world.at(60_000);
+        world.says(Closed);
+        assert_eq!(world.state(), (State::Blocked, reason));
+        world.holds_until(70_000);
+        assert_eq!(world.says(Closed).state, State::Leading);
+    }
+}
+
+#[test]
+fn an_api_that_does_not_answer_blocks_whoever_knows_of_no_leader() {
+    let mut world = World::new();
+    world.says(Closed);
+    world.trouble(Reason::ApiUnreachable);
+    assert_eq!(world.state(), (State::Blocked, Reason::ApiUnreachable));
+}
+
+#[test]
+fn an_api_that_does_not_answer_changes_no_claim() {
+    let mut world = World::leading();
+    let now = world.moment(10_000);
+    let claim = world.machine.claim(now).unwrap();
+    world.seen(Standing {
+        tenure: Tenure::Held(claim),
+        sight: Sight::Present,
+        rival: None,
+        trouble: Some(Trouble {
+            reason: Reason::ApiUnreachable,
+            detail: String::new(),
+        }),
+    });
+    let report = world.says(Open);
+    assert!(report.is_leader);
+    assert_eq!(
+        (report.state, report.reason),
+        (State::Leading, Reason::ApiUnreachable)
+    );
+}
+
+#[test]
+fn a_lease_that_is_being_given_back_is_draining() {
+    let mut world = World::leading();
+    world.says_unhealthy(Closed);
+    world.seen(Standing {
+        tenure: Tenure::Releasing,
+        sight: Sight::Present,
+        ..Standing::default()
+    });
+    assert_eq!(world.state(), (State::Draining, Reason::ConsumerUnhealthy));
+}
+
+#[test]
+fn an_answer_is_news_when_its_words_or_the_permission_changed() {
+    let mut world = World::leading();
+    let now = world.moment(10_000);
+    let poll = world.next(Open);
+    let asker = world.hears(&poll);
+    let before = world.machine.gist(&asker, now);
+    assert_eq!(world.machine.gist(&asker, now), before);
+    assert_ne!(world.machine.gist(&Asker::Other, now), before);
+    let second = shared::leadership::Query {
+        instance: "second".to_owned(),
+        ..world.next(Closed)
+    };
+    let second = world.hears(&second);
+    let waits = world.machine.gist(&second, now);
+    world.at(15_000);
+    assert_ne!(world.machine.gist(&second, world.moment(15_000)), waits);
+}

@@ -1,0 +1,193 @@
+//! A machine, and the hands that feed it.
+
+use std::time::Duration;
+
+use elector::leadership::{Asker, Machine, Rules};
+use elector::standing::{Claim, Rival, Sight, Standing, Tenure, Trouble, Wish};
+use shared::config::Consumer;
+use shared::leadership::{GateWord, LeaderReport, Query, Reason, State};
+use tokio::time::Instant;
+
+pub(crate) const POD: &str = "pod-a";
+pub(crate) const OTHER_POD: &str = "pod-b";
+pub(crate) const TERM: u64 = 4711;
+
+/// A machine at a moment, counted in milliseconds from its start.
+pub(crate) struct World {
+    pub(crate) machine: Machine,
+    start: Instant,
+    now: Instant,
+    seq: u64,
+}
+
+pub(crate) fn rules() -> Rules {
+    Rules {
+        identity: POD.to_owned(),
+        max_valid: Duration::from_secs(5),
+        consumer: Consumer::Required,
+    }
+}
+
+/// A poll of the own consumer's first process.
+pub(crate) fn poll(seq: u64, gate: GateWord) -> Query {
+    Query {
+        consumer: POD.to_owned(),
+        instance: "first".to_owned(),
+        seq,
+        healthy: true,
+        gate,
+        wait_ms: 0,
+    }
+}
+
+// === impl World ===
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(rules())
+    }
+
+    pub(crate) fn with(rules: Rules) -> Self {
+        let start = Instant::now();
+        Self {
+            machine: Machine::new(rules, start),
+            start,
+            now: start,
+            seq: 0,
+        }
+    }
+
+    /// Leads and is granted until 15 s, 10 s after its start, with nothing left of what a predecessor may have granted.
+    pub(crate) fn leading() -> Self {
+        let mut world = Self::new();
+        world.says(GateWord::Closed);
+        world.at(10_000);
+        world.says(GateWord::Closed);
+        world.holds_until(60_000);
+        assert!(world.says(GateWord::Closed).is_leader);
+        world
+    }
+
+    pub(crate) fn moment(&self, ms: u64) -> Instant {
+        self.start + Duration::from_millis(ms)
+    }
+
+    /// Goes on to `ms`, and turns the machine at every moment that it asks for on the way.
+    pub(crate) fn at(&mut self, ms: u64) {
+        self.until(self.moment(ms));
+    }
+
+    fn until(&mut self, target: Instant) {
+        while let Some(due) = self.machine.due(self.now).filter(|due| *due <= target) {
+            self.now = due;
+            self.machine.turn(due);
+        }
+        self.now = target;
+        self.machine.turn(target);
+    }
+
+    /// Goes on to `ms` with a poll every 200 ms, each with the gate open.
+    pub(crate) fn polled_until(&mut self, ms: u64) {
+        let step = Duration::from_millis(200);
+        while self.now + step < self.moment(ms) {
+            let next = self.now + step;
+            self.until(next);
+            self.says(GateWord::Open);
+        }
+        self.at(ms);
+    }
+
+    pub(crate) fn seen(&mut self, standing: Standing) {
+        let now = self.now;
+        self.machine.observe(standing, now);
+    }
+
+    pub(crate) fn holds_until(&mut self, ms: u64) {
+        let until = self.moment(ms);
+        self.seen(Standing {
+            tenure: Tenure::Held(Claim { until, term: TERM }),
+            sight: Sight::Present,
+            ..Standing::default()
+        });
+    }
+
+    pub(crate) fn free(&mut self) {
+        self.seen(Standing {
+            sight: Sight::Present,
+            ..Standing::default()
+        });
+    }
+
+    pub(crate) fn held_by(&mut self, name: &str, until_ms: u64) {
+        let until = self.moment(until_ms);
+        self.seen(Standing {
+            rival: Some(Rival {
+                name: name.to_owned(),
+                until,
+            }),
+            sight: Sight::Present,
+            ..Standing::default()
+        });
+    }
+
+    pub(crate) fn trouble(&mut self, reason: Reason) {
+        self.seen(Standing {
+            trouble: Some(Trouble {
+                reason,
+                detail: "patch".to_owned(),
+            }),
+            ..Standing::default()
+        });
+    }
+
+    /// Hears a poll and answers it.
+    pub(crate) fn asks(&mut self, query: &Query) -> LeaderReport {
+        let asker = self.hears(query);
+        self.answers(&asker)
+    }
+
+    pub(crate) fn hears(&mut self, query: &Query) -> Asker {
+        self.machine.hear(Some(query), self.now)
+    }
+
+    pub(crate) fn answers(&mut self, asker: &Asker) -> LeaderReport {
+        self.machine.answer(asker, self.now)
+    }
+
+    /// The next poll of the own consumer, healthy.
+    pub(crate) fn says(&mut self, gate: GateWord) -> LeaderReport {
+        let poll = self.next(gate);
+        self.asks(&poll)
+    }
+
+    pub(crate) fn says_unhealthy(&mut self, gate: GateWord) -> LeaderReport {
+        let poll = Query {
+            healthy: false,
+            ..self.next(gate)
+        };
+        self.asks(&poll)
+    }
+
+    /// The next poll of the own consumer, not yet heard.
+    pub(crate) fn next(&mut self, gate: GateWord) -> Query {
+        self.seq += 1;
+        poll(self.seq, gate)
+    }
+
+    pub(crate) fn ends(&mut self) {
+        self.machine.end(self.now);
+    }
+
+    pub(crate) fn report(&self) -> LeaderReport {
+        self.machine.report(self.now)
+    }
+
+    pub(crate) fn state(&self) -> (State, Reason) {
+        let report = self.report();
+        (report.state, report.reason)
+    }
+
+    pub(crate) fn campaigns(&self) -> bool {
+        self.machine.wish() == Wish::Campaign
+    }
+}
