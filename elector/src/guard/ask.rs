@@ -64,10 +64,9 @@ impl Write {
         match spec.get("holderIdentity") {
             Some(Value::String(_)) => Some(Self::Acquire),
             Some(Value::Null) => Some(Self::Release),
-            Some(_) => None,
             None if spec.contains_key("renewTime") => Some(Self::Renew),
             None if spec.contains_key("leaseTransitions") => Some(Self::Transitions),
-            None => None,
+            _ => None,
         }
     }
 

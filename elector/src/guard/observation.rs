@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::record::{Candidate, Content, Record};
+use crate::standing::Sight;
 
 /// What is waited beyond a foreign holder's duration: it counts from before it sent, on a clock that may run a little slower.
 const SLACK: Duration = Duration::from_millis(200);
@@ -156,9 +157,13 @@ impl Observation {
         self.last.as_ref()?.version
     }
 
-    /// Whether the Lease was there; `None` before it was first seen.
-    pub(crate) fn content(&self) -> Option<Option<&Content>> {
-        self.last.as_ref().map(|last| last.content.as_ref())
+    /// Whether the Lease is there.
+    pub(crate) fn sight(&self) -> Sight {
+        match &self.last {
+            None => Sight::Never,
+            Some(Sighting { content: None, .. }) => Sight::Absent,
+            Some(_) => Sight::Present,
+        }
     }
 
     /// How the Lease stands.

@@ -145,18 +145,15 @@ impl Guard {
             },
             until,
         });
-        let trouble = match self.observation.content() {
-            None => self.troubles.blind(),
-            Some(_) => self.troubles.present(twin(&stand, rival.as_ref())),
+        let sight = self.observation.sight();
+        let trouble = match sight {
+            Sight::Never => self.troubles.blind(),
+            Sight::Absent | Sight::Present => self.troubles.present(twin(&stand, rival.as_ref())),
         };
         Standing {
             tenure,
             rival,
-            sight: match self.observation.content() {
-                None => Sight::Never,
-                Some(None) => Sight::Absent,
-                Some(Some(_)) => Sight::Present,
-            },
+            sight,
             trouble,
         }
     }

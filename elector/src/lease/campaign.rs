@@ -4,6 +4,7 @@
 //! Whether the Lease is held is nothing that is asked of kube-lease-manager: the keeper knows.
 
 use std::convert::Infallible;
+use std::future;
 use std::time::Duration;
 
 use kube::Client;
@@ -185,7 +186,7 @@ fn failed(error: LeaseManagerError) -> End {
 async fn abstention(wish: &mut watch::Receiver<Wish>) {
     if wish.wait_for(|wish| *wish == Wish::Abstain).await.is_err() {
         // Nobody is left to wish anything, which is what the end of the process looks like.
-        std::future::pending().await
+        future::pending::<()>().await;
     }
 }
 
@@ -195,12 +196,12 @@ async fn next_turn(outlook: &mut watch::Receiver<Outlook>, turn: u64) {
         .await
         .is_err()
     {
-        std::future::pending().await
+        future::pending::<()>().await;
     }
 }
 
 async fn changed<T>(receiver: &mut watch::Receiver<T>) {
     if receiver.changed().await.is_err() {
-        std::future::pending().await
+        future::pending::<()>().await;
     }
 }

@@ -65,19 +65,16 @@ impl Herald {
         if self.role == Some(role) {
             return;
         }
-        match (role, standing.tenure) {
-            (Role::Leader, Tenure::Held(claim)) => {
-                self.telemetry.became_leader();
-                info!(target: TARGET, identity, "Acquired leadership");
-                debug!(target: TARGET, term = claim.term, "The term of this leadership");
+        if let Tenure::Held(claim) = standing.tenure {
+            self.telemetry.became_leader();
+            info!(target: TARGET, identity, "Acquired leadership");
+            debug!(target: TARGET, term = claim.term, "The term of this leadership");
+        } else {
+            if self.role == Some(Role::Leader) {
+                self.telemetry.became_standby(loss);
             }
-            _ => {
-                if self.role == Some(Role::Leader) {
-                    self.telemetry.became_standby(loss);
-                }
-                info!(target: TARGET, identity, "On standby, waiting for leadership");
-                debug!(target: TARGET, reason = loss, "Why it is another's turn");
-            }
+            info!(target: TARGET, identity, "On standby, waiting for leadership");
+            debug!(target: TARGET, reason = loss, "Why it is another's turn");
         }
         self.role = Some(role);
     }
@@ -87,13 +84,12 @@ impl Herald {
         if self.trouble == reason {
             return;
         }
-        match &standing.trouble {
-            Some(trouble) => {
-                let reason = trouble.reason.label();
-                let detail = &*trouble.detail;
-                warn!(target: TARGET, reason, detail, "Cannot take part in the election");
-            }
-            None => info!(target: TARGET, "Takes part in the election again"),
+        if let Some(trouble) = &standing.trouble {
+            let reason = trouble.reason.label();
+            let detail = &*trouble.detail;
+            warn!(target: TARGET, reason, detail, "Cannot take part in the election");
+        } else {
+            info!(target: TARGET, "Takes part in the election again");
         }
         self.trouble = reason;
     }

@@ -25,7 +25,7 @@ use crate::guard::{Guard, Moment, Outlook, Refusal, Reply, Sent};
 #[derive(Debug)]
 pub(super) enum Mail {
     /// kube-lease-manager wants to send a request.
-    Asked(Asked),
+    Asked(Box<Asked>),
     /// The watch brought something.
     Seen(Seen),
     /// The watch failed, not for want of rights.
@@ -87,7 +87,7 @@ impl Keeper {
     fn handle(&mut self, event: Event) {
         let at = moment();
         match event {
-            Event::Mail(Mail::Asked(asked)) => self.waiting.push_back(asked),
+            Event::Mail(Mail::Asked(asked)) => self.waiting.push_back(*asked),
             Event::Mail(Mail::Seen(seen)) => self.guard.saw(seen, at.now),
             Event::Mail(Mail::WatchFailed(error)) => self.guard.watch_failed(error),
             Event::Mail(Mail::ReleaseBegins) => self.guard.begin_release(),

@@ -41,7 +41,8 @@ pub(super) fn client(mail: mpsc::UnboundedSender<Mail>, namespace: &str) -> Clie
                 request: Request::from_parts(head, body),
                 answer,
             };
-            mail.send(Mail::Asked(asked)).map_err(|_| Ending)?;
+            mail.send(Mail::Asked(Box::new(asked)))
+                .map_err(|_| Ending)?;
             answered.await.map_err(|_| Ending)?
         }
     });
