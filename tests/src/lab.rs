@@ -34,7 +34,7 @@ use tokio::time::Instant;
 
 pub use collector::Collector;
 pub use config::Config;
-pub use duel::{Duel, Setting};
+pub use duel::{Broken, Duel, Setting};
 pub use kafka::Kafka;
 pub use kubernetes::ControlPlane;
 pub use pod::Pod;

@@ -8,3 +8,4 @@
 pub mod demo;
 pub mod lab;
 pub mod standin;
+pub mod trials;

@@ -1,18 +1,24 @@
 //! Two pods, one Lease, and somebody who watches them.
 
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use tokio::time::Instant;
 
-use super::chronicle::{Chronicle, Sightings};
+use super::chronicle::{Chronicle, Overlap, Sightings};
 use super::faults::{Road, Surface};
 use super::kubernetes::{Account, Kube, Lease, Rights};
 use super::observer::{Observer, Sight};
-use super::pod::{Part, Plan, Pod};
+use super::pod::{Plan, Pod};
+use super::programs::Program;
 
 /// Two programs start, and one of them leads; beside other trials.
 const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// A promise that was not kept; other errors are about the lab.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken(pub String);
 
 /// Two pods; pod 0 led first.
 #[derive(Debug)]
@@ -21,6 +27,8 @@ pub struct Duel {
     observer: Observer,
     pods: [Pod; 2],
     lease: Lease,
+    /// Requests of a pod between these moments are not counted among its acts.
+    apart: Vec<(usize, Instant, Instant)>,
 }
 
 /// What both pods have in common, and what not.
@@ -79,27 +87,22 @@ impl Duel {
     /// Makes the Lease as a released one, starts both pods, and waits until the first one acts and the second one stands by.
     pub fn start(kube: &Kube, setting: &Setting) -> Result<Self> {
         let lease = Lease::of(kube, &setting.name);
-        lease.ship()?;
+        // kube-lease-manager by itself is kept out for ever by a field that somebody else owns.
+        if setting.plans[0].elector == Program::Elector {
+            lease.ship()?;
+        }
         let pods = [setting.pod(kube, 0)?, setting.pod(kube, 1)?];
         let observer = Observer::watch(&[pods[0].port(), pods[1].port()])?;
         let mut duel = Self {
             observer,
             pods,
             lease,
+            apart: Vec::new(),
         };
         duel.pods[0].start_both()?;
         duel.wait_until_acting(0, START_LIMIT)?;
         duel.pods[1].start_both()?;
-        super::wait_for("the second pod to stand by", START_LIMIT, || {
-            let gate = duel.observer.gate(1).context("never seen")?;
-            ensure!(gate.sight == Sight::Closed, "its gate is {:?}", gate.sight);
-            // A stranger to the contract has no state.
-            let facts = duel.pods[1].facts()?;
-            let state = facts["state"].as_str().unwrap_or("standby");
-            ensure!(state == "standby", "it is {state}");
-            Ok(())
-        })
-        .with_context(|| duel.pods[1].logs())?;
+        duel.wait_until_standing_by(1)?;
         Ok(duel)
     }
 
@@ -136,9 +139,20 @@ impl Duel {
         .with_context(|| self.logs())
     }
 
-    /// Starts a container again and leaves it to itself.
-    pub fn restart(&mut self, n: usize, part: Part) -> Result<()> {
-        self.pods[n].start(part)
+    /// Waits until a pod that has just been started is ready to take over.
+    pub fn wait_until_standing_by(&self, n: usize) -> Result<()> {
+        let started = Instant::now();
+        super::wait_for(&format!("pod {n} to stand by"), START_LIMIT, || {
+            let gate = self.observer.gate(n).context("never seen")?;
+            ensure!(gate.sent >= started, "not seen since");
+            ensure!(gate.sight == Sight::Closed, "its gate is {:?}", gate.sight);
+            // A stranger to the contract has no state.
+            let facts = self.pods[n].facts()?;
+            let state = facts["state"].as_str().unwrap_or("standby");
+            ensure!(state == "standby", "it is {state}");
+            Ok(())
+        })
+        .with_context(|| self.logs())
     }
 
     /// What has happened so far.
@@ -147,13 +161,42 @@ impl Duel {
         Ok(Chronicle::of(&sightings))
     }
 
+    /// Takes requests to Kafka that reach it so soon after a stopped pod goes on for what had been begun before, as they are:
+    /// nothing can call them back. How many there were.
+    pub fn set_apart(&mut self, n: usize, goes_on: Instant, soon: Duration) -> usize {
+        self.apart.push((n, goes_on, goes_on + soon));
+        let arrivals = self.pods[n].kafka().arrivals();
+        let within = |at| at >= goes_on && at < goes_on + soon;
+        arrivals.iter().filter(|arrival| within(arrival.at)).count()
+    }
+
+    /// The longest time since a moment in which nobody acted, the time until now included.
+    pub fn longest_gap_since(&self, since: Instant) -> Result<Duration> {
+        let chronicle = self.chronicle()?;
+        let acts = chronicle.stints.iter().flat_map(|stint| &stint.acts);
+        let mut times: Vec<_> = acts.map(|act| act.to).filter(|at| *at > since).collect();
+        times.extend([since, Instant::now()]);
+        times.sort();
+        let gaps = times.windows(2).map(|pair| pair[1] - pair[0]);
+        Ok(gaps.max().unwrap_or_default())
+    }
+
     /// What was seen of a pod.
     pub fn sightings(&self, n: usize) -> Result<Sightings> {
         let arrivals = self.pods[n].kafka().arrivals();
         Ok(Sightings {
             looks: self.observer.looks(n)?,
-            requests: arrivals.iter().map(|arrival| arrival.at).collect(),
+            requests: arrivals
+                .iter()
+                .map(|arrival| arrival.at)
+                .filter(|at| !self.is_apart(n, *at))
+                .collect(),
         })
+    }
+
+    fn is_apart(&self, n: usize, at: Instant) -> bool {
+        let mut apart = self.apart.iter();
+        apart.any(|(pod, from, to)| *pod == n && (*from..*to).contains(&at))
     }
 
     /// From a moment to the first request to Kafka of a pod after it, waiting for that at most until `limit` after it.
@@ -163,22 +206,33 @@ impl Duel {
             let mut later = arrivals.iter().filter(|arrival| arrival.at >= since);
             later.next().map(|arrival| arrival.at).context("none")
         });
-        let at = found.with_context(|| self.logs())?;
-        Ok(at - since)
+        self.promise(found.is_ok(), || {
+            format!("no request of pod {n} to Kafka in {limit:?}")
+        })?;
+        Ok(found? - since)
     }
 
     /// No pod ever acted while the other did; what happened, in words.
     pub fn never_two(&self) -> Result<Chronicle> {
         let chronicle = self.chronicle()?;
-        let overlap = chronicle.overlap();
-        ensure!(
-            overlap.certain.is_zero(),
-            "two acted for {:?} (possibly {:?}): {chronicle}\n{}",
-            overlap.certain,
-            overlap.possible,
-            self.logs()
-        );
+        let Overlap { certain, possible } = chronicle.overlap();
+        self.promise(certain.is_zero(), || {
+            format!("two acted for {certain:?} (possibly {possible:?}): {chronicle}")
+        })?;
         Ok(chronicle)
+    }
+
+    /// `kept` says whether what is promised has come true; if not, an error that is a [`Broken`], with all logs.
+    #[expect(
+        clippy::fn_params_excessive_bools,
+        reason = "it reads as `assert!` does"
+    )]
+    pub fn promise(&self, kept: bool, broken: impl FnOnce() -> String) -> Result<()> {
+        if kept {
+            return Ok(());
+        }
+        let what = broken();
+        Err(Broken(what)).with_context(|| self.logs())
     }
 
     /// All logs.
@@ -187,3 +241,11 @@ impl Duel {
         logs.collect::<Vec<_>>().join("\n")
     }
 }
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Broken {}

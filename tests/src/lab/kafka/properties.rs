@@ -167,7 +167,10 @@ fn security(text: &mut String, keys: &Keys) {
         "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
     );
     write_line(text, "super.users=User:ANONYMOUS");
-    write_line(text, "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,OAUTHBEARER");
+    write_line(
+        text,
+        "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,OAUTHBEARER",
+    );
     write_line(
         text,
         format_args!(

@@ -1,0 +1,145 @@
+//! What happens to two pods in the proofs of the election, and what must come of it.
+//!
+//! Each trial takes the program that stands in the elector's place, so that the same trial can be shown to fail with another one.
+//! A trial gives its figures in words, or says what was wrong.
+
+pub mod containers;
+pub mod edits;
+pub mod failover;
+pub mod outage;
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use crate::lab::kubernetes::Kube;
+use crate::lab::programs::Program;
+use crate::lab::{self, Broken, Setting};
+
+/// What a trial is tried on.
+#[derive(Clone, Copy, Debug)]
+pub struct Ground<'a> {
+    /// The control plane.
+    pub kube: &'a Kube,
+    /// What stands in the elector's place.
+    pub elector: Program,
+}
+
+/// A trial with its name, which is also that of its Lease.
+#[expect(missing_debug_implementations, reason = "a function has none")]
+pub struct Trial<'a> {
+    name: String,
+    run: Box<Run<'a>>,
+}
+
+/// What happens, under this name, and its figures.
+type Run<'a> = dyn Fn(&str) -> Result<String> + Send + Sync + 'a;
+
+/// How a trial ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its name.
+    pub name: String,
+    /// Its figures, or what was wrong.
+    pub result: Result<String>,
+}
+
+/// Runs trials, so many at once; a line for each as it ends. What they sleep they can sleep side by side.
+pub fn run(trials: &[Trial<'_>], at_once: usize) -> Vec<Outcome> {
+    let next = AtomicUsize::new(0);
+    let (sender, outcomes) = mpsc::channel();
+    thread::scope(|scope| {
+        for _ in 0..at_once {
+            let (next, sender) = (&next, sender.clone());
+            scope.spawn(move || {
+                while let Some(trial) = trials.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let outcome = trial.run();
+                    lab::say(&outcome);
+                    // The receiver outlives the scope.
+                    sender.send(outcome).ok();
+                }
+            });
+        }
+    });
+    drop(sender);
+    outcomes.into_iter().collect()
+}
+
+/// Runs trials that all must succeed.
+pub fn run_all(trials: &[Trial<'_>], at_once: usize) -> Result<()> {
+    let outcomes = run(trials, at_once);
+    ensure!(outcomes.len() == trials.len(), "a trial gave no outcome");
+    let failed = outcomes.iter().filter_map(|outcome| {
+        let error = outcome.result.as_ref().err()?;
+        Some(format!("{outcome}\n{error:?}"))
+    });
+    let failed: Vec<_> = failed.collect();
+    ensure!(failed.is_empty(), "{}", failed.join("\n\n"));
+    Ok(())
+}
+
+/// How soon something must happen: what is waited for anyway, and what is promised beside it, with slack in the short runs.
+pub fn within(waited: Duration, promised: Duration) -> Duration {
+    waited + lab::Length::asked().slack(promised)
+}
+
+// === impl Trial ===
+
+impl<'a> Trial<'a> {
+    /// A trial of this name.
+    pub fn new(
+        name: impl Into<String>,
+        run: impl Fn(&str) -> Result<String> + Send + Sync + 'a,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            run: Box::new(run),
+        }
+    }
+
+    fn run(&self) -> Outcome {
+        Outcome {
+            name: self.name.clone(),
+            result: (self.run)(&self.name),
+        }
+    }
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    /// The promise that was not kept, if that is why it failed.
+    pub fn broken(&self) -> Option<&Broken> {
+        self.result.as_ref().err()?.downcast_ref()
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.name;
+        match (&self.result, self.broken()) {
+            (Ok(figures), _) => write!(f, "{name}: {figures}"),
+            (Err(_), Some(broken)) => write!(f, "{name}: BROKEN: {broken}"),
+            (Err(error), None) => write!(f, "{name}: FAILED: {error:#}"),
+        }
+    }
+}
+
+// === impl Ground ===
+
+impl<'a> Ground<'a> {
+    /// The elector on this control plane.
+    pub fn of(kube: &'a Kube) -> Self {
+        let elector = Program::Elector;
+        Self { kube, elector }
+    }
+
+    /// Two pods with these durations in seconds, on watched roads.
+    pub fn setting(&self, name: &str, durations: (u64, u64)) -> Setting {
+        Setting::of(name, durations).planned(|plan| plan.elector = self.elector)
+    }
+}

@@ -1,0 +1,104 @@
+//! Single containers die, or stand still for a while.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::time::Instant;
+
+use super::outage::kept;
+use super::{Ground, within};
+use crate::lab::pod::Part;
+use crate::lab::process::Signal;
+use crate::lab::{self, Duel};
+
+/// The longest grant: nobody acts on an elector's word for longer.
+const GRANT: Duration = Duration::from_secs(5);
+
+/// A request to Kafka that a process had begun when it was stopped may go out when it goes on; this soon.
+const LEFTOVER: Duration = Duration::from_millis(50);
+
+/// What happens to the leader's collector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// SIGKILL; it does not come back.
+    Killed,
+    /// SIGSTOP, and SIGCONT when the other pod leads.
+    Stopped,
+}
+
+/// The leader's elector is killed and comes back after a while, as a kubelet does it: nothing happens.
+pub fn elector_restarts(
+    ground: &Ground<'_>,
+    name: &str,
+    (durations, away, times): ((u64, u64), Duration, usize),
+) -> Result<String> {
+    let mut duel = Duel::start(ground.kube, &ground.setting(name, durations))?;
+    let transitions = duel.lease().read()?.context("no Lease")?.transitions;
+    let begun = Instant::now();
+    for _ in 0..times {
+        duel.pod(0).kill(&[Part::Elector])?;
+        lab::pause(away);
+        duel.pod(0).start(Part::Elector)?;
+        lab::pause(Duration::from_secs(durations.1 + 1));
+    }
+    kept(&duel, begun)?;
+    let record = duel.lease().read()?.context("no Lease")?;
+    duel.promise(record.transitions == transitions, || format!("{record:?}"))?;
+    Ok(format!(
+        "{times} restarts after {away:?}: no transition, no gap"
+    ))
+}
+
+/// The leader's collector is lost: the other pod leads before the lease has run out.
+pub fn collector_lost(
+    ground: &Ground<'_>,
+    name: &str,
+    (durations, loss): ((u64, u64), Loss),
+) -> Result<String> {
+    let mut duel = Duel::start(ground.kube, &ground.setting(name, durations))?;
+    let lost = Instant::now();
+    let part = [Part::Collector];
+    match loss {
+        Loss::Killed => duel.pod(0).kill(&part)?,
+        Loss::Stopped => duel.pod(0).signal(&part, Signal::Stop)?,
+    }
+    let promised = within(GRANT, Duration::from_millis(500));
+    let taken = duel.first_request(1, lost, promised + GRANT)?;
+    duel.promise(taken <= promised, || format!("taken over after {taken:?}"))?;
+    let mut late = 0;
+    if loss == Loss::Stopped {
+        lab::pause(Duration::from_secs(2));
+        let goes_on = Instant::now();
+        duel.pod(0).signal(&part, Signal::Continue)?;
+        lab::pause(Duration::from_secs(3));
+        late = duel.set_apart(0, goes_on, LEFTOVER);
+    }
+    let chronicle = duel.never_two()?;
+    duel.promise(chronicle.moves() == 1, || format!("{chronicle}"))?;
+    Ok(format!(
+        "taken over after {taken:.1?}; 0 ms of two; {late} requests begun before the stop"
+    ))
+}
+
+/// Containers of the leader stand still for a while: never two, and soon one again.
+pub fn stands_still(
+    ground: &Ground<'_>,
+    name: &str,
+    (durations, parts, lasts): ((u64, u64), &[Part], Duration),
+) -> Result<String> {
+    let mut duel = Duel::start(ground.kube, &ground.setting(name, durations))?;
+    duel.pod(0).signal(parts, Signal::Stop)?;
+    lab::pause(lasts);
+    let goes_on = Instant::now();
+    duel.pod(0).signal(parts, Signal::Continue)?;
+    lab::pause(Duration::from_secs(3));
+    let late = duel.set_apart(0, goes_on, LEFTOVER);
+    let chronicle = duel.never_two()?;
+    let again = (0..2).filter_map(|n| chronicle.first_act_after(n, goes_on));
+    let again = again.min().map(|at| at - goes_on);
+    duel.promise(again.is_some(), || format!("nobody leads: {chronicle}"))?;
+    Ok(format!(
+        "{} moves, 0 ms of two; {late} requests begun before the stop",
+        chronicle.moves()
+    ))
+}

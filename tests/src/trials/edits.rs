@@ -1,0 +1,110 @@
+//! Somebody edits the Lease by hand.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::{Ground, within};
+use crate::lab::faults::Way;
+use crate::lab::kubernetes::Lease;
+use crate::lab::{self, Duel};
+
+/// What is done to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// `holderIdentity: null`
+    Nulled,
+    /// Deleted.
+    Deleted,
+    /// Deleted, and made again without a holder.
+    Recreated,
+    /// `holderIdentity` is a name nobody has.
+    Stranger,
+    /// `leaseDurationSeconds: 1`
+    Shortened,
+    /// `holderIdentity` is the other pod's name.
+    OtherPod,
+}
+
+/// Whether the leader can see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leader {
+    /// It has the API server.
+    Reachable,
+    /// Everything between it and the API server is lost, from just before the edit on.
+    CutOff,
+}
+
+// === impl Edit ===
+
+impl Edit {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Nulled,
+        Self::Deleted,
+        Self::Recreated,
+        Self::Stranger,
+        Self::Shortened,
+        Self::OtherPod,
+    ];
+
+    fn apply(self, lease: &Lease, other: &str) -> Result<()> {
+        match self {
+            Self::Nulled => lease.edit(&json!({"holderIdentity": null})),
+            Self::Deleted => lease.delete(),
+            Self::Recreated => {
+                lease.delete()?;
+                lease.ship_empty()
+            }
+            Self::Stranger => lease.edit(&json!({"holderIdentity": "nobody-has-this-name"})),
+            Self::Shortened => lease.edit(&json!({"leaseDurationSeconds": 1})),
+            Self::OtherPod => lease.edit(&json!({"holderIdentity": other})),
+        }
+    }
+
+    /// How soon somebody must lead again, the leader being there to see it.
+    fn mended_within(self, duration: Duration) -> Duration {
+        match self {
+            Self::Nulled | Self::Deleted | Self::Recreated | Self::Shortened => {
+                within(Duration::ZERO, Duration::from_secs(1))
+            }
+            Self::Stranger | Self::OtherPod => within(duration, Duration::from_millis(600)),
+        }
+    }
+}
+
+/// An edit: never two, and one again in time.
+pub fn edited(
+    ground: &Ground<'_>,
+    name: &str,
+    (durations, edit, leader): ((u64, u64), Edit, Leader),
+) -> Result<String> {
+    let mut duel = Duel::start(ground.kube, &ground.setting(name, durations))?;
+    let duration = Duration::from_secs(durations.0);
+    if leader == Leader::CutOff {
+        duel.pod(0).road().set(Way::Drop);
+    }
+    let other = duel.pod(1).name().to_owned();
+    let edited = Instant::now();
+    edit.apply(duel.lease(), &other)?;
+    // Two leases: as long as a record that vanished, and the one after it, may be waited for.
+    let longest = 2 * duration + Duration::from_secs(2);
+    lab::pause(longest);
+    let chronicle = duel.never_two()?;
+    let leads = duel.acting();
+    duel.promise(leads.is_some(), || format!("nobody leads: {chronicle}"))?;
+    let promised = match leader {
+        Leader::Reachable => edit.mended_within(duration),
+        Leader::CutOff => longest,
+    };
+    let gap = duel.longest_gap_since(edited)?;
+    duel.promise(gap <= promised, || {
+        format!("nobody acted for {gap:?}: {chronicle}")
+    })?;
+    Ok(format!(
+        "0 ms of two; nobody acted for {gap:.1?}; pod {} leads",
+        leads.unwrap_or_default()
+    ))
+}

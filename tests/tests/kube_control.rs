@@ -1,0 +1,62 @@
+//! The trials show what they are for: with kube-lease-manager's own `watch()` in the elector's place, they fail.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use e2e::lab::faults::Way;
+use e2e::lab::pod::BOTH;
+use e2e::lab::programs::Program;
+use e2e::lab::{self, ControlPlane};
+use e2e::trials::containers::{self, Loss};
+use e2e::trials::edits::{self, Edit, Leader};
+use e2e::trials::outage::{self, Outage, Scope, Trouble};
+use e2e::trials::{self, Ground, Trial};
+
+/// Seconds.
+const DURATIONS: (u64, u64) = (6, 2);
+
+#[test]
+fn leadership_that_is_a_mere_yes_or_no_fails_the_same_trials() -> Result<()> {
+    let _alone = lab::alone()?;
+    let plane = ControlPlane::start()?;
+    let ground = Ground {
+        kube: plane.kube(),
+        elector: Program::PlainElector,
+    };
+    let dropped = Outage {
+        trouble: Trouble::Way(Way::Drop),
+        scope: Scope::Leader,
+        lasts: Duration::from_secs(18),
+    };
+    let refused = Outage {
+        trouble: Trouble::Way(Way::Refuse),
+        ..dropped
+    };
+    let failing = Outage {
+        trouble: Trouble::Status(503),
+        ..dropped
+    };
+    let outage = |outage| move |name: &str| outage::long(&ground, name, (DURATIONS, outage));
+    let edit =
+        |edit| move |name: &str| edits::edited(&ground, name, (DURATIONS, edit, Leader::Reachable));
+    let trials = [
+        Trial::new("plain-dropped", outage(dropped)),
+        Trial::new("plain-refused", outage(refused)),
+        Trial::new("plain-503", outage(failing)),
+        Trial::new("plain-nulled", edit(Edit::Nulled)),
+        Trial::new("plain-deleted", edit(Edit::Deleted)),
+        Trial::new("plain-other-pod", edit(Edit::OtherPod)),
+        Trial::new("plain-collector-stopped", |name| {
+            containers::collector_lost(&ground, name, ((15, 5), Loss::Stopped))
+        }),
+        Trial::new("plain-stopped", |name| {
+            containers::stands_still(&ground, name, (DURATIONS, &BOTH, Duration::from_secs(18)))
+        }),
+    ];
+    let outcomes = trials::run(&trials, 4);
+    let broken = outcomes.iter().filter(|outcome| outcome.broken().is_some());
+    let (broken, all) = (broken.count(), trials.len());
+    lab::say(format_args!("{broken} of {all} promises were broken"));
+    ensure!(broken >= 3, "only {broken} of {all} promises were broken");
+    Ok(())
+}
