@@ -136,11 +136,11 @@ impl Machine {
         if !self.heart.beat(poll, now) {
             return Asker::Other;
         }
-        self.grants.attribute(&poll.instance, poll.seq);
+        self.grants.attribute(&poll.instance);
         // The very poll that makes the machine give up may be the last word of its consumer.
         self.turn(now);
         if self.is_draining() && poll.gate == GateWord::Closed {
-            self.grants.acknowledge(&poll.instance, poll.seq);
+            self.grants.acknowledge(&poll.instance);
             self.turn(now);
         }
         Asker::Own {
@@ -210,8 +210,8 @@ impl Machine {
         if report.is_leader {
             let end = now + grant;
             match asker {
-                Asker::Own { instance, seq } => {
-                    self.grants.note(instance, *seq, end);
+                Asker::Own { instance, .. } => {
+                    self.grants.note(instance, end);
                     self.heart.admit(now);
                 }
                 Asker::Other => self.grants.note_for_anybody(end),

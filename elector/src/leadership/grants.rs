@@ -19,8 +19,8 @@ struct Grant {
 enum Holder {
     /// Whoever the predecessor of this process had granted.
     Unknown,
-    /// A process of the own consumer; a poll from `ack_from` on was sent after it had read, or given up, what it was granted.
-    Consumer { instance: String, ack_from: u64 },
+    /// A process of the own consumer.
+    Consumer { instance: String },
     /// Any number of askers, none of which speaks for the others.
     Anybody,
 }
@@ -37,26 +37,17 @@ impl Grants {
     }
 
     /// What a predecessor granted, it granted to the consumer that is heard first.
-    pub(super) fn attribute(&mut self, instance: &str, seq: u64) {
+    pub(super) fn attribute(&mut self, instance: &str) {
         if let Some(grant) = &mut self.last
             && matches!(grant.holder, Holder::Unknown)
         {
-            grant.holder = Holder::Consumer {
-                instance: instance.to_owned(),
-                ack_from: seq,
-            };
+            grant.holder = Holder::of(instance);
         }
     }
 
-    /// A grant to the poll `seq` of `instance`, until `end`.
-    pub(super) fn note(&mut self, instance: &str, seq: u64, end: Instant) {
-        self.extend(
-            Holder::Consumer {
-                instance: instance.to_owned(),
-                ack_from: seq.saturating_add(1),
-            },
-            end,
-        );
+    /// A grant to `instance`, until `end`.
+    pub(super) fn note(&mut self, instance: &str, end: Instant) {
+        self.extend(Holder::of(instance), end);
     }
 
     /// A grant to anybody, until `end`.
@@ -64,12 +55,12 @@ impl Grants {
         self.extend(Holder::Anybody, end);
     }
 
-    /// The poll `seq` of `instance` said that its gate is closed, and is not granted anything.
-    pub(super) fn acknowledge(&mut self, instance: &str, seq: u64) {
-        self.last = self
-            .last
-            .take()
-            .filter(|grant| !grant.holder.is_done_by(instance, seq));
+    /// `instance` said that its gate is closed, in a poll that it sent after the last one that was granted and that is not
+    /// granted itself. So it has read, or given up waiting for, every answer that might open its gate.
+    pub(super) fn acknowledge(&mut self, instance: &str) {
+        if self.end_for(instance).is_some() {
+            self.last = None;
+        }
     }
 
     /// When the last grant to `instance` ends.
@@ -102,11 +93,13 @@ impl Grants {
 // === impl Holder ===
 
 impl Holder {
-    fn is(&self, asked: &str) -> bool {
-        matches!(self, Self::Consumer { instance, .. } if instance == asked)
+    fn of(instance: &str) -> Self {
+        Self::Consumer {
+            instance: instance.to_owned(),
+        }
     }
 
-    fn is_done_by(&self, asked: &str, seq: u64) -> bool {
-        matches!(self, Self::Consumer { instance, ack_from } if instance == asked && seq >= *ack_from)
+    fn is(&self, asked: &str) -> bool {
+        matches!(self, Self::Consumer { instance } if instance == asked)
     }
 }

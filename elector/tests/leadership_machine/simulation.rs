@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::world::{POD, rules};
 
 /// How long a claim runs from its last renewal.
-const LEASE: Duration = Duration::from_secs(15);
+const LEASE: Duration = Duration::from_secs(6);
 
 /// What may happen next. Numbers choose among what there is.
 #[derive(Clone, Debug)]
