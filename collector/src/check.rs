@@ -10,9 +10,8 @@ use std::time::Duration;
 
 use shared::config::{Cluster, Config, Exporter, Granularity};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
-use crate::gate::hold::Hold;
+use crate::gate::hold::Held;
 use crate::kafka::Kafka;
 use crate::progress::Progress;
 use crate::snapshot::{Api, GroupState, Reason, Snapshot};
@@ -53,10 +52,10 @@ pub async fn connect(config: &Config) -> anyhow::Result<Vec<Report>> {
     let mut reports = Vec::new();
     for cluster in &config.clusters {
         let (progress, _) = watch::channel(Progress::default());
-        let held = Hold::new().0.take();
+        let held = Held::without_election();
         let cluster_too = Arc::new(cluster.clone());
         let kafka = Kafka::open(cluster_too, Arc::clone(&exporter), progress, held)?;
-        let snapshot = kafka.collect(CancellationToken::new()).await?;
+        let snapshot = kafka.collect().await?;
         reports.push(Report::of(cluster, &snapshot));
     }
     Ok(reports)

@@ -49,13 +49,6 @@ pub struct Worker {
     pub progress: watch::Sender<Progress>,
 }
 
-/// What has ended when a worker does not collect any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ceased {
-    Clients,
-    Shutdown,
-}
-
 // === impl Shown ===
 
 impl Shown {
@@ -91,44 +84,47 @@ impl Worker {
             if !self.gate.borrow().is_open(Instant::now()) {
                 info!(target: TARGET, "Starting in standby mode - waiting for leadership");
             }
+            // The thread of the last leadership, and when it must have ended.
+            let mut ending = None;
             loop {
-                let permit = tokio::select! { biased;
+                tokio::select! { biased;
                 () = shutdown.cancelled() => return Ok(()),
-                permit = gate::wait::opened(&mut self.gate) => permit };
-                // Announced first, looked again after: who promises that there are no clients looks in the other order.
-                let held = self.hold.take();
-                if !self.gate.borrow().is_open(Instant::now()) {
+                _ = gate::wait::opened(&mut self.gate) => {}
+                () = wedge(ending.as_ref()) => bail!("the Kafka thread of cluster {} does not end", self.cluster.name) }
+                let Some(held) = self.hold.take(&self.gate) else {
                     continue;
-                }
-                if permit.until != gate::Until::Forever {
+                };
+                if held.permit.until != gate::Until::Forever {
                     info!(target: TARGET, "Acquired leadership - starting collection");
                 }
-                let leading = Leading::begin(&mut self, permit.opening, held)?;
-                leading.run(&shutdown).await?;
+                let leading = Leading::begin(&mut self, held)?;
+                let ended = leading.run(&shutdown).await?;
                 if shutdown.is_cancelled() {
                     return Ok(());
                 }
                 info!(target: TARGET, "Lost leadership - pausing collection");
-                if self.ceased(&shutdown).await? == Ceased::Shutdown {
-                    return Ok(());
-                }
+                ending = Some((ended, Instant::now() + 2 * self.deadline()));
             }
         }
         .instrument(span)
         .await
     }
 
-    /// Waits until the clients are gone.
-    async fn ceased(&self, shutdown: &CancellationToken) -> anyhow::Result<Ceased> {
-        let limit = 2 * self.deadline();
-        tokio::select! { biased;
-        () = shutdown.cancelled() => Ok(Ceased::Shutdown),
-        () = self.hold.released() => Ok(Ceased::Clients),
-        () = tokio::time::sleep(limit) => bail!("the Kafka thread of cluster {} does not end", self.cluster.name) }
-    }
-
     /// How long a collection may take at most; twice that is a wedge.
     fn deadline(&self) -> Duration {
         crate::kafka::deadline(&self.exporter)
+    }
+}
+
+/// Waits until a thread has not ended by the moment when it must have.
+async fn wedge(ending: Option<&(CancellationToken, Instant)>) {
+    let wedged = match ending {
+        Some((ended, limit)) => tokio::time::timeout_at(*limit, ended.cancelled())
+            .await
+            .is_err(),
+        None => false,
+    };
+    if !wedged {
+        std::future::pending::<()>().await;
     }
 }

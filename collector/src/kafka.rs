@@ -1,8 +1,9 @@
 //! Kafka, through librdkafka: the only importer of it, and the only place that blocks.
 //!
 //! One thread per cluster owns the clients. It takes orders to collect, one at a time, and answers with plain values. The
-//! threads it starts for single calls end before it goes on. Dropping [`Kafka`] ends the thread, which drops the clients and
-//! then gives back what was held for them: a stalled broker may keep it from that for as long as one request may take.
+//! threads it starts for single calls end before it goes on. Dropping [`Kafka`] ends all connections at once, by the fence
+//! around them, and then the thread, which drops the clients; nobody waits for that, because a stalled broker may hold it for
+//! as long as one request may take.
 
 mod code;
 mod compaction;
@@ -27,6 +28,7 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{Span, info_span};
 
+use self::native::Fence;
 use self::session::Session;
 use crate::gate::hold::Held;
 use crate::progress::Progress;
@@ -39,6 +41,11 @@ const IDLE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub struct Kafka {
     orders: Sender<Order>,
+    fence: Arc<Fence>,
+    ended: CancellationToken,
+    /// Given back when the fence is shut.
+    #[expect(dead_code, reason = "held until it is dropped")]
+    held: Held,
 }
 
 /// The clients cannot be made.
@@ -66,15 +73,14 @@ pub enum Error {
 /// One collection to make.
 #[derive(Debug)]
 struct Order {
-    stop: CancellationToken,
     reply: oneshot::Sender<Snapshot>,
 }
 
 // === impl Kafka ===
 
 impl Kafka {
-    /// Makes the clients and starts the thread. Connects when the first collection is ordered. `held` is dropped when the last
-    /// client is gone, with all its connections.
+    /// Makes the clients and starts the thread. Connects when the first collection is ordered, and for as long as there is
+    /// leave. `held` is given back when no connection is left.
     ///
     /// # Errors
     /// A configuration that librdkafka refuses, or no thread.
@@ -85,35 +91,55 @@ impl Kafka {
         held: Held,
     ) -> Result<Self, Error> {
         let name = Arc::clone(&cluster.name);
-        let session = Session::open(cluster, exporter).map_err(|error| Error::Refused {
-            cluster: Arc::clone(&name),
-            reason: error.to_string(),
+        let fence = Fence::new(held.leave());
+        let session = Session::open(cluster, exporter, Arc::clone(&fence)).map_err(|error| {
+            Error::Refused {
+                cluster: Arc::clone(&name),
+                reason: error.to_string(),
+            }
         })?;
         let (orders, inbox) = channel();
         // Below the span of the worker, which names the cluster.
         let span = info_span!("kafka");
+        let ended = CancellationToken::new();
+        let ends = ended.clone().drop_guard();
         std::thread::Builder::new()
             .name("kafka".to_owned())
             .spawn(move || {
                 // Outlives the session, also where a panic ends it.
-                let held = held;
+                let _ends = ends;
                 serve(session, &inbox, &progress, &span);
-                drop(held);
             })
             .map_err(|source| Error::Thread {
                 cluster: name,
                 source,
             })?;
-        Ok(Self { orders })
+        Ok(Self {
+            orders,
+            fence,
+            ended,
+            held,
+        })
     }
 
-    /// Orders a collection, which `stop` abandons. The receiver fails when the thread has ended, which it does unasked only by
-    /// a panic.
-    pub fn collect(&self, stop: CancellationToken) -> oneshot::Receiver<Snapshot> {
+    /// Orders a collection; dropping `self` abandons it. The receiver fails when the thread has ended, which it does unasked
+    /// only by a panic.
+    pub fn collect(&self) -> oneshot::Receiver<Snapshot> {
         let (reply, answer) = oneshot::channel();
         // A thread that has ended drops the order, and the receiver says so.
-        drop(self.orders.send(Order { stop, reply }));
+        drop(self.orders.send(Order { reply }));
         answer
+    }
+
+    /// Cancelled when the thread has ended, and with it the clients.
+    pub fn ended(&self) -> CancellationToken {
+        self.ended.clone()
+    }
+}
+
+impl Drop for Kafka {
+    fn drop(&mut self) {
+        self.fence.shut();
     }
 }
 
@@ -131,8 +157,8 @@ fn serve(
     let _guard = span.enter();
     loop {
         match inbox.recv_timeout(IDLE) {
-            Ok(Order { stop, reply }) => {
-                let snapshot = session.collect(&stop, progress);
+            Ok(Order { reply }) => {
+                let snapshot = session.collect(progress);
                 // Whoever abandoned the collection does not listen any more.
                 drop(reply.send(snapshot));
             }

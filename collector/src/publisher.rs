@@ -53,7 +53,7 @@ async fn another_term(gate: &mut watch::Receiver<Gate>, term: u64) {
     let now = |gate: &Gate| gate.permit(Instant::now());
     let another = gate.wait_for(|gate| now(gate).is_ok_and(|permit| permit.term != term));
     if another.await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

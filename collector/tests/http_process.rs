@@ -178,21 +178,6 @@ fn a_bad_configuration_is_status_64_with_every_problem_on_stderr() {
 }
 
 #[test]
-fn an_election_that_this_build_cannot_hold_is_refused() {
-    let text = config(0).replace(
-        "[[clusters]]",
-        "[exporter.leadership]\nenabled = true\nidentity = \"pod-a\"\n[[clusters]]",
-    );
-    let output = run_to_end("elected", &text);
-    assert_eq!(output.status.code(), Some(64), "{}", stderr(&output));
-    assert!(
-        stderr(&output).contains("exporter.leadership.enabled"),
-        "{}",
-        stderr(&output)
-    );
-}
-
-#[test]
 fn a_bad_command_line_is_status_64_and_help_is_status_0() {
     let program = env!("CARGO_BIN_EXE_collector");
     for (argument, status) in [("--nonsense", 64), ("--help", 0), ("--version", 0)] {

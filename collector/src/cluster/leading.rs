@@ -45,14 +45,18 @@ pub(super) struct Leading<'w> {
 
 struct Running {
     began: Instant,
-    stop: CancellationToken,
     answer: oneshot::Receiver<Snapshot>,
 }
 
 // === impl Leading ===
 
 impl<'w> Leading<'w> {
-    pub(super) fn begin(worker: &'w mut Worker, opening: u64, held: Held) -> anyhow::Result<Self> {
+    /// Makes the clients.
+    ///
+    /// # Errors
+    /// When they cannot be made.
+    pub(super) fn begin(worker: &'w mut Worker, held: Held) -> anyhow::Result<Self> {
+        let opening = held.permit.opening;
         let kafka = Kafka::open(
             Arc::clone(&worker.cluster),
             Arc::clone(&worker.exporter),
@@ -71,19 +75,26 @@ impl<'w> Leading<'w> {
         })
     }
 
-    /// Collects until the gate closes or shutdown; the clients go with `self`.
-    pub(super) async fn run(mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
+    /// Collects until the gate closes or shutdown. All connections are gone then; returns what is cancelled when the clients
+    /// are, too.
+    ///
+    /// # Errors
+    /// When their thread ends or hangs.
+    pub(super) async fn run(
+        mut self,
+        shutdown: &CancellationToken,
+    ) -> anyhow::Result<CancellationToken> {
         loop {
             match self.next(shutdown).await {
                 Event::Shutdown => {
                     self.abandon();
-                    return Ok(());
+                    return Ok(self.kafka.ended());
                 }
                 Event::Closed(reason) => {
                     debug!(reason = reason.label(), "The gate has closed");
                     self.abandon();
                     self.withdraw();
-                    return Ok(());
+                    return Ok(self.kafka.ended());
                 }
                 Event::Due => self.start(),
                 Event::Collected(Some(snapshot)) => self.finish(snapshot).await?,
@@ -119,18 +130,15 @@ impl<'w> Leading<'w> {
     }
 
     fn start(&mut self) {
-        let stop = CancellationToken::new();
-        let answer = self.kafka.collect(stop.clone());
+        let answer = self.kafka.collect();
         self.running = Some(Running {
             began: Instant::now(),
-            stop,
             answer,
         });
     }
 
     fn abandon(&mut self) {
-        if let Some(running) = self.running.take() {
-            running.stop.cancel();
+        if self.running.take().is_some() {
             self.worker
                 .shown
                 .send_modify(|shown| shown.view.counters.count_collection(Outcome::Abandoned));

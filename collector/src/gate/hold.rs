@@ -2,14 +2,14 @@
 //!
 //! `gate=closed` is a promise to the source of leadership, so a closed gate is not enough for it: the clients have to be gone.
 //! Worker and promise look at each other's side in opposite order, so that one of them always sees the other:
-//! - a worker [takes](Hold::take) first, then looks at the gate once more, and gives back what it took if that is closed;
+//! - [`Hold::take`] announces first, then looks at the gate once more, and gives back what it took if that is closed;
 //! - [`Promise`] looks at the gate first, then at what is held.
 
 use shared::leadership::GateWord;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{Gate, wait};
+use super::{Gate, Permit, Until, wait};
 
 /// What a worker holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,7 +27,19 @@ pub struct Hold(watch::Sender<Clients>);
 
 /// Clients are held until this is dropped.
 #[derive(Debug)]
-pub struct Held(watch::Sender<Clients>);
+pub struct Held {
+    clients: watch::Sender<Clients>,
+    leave: Leave,
+    /// The permission that they were taken by.
+    pub permit: Permit,
+}
+
+/// What clients act by: one opening of the gate.
+#[derive(Clone, Debug)]
+pub struct Leave {
+    gate: watch::Receiver<Gate>,
+    opening: u64,
+}
 
 /// The side of whoever answers for the gate.
 #[derive(Clone, Debug)]
@@ -45,23 +57,72 @@ impl Hold {
         (Self(sender), clients)
     }
 
-    /// Announces clients that are about to be made. What was taken before must be given back.
-    pub fn take(&self) -> Held {
+    /// Announces clients that are about to be made, unless `gate` is closed. What was taken before must have been given back.
+    pub fn take(&self, gate: &watch::Receiver<Gate>) -> Option<Held> {
         self.0.send_replace(Clients::Live);
-        Held(self.0.clone())
-    }
-
-    /// Waits until nothing is held. Cancel-safe.
-    pub async fn released(&self) {
-        gone(&mut self.0.subscribe()).await;
+        let permit = gate.borrow().permit(Instant::now());
+        let Ok(permit) = permit else {
+            self.0.send_replace(Clients::Gone);
+            return None;
+        };
+        let leave = Leave {
+            gate: gate.clone(),
+            opening: permit.opening,
+        };
+        Some(Held {
+            clients: self.0.clone(),
+            leave,
+            permit,
+        })
     }
 }
 
 // === impl Held ===
 
+impl Held {
+    /// Held by nobody's leave, for ever: for a process that only looks once.
+    pub fn without_election() -> Self {
+        let permit = Permit {
+            until: Until::Forever,
+            term: 0,
+            opening: 1,
+        };
+        let open = Gate::Open {
+            until: Until::Forever,
+            term: 0,
+            opening: permit.opening,
+        };
+        let leave = Leave {
+            gate: watch::channel(open).1,
+            opening: permit.opening,
+        };
+        let clients = Hold::new().0.0;
+        Self {
+            clients,
+            leave,
+            permit,
+        }
+    }
+
+    /// What the clients act by.
+    pub fn leave(&self) -> Leave {
+        self.leave.clone()
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
-        self.0.send_replace(Clients::Gone);
+        self.clients.send_replace(Clients::Gone);
+    }
+}
+
+// === impl Leave ===
+
+impl Leave {
+    /// Whether nothing may begin any more, by the clock of this moment.
+    pub fn is_over(&self) -> bool {
+        let gate = *self.gate.borrow();
+        !gate.admits(self.opening, Instant::now())
     }
 }
 
@@ -128,12 +189,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn closed_is_not_said_while_one_of_two_workers_has_clients() {
-        let (_source, gate) = watch::channel(CLOSED);
+        let (source, gate) = watch::channel(open_for(Duration::from_secs(5)));
         let (first, seen_of_first) = Hold::new();
         let (second, seen_of_second) = Hold::new();
-        let promise = Promise::new(gate, vec![seen_of_first, seen_of_second]);
-        assert_eq!(promise.word(), GateWord::Closed);
-        let (one, two) = (first.take(), second.take());
+        let promise = Promise::new(gate.clone(), vec![seen_of_first, seen_of_second]);
+        let (one, two) = (first.take(&gate), second.take(&gate));
+        source.send_replace(CLOSED);
         assert_eq!(promise.word(), GateWord::Open);
         drop(one);
         assert_eq!(promise.word(), GateWord::Open);
@@ -145,7 +206,7 @@ mod tests {
     async fn the_promise_is_kept_when_the_deadline_has_passed_and_the_clients_are_gone() {
         let (_source, gate) = watch::channel(open_for(Duration::from_secs(5)));
         let (hold, clients) = Hold::new();
-        let held = hold.take();
+        let held = hold.take(&gate);
         let mut promise = Promise::new(gate, vec![clients]);
         let began = Instant::now();
         let close = async {
@@ -156,6 +217,31 @@ mod tests {
         let took = began.elapsed();
         assert!(took >= Duration::from_secs(8), "{took:?}");
         assert_eq!(promise.word(), GateWord::Closed);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_taken_behind_a_gate_that_has_closed_meanwhile() {
+        let (source, gate) = watch::channel(open_for(Duration::from_secs(5)));
+        let (hold, clients) = Hold::new();
+        source.send_replace(CLOSED);
+        assert!(hold.take(&gate).is_none());
+        assert_eq!(*clients.borrow(), Clients::Gone);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn leave_is_over_at_the_deadline_and_stays_over_when_the_gate_opens_anew() {
+        let (source, gate) = watch::channel(open_for(Duration::from_secs(5)));
+        let held = Hold::new().0.take(&gate).unwrap();
+        let leave = held.leave();
+        assert!(!leave.is_over());
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert!(leave.is_over());
+        source.send_replace(Gate::Open {
+            until: Until::Forever,
+            term: 7,
+            opening: 2,
+        });
+        assert!(leave.is_over());
     }
 
     #[tokio::test]

@@ -11,6 +11,7 @@
 
 mod admin;
 mod answers;
+mod fence;
 mod fetch;
 mod list;
 mod metadata;
@@ -18,6 +19,7 @@ mod metadata;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::fmt;
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::bindings as rd;
@@ -26,6 +28,7 @@ use super::code::Code;
 
 pub(super) use admin::Requests;
 pub(super) use answers::{Answer, CommittedRow, DescribedGroup, PerName};
+pub(super) use fence::Fence;
 pub(super) use fetch::{Arrival, Fetched, LOG_START};
 pub(super) use metadata::Cluster;
 
@@ -34,6 +37,9 @@ pub(super) use metadata::Cluster;
 pub(super) struct Client {
     rk: NonNull<rd::rd_kafka_t>,
     events: Queue,
+    /// What its sockets are opened by; dropped after the handle.
+    #[expect(dead_code, reason = "the handle refers to it")]
+    fence: Arc<Fence>,
 }
 
 /// A librdkafka queue.
@@ -140,12 +146,16 @@ unsafe impl Send for Client {}
 unsafe impl Sync for Client {}
 
 impl Client {
-    /// A client with these properties, which must contain a `group.id`.
+    /// A client with these properties, which must contain a `group.id`, behind `fence`.
     ///
     /// # Errors
     /// The property or the combination that librdkafka refuses.
-    pub(super) fn create(properties: &[(String, String)]) -> Result<Self, CreateError> {
+    pub(super) fn create(
+        properties: &[(String, String)],
+        fence: &Arc<Fence>,
+    ) -> Result<Self, CreateError> {
         let conf = Conf::of(properties)?;
+        fence.stand_around(conf.0);
         let mut why = [0; 512];
         // SAFETY: `conf` is valid; ownership passes only on success.
         let rk = unsafe {
@@ -172,6 +182,7 @@ impl Client {
         Ok(Self {
             rk,
             events: Queue(events),
+            fence: Arc::clone(fence),
         })
     }
 

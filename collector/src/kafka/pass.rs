@@ -1,14 +1,15 @@
 //! One collection in progress: how long it may take, which brokers have fallen silent, what failed, how far it is.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use shared::config::Exporter;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::code::{Code, Remedy};
+use super::native::Fence;
 use crate::progress::{Phase as Step, Progress};
 use crate::snapshot::{Api, Failure, Phase, Reason, Unknown};
 
@@ -30,7 +31,7 @@ pub(super) struct Bounds {
 pub(super) struct Pass<'a> {
     bounds: Bounds,
     until: Instant,
-    stop: &'a CancellationToken,
+    fence: &'a Arc<Fence>,
     progress: &'a watch::Sender<Progress>,
     phase_began: Instant,
     /// Why the last connection failed, where that says more than "no answer".
@@ -64,14 +65,14 @@ impl Bounds {
 impl<'a> Pass<'a> {
     pub(super) fn begin(
         bounds: Bounds,
-        stop: &'a CancellationToken,
+        fence: &'a Arc<Fence>,
         progress: &'a watch::Sender<Progress>,
     ) -> Self {
         let now = Instant::now();
         Self {
             bounds,
             until: now + bounds.collection,
-            stop,
+            fence,
             progress,
             phase_began: now,
             trouble: None,
@@ -89,12 +90,12 @@ impl<'a> Pass<'a> {
 
     /// Whether the collection was abandoned: no request may begin any more.
     pub(super) fn is_stopped(&self) -> bool {
-        self.stop.is_cancelled()
+        self.fence.is_shut()
     }
 
     /// What abandons the collection, for threads that ask on its behalf.
-    pub(super) fn stop(&self) -> CancellationToken {
-        self.stop.clone()
+    pub(super) fn fence(&self) -> Arc<Fence> {
+        Arc::clone(self.fence)
     }
 
     /// How long a request may take that begins now; `None` when it may not begin.

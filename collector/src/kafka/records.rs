@@ -10,6 +10,7 @@ mod search;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use tokio::time::Instant;
 use tracing::{debug, warn};
@@ -18,6 +19,7 @@ use self::memory::{Ends, Memory, Recalled};
 use self::reader::{Reach, Reader};
 use self::search::{Found, Search};
 use super::code::Code;
+use super::native::Fence;
 use crate::snapshot::{Failure, Offset, OldestUnread, Reason, TopicPartition};
 
 pub(super) use self::reader::{Limits, properties};
@@ -31,6 +33,7 @@ type Answers = HashMap<(TopicPartition, Offset), OldestUnread>;
 /// Dates the oldest unread records of one cluster.
 pub(super) struct Records {
     properties: Vec<(String, String)>,
+    fence: Arc<Fence>,
     /// Made when first needed.
     reader: Option<Reader>,
     memory: Memory,
@@ -49,10 +52,11 @@ pub(super) struct Dated {
 // === impl Records ===
 
 impl Records {
-    /// Reads with a client of these properties, which must contain [`properties`].
-    pub(super) fn new(properties: Vec<(String, String)>) -> Self {
+    /// Reads with a client of these properties, which must contain [`properties`], behind `fence`.
+    pub(super) fn new(properties: Vec<(String, String)>, fence: Arc<Fence>) -> Self {
         Self {
             properties,
+            fence,
             reader: None,
             memory: Memory::default(),
         }
@@ -107,7 +111,7 @@ impl Records {
         let reader = self
             .reader
             .take()
-            .map_or_else(|| Reader::open(&self.properties), Ok);
+            .map_or_else(|| Reader::open(&self.properties, &self.fence), Ok);
         let mut reader = match reader {
             Ok(reader) => reader,
             Err(error) => {

@@ -7,13 +7,12 @@ use std::sync::Arc;
 
 use shared::config::{Cluster, Exporter, Isolation, TimeLag};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::code::Code;
 use super::compaction::Policies;
 use super::members::Members;
-use super::native::{Client, CreateError, Notice};
+use super::native::{Client, CreateError, Fence, Notice};
 use super::pass::{Bounds, Pass};
 use super::properties;
 use super::records::{self, Records};
@@ -30,6 +29,7 @@ pub(super) struct Session {
     cluster: Arc<Cluster>,
     exporter: Arc<Exporter>,
     bounds: Bounds,
+    fence: Arc<Fence>,
     client: Client,
     /// Sees the last stable offset; only with `read_committed`.
     stable: Option<Client>,
@@ -56,19 +56,20 @@ enum Timestamps {
 // === impl Session ===
 
 impl Session {
-    /// Makes the clients. Connects to nothing yet.
+    /// Makes the clients, behind `fence`. Connects to nothing yet.
     ///
     /// # Errors
     /// A property that librdkafka refuses.
     pub(super) fn open(
         cluster: Arc<Cluster>,
         exporter: Arc<Exporter>,
+        fence: Arc<Fence>,
     ) -> Result<Self, CreateError> {
         let timestamps = match exporter.time_lag {
             TimeLag::Off => Timestamps::Off,
             TimeLag::Message { .. } => {
                 let properties = properties::of(&cluster, records::properties());
-                Timestamps::Read(Records::new(properties))
+                Timestamps::Read(Records::new(properties, Arc::clone(&fence)))
             }
             TimeLag::Rate { samples, max_age } => {
                 Timestamps::Interpolate(History::new(history::Bounds { samples, max_age }))
@@ -76,8 +77,9 @@ impl Session {
         };
         Ok(Self {
             bounds: Bounds::of(&exporter),
-            client: plain(&cluster)?,
-            stable: stable(&cluster)?,
+            client: plain(&cluster, &fence)?,
+            stable: stable(&cluster, &fence)?,
+            fence,
             cluster,
             exporter,
             topology: None,
@@ -99,6 +101,8 @@ impl Session {
         for client in std::iter::once(&self.client).chain(&self.stable) {
             for notice in client.notices() {
                 match notice {
+                    // Connections that this process has ended itself are no trouble.
+                    Notice::Error { .. } if self.fence.is_shut() => {}
                     Notice::Error { code, text } => {
                         if let reason @ (Reason::Authentication | Reason::Tls | Reason::Resolve) =
                             code.reason()
@@ -120,14 +124,11 @@ impl Session {
         }
     }
 
-    /// One collection. `stop` abandons it: no request begins any more, and the result is worth nothing.
-    pub(super) fn collect(
-        &mut self,
-        stop: &CancellationToken,
-        progress: &watch::Sender<Progress>,
-    ) -> Snapshot {
+    /// One collection. A shut fence abandons it: no request begins any more, and the result is worth nothing.
+    pub(super) fn collect(&mut self, progress: &watch::Sender<Progress>) -> Snapshot {
         self.idle();
-        let mut pass = Pass::begin(self.bounds, stop, progress);
+        let fence = Arc::clone(&self.fence);
+        let mut pass = Pass::begin(self.bounds, &fence, progress);
         pass.trouble = self.trouble;
         pass.tell(|progress| progress.phase = Step::Connecting);
         self.orient(&mut pass);
@@ -174,7 +175,11 @@ impl Session {
     }
 
     fn replace_clients(&mut self) {
-        match (plain(&self.cluster), stable(&self.cluster)) {
+        let made = (
+            plain(&self.cluster, &self.fence),
+            stable(&self.cluster, &self.fence),
+        );
+        match made {
             (Ok(client), Ok(stable)) => {
                 info!("No metadata for several collections, starting with a new client");
                 (self.client, self.stable) = (client, stable);
@@ -186,20 +191,17 @@ impl Session {
 }
 
 /// The client that everything but the last stable offset comes from.
-fn plain(cluster: &Cluster) -> Result<Client, CreateError> {
-    Client::create(&properties::of(
-        cluster,
-        &[("isolation.level", "read_uncommitted")],
-    ))
+fn plain(cluster: &Cluster, fence: &Arc<Fence>) -> Result<Client, CreateError> {
+    let uncommitted = [("isolation.level", "read_uncommitted")];
+    Client::create(&properties::of(cluster, &uncommitted), fence)
 }
 
-fn stable(cluster: &Cluster) -> Result<Option<Client>, CreateError> {
+fn stable(cluster: &Cluster, fence: &Arc<Fence>) -> Result<Option<Client>, CreateError> {
+    let committed = [("isolation.level", "read_committed")];
     match cluster.isolation {
         Isolation::ReadUncommitted => Ok(None),
-        Isolation::ReadCommitted => Client::create(&properties::of(
-            cluster,
-            &[("isolation.level", "read_committed")],
-        ))
-        .map(Some),
+        Isolation::ReadCommitted => {
+            Client::create(&properties::of(cluster, &committed), fence).map(Some)
+        }
     }
 }

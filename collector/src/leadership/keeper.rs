@@ -167,6 +167,7 @@ mod tests {
     /// A keeper, and what is seen of its work.
     struct World {
         keeper: Gatekeeper,
+        gate: watch::Receiver<Gate>,
         counter: IntCounterVec,
         start: Instant,
     }
@@ -174,9 +175,10 @@ mod tests {
     fn world(holds: Vec<watch::Receiver<Clients>>) -> World {
         let counter = Telemetry::new().unwrap().transitions();
         let start = Instant::now();
-        let (keeper, _) = Gatekeeper::new(holds, counter.clone(), start);
+        let (keeper, gate) = Gatekeeper::new(holds, counter.clone(), start);
         World {
             keeper,
+            gate,
             counter,
             start,
         }
@@ -268,7 +270,7 @@ mod tests {
         let (hold, clients) = Hold::new();
         let mut world = world(vec![clients]);
         assert_eq!(world.grant((0, 5), 1), Opened::Yes);
-        let held = hold.take();
+        let held = hold.take(&world.gate);
         assert_eq!(world.grant((1, 5), 1), Opened::Yes, "an extension");
         world.close(2, Reason::Standby);
         assert_eq!(world.grant((2, 5), 1), Opened::Held);

@@ -1,14 +1,14 @@
 //! One partition leader, asked on a thread of its own.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::Clients;
 use crate::kafka::code::{Code, Remedy};
-use crate::kafka::native::Client;
+use crate::kafka::native::{Client, Fence};
 use crate::kafka::pass::Pass;
 use crate::snapshot::{Offset, TopicPartition};
 
@@ -36,7 +36,7 @@ pub(super) struct Told {
 /// A leader that is being asked, on a thread of its own.
 pub(super) struct Leader<'c> {
     clients: &'c Clients<'c>,
-    stop: CancellationToken,
+    fence: Arc<Fence>,
     until: Instant,
     timeout: Duration,
     told: Told,
@@ -48,7 +48,7 @@ impl<'c> Leader<'c> {
     pub(super) fn new(clients: &'c Clients<'c>, pass: &Pass<'_>, timeout: Duration) -> Self {
         Self {
             clients,
-            stop: pass.stop(),
+            fence: pass.fence(),
             until: pass.until(),
             timeout,
             told: Told {
@@ -73,7 +73,7 @@ impl<'c> Leader<'c> {
     /// One bound of a chunk, halved where it fails.
     fn bound(&mut self, client: &Client, bound: Bound, chunk: &[TopicPartition]) {
         let left = self.until.saturating_duration_since(Instant::now());
-        if self.told.silence.is_some() || self.stop.is_cancelled() || left.is_zero() {
+        if self.told.silence.is_some() || self.fence.is_shut() || left.is_zero() {
             return;
         }
         self.told.n_requests += 1;

@@ -1,7 +1,8 @@
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::gate::hold::Held;
+use crate::kafka::native::Fence;
 use crate::kafka::pass::Bounds;
 use crate::progress::Progress;
 use crate::snapshot::GroupState;
@@ -41,16 +42,14 @@ fn concluded(
     known: &BTreeMap<Name, i32>,
     answers: Vec<Best>,
 ) -> (Option<Reading<usize>>, Vec<Reason>) {
-    let (stop, (progress, _)) = (
-        CancellationToken::new(),
-        watch::channel(Progress::default()),
-    );
+    let fence = Fence::new(Held::without_election().leave());
+    let (progress, _) = watch::channel(Progress::default());
     let bounds = Bounds {
         collection: Duration::from_secs(5),
         request: Duration::from_secs(1),
         offset_fetch: Duration::from_secs(1),
     };
-    let mut pass = Pass::begin(bounds, &stop, &progress);
+    let mut pass = Pass::begin(bounds, &fence, &progress);
     let mut best = BTreeMap::new();
     for answer in answers {
         keep(&mut best, &Name::from("g"), answer);

@@ -1,6 +1,7 @@
 //! The client that reads records.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -9,7 +10,7 @@ use tracing::{debug, trace};
 use super::Wanted;
 use super::search::{Moves, Search};
 use crate::kafka::code::Code;
-use crate::kafka::native::{Arrival, Client, CreateError, Notice};
+use crate::kafka::native::{Arrival, Client, CreateError, Fence, Notice};
 use crate::snapshot::Name;
 
 /// Partitions to stop fetching in one call while more is arriving: each call costs a round through librdkafka's threads, and
@@ -88,9 +89,12 @@ impl Reader {
     ///
     /// # Errors
     /// A property that librdkafka refuses.
-    pub(super) fn open(properties: &[(String, String)]) -> Result<Self, CreateError> {
+    pub(super) fn open(
+        properties: &[(String, String)],
+        fence: &Arc<Fence>,
+    ) -> Result<Self, CreateError> {
         Ok(Self {
-            client: Client::create(properties)?,
+            client: Client::create(properties, fence)?,
             made: Instant::now(),
             topics: HashSet::new(),
         })

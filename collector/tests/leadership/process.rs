@@ -1,0 +1,155 @@
+//! A collector as a process, asking a source for leadership.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A running collector; killed when dropped.
+pub(crate) struct Collector {
+    child: Child,
+    address: SocketAddr,
+    log: PathBuf,
+}
+
+/// A path of its own for `name`.
+pub(crate) fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+/// Asks `what` every few milliseconds until it gives a value.
+pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + LIMIT;
+    loop {
+        if let Some(value) = ask() {
+            return value;
+        }
+        assert!(Instant::now() < end, "waited {LIMIT:?} for {what}");
+        pause(Duration::from_millis(5));
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a process is watched from outside"
+)]
+pub(crate) fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
+// === impl Collector ===
+
+impl Collector {
+    /// Starts one that asks at `url` and reads Kafka at `kafka`, and waits until it serves.
+    pub(crate) fn start(name: &str, url: &str, kafka: &str) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let config = format!(
+            "[exporter]\nhttp_host = \"127.0.0.1\"\nhttp_port = {}\n\
+             [exporter.leadership]\nenabled = true\nidentity = \"pod-a\"\nurl = \"{url}\"\n\
+             [[clusters]]\nname = \"orders\"\nbootstrap_servers = \"{kafka}\"\n",
+            address.port()
+        );
+        let file = path(&format!("leadership_{name}.toml"));
+        std::fs::write(&file, config).unwrap();
+        let log = path(&format!("leadership_{name}.log"));
+        let child = Command::new(env!("CARGO_BIN_EXE_collector"))
+            .arg("--config")
+            .arg(file)
+            .env_remove("RUST_LOG")
+            // Nobody listens there: what is asked goes to the source itself.
+            .env("http_proxy", "http://127.0.0.1:1")
+            .stderr(Stdio::from(std::fs::File::create(&log).unwrap()))
+            .spawn()
+            .unwrap();
+        let collector = Self {
+            child,
+            address,
+            log,
+        };
+        until("the collector", || TcpStream::connect(address).ok());
+        collector
+    }
+
+    /// Status and body of the answer to `GET path`.
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head[9..12].parse().unwrap(), body.to_owned())
+    }
+
+    pub(crate) fn leads(&self) -> bool {
+        self.get("/leader").1.contains("true")
+    }
+
+    pub(crate) fn until_leads(&self) {
+        until("leadership", || self.leads().then_some(()));
+    }
+
+    pub(crate) fn until_stands_by(&self) {
+        until("the end of leadership", || (!self.leads()).then_some(()));
+    }
+
+    pub(crate) fn until_logged(&self, words: &str) {
+        until(words, || self.log().contains(words).then_some(()));
+    }
+
+    /// A sample of `/telemetry`.
+    pub(crate) fn sample(&self, series: &str) -> f64 {
+        let (_, text) = self.get("/telemetry");
+        let line = text.lines().find_map(|line| line.strip_prefix(series));
+        let value = line.unwrap_or_else(|| panic!("no {series} in\n{text}"));
+        value.trim().parse().unwrap()
+    }
+
+    /// How many polls ended with `result`.
+    pub(crate) fn polls(&self, result: &str) -> f64 {
+        self.sample(&format!(
+            "kafka_lag_exporter_leadership_polls_total{{result=\"{result}\"}}"
+        ))
+    }
+
+    /// Waits until one more poll has ended with `result`.
+    pub(crate) fn until_polled(&self, result: &str) {
+        let before = self.polls(result);
+        until(result, || (self.polls(result) > before).then_some(()));
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Sends SIGTERM; returns the exit status and how long it took.
+    pub(crate) fn stop(&mut self) -> (Option<i32>, Duration) {
+        let began = Instant::now();
+        self.signal("TERM");
+        let status = until("the end", || self.child.try_wait().unwrap());
+        (status.code(), began.elapsed())
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
