@@ -238,8 +238,8 @@ mod tests {
         Duration::from_millis(ms)
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_hand_over_and_back_is_no_overlap() {
+    #[test]
+    fn a_hand_over_and_back_is_no_overlap() {
         let begin = Instant::now();
         let one = pod(begin, &[0, 10, 500, 510], &[20, 400]);
         let other = pod(begin, &[100, 200], &[0, 50, 300]);
@@ -253,8 +253,8 @@ mod tests {
         assert_eq!(chronicle.last_act(1), Some(begin + ms(200)));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_stint_lasts_until_a_gate_is_seen_closed() {
+    #[test]
+    fn a_stint_lasts_until_a_gate_is_seen_closed() {
         let begin = Instant::now();
         // Nothing says that the gate of the first was closed while the second acted.
         let one = pod(begin, &[0, 500], &[]);
@@ -263,8 +263,8 @@ mod tests {
         assert_eq!(overlap.certain, ms(100));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_single_act_within_another_pods_stint_counts() {
+    #[test]
+    fn a_single_act_within_another_pods_stint_counts() {
         let begin = Instant::now();
         let one = pod(begin, &[0, 10, 20], &[]);
         let other = pod(begin, &[15], &[]);
@@ -272,8 +272,8 @@ mod tests {
         assert_eq!(overlap.certain, ms(1));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn the_time_a_look_takes_is_doubt_not_certainty() {
+    #[test]
+    fn the_time_a_look_takes_is_doubt_not_certainty() {
         let begin = Instant::now();
         let mut one = pod(begin, &[0], &[]);
         one.looks.push(Look {

@@ -16,7 +16,7 @@ pub enum Program {
     Collector,
     /// The elector: `KLAG_ELECTOR`, else the one beside the running test.
     Elector,
-    /// What kube-lease-manager does by itself, for comparison; always the one beside the running test.
+    /// What kube-lease-manager does by itself, for comparison: `KLAG_PLAIN_ELECTOR`, else the one beside the running test.
     PlainElector,
 }
 
@@ -52,7 +52,7 @@ impl Program {
         let (package, named) = match self {
             Self::Collector => ("collector", std::env::var_os("KLAG_COLLECTOR")),
             Self::Elector => ("elector", std::env::var_os("KLAG_ELECTOR")),
-            Self::PlainElector => ("e2e", None),
+            Self::PlainElector => ("e2e", std::env::var_os("KLAG_PLAIN_ELECTOR")),
         };
         match named {
             Some(path) => Ok(path.into()),

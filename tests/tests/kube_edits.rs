@@ -1,0 +1,23 @@
+//! Somebody edits the Lease by hand: never two leaders, and soon one again.
+
+use anyhow::Result;
+use e2e::lab::{self, ControlPlane, Length};
+use e2e::trials::edits::{self, Edit, Leader};
+use e2e::trials::{self, Ground, Trial};
+
+#[test]
+fn an_edited_lease_never_makes_two_leaders() -> Result<()> {
+    let _alone = lab::alone()?;
+    let plane = ControlPlane::start()?;
+    let ground = Ground::of(plane.kube());
+    let durations = Length::asked().pick((15, 5), (6, 2));
+    let mut all = Vec::new();
+    for leader in [Leader::Reachable, Leader::CutOff] {
+        for edit in Edit::ALL {
+            let run = move |name: &str| edits::edited(&ground, name, (durations, edit, leader));
+            let name = format!("edit-{edit:?}-{leader:?}").to_lowercase();
+            all.push(Trial::new(name, run));
+        }
+    }
+    trials::run_all(&all, 4)
+}

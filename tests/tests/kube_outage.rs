@@ -1,0 +1,93 @@
+//! The API server is out of reach, refuses, or is slow: never two leaders, and none lost without need.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use e2e::lab::faults::{Spoil, Way, Weather};
+use e2e::lab::{self, ControlPlane, Length};
+use e2e::trials::outage::{self, Outage, Scope, Trouble};
+use e2e::trials::{self, Ground, Trial};
+
+/// Seconds.
+const SHORT: (u64, u64) = (6, 2);
+const BALANCED: (u64, u64) = (15, 5);
+
+const TROUBLES: [(&str, Trouble); 8] = [
+    ("dropped", Trouble::Way(Way::Drop)),
+    ("refused", Trouble::Way(Way::Refuse)),
+    ("answers-lost", Trouble::Way(Way::DropAnswers)),
+    ("requests-lost", Trouble::Way(Way::DropRequests)),
+    ("500", Trouble::Status(500)),
+    ("503", Trouble::Status(503)),
+    ("504", Trouble::Status(504)),
+    ("429", Trouble::Status(429)),
+];
+const SCOPES: [(&str, Scope); 2] = [("leader", Scope::Leader), ("all", Scope::All)];
+
+#[test]
+fn an_outage_longer_than_the_lease_never_makes_two_and_leaves_one() -> Result<()> {
+    let _alone = lab::alone()?;
+    let plane = ControlPlane::start()?;
+    let ground = Ground::of(plane.kube());
+    let lasts = Duration::from_secs(Length::asked().pick(18, 10));
+    let mut all = Vec::new();
+    for (what, trouble) in TROUBLES {
+        for (whom, scope) in SCOPES {
+            let outage = Outage {
+                trouble,
+                scope,
+                lasts,
+            };
+            let run = move |name: &str| outage::long(&ground, name, (SHORT, outage));
+            all.push(Trial::new(format!("long-{what}-{whom}"), run));
+        }
+    }
+    trials::run_all(&all, 4)
+}
+
+#[test]
+fn an_outage_that_ends_in_time_costs_nothing() -> Result<()> {
+    let _alone = lab::alone()?;
+    let plane = ControlPlane::start()?;
+    let ground = Ground::of(plane.kube());
+    // Less than the lease less a renewal's period less 2.5 s.
+    let (durations, millis, times) = Length::asked().pick((BALANCED, 7400, 5), (SHORT, 1400, 3));
+    let lasts = Duration::from_millis(millis);
+    let mut all = Vec::new();
+    for (what, trouble) in TROUBLES {
+        let outage = Outage {
+            trouble,
+            scope: Scope::All,
+            lasts,
+        };
+        let run = move |name: &str| outage::short(&ground, name, (durations, outage, times));
+        all.push(Trial::new(format!("short-{what}"), run));
+    }
+    trials::run_all(&all, 4)
+}
+
+#[test]
+fn a_slow_api_server_and_errors_now_and_then_cost_nothing() -> Result<()> {
+    let _alone = lab::alone()?;
+    let plane = ControlPlane::start()?;
+    let ground = Ground::of(plane.kube());
+    let length = Length::asked();
+    let slow = Weather {
+        latency: Duration::from_secs(2),
+        spoil: None,
+    };
+    let errors = Weather {
+        latency: Duration::from_millis(200),
+        spoil: Some(Spoil {
+            status: 503,
+            every: length.pick(100, 10),
+        }),
+    };
+    let lasts = Duration::from_secs(length.pick(310, 40));
+    let all = [
+        Trial::new("slow", |name| outage::borne(&ground, name, (BALANCED, slow, lasts))),
+        // A renewal every second.
+        Trial::new("errors", |name| outage::borne(&ground, name, ((6, 1), errors, lasts))),
+    ];
+    trials::run_all(&all, 2)
+}

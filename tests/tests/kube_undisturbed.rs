@@ -1,0 +1,70 @@
+//! Where nothing happens, nothing happens: one leader, few requests, little memory and CPU.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use e2e::lab::pod::Part;
+use e2e::lab::{self, ControlPlane, Duel, Length, Setting};
+use tokio::time::Instant;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Requests in a minute, other than watches.
+const LEADER: f64 = 24.0;
+const STANDBY: f64 = 5.0;
+/// A watch is asked for anew when the API server or the elector ends it, now and then.
+const WATCHES: f64 = 3.0;
+
+/// Bytes.
+const RSS: u64 = 10_000_000;
+/// Milliseconds of CPU in a second.
+const CPU: f64 = 2.0;
+
+/// What an unoptimised build, beside whatever else a machine does, may use.
+const SLACK: u64 = 3;
+
+#[test]
+fn one_leader_asks_seldom_and_an_elector_is_small() -> Result<()> {
+    let _alone = lab::alone()?;
+    let length = Length::asked();
+    let lasts = length.pick(10 * MINUTE, MINUTE);
+    let plane = ControlPlane::start()?;
+    let kube = plane.kube();
+    let mut duel = Duel::start(kube, &Setting::of("undisturbed", (15, 5)).direct())?;
+    let transitions = duel.lease().read()?.context("no Lease")?.transitions;
+    let since = kube.audit()?.len();
+    let before = [duel.pod(0).usage(Part::Elector)?, duel.pod(1).usage(Part::Elector)?];
+    let begun = Instant::now();
+    lab::pause(lasts);
+    let took = begun.elapsed().as_secs_f64();
+    for (n, what, budget) in [(0, "leader", LEADER), (1, "standby", STANDBY)] {
+        let asked = kube.asked_by(duel.account(n), since)?;
+        let watches = asked.get("watch").copied().unwrap_or_default();
+        let others = asked.values().sum::<usize>() - watches;
+        let a_minute = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX)) / took * 60.0;
+        let after = duel.pod(n).usage(Part::Elector)?;
+        let cpu = (after.cpu - before[n].cpu).as_secs_f64() * 1000.0 / took;
+        lab::say(format_args!(
+            "{what}: {:.1} requests and {:.1} watches a minute {asked:?}; elector {:.1} MB, at most {:.1}, {cpu:.2} ms of CPU a second",
+            a_minute(others),
+            a_minute(watches),
+            megabytes(after.rss),
+            megabytes(after.rss_peak),
+        ));
+        ensure!(a_minute(others) <= budget, "{what}: {asked:?} in {took:.0} s");
+        ensure!(a_minute(watches) <= WATCHES, "{what}: {asked:?} in {took:.0} s");
+        let rss = length.pick(RSS, SLACK * RSS);
+        ensure!(after.rss <= rss, "{what}: {} bytes", after.rss);
+        ensure!(cpu <= length.pick(CPU, 3.0 * CPU), "{what}: {cpu} ms/s");
+    }
+    let chronicle = duel.never_two()?;
+    ensure!(chronicle.moves() == 0, "{chronicle}");
+    let record = duel.lease().read()?.context("no Lease")?;
+    ensure!(record.transitions == transitions, "{record:?}");
+    lab::say(format_args!("{chronicle}; {record:?}"));
+    Ok(())
+}
+
+fn megabytes(bytes: u64) -> f64 {
+    f64::from(u32::try_from(bytes / 1000).unwrap_or(u32::MAX)) / 1000.0
+}
