@@ -5,9 +5,14 @@
 //! ```
 
 pub mod args;
+pub mod desk;
 #[cfg(feature = "kubernetes")]
 mod guard;
+pub mod http;
+pub mod leadership;
 #[cfg(feature = "kubernetes")]
 pub mod lease;
-pub mod leadership;
+pub mod run;
+pub mod single;
 pub mod standing;
+pub mod telemetry;
