@@ -1,1 +1,6 @@
+//! The guard against everything that a Lease goes through.
 
+mod faults;
+mod life;
+mod schedules;
+mod world;

@@ -1,0 +1,197 @@
+//! How a leadership begins, goes on and ends.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::json;
+
+use super::world::{D, World, relinquishment};
+use crate::guard::tenancy::MARGIN;
+use crate::guard::{Hold, Refusal, Reply};
+use crate::standing::{Sight, Tenure};
+
+const SECOND: Duration = Duration::from_secs(1);
+const SLACK: Duration = Duration::from_millis(200);
+
+fn holder(reply: Reply) -> Option<String> {
+    match reply {
+        Reply::Lease(lease) => lease.spec.and_then(|spec| spec.holder_identity),
+        reply => panic!("{reply:?}"),
+    }
+}
+
+#[test]
+fn a_fresh_installation_leads_after_one_lease_duration() {
+    let mut world = World::new(1);
+    assert_eq!(world.standing(0).sight, Sight::Never);
+    assert!(holder(world.read(0).unwrap()).is_some());
+    assert_eq!(world.acquire(0), Err(Refusal::Occupied));
+    world.pass(D);
+    assert_eq!(holder(world.read(0).unwrap()), None);
+    world.acquire(0).unwrap();
+    assert!(world.leads(0));
+}
+
+#[test]
+fn a_write_is_refused_as_long_as_nothing_was_read() {
+    let mut world = World::new(1);
+    assert_eq!(world.acquire(0), Err(Refusal::NoVersion));
+}
+
+#[test]
+fn a_claim_ends_by_itself_before_anybody_else_may_begin() {
+    let mut world = World::led(2);
+    world.pass(D - MARGIN - Duration::from_nanos(1));
+    assert!(world.leads(0));
+    world.pass(Duration::from_nanos(1));
+    assert_eq!(world.standing(0).tenure, Tenure::Nothing);
+    world.read(1).unwrap();
+    assert_eq!(world.acquire(1), Err(Refusal::Occupied));
+    world.pass(MARGIN + SLACK);
+    assert_eq!(holder(world.read(1).unwrap()), None);
+    world.acquire(1).unwrap();
+    assert!(world.leads(1));
+}
+
+#[test]
+fn reading_its_own_name_extends_no_claim() {
+    let mut world = World::led(1);
+    for _ in 0..3 {
+        world.pass(D / 3);
+        world.read(0).unwrap();
+        world.show(0);
+    }
+    assert!(!world.leads(0));
+}
+
+#[test]
+fn a_renewal_goes_on_with_the_term() {
+    let mut world = World::led(2);
+    let term = world.term(0);
+    for _ in 0..10 {
+        world.pass(5 * SECOND);
+        world.renew(0).unwrap();
+        world.show(1);
+    }
+    assert_eq!(world.term(0), term);
+}
+
+#[test]
+fn a_term_ends_with_its_deadline() {
+    let mut world = World::led(1);
+    let term = world.term(0);
+    world.pass(D);
+    world.renew(0).unwrap();
+    assert!(world.term(0) > term);
+}
+
+#[test]
+fn a_write_that_changed_nothing_renews_nothing() {
+    let mut world = World::led(1);
+    let stopped_clock = world.renewal(0);
+    world.pass(5 * SECOND);
+    let body = stopped_clock;
+    world.ask(0, &Method::PATCH, body).unwrap();
+    world.pass(D - MARGIN - 5 * SECOND);
+    assert!(!world.leads(0));
+}
+
+#[test]
+fn a_release_lets_the_next_one_in_at_once() {
+    let mut world = World::led(2);
+    world.pass(SECOND);
+    world.pods[0].guard.begin_release();
+    assert_eq!(world.standing(0).tenure, Tenure::Releasing);
+    let turn = world.pods[1].guard.outlook().turn;
+    world.release(0).unwrap();
+    world.pods[0].guard.end_release();
+    assert_eq!(world.standing(0).tenure, Tenure::Nothing);
+    world.show(1);
+    assert_ne!(world.pods[1].guard.outlook().turn, turn, "it is woken");
+    world.read(1).unwrap();
+    world.acquire(1).unwrap();
+    assert!(world.leads(1));
+}
+
+#[test]
+fn what_is_answered_during_a_release_claims_nothing() {
+    let mut world = World::led(1);
+    let body = world.renewal(0);
+    world.pass(SECOND);
+    let renewal = world.send(0, &Method::PATCH, body).unwrap();
+    world.pods[0].guard.begin_release();
+    let reply = world.effect(&renewal);
+    world.answer(&renewal, reply);
+    assert_eq!(world.standing(0).tenure, Tenure::Releasing);
+}
+
+#[test]
+fn a_conflict_in_a_release_is_no_conflict_to_the_manager() {
+    let mut world = World::led(1);
+    let release = world.send(0, &Method::PATCH, relinquishment()).unwrap();
+    world.edit(&json!({"leaseDurationSeconds": 20}));
+    let reply = world.effect(&release);
+    assert!(matches!(
+        world.answer(&release, reply),
+        Reply::Status { code: 412, .. }
+    ));
+}
+
+#[test]
+fn only_the_holder_releases_and_renews() {
+    let mut world = World::led(2);
+    for body in [
+        relinquishment(),
+        world.renewal(1),
+        json!({"spec": {"leaseTransitions": 2}}),
+    ] {
+        world.read(1).unwrap();
+        let refused = world.ask(1, &Method::PATCH, body);
+        assert_eq!(refused, Err(Refusal::NotOurs));
+    }
+}
+
+#[test]
+fn a_request_that_is_not_the_managers_is_refused() {
+    let mut world = World::led(1);
+    let refused = world.ask(0, &Method::DELETE, json!(null));
+    assert_eq!(refused, Err(Refusal::Unknown));
+}
+
+#[test]
+fn a_restarted_holder_claims_nothing_until_its_own_renewal() {
+    let mut world = World::led(2);
+    let term = world.term(0);
+    world.restart(0);
+    world.show(0);
+    assert_eq!(holder(world.read(0).unwrap()).as_deref(), Some("pod-0"));
+    assert!(!world.leads(0));
+    assert_eq!(world.pods[0].guard.outlook().hold, Hold::Nothing);
+    world.pass(SECOND);
+    world.renew(0).unwrap();
+    assert!(world.term(0) > term);
+}
+
+#[test]
+fn a_dead_leader_is_followed_one_duration_after_its_last_renewal_was_seen() {
+    let mut world = World::led(2);
+    world.pass(5 * SECOND);
+    world.renew(0).unwrap();
+    world.show(1);
+    let turn = world.pods[1].guard.outlook().turn;
+    world.pass(D + SLACK - Duration::from_nanos(1));
+    assert_eq!(world.pods[1].guard.outlook().turn, turn);
+    world.pass(Duration::from_nanos(1));
+    assert_ne!(world.pods[1].guard.outlook().turn, turn, "it is woken");
+}
+
+#[test]
+fn a_label_is_nobodys_sign_of_life() {
+    let mut world = World::led(2);
+    world.pass(D);
+    // Another version, the same content.
+    world.edit(&json!({"preferredHolder": "x"}));
+    world.show(1);
+    world.pass(SLACK);
+    assert_eq!(holder(world.read(1).unwrap()), None);
+}
