@@ -1,0 +1,123 @@
+{{- define "klag-exporter.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "klag-exporter.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
+{{- else }}
+{{- $name := default .Chart.Name .Values.nameOverride }}
+{{- $both := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
+{{- $both | trunc 63 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{/* What selects the pods: as in klag-exporter's chart, since a Deployment's selector can't be changed. */}}
+{{- define "klag-exporter.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "klag-exporter.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{/* Whose object it is; on the headless Service too, which must not be found by what finds the other one. */}}
+{{- define "klag-exporter.chartLabels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- define "klag-exporter.labels" -}}
+app: {{ include "klag-exporter.fullname" . }}
+{{ include "klag-exporter.selectorLabels" . }}
+{{ include "klag-exporter.chartLabels" . }}
+{{- end }}
+
+{{- define "klag-exporter.serviceAccountName" -}}
+{{- $made := ternary (include "klag-exporter.fullname" .) "default" .Values.serviceAccount.create }}
+{{- default $made .Values.serviceAccount.name }}
+{{- end }}
+
+{{- define "klag-exporter.configMap" -}}
+{{- default (printf "%s-config" (include "klag-exporter.fullname" .)) .Values.existingConfigMap }}
+{{- end }}
+
+{{/* "true" or nothing: several replicas elect one that collects. */}}
+{{- define "klag-exporter.election" -}}
+{{- if (index .Values.config "exporter.leadership" | default dict).enabled }}true{{ end }}
+{{- end }}
+
+{{/* "true" or nothing: our elector is in the pod. */}}
+{{- define "klag-exporter.elector" -}}
+{{- if and .Values.elector.enabled (include "klag-exporter.election" .) }}true{{ end }}
+{{- end }}
+
+{{/* "true" or nothing: the elector serves probes and metrics. */}}
+{{- define "klag-exporter.electorPort" -}}
+{{- with (index .Values.config "exporter.leadership" | default dict).telemetry_listen }}
+{{- if include "klag-exporter.elector" $ }}{{ splitList ":" . | last }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{- define "klag-exporter.leaseName" -}}
+{{- (index .Values.config "exporter.leadership" | default dict).lease_name | default "klag-exporter" }}
+{{- end }}
+
+{{/* "true" or nothing: standbys are ready. */}}
+{{- define "klag-exporter.readyStandbys" -}}
+{{- if ne (dig "httpGet" "path" "" .Values.readinessProbe) "/ready" }}true{{ end }}
+{{- end }}
+
+{{/*
+The keys of a table in TOML, which takes JSON's strings, numbers, switches and lists of them. What is null or empty is left out;
+`text` is for values that are strings whatever they look like.
+*/}}
+{{- define "klag-exporter.toml.keys" -}}
+{{- range $key, $value := .table }}
+{{- if not (or (kindIs "invalid" $value) (eq (toString $value) "")) }}
+{{ ternary $key ($key | quote) (regexMatch "^[A-Za-z0-9_-]+$" $key) }} = {{ if and $.text (not (kindIs "string" $value)) }}{{ toRawJson $value | quote }}{{ else }}{{ toRawJson $value }}{{ end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* config.toml */}}
+{{- define "klag-exporter.config" -}}
+{{- $config := deepCopy .Values.config }}
+{{- $leadership := index $config "exporter.leadership" | default dict }}
+{{- if not $leadership.lease_namespace }}
+{{- $_ := set $leadership "lease_namespace" "${POD_NAMESPACE}" }}
+{{- end }}
+{{- $_ := set $config "exporter.leadership" $leadership }}
+{{- range $table, $keys := omit $config "clusters" }}
+[{{ $table }}]
+{{- include "klag-exporter.toml.keys" (dict "table" $keys "text" false) }}
+{{ end }}
+{{- range $config.clusters }}
+[[clusters]]
+{{- include "klag-exporter.toml.keys" (dict "table" (omit . "clusters.consumer_properties" "consumer_properties" "labels") "text" false) }}
+{{- with default .consumer_properties (index . "clusters.consumer_properties") }}
+
+[clusters.consumer_properties]
+{{- include "klag-exporter.toml.keys" (dict "table" . "text" true) }}
+{{- end }}
+{{- with .labels }}
+
+[clusters.labels]
+{{- include "klag-exporter.toml.keys" (dict "table" . "text" true) }}
+{{- end }}
+{{ end }}
+{{- end }}
+
+{{/* Who the pod is, for both containers. */}}
+{{- define "klag-exporter.podEnv" -}}
+- name: POD_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+- name: POD_NAMESPACE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.namespace
+- name: POD_UID
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.uid
+{{- end }}
