@@ -105,7 +105,7 @@ impl Pod {
             })
             .group("billing", GroupSpec::classic().committed("orders", 0, 900));
         let [elector, collector] = place::free_ports()?;
-        Ok(Self {
+        let pod = Self {
             elector: None,
             collector: None,
             name: name.to_owned(),
@@ -114,13 +114,15 @@ impl Pod {
             kafka: runtime.block_on(kafka.start()),
             ports: Ports { elector, collector },
             scratch: Scratch::new(name)?,
-        })
+        };
+        pod.scratch.write("config.toml", pod.config())?;
+        pod.scratch.write("kubeconfig", pod.road.kubeconfig())?;
+        Ok(pod)
     }
 
     /// Starts a container.
     pub fn start(&mut self, part: Part) -> Result<()> {
-        let config = self.scratch.write("config.toml", self.config())?;
-        let kubeconfig = self.scratch.write("kubeconfig", self.road.kubeconfig())?;
+        let dir = self.scratch.path();
         let program = match part {
             Part::Elector => self.plan.elector,
             Part::Collector => Program::Collector,
@@ -128,9 +130,9 @@ impl Pod {
         let mut command = Command::new(program.path()?);
         command
             .arg("--config")
-            .arg(config)
+            .arg(dir.join("config.toml"))
             .env("NO_COLOR", "1")
-            .env("KUBECONFIG", kubeconfig)
+            .env("KUBECONFIG", dir.join("kubeconfig"))
             .env("POD_NAME", &self.name)
             .env("POD_UID", format!("uid-of-{}", self.name));
         if let (Part::Elector, Some(offset)) = (part, self.plan.clock) {
