@@ -7,5 +7,6 @@
 
 pub mod demo;
 pub mod lab;
+pub mod manifests;
 pub mod standin;
 pub mod trials;

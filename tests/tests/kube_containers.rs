@@ -57,7 +57,8 @@ fn whatever_stands_still_does_not_act_when_it_goes_on() -> Result<()> {
     for (what, parts) in parts {
         for seconds in [SHORT.0 - 1, SHORT.0 + 1, 3 * SHORT.0] {
             let lasts = Duration::from_secs(seconds);
-            let run = move |name: &str| containers::stands_still(&ground, name, (SHORT, parts, lasts));
+            let run =
+                move |name: &str| containers::stands_still(&ground, name, (SHORT, parts, lasts));
             all.push(Trial::new(format!("still-{what}-{seconds}"), run));
         }
     }

@@ -13,7 +13,10 @@ const SHORT: (u64, u64) = (6, 2);
 
 fn line(took: &[Duration]) -> String {
     let (mean, p99, max) = figures(took);
-    format!("{} times: mean {mean} ms, p99 {p99} ms, max {max} ms", took.len())
+    format!(
+        "{} times: mean {mean} ms, p99 {p99} ms, max {max} ms",
+        took.len()
+    )
 }
 
 #[test]
@@ -24,10 +27,17 @@ fn a_leader_that_is_asked_to_end_hands_over() -> Result<()> {
     let ground = Ground::of(plane.kube());
     let times = length.pick(30, 5);
     let took = failovers(&ground, "asked", (BALANCED, End::Asked, times))?;
-    lab::say(format_args!("SIGTERM to the other's first request, {}", line(&took)));
+    lab::say(format_args!(
+        "SIGTERM to the other's first request, {}",
+        line(&took)
+    ));
     let (mean, p99, _) = figures(&took);
     let bound = |ms| within(Duration::ZERO, Duration::from_millis(ms)).as_millis();
-    ensure!(mean <= bound(200) && p99 <= bound(500), "{}: {took:?}", line(&took));
+    ensure!(
+        mean <= bound(200) && p99 <= bound(500),
+        "{}: {took:?}",
+        line(&took)
+    );
     Ok(())
 }
 
@@ -37,7 +47,13 @@ fn a_leader_that_is_killed_is_followed_when_its_lease_has_run_out() -> Result<()
     let plane = ControlPlane::start()?;
     let ground = Ground::of(plane.kube());
     let (durations, pairs) = Length::asked().pick((BALANCED, 5), (SHORT, 1));
-    let killed = |name: &str| Ok(line(&failovers(&ground, name, (durations, End::Killed, 2))?));
+    let killed = |name: &str| {
+        Ok(line(&failovers(
+            &ground,
+            name,
+            (durations, End::Killed, 2),
+        )?))
+    };
     let trials: Vec<_> = (0..pairs)
         .map(|n| Trial::new(format!("killed-{n}"), killed))
         .collect();
@@ -53,9 +69,8 @@ fn the_guides_presets_keep_their_times() -> Result<()> {
     for durations in [(10, 3), (15, 5), (30, 10)] {
         for (end, times) in [(End::Asked, 3), (End::Killed, 1)] {
             let name = format!("preset-{}-{}-{end:?}", durations.0, durations.1);
-            let run = move |name: &str| {
-                Ok(line(&failovers(&ground, name, (durations, end, times))?))
-            };
+            let run =
+                move |name: &str| Ok(line(&failovers(&ground, name, (durations, end, times))?));
             all.push(Trial::new(name.to_lowercase(), run));
         }
     }

@@ -62,6 +62,52 @@ impl Lab {
     }
 }
 
+/// A road lets pass and holds up what it is told to.
+fn try_road(road: &Road, surface: Surface) -> Result<()> {
+    let runtime = Runtime::new()?;
+    let client = client(&runtime, road)?;
+    let lab = Lab {
+        runtime,
+        client,
+        lease: "one",
+    };
+    ensure!(lab.get() == Some(200), "no answer");
+    ensure!(lab.list() == Some(403), "a list without a name is allowed");
+    for way in [Way::Refuse, Way::Drop, Way::DropAnswers, Way::DropRequests] {
+        road.set(way);
+        let begin = Instant::now();
+        ensure!(lab.get().is_none(), "{way:?}: an answer");
+        let took = begin.elapsed();
+        lab::say(format_args!(
+            "{surface:?} {way:?}: given up after {took:.0?}"
+        ));
+        road.set(Way::Pass);
+        lab::wait_for("an answer", 3 * SECOND, || lab.get().context("none"))?;
+    }
+    road.set(Way::Delay(SECOND / 4));
+    let begin = Instant::now();
+    ensure!(lab.get() == Some(200), "no late answer");
+    ensure!(begin.elapsed() > SECOND / 2, "{:?}", begin.elapsed());
+    if surface == Surface::Watched {
+        road.set(Way::Pass);
+        let spoil = Some(Spoil {
+            status: 503,
+            every: 1,
+        });
+        road.weather(Weather {
+            spoil,
+            ..Weather::default()
+        })?;
+        ensure!(lab.get() == Some(503), "not spoiled");
+        let asked = road.asked()?;
+        ensure!(
+            asked.iter().any(|asked| asked.verb == Verb::List),
+            "{asked:?}"
+        );
+    }
+    Ok(())
+}
+
 #[test]
 fn rights_doors_and_gateways_do_what_they_say() -> Result<()> {
     let _alone = lab::alone()?;
@@ -69,61 +115,13 @@ fn rights_doors_and_gateways_do_what_they_say() -> Result<()> {
     let kube = plane.kube();
     let lease = Lease::of(kube, "one");
     lease.ship()?;
-    let shown = kube.kubectl(&[
-        "get",
-        "lease",
-        "one",
-        "-o",
-        "jsonpath={.spec.leaseDurationSeconds}",
-    ])?;
+    let path = "jsonpath={.spec.leaseDurationSeconds}";
+    let shown = kube.kubectl(&["get", "lease", "one", "-o", path])?;
     ensure!(shown.trim() == "1", "kubectl says {shown}");
     let account = kube.account("pod", &Rights::on("one"))?;
     for surface in [Surface::Direct, Surface::Watched] {
         let road = Road::build(kube, &account, surface)?;
-        let runtime = Runtime::new()?;
-        let client = client(&runtime, &road)?;
-        let lab = Lab {
-            runtime,
-            client,
-            lease: "one",
-        };
-        ensure!(lab.get() == Some(200), "{surface:?}");
-        ensure!(
-            lab.list() == Some(403),
-            "{surface:?}: a list without a name is allowed"
-        );
-        for way in [Way::Refuse, Way::Drop, Way::DropAnswers, Way::DropRequests] {
-            road.set(way);
-            let begin = Instant::now();
-            ensure!(lab.get().is_none(), "{surface:?} {way:?}: an answer");
-            lab::say(format_args!(
-                "{surface:?} {way:?}: given up after {:.0?}",
-                begin.elapsed()
-            ));
-            road.set(Way::Pass);
-            lab::wait_for("an answer", 3 * SECOND, || lab.get().context("none"))?;
-        }
-        road.set(Way::Delay(SECOND / 4));
-        let begin = Instant::now();
-        ensure!(lab.get() == Some(200), "{surface:?}: no late answer");
-        ensure!(begin.elapsed() > SECOND / 2, "{:?}", begin.elapsed());
-        if surface == Surface::Watched {
-            road.set(Way::Pass);
-            let spoil = Some(Spoil {
-                status: 503,
-                every: 1,
-            });
-            road.weather(Weather {
-                spoil,
-                ..Weather::default()
-            })?;
-            ensure!(lab.get() == Some(503), "not spoiled");
-            let asked = road.asked()?;
-            ensure!(
-                asked.iter().any(|asked| asked.verb == Verb::List),
-                "{asked:?}"
-            );
-        }
+        try_road(&road, surface).with_context(|| format!("{surface:?}"))?;
     }
     let asked = kube.asked_by(&account, 0)?;
     ensure!(asked.get("list") == Some(&2), "{asked:?}");

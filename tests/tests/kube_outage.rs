@@ -85,9 +85,13 @@ fn a_slow_api_server_and_errors_now_and_then_cost_nothing() -> Result<()> {
     };
     let lasts = Duration::from_secs(length.pick(310, 40));
     let all = [
-        Trial::new("slow", |name| outage::borne(&ground, name, (BALANCED, slow, lasts))),
+        Trial::new("slow", |name| {
+            outage::borne(&ground, name, (BALANCED, slow, lasts))
+        }),
         // A renewal every second.
-        Trial::new("errors", |name| outage::borne(&ground, name, ((6, 1), errors, lasts))),
+        Trial::new("errors", |name| {
+            outage::borne(&ground, name, ((6, 1), errors, lasts))
+        }),
     ];
     trials::run_all(&all, 2)
 }

@@ -33,7 +33,10 @@ fn one_leader_asks_seldom_and_an_elector_is_small() -> Result<()> {
     let mut duel = Duel::start(kube, &Setting::of("undisturbed", (15, 5)).direct())?;
     let transitions = duel.lease().read()?.context("no Lease")?.transitions;
     let since = kube.audit()?.len();
-    let before = [duel.pod(0).usage(Part::Elector)?, duel.pod(1).usage(Part::Elector)?];
+    let before = [
+        duel.pod(0).usage(Part::Elector)?,
+        duel.pod(1).usage(Part::Elector)?,
+    ];
     let begun = Instant::now();
     lab::pause(lasts);
     let took = begun.elapsed().as_secs_f64();
@@ -43,7 +46,7 @@ fn one_leader_asks_seldom_and_an_elector_is_small() -> Result<()> {
         let others = asked.values().sum::<usize>() - watches;
         let a_minute = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX)) / took * 60.0;
         let after = duel.pod(n).usage(Part::Elector)?;
-        let cpu = (after.cpu - before[n].cpu).as_secs_f64() * 1000.0 / took;
+        let cpu = after.cpu.saturating_sub(before[n].cpu).as_secs_f64() * 1000.0 / took;
         lab::say(format_args!(
             "{what}: {:.1} requests and {:.1} watches a minute {asked:?}; elector {:.1} MB, at most {:.1}, {cpu:.2} ms of CPU a second",
             a_minute(others),
@@ -51,8 +54,14 @@ fn one_leader_asks_seldom_and_an_elector_is_small() -> Result<()> {
             megabytes(after.rss),
             megabytes(after.rss_peak),
         ));
-        ensure!(a_minute(others) <= budget, "{what}: {asked:?} in {took:.0} s");
-        ensure!(a_minute(watches) <= WATCHES, "{what}: {asked:?} in {took:.0} s");
+        ensure!(
+            a_minute(others) <= budget,
+            "{what}: {asked:?} in {took:.0} s"
+        );
+        ensure!(
+            a_minute(watches) <= WATCHES,
+            "{what}: {asked:?} in {took:.0} s"
+        );
         let rss = length.pick(RSS, SLACK * RSS);
         ensure!(after.rss <= rss, "{what}: {} bytes", after.rss);
         ensure!(cpu <= length.pick(CPU, 3.0 * CPU), "{what}: {cpu} ms/s");

@@ -179,7 +179,7 @@ pub fn borne(
 }
 
 /// Pod 0 has led since this moment, alone and without a gap.
-pub(super) fn kept(duel: &Duel, since: Instant) -> Result<()> {
+pub fn kept(duel: &Duel, since: Instant) -> Result<()> {
     let chronicle = duel.never_two()?;
     duel.promise(chronicle.moves() == 0, || format!("{chronicle}"))?;
     let looks = duel.sightings(0)?.looks;

@@ -1,0 +1,42 @@
+//! What `manifests/` comes to: objects as kustomize and Helm make them, and the names in queries.
+
+pub mod alike;
+pub mod promql;
+pub mod render;
+pub mod tools;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+pub use render::Objects;
+
+/// What the chart is told instead of Kubernetes 1.20, which Helm takes for granted when nobody has built it otherwise.
+pub const KUBE_VERSION: &str = crate::lab::kubernetes::VERSION;
+
+/// Where it is.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests")
+}
+
+/// The text of a file there.
+pub fn read(path: &str) -> Result<String> {
+    let path = root().join(path);
+    fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The documents of a YAML text; empty ones are left out.
+pub fn yaml(text: &str) -> Result<Vec<Value>> {
+    let documents: Vec<Value> = serde_saphyr::from_multiple(text)?;
+    Ok(documents.into_iter().filter(|it| !it.is_null()).collect())
+}
+
+/// The one document of a YAML file there.
+pub fn read_yaml(path: &str) -> Result<Value> {
+    let documents = yaml(&read(path)?).with_context(|| path.to_owned())?;
+    let [document] = <[Value; 1]>::try_from(documents)
+        .map_err(|all| anyhow::anyhow!("{path} has {} documents", all.len()))?;
+    Ok(document)
+}

@@ -1,0 +1,114 @@
+//! Objects as kustomize and Helm render them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::{KUBE_VERSION, root, tools, yaml};
+use crate::lab::place::Scratch;
+
+/// Rendered objects.
+#[derive(Clone, Debug)]
+pub struct Objects {
+    /// As it was rendered, to be applied.
+    pub text: String,
+    /// By kind and name.
+    pub by_name: BTreeMap<(String, String), Value>,
+}
+
+/// What `kubectl apply -k` would apply for a folder of `manifests/`.
+pub fn kustomization(folder: &str) -> Result<Objects> {
+    let dir = root().join(folder);
+    Objects::parse(tools::kubectl(&["kustomize", &dir.display().to_string()])?)
+        .with_context(|| folder.to_owned())
+}
+
+/// The same with components, as a kustomization of a user's own has them.
+pub fn composition(folder: &str, components: &[&str]) -> Result<Objects> {
+    let scratch = Scratch::new("kustomization")?;
+    let there = relative(&fs::canonicalize(scratch.path())?, &root().canonicalize()?);
+    let mut text = format!("resources: [{there}/{folder}]\ncomponents:\n");
+    for component in components {
+        writeln!(text, "  - {there}/components/{component}")?;
+    }
+    scratch.write("kustomization.yaml", text)?;
+    let dir = scratch.path().display().to_string();
+    Objects::parse(tools::kubectl(&["kustomize", &dir])?)
+}
+
+/// What `helm install klag-exporter --namespace monitoring` would apply, with these arguments besides.
+pub fn chart(args: &[&str]) -> Result<Objects> {
+    let dir = root().join("helm/klag-exporter").display().to_string();
+    let fixed = [
+        "template",
+        "klag-exporter",
+        &dir,
+        "--namespace",
+        "monitoring",
+        "--kube-version",
+        KUBE_VERSION,
+    ];
+    let args: Vec<&str> = fixed.iter().chain(args).copied().collect();
+    Objects::parse(tools::run("helm", &args)?)
+}
+
+/// The way from one folder to another, neither of which has links or dots in it. Kustomize takes no other.
+fn relative(from: &Path, to: &Path) -> String {
+    let up = from.components().skip(1).map(|_| "..");
+    let down = to.components().skip(1);
+    let down = down.map(|part| part.as_os_str().to_str().unwrap_or_default());
+    up.chain(down).collect::<Vec<_>>().join("/")
+}
+
+// === impl Objects ===
+
+impl Objects {
+    fn parse(text: String) -> Result<Self> {
+        let mut by_name = BTreeMap::new();
+        for object in yaml(&text).with_context(|| text.clone())? {
+            let word = |pointer| {
+                let found = object.pointer(pointer).and_then(Value::as_str);
+                found.map(str::to_owned).with_context(|| text.clone())
+            };
+            let key = (word("/kind")?, word("/metadata/name")?);
+            let namespace = word("/metadata/namespace")?;
+            ensure!(namespace == "monitoring", "{key:?} is in {namespace}");
+            let before = by_name.insert(key.clone(), object);
+            ensure!(before.is_none(), "{key:?} is there twice");
+        }
+        Ok(Self { text, by_name })
+    }
+
+    /// An object; its absence is an error.
+    pub fn get(&self, kind: &str, name: &str) -> Result<&Value> {
+        let found = self.by_name.get(&(kind.to_owned(), name.to_owned()));
+        found.with_context(|| format!("no {kind} {name} among {:?}", self.by_name.keys()))
+    }
+
+    /// A part of an object; its absence is an error.
+    pub fn at(&self, kind: &str, name: &str, pointer: &str) -> Result<&Value> {
+        let part = self.get(kind, name)?.pointer(pointer);
+        part.with_context(|| format!("{kind} {name} has no {pointer}"))
+    }
+
+    /// The configuration in the ConfigMap.
+    pub fn config(&self) -> Result<&str> {
+        let text = self.at("ConfigMap", "klag-exporter-config", "/data/config.toml")?;
+        text.as_str().context("the configuration is no text")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_leads_up_to_the_root_and_down_again() {
+        let way = relative(Path::new("/tmp/a"), Path::new("/home/me/manifests"));
+        assert_eq!(way, "../../home/me/manifests");
+    }
+}

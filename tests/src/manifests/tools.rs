@@ -1,0 +1,41 @@
+//! The programs that manifests are made for, as `tests/manifests/get-tools` installs them.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::lab::{kubernetes, place, process};
+
+/// No tool takes this long, but on a machine that is building something else at the time.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Where the tools are: `KLAG_MANIFEST_TOOLS`, else in the cache. An absent one is an error that says what to do.
+pub fn path(name: &str) -> Result<PathBuf> {
+    let dir = match std::env::var_os("KLAG_MANIFEST_TOOLS") {
+        Some(dir) => PathBuf::from(dir),
+        None => place::cache()?.join("manifest-tools-1"),
+    };
+    let path = dir.join(name);
+    ensure!(
+        path.exists(),
+        "no {name} in {0}: run tests/manifests/get-tools {0} (needs Go), or tests/run, which does it",
+        dir.display()
+    );
+    Ok(path)
+}
+
+/// Runs a tool to its end; what it printed.
+pub fn run(name: &str, args: &[&str]) -> Result<String> {
+    let mut command = Command::new(path(name)?);
+    command.args(args);
+    process::run(command, LIMIT).with_context(|| format!("{name} {args:?}"))
+}
+
+/// Runs kubectl without any cluster; what it printed.
+pub fn kubectl(args: &[&str]) -> Result<String> {
+    let mut command = Command::new(kubernetes::program()?);
+    command.arg("kubectl").args(args);
+    process::run(command, LIMIT).with_context(|| format!("kubectl {args:?}"))
+}

@@ -1,0 +1,83 @@
+//! Wall clocks that disagree, and names that agree too much: neither makes two leaders, nor costs one.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use e2e::lab::pod::BOTH;
+use e2e::lab::{self, ControlPlane, Duel, Length, Setting};
+use e2e::trials::outage::kept;
+use e2e::trials::{self, Trial, within};
+use tokio::time::Instant;
+
+/// Seconds.
+const SHORT: (u64, u64) = (6, 2);
+const BALANCED: (u64, u64) = (15, 5);
+
+/// The leader is killed; from then to the other's first request.
+fn killed(duel: &mut Duel, duration: Duration) -> Result<Duration> {
+    let ended = Instant::now();
+    duel.pod(0).kill(&BOTH)?;
+    let limit = within(duration, Duration::from_millis(600));
+    let taken = duel.first_request(1, ended, limit + duration)?;
+    duel.promise(taken <= limit, || format!("taken over after {taken:?}"))?;
+    let chronicle = duel.never_two()?;
+    duel.promise(chronicle.moves() == 1, || chronicle.to_string())?;
+    Ok(taken)
+}
+
+#[test]
+fn wall_clocks_may_disagree() -> Result<()> {
+    let _alone = lab::alone()?;
+    let plane = ControlPlane::start()?;
+    let (durations, lasts) = Length::asked().pick((BALANCED, 60), (SHORT, 15));
+    let skewed = |clocks: [Option<&'static str>; 2]| {
+        let kube = plane.kube();
+        move |name: &str| {
+            let mut setting = Setting::of(name, durations);
+            for (plan, clock) in setting.plans.iter_mut().zip(clocks) {
+                plan.clock = clock;
+            }
+            let mut duel = Duel::start(kube, &setting)?;
+            let transitions = duel.lease().read()?.context("no Lease")?.transitions;
+            let begun = Instant::now();
+            lab::pause(Duration::from_secs(lasts));
+            kept(&duel, begun)?;
+            let record = duel.lease().read()?.context("no Lease")?;
+            duel.promise(record.transitions == transitions, || format!("{record:?}"))?;
+            let taken = killed(&mut duel, Duration::from_secs(durations.0))?;
+            Ok(format!(
+                "kept for {lasts} s; killed, taken over after {taken:.1?}"
+            ))
+        }
+    };
+    let all = [
+        Trial::new("clock-standby-ahead", skewed([None, Some("+20s")])),
+        Trial::new("clock-standby-behind", skewed([None, Some("-20s")])),
+        Trial::new("clock-leader-ahead", skewed([Some("+20s"), None])),
+        Trial::new("clock-leader-behind", skewed([Some("-20s"), None])),
+        Trial::new("clock-hour-ahead", skewed([None, Some("+1h")])),
+        Trial::new("clock-hour-behind", skewed([None, Some("-1h")])),
+    ];
+    trials::run_all(&all, 3)
+}
+
+#[test]
+fn two_pods_of_one_name_are_two() -> Result<()> {
+    let _alone = lab::alone()?;
+    let plane = ControlPlane::start()?;
+    let twins = |name: &str| {
+        let setting =
+            Setting::of(name, SHORT).planned(|plan| plan.identity = Some("twin".to_owned()));
+        let mut duel = Duel::start(plane.kube(), &setting)?;
+        let facts = duel.pod(1).facts()?;
+        ensure!(facts["reason"] == "duplicate_identity", "{facts}");
+        let begun = Instant::now();
+        lab::pause(Duration::from_secs(3 * SHORT.0));
+        kept(&duel, begun)?;
+        let taken = killed(&mut duel, Duration::from_secs(SHORT.0))?;
+        Ok(format!(
+            "one of them led; killed, taken over after {taken:.1?}"
+        ))
+    };
+    trials::run_all(&[Trial::new("twins", twins)], 1)
+}

@@ -1,0 +1,74 @@
+//! The control plane itself restarts and stands still, for all pods at once.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use e2e::lab::kubernetes::Part;
+use e2e::lab::process::Signal;
+use e2e::lab::{self, ControlPlane, Duel, Setting};
+use e2e::trials::outage::kept;
+use e2e::trials::within;
+use tokio::time::Instant;
+
+/// Somebody acts again this soon after the API server answers again.
+const SOON: Duration = Duration::from_secs(3);
+
+/// Short leases, which do not outlast what happens here, and one that does.
+fn duels(plane: &ControlPlane) -> Result<Vec<Duel>> {
+    let settings = [
+        ("plane-6", (6, 2)),
+        ("plane-10", (10, 3)),
+        ("plane-60", (60, 5)),
+    ];
+    let start =
+        |(name, durations)| Duel::start(plane.kube(), &Setting::of(name, durations).direct());
+    settings.into_iter().map(start).collect()
+}
+
+/// None has ever been two, and each acts soon after this moment, or never stopped.
+fn judge(duels: &[Duel], what: &str, healed: Instant) -> Result<()> {
+    lab::pause(SOON + Duration::from_secs(2));
+    for duel in duels {
+        let chronicle = duel.never_two()?;
+        let acts = (0..2)
+            .filter_map(|n| chronicle.first_act_after(n, healed))
+            .min();
+        let soon = acts.map(|at| at - healed);
+        duel.promise(
+            soon.is_some_and(|soon| soon <= within(Duration::ZERO, SOON)),
+            || format!("{what}: acts {soon:?} after the end: {chronicle}"),
+        )?;
+        let lease = duel.lease().name();
+        lab::say(format_args!(
+            "{what}, {lease}: 0 ms of two, acts {soon:.0?} after the end"
+        ));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_control_plane_that_restarts_or_stands_still_never_makes_two_leaders() -> Result<()> {
+    let _alone = lab::alone()?;
+    let mut plane = ControlPlane::start()?;
+    let duels = duels(&plane)?;
+    let begun = Instant::now();
+    for part in [Part::ApiServer, Part::Etcd] {
+        plane.kill(part)?;
+        plane.launch(part)?;
+        plane.wait_until_ready()?;
+        judge(&duels, &format!("{part:?} restarted"), Instant::now())?;
+    }
+    for part in [Part::Etcd, Part::ApiServer] {
+        plane.signal(part, Signal::Stop)?;
+        lab::pause(Duration::from_secs(20));
+        plane.signal(part, Signal::Continue)?;
+        plane.wait_until_ready()?;
+        judge(
+            &duels,
+            &format!("{part:?} stood still for 20 s"),
+            Instant::now(),
+        )?;
+    }
+    // A lease that outlasts all that was never lost.
+    duels.last().map_or(Ok(()), |long| kept(long, begun))
+}

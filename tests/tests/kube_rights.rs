@@ -1,0 +1,194 @@
+//! What the elector may do to the Lease, and what it says when that is not enough.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use e2e::lab::kubernetes::{Kube, Lease, Rights};
+use e2e::lab::pod::Part;
+use e2e::lab::{self, ControlPlane, Length, Pod, Setting};
+use e2e::trials::{self, Trial};
+use tokio::time::Instant;
+
+/// Seconds.
+const DURATIONS: (u64, u64) = (6, 2);
+
+/// How soon a missing right must be said.
+const SAID: Duration = Duration::from_secs(2);
+
+/// What is in the namespace before the pod starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Before {
+    Nothing,
+    ReleasedLease,
+    EmptyLease,
+}
+
+fn pod(kube: &Kube, name: &str, rights: Rights, before: Before) -> Result<(Pod, Lease)> {
+    let lease = Lease::of(kube, name);
+    match before {
+        Before::Nothing => {}
+        Before::ReleasedLease => lease.ship()?,
+        Before::EmptyLease => lease.ship_empty()?,
+    }
+    let setting = Setting {
+        rights,
+        ..Setting::of(name, DURATIONS)
+    };
+    let mut pod = setting.pod(kube, 0)?;
+    pod.start_both()?;
+    pod.wait_for_log(Part::Elector, "Serving HTTP", Duration::from_secs(20))?;
+    Ok((pod, lease))
+}
+
+/// Waits until the pod acts.
+fn leads(pod: &Pod, limit: Duration) -> Result<Duration> {
+    let begin = Instant::now();
+    lab::wait_for("the pod to act", limit, || {
+        ensure!(pod.acts()?, "{}", pod.facts()?);
+        Ok(())
+    })
+    .with_context(|| pod.logs())?;
+    Ok(begin.elapsed())
+}
+
+/// Waits until the pod is blocked for this reason and its log names the verb.
+fn blocked(pod: &Pod, reason: &str, verb: &str) -> Result<Duration> {
+    let begin = Instant::now();
+    lab::wait_for("the pod to be blocked", Duration::from_secs(20), || {
+        let facts = pod.facts()?;
+        ensure!(
+            facts["state"] == "blocked" && facts["reason"] == reason,
+            "{facts}"
+        );
+        let log = pod.log(Part::Elector);
+        let said = log
+            .lines()
+            .any(|line| line.contains("WARN") && line.contains(verb));
+        ensure!(said, "the log does not warn of {verb}");
+        Ok(())
+    })
+    .with_context(|| pod.logs())?;
+    Ok(begin.elapsed())
+}
+
+fn enough(kube: &Kube, name: &str, (rights, before): (Rights, Before)) -> Result<String> {
+    let (pod, lease) = pod(kube, name, rights, before)?;
+    // A Lease that says nothing, or is not there, may have been somebody's until now.
+    let limit = Duration::from_secs(DURATIONS.0 + 4);
+    let after = leads(&pod, limit)?;
+    let record = lease.read()?.context("no Lease")?;
+    ensure!(record.holder == pod.name(), "{record:?}");
+    Ok(format!("leads after {after:.1?}"))
+}
+
+fn too_few(
+    kube: &Kube,
+    name: &str,
+    (rights, before, reason, verb): (Rights, Before, &str, &str),
+) -> Result<String> {
+    let (pod, _lease) = pod(kube, name, rights, before)?;
+    let said = blocked(&pod, reason, verb)?;
+    ensure!(!pod.acts()?, "it acts all the same");
+    let limit = Length::asked().slack(SAID);
+    ensure!(said <= limit, "said after {said:?}\n{}", pod.logs());
+    Ok(format!("blocked, and {verb} named, after {said:.1?}"))
+}
+
+#[test]
+fn named_rights_suffice_and_a_missing_one_is_named() -> Result<()> {
+    let _alone = lab::alone()?;
+    let plane = ControlPlane::start()?;
+    let kube = plane.kube();
+    let guide = || Rights::any(&["get", "create", "update"]);
+    let enough = |rights: fn(&str) -> Rights, before| {
+        move |name: &str| enough(kube, name, (rights(name), before))
+    };
+    let all = [
+        Trial::new("rights-all", enough(Rights::on, Before::Nothing)),
+        Trial::new(
+            "rights-shipped-released",
+            enough(Rights::on_shipped, Before::ReleasedLease),
+        ),
+        Trial::new(
+            "rights-shipped-empty",
+            enough(Rights::on_shipped, Before::EmptyLease),
+        ),
+        Trial::new(
+            "rights-no-watch",
+            enough(
+                |name| Rights::named(name, &["get", "patch"]),
+                Before::ReleasedLease,
+            ),
+        ),
+        Trial::new("rights-guide", |name| {
+            too_few(kube, name, (guide(), Before::Nothing, "forbidden", "patch"))
+        }),
+        Trial::new("rights-guide-shipped", |name| {
+            too_few(
+                kube,
+                name,
+                (guide(), Before::ReleasedLease, "forbidden", "patch"),
+            )
+        }),
+        Trial::new("rights-none", |name| {
+            too_few(
+                kube,
+                name,
+                (Rights::none(), Before::Nothing, "forbidden", "get"),
+            )
+        }),
+        Trial::new("rights-not-shipped", |name| {
+            too_few(
+                kube,
+                name,
+                (
+                    Rights::on_shipped(name),
+                    Before::Nothing,
+                    "lease_missing",
+                    "create",
+                ),
+            )
+        }),
+    ];
+    trials::run_all(&all, 4)
+}
+
+#[test]
+fn who_is_blocked_leads_when_that_is_mended_and_loses_with_its_rights() -> Result<()> {
+    let _alone = lab::alone()?;
+    let plane = ControlPlane::start()?;
+    let kube = plane.kube();
+    let all = [
+        Trial::new("mended-rights", |name| {
+            let (pod, _lease) = pod(kube, name, Rights::none(), Before::ReleasedLease)?;
+            blocked(&pod, "forbidden", "get")?;
+            kube.set_rights(pod.road().account(), &Rights::on(name))?;
+            // A denial may be remembered for a while.
+            let mended = leads(&pod, Duration::from_secs(20))?;
+            kube.set_rights(pod.road().account(), &Rights::none())?;
+            let lost = Instant::now();
+            lab::wait_for(
+                "the gate to close",
+                Duration::from_secs(DURATIONS.0 + 2),
+                || {
+                    ensure!(!pod.acts()?, "it is open");
+                    Ok(())
+                },
+            )?;
+            let lost = lost.elapsed();
+            blocked(&pod, "forbidden", "patch")?;
+            Ok(format!(
+                "leads {mended:.1?} after it may, and stops {lost:.1?} after it may not"
+            ))
+        }),
+        Trial::new("mended-lease", |name| {
+            let (pod, lease) = pod(kube, name, Rights::on_shipped(name), Before::Nothing)?;
+            blocked(&pod, "lease_missing", "create")?;
+            lease.ship()?;
+            let limit = Length::asked().slack(Duration::from_secs(1));
+            let mended = leads(&pod, limit)?;
+            Ok(format!("leads {mended:.1?} after the Lease was made"))
+        }),
+    ];
+    trials::run_all(&all, 2)
+}
