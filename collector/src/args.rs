@@ -12,8 +12,8 @@ static VERSION_LINE: LazyLock<String> = LazyLock::new(|| format!("{VERSION} ({RE
 
 /// Exports the lag of Kafka consumer groups to Prometheus.
 ///
-/// Exit status: 0 after a signal or a successful --check, 64 for a wrong configuration or command line, 69 when
-/// --check --connect finds something lacking, 70 for a bug.
+/// Exit status: 0 after a signal or a successful check, 64 for a wrong configuration or command line, 69 when --check --connect
+/// finds something lacking or --check-source a source that does not answer or breaks the contract, 70 for a bug.
 #[derive(Debug, Parser)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -32,6 +32,16 @@ pub struct Args {
     /// With --check: also connects, and prints per cluster what this user may see and which rights it lacks
     #[arg(long, requires = "check")]
     pub connect: bool,
+
+    /// Asks a source of leadership, written as in the configuration, a few times; prints which form its answers have, what the
+    /// collector would do, and every violation of the contract; and exits. Reads no configuration file
+    #[arg(long, value_name = "URL", conflicts_with = "check")]
+    pub check_source: Option<String>,
+
+    /// With --check-source: asks as the collector of this pod would, gate open and healthy. Not beside that collector: the
+    /// source would take it for a new one
+    #[arg(long, value_name = "NAME", requires = "check_source")]
+    pub identity: Option<String>,
 
     /// What to log: a level, or a list such as info,librdkafka=debug
     #[arg(

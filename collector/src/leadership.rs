@@ -28,6 +28,7 @@ mod standing;
 mod tests;
 
 pub use self::keeper::{Gatekeeper, transition_labels};
+pub use self::pace::{EVERY as WAIT, PATIENCE};
 pub use self::poll::BadSource;
 pub use self::polled::Polled;
 pub use self::standing::Outlook;

@@ -6,6 +6,7 @@
 
 pub mod args;
 pub mod check;
+pub mod check_source;
 pub mod cluster;
 pub mod exposition;
 pub mod gate;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use collector::args::Args;
 use collector::check::{self, Verdict};
+use collector::check_source::{self, Subject};
 use collector::{process, run};
 use shared::config::{self, Environment, Loaded, Program};
 use shared::telemetry;
@@ -14,7 +15,7 @@ use tracing::{error, info, warn};
 
 /// The configuration or the command line is wrong (`EX_USAGE`).
 const USAGE: u8 = 64;
-/// A cluster does not answer everything the collector would ask (`EX_UNAVAILABLE`).
+/// A cluster or a source of leadership does not answer as the collector needs it (`EX_UNAVAILABLE`).
 const LACKING: u8 = 69;
 /// A bug, or something that would not end (`EX_SOFTWARE`).
 const SOFTWARE: u8 = 70;
@@ -28,6 +29,12 @@ fn main() -> ExitCode {
             return end(status, error.print());
         }
     };
+    if let Some(url) = &args.check_source {
+        return check_source(&Subject {
+            url: url.clone(),
+            identity: args.identity.clone(),
+        });
+    }
     let environment: Environment = env::vars_os().collect();
     let loaded = match config::load(&args.config, Program::Collector, &environment) {
         Ok(loaded) => loaded,
@@ -105,6 +112,21 @@ fn connect(loaded: &Loaded) -> ExitCode {
     };
     // Not a plain return: librdkafka's threads may still be ending.
     process::leave(status)
+}
+
+/// Reports on a source of leadership.
+fn check_source(subject: &Subject) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let report = runtime
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(check_source::ask(subject)));
+    match report {
+        Ok(report) if report.is_clean() => end(0, write!(io::stdout(), "{report}")),
+        Ok(report) => end(LACKING, write!(io::stdout(), "{report}")),
+        Err(error) => end(USAGE, writeln!(io::stderr(), "{error:#}")),
+    }
 }
 
 /// The exit status, unless the last words could not be said.

@@ -124,7 +124,10 @@ impl Judge {
                 report.is_leader.then_some((time, report.term))
             }
             Form::Flag { is_leader, .. } => is_leader.then_some((self.max_staleness, 0)),
-            Form::Name(name) => (*name == self.identity).then_some((self.max_staleness, 0)),
+            Form::Name(name) => {
+                let us = !name.is_empty() && *name == self.identity;
+                us.then_some((self.max_staleness, 0))
+            }
         }
     }
 

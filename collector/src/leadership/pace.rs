@@ -8,14 +8,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// From one question to the next in the long run; also how long the source is asked to hold an answer.
-pub(super) const EVERY: Duration = Duration::from_millis(200);
+pub const EVERY: Duration = Duration::from_millis(200);
 
 /// Questions that may come early in a row.
 const EARLY: u32 = 5;
 
 /// Patience with the first answer: far more than a source needs that holds it for [`EVERY`] on the same machine, and a fraction
 /// of a grant. On loopback only a source that stands still is late, and what stands still fails at once when it ends.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+pub const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Patience with a source that keeps being late: it may be short of CPU, and an answer late is better than none.
 const MOST_PATIENCE: Duration = Duration::from_secs(4);

@@ -308,3 +308,27 @@ fn a_standby_has_no_broker_connection_and_a_leader_that_was_has_none_either() {
         assert!(!open, "closed was said, and a connection is open");
     }
 }
+
+#[test]
+fn a_source_can_be_checked_before_anything_relies_on_it() {
+    let check = |url: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_collector"));
+        command.args(["--check-source", url, "--identity", "pod-a"]);
+        let output = command.output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), text)
+    };
+    let source = Source::tcp(yes());
+    let (status, text) = check(&source.url);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("the collector would collect"), "{text}");
+    let asked = source.asked();
+    assert!(asked.iter().all(|it| it.is("gate", "open")), "{asked:?}");
+    source.say(Reply::Now(200, contract(json!({ "identity": "pod-b" }))));
+    let (status, text) = check(&source.url);
+    assert_eq!(status, Some(69), "{text}");
+    let (status, text) = check("unix:/there/is/none");
+    assert_eq!(status, Some(69), "{text}");
+    assert!(text.contains("cannot be asked"), "{text}");
+    assert_eq!(check("https://elsewhere").0, Some(64));
+}
