@@ -12,6 +12,7 @@
 use std::time::Duration;
 
 use prometheus::IntCounterVec;
+use serde::Serialize;
 use shared::leadership::{LeaderReport, Query};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
@@ -76,6 +77,17 @@ pub struct Ends {
 #[derive(Clone, Debug)]
 pub struct Inquiries(mpsc::Sender<Inquiry>);
 
+/// What an asker is told.
+#[derive(Clone, Debug, Serialize)]
+pub struct Answer {
+    /// The contract's part.
+    #[serde(flatten)]
+    pub report: LeaderReport,
+    /// What a person has to know to mend what keeps this pod from taking part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
 /// The facts, for metrics.
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -93,7 +105,7 @@ pub struct Facts {
 enum Inquiry {
     Leader {
         query: Option<Query>,
-        reply: oneshot::Sender<LeaderReport>,
+        reply: oneshot::Sender<Answer>,
     },
     Facts {
         reply: oneshot::Sender<Facts>,
@@ -235,7 +247,7 @@ impl Desk {
 
 impl Inquiries {
     /// The answer, held as long as it is no news and `query` allows; `None` where the desk is closed.
-    pub async fn leader(&self, query: Option<Query>) -> Option<LeaderReport> {
+    pub async fn leader(&self, query: Option<Query>) -> Option<Answer> {
         let (reply, answer) = oneshot::channel();
         self.0.send(Inquiry::Leader { query, reply }).await.ok()?;
         answer.await.ok()

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use shared::leadership::{self, LeaderReport, State};
 
-use crate::desk::{Facts, Inquiries};
+use crate::desk::{Answer, Facts, Inquiries};
 use crate::single::Single;
 use crate::telemetry::Telemetry;
 
@@ -75,7 +75,7 @@ async fn leader(Given(surface): Given<Surface>, uri: Uri) -> Response {
         }
     };
     match surface.source.leader(query).await {
-        Some(report) => (status(&report), axum::Json(report)).into_response(),
+        Some(answer) => (status(&answer.report), axum::Json(answer)).into_response(),
         None => ended(),
     }
 }
@@ -140,7 +140,7 @@ async fn never_stored(request: Request, next: Next) -> Response {
 // === impl Source ===
 
 impl Source {
-    async fn leader(&self, query: Option<leadership::Query>) -> Option<LeaderReport> {
+    async fn leader(&self, query: Option<leadership::Query>) -> Option<Answer> {
         match self {
             Self::Elected(inquiries) => inquiries.leader(query).await,
             Self::Single(single) => Some(single.leader(query.as_ref()).await),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use shared::leadership::{GateWord, LeaderReport, Query, Reason, State};
 use tokio_util::sync::CancellationToken;
 
-use crate::desk::Facts;
+use crate::desk::{Answer, Facts};
 
 /// A source of leadership that has nobody to share it with.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub struct Single {
 
 impl Single {
     /// The answer. Whoever acts already is answered when `query` wants it or the process ends.
-    pub async fn leader(&self, query: Option<&Query>) -> LeaderReport {
+    pub async fn leader(&self, query: Option<&Query>) -> Answer {
         let acting = query.filter(|query| query.gate == GateWord::Open);
         let wait = acting.map_or(0, |query| query.wait_ms);
         let wait = Duration::from_millis(wait).min(self.longest_wait);
@@ -34,7 +34,10 @@ impl Single {
             () = self.shutdown.cancelled() => {}
             () = tokio::time::sleep(wait) => {}
         }
-        self.report()
+        Answer {
+            report: self.report(),
+            detail: None,
+        }
     }
 
     /// The answer at this moment.

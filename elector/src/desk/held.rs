@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use prometheus::IntCounterVec;
-use shared::leadership::{LeaderReport, Query};
+use shared::leadership::Query;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::Answer;
 use crate::leadership::{Asker, Gist, Machine};
 
 /// How many are held. Whoever comes after is answered at once.
@@ -28,7 +29,7 @@ struct Waiting {
     /// What would be no news; `None` where everything is.
     known: Option<Gist>,
     until: Instant,
-    reply: oneshot::Sender<LeaderReport>,
+    reply: oneshot::Sender<Answer>,
 }
 
 // === impl Held ===
@@ -48,7 +49,7 @@ impl Held {
         &mut self,
         machine: &mut Machine,
         query: Option<&Query>,
-        reply: oneshot::Sender<LeaderReport>,
+        reply: oneshot::Sender<Answer>,
         now: Instant,
     ) {
         let asker = machine.hear(query, now);
@@ -117,7 +118,9 @@ impl Held {
         }
         self.count(if report.is_leader { "granted" } else { "told" });
         // Whoever leaves at this very moment has been granted all the same.
-        waiting.reply.send(report).ok();
+        let trouble = machine.standing().trouble.as_ref();
+        let detail = trouble.map(|trouble| trouble.detail.clone());
+        waiting.reply.send(Answer { report, detail }).ok();
     }
 
     fn count(&self, result: &str) {

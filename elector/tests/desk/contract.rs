@@ -56,17 +56,19 @@ async fn what_cannot_be_known_is_a_503_with_the_same_body() {
     world.standing.send_replace(Standing {
         trouble: Some(Trouble {
             reason: Reason::Forbidden,
-            detail: "patch".to_owned(),
+            detail: "patch on leases".to_owned(),
         }),
         ..Standing::default()
     });
     let path = world.path(OPEN, 0);
     let answer = world.get(&path).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    let report = answer.report();
     assert_eq!(
-        (report.state, report.reason),
-        (State::Blocked, Reason::Forbidden)
+        answer.text,
+        concat!(
+            r#"{"is_leader":false,"identity":"pod-a","name":"","term":0,"valid_for_ms":0,"#,
+            r#""state":"blocked","reason":"forbidden","detail":"patch on leases"}"#
+        )
     );
 }
 
