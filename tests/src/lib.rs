@@ -8,5 +8,6 @@
 pub mod demo;
 pub mod lab;
 pub mod manifests;
+pub mod sources;
 pub mod standin;
 pub mod trials;

@@ -15,7 +15,7 @@ static APART: LazyLock<Regex> = LazyLock::new(|| {
     .expect("a pattern")
 });
 static NAMES: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"[a-zA-Z_:][a-zA-Z0-9_:]*(\s*\()?").expect("a pattern"));
+    LazyLock::new(|| Regex::new(r"\b[a-zA-Z_][a-zA-Z0-9_:]*(\s*\()?").expect("a pattern"));
 
 const WORDS: [&str; 6] = ["and", "or", "unless", "bool", "offset", "atan2"];
 

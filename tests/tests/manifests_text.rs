@@ -1,0 +1,247 @@
+//! The manifests as texts: what is made from something else is up to date, and names are those of things that exist.
+//!
+//! What is made is written by `KLAG_WRITE_MANIFESTS=1 cargo test -p e2e --test manifests_text`.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use collector::exposition::FAMILIES;
+use collector::gate::{Gate, Until};
+use collector::telemetry::Telemetry;
+use e2e::manifests::{self, promql};
+use regex::Regex;
+use serde_json::Value;
+use shared::config::{self, Environment, Program};
+use tokio::time::Instant;
+
+const RULES: &str = "alerts/klag-exporter.rules.yaml";
+const DASHBOARD: &str = "components/dashboard/klag-exporter.json";
+
+#[test]
+fn what_is_made_from_something_else_is_up_to_date() -> Result<()> {
+    let rules = manifests::read(RULES)?;
+    let made = [
+        (
+            "components/monitoring/prometheusrule.yaml",
+            prometheus_rule(&rules)?,
+        ),
+        ("helm/klag-exporter/files/klag-exporter.rules.yaml", rules),
+        (
+            "helm/klag-exporter/files/klag-exporter.json",
+            manifests::read(DASHBOARD)?,
+        ),
+    ];
+    for (path, text) in made {
+        if std::env::var_os("KLAG_WRITE_MANIFESTS").is_some() {
+            fs::write(manifests::root().join(path), &text)?;
+        }
+        let there = manifests::read(path).unwrap_or_default();
+        ensure!(
+            there == text,
+            "{path} is out of date; write it with KLAG_WRITE_MANIFESTS=1"
+        );
+    }
+    Ok(())
+}
+
+/// The plain rules in the object that prometheus-operator reads.
+fn prometheus_rule(rules: &str) -> Result<String> {
+    let mut text = format!(
+        "# Made from {RULES}: change that one, and see tests/tests/manifests_text.rs.\n"
+    ) + "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n  name: klag-exporter\n  \
+           namespace: monitoring\n  labels:\n    app: klag-exporter\nspec:\n";
+    let (_, groups) = rules.split_once("\ngroups:\n").context("no groups")?;
+    for line in "groups:\n".lines().chain(groups.lines()) {
+        let indent = if line.is_empty() { "" } else { "  " };
+        writeln!(text, "{indent}{line}")?;
+    }
+    Ok(text)
+}
+
+fn rules() -> Result<Vec<Value>> {
+    let file = manifests::read_yaml(RULES)?;
+    let groups = file["groups"].as_array().context("no groups")?;
+    let rules = groups.iter().map(|group| group["rules"].as_array());
+    let rules = rules.map(|rules| rules.context("a group without rules"));
+    let rules = rules.collect::<Result<Vec<_>>>()?;
+    Ok(rules.into_iter().flatten().cloned().collect())
+}
+
+/// What Prometheus can know: families of both programs, and recording rules.
+fn known() -> Result<BTreeSet<String>> {
+    let telemetry = Telemetry::new()?;
+    telemetry.polls()?;
+    telemetry.count_request("/", 200);
+    let gate = Gate::Open {
+        until: Until::At(Instant::now()),
+        term: 1,
+        opening: 1,
+    };
+    let text = telemetry.render(gate, Instant::now())?;
+    let named = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let named = named.filter_map(|line| line.split(' ').next());
+    let recorded = rules()?;
+    let recorded = recorded.iter().filter_map(|rule| rule["record"].as_str());
+    let families = FAMILIES.iter().map(|family| family.name);
+    let known = named.chain(recorded).chain(families).map(str::to_owned);
+    let mut known: BTreeSet<String> = known.collect();
+    known.extend(of_the_elector()?);
+    Ok(known)
+}
+
+/// A vector of counters that has counted nothing is in no answer, so the elector's families are read in its sources.
+fn of_the_elector() -> Result<BTreeSet<String>> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../elector/src");
+    let mut names = BTreeSet::new();
+    for file in ["telemetry.rs", "lease/telemetry.rs"] {
+        let text = fs::read_to_string(source.join(file))?;
+        let prefix = Regex::new(r#"format!\("(\w+_)\{rest\}"\)"#)?;
+        let prefix = prefix.captures(&text).map(|found| found[1].to_owned());
+        let names_of = Regex::new(r#"(name\(|labelled\(\s*)?"([a-z_]+)""#)?;
+        names.extend(names_of.captures_iter(&text).map(|found| {
+            let begin = found.get(1).and(prefix.as_deref()).unwrap_or_default();
+            format!("{begin}{}", &found[2])
+        }));
+    }
+    Ok(names)
+}
+
+#[test]
+fn rules_read_what_exists() -> Result<()> {
+    let known = known()?;
+    for rule in rules()? {
+        let query = rule["expr"].as_str().context("a rule without expr")?;
+        ensure_known(query, &known).with_context(|| rule.to_string())?;
+    }
+    Ok(())
+}
+
+#[test]
+fn the_dashboard_reads_what_exists() -> Result<()> {
+    let known = known()?;
+    let dashboard: Value = serde_json::from_str(&manifests::read(DASHBOARD)?)?;
+    let mut queries = Vec::new();
+    queries_in(&dashboard, &mut queries);
+    assert!(queries.len() > 40, "{queries:?}");
+    let list = Regex::new(r"^label_values\((.*), \w+\)$")?;
+    for query in queries {
+        let read = list
+            .captures(&query)
+            .map_or(query.clone(), |found| found[1].to_owned());
+        ensure_known(&read, &known).with_context(|| query)?;
+    }
+    Ok(())
+}
+
+fn queries_in(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => {
+            let written = ["expr", "definition"]
+                .iter()
+                .filter_map(|key| map.get(*key));
+            found.extend(written.filter_map(Value::as_str).map(str::to_owned));
+            map.values().for_each(|value| queries_in(value, found));
+        }
+        Value::Array(list) => list.iter().for_each(|value| queries_in(value, found)),
+        _ => {}
+    }
+}
+
+fn ensure_known(query: &str, known: &BTreeSet<String>) -> Result<()> {
+    let read = promql::series(query);
+    ensure!(!read.is_empty(), "reads nothing");
+    for name in read {
+        ensure!(
+            known.contains(&name) || known.contains(promql::family(&name)),
+            "there is no {name}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn panels_have_places_of_their_own_and_one_id_each() -> Result<()> {
+    let dashboard: Value = serde_json::from_str(&manifests::read(DASHBOARD)?)?;
+    let mut taken = BTreeSet::new();
+    let mut ids = BTreeSet::new();
+    for panel in dashboard["panels"].as_array().context("no panels")? {
+        ensure!(ids.insert(panel["id"].as_u64()), "{} twice", panel["id"]);
+        let at = |key: &str| panel["gridPos"][key].as_u64().context("no place");
+        for x in at("x")?..at("x")? + at("w")? {
+            for y in at("y")?..at("y")? + at("h")? {
+                ensure!(
+                    x < 24 && taken.insert((x, y)),
+                    "{} overlaps",
+                    panel["title"]
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn every_alert_says_what_it_means_what_to_do_and_is_tested() -> Result<()> {
+    let tests =
+        ["groups", "itself"].map(|name| manifests::read(&format!("alerts/tests/{name}.test.yaml")));
+    let tests = tests.into_iter().collect::<Result<String>>()?;
+    let rules = rules()?;
+    let alerts = rules.iter().filter(|rule| rule["alert"].is_string());
+    for alert in alerts {
+        let name = alert["alert"].as_str().context("no name")?;
+        for place in [
+            "/labels/severity",
+            "/annotations/summary",
+            "/annotations/description",
+            "/annotations/runbook",
+        ] {
+            let text = alert.pointer(place).and_then(Value::as_str);
+            ensure!(
+                text.is_some_and(|text| !text.is_empty()),
+                "{name} has no {place}"
+            );
+        }
+        ensure!(tests.contains(name), "no unit test names {name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn every_configuration_loads_in_both_programs() -> Result<()> {
+    let env: Environment = [("POD_NAME", "pod"), ("POD_NAMESPACE", "monitoring")]
+        .into_iter()
+        .collect();
+    for folder in ["base", "components/standalone", "components/other-source"] {
+        let text = manifests::read(&format!("{folder}/config.toml"))?;
+        for program in [Program::Collector, Program::Elector] {
+            let loaded = config::parse(&text, folder, program, &env)?;
+            ensure!(
+                loaded.warnings.is_empty(),
+                "{folder}: {:?}",
+                loaded.warnings
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn versions_are_the_same_everywhere() -> Result<()> {
+    let version = env!("CARGO_PKG_VERSION");
+    let chart = manifests::read_yaml("helm/klag-exporter/Chart.yaml")?;
+    assert_eq!(chart["appVersion"], version);
+    let docker = manifests::read("Dockerfile")?;
+    let given = docker.matches(&format!("ARG VERSION={version}\n")).count();
+    assert_eq!(given, docker.matches("ARG VERSION").count());
+    let pod = manifests::read("base/deployment.yaml")?;
+    let images = Regex::new(r"(?m)^ +image: \S+:(\S+)$")?;
+    let tags: Vec<_> = images
+        .captures_iter(&pod)
+        .map(|found| found[1].to_owned())
+        .collect();
+    assert_eq!(tags, [version, version]);
+    Ok(())
+}
