@@ -75,7 +75,7 @@ pub fn run_all(trials: &[Trial<'_>], at_once: usize) -> Result<()> {
     ensure!(outcomes.len() == trials.len(), "a trial gave no outcome");
     let failed = outcomes.iter().filter_map(|outcome| {
         let error = outcome.result.as_ref().err()?;
-        Some(format!("{outcome}\n{error:?}"))
+        Some(format!("{}: {error:#}", outcome.name))
     });
     let failed: Vec<_> = failed.collect();
     ensure!(failed.is_empty(), "{}", failed.join("\n\n"));
@@ -124,7 +124,7 @@ impl fmt::Display for Outcome {
         match (&self.result, self.broken()) {
             (Ok(figures), _) => write!(f, "{name}: {figures}"),
             (Err(_), Some(broken)) => write!(f, "{name}: BROKEN: {broken}"),
-            (Err(error), None) => write!(f, "{name}: FAILED: {error:#}"),
+            (Err(error), None) => write!(f, "{name}: FAILED: {}", error.root_cause()),
         }
     }
 }

@@ -176,7 +176,9 @@ fn who_is_blocked_leads_when_that_is_mended_and_loses_with_its_rights() -> Resul
                 },
             )?;
             let lost = lost.elapsed();
-            blocked(&pod, "forbidden", "patch")?;
+            blocked(&pod, "forbidden", "get")?;
+            let warned = pod.log(Part::Elector).matches("Cannot take part").count();
+            ensure!(warned == 2, "{warned} warnings\n{}", pod.logs());
             Ok(format!(
                 "leads {mended:.1?} after it may, and stops {lost:.1?} after it may not"
             ))

@@ -20,8 +20,8 @@ const RSS: u64 = 10_000_000;
 /// Milliseconds of CPU in a second.
 const CPU: f64 = 2.0;
 
-/// What an unoptimised build, beside whatever else a machine does, may use.
-const SLACK: u64 = 3;
+/// An unoptimised build, beside whatever else a machine does, may use so many times as much.
+const SLACK: u32 = 5;
 
 #[test]
 fn one_leader_asks_seldom_and_an_elector_is_small() -> Result<()> {
@@ -62,9 +62,12 @@ fn one_leader_asks_seldom_and_an_elector_is_small() -> Result<()> {
             a_minute(watches) <= WATCHES,
             "{what}: {asked:?} in {took:.0} s"
         );
-        let rss = length.pick(RSS, SLACK * RSS);
+        let rss = length.pick(RSS, u64::from(SLACK) * RSS);
         ensure!(after.rss <= rss, "{what}: {} bytes", after.rss);
-        ensure!(cpu <= length.pick(CPU, 3.0 * CPU), "{what}: {cpu} ms/s");
+        ensure!(
+            cpu <= length.pick(CPU, f64::from(SLACK) * CPU),
+            "{what}: {cpu} ms/s"
+        );
     }
     let chronicle = duel.never_two()?;
     ensure!(chronicle.moves() == 0, "{chronicle}");

@@ -18,6 +18,8 @@ pub struct Config {
     performance: BTreeMap<String, String>,
     /// Further clusters: name and brokers.
     more: Vec<(String, String)>,
+    /// Lines of `[exporter.leadership]`.
+    leadership: BTreeMap<String, String>,
 }
 
 // === impl Config ===
@@ -32,6 +34,7 @@ impl Config {
             granularity: "partition",
             performance: BTreeMap::new(),
             more: Vec::new(),
+            leadership: BTreeMap::new(),
         }
     }
 
@@ -75,6 +78,15 @@ impl Config {
         self
     }
 
+    /// Asks for leadership at `url`, as the collector of the pod `identity`.
+    #[must_use]
+    pub fn led_by(mut self, url: &str, identity: &str) -> Self {
+        let lines = [("enabled", "true"), ("identity", identity), ("url", url)];
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        self.leadership.extend(lines.map(owned));
+        self
+    }
+
     /// The file, for a collector that listens on `port` of loopback.
     pub fn text(&self, port: u16) -> String {
         let Self {
@@ -84,9 +96,11 @@ impl Config {
             granularity,
             performance,
             more,
+            leadership,
         } = self;
         let millis = poll_interval.as_millis();
         let performance = lines(performance);
+        let leadership = lines(leadership);
         let mut text = format!(
             r#"[exporter]
 http_host = "127.0.0.1"
@@ -99,6 +113,8 @@ mode = "message"
 
 [exporter.performance]
 {performance}
+[exporter.leadership]
+{leadership}
 [[clusters]]
 name = "{CLUSTER}"
 bootstrap_servers = "{bootstrap}"

@@ -1,0 +1,90 @@
+//! Two sources of leadership that are not our elector, each as short as such a thing may be. What they say is up to a test.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
+
+use anyhow::Result;
+use tokio::sync::watch;
+
+/// A source behind `http://ADDRESS/`, until the process ends.
+#[derive(Debug)]
+pub struct Source {
+    address: SocketAddr,
+    says: watch::Sender<String>,
+    asked: watch::Receiver<String>,
+}
+
+/// A source that says yes or no for ever, to whoever asks.
+pub fn constant(answer: &'static str) -> Result<Source> {
+    Source::start(format!("{{\"is_leader\":{answer}}}"))
+}
+
+/// The classic leader-elector: it names the leader, whom a test may change.
+pub fn classic(leader: &str) -> Result<Source> {
+    Source::start(format!("{{\"name\":\"{leader}\"}}"))
+}
+
+// === impl Source ===
+
+impl Source {
+    fn start(body: String) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let (says, body) = watch::channel(body);
+        let (heard, asked) = watch::channel(String::new());
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                // Whoever asks comes again.
+                answer(&stream, &body, &heard).ok();
+            }
+        });
+        Ok(Self {
+            address,
+            says,
+            asked,
+        })
+    }
+
+    /// What a collector's configuration calls it.
+    pub fn url(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+
+    /// Says this from now on.
+    pub fn say(&self, body: String) {
+        self.says.send_replace(body);
+    }
+
+    /// Names this leader from now on, as the classic leader-elector does.
+    pub fn name(&self, leader: &str) {
+        self.say(format!("{{\"name\":\"{leader}\"}}"));
+    }
+
+    /// The first line of the last question.
+    pub fn asked(&self) -> String {
+        self.asked.borrow().clone()
+    }
+}
+
+fn answer(
+    mut stream: &TcpStream,
+    body: &watch::Receiver<String>,
+    heard: &watch::Sender<String>,
+) -> Result<()> {
+    let mut lines = BufReader::new(stream).lines();
+    let question = lines.next().transpose()?.unwrap_or_default();
+    while lines
+        .next()
+        .transpose()?
+        .is_some_and(|line| !line.is_empty())
+    {}
+    heard.send_replace(question);
+    let body = body.borrow().clone();
+    let length = body.len();
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )?;
+    Ok(())
+}
