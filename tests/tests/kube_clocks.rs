@@ -62,6 +62,37 @@ fn wall_clocks_may_disagree() -> Result<()> {
 }
 
 #[test]
+fn wall_clocks_may_be_set() -> Result<()> {
+    let _alone = lab::alone()?;
+    let plane = ControlPlane::start()?;
+    let steps = ["+1s", "+1h", "-1h", "+0s", "-20s", "+20s"];
+    let stepping = |n: usize| {
+        let kube = plane.kube();
+        move |name: &str| {
+            let mut setting = Setting::of(name, SHORT);
+            setting.plans[n].clock = Some("+0s");
+            let mut duel = Duel::start(kube, &setting)?;
+            let begun = Instant::now();
+            for step in steps {
+                duel.pod(n).set_clock(step)?;
+                // Two renewals.
+                lab::pause(Duration::from_secs(2 * SHORT.1 + 1));
+            }
+            kept(&duel, begun)?;
+            let taken = killed(&mut duel, Duration::from_secs(SHORT.0))?;
+            Ok(format!(
+                "kept through {steps:?}; killed, taken over after {taken:.1?}"
+            ))
+        }
+    };
+    let all = [
+        Trial::new("clock-set-leader", stepping(0)),
+        Trial::new("clock-set-standby", stepping(1)),
+    ];
+    trials::run_all(&all, 2)
+}
+
+#[test]
 fn two_pods_of_one_name_are_two() -> Result<()> {
     let _alone = lab::alone()?;
     let plane = ControlPlane::start()?;

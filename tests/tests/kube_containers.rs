@@ -64,3 +64,13 @@ fn whatever_stands_still_does_not_act_when_it_goes_on() -> Result<()> {
     }
     trials::run_all(&all, 5)
 }
+
+#[test]
+fn a_cpu_quota_that_starves_both_pods_never_makes_two_leaders() -> Result<()> {
+    let _alone = lab::alone()?;
+    let plane = ControlPlane::start()?;
+    let ground = Ground::of(plane.kube());
+    let lasts = Duration::from_secs(Length::asked().pick(60, 20));
+    let throttled = |name: &str| containers::throttled(&ground, name, (SHORT, lasts));
+    trials::run_all(&[Trial::new("throttled", throttled)], 1)
+}

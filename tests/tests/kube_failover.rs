@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use e2e::lab::{self, ControlPlane, Length};
-use e2e::trials::failover::{End, failovers, figures};
+use e2e::trials::failover::{self, End, failovers, figures};
 use e2e::trials::{self, Ground, Trial, within};
 
 /// Seconds.
@@ -58,6 +58,15 @@ fn a_leader_that_is_killed_is_followed_when_its_lease_has_run_out() -> Result<()
         .map(|n| Trial::new(format!("killed-{n}"), killed))
         .collect();
     trials::run_all(&trials, 3)
+}
+
+#[test]
+fn a_release_that_comes_too_late_changes_nothing() -> Result<()> {
+    let _alone = lab::alone()?;
+    let plane = ControlPlane::start()?;
+    let ground = Ground::of(plane.kube());
+    let late = |name: &str| failover::late_release(&ground, name, SHORT);
+    trials::run_all(&[Trial::new("late-release", late)], 1)
 }
 
 #[test]

@@ -95,3 +95,17 @@ fn a_slow_api_server_and_errors_now_and_then_cost_nothing() -> Result<()> {
     ];
     trials::run_all(&all, 2)
 }
+
+#[test]
+fn whatever_a_request_takes_there_are_never_two_leaders() -> Result<()> {
+    let _alone = lab::alone()?;
+    let plane = ControlPlane::start()?;
+    let ground = Ground::of(plane.kube());
+    let lasts = Duration::from_secs(Length::asked().pick(60, 20));
+    let slow = |millis: u64| {
+        let latency = Duration::from_millis(millis);
+        let run = move |name: &str| outage::slow(&ground, name, (SHORT, latency, lasts));
+        Trial::new(format!("latency-{millis}"), run)
+    };
+    trials::run_all(&[100, 500, 1000, 2000, 3500, 5000].map(slow), 3)
+}

@@ -19,7 +19,7 @@ pub struct Config {
     /// Further clusters: name and brokers.
     more: Vec<(String, String)>,
     /// Lines of `[exporter.leadership]`.
-    leadership: BTreeMap<String, String>,
+    leadership: String,
 }
 
 // === impl Config ===
@@ -34,7 +34,7 @@ impl Config {
             granularity: "partition",
             performance: BTreeMap::new(),
             more: Vec::new(),
-            leadership: BTreeMap::new(),
+            leadership: String::new(),
         }
     }
 
@@ -81,9 +81,8 @@ impl Config {
     /// Asks for leadership at `url`, as the collector of the pod `identity`.
     #[must_use]
     pub fn led_by(mut self, url: &str, identity: &str) -> Self {
-        let lines = [("enabled", "true"), ("identity", identity), ("url", url)];
-        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-        self.leadership.extend(lines.map(owned));
+        self.leadership =
+            format!("enabled = true\nidentity = \"{identity}\"\nurl = \"{url}\"\n");
         self
     }
 
@@ -100,7 +99,6 @@ impl Config {
         } = self;
         let millis = poll_interval.as_millis();
         let performance = lines(performance);
-        let leadership = lines(leadership);
         let mut text = format!(
             r#"[exporter]
 http_host = "127.0.0.1"

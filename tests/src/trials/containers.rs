@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::outage::kept;
 use super::{Ground, within};
-use crate::lab::pod::Part;
+use crate::lab::pod::{BOTH, Part};
 use crate::lab::process::Signal;
 use crate::lab::{self, Duel};
 
@@ -101,4 +101,29 @@ pub fn stands_still(
         "{} moves, 0 ms of two; {late} requests begun before the stop",
         chronicle.moves()
     ))
+}
+
+/// All four containers get 5 ms of each 100 ms for a while, as under a CPU quota, whatever that costs: never two, and one when
+/// it is over.
+pub fn throttled(
+    ground: &Ground<'_>,
+    name: &str,
+    (durations, lasts): ((u64, u64), Duration),
+) -> Result<String> {
+    let mut duel = Duel::start(ground.kube, &ground.setting(name, durations))?;
+    let end = Instant::now() + lasts;
+    while Instant::now() < end {
+        for (signal, ms) in [(Signal::Stop, 95), (Signal::Continue, 5)] {
+            for n in 0..2 {
+                duel.pod(n).signal(&BOTH, signal)?;
+            }
+            lab::pause(Duration::from_millis(ms));
+        }
+    }
+    lab::pause(Duration::from_secs(durations.0 + 3));
+    let chronicle = duel.never_two()?;
+    duel.promise(duel.acting().is_some(), || {
+        format!("nobody leads: {chronicle}")
+    })?;
+    Ok(format!("0 ms of two, {} moves", chronicle.moves()))
 }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use tokio::time::Instant;
 
 use super::{Ground, within};
+use crate::lab::faults::Way;
 use crate::lab::pod::BOTH;
 use crate::lab::{self, Duel};
 
@@ -58,6 +59,28 @@ pub fn failovers(
         format!("{} moves: {chronicle}", chronicle.moves())
     })?;
     Ok(took)
+}
+
+/// A leader that is asked to end while its requests are lost gives its lease back too late, when the other pod leads: that
+/// changes nothing.
+pub fn late_release(ground: &Ground<'_>, name: &str, durations: (u64, u64)) -> Result<String> {
+    let mut duel = Duel::start(ground.kube, &ground.setting(name, durations))?;
+    let duration = Duration::from_secs(durations.0);
+    duel.pod(0).road().set(Way::DropRequests);
+    let ended = Instant::now();
+    duel.pod(0).terminate()?;
+    let limit = within(duration, PROMISED);
+    let taken = duel.first_request(1, ended, limit + duration)?;
+    duel.promise(taken <= limit, || format!("taken over after {taken:?}"))?;
+    let holder = duel.lease().read()?.context("no Lease")?.holder;
+    duel.pod(0).road().set(Way::Pass);
+    lab::pause(duration);
+    let chronicle = duel.never_two()?;
+    let now = duel.lease().read()?.context("no Lease")?.holder;
+    duel.promise(now == holder && chronicle.moves() == 1, || {
+        format!("{holder:?} held it, now {now:?}: {chronicle}")
+    })?;
+    Ok(format!("taken over after {taken:.1?}, and kept"))
 }
 
 /// Mean, 99th percentile and maximum of some durations, in milliseconds.

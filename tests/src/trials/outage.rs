@@ -178,6 +178,33 @@ pub fn borne(
     ))
 }
 
+/// Every request of both pods takes so long for a while, whatever that costs: never two, and one when it is over.
+pub fn slow(
+    ground: &Ground<'_>,
+    name: &str,
+    (durations, latency, lasts): ((u64, u64), Duration, Duration),
+) -> Result<String> {
+    let mut duel = Duel::start(ground.kube, &ground.setting(name, durations))?;
+    let weather = Weather {
+        latency,
+        spoil: None,
+    };
+    for n in 0..2 {
+        duel.pod(n).road().weather(weather)?;
+    }
+    lab::pause(lasts);
+    for n in 0..2 {
+        duel.pod(n).road().weather(Weather::default())?;
+    }
+    // What was under way when it ended is as late as all before it.
+    lab::pause(latency + Duration::from_secs(3));
+    let chronicle = duel.never_two()?;
+    duel.promise(duel.acting().is_some(), || {
+        format!("nobody leads: {chronicle}")
+    })?;
+    Ok(format!("0 ms of two, {} moves", chronicle.moves()))
+}
+
 /// Pod 0 has led since this moment, alone and without a gap.
 pub fn kept(duel: &Duel, since: Instant) -> Result<()> {
     let chronicle = duel.never_two()?;
