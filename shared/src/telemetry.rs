@@ -57,7 +57,8 @@ pub struct LiveLine {
     shown: Arc<AtomicBool>,
 }
 
-/// Writes each log line over the live line, if one is shown.
+/// Writes each log line over the live line, if one is shown. A line that cannot be written is dropped: the subscriber would
+/// tell stderr of an error, which fails as well, and panic.
 struct Stderr {
     shown: Arc<AtomicBool>,
 }
@@ -130,14 +131,15 @@ impl Write for &Stderr {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut stderr = io::stderr().lock();
         if self.shown.swap(false, Ordering::Relaxed) {
-            stderr.write_all(ERASE.as_bytes())?;
+            stderr.write_all(ERASE.as_bytes()).ok();
         }
-        stderr.write_all(line)?;
+        stderr.write_all(line).ok();
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        io::stderr().flush().ok();
+        Ok(())
     }
 }
 
