@@ -243,6 +243,14 @@ impl Desk {
     }
 }
 
+impl Drop for Desk {
+    /// Nothing goes on without a desk, whatever became of it. What is held then runs out by itself.
+    fn drop(&mut self) {
+        self.ends.lease.cancel();
+        self.ends.http.cancel();
+    }
+}
+
 // === impl Inquiries ===
 
 impl Inquiries {

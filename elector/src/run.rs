@@ -99,6 +99,7 @@ async fn start(tasks: &Tasks, exporter: Exporter, names: Names) -> Result<(), Er
         max_valid,
         reason,
         longest_wait: longest_wait(max_valid),
+        answers: telemetry.answers(),
         shutdown: shutdown.clone(),
     };
     let (source, end) = match exporter.leadership {

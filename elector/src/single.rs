@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use prometheus::IntCounterVec;
 use shared::leadership::{GateWord, LeaderReport, Query, Reason, State};
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +19,8 @@ pub struct Single {
     pub reason: Reason,
     /// Longest time that an answer is held.
     pub longest_wait: Duration,
+    /// Counts answers, by result.
+    pub answers: IntCounterVec,
     /// Cancelled when the process is to end.
     pub shutdown: CancellationToken,
 }
@@ -34,8 +37,11 @@ impl Single {
             () = self.shutdown.cancelled() => {}
             () = tokio::time::sleep(wait) => {}
         }
+        let report = self.report();
+        let result = if report.is_leader { "granted" } else { "told" };
+        self.answers.with_label_values(&[result]).inc();
         Answer {
-            report: self.report(),
+            report,
             detail: None,
         }
     }

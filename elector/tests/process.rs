@@ -132,6 +132,8 @@ fn without_an_election_everybody_is_granted() {
             "{answer}"
         );
     }
+    let counted = r#"kafka_lag_exporter_elector_answers_total{result="granted"} 2"#;
+    assert!(elector.get("/metrics").contains(counted));
     elector.signal("TERM");
     assert_eq!(elector.end().0, Some(0));
 }

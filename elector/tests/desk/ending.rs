@@ -96,6 +96,17 @@ async fn a_lease_half_that_is_gone_stops_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_goes_on_without_a_desk() {
+    let mut world = World::leading().await;
+    world.desk.abort_all();
+    assert!(world.desk.join_next().await.unwrap().is_err());
+    assert!(world.ends.lease.is_cancelled());
+    assert!(world.ends.http.is_cancelled());
+    let answer = world.get("/leader").await;
+    assert_eq!(answer.status, 503, "{}", answer.text);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_lease_is_wished_for_when_a_healthy_consumer_is_heard() {
     let mut world = World::new();
     tokio::time::sleep(ms(1_000)).await;

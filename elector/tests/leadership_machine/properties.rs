@@ -38,7 +38,7 @@ fn step(kind: u8, choice: u16) -> Step {
 #[test]
 fn nobody_acts_under_a_leadership_that_is_over() {
     let config = Config {
-        cases: 20_000,
+        cases: 8_000,
         failure_persistence: None,
         ..Config::default()
     };
