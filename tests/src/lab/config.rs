@@ -81,8 +81,7 @@ impl Config {
     /// Asks for leadership at `url`, as the collector of the pod `identity`.
     #[must_use]
     pub fn led_by(mut self, url: &str, identity: &str) -> Self {
-        self.leadership =
-            format!("enabled = true\nidentity = \"{identity}\"\nurl = \"{url}\"\n");
+        self.leadership = format!("enabled = true\nidentity = \"{identity}\"\nurl = \"{url}\"\n");
         self
     }
 
