@@ -135,7 +135,12 @@ fn load(example: &str) -> Result<Loaded> {
     } else {
         example.to_owned()
     };
-    let variables = ["KAFKA_USER", "KAFKA_PASSWORD", "KAFKA_KEY_PASSWORD"];
+    let variables = [
+        "KAFKA_USER",
+        "KAFKA_PASSWORD",
+        "KAFKA_KEY_PASSWORD",
+        "POD_NAME",
+    ];
     let env: Environment = variables
         .map(|name| (name, "some-text"))
         .into_iter()
