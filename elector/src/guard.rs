@@ -10,6 +10,8 @@
 //!
 //! Deliberately absent: I/O, clocks, and the protocol itself. A [`Moment`] is an argument everywhere.
 
+use std::time::Duration;
+
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::jiff::Timestamp;
 use tokio::time::Instant;
@@ -22,18 +24,22 @@ pub(crate) mod tenancy;
 pub(crate) mod translate;
 pub(crate) mod troubles;
 
+mod answers;
 mod outlook;
 #[cfg(test)]
 mod tests;
 
 use ask::{Ask, Write};
-use observation::{Change, Observation, Seen, Stand};
+use observation::{Observation, Stand};
 use patience::Patience;
-use record::{Candidate, Record};
+use record::Candidate;
 use tenancy::{Stamp, Tenancy};
 use troubles::Troubles;
 
 pub(crate) use outlook::{Hold, Outlook};
+
+/// How long an answer may be shown again.
+const FRESH: Duration = Duration::from_millis(100);
 
 /// Now, on both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +60,8 @@ pub(crate) struct Guard {
     incumbent: Option<Instant>,
     /// The resourceVersion of the last answer shown.
     version: Option<u64>,
+    /// The last answer shown, as it came, and when.
+    fresh: Option<(Instant, Box<Lease>)>,
     hold: Hold,
     in_flight: Option<Ask>,
     patience: Patience,
@@ -121,6 +129,7 @@ impl Guard {
             tenancy: None,
             incumbent: None,
             version: None,
+            fresh: None,
             hold: Hold::Nothing,
             in_flight: None,
             troubles: Troubles::default(),
@@ -160,6 +169,16 @@ impl Guard {
         })
     }
 
+    /// The answer to a GET that need not be sent: kube-lease-manager reads again what it has just been shown, or written.
+    /// To it this is an answer that was a little late, and its next write is conditional all the same.
+    pub(crate) fn recall(&self, ask: Ask, at: Moment) -> Option<Reply> {
+        let (arrived, lease) = self.fresh.as_ref()?;
+        let known = self.version.is_some() && self.version == self.observation.version();
+        let fresh = at.now.duration_since(*arrived) < FRESH;
+        (ask == Ask::Read && known && fresh)
+            .then(|| Reply::Lease(self.translated(lease.clone(), at)))
+    }
+
     fn seal(&self, ask: Ask, body: &mut serde_json::Value, now: Instant) -> Result<(), Refusal> {
         let write = match ask {
             Ask::Read | Ask::Create => return Ok(()),
@@ -178,106 +197,6 @@ impl Guard {
         }
         write.seal(body, version, &self.candidate);
         Ok(())
-    }
-
-    /// Takes the answer to `sent`, and makes of it what is to be shown.
-    pub(crate) fn answered(&mut self, sent: &Sent, reply: Reply, at: Moment) -> Reply {
-        self.in_flight = None;
-        let before = self.observation.stand();
-        let shown = match reply {
-            Reply::Lease(lease) => self.accept(sent, lease, at),
-            Reply::Status { code, message } => self.refused(sent, code, message, at.now),
-            Reply::TimedOut => {
-                self.patience.stretch();
-                self.lose(sent);
-                let within = at.now.duration_since(sent.stamp.sent.now).as_millis();
-                let error = format!("no answer to {} within {within} ms", sent.ask.verb());
-                self.troubles.failed(error);
-                Reply::TimedOut
-            }
-            Reply::Failed(error) => {
-                self.lose(sent);
-                self.troubles.failed(error.clone());
-                Reply::Failed(error)
-            }
-        };
-        self.step_down(&before);
-        self.end_tenancy(at.now);
-        self.shut = self.is_shut(at.now);
-        shown
-    }
-
-    fn accept(&mut self, sent: &Sent, mut lease: Box<Lease>, at: Moment) -> Reply {
-        let Some(record) = Record::read(&lease) else {
-            self.lose(sent);
-            let message = "the Lease has no resourceVersion that is a number".to_owned();
-            self.troubles.failed(message.clone());
-            return Reply::Status { code: 500, message };
-        };
-        self.patience.restore();
-        self.troubles.clear(sent.ask);
-        self.troubles.lease_is_there();
-        let version = record.version;
-        let change = self
-            .observation
-            .answer(Seen::Present(record), sent.stamp.sent.now, at.now);
-        // What the answer to a POST says is read again before anything is done with it.
-        if sent.ask != Ask::Create {
-            self.version = Some(version);
-        }
-        if let Ask::Write(write) = sent.ask
-            && change != Change::Stale
-            && write.claims()
-        {
-            self.claim(write, sent, version, at.now);
-        }
-        translate::show(&mut lease, &self.belief(at.now), &self.candidate, at.wall);
-        Reply::Lease(lease)
-    }
-
-    /// An own write succeeded: this is the one place where a claim begins or is extended.
-    fn claim(&mut self, write: Write, sent: &Sent, version: u64, now: Instant) {
-        let ours = self.observation.stand() == Stand::Ours;
-        // A write that changed nothing is one that others cannot see.
-        let changed = sent.version != Some(version);
-        if !ours || !changed || self.hold == Hold::Releasing {
-            return;
-        }
-        let running = self.tenancy.filter(|tenancy| tenancy.runs(now));
-        let term = match (write, running) {
-            (Write::Renew, Some(tenancy)) => tenancy.term,
-            _ => version,
-        };
-        self.tenancy = Tenancy::of_write(sent.stamp, self.candidate.lease_duration, term);
-        self.incumbent = None;
-        self.hold = Hold::Ours;
-    }
-
-    fn refused(&mut self, sent: &Sent, code: u16, message: String, now: Instant) -> Reply {
-        self.troubles.refused(sent.ask, code, &message);
-        match (sent.ask, code) {
-            (Ask::Read | Ask::Write(_), 404) => {
-                self.version = None;
-                let absent = Seen::Absent(None);
-                self.observation.answer(absent, sent.stamp.sent.now, now);
-            }
-            (Ask::Write(write), 409) => {
-                self.start_over();
-                // kube-lease-manager panics at a conflict in a release.
-                let code = if write == Write::Release { 412 } else { 409 };
-                return Reply::Status { code, message };
-            }
-            (_, 500..) => self.lose(sent),
-            _ => {}
-        }
-        Reply::Status { code, message }
-    }
-
-    /// Nobody knows whether `sent` took effect.
-    fn lose(&mut self, sent: &Sent) {
-        if matches!(sent.ask, Ask::Write(_)) {
-            self.version = None;
-        }
     }
 
     /// What kube-lease-manager knows is of no use any more.

@@ -6,6 +6,7 @@ use super::Guard;
 use super::ask::Ask;
 use super::observation::{Change, Seen, Stand, Twin};
 use super::translate::Belief;
+use super::troubles::Rivalry;
 use crate::standing::{Claim, Rival, Sight, Standing, Tenure, Trouble};
 use shared::leadership::Reason;
 
@@ -145,10 +146,14 @@ impl Guard {
             },
             until,
         });
+        let rivalry = match rival {
+            None => Rivalry::None,
+            Some(_) => Rivalry::Some,
+        };
         let sight = self.observation.sight();
         let trouble = match sight {
             Sight::Never => self.troubles.blind(),
-            Sight::Absent | Sight::Present => self.troubles.present(twin(&stand, rival.as_ref())),
+            Sight::Absent | Sight::Present => self.troubles.present(rivalry, twin(&stand, rivalry)),
         };
         Standing {
             tenure,
@@ -217,15 +222,15 @@ impl Guard {
     }
 }
 
-fn twin(stand: &Stand, rival: Option<&Rival>) -> Option<Trouble> {
-    match (stand, rival) {
+fn twin(stand: &Stand, rivalry: Rivalry) -> Option<Trouble> {
+    match (stand, rivalry) {
         (
             Stand::Foreign {
                 twin: Twin::SameIdentity,
                 name,
                 ..
             },
-            Some(_),
+            Rivalry::Some,
         ) => Some(Trouble {
             reason: Reason::DuplicateIdentity,
             detail: format!(

@@ -30,9 +30,9 @@ impl Patience {
         self.present
     }
 
-    /// A request was answered in time.
-    pub(crate) fn restore(&mut self) {
-        self.present = LEAST.min(self.most);
+    /// A request was answered after `took`: the next one is given twice as long, and never less than at first.
+    pub(crate) fn settle(&mut self, took: Duration) {
+        self.present = LEAST.max(took * 2).min(self.most);
     }
 
     /// A request was given up.
@@ -54,8 +54,15 @@ mod tests {
             patience.stretch();
         }
         assert_eq!(given, [1500, 3000, 5000, 5000]);
-        patience.restore();
+        patience.settle(Duration::from_millis(20));
         assert_eq!(patience.present(), LEAST);
+    }
+
+    #[test]
+    fn a_server_that_answers_slowly_is_not_hurried_again() {
+        let mut patience = Patience::new(Duration::from_secs(15), Duration::from_secs(5));
+        patience.settle(Duration::from_secs(2));
+        assert_eq!(patience.present(), Duration::from_secs(4));
     }
 
     #[test]

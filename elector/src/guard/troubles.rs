@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use shared::leadership::Reason;
 
-use super::ask::Ask;
+use super::ask::{Ask, Write};
 use crate::standing::Trouble;
+
+/// The verb of every write.
+const PATCH: &str = Ask::Write(Write::Acquire).verb();
 
 /// Failures in a row that are no accident any more.
 const TOO_MANY: u32 = 2;
@@ -15,8 +18,18 @@ const TOO_MANY: u32 = 2;
 pub(crate) struct Troubles {
     /// What the API server does not allow, by verb.
     denied: BTreeMap<&'static str, Trouble>,
-    requests: Failures,
+    /// What it does not answer, by verb.
+    failed: BTreeMap<&'static str, Failures>,
     watch: Failures,
+}
+
+/// Whether somebody else has to be believed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rivalry {
+    /// Nobody.
+    None,
+    /// Somebody.
+    Some,
 }
 
 #[derive(Debug, Default)]
@@ -32,12 +45,12 @@ impl Troubles {
     /// A request succeeded.
     pub(crate) fn clear(&mut self, ask: Ask) {
         self.denied.remove(ask.verb());
-        self.requests = Failures::default();
+        self.failed.remove(ask.verb());
     }
 
     /// The Lease was seen, so it need not be created.
     pub(crate) fn lease_is_there(&mut self) {
-        self.denied.remove(Ask::Create.verb());
+        self.clear(Ask::Create);
         self.watch = Failures::default();
     }
 
@@ -75,40 +88,35 @@ impl Troubles {
             },
             // Both are answers about the Lease, and acted on.
             (_, 404 | 409) => return,
-            _ => return self.failed(format!("{} was answered {status}: {message}", ask.verb())),
+            _ => {
+                let error = format!("{} was answered {status}: {message}", ask.verb());
+                return self.failed(ask, error);
+            }
         };
-        self.requests = Failures::default();
+        self.failed.remove(ask.verb());
         self.denied.insert(ask.verb(), trouble);
     }
 
     /// A request was not answered.
-    pub(crate) fn failed(&mut self, error: String) {
-        self.requests.note(error);
+    pub(crate) fn failed(&mut self, ask: Ask, error: String) {
+        self.failed.entry(ask.verb()).or_default().note(error);
     }
 
-    /// What a person has to know; `twin` where another instance of this identity has to be believed in.
-    pub(crate) fn present(&self, twin: Option<Trouble>) -> Option<Trouble> {
-        if let Some(trouble) = self.denied.values().next() {
+    /// What a person has to know while there is this `rival`; `twin` where that is another instance of this identity.
+    pub(crate) fn present(&self, rival: Rivalry, twin: Option<Trouble>) -> Option<Trouble> {
+        // Nothing is written while somebody else has the Lease, so what writing came to says nothing of now.
+        let matters = |verb: &&str| rival == Rivalry::None || *verb != PATCH;
+        if let Some((_, trouble)) = self.denied.iter().find(|(verb, _)| matters(verb)) {
             return Some(trouble.clone());
         }
-        let unreachable = |failures: &Failures| Trouble {
-            reason: Reason::ApiUnreachable,
-            detail: failures.error.clone(),
-        };
-        if self.requests.n >= TOO_MANY {
-            return Some(unreachable(&self.requests));
-        }
-        twin
+        let mut failed = self.failed.iter().filter(|(verb, _)| matters(verb));
+        failed.find_map(|(_, failures)| failures.trouble()).or(twin)
     }
 
     /// The same where nothing at all is known of the Lease, so that the watch's failures count too.
     pub(crate) fn blind(&self) -> Option<Trouble> {
-        self.present(None).or_else(|| {
-            (self.watch.n >= TOO_MANY).then(|| Trouble {
-                reason: Reason::ApiUnreachable,
-                detail: self.watch.error.clone(),
-            })
-        })
+        self.present(Rivalry::None, None)
+            .or_else(|| self.watch.trouble())
     }
 }
 
@@ -122,6 +130,13 @@ impl Failures {
             self.error = error;
         }
     }
+
+    fn trouble(&self) -> Option<Trouble> {
+        (self.n >= TOO_MANY).then(|| Trouble {
+            reason: Reason::ApiUnreachable,
+            detail: self.error.clone(),
+        })
+    }
 }
 
 /// The verb that the API server names: to apply to an absent object takes `create`, not `patch`.
@@ -133,31 +148,33 @@ fn verb(message: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guard::ask::Write;
 
-    const PATCH: Ask = Ask::Write(Write::Acquire);
+    const WRITE: Ask = Ask::Write(Write::Acquire);
     const DENIED: &str =
         r#"leases.coordination.k8s.io "x" is forbidden: User "u" cannot patch resource "leases""#;
 
     #[test]
     fn a_missing_right_is_named_at_once_and_stays_until_that_verb_succeeds() {
         let mut troubles = Troubles::default();
-        troubles.refused(PATCH, 403, DENIED);
+        troubles.refused(WRITE, 403, DENIED);
         troubles.clear(Ask::Read);
-        let trouble = troubles.present(None).unwrap();
+        let trouble = troubles.present(Rivalry::None, None).unwrap();
         assert_eq!(trouble.reason, Reason::Forbidden);
         assert!(trouble.detail.starts_with("patch is not allowed"));
-        troubles.clear(PATCH);
-        assert_eq!(troubles.present(None), None);
+        troubles.clear(WRITE);
+        assert_eq!(troubles.present(Rivalry::None, None), None);
     }
 
     #[test]
     fn a_lease_that_may_not_be_created_is_missing_until_it_is_seen() {
         let mut troubles = Troubles::default();
         troubles.refused(Ask::Create, 403, DENIED);
-        assert_eq!(troubles.present(None).unwrap().reason, Reason::LeaseMissing);
+        assert_eq!(
+            troubles.present(Rivalry::None, None).unwrap().reason,
+            Reason::LeaseMissing
+        );
         troubles.lease_is_there();
-        assert_eq!(troubles.present(None), None);
+        assert_eq!(troubles.present(Rivalry::None, None), None);
     }
 
     #[test]
@@ -168,11 +185,22 @@ mod tests {
             troubles.clear(Ask::Read);
         }
         troubles.refused(Ask::Read, 503, "busy");
-        assert_eq!(troubles.present(None), None);
-        troubles.failed("refused".to_owned());
-        let trouble = troubles.present(None).unwrap();
+        assert_eq!(troubles.present(Rivalry::None, None), None);
+        troubles.failed(Ask::Read, "refused".to_owned());
+        let trouble = troubles.present(Rivalry::None, None).unwrap();
         assert_eq!(trouble.reason, Reason::ApiUnreachable);
         assert_eq!(trouble.detail, "refused");
+    }
+
+    #[test]
+    fn writing_is_no_trouble_to_a_standby_and_reading_does_not_mend_it() {
+        let mut troubles = Troubles::default();
+        for _ in 0..2 {
+            troubles.failed(WRITE, "no answer".to_owned());
+            troubles.clear(Ask::Read);
+        }
+        assert!(troubles.present(Rivalry::None, None).is_some());
+        assert_eq!(troubles.present(Rivalry::Some, None), None);
     }
 
     #[test]
@@ -180,7 +208,7 @@ mod tests {
         let mut troubles = Troubles::default();
         troubles.watch_failed("refused".to_owned());
         troubles.watch_failed("refused".to_owned());
-        assert_eq!(troubles.present(None), None);
+        assert_eq!(troubles.present(Rivalry::None, None), None);
         assert_eq!(troubles.blind().unwrap().reason, Reason::ApiUnreachable);
     }
 }

@@ -129,6 +129,10 @@ impl Keeper {
         let mut body: Value = serde_json::from_slice(asked.request.body()).unwrap_or_default();
         let ask = Ask::of(asked.request.method(), &body);
         let at = moment();
+        if let Some(shown) = self.guard.recall(ask, at) {
+            asked.answer.send(answer(ask, &shown)).ok();
+            return;
+        }
         let sent = match self.guard.admit(ask, &mut body, at) {
             Ok(sent) => sent,
             Err(refusal) => {

@@ -144,6 +144,8 @@ fn two_pods_of_one_identity_never_lead_both_and_say_so() {
 fn a_duration_edited_down_shortens_nobodys_claim() {
     let mut world = World::led(2);
     world.edit(&json!({"leaseDurationSeconds": 3}));
+    // It never saw the duration as it was.
+    world.restart(1);
     taken_only_after(&mut world, D + SLACK);
 }
 
@@ -221,6 +223,24 @@ fn a_wall_clock_that_is_wrong_robs_nobody() {
         world.read(0).unwrap();
         assert_eq!(world.acquire(0), Err(Refusal::Occupied));
     }
+}
+
+#[test]
+fn clocks_that_run_apart_are_covered_by_margin_and_slack() {
+    // One in a hundred, which is a thousand times what clocks do.
+    let mut world = World::new(2);
+    world.pods[0].drift = -10;
+    world.pods[1].drift = 10;
+    world.read(0).unwrap();
+    world.pass(2 * D);
+    world.acquire(0).unwrap();
+    world.read(1).unwrap();
+    for _ in 0..20 {
+        world.pass(SECOND);
+        world.read(1).unwrap();
+        world.acquire(1).ok();
+    }
+    assert!(world.leads(1));
 }
 
 #[test]

@@ -195,3 +195,34 @@ fn a_label_is_nobodys_sign_of_life() {
     world.pass(SLACK);
     assert_eq!(holder(world.read(1).unwrap()), None);
 }
+
+#[test]
+fn what_was_just_shown_is_shown_again_without_asking() {
+    let mut world = World::led(1);
+    world.pass(Duration::from_millis(99));
+    let again = world.recall(0).unwrap();
+    assert_eq!(holder(again).as_deref(), Some("pod-0"));
+    world.pass(Duration::from_millis(1));
+    assert_eq!(world.recall(0), None, "it is too old");
+}
+
+#[test]
+fn nothing_is_shown_again_that_is_known_to_have_changed() {
+    let mut world = World::led(2);
+    world.edit(&json!({"leaseDurationSeconds": 20}));
+    world.show(1);
+    assert_eq!(world.recall(1), None);
+    world.read(1).unwrap();
+    assert!(world.recall(1).is_some());
+    assert!(world.renew(1).is_err());
+    assert_eq!(world.recall(1), None, "a refusal starts over");
+}
+
+#[test]
+fn what_was_believed_meanwhile_is_not_shown_any_more() {
+    let mut world = World::led(2);
+    world.pass(D + SLACK - Duration::from_millis(1));
+    assert!(holder(world.read(1).unwrap()).is_some());
+    world.pass(Duration::from_millis(1));
+    assert_eq!(holder(world.recall(1).unwrap()), None);
+}

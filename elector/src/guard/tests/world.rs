@@ -169,6 +169,11 @@ impl World {
         self.ask(pod, &Method::GET, Value::Null)
     }
 
+    /// The answer to a GET that need not be sent.
+    pub(super) fn recall(&self, pod: usize) -> Option<Reply> {
+        self.pods[pod].guard.recall(Ask::Read, self.at(pod))
+    }
+
     pub(super) fn acquire(&mut self, pod: usize) -> Result<Reply, Refusal> {
         let body = self.acquisition(pod);
         self.ask(pod, &Method::PATCH, body)

@@ -1,0 +1,356 @@
+//! A Kubernetes API server that knows one Lease, keeps versions as the real one does, and fails as it is told.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Query, Request, State};
+use axum::response::Response;
+use axum::routing::get;
+use futures_util::stream;
+use http::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+pub const PATH: &str = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
+pub const NAME: &str = "klag-exporter";
+const APPLY: &str = "application/apply-patch+yaml";
+
+/// The server. It ends with the runtime of its test.
+#[derive(Clone)]
+pub struct Api {
+    pub url: String,
+    store: Arc<watch::Sender<Store>>,
+}
+
+/// What it knows, and how it behaves.
+#[derive(Clone, Debug, Default)]
+pub struct Store {
+    version: u64,
+    pub lease: Option<Value>,
+    events: Vec<(u64, Value)>,
+    pub fault: Fault,
+    /// What was asked, by verb.
+    pub asked: Vec<&'static str>,
+}
+
+/// How the server behaves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Fault {
+    /// As it should.
+    #[default]
+    None,
+    /// This status to everything.
+    Status(u16),
+    /// This status to every so many requests.
+    Every(usize, u16),
+    /// These verbs are not allowed.
+    Denies(&'static [&'static str]),
+    /// Every request takes as long.
+    Slow(Duration),
+    /// No request is answered, and none does anything.
+    Silent,
+    /// PATCHes take effect and are not answered.
+    LosesAnswers,
+}
+
+/// What kind of PATCH.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Merge,
+    Apply,
+    Forced,
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    watch: Option<bool>,
+    #[serde(rename = "resourceVersion")]
+    version: Option<String>,
+    #[serde(rename = "fieldSelector")]
+    only: Option<String>,
+    force: Option<bool>,
+}
+
+// === impl Api ===
+
+impl Api {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let store = Store {
+            version: 100,
+            ..Store::default()
+        };
+        let api = Self {
+            url,
+            store: Arc::new(watch::Sender::new(store)),
+        };
+        let router = Router::new()
+            .route(PATH, get(collection).post(serve))
+            .route(&format!("{PATH}/{NAME}"), get(serve).patch(serve))
+            .with_state(api.clone());
+        #[expect(clippy::disallowed_methods, reason = "a stand-in for another process")]
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        api
+    }
+
+    pub fn behave(&self, fault: Fault) {
+        self.store.send_modify(|store| store.fault = fault);
+    }
+
+    /// A person edits the spec.
+    pub fn edit(&self, spec: Value) {
+        self.store.send_modify(|store| {
+            store.merge(&json!({ "spec": spec }));
+        });
+    }
+
+    pub fn delete(&self) {
+        self.store.send_modify(|store| store.put(None));
+    }
+
+    /// A person applies a manifest.
+    pub fn create(&self) {
+        self.store.send_modify(|store| store.put(Some(empty())));
+    }
+
+    pub fn store(&self) -> watch::Ref<'_, Store> {
+        self.store.borrow()
+    }
+
+    /// How often `verb` was asked for since the last time, and of what else.
+    pub fn take_asked(&self) -> Vec<&'static str> {
+        let mut asked = Vec::new();
+        self.store.send_if_modified(|store| {
+            asked = std::mem::take(&mut store.asked);
+            false
+        });
+        asked
+    }
+
+    /// Counts the request, and does to it what is done to it these days; `None` where it may go on.
+    async fn fail(&self, verb: &'static str) -> Option<Response> {
+        let mut n = 0;
+        self.store.send_if_modified(|store| {
+            store.asked.push(verb);
+            n = store.asked.len();
+            false
+        });
+        let fault = self.store.borrow().fault.clone();
+        match fault {
+            Fault::Status(code) => Some(status(code, "told to")),
+            Fault::Every(nth, code) if n.is_multiple_of(nth) => Some(status(code, "told to")),
+            Fault::Denies(verbs) if verbs.contains(&verb) => {
+                let message = format!(
+                    "leases.coordination.k8s.io \"{NAME}\" is forbidden: User \"u\" cannot {verb} resource \"leases\""
+                );
+                Some(status(403, &message))
+            }
+            Fault::Slow(time) => {
+                tokio::time::sleep(time).await;
+                None
+            }
+            Fault::Silent => std::future::pending().await,
+            Fault::None | Fault::Every(..) | Fault::Denies(_) | Fault::LosesAnswers => None,
+        }
+    }
+}
+
+async fn serve(State(api): State<Api>, Query(asked): Query<Asked>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let verb = match head.method {
+        Method::GET => "get",
+        Method::POST => "create",
+        _ => "patch",
+    };
+    if let Some(failure) = api.fail(verb).await {
+        return failure;
+    }
+    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    let apply = head
+        .headers
+        .get("content-type")
+        .is_some_and(|kind| kind == APPLY);
+    let mode = match (apply, asked.force) {
+        (true, Some(true)) => Mode::Forced,
+        (true, _) => Mode::Apply,
+        (false, _) => Mode::Merge,
+    };
+    let mut reply = status(500, "nothing happened");
+    api.store.send_if_modified(|store| {
+        let before = store.version;
+        reply = match verb {
+            "get" => store.present(),
+            "create" => store.create(),
+            _ => store.patch(&serde_json::from_slice(&body).unwrap(), mode),
+        };
+        store.version != before
+    });
+    if verb == "patch" && api.store.borrow().fault == Fault::LosesAnswers {
+        std::future::pending::<()>().await;
+    }
+    reply
+}
+
+/// LIST and WATCH, which have to be for this one Lease.
+async fn collection(State(api): State<Api>, Query(asked): Query<Asked>) -> Response {
+    let watches = asked.watch.unwrap_or_default();
+    let only_this = format!("metadata.name={NAME}");
+    let denied = asked.only.as_ref() != Some(&only_this);
+    if denied {
+        return status(403, "only with the field selector");
+    }
+    let verb = if watches { "watch" } else { "list" };
+    if let Some(failure) = api.fail(verb).await {
+        return failure;
+    }
+    if !watches {
+        let store = api.store.borrow();
+        let items: Vec<_> = store.lease.iter().collect();
+        let list = json!({
+            "apiVersion": "coordination.k8s.io/v1", "kind": "LeaseList",
+            "metadata": {"resourceVersion": store.version.to_string()}, "items": items,
+        });
+        return json_of(200, &list);
+    }
+    let from = asked.version.and_then(|version| version.parse().ok());
+    let state = (api.store.subscribe(), from.unwrap_or(0_u64));
+    let lines = stream::unfold(state, |(mut store, seen)| async move {
+        let next = |store: &Store| store.events.iter().find(|(v, _)| *v > seen).cloned();
+        // A watch is as silent as the rest.
+        let ready = |store: &Store| next(store).is_some() && store.fault != Fault::Silent;
+        let (version, event) = {
+            let store = store.wait_for(ready).await.ok()?;
+            next(&store)?
+        };
+        let line = Bytes::from(format!("{event}\n"));
+        Some((Ok::<_, Infallible>(line), (store, version)))
+    });
+    Response::new(Body::from_stream(lines))
+}
+
+// === impl Store ===
+
+impl Store {
+    fn put(&mut self, lease: Option<Value>) {
+        self.version += 1;
+        let version = json!(self.version.to_string());
+        let (kind, object) = match (self.lease.take(), &lease) {
+            (None, None) => return,
+            (None, Some(lease)) => ("ADDED", lease.clone()),
+            (Some(_), Some(lease)) => ("MODIFIED", lease.clone()),
+            (Some(last), None) => ("DELETED", last),
+        };
+        let mut object = object;
+        object["metadata"]["resourceVersion"] = version;
+        if object["metadata"]["uid"].is_null() {
+            object["metadata"]["uid"] = json!(format!("uid-{}", self.version));
+        }
+        let event = json!({"type": kind, "object": object});
+        self.events.push((self.version, event));
+        self.lease = lease.is_some().then_some(object);
+    }
+
+    fn present(&self) -> Response {
+        match &self.lease {
+            Some(lease) => json_of(200, lease),
+            None => status(404, "not found"),
+        }
+    }
+
+    fn create(&mut self) -> Response {
+        if self.lease.is_some() {
+            return status(409, "already exists");
+        }
+        self.put(Some(empty()));
+        self.present()
+    }
+
+    fn patch(&mut self, patch: &Value, mode: Mode) -> Response {
+        let Some(lease) = &self.lease else {
+            return status(404, "not found");
+        };
+        let condition = &patch["metadata"]["resourceVersion"];
+        if !condition.is_null() && *condition != lease["metadata"]["resourceVersion"] {
+            return status(409, "the object has been modified");
+        }
+        // Who wrote what is not kept: everything that is there is somebody else's.
+        let taken = |(key, value): (&String, &Value)| {
+            let present = &lease["spec"][key];
+            !present.is_null() && present != value
+        };
+        if mode == Mode::Apply && patch["spec"].as_object().unwrap().iter().any(taken) {
+            return status(409, "conflicts with another manager");
+        }
+        self.merge(patch);
+        self.present()
+    }
+
+    /// Merges `patch` in; one that changes nothing makes no new version.
+    fn merge(&mut self, patch: &Value) {
+        let Some(lease) = &self.lease else {
+            return;
+        };
+        let mut after = lease.clone();
+        merge(&mut after["spec"], &patch["spec"]);
+        merge(
+            &mut after["metadata"]["annotations"],
+            &patch["metadata"]["annotations"],
+        );
+        if after != *lease {
+            self.put(Some(after));
+        }
+    }
+}
+
+fn merge(into: &mut Value, patch: &Value) {
+    let Some(patch) = patch.as_object() else {
+        return;
+    };
+    if into.is_null() {
+        *into = json!({});
+    }
+    let into = into.as_object_mut().unwrap();
+    for (key, value) in patch {
+        if value.is_null() {
+            into.remove(key);
+        } else {
+            into.insert(key.clone(), value.clone());
+        }
+    }
+}
+
+fn empty() -> Value {
+    json!({
+        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+        "metadata": {"name": NAME, "namespace": "default"}, "spec": {},
+    })
+}
+
+fn status(code: u16, message: &str) -> Response {
+    let reason = match (code, message) {
+        (409, "already exists") => "AlreadyExists",
+        (409, _) => "Conflict",
+        (403, _) => "Forbidden",
+        (404, _) => "NotFound",
+        _ => "InternalError",
+    };
+    let status = json!({
+        "apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure",
+        "message": message, "reason": reason, "code": code,
+    });
+    json_of(code, &status)
+}
+
+fn json_of(code: u16, value: &Value) -> Response {
+    let mut response = Response::new(Body::from(value.to_string()));
+    *response.status_mut() = StatusCode::from_u16(code).unwrap();
+    let json = http::HeaderValue::from_static("application/json");
+    response.headers_mut().insert("content-type", json);
+    response
+}

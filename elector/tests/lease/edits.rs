@@ -1,0 +1,118 @@
+//! What people do to a Lease.
+
+use std::time::Duration;
+
+use elector::standing::Sight;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::api::Api;
+use crate::pods::{A, B, Pod, SHORT, duel};
+
+/// A leader and a standby that has seen it, and what happens to their Lease.
+async fn story(tell: impl AsyncFn(&Api, &Pod, &Pod)) {
+    let api = Api::start().await;
+    let a = Pod::start(&api, A, SHORT);
+    a.leads().await;
+    let b = Pod::start(&api, B, SHORT);
+    b.comes_to(|standing| standing.rival.is_some()).await;
+    duel(&a, &b, tell(&api, &a, &b)).await;
+}
+
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn a_nulled_holder_takes_the_lease_back_at_once() {
+    story(async |api, a, b| {
+        let term = a.term();
+        let edited = Instant::now();
+        api.edit(json!({"holderIdentity": null}));
+        a.follows().await;
+        assert!(a.leads().await - edited < AT_ONCE);
+        assert!(a.term() > term);
+        assert!(!b.is_leading());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_deleted_lease_is_made_again_by_who_held_it() {
+    story(async |api, a, b| {
+        let deleted = Instant::now();
+        api.delete();
+        a.follows().await;
+        assert!(a.leads().await - deleted < AT_ONCE);
+        assert!(!b.is_leading());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lease_deleted_and_applied_again_is_taken_back_too() {
+    story(async |api, a, b| {
+        let deleted = Instant::now();
+        api.delete();
+        api.create();
+        a.follows().await;
+        assert!(a.leads().await - deleted < AT_ONCE);
+        assert!(!b.is_leading());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_holder_that_nobody_is_stands_for_one_duration() {
+    story(async |api, a, b| {
+        let edited = Instant::now();
+        api.edit(json!({"holderIdentity": "stranger"}));
+        a.follows().await;
+        let led_again = tokio::select! {
+            at = a.leads() => at,
+            at = b.leads() => at,
+        };
+        let took = led_again - edited;
+        let lease = Duration::from_secs(SHORT.lease);
+        assert!(
+            took > lease && took < lease + Duration::from_millis(600),
+            "{took:?}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_holder_edited_to_the_standby_does_not_make_it_lead_beside_the_leader() {
+    story(async |api, a, b| {
+        api.edit(json!({"holderIdentity": "pod-b"}));
+        a.follows().await;
+        tokio::select! {
+            _ = a.leads() => {}
+            _ = b.leads() => {}
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_edited_duration_or_a_label_changes_nothing() {
+    story(async |api, a, _| {
+        api.edit(json!({"leaseDurationSeconds": 1}));
+        a.leads_on_for(Duration::from_secs(2)).await;
+        let lease = api.store().lease.clone().unwrap();
+        assert_eq!(lease["spec"]["leaseDurationSeconds"], 3);
+        api.edit(json!({"preferredHolder": "x"}));
+        a.leads_on_for(Duration::from_secs(2)).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lease_that_was_shipped_with_a_spec_can_be_taken() {
+    let api = Api::start().await;
+    api.create();
+    api.edit(json!({"leaseDurationSeconds": 15, "holderIdentity": ""}));
+    let a = Pod::start(&api, A, SHORT);
+    a.comes_to(|standing| standing.sight == Sight::Present)
+        .await;
+    a.leads().await;
+}

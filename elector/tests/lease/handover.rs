@@ -1,0 +1,159 @@
+//! How a leadership passes from one pod to the other.
+
+use std::time::Duration;
+
+use elector::standing::{Tenure, Wish};
+use tokio::time::Instant;
+
+use crate::api::{Api, Fault};
+use crate::pods::{A, B, Pod, SHORT, Terms, Who, duel};
+
+/// What a lease that runs out costs beyond its duration.
+const SLACK: Duration = Duration::from_millis(500);
+
+#[tokio::test]
+async fn a_lease_given_back_is_taken_at_once() {
+    let api = Api::start().await;
+    let a = Pod::start(&api, A, SHORT);
+    a.leads().await;
+    let b = Pod::start(&api, B, SHORT);
+    b.comes_to(|standing| standing.rival.is_some()).await;
+    duel(&a, &b, async {
+        for (from, to) in [(&a, &b), (&b, &a), (&a, &b)] {
+            let asked = Instant::now();
+            from.wish.send_replace(Wish::Abstain);
+            from.comes_to(|standing| standing.tenure == Tenure::Releasing)
+                .await;
+            let took = to.leads().await - asked;
+            assert!(took < Duration::from_secs(1), "{took:?}");
+            from.wish.send_replace(Wish::Campaign);
+            from.comes_to(|standing| standing.rival.is_some()).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_given_back_while_nobody_else_is_there_can_be_taken_again() {
+    let api = Api::start().await;
+    let a = Pod::start(&api, A, SHORT);
+    a.leads().await;
+    let term = a.term();
+    a.wish.send_replace(Wish::Abstain);
+    a.comes_to(|standing| standing.tenure == Tenure::Nothing)
+        .await;
+    a.wish.send_replace(Wish::Campaign);
+    a.leads().await;
+    assert!(a.term() > term);
+}
+
+#[tokio::test]
+async fn who_abstains_only_watches() {
+    let api = Api::start().await;
+    let a = Pod::start(&api, A, SHORT);
+    a.wish.send_replace(Wish::Abstain);
+    let b = Pod::start(&api, B, SHORT);
+    b.leads().await;
+    a.comes_to(|standing| {
+        let rival = standing.rival.as_ref();
+        rival.is_some_and(|rival| rival.name == "pod-b")
+    })
+    .await;
+    assert!(!a.is_leading());
+}
+
+#[tokio::test]
+async fn a_killed_leader_is_followed_when_its_lease_has_run_out() {
+    let api = Api::start().await;
+    let a = Pod::start(&api, A, SHORT);
+    a.leads().await;
+    let b = Pod::start(&api, B, SHORT);
+    b.comes_to(|standing| standing.rival.is_some()).await;
+    let killed = Instant::now();
+    drop(a);
+    let took = b.leads().await - killed;
+    let lease = Duration::from_secs(SHORT.lease);
+    assert!(took < lease + SLACK, "{took:?}");
+    assert!(
+        took > lease - Duration::from_secs(SHORT.renew) - SLACK,
+        "{took:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_restarted_elector_goes_on_with_a_lease_that_its_pod_holds() {
+    let api = Api::start().await;
+    let a = Pod::start(&api, A, SHORT);
+    a.leads().await;
+    let term = a.term();
+    drop(a);
+    let restarted = Instant::now();
+    let a = Pod::start(&api, A, SHORT);
+    let took = a.leads().await - restarted;
+    assert!(took < SLACK, "{took:?}");
+    assert!(a.term() > term);
+}
+
+#[tokio::test]
+async fn another_instance_of_the_same_identity_waits_and_says_so() {
+    let api = Api::start().await;
+    let a = Pod::start(&api, A, SHORT);
+    a.leads().await;
+    let twin = Who {
+        instance: "uid-c",
+        ..A
+    };
+    let b = Pod::start(&api, twin, SHORT);
+    duel(&a, &b, async {
+        b.comes_to(|standing| {
+            let trouble = standing.trouble.as_ref();
+            trouble.is_some_and(|trouble| trouble.reason.label() == "duplicate_identity")
+        })
+        .await;
+        a.leads_on_for(Duration::from_secs(5)).await;
+    })
+    .await;
+    assert!(!b.is_leading());
+}
+
+#[tokio::test]
+async fn a_leader_asks_once_per_renewal_and_a_standby_hardly_ever() {
+    let terms = Terms { lease: 5, renew: 1 };
+    let api = Api::start().await;
+    let a = Pod::start(&api, A, terms);
+    a.leads().await;
+    let b = Pod::start(&api, B, terms);
+    b.comes_to(|standing| standing.rival.is_some()).await;
+    api.take_asked();
+    a.leads_on_for(Duration::from_secs(10)).await;
+    let asked = api.take_asked();
+    let n = |verb| asked.iter().filter(|asked| **asked == verb).count();
+    assert!((9..=10).contains(&n("patch")), "{asked:?}");
+    // One per lease duration of the standby.
+    assert!(n("get") <= 3, "{asked:?}");
+    assert_eq!(n("list"), 0, "{asked:?}");
+}
+
+#[tokio::test]
+async fn an_acquisition_whose_answer_was_lost_is_no_claim_until_it_is_renewed() {
+    let api = Api::start().await;
+    let a = Pod::start(&api, A, SHORT);
+    let b = Pod::start(&api, B, SHORT);
+    duel(&a, &b, async {
+        a.comes_to(|standing| standing.rival.is_some()).await;
+        api.behave(Fault::LosesAnswers);
+        let holder = || {
+            let lease = api.store().lease.clone().unwrap_or_default();
+            lease["spec"]["holderIdentity"].clone()
+        };
+        while holder().is_null() {
+            a.comes_to(|_| true).await;
+            tokio::task::yield_now().await;
+        }
+        assert!(!a.is_leading() && !b.is_leading());
+        api.behave(Fault::None);
+        let leader = if holder() == "pod-a" { &a } else { &b };
+        leader.leads().await;
+    })
+    .await;
+}

@@ -1,0 +1,152 @@
+//! The API server fails in every way there is.
+
+use std::time::Duration;
+
+use elector::standing::{Tenure, Wish};
+use tokio::time::{Instant, sleep};
+
+use crate::api::{Api, Fault};
+use crate::pods::{A, B, Pod, SHORT, Terms, duel};
+
+/// Three renewals fit into a claim and there is time for an outage.
+const LONGER: Terms = Terms { lease: 6, renew: 1 };
+
+async fn outlives(fault: Fault, outage: Duration) {
+    let api = Api::start().await;
+    let a = Pod::start(&api, A, LONGER);
+    a.leads().await;
+    let b = Pod::start(&api, B, LONGER);
+    b.comes_to(|standing| standing.rival.is_some()).await;
+    duel(&a, &b, async {
+        api.behave(fault);
+        a.leads_on_for(outage).await;
+        api.behave(Fault::None);
+        a.leads_on_for(Duration::from_secs(LONGER.lease)).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_outage_shorter_than_the_lease_costs_nothing() {
+    // What the lease leaves after a renewal that was due, a request in vain, and the margin.
+    outlives(Fault::Status(500), Duration::from_millis(2500)).await;
+}
+
+#[tokio::test]
+async fn a_short_silence_costs_nothing() {
+    outlives(Fault::Silent, Duration::from_millis(2000)).await;
+}
+
+#[tokio::test]
+async fn too_many_requests_for_a_while_cost_nothing() {
+    outlives(Fault::Status(429), Duration::from_millis(2500)).await;
+}
+
+async fn never_two_after(fault: Fault) {
+    let api = Api::start().await;
+    let a = Pod::start(&api, A, SHORT);
+    a.leads().await;
+    let b = Pod::start(&api, B, SHORT);
+    b.comes_to(|standing| standing.rival.is_some()).await;
+    duel(&a, &b, async {
+        api.behave(fault);
+        let from = Instant::now();
+        let lost = a.follows().await - from;
+        assert!(lost < Duration::from_secs(SHORT.lease), "{lost:?}");
+        a.comes_to(|standing| {
+            let trouble = standing.trouble.as_ref();
+            trouble.is_some_and(|trouble| trouble.reason.label() == "api_unreachable")
+        })
+        .await;
+        sleep(Duration::from_secs(SHORT.lease)).await;
+        assert!(!a.is_leading() && !b.is_leading());
+        api.behave(Fault::None);
+        let healed = Instant::now();
+        let led = tokio::select! {
+            at = a.leads() => at,
+            at = b.leads() => at,
+        };
+        assert!(led - healed < Duration::from_secs(3), "{:?}", led - healed);
+        sleep(Duration::from_secs(SHORT.lease)).await;
+        assert!(a.is_leading() || b.is_leading());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn after_a_long_outage_exactly_one_leads() {
+    never_two_after(Fault::Status(503)).await;
+}
+
+#[tokio::test]
+async fn after_a_long_silence_exactly_one_leads() {
+    never_two_after(Fault::Silent).await;
+}
+
+#[tokio::test]
+async fn writes_whose_answers_are_lost_never_make_two_leaders() {
+    never_two_after(Fault::LosesAnswers).await;
+}
+
+#[tokio::test]
+async fn errors_now_and_then_cost_nothing() {
+    let api = Api::start().await;
+    let a = Pod::start(&api, A, SHORT);
+    a.leads().await;
+    api.behave(Fault::Every(4, 504));
+    a.leads_on_for(Duration::from_secs(12)).await;
+}
+
+#[tokio::test]
+async fn a_slow_api_server_is_led_on() {
+    let api = Api::start().await;
+    let a = Pod::start(&api, A, LONGER);
+    a.leads().await;
+    api.behave(Fault::Slow(Duration::from_millis(1700)));
+    a.leads_on_for(Duration::from_secs(15)).await;
+}
+
+#[tokio::test]
+async fn a_release_that_is_not_answered_ends_in_time_and_claims_nothing() {
+    let api = Api::start().await;
+    let a = Pod::start(&api, A, SHORT);
+    a.leads().await;
+    let b = Pod::start(&api, B, SHORT);
+    b.comes_to(|standing| standing.rival.is_some()).await;
+    duel(&a, &b, async {
+        api.behave(Fault::Silent);
+        let asked = Instant::now();
+        a.wish.send_replace(Wish::Abstain);
+        a.comes_to(|standing| standing.tenure == Tenure::Releasing)
+            .await;
+        let ended = a
+            .comes_to(|standing| standing.tenure == Tenure::Nothing)
+            .await
+            - asked;
+        assert!(ended < Duration::from_millis(1700), "{ended:?}");
+        api.behave(Fault::None);
+        b.leads().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_release_that_fails_once_is_tried_again() {
+    let api = Api::start().await;
+    let a = Pod::start(&api, A, SHORT);
+    a.leads().await;
+    let b = Pod::start(&api, B, SHORT);
+    b.comes_to(|standing| standing.rival.is_some()).await;
+    duel(&a, &b, async {
+        api.behave(Fault::Status(500));
+        a.wish.send_replace(Wish::Abstain);
+        a.comes_to(|standing| standing.tenure == Tenure::Releasing)
+            .await;
+        sleep(Duration::from_millis(200)).await;
+        api.behave(Fault::None);
+        let healed = Instant::now();
+        let took = b.leads().await - healed;
+        assert!(took < Duration::from_millis(600), "{took:?}");
+    })
+    .await;
+}

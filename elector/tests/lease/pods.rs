@@ -1,0 +1,167 @@
+//! Lease halves of electors, each as in a pod of its own, and somebody who watches that no two of them lead.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use elector::lease::telemetry::LeaseTelemetry;
+use elector::lease::{Cluster, Lease};
+use elector::standing::{Standing, Tenure, Wish};
+use kube::Config;
+use shared::config::{self, Election, Environment, Leadership, Program};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::api::{Api, NAME};
+
+/// More than anything takes.
+const LONG: Duration = Duration::from_secs(30);
+
+/// The lease half of one elector.
+pub struct Pod {
+    pub wish: watch::Sender<Wish>,
+    standing: watch::Receiver<Standing>,
+    /// Ends it as SIGKILL would.
+    _life: DropGuard,
+}
+
+/// Who it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Who {
+    pub identity: &'static str,
+    pub instance: &'static str,
+}
+
+pub const A: Who = Who {
+    identity: "pod-a",
+    instance: "uid-a",
+};
+pub const B: Who = Who {
+    identity: "pod-b",
+    instance: "uid-b",
+};
+
+/// How long a claim lasts, and how often it is renewed. Seconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    pub lease: u64,
+    pub renew: u64,
+}
+
+/// The shortest there is.
+pub const SHORT: Terms = Terms { lease: 3, renew: 1 };
+
+// === impl Pod ===
+
+impl Pod {
+    /// Starts one that campaigns.
+    pub fn start(api: &Api, who: Who, terms: Terms) -> Self {
+        let (wish, wished) = watch::channel(Wish::Campaign);
+        let (publish, standing) = watch::channel(Standing::default());
+        let shutdown = CancellationToken::new();
+        let lease = Lease {
+            election: election(who, terms),
+            instance: who.instance.to_owned(),
+            wish: wished,
+            standing: publish,
+            telemetry: LeaseTelemetry::new().unwrap(),
+        };
+        let mut config = Box::new(Config::new(api.url.parse().unwrap()));
+        // Without, every client would read all the roots of the machine, and hold up the other pods of this thread meanwhile.
+        config.root_cert = Some(Vec::new());
+        let life = shutdown.clone().drop_guard();
+        #[expect(clippy::disallowed_methods, reason = "a stand-in for another process")]
+        tokio::spawn(lease.run_in(Cluster::Given(config), shutdown));
+        Self {
+            wish,
+            standing,
+            _life: life,
+        }
+    }
+
+    /// Waits until it leads, and tells when that was.
+    pub async fn leads(&self) -> Instant {
+        self.comes_to(is_leading).await
+    }
+
+    /// Waits until it does not.
+    pub async fn follows(&self) -> Instant {
+        self.comes_to(|standing| !is_leading(standing)).await
+    }
+
+    pub async fn comes_to(&self, state: impl FnMut(&Standing) -> bool) -> Instant {
+        let mut standing = self.standing.clone();
+        let Ok(reached) = timeout(LONG, standing.wait_for(state)).await else {
+            panic!("still {:?}", self.standing.borrow());
+        };
+        drop(reached.unwrap());
+        Instant::now()
+    }
+
+    pub fn is_leading(&self) -> bool {
+        is_leading(&self.standing.borrow())
+    }
+
+    pub fn term(&self) -> u64 {
+        match self.standing.borrow().tenure {
+            Tenure::Held(claim) => claim.term,
+            tenure => panic!("{tenure:?}"),
+        }
+    }
+
+    /// Waits for `time` during which it leads without a gap, in one term.
+    pub async fn leads_on_for(&self, time: Duration) {
+        let term = self.term();
+        let lost = self.comes_to(|standing| match standing.tenure {
+            Tenure::Held(claim) => claim.term != term || claim.until <= Instant::now(),
+            _ => true,
+        });
+        let lost = timeout(time, lost).await;
+        assert!(lost.is_err(), "lost: {:?}", self.standing.borrow());
+    }
+}
+
+fn is_leading(standing: &Standing) -> bool {
+    matches!(standing.tenure, Tenure::Held(claim) if Instant::now() < claim.until)
+}
+
+fn election(who: Who, terms: Terms) -> Election {
+    let mut text = "[exporter.leadership]\nenabled = true\n".to_owned();
+    writeln!(text, "identity = \"{}\"", who.identity).unwrap();
+    writeln!(text, "lease_name = \"{NAME}\"").unwrap();
+    writeln!(text, "lease_duration_secs = {}", terms.lease).unwrap();
+    writeln!(text, "grace_period_secs = {}", terms.renew).unwrap();
+    text.push_str("[[clusters]]\nname = \"c\"\nbootstrap_servers = \"x:1\"\n");
+    let environment = Environment::default();
+    let loaded = config::parse(&text, "config.toml", Program::Elector, &environment).unwrap();
+    match loaded.config.exporter.leadership {
+        Leadership::Elected(election) => *election,
+        Leadership::Alone => unreachable!("it is enabled"),
+    }
+}
+
+/// Never two: watches from the first moment to the last, and then tells how long each led. Panics at once if both do.
+pub async fn never_two(a: &Pod, b: &Pod) {
+    let (mut ours, mut theirs) = (a.standing.clone(), b.standing.clone());
+    loop {
+        let both = a.is_leading() && b.is_leading();
+        assert!(
+            !both,
+            "{:?} and {:?}",
+            a.standing.borrow(),
+            b.standing.borrow()
+        );
+        tokio::select! {
+            changed = ours.changed() => if changed.is_err() { return },
+            changed = theirs.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Plays `story` while somebody watches that `a` and `b` never lead both.
+pub async fn duel(a: &Pod, b: &Pod, story: impl Future<Output = ()>) {
+    tokio::select! { biased;
+        () = never_two(a, b) => panic!("one of them has ended"),
+        () = story => {}
+    }
+}
