@@ -1,0 +1,302 @@
+//! The manifests as kustomize, Helm and promtool take them.
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use e2e::lab::place::Scratch;
+use e2e::manifests::render::{Objects, chart, composition, kustomization};
+use e2e::manifests::{self, alike, tools};
+use serde_json::{Value, json};
+use shared::config::{self, Environment, Program};
+
+const CHART: &str = "helm/klag-exporter";
+const GUIDE: [&str; 2] = ["--set", "readinessProbe.httpGet.path=/ready"];
+const NO_ELECTION: &str = r"config.exporter\.leadership.enabled=false";
+
+fn ensure_alike(kustomize: &Objects, chart: &Objects) -> Result<()> {
+    let differences = alike::differences(&alike::plain(kustomize)?, &alike::plain(chart)?);
+    ensure!(differences.is_empty(), "{differences:#?}");
+    Ok(())
+}
+
+#[test]
+fn the_chart_is_the_overlay_with_ready_standbys() -> Result<()> {
+    ensure_alike(&kustomization("overlays/ready-standbys")?, &chart(&[])?)
+}
+
+#[test]
+fn the_chart_with_the_readiness_of_the_guide_is_the_base() -> Result<()> {
+    ensure_alike(&kustomization("base")?, &chart(&GUIDE)?)
+}
+
+#[test]
+fn the_chart_with_a_shipped_lease_is_the_overlay() -> Result<()> {
+    let args = [&GUIDE[..], &["--set", "rbac.namedLeaseOnly=true"]].concat();
+    ensure_alike(&kustomization("overlays/named-lease-only")?, &chart(&args)?)
+}
+
+#[test]
+fn the_chart_without_election_is_the_overlay() -> Result<()> {
+    let args = [
+        &GUIDE[..],
+        &["--set", NO_ELECTION, "--set", "replicaCount=1"],
+    ]
+    .concat();
+    ensure_alike(&kustomization("overlays/standalone")?, &chart(&args)?)
+}
+
+#[test]
+fn the_chart_with_everything_is_the_overlay_with_every_component() -> Result<()> {
+    let components = ["monitoring", "network-policy", "dashboard"];
+    let on = "serviceMonitor.enabled=true,alerts.enabled=true,networkPolicy.enabled=true,dashboard.enabled=true";
+    ensure_alike(
+        &composition("overlays/ready-standbys", &components)?,
+        &chart(&["--set", on])?,
+    )
+}
+
+#[test]
+fn components_can_be_combined() -> Result<()> {
+    let all = composition(
+        "base",
+        &["ready-standbys", "named-lease-only", "monitoring"],
+    )?;
+    let verbs = all.at("Role", "klag-exporter-leader-election", "/rules")?;
+    assert_eq!(verbs.as_array().map(Vec::len), Some(1));
+    ensure!(all.get("Lease", "klag-exporter")?.get("spec").is_none());
+    all.get("PodDisruptionBudget", "klag-exporter")?;
+    Ok(())
+}
+
+#[test]
+fn only_the_elector_has_a_token() -> Result<()> {
+    for objects in [kustomization("base")?, chart(&[])?] {
+        let pod = objects.at("Deployment", "klag-exporter", "/spec/template/spec")?;
+        assert_eq!(pod["automountServiceAccountToken"], false);
+        let mounts = |place: &str| {
+            let mounts = pod.pointer(place).and_then(Value::as_array);
+            let names = mounts.into_iter().flatten().map(|it| it["name"].clone());
+            names.collect::<Vec<_>>()
+        };
+        let elector = mounts("/initContainers/0/volumeMounts");
+        assert_eq!(elector, [json!("config"), json!("token")]);
+        assert_eq!(mounts("/containers/0/volumeMounts"), [json!("config")]);
+        assert_eq!(pod["initContainers"][0]["restartPolicy"], "Always");
+    }
+    Ok(())
+}
+
+#[test]
+fn ports_are_those_of_the_configuration() -> Result<()> {
+    for folder in ["base", "overlays/standalone", "overlays/other-source"] {
+        let objects = kustomization(folder)?;
+        let config: toml::Table = objects.config()?.parse()?;
+        let of = |container: &str| {
+            let place = format!("/spec/template/spec/{container}/ports/0/containerPort");
+            let port = objects.at("Deployment", "klag-exporter", &place);
+            port.ok().and_then(Value::as_i64)
+        };
+        let collector = config["exporter"]["http_port"].as_integer();
+        assert_eq!(of("containers/0"), collector, "{folder}");
+        let elector = config["exporter"]["leadership"].get("telemetry_listen");
+        let elector = elector.and_then(|it| it.as_str()?.rsplit_once(':')?.1.parse().ok());
+        assert_eq!(of("initContainers/0"), elector, "{folder}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_grace_period_is_long_enough_for_everything_that_happens_in_it() -> Result<()> {
+    let objects = kustomization("base")?;
+    let env: Environment = [("POD_NAME", "pod"), ("POD_NAMESPACE", "monitoring")]
+        .into_iter()
+        .collect();
+    let loaded = config::parse(objects.config()?, "base", Program::Collector, &env)?;
+    let handover = loaded.config.exporter.handover_delay.as_secs();
+    let place = "/spec/template/spec/terminationGracePeriodSeconds";
+    let grace = objects.at("Deployment", "klag-exporter", place)?.as_u64();
+    // The collector's end, the last grant, the release, and as much again.
+    ensure!(grace >= Some(handover + 2 * (2 + 5 + 2)), "{grace:?}");
+    Ok(())
+}
+
+#[test]
+fn values_of_klag_exporters_own_chart_are_taken() -> Result<()> {
+    let values = "tests/manifests/klag-exporter.values.yaml";
+    let values = manifests::root()
+        .join("..")
+        .join(values)
+        .display()
+        .to_string();
+    let objects = chart(&["--values", &values])?;
+    let env = [
+        ("POD_NAME", "pod"),
+        ("POD_NAMESPACE", "monitoring"),
+        ("KAFKA_USER", "me"),
+        ("KAFKA_PASSWORD", "secret"),
+    ];
+    let env: Environment = env.into_iter().collect();
+    for program in [Program::Collector, Program::Elector] {
+        let loaded = config::parse(objects.config()?, "config.toml", program, &env)?;
+        let text = loaded.config.effective(program).to_string();
+        let wanted = match program {
+            Program::Collector => &["\"zone\" = \"3\"", "poll_interval = \"15s\""][..],
+            Program::Elector => &["lease_name = \"lag-of-sales\"", "lease_duration_secs = 30"][..],
+        };
+        for wanted in wanted {
+            let plain = |text: &str| text.replace('"', "");
+            ensure!(plain(&text).contains(&plain(wanted)), "{wanted}: {text}");
+        }
+    }
+    let read: toml::Table = objects.config()?.parse()?;
+    let properties = &read["clusters"][0]["consumer_properties"];
+    assert_eq!(properties["reconnect.backoff.ms"].as_str(), Some("1000000"));
+    let role = objects.at(
+        "Role",
+        "klag-exporter-leader-election",
+        "/rules/0/resourceNames",
+    )?;
+    assert_eq!(*role, json!(["lag-of-sales"]));
+    let surge = objects.at(
+        "Deployment",
+        "klag-exporter",
+        "/spec/strategy/rollingUpdate/maxSurge",
+    )?;
+    assert_eq!(*surge, json!("100%"));
+    ensure!(objects.get("PodDisruptionBudget", "klag-exporter").is_err());
+    Ok(())
+}
+
+#[test]
+fn wrong_values_are_refused_with_a_reason() -> Result<()> {
+    for (set, reason) in [
+        ("replicas=3", "additional properties 'replicas' not allowed"),
+        ("readinessProbe.httpGet.path=/redy", "must be one of"),
+        (NO_ELECTION, "each replica would collect"),
+        (
+            "alerts.enabled=true,alerts.overrides.Nope.for=1m",
+            "there is no alert Nope",
+        ),
+        (
+            "config.clusters[0].name=x",
+            "missing property 'bootstrap_servers'",
+        ),
+    ] {
+        let Err(error) = chart(&["--set", set]) else {
+            anyhow::bail!("{set} is taken");
+        };
+        ensure!(format!("{error:#}").contains(reason), "{set}: {error:#}");
+    }
+    Ok(())
+}
+
+#[test]
+fn alerts_can_be_changed_and_left_out() -> Result<()> {
+    let set = "alerts.enabled=true,alerts.overrides.KafkaGroupLate.for=1m,alerts.overrides.KafkaGroupNearLoss.enabled=false";
+    let objects = chart(&["--set", set])?;
+    let groups = objects.at("PrometheusRule", "klag-exporter", "/spec/groups/2/rules")?;
+    let rules = groups.as_array().context("no rules")?;
+    let late = rules.iter().find(|rule| rule["alert"] == "KafkaGroupLate");
+    let late = late.context("no KafkaGroupLate")?;
+    assert_eq!(late["for"], "1m");
+    ensure!(late["annotations"]["runbook"].is_string());
+    ensure!(
+        rules
+            .iter()
+            .all(|rule| rule["alert"] != "KafkaGroupNearLoss")
+    );
+    Ok(())
+}
+
+#[test]
+fn helm_has_nothing_to_complain_of() -> Result<()> {
+    let dir = manifests::root().join(CHART).display().to_string();
+    let version = manifests::KUBE_VERSION;
+    let said = tools::run(
+        "helm",
+        &["lint", "--strict", &dir, "--kube-version", version],
+    )?;
+    ensure!(
+        !said.contains("[WARNING]") && !said.contains("[ERROR]"),
+        "{said}"
+    );
+    Ok(())
+}
+
+fn test_rules(dir: &str) -> Result<String> {
+    let tests = ["recording", "groups", "itself"].map(|it| format!("{dir}/tests/{it}.test.yaml"));
+    let args = ["test", "rules"].into_iter();
+    let args: Vec<&str> = args.chain(tests.iter().map(String::as_str)).collect();
+    tools::run("promtool", &args)
+}
+
+#[test]
+fn alerts_do_what_they_say_also_with_a_failover_in_the_middle() -> Result<()> {
+    let dir = manifests::root().join("alerts").display().to_string();
+    let rules = format!("{dir}/klag-exporter.rules.yaml");
+    tools::run(
+        "promtool",
+        &["check", "rules", "--lint=all", "--lint-fatal", &rules],
+    )?;
+    test_rules(&dir)?;
+    Ok(())
+}
+
+/// The tests of the alerts prove themselves: each of these changes is found.
+#[test]
+fn worse_rules_fail_the_tests_of_the_alerts() -> Result<()> {
+    let rules = manifests::read("alerts/klag-exporter.rules.yaml")?;
+    for (good, bad) in [
+        // The alert reads the family itself.
+        (
+            "expr: klag:kafka_consumergroup_group_max_lag_seconds >",
+            "expr: kafka_consumergroup_group_max_lag_seconds >",
+        ),
+        (
+            "expr: klag:kafka_consumergroup_group_complete ==",
+            "expr: kafka_consumergroup_group_complete ==",
+        ),
+        (
+            "expr: klag:kafka_lag_exporter_up ==",
+            "expr: kafka_lag_exporter_up ==",
+        ),
+        // What was last seen is forgotten sooner than another pod takes over.
+        (
+            "last_over_time(kafka_consumergroup_group_complete[3m])",
+            "last_over_time(kafka_consumergroup_group_complete[1m])",
+        ),
+        // Every pod's word counts.
+        (
+            "last_over_time(kafka_consumergroup_group_max_lag[3m])\n            and on",
+            "last_over_time(kafka_consumergroup_group_max_lag[3m])\n            or on",
+        ),
+        // A pod that has collected one cluster speaks for all of them.
+        (
+            "== on (namespace, job, cluster_name) group_left () max by (namespace, job, cluster_name) (klag:term_of_data)",
+            "== on (namespace, job) group_left () max by (namespace, job) (klag:term_of_data)",
+        ),
+        // No patience with pods that are scraped one after the other.
+        ("        for: 3m", "        for: 0s"),
+        (
+            "and on (cluster_name, topic, partition) klag:kafka_partition_earliest_offset > 0\n",
+            "\n",
+        ),
+    ] {
+        ensure!(rules.contains(good), "no {good:?}");
+        let scratch = Scratch::new("rules")?;
+        fs::create_dir(scratch.path().join("tests"))?;
+        scratch.write("klag-exporter.rules.yaml", rules.replacen(good, bad, 1))?;
+        for name in [
+            "recording.test",
+            "groups.test",
+            "itself.test",
+            "direct.rules",
+        ] {
+            let text = manifests::read(&format!("alerts/tests/{name}.yaml"))?;
+            scratch.write(&format!("tests/{name}.yaml"), text)?;
+        }
+        let dir = scratch.path().display().to_string();
+        ensure!(test_rules(&dir).is_err(), "nobody sees {bad:?}");
+    }
+    Ok(())
+}
