@@ -7,11 +7,18 @@ use e2e::lab::pod::BOTH;
 use e2e::lab::{self, ControlPlane, Duel, Length, Setting};
 use e2e::trials::outage::kept;
 use e2e::trials::{self, Trial, within};
+use k8s_openapi::jiff::Timestamp;
 use tokio::time::Instant;
 
 /// Seconds.
 const SHORT: (u64, u64) = (6, 2);
 const BALANCED: (u64, u64) = (15, 5);
+
+/// By how many seconds the wall clock of whoever renewed the Lease last is ahead, less the age of that renewal.
+fn ahead(duel: &Duel) -> Result<f64> {
+    let renewed: Timestamp = duel.lease().read()?.context("no Lease")?.renewed.parse()?;
+    Ok(renewed.as_duration().as_secs_f64() - lab::wall_seconds())
+}
 
 /// The leader is killed; from then to the other's first request.
 fn killed(duel: &mut Duel, duration: Duration) -> Result<Duration> {
@@ -39,6 +46,16 @@ fn wall_clocks_may_disagree() -> Result<()> {
             }
             let mut duel = Duel::start(kube, &setting)?;
             let transitions = duel.lease().read()?.context("no Lease")?.transitions;
+            let offset = match clocks[0] {
+                Some("+20s") => 20.0,
+                Some("-20s") => -20.0,
+                _ => 0.0,
+            };
+            let off = ahead(&duel)? - offset;
+            ensure!(
+                (-10.0..1.0).contains(&off),
+                "the clock is off by {off} s more"
+            );
             let begun = Instant::now();
             lab::pause(Duration::from_secs(lasts));
             kept(&duel, begun)?;
