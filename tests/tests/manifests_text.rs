@@ -96,12 +96,12 @@ fn known() -> Result<BTreeSet<String>> {
 fn of_the_elector() -> Result<BTreeSet<String>> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../elector/src");
     let mut names = BTreeSet::new();
+    let prefixed = Regex::new(r#"format!\("(\w+_)\{rest\}"\)"#)?;
+    let named = Regex::new(r#"(name\(|labelled\(\s*)?"([a-z_]+)""#)?;
     for file in ["telemetry.rs", "lease/telemetry.rs"] {
         let text = fs::read_to_string(source.join(file))?;
-        let prefix = Regex::new(r#"format!\("(\w+_)\{rest\}"\)"#)?;
-        let prefix = prefix.captures(&text).map(|found| found[1].to_owned());
-        let names_of = Regex::new(r#"(name\(|labelled\(\s*)?"([a-z_]+)""#)?;
-        names.extend(names_of.captures_iter(&text).map(|found| {
+        let prefix = prefixed.captures(&text).map(|found| found[1].to_owned());
+        names.extend(named.captures_iter(&text).map(|found| {
             let begin = found.get(1).and(prefix.as_deref()).unwrap_or_default();
             format!("{begin}{}", &found[2])
         }));

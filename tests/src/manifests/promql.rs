@@ -1,5 +1,5 @@
-//! The names of series in a PromQL query: what is left of it without strings, matchers, lists of labels, ranges, functions and
-//! words of the language.
+//! The names of series in a query of Prometheus: what is left of it without strings, matchers, lists of labels, ranges,
+//! functions and words of the language.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -33,10 +33,9 @@ pub fn series(query: &str) -> BTreeSet<String> {
 
 /// The family that a series belongs to: a histogram has several series.
 pub fn family(series: &str) -> &str {
-    let endings = ["_bucket", "_count", "_sum"].iter();
-    endings
-        .filter_map(|ending| series.strip_suffix(ending))
-        .next()
+    ["_bucket", "_count", "_sum"]
+        .iter()
+        .find_map(|ending| series.strip_suffix(ending))
         .unwrap_or(series)
 }
 

@@ -95,7 +95,7 @@ impl Objects {
         part.with_context(|| format!("{kind} {name} has no {pointer}"))
     }
 
-    /// The configuration in the ConfigMap.
+    /// The configuration, out of its `ConfigMap`.
     pub fn config(&self) -> Result<&str> {
         let text = self.at("ConfigMap", "klag-exporter-config", "/data/config.toml")?;
         text.as_str().context("the configuration is no text")
