@@ -135,12 +135,12 @@ impl Sight {
 
 fn is_denied(error: &watcher::Error) -> bool {
     use watcher::Error as E;
-    let status = match error {
-        E::InitialListFailed(kube::Error::Api(status))
-        | E::WatchStartFailed(kube::Error::Api(status))
-        | E::WatchFailed(kube::Error::Api(status))
-        | E::WatchError(status) => status,
-        _ => return false,
+    let (E::InitialListFailed(kube::Error::Api(status))
+    | E::WatchStartFailed(kube::Error::Api(status))
+    | E::WatchFailed(kube::Error::Api(status))
+    | E::WatchError(status)) = error
+    else {
+        return false;
     };
     status.code == 403
 }

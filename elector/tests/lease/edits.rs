@@ -26,7 +26,7 @@ async fn a_nulled_holder_takes_the_lease_back_at_once() {
     story(async |api, a, b| {
         let term = a.term();
         let edited = Instant::now();
-        api.edit(json!({"holderIdentity": null}));
+        api.edit(&json!({"holderIdentity": null}));
         a.follows().await;
         assert!(a.leads().await - edited < AT_ONCE);
         assert!(a.term() > term);
@@ -64,7 +64,7 @@ async fn a_lease_deleted_and_applied_again_is_taken_back_too() {
 async fn a_holder_that_nobody_is_stands_for_one_duration() {
     story(async |api, a, b| {
         let edited = Instant::now();
-        api.edit(json!({"holderIdentity": "stranger"}));
+        api.edit(&json!({"holderIdentity": "stranger"}));
         a.follows().await;
         let led_again = tokio::select! {
             at = a.leads() => at,
@@ -83,7 +83,7 @@ async fn a_holder_that_nobody_is_stands_for_one_duration() {
 #[tokio::test]
 async fn a_holder_edited_to_the_standby_does_not_make_it_lead_beside_the_leader() {
     story(async |api, a, b| {
-        api.edit(json!({"holderIdentity": "pod-b"}));
+        api.edit(&json!({"holderIdentity": "pod-b"}));
         a.follows().await;
         tokio::select! {
             _ = a.leads() => {}
@@ -96,11 +96,11 @@ async fn a_holder_edited_to_the_standby_does_not_make_it_lead_beside_the_leader(
 #[tokio::test]
 async fn an_edited_duration_or_a_label_changes_nothing() {
     story(async |api, a, _| {
-        api.edit(json!({"leaseDurationSeconds": 1}));
+        api.edit(&json!({"leaseDurationSeconds": 1}));
         a.leads_on_for(Duration::from_secs(2)).await;
         let lease = api.store().lease.clone().unwrap();
         assert_eq!(lease["spec"]["leaseDurationSeconds"], 3);
-        api.edit(json!({"preferredHolder": "x"}));
+        api.edit(&json!({"preferredHolder": "x"}));
         a.leads_on_for(Duration::from_secs(2)).await;
     })
     .await;
@@ -110,7 +110,7 @@ async fn an_edited_duration_or_a_label_changes_nothing() {
 async fn a_lease_that_was_shipped_with_a_spec_can_be_taken() {
     let api = Api::start().await;
     api.create();
-    api.edit(json!({"leaseDurationSeconds": 15, "holderIdentity": ""}));
+    api.edit(&json!({"leaseDurationSeconds": 15, "holderIdentity": ""}));
     let a = Pod::start(&api, A, SHORT);
     a.comes_to(|standing| standing.sight == Sight::Present)
         .await;

@@ -7,9 +7,7 @@ use k8s_openapi::jiff::SignedDuration;
 use serde_json::json;
 use shared::leadership::Reason;
 
-use super::world::{D, World, name, relinquishment};
-use crate::guard::observation::Seen;
-use crate::guard::tenancy::MARGIN;
+use super::world::{D, World, just_before, name, relinquishment};
 use crate::guard::{Refusal, Reply};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -18,7 +16,7 @@ const SLACK: Duration = Duration::from_millis(200);
 /// Pod 1 wants the Lease and is refused until `wait` has passed from now; then it leads.
 fn taken_only_after(world: &mut World, wait: Duration) {
     world.read(1).unwrap();
-    world.pass(wait - Duration::from_millis(1));
+    world.pass(just_before(wait));
     world.read(1).unwrap();
     assert_eq!(world.acquire(1), Err(Refusal::Occupied));
     world.pass(Duration::from_millis(1));
@@ -30,7 +28,7 @@ fn taken_only_after(world: &mut World, wait: Duration) {
 #[test]
 fn a_holder_nulled_by_hand_counts_for_one_more_duration() {
     let mut world = World::led(2);
-    world.edit(&json!({"holderIdentity": null}));
+    world.register.edit(&json!({"holderIdentity": null}));
     world.pass(SECOND);
     // It has until first sight of the old holder, or of the vanishing, whichever ends later.
     taken_only_after(&mut world, D);
@@ -39,14 +37,14 @@ fn a_holder_nulled_by_hand_counts_for_one_more_duration() {
 #[test]
 fn a_lease_deleted_and_applied_again_frees_nobodys_claim() {
     let mut world = World::led(2);
-    world.recreate();
+    world.register.recreate();
     taken_only_after(&mut world, D.max(D + SLACK));
 }
 
 #[test]
 fn a_deleted_lease_may_be_made_again_but_not_taken() {
     let mut world = World::led(2);
-    world.delete();
+    world.register.delete();
     world.read(1).unwrap();
     world.ask(1, &Method::POST, json!({})).unwrap();
     taken_only_after(&mut world, D + SLACK);
@@ -59,7 +57,7 @@ fn who_has_seen_no_holder_waits_all_the_same_when_the_lease_is_deleted() {
     world.pass(D);
     world.read(1).unwrap();
     world.acquire(0).unwrap();
-    world.delete();
+    world.register.delete();
     world.read(1).unwrap();
     world.ask(1, &Method::POST, json!({})).unwrap();
     world.read(1).unwrap();
@@ -69,7 +67,7 @@ fn who_has_seen_no_holder_waits_all_the_same_when_the_lease_is_deleted() {
 #[test]
 fn a_started_elector_that_finds_no_holder_waits() {
     let mut world = World::led(2);
-    world.edit(&json!({"holderIdentity": null}));
+    world.register.edit(&json!({"holderIdentity": null}));
     world.restart(1);
     taken_only_after(&mut world, D);
 }
@@ -77,8 +75,8 @@ fn a_started_elector_that_finds_no_holder_waits() {
 #[test]
 fn the_incumbent_retakes_what_vanished_at_once_in_a_new_term() {
     for vanish in [
-        |world: &mut World| world.edit(&json!({"holderIdentity": null})),
-        World::recreate,
+        |world: &mut World| world.register.edit(&json!({"holderIdentity": null})),
+        |world: &mut World| world.register.recreate(),
     ] {
         let mut world = World::led(2);
         let term = world.term(0);
@@ -96,7 +94,7 @@ fn the_incumbent_retakes_what_vanished_at_once_in_a_new_term() {
 fn the_incumbent_is_who_has_a_claim_and_not_who_was_named_last() {
     let mut world = World::led(2);
     world.pass(D);
-    world.edit(&json!({"holderIdentity": null}));
+    world.register.edit(&json!({"holderIdentity": null}));
     world.show(0);
     world.read(0).unwrap();
     assert_eq!(world.acquire(0), Err(Refusal::Occupied));
@@ -105,7 +103,7 @@ fn the_incumbent_is_who_has_a_claim_and_not_who_was_named_last() {
 #[test]
 fn a_record_that_names_this_pod_by_another_hand_is_a_strangers() {
     let mut world = World::led(2);
-    world.edit(&json!({"holderIdentity": name(1)}));
+    world.register.edit(&json!({"holderIdentity": name(1)}));
     world.read(1).unwrap();
     assert_eq!(world.renew(1), Err(Refusal::NotOurs));
     world.read(1).unwrap();
@@ -119,7 +117,7 @@ fn a_record_that_names_this_pod_by_another_hand_is_a_strangers() {
 #[test]
 fn a_holder_named_by_hand_is_waited_for_at_first_sight_after_a_start_too() {
     let mut world = World::led(2);
-    world.edit(&json!({"holderIdentity": name(1)}));
+    world.register.edit(&json!({"holderIdentity": name(1)}));
     world.restart(1);
     taken_only_after(&mut world, D + SLACK);
 }
@@ -143,7 +141,7 @@ fn two_pods_of_one_identity_never_lead_both_and_say_so() {
 #[test]
 fn a_duration_edited_down_shortens_nobodys_claim() {
     let mut world = World::led(2);
-    world.edit(&json!({"leaseDurationSeconds": 3}));
+    world.register.edit(&json!({"leaseDurationSeconds": 3}));
     // It never saw the duration as it was.
     world.restart(1);
     taken_only_after(&mut world, D + SLACK);
@@ -152,64 +150,9 @@ fn a_duration_edited_down_shortens_nobodys_claim() {
 #[test]
 fn a_longer_duration_of_the_holder_is_waited_for() {
     let mut world = World::led(2);
-    world.edit(&json!({"leaseDurationSeconds": 60}));
-    world.edit(&json!({"holderIdentity": "stranger"}));
+    world.register.edit(&json!({"leaseDurationSeconds": 60}));
+    world.register.edit(&json!({"holderIdentity": "stranger"}));
     taken_only_after(&mut world, Duration::from_secs(60) + SLACK);
-}
-
-#[test]
-fn a_patch_that_arrives_late_changes_what_was_seen_or_nothing() {
-    let mut world = World::led(2);
-    world.pass(D + SLACK);
-    world.read(1).unwrap();
-    let body = world.acquisition(1);
-    let late = world.send(1, &Method::PATCH, body).unwrap();
-    world.renew(0).unwrap();
-    let reply = world.effect(&late);
-    assert!(matches!(reply, Reply::Status { code: 409, .. }));
-    let turn = world.pods[1].guard.outlook().turn;
-    world.answer(&late, reply);
-    assert_ne!(world.pods[1].guard.outlook().turn, turn, "built anew");
-    assert!(!world.leads(1));
-}
-
-#[test]
-fn a_new_version_read_meanwhile_frees_nothing() {
-    // The precondition would agree: what was decided on an expired record is sent with the version of a renewed one.
-    let mut world = World::led(2);
-    world.pass(D + SLACK);
-    world.read(1).unwrap();
-    world.renew(0).unwrap();
-    world.read(1).unwrap();
-    assert_eq!(world.acquire(1), Err(Refusal::Occupied));
-}
-
-#[test]
-fn a_claim_counts_from_before_the_write_was_sent_and_not_from_its_answer() {
-    let mut world = World::new(2);
-    world.read(0).unwrap();
-    world.pass(D);
-    let body = world.acquisition(0);
-    let slow = world.send(0, &Method::PATCH, body).unwrap();
-    let reply = world.effect(&slow);
-    world.show(1);
-    world.pass(D - MARGIN);
-    world.answer(&slow, reply);
-    assert!(!world.leads(0));
-}
-
-#[test]
-fn an_answer_overtaken_by_another_holder_claims_nothing() {
-    let mut world = World::led(2);
-    let body = world.renewal(0);
-    world.pass(SECOND);
-    let renewal = world.send(0, &Method::PATCH, body).unwrap();
-    let reply = world.effect(&renewal);
-    world.edit(&json!({"holderIdentity": "stranger"}));
-    world.show(0);
-    assert!(!world.leads(0));
-    world.answer(&renewal, reply);
-    assert!(!world.leads(0));
 }
 
 #[test]
@@ -244,83 +187,15 @@ fn clocks_that_run_apart_are_covered_by_margin_and_slack() {
 }
 
 #[test]
-fn an_event_older_than_what_is_known_says_nothing() {
-    let mut world = World::led(2);
-    let old = world.now_seen();
-    world.pods[0].guard.begin_release();
-    world.release(0).unwrap();
-    let released = world.now_seen();
-    world.read(1).unwrap();
-    world.acquire(1).unwrap();
-    for event in [old, released.clone()] {
-        world.event(1, event);
-        assert!(world.leads(1));
-    }
-    // To the other one the release is over, too.
-    world.pods[0].guard.end_release();
-    world.show(0);
-    world.event(0, released);
-    world.read(0).unwrap();
-    assert_eq!(world.acquire(0), Err(Refusal::Occupied));
-}
-
-#[test]
-fn a_list_that_found_nothing_is_asked_about_before_a_claim_is_given_up() {
-    let mut world = World::led(1);
-    let turn = world.pods[0].guard.outlook().turn;
-    world.event(0, Seen::Absent(None));
-    assert!(world.leads(0));
-    assert_ne!(world.pods[0].guard.outlook().turn, turn, "built anew");
-}
-
-#[test]
 fn versions_that_went_back_are_believed_when_they_are_read() {
     // As after a restore of etcd: the watch's events look old, but a read is the present.
     let mut world = World::led(2);
-    let mut lease = world.lease.clone().unwrap();
+    let mut lease = world.register.lease.clone().unwrap();
     lease["metadata"]["resourceVersion"] = json!("7");
     lease["spec"]["renewTime"] = json!("2001-01-01T00:00:00Z");
-    world.lease = Some(lease);
+    world.register.lease = Some(lease);
     world.pass(D);
     world.read(1).unwrap();
     world.pass(D);
     assert_eq!(world.acquire(1), Err(Refusal::Occupied));
-}
-
-#[test]
-fn an_orphaned_acquisition_that_lands_late_claims_nothing() {
-    let mut world = World::new(2);
-    world.read(0).unwrap();
-    world.pass(D);
-    let body = world.acquisition(0);
-    let orphan = world.send(0, &Method::PATCH, body).unwrap();
-    world.answer(&orphan, Reply::TimedOut);
-    world.effect(&orphan);
-    world.show(0);
-    world.read(0).unwrap();
-    assert!(!world.leads(0));
-    world.pass(SECOND);
-    world.renew(0).unwrap();
-    assert!(world.leads(0), "what was written is its own");
-}
-
-#[test]
-fn a_write_whose_outcome_is_unknown_is_read_up_before_the_next() {
-    let mut world = World::led(1);
-    world.pass(SECOND);
-    for reply in [
-        Reply::TimedOut,
-        Reply::Failed("reset".to_owned()),
-        Reply::Status {
-            code: 504,
-            message: String::new(),
-        },
-    ] {
-        let body = world.renewal(0);
-        let lost = world.send(0, &Method::PATCH, body).unwrap();
-        world.answer(&lost, reply);
-        assert_eq!(world.renew(0), Err(Refusal::NoVersion));
-        world.read(0).unwrap();
-    }
-    assert!(world.leads(0));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::json;
 
-use super::world::{D, World, relinquishment};
+use super::world::{CLAIM, D, World, just_before, relinquishment};
 use crate::guard::tenancy::MARGIN;
 use crate::guard::{Hold, Refusal, Reply};
 use crate::standing::{Sight, Tenure};
@@ -41,9 +41,9 @@ fn a_write_is_refused_as_long_as_nothing_was_read() {
 #[test]
 fn a_claim_ends_by_itself_before_anybody_else_may_begin() {
     let mut world = World::led(2);
-    world.pass(D - MARGIN - Duration::from_nanos(1));
+    world.pass(just_before(CLAIM));
     assert!(world.leads(0));
-    world.pass(Duration::from_nanos(1));
+    world.pass(Duration::from_millis(1));
     assert_eq!(world.standing(0).tenure, Tenure::Nothing);
     world.read(1).unwrap();
     assert_eq!(world.acquire(1), Err(Refusal::Occupied));
@@ -92,7 +92,7 @@ fn a_write_that_changed_nothing_renews_nothing() {
     world.pass(5 * SECOND);
     let body = stopped_clock;
     world.ask(0, &Method::PATCH, body).unwrap();
-    world.pass(D - MARGIN - 5 * SECOND);
+    world.pass(CLAIM.checked_sub(5 * SECOND).unwrap());
     assert!(!world.leads(0));
 }
 
@@ -129,7 +129,7 @@ fn what_is_answered_during_a_release_claims_nothing() {
 fn a_conflict_in_a_release_is_no_conflict_to_the_manager() {
     let mut world = World::led(1);
     let release = world.send(0, &Method::PATCH, relinquishment()).unwrap();
-    world.edit(&json!({"leaseDurationSeconds": 20}));
+    world.register.edit(&json!({"leaseDurationSeconds": 20}));
     let reply = world.effect(&release);
     assert!(matches!(
         world.answer(&release, reply),
@@ -179,9 +179,9 @@ fn a_dead_leader_is_followed_one_duration_after_its_last_renewal_was_seen() {
     world.renew(0).unwrap();
     world.show(1);
     let turn = world.pods[1].guard.outlook().turn;
-    world.pass(D + SLACK - Duration::from_nanos(1));
+    world.pass(just_before(D + SLACK));
     assert_eq!(world.pods[1].guard.outlook().turn, turn);
-    world.pass(Duration::from_nanos(1));
+    world.pass(Duration::from_millis(1));
     assert_ne!(world.pods[1].guard.outlook().turn, turn, "it is woken");
 }
 
@@ -190,7 +190,7 @@ fn a_label_is_nobodys_sign_of_life() {
     let mut world = World::led(2);
     world.pass(D);
     // Another version, the same content.
-    world.edit(&json!({"preferredHolder": "x"}));
+    world.register.edit(&json!({"preferredHolder": "x"}));
     world.show(1);
     world.pass(SLACK);
     assert_eq!(holder(world.read(1).unwrap()), None);
@@ -209,7 +209,7 @@ fn what_was_just_shown_is_shown_again_without_asking() {
 #[test]
 fn nothing_is_shown_again_that_is_known_to_have_changed() {
     let mut world = World::led(2);
-    world.edit(&json!({"leaseDurationSeconds": 20}));
+    world.register.edit(&json!({"leaseDurationSeconds": 20}));
     world.show(1);
     assert_eq!(world.recall(1), None);
     world.read(1).unwrap();
@@ -221,7 +221,7 @@ fn nothing_is_shown_again_that_is_known_to_have_changed() {
 #[test]
 fn what_was_believed_meanwhile_is_not_shown_any_more() {
     let mut world = World::led(2);
-    world.pass(D + SLACK - Duration::from_millis(1));
+    world.pass(just_before(D + SLACK));
     assert!(holder(world.read(1).unwrap()).is_some());
     world.pass(Duration::from_millis(1));
     assert_eq!(holder(world.recall(1).unwrap()), None);

@@ -149,10 +149,10 @@ impl Play {
 
     /// Does something to the Lease, and has the watch of every pod know.
     fn changing<T>(&mut self, change: impl FnOnce(&mut World) -> T) -> T {
-        let before = self.world.lease.clone();
+        let before = self.world.register.lease.clone();
         let result = change(&mut self.world);
-        if self.world.lease != before {
-            let seen = self.world.now_seen();
+        if self.world.register.lease != before {
+            let seen = self.world.register.seen();
             self.events
                 .iter_mut()
                 .for_each(|events| events.push(seen.clone()));
@@ -163,13 +163,13 @@ impl Play {
 
 fn edit_by_hand(world: &mut World, edit: Edit) {
     match edit {
-        Edit::Null => world.edit(&json!({"holderIdentity": null})),
-        Edit::Delete => world.delete(),
-        Edit::Recreate => world.recreate(),
-        Edit::Name(pod) => world.edit(&json!({"holderIdentity": name(pod)})),
-        Edit::Stranger => world.edit(&json!({"holderIdentity": "stranger"})),
+        Edit::Null => world.register.edit(&json!({"holderIdentity": null})),
+        Edit::Delete => world.register.delete(),
+        Edit::Recreate => world.register.recreate(),
+        Edit::Name(pod) => world.register.edit(&json!({"holderIdentity": name(pod)})),
+        Edit::Stranger => world.register.edit(&json!({"holderIdentity": "stranger"})),
         // One is the mark of a release only where there is no holder.
-        Edit::Shorten => world.edit(&json!({"leaseDurationSeconds": 3})),
+        Edit::Shorten => world.register.edit(&json!({"leaseDurationSeconds": 3})),
     }
 }
 

@@ -3,25 +3,27 @@
 use std::time::Duration;
 
 use http::Method;
-use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::jiff::{SignedDuration, Timestamp, ToSpan as _};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::register::Register;
 use crate::guard::ask::Ask;
 use crate::guard::observation::Seen;
-use crate::guard::record::{Candidate, INSTANCE, Record};
+use crate::guard::record::Candidate;
 use crate::guard::{Guard, Moment, Refusal, Reply, Sent};
 use crate::standing::{Standing, Tenure};
 
 pub(super) const D: Duration = Duration::from_secs(15);
 
+/// What a claim is good for: a duration less the margin.
+pub(super) const CLAIM: Duration = Duration::from_millis(14_500);
+
 /// The API server, the pods, and how much time has passed.
 pub(super) struct World {
     began: Instant,
     elapsed: Duration,
-    version: u64,
-    pub(super) lease: Option<Value>,
+    pub(super) register: Register,
     pub(super) pods: Vec<Pod>,
 }
 
@@ -51,15 +53,12 @@ impl World {
     pub(super) fn new(pods: usize) -> Self {
         let began = Instant::now() + Duration::from_secs(3600);
         let pods = (0..pods).map(|n| Pod::new(&name(n), &format!("uid-{n}"), began));
-        let mut world = Self {
+        Self {
             began,
             elapsed: Duration::ZERO,
-            version: 100,
-            lease: None,
+            register: Register::new(),
             pods: pods.collect(),
-        };
-        world.put(json!({"metadata": {}, "spec": {}}));
-        world
+        }
     }
 
     /// The same, with the Lease held by pod 0 since now, and seen by all.
@@ -121,27 +120,7 @@ impl World {
     }
 
     pub(super) fn effect(&mut self, packet: &Packet) -> Reply {
-        let code = |code| Reply::Status {
-            code,
-            message: String::new(),
-        };
-        match (packet.sent.ask, self.lease.clone()) {
-            (Ask::Read, Some(_)) => self.present(),
-            (Ask::Create, None) => {
-                self.put(json!({"metadata": {}, "spec": {}}));
-                self.present()
-            }
-            (Ask::Create, Some(_)) => code(409),
-            (Ask::Write(_), Some(lease)) => {
-                let condition = &packet.body["metadata"]["resourceVersion"];
-                if !condition.is_null() && *condition != lease["metadata"]["resourceVersion"] {
-                    return code(409);
-                }
-                self.merge(&packet.body);
-                self.present()
-            }
-            (_, _) => code(404),
-        }
+        self.register.serve(packet.sent.ask, &packet.body)
     }
 
     pub(super) fn answer(&mut self, packet: &Packet, reply: Reply) -> Reply {
@@ -204,28 +183,9 @@ impl World {
 
     // --- what others do
 
-    /// A person edits the spec.
-    pub(super) fn edit(&mut self, spec: &Value) {
-        if self.lease.is_some() {
-            self.merge(&json!({ "spec": spec }));
-        }
-    }
-
-    /// A person deletes the Lease.
-    pub(super) fn delete(&mut self) {
-        self.version += 1;
-        self.lease = None;
-    }
-
-    /// A person applies a manifest.
-    pub(super) fn recreate(&mut self) {
-        self.delete();
-        self.put(json!({"metadata": {}, "spec": {}}));
-    }
-
     /// The watch shows `pod` how things are now.
     pub(super) fn show(&mut self, pod: usize) {
-        let seen = self.now_seen();
+        let seen = self.register.seen();
         self.event(pod, seen);
     }
 
@@ -233,14 +193,6 @@ impl World {
         let now = self.at(pod).now;
         self.pods[pod].guard.saw(seen, now);
         self.check(pod);
-    }
-
-    /// What an event of now would show.
-    pub(super) fn now_seen(&self) -> Seen {
-        match self.present() {
-            Reply::Lease(lease) => Seen::Present(Record::read(&lease).unwrap()),
-            _ => Seen::Absent(Some(self.version)),
-        }
     }
 
     /// The elector of `pod` is started again: what it knew is gone, what it granted is not.
@@ -287,54 +239,6 @@ impl World {
         let acting = self.acting();
         assert!(acting.len() < 2, "pods {acting:?} may act at once");
     }
-
-    // --- the API server
-
-    fn present(&self) -> Reply {
-        match &self.lease {
-            Some(lease) => {
-                let lease: Lease = serde_json::from_value(lease.clone()).unwrap();
-                Reply::Lease(Box::new(lease))
-            }
-            None => Reply::Status {
-                code: 404,
-                message: String::new(),
-            },
-        }
-    }
-
-    fn put(&mut self, lease: Value) {
-        self.version += 1;
-        let mut lease = lease;
-        lease["metadata"]["resourceVersion"] = json!(self.version.to_string());
-        if lease["metadata"]["uid"].is_null() {
-            lease["metadata"]["uid"] = json!(format!("lease-{}", self.version));
-        }
-        lease["apiVersion"] = json!("coordination.k8s.io/v1");
-        lease["kind"] = json!("Lease");
-        self.lease = Some(lease);
-    }
-
-    /// Applies a patch; one that changes nothing makes no new version.
-    fn merge(&mut self, patch: &Value) {
-        let Some(lease) = self.lease.clone() else {
-            return;
-        };
-        let mut after = lease.clone();
-        for (key, value) in patch["spec"].as_object().unwrap() {
-            after["spec"][key] = value.clone();
-        }
-        if let Some(signature) = patch["metadata"]["annotations"].get(INSTANCE) {
-            after["metadata"]["annotations"] = if signature.is_null() {
-                Value::Null
-            } else {
-                json!({ INSTANCE: signature })
-            };
-        }
-        if after != lease {
-            self.put(after);
-        }
-    }
 }
 
 // === impl Pod ===
@@ -366,4 +270,9 @@ pub(super) fn relinquishment() -> Value {
     json!({"spec": {
         "acquireTime": null, "renewTime": null, "holderIdentity": null, "leaseDurationSeconds": null,
     }})
+}
+
+/// One millisecond less than `time`.
+pub(super) fn just_before(time: Duration) -> Duration {
+    time.checked_sub(Duration::from_millis(1)).unwrap()
 }

@@ -1,0 +1,136 @@
+//! What is late, lost or overtaken.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::json;
+
+use super::world::{CLAIM, D, World};
+use crate::guard::observation::Seen;
+use crate::guard::{Refusal, Reply};
+
+const SECOND: Duration = Duration::from_secs(1);
+const SLACK: Duration = Duration::from_millis(200);
+
+#[test]
+fn a_patch_that_arrives_late_changes_what_was_seen_or_nothing() {
+    let mut world = World::led(2);
+    world.pass(D + SLACK);
+    world.read(1).unwrap();
+    let body = world.acquisition(1);
+    let late = world.send(1, &Method::PATCH, body).unwrap();
+    world.renew(0).unwrap();
+    let reply = world.effect(&late);
+    assert!(matches!(reply, Reply::Status { code: 409, .. }));
+    let turn = world.pods[1].guard.outlook().turn;
+    world.answer(&late, reply);
+    assert_ne!(world.pods[1].guard.outlook().turn, turn, "built anew");
+    assert!(!world.leads(1));
+}
+
+#[test]
+fn a_new_version_read_meanwhile_frees_nothing() {
+    // The precondition would agree: what was decided on an expired record is sent with the version of a renewed one.
+    let mut world = World::led(2);
+    world.pass(D + SLACK);
+    world.read(1).unwrap();
+    world.renew(0).unwrap();
+    world.read(1).unwrap();
+    assert_eq!(world.acquire(1), Err(Refusal::Occupied));
+}
+
+#[test]
+fn a_claim_counts_from_before_the_write_was_sent_and_not_from_its_answer() {
+    let mut world = World::new(2);
+    world.read(0).unwrap();
+    world.pass(D);
+    let body = world.acquisition(0);
+    let slow = world.send(0, &Method::PATCH, body).unwrap();
+    let reply = world.effect(&slow);
+    world.show(1);
+    world.pass(CLAIM);
+    world.answer(&slow, reply);
+    assert!(!world.leads(0));
+}
+
+#[test]
+fn an_answer_overtaken_by_another_holder_claims_nothing() {
+    let mut world = World::led(2);
+    let body = world.renewal(0);
+    world.pass(SECOND);
+    let renewal = world.send(0, &Method::PATCH, body).unwrap();
+    let reply = world.effect(&renewal);
+    world.register.edit(&json!({"holderIdentity": "stranger"}));
+    world.show(0);
+    assert!(!world.leads(0));
+    world.answer(&renewal, reply);
+    assert!(!world.leads(0));
+}
+
+#[test]
+fn an_event_older_than_what_is_known_says_nothing() {
+    let mut world = World::led(2);
+    let old = world.register.seen();
+    world.pods[0].guard.begin_release();
+    world.release(0).unwrap();
+    let released = world.register.seen();
+    world.read(1).unwrap();
+    world.acquire(1).unwrap();
+    for event in [old, released.clone()] {
+        world.event(1, event);
+        assert!(world.leads(1));
+    }
+    // To the other one the release is over, too.
+    world.pods[0].guard.end_release();
+    world.show(0);
+    world.event(0, released);
+    world.read(0).unwrap();
+    assert_eq!(world.acquire(0), Err(Refusal::Occupied));
+}
+
+#[test]
+fn a_list_that_found_nothing_is_asked_about_before_a_claim_is_given_up() {
+    let mut world = World::led(1);
+    let turn = world.pods[0].guard.outlook().turn;
+    world.event(0, Seen::Absent(None));
+    assert!(world.leads(0));
+    assert_ne!(world.pods[0].guard.outlook().turn, turn, "built anew");
+}
+
+#[test]
+fn an_orphaned_acquisition_that_lands_late_claims_nothing() {
+    let mut world = World::new(2);
+    world.read(0).unwrap();
+    world.pass(D);
+    let body = world.acquisition(0);
+    let orphan = world.send(0, &Method::PATCH, body).unwrap();
+    world.answer(&orphan, Reply::TimedOut);
+    world.effect(&orphan);
+    world.show(0);
+    world.read(0).unwrap();
+    assert!(!world.leads(0));
+    world.pass(SECOND);
+    world.renew(0).unwrap();
+    assert!(world.leads(0), "what was written is its own");
+}
+
+#[test]
+fn a_write_whose_outcome_is_unknown_is_read_up_before_the_next() {
+    let mut world = World::led(1);
+    world.pass(SECOND);
+    for reply in [
+        Reply::TimedOut,
+        Reply::Failed("reset".to_owned()),
+        Reply::Status {
+            code: 504,
+            message: String::new(),
+        },
+    ] {
+        let body = world.renewal(0);
+        let lost = world.send(0, &Method::PATCH, body).unwrap();
+        world.answer(&lost, reply);
+        assert_eq!(world.renew(0), Err(Refusal::NoVersion));
+        world.read(0).unwrap();
+    }
+    assert!(world.leads(0));
+}
