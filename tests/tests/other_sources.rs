@@ -121,6 +121,40 @@ fn the_classic_form_hands_over_between_two_pods_and_never_are_both_connected() -
 }
 
 #[test]
+fn leadership_that_comes_and_goes_leaves_nothing_behind() -> Result<()> {
+    let runtime = Runtime::new()?;
+    let kafka = kafka(&runtime);
+    let source = sources::classic("pod-a")?;
+    let collector = collector(&kafka, &source, "pod-a")?;
+    until_whole(&collector, &kafka)?;
+    let n_threads = collector.usage()?.threads;
+    for round in 0..30 {
+        source.name("pod-b");
+        lab::wait_for("no connection", SOON, || {
+            ensure!(!collector.get("/leader")?.text()?.contains("true"), "leads");
+            ensure!(kafka.n_connections() == 0, "connected");
+            Ok(())
+        })?;
+        let n = n_arrivals(&kafka);
+        lab::pause(Duration::from_millis(10 * round));
+        let late = n_arrivals(&kafka) - n;
+        ensure!(late == 0, "round {round}: {late} requests after the end");
+        source.name("pod-a");
+        lab::wait_for("a question to Kafka", LIMIT, || {
+            ensure!(n_arrivals(&kafka) > n);
+            Ok(())
+        })?;
+    }
+    until_whole(&collector, &kafka)?;
+    lab::wait_for("threads to end", LIMIT, || {
+        let now = collector.usage()?.threads;
+        ensure!(now <= n_threads + 2, "{now} threads, {n_threads} before");
+        Ok(())
+    })?;
+    Ok(())
+}
+
+#[test]
 fn stalled_brokers_keep_nobody_from_letting_go() -> Result<()> {
     let runtime = Runtime::new()?;
     let kafka = kafka(&runtime);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use tokio::sync::oneshot;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -27,6 +28,7 @@ enum Event {
     Closed(gate::Reason),
     Due,
     Collected(Option<Snapshot>),
+    Made(Result<Made, JoinError>),
     Overdue,
     Stale,
 }
@@ -39,6 +41,8 @@ pub(super) struct Leading<'w> {
     due: Interval,
     /// The collection in progress.
     running: Option<Running>,
+    /// What is being made of the one that has just ended, and how long that one took. No reason to miss the gate's closing.
+    making: Option<(JoinHandle<Made>, Duration)>,
     /// When what is shown becomes stale.
     stale_at: Option<Instant>,
 }
@@ -71,6 +75,7 @@ impl<'w> Leading<'w> {
             opening,
             due,
             running: None,
+            making: None,
             stale_at: None,
         })
     }
@@ -94,10 +99,12 @@ impl<'w> Leading<'w> {
                     debug!(reason = reason.label(), "The gate has closed");
                     self.abandon();
                     self.withdraw();
+                    self.wait_again();
                     return Ok(self.kafka.ended());
                 }
                 Event::Due => self.start(),
-                Event::Collected(Some(snapshot)) => self.finish(snapshot).await?,
+                Event::Collected(Some(snapshot)) => self.make(snapshot),
+                Event::Made(made) => self.show(made.context("rendering failed")?),
                 Event::Collected(None) => bail!(
                     "the Kafka thread of cluster {} has ended",
                     self.worker.cluster.name
@@ -119,14 +126,15 @@ impl<'w> Leading<'w> {
             .running
             .as_ref()
             .map(|running| running.began + 2 * self.worker.deadline());
-        let collecting = self.running.is_some();
+        let busy = self.running.is_some() || self.making.is_some();
         tokio::select! { biased;
         () = shutdown.cancelled() => Event::Shutdown,
         reason = gate::wait::closed(&mut self.worker.gate) => Event::Closed(reason),
         snapshot = answer(&mut self.running) => Event::Collected(snapshot),
+        made = made(&mut self.making) => Event::Made(made),
         () = at(wedged) => Event::Overdue,
         () = at(self.stale_at) => Event::Stale,
-        _ = self.due.tick(), if !collecting => Event::Due }
+        _ = self.due.tick(), if !busy => Event::Due }
     }
 
     fn start(&mut self) {
@@ -138,7 +146,8 @@ impl<'w> Leading<'w> {
     }
 
     fn abandon(&mut self) {
-        if self.running.take().is_some() {
+        let making = self.making.take();
+        if self.running.take().is_some() || making.is_some() {
             self.worker
                 .shown
                 .send_modify(|shown| shown.view.counters.count_collection(Outcome::Abandoned));
@@ -150,16 +159,33 @@ impl<'w> Leading<'w> {
         self.worker.shown.send_modify(|shown| shown.view.lag = None);
     }
 
-    /// Turns a snapshot into what is shown.
-    async fn finish(&mut self, snapshot: Snapshot) -> anyhow::Result<()> {
+    /// Whoever may not collect is not on its way to a first collection.
+    fn wait_again(&self) {
+        self.worker.progress.send_if_modified(|progress| {
+            let under_way = progress.phase != Step::Published;
+            if under_way {
+                progress.phase = Step::Waiting;
+            }
+            under_way
+        });
+    }
+
+    /// Begins to turn a snapshot into what is shown.
+    fn make(&mut self, snapshot: Snapshot) {
         let Some(running) = self.running.take() else {
-            return Ok(());
+            return;
         };
         let duration = running.began.elapsed();
         let cluster = Arc::clone(&self.worker.shown.borrow().view.cluster);
         let time_lag = self.worker.exporter.time_lag;
         let made = tokio::task::spawn_blocking(move || Made::of(snapshot, &cluster, time_lag));
-        let made = made.await.context("rendering failed")?;
+        self.making = Some((made, duration));
+    }
+
+    fn show(&mut self, made: Made) {
+        let Some((_, duration)) = self.making.take() else {
+            return;
+        };
         log(&made, duration);
         let gave_data = made.outcome.gave_data();
         if gave_data {
@@ -175,13 +201,19 @@ impl<'w> Leading<'w> {
             let progress = &self.worker.progress;
             progress.send_modify(|progress| progress.phase = Step::Published);
         }
-        Ok(())
     }
 }
 
 async fn answer(running: &mut Option<Running>) -> Option<Snapshot> {
     match running {
         Some(running) => (&mut running.answer).await.ok(),
+        None => std::future::pending().await,
+    }
+}
+
+async fn made(making: &mut Option<(JoinHandle<Made>, Duration)>) -> Result<Made, JoinError> {
+    match making {
+        Some((made, _)) => made.await,
         None => std::future::pending().await,
     }
 }

@@ -11,6 +11,7 @@
 
 mod admin;
 mod answers;
+mod conf;
 mod fence;
 mod fetch;
 mod list;
@@ -25,6 +26,8 @@ use std::time::Duration;
 use rdkafka::bindings as rd;
 
 use super::code::Code;
+
+use self::conf::Conf;
 
 pub(super) use admin::Requests;
 pub(super) use answers::{Answer, CommittedRow, DescribedGroup, PerName};
@@ -276,43 +279,5 @@ impl Drop for Event {
     fn drop(&mut self) {
         // SAFETY: the last use of the event.
         unsafe { rd::rd_kafka_event_destroy(self.0.as_ptr()) };
-    }
-}
-
-/// A configuration that no client owns yet.
-struct Conf(NonNull<rd::rd_kafka_conf_t>);
-
-impl Conf {
-    fn of(properties: &[(String, String)]) -> Result<Self, CreateError> {
-        // SAFETY: takes nothing; never NULL.
-        let conf = unsafe { rd::rd_kafka_conf_new() };
-        let conf = Self(NonNull::new(conf).expect("a new configuration"));
-        for (name, value) in properties {
-            let (c_name, c_value) = (c_string(name), c_string(value));
-            let mut why: [c_char; 512] = [0; 512];
-            // SAFETY: all pointers live through the call.
-            let answer = unsafe {
-                rd::rd_kafka_conf_set(
-                    conf.0.as_ptr(),
-                    c_name.as_ptr(),
-                    c_value.as_ptr(),
-                    why.as_mut_ptr(),
-                    why.len(),
-                )
-            };
-            if answer != rd::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK {
-                return Err(CreateError::Property { name: name.clone() });
-            }
-        }
-        // SAFETY: the configuration is live.
-        unsafe { rd::rd_kafka_conf_set_events(conf.0.as_ptr(), rd::RD_KAFKA_EVENT_ERROR) };
-        Ok(conf)
-    }
-}
-
-impl Drop for Conf {
-    fn drop(&mut self) {
-        // SAFETY: not given to a client: `create` forgets it then.
-        unsafe { rd::rd_kafka_conf_destroy(self.0.as_ptr()) };
     }
 }

@@ -148,8 +148,11 @@ impl<'a> Pass<'a> {
         self.phase_began = now;
     }
 
-    /// Tells how far the first collection is.
+    /// Tells how far the first collection is; nothing of one that was abandoned.
     pub(super) fn tell(&self, change: impl FnOnce(&mut Progress)) {
+        if self.is_stopped() {
+            return;
+        }
         self.progress.send_if_modified(|progress| {
             if progress.phase == Step::Published {
                 return false;

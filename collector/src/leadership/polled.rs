@@ -24,6 +24,9 @@ use crate::gate::{Reason, Until};
 /// How long clients may take to be gone after the gate has closed before this process counts as one that could not collect.
 const CLOSING: Duration = Duration::from_secs(5);
 
+/// How long the next question waits for the clients, so that it can say at once that they are gone.
+const SETTLING: Duration = Duration::from_millis(20);
+
 /// How long the end of the process waits for the clients, so that the last word can promise that they are gone.
 const LAST_CLOSING: Duration = Duration::from_millis(900);
 
@@ -109,6 +112,7 @@ impl Polled {
         if keeper.beside(waited).await.is_none() {
             return Next::End;
         }
+        self.settle(keeper).await;
         self.prepare(keeper);
         let asked_at = Instant::now();
         self.pace.asked(asked_at);
@@ -121,6 +125,14 @@ impl Polled {
             }
         }
         Next::Question
+    }
+
+    /// Waits a moment where the gate has just closed. Once the moment is over, the word to come says what is.
+    async fn settle(&self, keeper: &Gatekeeper) {
+        if keeper.closing_since(Instant::now()).is_some() {
+            let mut promise = keeper.promise();
+            tokio::time::timeout(SETTLING, promise.kept()).await.ok();
+        }
     }
 
     /// Writes the next question.
