@@ -11,6 +11,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_collector");
+
+/// How long a probe waits for its answer, as the kubelet does by default.
+const PROBE: Duration = Duration::from_secs(1);
+
 /// How long it may take to serve.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -41,8 +46,20 @@ fn file(name: &str, port: u16) -> PathBuf {
 impl Collector {
     /// Starts one on a free port that logs to `log`, and waits until it serves.
     fn start(name: &str, log: Stdio) -> Self {
+        Self::run(name, Command::new(PROGRAM), log)
+    }
+
+    /// Starts one that may have so many file descriptors.
+    fn with_descriptors(name: &str, n: u32, log: Stdio) -> Self {
+        let mut shell = Command::new("sh");
+        let script = format!("ulimit -n {n} && exec \"$0\" \"$@\"");
+        shell.args(["-c", &script, PROGRAM]);
+        Self::run(name, shell, log)
+    }
+
+    fn run(name: &str, mut command: Command, log: Stdio) -> Self {
         let port = free_port();
-        let child = Command::new(env!("CARGO_BIN_EXE_collector"))
+        let child = command
             .arg("--config")
             .arg(file(name, port))
             .args(["--log", "debug"])
@@ -70,8 +87,28 @@ impl Collector {
         Ok(answer)
     }
 
+    /// Connections on which a request begins and does not go on.
+    fn half_open(&self, n: usize) -> Vec<TcpStream> {
+        let mut streams = Vec::new();
+        for _ in 0..n {
+            let mut stream = TcpStream::connect(self.address).unwrap();
+            // Some are closed before they have said anything.
+            stream.write_all(b"GET / HTTP/1.1\r\nho").ok();
+            streams.push(stream);
+        }
+        streams
+    }
+
+    /// Asks for `/health` as a probe does.
+    fn assert_healthy(&self) {
+        let began = Instant::now();
+        let answer = self.get("/health").unwrap();
+        assert!(answer.ends_with("healthy\n"), "{answer}");
+        assert!(began.elapsed() < PROBE, "{:?}", began.elapsed());
+    }
+
     /// Ends it with SIGTERM; the exit status.
-    fn end(mut self) -> Option<i32> {
+    fn end(&mut self) -> Option<i32> {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", "TERM", &id]).status();
         assert!(sent.unwrap().success());
@@ -79,10 +116,18 @@ impl Collector {
     }
 }
 
+impl Drop for Collector {
+    fn drop(&mut self) {
+        // A test that fails leaves nothing behind. It has ended where the test has not failed.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
 #[test]
 fn a_log_on_a_full_device_does_not_end_the_process() {
     let full = File::options().write(true).open("/dev/full").unwrap();
-    let collector = Collector::start("full", full.into());
+    let mut collector = Collector::start("full", full.into());
     assert!(collector.get("/health").unwrap().ends_with("healthy\n"));
     assert_eq!(collector.end(), Some(0));
 }
@@ -91,7 +136,40 @@ fn a_log_on_a_full_device_does_not_end_the_process() {
 fn a_log_that_nobody_reads_any_more_does_not_end_the_process() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let collector = Collector::start("unread", writer.into());
+    let mut collector = Collector::start("unread", writer.into());
     assert!(collector.get("/health").unwrap().ends_with("healthy\n"));
     assert_eq!(collector.end(), Some(0));
+}
+
+#[test]
+fn clients_that_never_finish_their_requests_do_not_keep_probes_from_being_answered() {
+    let mut collector = Collector::with_descriptors("half_open", 320, Stdio::null());
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.extend(collector.half_open(100));
+        collector.assert_healthy();
+    }
+    let descriptors = format!("/proc/{}/fd", collector.child.id());
+    let n_open = std::fs::read_dir(descriptors).unwrap().count();
+    assert!(
+        n_open < 310,
+        "{n_open} are too many to connect to Kafka as well"
+    );
+    assert_eq!(collector.end(), Some(0));
+}
+
+#[test]
+fn without_file_descriptors_probes_are_answered_and_the_log_says_so_once() {
+    let log = file("no_descriptors.log", 0);
+    let written = File::create(&log).unwrap();
+    let mut collector = Collector::with_descriptors("no_descriptors", 60, written.into());
+    let held = collector.half_open(100);
+    for _ in 0..3 {
+        collector.assert_healthy();
+    }
+    drop(held);
+    assert_eq!(collector.end(), Some(0));
+    let said = std::fs::read_to_string(&log).unwrap();
+    let n_told = said.matches("Cannot accept connections").count();
+    assert_eq!(n_told, 1, "{said}");
 }

@@ -70,7 +70,7 @@ impl Elector {
     }
 
     /// Ends it with SIGTERM; the exit status.
-    fn end(mut self) -> Option<i32> {
+    fn end(&mut self) -> Option<i32> {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", "TERM", &id]).status();
         assert!(sent.unwrap().success());
@@ -78,10 +78,18 @@ impl Elector {
     }
 }
 
+impl Drop for Elector {
+    fn drop(&mut self) {
+        // A test that fails leaves nothing behind. It has ended where the test has not failed.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
 #[test]
 fn a_log_on_a_full_device_does_not_end_the_process() {
     let full = File::options().write(true).open("/dev/full").unwrap();
-    let elector = Elector::start("full", full.into());
+    let mut elector = Elector::start("full", full.into());
     assert!(elector.get("/health").unwrap().starts_with("HTTP/1.1 200"));
     assert_eq!(elector.end(), Some(0));
 }
@@ -90,7 +98,7 @@ fn a_log_on_a_full_device_does_not_end_the_process() {
 fn a_log_that_nobody_reads_any_more_does_not_end_the_process() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let elector = Elector::start("unread", writer.into());
+    let mut elector = Elector::start("unread", writer.into());
     assert!(elector.get("/health").unwrap().starts_with("HTTP/1.1 200"));
     assert_eq!(elector.end(), Some(0));
 }
