@@ -21,11 +21,30 @@ pub(crate) enum Seen {
     Present(Record),
 }
 
+/// How a word of the watch follows the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// Nothing happened in between.
+    Next,
+    /// Nobody knows what happened in between.
+    Anew,
+}
+
 /// What has been seen of the Lease so far.
 #[derive(Debug)]
 pub(crate) struct Observation {
     candidate: Candidate,
     last: Option<Sighting>,
+    watched: Option<Watched>,
+}
+
+/// An unbroken chain of words of the watch, none of which had a holder. Nobody can have held the Lease in between.
+#[derive(Debug)]
+struct Watched {
+    /// When the first of them arrived.
+    since: Instant,
+    /// The version in the last of them.
+    version: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -94,11 +113,13 @@ impl Observation {
         Self {
             candidate,
             last: None,
+            watched: None,
         }
     }
 
     /// Notes what the watch brought. Events may come late, so one that is not newer than what is known says nothing.
-    pub(crate) fn event(&mut self, seen: Seen, now: Instant) -> Change {
+    pub(crate) fn event(&mut self, seen: Seen, link: Link, now: Instant) -> Change {
+        self.follow(&seen, link, now);
         let newer = match (self.version(), version(&seen)) {
             (Some(known), Some(version)) => version > known,
             // An absence without a version is that of a list or of a read.
@@ -122,6 +143,31 @@ impl Observation {
             Change::Stale
         } else {
             self.note(seen, now)
+        }
+    }
+
+    fn follow(&mut self, seen: &Seen, link: Link, now: Instant) {
+        let vanished = match seen {
+            Seen::Absent(_) => true,
+            Seen::Present(record) => record.content.is_vanished(),
+        };
+        let since = match (&self.watched, link) {
+            (Some(watched), Link::Next) => watched.since,
+            _ => now,
+        };
+        self.watched = vanished.then_some(Watched {
+            since,
+            version: version(seen),
+        });
+    }
+
+    /// Since when the holder is known to have vanished, as of `last`.
+    fn vanished_since(&self, last: &Sighting) -> Instant {
+        match &self.watched {
+            Some(watched) if last.version.is_some() && watched.version == last.version => {
+                watched.since.min(last.since)
+            }
+            _ => last.since,
         }
     }
 
@@ -173,7 +219,7 @@ impl Observation {
         };
         let ours = self.candidate.lease_duration;
         let vanished = Stand::Vanished {
-            until: last.floor.max(last.since + ours),
+            until: last.floor.max(self.vanished_since(last) + ours),
         };
         let Some(content) = &last.content else {
             return vanished;

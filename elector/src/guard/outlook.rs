@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::Guard;
 use super::ask::Ask;
-use super::observation::{Change, Seen, Stand, Twin};
+use super::observation::{Change, Link, Seen, Stand, Twin};
 use super::translate::Belief;
 use super::troubles::Rivalry;
 use crate::standing::{Claim, Rival, Sight, Standing, Tenure, Trouble};
@@ -34,7 +34,7 @@ pub(crate) enum Hold {
 
 impl Guard {
     /// Takes what the watch brought.
-    pub(crate) fn saw(&mut self, seen: Seen, now: Instant) {
+    pub(crate) fn saw(&mut self, seen: Seen, link: Link, now: Instant) {
         self.look(now);
         let before = self.observation.stand();
         self.troubles.watch_works();
@@ -46,7 +46,9 @@ impl Guard {
             self.turn += 1;
             return;
         }
-        if self.observation.event(seen, now) == Change::Stale {
+        if self.observation.event(seen, link, now) == Change::Stale {
+            // It may be the rest of a chain.
+            self.look(now);
             return;
         }
         let writing = matches!(self.in_flight, Some(Ask::Write(_)));

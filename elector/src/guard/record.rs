@@ -90,6 +90,11 @@ impl Content {
             && self.instance.as_deref() == Some(&candidate.instance)
     }
 
+    /// Whether there is no holder, and nobody said goodbye.
+    pub(crate) fn is_vanished(&self) -> bool {
+        self.holder.is_none() && !self.is_released()
+    }
+
     /// Whether the last holder gave it back on purpose.
     pub(crate) fn is_released(&self) -> bool {
         self.holder.is_none() && self.duration == Some(RELEASED)

@@ -12,6 +12,8 @@ use kube::Client;
 use kube::client::Body;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
+use tracing::instrument::WithSubscriber as _;
+use tracing::{Dispatch, Level, enabled};
 
 use crate::guard::Reply;
 
@@ -20,7 +22,7 @@ const MOST: usize = 1 << 20;
 
 /// Sends `request`, and waits for the whole answer until `deadline`.
 pub(super) async fn exchange(client: Client, request: Request<Bytes>, deadline: Instant) -> Reply {
-    timeout_at(deadline, send(client, request))
+    timeout_at(deadline, quietly(send(client, request)))
         .await
         .unwrap_or(Reply::TimedOut)
 }
@@ -44,6 +46,16 @@ async fn send(client: Client, request: Request<Bytes>) -> Reply {
     match serde_json::from_slice::<Lease>(&body) {
         Ok(lease) => Reply::Lease(Box::new(lease)),
         Err(error) => Reply::Failed(format!("the answer is not a Lease: {error}")),
+    }
+}
+
+/// Awaits `request` without what kube logs meanwhile: it calls every failure an error, and what failures come to is said by the
+/// herald. A filter that lets kube_client log at debug level gets everything.
+pub(super) async fn quietly<T>(request: impl Future<Output = T>) -> T {
+    if enabled!(target: "kube_client", Level::DEBUG) {
+        request.await
+    } else {
+        request.with_subscriber(Dispatch::none()).await
     }
 }
 

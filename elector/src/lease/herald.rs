@@ -87,9 +87,9 @@ impl Herald {
         if let Some(trouble) = &standing.trouble {
             let reason = trouble.reason.label();
             let detail = &*trouble.detail;
-            warn!(target: TARGET, reason, detail, "Cannot take part in the election");
+            warn!(target: TARGET, reason, detail, "Trouble in the election");
         } else {
-            info!(target: TARGET, "Takes part in the election again");
+            info!(target: TARGET, "The trouble in the election is over");
         }
         self.trouble = reason;
     }

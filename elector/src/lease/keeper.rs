@@ -18,7 +18,7 @@ use super::herald::Herald;
 use super::service::{Asked, answer};
 use super::telemetry::LeaseTelemetry;
 use crate::guard::ask::{Ask, Write};
-use crate::guard::observation::Seen;
+use crate::guard::observation::{Link, Seen};
 use crate::guard::{Guard, Moment, Outlook, Refusal, Reply, Sent};
 
 /// What the keeper is told.
@@ -27,7 +27,7 @@ pub(super) enum Mail {
     /// kube-lease-manager wants to send a request.
     Asked(Box<Asked>),
     /// The watch brought something.
-    Seen(Seen),
+    Seen(Seen, Link),
     /// The watch failed, not for want of rights.
     WatchFailed(String),
     /// The Lease is about to be given back.
@@ -88,7 +88,7 @@ impl Keeper {
         let at = moment();
         match event {
             Event::Mail(Mail::Asked(asked)) => self.waiting.push_back(*asked),
-            Event::Mail(Mail::Seen(seen)) => self.guard.saw(seen, at.now),
+            Event::Mail(Mail::Seen(seen, link)) => self.guard.saw(seen, link, at.now),
             Event::Mail(Mail::WatchFailed(error)) => self.guard.watch_failed(error),
             Event::Mail(Mail::ReleaseBegins) => self.guard.begin_release(),
             Event::Mail(Mail::ReleaseEnded) => self.guard.end_release(),

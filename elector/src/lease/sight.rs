@@ -12,10 +12,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::warn;
 
-use super::exchange::chain;
+use super::exchange::{chain, quietly};
 use super::keeper::Mail;
 use super::pace;
-use crate::guard::observation::Seen;
+use crate::guard::observation::{Link, Seen};
 use crate::guard::record::Record;
 use crate::guard::{Hold, Outlook};
 
@@ -74,7 +74,7 @@ impl Sight {
         let mut events = pin!(watcher(api.clone(), config));
         let mut found = false;
         let mut failures = 0;
-        while let Some(event) = events.next().await {
+        while let Some(event) = quietly(events.next()).await {
             let event = match event {
                 Ok(event) => event,
                 Err(error) if is_denied(&error) => return Denied,
@@ -87,17 +87,18 @@ impl Sight {
             };
             failures = 0;
             match event {
+                // A list says how things are, and not what happened since the last one.
                 Event::Init => found = false,
                 Event::InitApply(lease) => {
                     found = true;
-                    self.present(&lease);
+                    self.present(&lease, Link::Anew);
                 }
-                Event::InitDone if !found => self.tell(Mail::Seen(Seen::Absent(None))),
+                Event::InitDone if !found => self.absent(None, Link::Anew),
                 Event::InitDone => {}
-                Event::Apply(lease) => self.present(&lease),
+                Event::Apply(lease) => self.present(&lease, Link::Next),
                 Event::Delete(lease) => {
                     let version = Record::read(&lease).map(|record| record.version);
-                    self.tell(Mail::Seen(Seen::Absent(version)));
+                    self.absent(version, Link::Next);
                 }
             }
         }
@@ -110,9 +111,9 @@ impl Sight {
         let until = Instant::now() + RIGHTS;
         while Instant::now() < until {
             if self.outlook.borrow().hold == Hold::Nothing {
-                match timeout(READ, api.get_opt(&self.name)).await {
-                    Ok(Ok(Some(lease))) => self.present(&lease),
-                    Ok(Ok(None)) => self.tell(Mail::Seen(Seen::Absent(None))),
+                match timeout(READ, quietly(api.get_opt(&self.name))).await {
+                    Ok(Ok(Some(lease))) => self.present(&lease, Link::Anew),
+                    Ok(Ok(None)) => self.absent(None, Link::Anew),
                     Ok(Err(error)) => self.tell(Mail::WatchFailed(chain(&error))),
                     Err(_) => self.tell(Mail::WatchFailed("no answer in time".to_owned())),
                 }
@@ -121,10 +122,14 @@ impl Sight {
         }
     }
 
-    fn present(&self, lease: &Lease) {
+    fn present(&self, lease: &Lease, link: Link) {
         if let Some(record) = Record::read(lease) {
-            self.tell(Mail::Seen(Seen::Present(record)));
+            self.tell(Mail::Seen(Seen::Present(record), link));
         }
+    }
+
+    fn absent(&self, version: Option<u64>, link: Link) {
+        self.tell(Mail::Seen(Seen::Absent(version), link));
     }
 
     fn tell(&self, mail: Mail) {

@@ -101,6 +101,35 @@ fn the_incumbent_is_who_has_a_claim_and_not_who_was_named_last() {
 }
 
 #[test]
+fn a_lease_made_again_is_taken_at_once_by_who_has_watched_its_absence_long_enough() {
+    let mut world = World::led(2);
+    world.register.delete();
+    world.show_next(1);
+    world.pass(D + SLACK);
+    world.register.recreate();
+    world.read(1).unwrap();
+    assert_eq!(world.acquire(1), Err(Refusal::Occupied));
+    // What was read may have a history; the watch says that it has none.
+    let turn = world.pods[1].guard.outlook().turn;
+    world.show_next(1);
+    assert_ne!(world.pods[1].guard.outlook().turn, turn, "it is woken");
+    world.read(1).unwrap();
+    world.acquire(1).unwrap();
+    assert!(world.leads(1));
+}
+
+#[test]
+fn a_lease_made_again_may_have_had_a_holder_where_the_watch_has_a_gap() {
+    let mut world = World::led(2);
+    world.register.delete();
+    world.show_next(1);
+    world.pass(D + SLACK);
+    world.register.recreate();
+    world.show(1);
+    taken_only_after(&mut world, D);
+}
+
+#[test]
 fn a_record_that_names_this_pod_by_another_hand_is_a_strangers() {
     let mut world = World::led(2);
     world.register.edit(&json!({"holderIdentity": name(1)}));

@@ -6,7 +6,7 @@ use http::Method;
 use serde_json::json;
 
 use super::world::{CLAIM, D, World};
-use crate::guard::observation::Seen;
+use crate::guard::observation::{Link, Seen};
 use crate::guard::{Refusal, Reply};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -77,13 +77,13 @@ fn an_event_older_than_what_is_known_says_nothing() {
     world.read(1).unwrap();
     world.acquire(1).unwrap();
     for event in [old, released.clone()] {
-        world.event(1, event);
+        world.event(1, event, Link::Next);
         assert!(world.leads(1));
     }
     // To the other one the release is over, too.
     world.pods[0].guard.end_release();
     world.show(0);
-    world.event(0, released);
+    world.event(0, released, Link::Next);
     world.read(0).unwrap();
     assert_eq!(world.acquire(0), Err(Refusal::Occupied));
 }
@@ -92,7 +92,7 @@ fn an_event_older_than_what_is_known_says_nothing() {
 fn a_list_that_found_nothing_is_asked_about_before_a_claim_is_given_up() {
     let mut world = World::led(1);
     let turn = world.pods[0].guard.outlook().turn;
-    world.event(0, Seen::Absent(None));
+    world.event(0, Seen::Absent(None), Link::Anew);
     assert!(world.leads(0));
     assert_ne!(world.pods[0].guard.outlook().turn, turn, "built anew");
 }

@@ -1,5 +1,6 @@
 //! Random schedules: whatever is sent, lost, late, edited or restarted, no two pods may act at once.
 
+use std::mem;
 use std::time::Duration;
 
 use http::Method;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::world::{Packet, World, name, relinquishment};
 use crate::guard::Reply;
-use crate::guard::observation::Seen;
+use crate::guard::observation::{Link, Seen};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -58,6 +59,8 @@ struct Play {
     orphans: Vec<Packet>,
     /// What the watch has not shown each pod yet.
     events: Vec<Vec<Seen>>,
+    /// What the next thing is to the last one that it has shown.
+    links: Vec<Link>,
 }
 
 impl Play {
@@ -71,6 +74,7 @@ impl Play {
             waiting: (0..pods).map(|_| None).collect(),
             orphans: Vec::new(),
             events: vec![Vec::new(); pods],
+            links: vec![Link::Anew; pods],
         }
     }
 
@@ -83,15 +87,18 @@ impl Play {
             Step::GiveUp(pod) => self.give_up(pod),
             Step::Show(pod) if !self.events[pod].is_empty() => {
                 let event = self.events[pod].remove(0);
-                self.world.event(pod, event);
+                let link = mem::replace(&mut self.links[pod], Link::Next);
+                self.world.event(pod, event, link);
             }
             Step::Skip(pod) if !self.events[pod].is_empty() => {
                 self.events[pod].remove(0);
+                self.links[pod] = Link::Anew;
             }
             Step::Show(_) | Step::Skip(_) => {}
             Step::Restart(pod) => {
                 self.give_up(pod);
                 self.world.restart(pod);
+                self.links[pod] = Link::Anew;
             }
             Step::Clock(pod, seconds) => {
                 self.world.pods[pod].ahead = SignedDuration::from_secs(seconds);

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::register::Register;
 use crate::guard::ask::Ask;
-use crate::guard::observation::Seen;
+use crate::guard::observation::{Link, Seen};
 use crate::guard::record::Candidate;
 use crate::guard::{Guard, Moment, Refusal, Reply, Sent};
 use crate::standing::{Standing, Tenure};
@@ -186,12 +186,18 @@ impl World {
     /// The watch shows `pod` how things are now.
     pub(super) fn show(&mut self, pod: usize) {
         let seen = self.register.seen();
-        self.event(pod, seen);
+        self.event(pod, seen, Link::Anew);
     }
 
-    pub(super) fn event(&mut self, pod: usize, seen: Seen) {
+    /// The watch shows `pod` how things are now, and nothing else happened since it last did.
+    pub(super) fn show_next(&mut self, pod: usize) {
+        let seen = self.register.seen();
+        self.event(pod, seen, Link::Next);
+    }
+
+    pub(super) fn event(&mut self, pod: usize, seen: Seen, link: Link) {
         let now = self.at(pod).now;
-        self.pods[pod].guard.saw(seen, now);
+        self.pods[pod].guard.saw(seen, link, now);
         self.check(pod);
     }
 
