@@ -85,7 +85,7 @@ impl StandIn {
         let nodes = cluster
             .nodes
             .values()
-            .map(|node| format!("127.0.0.1:{}", node.port));
+            .map(|node| format!("{}:{}", node.host, node.port));
         nodes.collect::<Vec<_>>().join(",")
     }
 

@@ -1,5 +1,6 @@
 //! Watches pods from outside: whether `/metrics` is empty and whether the gate is open, over and over, each look with its times.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -63,12 +64,13 @@ impl Observer {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let client = Client::builder().timeout(LIMIT).no_proxy().build()?;
+        let client = client()?;
         let thread = std::thread::spawn(move || {
             runtime.block_on(async {
                 let mut watching = JoinSet::new();
                 for (port, looks) in watched {
-                    watching.spawn(watch_one(client.clone(), port, looks));
+                    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+                    watching.spawn(watch_one(client.clone(), address, looks));
                 }
                 // An error means that nobody will ever stop it in order; either way it ends.
                 stopped.await.ok();
@@ -105,14 +107,21 @@ impl Drop for Observer {
     }
 }
 
-async fn watch_one(client: Client, port: u16, looks: watch::Sender<Vec<Look>>) {
+/// A client for [`watch_one`].
+pub(super) fn client() -> Result<Client> {
+    Ok(Client::builder().timeout(LIMIT).no_proxy().build()?)
+}
+
+/// Looks at the collector at an address, for ever.
+pub(super) async fn watch_one(
+    client: Client,
+    address: SocketAddr,
+    looks: watch::Sender<Vec<Look>>,
+) {
     loop {
         for path in ["metrics", "leader"] {
             let sent = Instant::now();
-            let answer = client
-                .get(format!("http://127.0.0.1:{port}/{path}"))
-                .send()
-                .await;
+            let answer = client.get(format!("http://{address}/{path}")).send().await;
             let heard = Instant::now();
             let sight = match answer {
                 Ok(answer) => read(path, answer).await,

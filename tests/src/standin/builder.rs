@@ -1,6 +1,10 @@
 //! Describing a cluster before it starts.
 
-use std::{io, sync::Arc, sync::atomic::AtomicU64};
+use std::{
+    io,
+    net::Ipv4Addr,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -9,6 +13,7 @@ use super::{
     GroupSpec, PartitionSpec, StandIn, TopicSpec,
     cluster::{Cluster, Condition, Node, Port, Standing},
     ledger::Ledger,
+    protocol::text,
     server::{self, Shared},
 };
 
@@ -16,6 +21,7 @@ use super::{
 #[derive(Debug)]
 pub struct Builder {
     n_nodes: i32,
+    address: Ipv4Addr,
     first_port: u16,
     topics: Vec<TopicSpec>,
     groups: Vec<(String, GroupSpec)>,
@@ -28,6 +34,13 @@ impl Builder {
     #[must_use]
     pub fn nodes(self, n_nodes: i32) -> Self {
         Self { n_nodes, ..self }
+    }
+
+    /// All nodes listen at this address of the network that the calling thread is in; by default on
+    /// loopback.
+    #[must_use]
+    pub fn at(self, address: Ipv4Addr) -> Self {
+        Self { address, ..self }
     }
 
     /// Node 1 listens on this port, the others on the ones after it; by default on free ports.
@@ -91,10 +104,11 @@ impl Builder {
 
     fn launch(self) -> io::Result<StandIn> {
         let ids: Vec<i32> = (1..=self.n_nodes).collect();
-        let sockets = server::bind(&ids, self.first_port)?;
+        let sockets = server::bind(&ids, self.address, self.first_port)?;
         let mut cluster = Cluster::default();
         for (id, socket) in &sockets {
             let node = Node {
+                host: text(&self.address.to_string()),
                 port: socket.local_addr()?.port(),
                 condition: Condition::Running,
                 standing: Standing::Registered,
@@ -128,6 +142,7 @@ impl Default for Builder {
     fn default() -> Self {
         Self {
             n_nodes: 3,
+            address: Ipv4Addr::LOCALHOST,
             first_port: 0,
             topics: Vec::new(),
             groups: Vec::new(),

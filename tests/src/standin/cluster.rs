@@ -30,6 +30,7 @@ pub(crate) struct Cluster {
 /// One broker.
 #[derive(Debug)]
 pub(crate) struct Node {
+    pub(crate) host: StrBytes,
     pub(crate) port: u16,
     pub(crate) condition: Condition,
     pub(crate) standing: Standing,

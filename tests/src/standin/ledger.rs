@@ -1,6 +1,9 @@
 //! What was asked and what was spoiled, counted.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::IpAddr,
+};
 
 use tokio::time::Instant;
 
@@ -18,6 +21,8 @@ pub struct Arrival {
     pub api: Api,
     /// Which node was asked.
     pub node: i32,
+    /// By whom.
+    pub from: IpAddr,
 }
 
 #[derive(Debug, Default)]

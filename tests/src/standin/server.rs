@@ -1,7 +1,12 @@
 //! Listeners and connections of all nodes, on a thread and a runtime of their own, so that tests
 //! may block in a client or pause their clock.
 
-use std::{io, net::SocketAddr, sync::Arc, thread};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    thread,
+};
 
 use bytes::{Bytes, BytesMut};
 use tokio::{
@@ -36,13 +41,17 @@ pub(crate) struct Shared {
 }
 
 /// Binds one port per node: those after `first_port`, or free ones if that is 0.
-pub(crate) fn bind(nodes: &[i32], first_port: u16) -> io::Result<Vec<(i32, TcpSocket)>> {
+pub(crate) fn bind(
+    nodes: &[i32],
+    address: Ipv4Addr,
+    first_port: u16,
+) -> io::Result<Vec<(i32, TcpSocket)>> {
     let ports = nodes.iter().zip(0..).map(|(node, index)| match first_port {
         0 => (*node, 0),
         first => (*node, first.saturating_add(index)),
     });
     ports
-        .map(|(node, port)| Ok((node, reserve(port)?)))
+        .map(|(node, port)| Ok((node, reserve(SocketAddr::from((address, port)))?)))
         .collect()
 }
 
@@ -74,10 +83,10 @@ pub(crate) fn spawn(
 }
 
 /// A bound socket that does not listen: connections are refused, and nobody else gets the port.
-fn reserve(port: u16) -> io::Result<TcpSocket> {
+fn reserve(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
-    socket.bind(SocketAddr::from(([127, 0, 0, 1], port)))?;
+    socket.bind(address)?;
     Ok(socket)
 }
 
@@ -95,7 +104,7 @@ async fn serve_node(shared: &Arc<Shared>, node: i32, mut socket: TcpSocket) -> i
     loop {
         until(shared, node, |condition| condition != Condition::Stopped).await;
         let listener = socket.listen(1024)?;
-        let port = listener.local_addr()?.port();
+        let address = listener.local_addr()?;
         set_port(shared, node, Port::Open);
         let up = CancellationToken::new();
         let guard = up.clone().drop_guard();
@@ -104,7 +113,7 @@ async fn serve_node(shared: &Arc<Shared>, node: i32, mut socket: TcpSocket) -> i
             accepted = accept(shared, node, &listener, &up) => accepted?,
         }
         drop((guard, listener));
-        socket = reserve(port)?;
+        socket = reserve(address)?;
         set_port(shared, node, Port::Closed);
     }
 }
@@ -131,14 +140,15 @@ async fn accept(
     up: &CancellationToken,
 ) -> io::Result<()> {
     loop {
-        let (stream, _) = listener.accept().await?;
+        let (stream, peer) = listener.accept().await?;
         let shared = Arc::clone(shared);
         let up = up.clone();
         task::spawn_local(async move {
             shared
                 .ledger
                 .send_modify(|l| *l.connections.entry(node).or_default() += 1);
-            up.run_until_cancelled(converse(&shared, node, stream))
+            let place = (node, peer.ip());
+            up.run_until_cancelled(converse(&shared, place, stream))
                 .await;
             shared
                 .ledger
@@ -148,13 +158,13 @@ async fn accept(
 }
 
 /// Reads ahead while answers are being made, so that arrivals are stamped when they are read.
-async fn converse(shared: &Arc<Shared>, node: i32, stream: TcpStream) {
+async fn converse(shared: &Arc<Shared>, (node, from): (i32, IpAddr), stream: TcpStream) {
     // A socket that refuses the option is merely slower.
     stream.set_nodelay(true).ok();
     let (read, write) = stream.into_split();
     let (sender, requests) = mpsc::unbounded_channel();
     let ended = tokio::select! {
-        heard = hear(shared, node, read, sender) => heard,
+        heard = hear(shared, (node, from), read, sender) => heard,
         spoken = speak(shared, node, write, requests) => spoken,
     };
     if let Err(error) = ended {
@@ -164,7 +174,7 @@ async fn converse(shared: &Arc<Shared>, node: i32, stream: TcpStream) {
 
 async fn hear(
     shared: &Shared,
-    node: i32,
+    (node, from): (i32, IpAddr),
     mut read: OwnedReadHalf,
     requests: mpsc::UnboundedSender<Bytes>,
 ) -> io::Result<()> {
@@ -181,6 +191,7 @@ async fn hear(
                 at: Instant::now(),
                 api,
                 node,
+                from,
             };
             shared.ledger.send_modify(|ledger| ledger.arrived(arrival));
         }

@@ -19,7 +19,6 @@ use crate::standin::{
     cluster::Cluster,
     code,
     fault::Place,
-    protocol::text,
     server::Shared,
 };
 
@@ -214,7 +213,7 @@ fn endpoint(cluster: &Cluster, leader: BrokerId) -> Option<NodeEndpoint> {
     Some(
         NodeEndpoint::default()
             .with_node_id(leader)
-            .with_host(text("127.0.0.1"))
+            .with_host(node.host.clone())
             .with_port(i32::from(node.port)),
     )
 }

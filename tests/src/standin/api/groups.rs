@@ -62,7 +62,7 @@ fn coordinator_of(
     match (injected, key_type, node) {
         (0, 0, Some(node)) => answer
             .with_node_id(BrokerId(at))
-            .with_host(text("127.0.0.1"))
+            .with_host(node.host.clone())
             .with_port(i32::from(node.port)),
         (0, 0, None) => refuse(answer, code::COORDINATOR_NOT_AVAILABLE),
         (0, _, _) => refuse(answer, code::INVALID_REQUEST),

@@ -15,11 +15,13 @@ const NO_OPERATIONS: i32 = i32::MIN;
 
 pub(crate) fn answer(ask: &Ask<'_>, request: &MetadataRequest) -> MetadataResponse {
     let registered = ask.cluster.registered();
-    let brokers = registered.iter().map(|node| {
-        MetadataResponseBroker::default()
-            .with_node_id(BrokerId(*node))
-            .with_host(text("127.0.0.1"))
-            .with_port(ask.cluster.nodes.get(node).map_or(0, |n| i32::from(n.port)))
+    let brokers = registered.iter().filter_map(|id| {
+        let node = ask.cluster.nodes.get(id)?;
+        let broker = MetadataResponseBroker::default()
+            .with_node_id(BrokerId(*id))
+            .with_host(node.host.clone())
+            .with_port(i32::from(node.port));
+        Some(broker)
     });
     let topics = match &request.topics {
         Some(wanted) if !(wanted.is_empty() && ask.version == 0) => wanted
