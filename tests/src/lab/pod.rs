@@ -17,6 +17,10 @@ use super::process::{Process, Signal, Usage};
 use super::programs::Program;
 use crate::standin::{GroupSpec, PartitionSpec, StandIn};
 
+mod plan;
+
+pub use plan::Plan;
+
 /// No program takes that long to answer, in a machine full of other trials.
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -31,23 +35,6 @@ pub enum Part {
 
 /// Both containers.
 pub const BOTH: [Part; 2] = [Part::Elector, Part::Collector];
-
-/// What a pod is made of.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// Name of the Lease.
-    pub lease: String,
-    /// `lease_duration_secs`
-    pub duration_secs: u64,
-    /// `grace_period_secs`
-    pub grace_secs: u64,
-    /// What stands in the elector's place.
-    pub elector: Program,
-    /// `identity` in the file; without it, each pod has its own.
-    pub identity: Option<String>,
-    /// What libfaketime makes of the elector's wall clock, such as `+20s`.
-    pub clock: Option<&'static str>,
-}
 
 /// Two containers; killed when dropped.
 #[derive(Debug)]
@@ -67,27 +54,6 @@ pub struct Pod {
 struct Ports {
     elector: u16,
     collector: u16,
-}
-
-// === impl Plan ===
-
-impl Plan {
-    /// The elector, each pod under its own name, with these durations in seconds.
-    pub fn of(lease: &str, (duration_secs, grace_secs): (u64, u64)) -> Self {
-        Self {
-            lease: lease.to_owned(),
-            duration_secs,
-            grace_secs,
-            elector: Program::Elector,
-            identity: None,
-            clock: None,
-        }
-    }
-
-    /// `lease_duration_secs`
-    pub fn duration(&self) -> Duration {
-        Duration::from_secs(self.duration_secs)
-    }
 }
 
 // === impl Pod ===
@@ -115,7 +81,10 @@ impl Pod {
             ports: Ports { elector, collector },
             scratch: Scratch::new(name)?,
         };
-        pod.scratch.write("config.toml", pod.config())?;
+        let text = pod
+            .plan
+            .config((elector, collector), &pod.kafka.bootstrap());
+        pod.scratch.write("config.toml", text)?;
         if let Some(offset) = pod.plan.clock {
             pod.set_clock(offset)?;
         }
@@ -273,41 +242,6 @@ impl Pod {
 
     fn log_file(&self, part: Part) -> PathBuf {
         self.scratch.path().join(format!("{part:?}.log"))
-    }
-
-    fn config(&self) -> String {
-        let Plan {
-            lease,
-            duration_secs,
-            grace_secs,
-            identity,
-            ..
-        } = &self.plan;
-        let Ports { elector, collector } = self.ports;
-        let identity = identity.as_ref().map_or_else(String::new, |identity| {
-            format!("identity = \"{identity}\"\n")
-        });
-        format!(
-            r#"[exporter]
-http_host = "127.0.0.1"
-http_port = {collector}
-poll_interval = "500ms"
-
-[exporter.leadership]
-enabled = true
-lease_name = "{lease}"
-lease_namespace = "lab"
-lease_duration_secs = {duration_secs}
-grace_period_secs = {grace_secs}
-listen = "127.0.0.1:{elector}"
-url = "http://127.0.0.1:{elector}/leader"
-{identity}
-[[clusters]]
-name = "lab"
-bootstrap_servers = "{kafka}"
-"#,
-            kafka = self.kafka.bootstrap()
-        )
     }
 }
 
