@@ -16,6 +16,7 @@ mod environment;
 mod exporter;
 mod filter;
 mod keys;
+mod mask;
 mod model;
 mod problem;
 mod properties;
@@ -31,6 +32,7 @@ use std::path::Path;
 pub use self::effective::Effective;
 pub use self::environment::Environment;
 pub use self::filter::Filter;
+pub use self::mask::Mask;
 pub use self::model::{
     Cluster, Compatibility, Config, Consumer, Doors, Election, Exporter, Granularity, Isolation,
     Labels, Leadership, LostPartitions, Performance, Secret, SourceUrl, TimeLag,

@@ -24,8 +24,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::bindings as rd;
+use shared::config::Mask;
 
 use super::code::Code;
+use super::properties::Properties;
 
 use self::conf::Conf;
 
@@ -40,6 +42,7 @@ pub(super) use metadata::Cluster;
 pub(super) struct Client {
     rk: NonNull<rd::rd_kafka_t>,
     events: Queue,
+    mask: Mask,
     /// What its sockets are opened by; dropped after the handle.
     #[expect(dead_code, reason = "the handle refers to it")]
     fence: Arc<Fence>,
@@ -51,7 +54,7 @@ struct Queue(NonNull<rd::rd_kafka_queue_t>);
 /// An event taken from a queue.
 struct Event(NonNull<rd::rd_kafka_event_t>);
 
-/// What a client says of itself.
+/// What a client says of itself, without secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Notice {
     /// A connection failed, or something else that no request reports.
@@ -60,12 +63,12 @@ pub(super) enum Notice {
     Log { level: i32, text: String },
 }
 
-/// librdkafka refused a property, or could not make a client.
+/// librdkafka refused a property, or could not make a client. Its words are without secrets.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CreateError {
-    /// A property was refused; the value is not repeated, it may be a secret.
-    #[error("librdkafka refuses the property {name}")]
-    Property { name: String },
+    /// A property was refused.
+    #[error("librdkafka refuses {name:?}: {why}")]
+    Property { name: String, why: String },
     /// All properties are right one by one, but not together, or a file they name cannot be read.
     #[error("librdkafka cannot make a client: {text}")]
     Client { text: String },
@@ -153,10 +156,7 @@ impl Client {
     ///
     /// # Errors
     /// The property or the combination that librdkafka refuses.
-    pub(super) fn create(
-        properties: &[(String, String)],
-        fence: &Arc<Fence>,
-    ) -> Result<Self, CreateError> {
+    pub(super) fn create(properties: &Properties, fence: &Arc<Fence>) -> Result<Self, CreateError> {
         let conf = Conf::of(properties)?;
         fence.stand_around(conf.0);
         let mut why = [0; 512];
@@ -171,7 +171,7 @@ impl Client {
         };
         let Some(rk) = NonNull::new(rk) else {
             return Err(CreateError::Client {
-                text: text(why.as_ptr()),
+                text: properties.mask().hide(&text(why.as_ptr())),
             });
         };
         std::mem::forget(conf);
@@ -185,6 +185,7 @@ impl Client {
         Ok(Self {
             rk,
             events: Queue(events),
+            mask: properties.mask().clone(),
             fence: Arc::clone(fence),
         })
     }
@@ -192,7 +193,7 @@ impl Client {
     /// What happened since the last call, without waiting. Must be called often: token refresh runs in it.
     pub(super) fn notices(&self) -> Vec<Notice> {
         std::iter::from_fn(|| self.events.poll(Duration::ZERO))
-            .filter_map(|event| event.notice())
+            .filter_map(|event| event.notice(&self.mask))
             .collect()
     }
 }
@@ -244,14 +245,15 @@ impl Event {
         Code(unsafe { rd_kafka_event_error(self.0.as_ptr()) })
     }
 
-    fn notice(&self) -> Option<Notice> {
+    /// What it tells, if it is of the client itself.
+    fn notice(&self, mask: &Mask) -> Option<Notice> {
         match self.kind() {
             rd::RD_KAFKA_EVENT_ERROR => {
                 // SAFETY: the text lives as long as the event.
                 let message = unsafe { rd::rd_kafka_event_error_string(self.0.as_ptr()) };
                 Some(Notice::Error {
                     code: self.code(),
-                    text: text(message),
+                    text: mask.hide(&text(message)),
                 })
             }
             rd::RD_KAFKA_EVENT_LOG => {
@@ -267,7 +269,7 @@ impl Event {
                 };
                 Some(Notice::Log {
                     level,
-                    text: format!("{}: {}", text(facility), text(line)),
+                    text: mask.hide(&format!("{}: {}", text(facility), text(line))),
                 })
             }
             _ => None,

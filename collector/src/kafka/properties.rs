@@ -1,6 +1,6 @@
 //! What librdkafka is told.
 
-use shared::config::Cluster;
+use shared::config::{Cluster, Mask};
 
 /// The group that makes librdkafka's group requests safe: without any `group.id` an error in an `OffsetFetch` answer
 /// dereferences NULL. The group is never joined and never committed to, so no broker lists it.
@@ -25,8 +25,18 @@ const OURS: &[(&str, &str)] = &[
     ("retry.backoff.max.ms", "200"),
 ];
 
+const BROKERS: &str = "bootstrap.servers";
+
+/// Every property of a client.
+#[derive(Debug)]
+pub(super) struct Properties {
+    values: Vec<(String, String)>,
+    /// Hides in librdkafka's words what the user's values have to hide.
+    mask: Mask,
+}
+
 /// Every property of a client of `cluster`; `added` comes last.
-pub(super) fn of(cluster: &Cluster, added: &[(&str, &str)]) -> Vec<(String, String)> {
+pub(super) fn of(cluster: &Cluster, added: &[(&str, &str)]) -> Properties {
     let user = cluster
         .consumer_properties
         .iter()
@@ -35,11 +45,28 @@ pub(super) fn of(cluster: &Cluster, added: &[(&str, &str)]) -> Vec<(String, Stri
         .iter()
         .chain(added)
         .map(|&(name, value)| (name.to_owned(), value.to_owned()));
-    std::iter::once((
-        "bootstrap.servers".to_owned(),
-        cluster.bootstrap_servers.clone(),
-    ))
-    .chain(user)
-    .chain(ours)
-    .collect()
+    let brokers = (BROKERS.to_owned(), cluster.bootstrap_servers.clone());
+    let values = std::iter::once(brokers).chain(user).chain(ours).collect();
+    let mask = Mask::of(&cluster.consumer_properties);
+    Properties { values, mask }
+}
+
+// === impl Properties ===
+
+impl Properties {
+    /// The same, for a client that knows no broker.
+    pub(super) fn without_brokers(mut self) -> Self {
+        self.values.retain(|(name, _)| name != BROKERS);
+        self
+    }
+
+    /// Names and values, in the order in which they take effect.
+    pub(super) fn values(&self) -> &[(String, String)] {
+        &self.values
+    }
+
+    /// What librdkafka's words have to go through.
+    pub(super) const fn mask(&self) -> &Mask {
+        &self.mask
+    }
 }

@@ -20,6 +20,7 @@ use self::reader::{Reach, Reader};
 use self::search::{Found, Search};
 use super::code::Code;
 use super::native::Fence;
+use super::properties::Properties;
 use crate::snapshot::{Failure, Offset, OldestUnread, Reason, TopicPartition};
 
 pub(super) use self::reader::{Limits, properties};
@@ -32,7 +33,7 @@ type Answers = HashMap<(TopicPartition, Offset), OldestUnread>;
 
 /// Dates the oldest unread records of one cluster.
 pub(super) struct Records {
-    properties: Vec<(String, String)>,
+    properties: Properties,
     fence: Arc<Fence>,
     /// Made when first needed.
     reader: Option<Reader>,
@@ -53,7 +54,7 @@ pub(super) struct Dated {
 
 impl Records {
     /// Reads with a client of these properties, which must contain [`properties`], behind `fence`.
-    pub(super) fn new(properties: Vec<(String, String)>, fence: Arc<Fence>) -> Self {
+    pub(super) fn new(properties: Properties, fence: Arc<Fence>) -> Self {
         Self {
             properties,
             fence,

@@ -22,6 +22,11 @@ pub(super) fn is_public(name: &str) -> bool {
     PUBLIC.contains(&name) || (name.starts_with("ssl.") && name.ends_with(".location"))
 }
 
+/// Whether librdkafka takes the value apart, and may tell of a piece of it.
+pub(super) fn is_taken_apart(name: &str) -> bool {
+    name == "sasl.oauthbearer.config" || name.rsplit('.').next() == Some("pem")
+}
+
 /// Set by the collector, or beyond a value that librdkafka survives.
 const OURS: &[&str] = &[
     "allow.auto.create.topics",

@@ -5,7 +5,8 @@ use std::ptr::NonNull;
 
 use rdkafka::bindings as rd;
 
-use super::{CreateError, c_string};
+use super::{CreateError, c_string, text};
+use crate::kafka::properties::Properties;
 
 /// A configuration that no client owns yet.
 pub(super) struct Conf(pub(super) NonNull<rd::rd_kafka_conf_t>);
@@ -13,11 +14,11 @@ pub(super) struct Conf(pub(super) NonNull<rd::rd_kafka_conf_t>);
 impl Conf {
     /// # Errors
     /// The property that librdkafka refuses.
-    pub(super) fn of(properties: &[(String, String)]) -> Result<Self, CreateError> {
+    pub(super) fn of(properties: &Properties) -> Result<Self, CreateError> {
         // SAFETY: takes nothing; never NULL.
         let conf = unsafe { rd::rd_kafka_conf_new() };
         let conf = Self(NonNull::new(conf).expect("a new configuration"));
-        for (name, value) in properties {
+        for (name, value) in properties.values() {
             let (c_name, c_value) = (c_string(name), c_string(value));
             let mut why: [c_char; 512] = [0; 512];
             // SAFETY: all pointers live through the call.
@@ -31,7 +32,10 @@ impl Conf {
                 )
             };
             if answer != rd::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK {
-                return Err(CreateError::Property { name: name.clone() });
+                return Err(CreateError::Property {
+                    name: name.clone(),
+                    why: properties.mask().hide(&text(why.as_ptr())),
+                });
             }
         }
         // SAFETY: the configuration is live.

@@ -120,7 +120,9 @@ impl Client {
         };
         match fetched {
             Some(fetched) => Arrival::Fetched(fetched),
-            None => event.notice().map_or(Arrival::Nothing, Arrival::Notice),
+            None => event
+                .notice(&self.mask)
+                .map_or(Arrival::Nothing, Arrival::Notice),
         }
     }
 }

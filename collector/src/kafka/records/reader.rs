@@ -11,6 +11,7 @@ use super::Wanted;
 use super::search::{Moves, Search};
 use crate::kafka::code::Code;
 use crate::kafka::native::{Arrival, Client, CreateError, Fence, Notice};
+use crate::kafka::properties::Properties;
 use crate::snapshot::Name;
 
 /// Partitions to stop fetching in one call while more is arriving: each call costs a round through librdkafka's threads, and
@@ -89,10 +90,7 @@ impl Reader {
     ///
     /// # Errors
     /// A property that librdkafka refuses.
-    pub(super) fn open(
-        properties: &[(String, String)],
-        fence: &Arc<Fence>,
-    ) -> Result<Self, CreateError> {
+    pub(super) fn open(properties: &Properties, fence: &Arc<Fence>) -> Result<Self, CreateError> {
         Ok(Self {
             client: Client::create(properties, fence)?,
             made: Instant::now(),

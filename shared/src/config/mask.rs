@@ -1,0 +1,210 @@
+//! Secrets in what others say.
+//!
+//! librdkafka repeats values of its properties in its messages, whole, from some place on, or cut off at the end of its buffer.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::ops::Range;
+
+use super::model::Secret;
+use super::properties;
+
+/// What stands in place of a secret.
+const MASK: &str = "***";
+
+/// Bytes of a piece of a secret that give something away. Shorter values are no secrets, and would be found everywhere.
+const PIECE: usize = 4;
+
+/// Replaces the values of properties that may not be shown.
+#[derive(Clone, Default)]
+pub struct Mask {
+    /// Values to be masked wherever they stand.
+    values: Vec<String>,
+    /// Values so short that they are masked only where they stand alone.
+    short: Vec<String>,
+    /// Whatever of these is found is masked, of values that librdkafka takes apart.
+    pieces: HashSet<[u8; PIECE]>,
+}
+
+// === impl Mask ===
+
+impl Mask {
+    /// Masks what of `properties` may not be shown.
+    pub fn of(properties: &BTreeMap<String, Secret>) -> Self {
+        let mut mask = Self::default();
+        let secrets = properties
+            .iter()
+            .filter(|(name, _)| !properties::is_public(name));
+        for (name, value) in secrets {
+            let value = value.expose().trim();
+            match value.len() {
+                0 => {}
+                1..PIECE => mask.short.push(value.to_owned()),
+                PIECE.. => mask.values.push(value.to_owned()),
+            }
+            if properties::is_taken_apart(name) {
+                // The headings of PEM texts tell nothing.
+                let parts = value.split("-----");
+                let bodies =
+                    parts.filter(|it| !it.starts_with("BEGIN ") && !it.starts_with("END "));
+                let words = bodies.flat_map(str::split_whitespace);
+                words.for_each(|word| mask.take(word));
+            }
+        }
+        mask
+    }
+
+    /// `text` without secrets.
+    pub fn hide(&self, text: &str) -> String {
+        let mut hidden = vec![false; text.len()];
+        let mut hide = |range: Range<usize>| hidden[range].fill(true);
+        for value in &self.values {
+            for (start, _) in text.match_indices(value.as_str()) {
+                hide(start..start + value.len());
+            }
+            let cut = (PIECE..value.len()).rev().find(|&n| {
+                let begin = value.as_bytes().get(..n);
+                begin.is_some_and(|begin| text.as_bytes().ends_with(begin))
+            });
+            if let Some(n) = cut {
+                hide(text.len() - n..text.len());
+            }
+        }
+        for value in &self.short {
+            for (start, _) in text.match_indices(value.as_str()) {
+                let end = start + value.len();
+                if stands_alone(text, start..end) {
+                    hide(start..end);
+                }
+            }
+        }
+        for (start, window) in text.as_bytes().windows(PIECE).enumerate() {
+            if self.pieces.contains(window) {
+                hide(start..start + PIECE);
+            }
+        }
+        masked(text, &hidden)
+    }
+
+    /// Takes in one word of a value that librdkafka takes apart: what `=` assigns, or all of it.
+    fn take(&mut self, word: &str) {
+        let secret = word.split_once('=').map_or(word, |(_, secret)| secret);
+        match secret.len() {
+            0 => {}
+            1..PIECE => self.short.push(secret.to_owned()),
+            PIECE.. => {
+                let pieces = secret.as_bytes().windows(PIECE);
+                self.pieces
+                    .extend(pieces.filter_map(|piece| <[u8; PIECE]>::try_from(piece).ok()));
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Mask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mask").finish_non_exhaustive()
+    }
+}
+
+/// Whether what stands at `range` is no part of a word or of an address.
+fn stands_alone(text: &str, range: Range<usize>) -> bool {
+    let apart = |c: char| !c.is_alphanumeric() && !matches!(c, '.' | '-' | '_' | '/' | ':');
+    let before = text[..range.start].chars().next_back();
+    let after = text[range.end..].chars().next();
+    before.is_none_or(apart) && after.is_none_or(apart)
+}
+
+/// `text` with one mask for each run of hidden bytes.
+fn masked(text: &str, hidden: &[bool]) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut before = false;
+    for (start, c) in text.char_indices() {
+        let now = hidden[start..start + c.len_utf8()].contains(&true);
+        match (before, now) {
+            (false, true) => out.push_str(MASK),
+            (true, true) => {}
+            (_, false) => out.push(c),
+        }
+        before = now;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mask(properties: &[(&str, &str)]) -> Mask {
+        let secret = |value: &str| Secret::new(value.to_owned());
+        let named = properties
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), secret(value)));
+        Mask::of(&named.collect())
+    }
+
+    #[test]
+    fn a_secret_is_masked_wherever_it_stands_and_nothing_else_is() {
+        let mask = mask(&[
+            ("sasl.password", "hunter2"),
+            ("sasl.mechanism", "PLAIN"),
+            ("ssl.ca.location", "/etc/ca.pem"),
+        ]);
+        let text = "PLAIN: xhunter2y, hunter2 and /etc/ca.pem";
+        assert_eq!(mask.hide(text), "PLAIN: x***y, *** and /etc/ca.pem");
+    }
+
+    #[test]
+    fn a_short_value_is_masked_where_it_stands_alone() {
+        let mask = mask(&[("sasl.password", "x1"), ("statistics.interval.ms", "0")]);
+        let text = "host:0: value \"0\" of x1, x10 refused";
+        assert_eq!(mask.hide(text), "host:0: value \"***\" of ***, x10 refused");
+    }
+
+    #[test]
+    fn whatever_librdkafka_takes_apart_is_masked_in_pieces() {
+        let mask = mask(&[(
+            "sasl.oauthbearer.config",
+            "principal=admin pasword=hunter2 S3CRETTOKEN lifeSeconds=36x00",
+        )]);
+        for (text, told) in [
+            (
+                "Unrecognized sasl.oauthbearer.config beginning at: S3CRETTOKEN lifeSeconds=36x00",
+                "Unrecognized sasl.oauthbearer.config beginning at: *** lifeSeconds=***",
+            ),
+            ("beginning at: pasword=hunt", "beginning at: pasword=***"),
+            (
+                "non-integral 'lifeSeconds=': 36x00",
+                "non-integral 'lifeSeconds=': ***",
+            ),
+            ("empty 'principal='", "empty 'principal='"),
+        ] {
+            assert_eq!(mask.hide(text), told);
+        }
+    }
+
+    #[test]
+    fn a_secret_that_is_cut_off_at_the_end_is_masked() {
+        let mask = mask(&[("sasl.password", "correct horse")]);
+        assert_eq!(mask.hide("refused: correct ho"), "refused: ***");
+        assert_eq!(mask.hide("refused: corr"), "refused: ***");
+    }
+
+    #[test]
+    fn lines_of_a_key_are_masked_and_the_words_around_it_are_not() {
+        let key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkq\n-----END PRIVATE KEY-----\n";
+        let mask = mask(&[("ssl.key.pem", key)]);
+        let text = "ssl.key.pem: bad base64 near QIBADAN in a PRIVATE KEY";
+        assert_eq!(
+            mask.hide(text),
+            "ssl.key.pem: bad base64 near *** in a PRIVATE KEY"
+        );
+    }
+
+    #[test]
+    fn letters_of_several_bytes_are_masked_whole() {
+        let mask = mask(&[("sasl.password", "pässwörd")]);
+        assert_eq!(mask.hide("näh: pässwörd ö"), "näh: *** ö");
+        assert_eq!(format!("{mask:?}"), "Mask { .. }");
+    }
+}
