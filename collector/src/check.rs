@@ -12,9 +12,9 @@ use shared::config::{Cluster, Config, Exporter, Granularity};
 use tokio::sync::watch;
 
 use crate::gate::hold::Held;
-use crate::kafka::Kafka;
+use crate::kafka::{self, Kafka};
 use crate::progress::Progress;
-use crate::snapshot::{Api, GroupState, Reason, Snapshot};
+use crate::snapshot::{Api, Failure, GroupState, Reason, Snapshot};
 
 /// A collection for a person who waits: long enough for a slow first connection.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -39,6 +39,12 @@ pub enum Verdict {
     Lacking,
 }
 
+/// What librdkafka refuses of the properties of each cluster. Connects to nothing.
+pub fn properties(config: &Config) -> Vec<kafka::Error> {
+    let checked = config.clusters.iter().map(kafka::check);
+    checked.filter_map(Result::err).collect()
+}
+
 /// Makes one collection of each cluster and reports on it.
 ///
 /// # Errors
@@ -56,7 +62,8 @@ pub async fn connect(config: &Config) -> anyhow::Result<Vec<Report>> {
         let cluster_too = Arc::new(cluster.clone());
         let kafka = Kafka::open(cluster_too, Arc::clone(&exporter), progress, held)?;
         let snapshot = kafka.collect().await?;
-        reports.push(Report::of(cluster, &snapshot));
+        let trouble = kafka.trouble();
+        reports.push(Report::of(cluster, &snapshot, trouble.as_deref()));
     }
     Ok(reports)
 }
@@ -64,8 +71,8 @@ pub async fn connect(config: &Config) -> anyhow::Result<Vec<Report>> {
 // === impl Report ===
 
 impl Report {
-    /// What `snapshot` shows of `cluster`.
-    pub fn of(cluster: &Cluster, snapshot: &Snapshot) -> Self {
+    /// What `snapshot` shows of `cluster`, and what librdkafka said of the last trouble with connections.
+    fn of(cluster: &Cluster, snapshot: &Snapshot, trouble: Option<&str>) -> Self {
         let mut text = format!("cluster {}: {}\n", cluster.name, cluster.bootstrap_servers);
         let n_partitions: usize = snapshot
             .topics
@@ -85,11 +92,18 @@ impl Report {
             ("committed offsets", n_commits),
         ];
         for (what, n) in seen {
-            line(&mut text, format_args!("  {what}: {n}"));
+            if reached(snapshot) {
+                line(&mut text, format_args!("  {what}: {n}"));
+            } else {
+                line(&mut text, format_args!("  {what}: unknown"));
+            }
         }
         let lacking: Vec<String> = findings(snapshot).chain(failures(snapshot)).collect();
         for finding in &lacking {
             line(&mut text, format_args!("  lacking: {finding}"));
+        }
+        if let Some(trouble) = trouble {
+            line(&mut text, format_args!("  librdkafka says: {trouble}"));
         }
         if lacking.is_empty() {
             line(
@@ -118,11 +132,7 @@ fn line(text: &mut String, line: fmt::Arguments<'_>) {
 
 /// What is conspicuously not there.
 fn findings(snapshot: &Snapshot) -> impl Iterator<Item = String> {
-    let reached = !snapshot
-        .failures
-        .iter()
-        .any(|failure| failure.unknown.api == Api::Metadata);
-    let no_topics = (reached && snapshot.topics.is_empty()).then(|| {
+    let no_topics = (reached(snapshot) && snapshot.topics.is_empty()).then(|| {
         "no topic is visible: there is none that the filter lets through, or this user needs Describe on Topic".to_owned()
     });
     let no_groups = has(snapshot, Api::ListGroups).then(|| {
@@ -145,6 +155,12 @@ fn findings(snapshot: &Snapshot) -> impl Iterator<Item = String> {
         )
     });
     [no_topics, no_groups, no_rows].into_iter().flatten()
+}
+
+/// Whether any broker told what there is.
+fn reached(snapshot: &Snapshot) -> bool {
+    let of_all = |it: &Failure| it.unknown.api == Api::Metadata && it.subject == kafka::CLUSTER;
+    !snapshot.failures.iter().any(of_all)
 }
 
 fn has(snapshot: &Snapshot, api: Api) -> bool {

@@ -37,10 +37,14 @@ use crate::snapshot::Snapshot;
 /// How often the clients are served between collections: librdkafka's logs, errors and token refresh wait for it.
 const IDLE: Duration = Duration::from_millis(250);
 
+/// The subject of a failure that is the whole cluster's.
+pub const CLUSTER: &str = "cluster";
+
 /// The thread that owns one cluster's clients.
 #[derive(Debug)]
 pub struct Kafka {
     orders: Sender<Order>,
+    trouble: watch::Receiver<Option<String>>,
     fence: Arc<Fence>,
     ended: CancellationToken,
     /// Given back when the fence is shut.
@@ -56,7 +60,7 @@ pub enum Error {
     Refused {
         /// The cluster's name.
         cluster: Arc<str>,
-        /// What librdkafka said; never a property's value.
+        /// What librdkafka said, without secrets.
         reason: String,
     },
     /// The operating system refuses a thread.
@@ -98,6 +102,7 @@ impl Kafka {
                 reason: error.to_string(),
             }
         })?;
+        let trouble = session.trouble();
         let (orders, inbox) = channel();
         // Below the span of the worker, which names the cluster.
         let span = info_span!("kafka");
@@ -116,6 +121,7 @@ impl Kafka {
             })?;
         Ok(Self {
             orders,
+            trouble,
             fence,
             ended,
             held,
@@ -131,6 +137,11 @@ impl Kafka {
         answer
     }
 
+    /// What librdkafka said of the last trouble with connections, while there is no metadata; without secrets.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.borrow().clone()
+    }
+
     /// Cancelled when the thread has ended, and with it the clients.
     pub fn ended(&self) -> CancellationToken {
         self.ended.clone()
@@ -141,6 +152,17 @@ impl Drop for Kafka {
     fn drop(&mut self) {
         self.fence.shut();
     }
+}
+
+/// Whether clients can be made for `cluster`. Connects to nothing.
+///
+/// # Errors
+/// A configuration that librdkafka refuses.
+pub fn check(cluster: &Cluster) -> Result<(), Error> {
+    session::check(cluster).map_err(|error| Error::Refused {
+        cluster: Arc::clone(&cluster.name),
+        reason: error.to_string(),
+    })
 }
 
 /// How long a collection may take at most.

@@ -6,7 +6,7 @@
 use crate::snapshot::Reason;
 
 /// An error code of the Kafka protocol (positive) or of librdkafka itself (negative); 0 is no error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Code(pub(super) i32);
 
 /// What an error says about where to ask next.
@@ -24,6 +24,7 @@ pub(super) enum Remedy {
 
 impl Code {
     pub(super) const PARTITION_EOF: Self = Self(-191);
+    pub(super) const ALL_BROKERS_DOWN: Self = Self(-187);
     pub(super) const TIMED_OUT: Self = Self(-185);
     pub(super) const AUTO_OFFSET_RESET: Self = Self(-140);
     pub(super) const BAD_MESSAGE: Self = Self(-199);
@@ -59,6 +60,17 @@ impl Code {
         }
     }
 
+    /// The reason, where librdkafka calls by one code what it tells apart in its `text`: connections that fail.
+    pub(super) fn explained(self, text: &str) -> Reason {
+        match self.reason() {
+            Reason::Transport | Reason::BadAnswer if is_of_tls(text) => Reason::Tls,
+            Reason::Transport if text.contains("timed out") || text.contains("Timed out") => {
+                Reason::Timeout
+            }
+            reason => reason,
+        }
+    }
+
     /// Where to ask next.
     pub(super) const fn remedy(self) -> Remedy {
         match self.reason() {
@@ -75,6 +87,64 @@ impl Code {
             | Reason::LeaderEpoch
             | Reason::UnknownTopicOrPartition => Remedy::AskAgain,
             _ => Remedy::None,
+        }
+    }
+}
+
+/// Whether one side of a connection speaks TLS and the other does not, or not the same.
+fn is_of_tls(text: &str) -> bool {
+    // What a listener with TLS says to a client without is read as the size of an answer: type 21 (alert), version 3.x.
+    const ALERT: u32 = 0x15_03;
+    let size = text
+        .split_once("Invalid response size ")
+        .and_then(|(_, rest)| rest.split_whitespace().next()?.parse::<u32>().ok());
+    text.contains("SSL handshake failed") || size.is_some_and(|size| size >> 16 == ALERT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_that_fail_are_told_apart_by_librdkafkas_words() {
+        for (code, text, reason) in [
+            (
+                -195,
+                "ssl://kafka:9092/bootstrap: SSL handshake failed: Disconnected: connecting to a PLAINTEXT broker listener? \
+                 (after 3ms in state SSL_HANDSHAKE)",
+                Reason::Tls,
+            ),
+            (
+                -199,
+                "kafka:9093/bootstrap: Receive failed: Invalid response size 352518912 (0..100000000): increase \
+                 receive.message.max.bytes (after 0ms in state APIVERSION_QUERY)",
+                Reason::Tls,
+            ),
+            (
+                -199,
+                "kafka:80/bootstrap: Receive failed: Invalid response size 1213486160 (0..100000000): increase \
+                 receive.message.max.bytes (after 0ms in state APIVERSION_QUERY)",
+                Reason::BadAnswer,
+            ),
+            (
+                -195,
+                "kafka:9092/bootstrap: Connection setup timed out in state CONNECT (after 5000ms in state CONNECT)",
+                Reason::Timeout,
+            ),
+            (
+                -195,
+                "kafka:9092/bootstrap: ApiVersionRequest failed: Local: Timed out: probably due to broker version < 0.10",
+                Reason::Timeout,
+            ),
+            (
+                -195,
+                "kafka:9092/bootstrap: Connect to ipv4#127.0.0.1:9092 failed: Connection refused (after 0ms in state CONNECT)",
+                Reason::Transport,
+            ),
+            (-181, "Failed to verify broker certificate", Reason::Tls),
+            (-169, "SASL authentication error", Reason::Authentication),
+        ] {
+            assert_eq!(Code(code).explained(text), reason, "{text}");
         }
     }
 }

@@ -1,6 +1,9 @@
 //! The clients of one cluster, and what is kept from one collection to the next. Everything here blocks.
 
 mod collection;
+#[cfg(test)]
+mod tests;
+mod troubles;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +12,6 @@ use shared::config::{Cluster, Exporter, Isolation, TimeLag};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
-use super::code::Code;
 use super::compaction::Policies;
 use super::members::Members;
 use super::native::{Client, CreateError, Fence, Notice};
@@ -17,9 +19,12 @@ use super::pass::{Bounds, Pass};
 use super::properties;
 use super::records::{self, Records};
 use super::topology::Topology;
+use crate::gate::hold::Held;
 use crate::history::{self, History};
 use crate::progress::{Phase as Step, Progress};
-use crate::snapshot::{Api, Name, Reason, Snapshot};
+use crate::snapshot::{Api, Name, Snapshot};
+
+use self::troubles::{News, Troubles};
 
 /// Collections without metadata after which the client is replaced.
 const PATIENCE: u32 = 3;
@@ -41,15 +46,13 @@ pub(super) struct Session {
     members: Members,
     policies: Policies,
     timestamps: Timestamps,
-    /// What was last logged about the connections, so that one trouble is one line.
-    logged: Option<(Code, String)>,
-    trouble: Option<Reason>,
+    troubles: Troubles,
 }
 
 /// How time lag is found.
 enum Timestamps {
     Off,
-    Read(Records),
+    Read(Box<Records>),
     Interpolate(History),
 }
 
@@ -69,7 +72,8 @@ impl Session {
             TimeLag::Off => Timestamps::Off,
             TimeLag::Message { .. } => {
                 let properties = properties::of(&cluster, records::properties());
-                Timestamps::Read(Records::new(properties, Arc::clone(&fence)))
+                let records = Records::new(properties, Arc::clone(&fence));
+                Timestamps::Read(Box::new(records))
             }
             TimeLag::Rate { samples, max_age } => {
                 Timestamps::Interpolate(History::new(history::Bounds { samples, max_age }))
@@ -88,8 +92,7 @@ impl Session {
             members: Members::default(),
             policies: Policies::default(),
             timestamps,
-            logged: None,
-            trouble: None,
+            troubles: Troubles::none(),
         })
     }
 
@@ -104,19 +107,14 @@ impl Session {
                     // Connections that this process has ended itself are no trouble.
                     Notice::Error { .. } if self.fence.is_shut() => {}
                     Notice::Error { code, text } => {
-                        if let reason @ (Reason::Authentication | Reason::Tls | Reason::Resolve) =
-                            code.reason()
-                        {
-                            self.trouble = Some(reason);
+                        let reason = code.explained(&text);
+                        if self.troubles.hear(code, reason, text.clone()) == News::New {
+                            warn!(
+                                reason = reason.label(),
+                                error = text,
+                                "Kafka connection trouble"
+                            );
                         }
-                        if self
-                            .logged
-                            .as_ref()
-                            .is_none_or(|(logged, _)| *logged != code)
-                        {
-                            warn!(reason = code.reason().label(), error = %text, "Kafka connection trouble");
-                        }
-                        self.logged = Some((code, text));
                     }
                     Notice::Log { level, text } => debug!(target: "librdkafka", level, "{text}"),
                 }
@@ -124,12 +122,17 @@ impl Session {
         }
     }
 
+    /// What librdkafka said of the last trouble with connections, until there is metadata again; without secrets.
+    pub(super) fn trouble(&self) -> watch::Receiver<Option<String>> {
+        self.troubles.text()
+    }
+
     /// One collection. A shut fence abandons it: no request begins any more, and the result is worth nothing.
     pub(super) fn collect(&mut self, progress: &watch::Sender<Progress>) -> Snapshot {
         self.idle();
         let fence = Arc::clone(&self.fence);
         let mut pass = Pass::begin(self.bounds, &fence, progress);
-        pass.trouble = self.trouble;
+        pass.trouble = self.troubles.certain();
         pass.tell(|progress| progress.phase = Step::Connecting);
         self.orient(&mut pass);
         let mut snapshot = Snapshot::default();
@@ -159,13 +162,13 @@ impl Session {
             Ok(topology) => {
                 self.topology = Some(topology);
                 self.n_without_metadata = 0;
-                (self.trouble, self.logged, pass.trouble) = (None, None, None);
+                self.troubles.clear();
+                pass.trouble = None;
             }
             Err(code) => {
                 self.idle();
-                pass.trouble = self.trouble;
-                let reason = pass.reason(code);
-                pass.fail(Api::Metadata, reason, "cluster");
+                pass.trouble = self.troubles.certain();
+                pass.fail(Api::Metadata, self.troubles.behind(code), super::CLUSTER);
                 self.n_without_metadata += 1;
             }
         }
@@ -190,18 +193,34 @@ impl Session {
     }
 }
 
+const UNCOMMITTED: &[(&str, &str)] = &[("isolation.level", "read_uncommitted")];
+const COMMITTED: &[(&str, &str)] = &[("isolation.level", "read_committed")];
+
+/// Makes the kinds of clients that a session has and drops them again, behind a fence that is shut and without any broker to
+/// look for.
+///
+/// # Errors
+/// What librdkafka refuses.
+pub(super) fn check(cluster: &Cluster) -> Result<(), CreateError> {
+    let fence = Fence::new(Held::without_election().leave());
+    fence.shut();
+    for added in [UNCOMMITTED, COMMITTED, records::properties()] {
+        let properties = properties::of(cluster, added).without_brokers();
+        Client::create(&properties, &fence)?;
+    }
+    Ok(())
+}
+
 /// The client that everything but the last stable offset comes from.
 fn plain(cluster: &Cluster, fence: &Arc<Fence>) -> Result<Client, CreateError> {
-    let uncommitted = [("isolation.level", "read_uncommitted")];
-    Client::create(&properties::of(cluster, &uncommitted), fence)
+    Client::create(&properties::of(cluster, UNCOMMITTED), fence)
 }
 
 fn stable(cluster: &Cluster, fence: &Arc<Fence>) -> Result<Option<Client>, CreateError> {
-    let committed = [("isolation.level", "read_committed")];
     match cluster.isolation {
         Isolation::ReadUncommitted => Ok(None),
         Isolation::ReadCommitted => {
-            Client::create(&properties::of(cluster, &committed), fence).map(Some)
+            Client::create(&properties::of(cluster, COMMITTED), fence).map(Some)
         }
     }
 }

@@ -1,0 +1,114 @@
+//! What a session makes of listeners that are no Kafka, and of properties that librdkafka refuses.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::mpsc::channel;
+
+use shared::config::{Config, Environment, Program};
+
+use super::*;
+use crate::snapshot::Reason;
+
+fn config(servers: &str, properties: &str) -> Config {
+    let text = format!(
+        "[exporter]\npoll_interval = \"5s\"\n[[clusters]]\nname = \"a\"\nbootstrap_servers = \"{servers}\"\n\
+         [clusters.consumer_properties]\n{properties}\n"
+    );
+    let env = Environment::default();
+    let loaded = shared::config::parse(&text, "test", Program::Collector, &env);
+    loaded.unwrap().config
+}
+
+/// Why a collection from `servers` fails, and librdkafka's words.
+fn collect(servers: &str, properties: &str) -> (Reason, Option<String>) {
+    let config = config(servers, properties);
+    let cluster = Arc::new(config.clusters[0].clone());
+    let fence = Fence::new(Held::without_election().leave());
+    let mut session = Session::open(cluster, Arc::new(config.exporter), fence).unwrap();
+    let (progress, _) = watch::channel(Progress::default());
+    let snapshot = session.collect(&progress);
+    let failure = &snapshot.failures[0];
+    assert_eq!(failure.unknown.api, Api::Metadata);
+    (failure.unknown.reason, session.trouble().borrow().clone())
+}
+
+/// Collects from a listener that answers each connection with `answer`, once something was said, and closes it.
+fn collect_from(answer: &'static [u8], properties: &str) -> (Reason, Option<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let servers = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            // Whoever has gone by now hears nothing.
+            let _said = stream.read(&mut [0; 512]);
+            stream.write_all(answer).ok();
+        }
+    });
+    collect(&servers, properties)
+}
+
+fn refused(properties: &str) -> String {
+    let config = config("kafka:9092", properties);
+    check(&config.clusters[0]).unwrap_err().to_string()
+}
+
+#[test]
+fn a_broker_that_is_not_there_is_told_of_with_the_cause() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let servers = free.local_addr().unwrap().to_string();
+    drop(free);
+    let (reason, text) = collect(&servers, "");
+    assert_eq!(reason, Reason::Transport);
+    assert!(text.unwrap().contains("Connection refused"));
+}
+
+#[test]
+fn a_broker_that_accepts_and_says_nothing_times_out() {
+    let (listener, (_end, ended)) = (TcpListener::bind("127.0.0.1:0").unwrap(), channel::<()>());
+    let servers = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let _accepted: Vec<_> = listener.incoming().take(1).collect();
+        ended.recv().ok();
+    });
+    assert_eq!(collect(&servers, ""), (Reason::Timeout, None));
+}
+
+#[test]
+fn tls_that_only_one_side_speaks_is_told_as_tls() {
+    let tls = "\"security.protocol\" = \"ssl\"\n";
+    let (reason, text) = collect_from(b"", tls);
+    assert_eq!(reason, Reason::Tls, "{text:?}");
+    assert!(text.unwrap().contains("SSL handshake failed"));
+
+    // What a listener with TLS answers to a client without: an alert.
+    let (reason, text) = collect_from(b"\x15\x03\x03\x00\x02\x02\x46\x00", "");
+    assert_eq!(reason, Reason::Tls, "{text:?}");
+    assert!(text.unwrap().contains("Invalid response size"));
+}
+
+#[test]
+fn properties_that_librdkafka_refuses_are_told_without_their_values() {
+    let told = refused("\"sasl.pasword\" = \"hunter2\"");
+    assert_eq!(
+        told,
+        "librdkafka refuses \"sasl.pasword\": No such configuration property: \"sasl.pasword\""
+    );
+    let told = refused("\"sasl.login.callback\" = \"hunter2\"");
+    assert!(!told.contains("hunter2"), "{told}");
+    let told = refused("\"security.protocol\" = \"SSLL\"");
+    assert!(told.contains("SSLL"), "{told}");
+    let told =
+        refused("\"ssl.ca.location\" = \"/nowhere/ca.pem\"\n\"security.protocol\" = \"ssl\"");
+    assert!(told.contains("ssl.ca.location"), "{told}");
+}
+
+#[test]
+fn a_token_is_kept_out_of_what_is_told() {
+    let door = "\"security.protocol\" = \"sasl_plaintext\"\n\"sasl.mechanism\" = \"OAUTHBEARER\"\n\
+                \"enable.sasl.oauthbearer.unsecure.jwt\" = true\n\
+                \"sasl.oauthbearer.config\" = \"S3CRETTOKEN\"";
+    let (_, text) = collect_from(b"", door);
+    let text = text.unwrap_or_default();
+    assert!(!text.contains("S3CRET"), "{text}");
+    assert!(text.contains("beginning at: ***"), "{text}");
+}
