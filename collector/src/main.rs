@@ -8,7 +8,8 @@ use clap::Parser as _;
 use collector::args::Args;
 use collector::check::{self, Verdict};
 use collector::check_source::{self, Subject};
-use collector::{process, run};
+use collector::process;
+use collector::run::{self, Watch};
 use shared::config::{self, Environment, Loaded, Program};
 use shared::telemetry;
 use tracing::{error, info, warn};
@@ -35,27 +36,63 @@ fn main() -> ExitCode {
             identity: args.identity.clone(),
         });
     }
+    if args.check {
+        check(&args)
+    } else {
+        collect(&args)
+    }
+}
+
+/// What the configuration comes to.
+///
+/// # Errors
+/// Everything that is wrong with it, one line each.
+fn load(args: &Args) -> Result<Loaded, String> {
     let environment: Environment = env::vars_os().collect();
-    let loaded = match config::load(&args.config, Program::Collector, &environment) {
+    let loaded = config::load(&args.config, Program::Collector, &environment)
+        .map_err(|error| error.to_string())?;
+    let refused = check::properties(&loaded.config);
+    if refused.is_empty() {
+        return Ok(loaded);
+    }
+    let file = args.config.display();
+    let lines: Vec<String> = refused
+        .iter()
+        .map(|error| format!("{file}: {error}"))
+        .collect();
+    Err(lines.join("\n"))
+}
+
+fn check(args: &Args) -> ExitCode {
+    if let Err(error) = telemetry::check(&args.log) {
+        return end(USAGE, writeln!(io::stderr(), "{error}"));
+    }
+    let loaded = match load(args) {
         Ok(loaded) => loaded,
         Err(error) => return end(USAGE, writeln!(io::stderr(), "{error}")),
     };
-    if args.check {
-        let warned = loaded
-            .warnings
-            .iter()
-            .try_for_each(|warning| writeln!(io::stderr(), "{}: {warning}", args.config.display()));
-        let effective = loaded.config.effective(Program::Collector);
-        let said = warned.and_then(|()| write!(io::stdout(), "{effective}"));
-        if args.connect && said.is_ok() {
-            return connect(&loaded);
-        }
-        return end(0, said);
+    let warned = loaded
+        .warnings
+        .iter()
+        .try_for_each(|warning| writeln!(io::stderr(), "{}: {warning}", args.config.display()));
+    let effective = loaded.config.effective(Program::Collector);
+    let said = warned.and_then(|()| write!(io::stdout(), "{effective}"));
+    if args.connect && said.is_ok() {
+        return connect(&loaded);
     }
-    collect(&args, loaded)
+    end(0, said)
 }
 
-fn collect(args: &Args, loaded: Loaded) -> ExitCode {
+fn collect(args: &Args) -> ExitCode {
+    // First of all: a pod may be stopped as soon as it is started.
+    let watch = match Watch::begin() {
+        Ok(watch) => watch,
+        Err(error) => return end(SOFTWARE, writeln!(io::stderr(), "cannot start: {error}")),
+    };
+    let loaded = match load(args) {
+        Ok(loaded) => loaded,
+        Err(error) => return end(USAGE, writeln!(io::stderr(), "{error}")),
+    };
     let live = match telemetry::init(&args.log, args.log_format) {
         Ok(live) => live,
         Err(error) => return end(USAGE, writeln!(io::stderr(), "{error}")),
@@ -70,7 +107,7 @@ fn collect(args: &Args, loaded: Loaded) -> ExitCode {
     for warning in &loaded.warnings {
         warn!(warning, "Configuration");
     }
-    let status = match run::run(loaded.config, live, run::parts) {
+    let status = match run::run(watch, loaded.config, live, run::parts) {
         Ok(()) => 0,
         Err(error) => {
             let status = match &error {

@@ -74,6 +74,13 @@ pub struct Teller {
 type ClientsSeen = watch::Receiver<Clients>;
 type ProgressSeen = (Name, watch::Receiver<Progress>);
 
+/// The main thread's side of the process: signals are received from its making on.
+#[derive(Debug)]
+pub struct Watch {
+    runtime: Runtime,
+    signals: Signals,
+}
+
 /// Why the collector could not begin, or did not end in order.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -94,17 +101,30 @@ pub enum Error {
     Task(#[from] Failure),
 }
 
-/// Runs until a signal, or until a task ends unasked. `parts` are the tasks that collect; `live` shows the first collection.
+// === impl Watch ===
+
+impl Watch {
+    /// Begins to receive signals in place of their default effect.
+    ///
+    /// # Errors
+    /// Where the operating system refuses.
+    pub fn begin() -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let signals = runtime.block_on(async { Signals::install() })?;
+        Ok(Self { runtime, signals })
+    }
+}
+
+/// Runs until `watch` sees a signal, or until a task ends unasked. `parts` are the tasks that collect; `live` shows the first collection.
 ///
 /// # Errors
 /// Where the collector cannot begin, or a task fails; see [`Error`].
 pub fn run(
+    mut watch: Watch,
     config: Config,
     live: Option<LiveLine>,
     parts: impl FnOnce(Wiring) -> Vec<Part>,
 ) -> Result<(), Error> {
-    let main = Builder::new_current_thread().enable_all().build()?;
-    let mut signals = main.block_on(async { Signals::install() })?;
     let workers = workers()?;
     let listener = workers.block_on(shared::http::bind(
         config.exporter.http,
@@ -113,7 +133,8 @@ pub fn run(
 
     let (tasks, supervisor) = tasks::supervised(workers.handle().clone());
     start(&tasks, Arc::new(config), (listener, live), parts)?;
-    let ended = main.block_on(supervisor.run(async || signals.next().await, GRACE));
+    let next = async || watch.signals.next().await;
+    let ended = watch.runtime.block_on(supervisor.run(next, GRACE));
     workers.shutdown_background();
     Ok(ended?)
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use collector::run::{self, Error, Wiring};
+use collector::run::{self, Error, Watch, Wiring};
 use shared::config::{Environment, Program};
 use shared::tasks::Failure;
 use tokio::time::Instant;
@@ -225,7 +225,9 @@ fn log_lines_are_json_where_that_is_asked_for() {
 fn run_with(part: impl FnOnce(Wiring) -> run::Part) -> Result<(), Error> {
     let env = Environment::default();
     let loaded = shared::config::parse(&config(0), "test", Program::Collector, &env).unwrap();
-    run::run(loaded.config, None, |wiring| vec![part(wiring)])
+    run::run(Watch::begin().unwrap(), loaded.config, None, |wiring| {
+        vec![part(wiring)]
+    })
 }
 
 #[test]
@@ -258,7 +260,7 @@ fn a_task_that_blocks_its_thread_and_one_that_fails_end_the_process_in_time() {
             ("fails".into(), Box::pin(async { anyhow::bail!("wedged") })),
         ]
     };
-    let error = run::run(loaded.config, None, parts).unwrap_err();
+    let error = run::run(Watch::begin().unwrap(), loaded.config, None, parts).unwrap_err();
     assert_eq!(error.to_string(), "task fails failed");
     assert!(began.elapsed() < BOUND, "{:?}", began.elapsed());
 }

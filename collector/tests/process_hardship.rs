@@ -142,6 +142,61 @@ fn a_log_that_nobody_reads_any_more_does_not_end_the_process() {
 }
 
 #[test]
+fn a_signal_while_the_process_still_begins_ends_it_with_status_0() {
+    let (text, pipe) = (file("early_text", 0), file("early", 0));
+    std::fs::remove_file(&pipe).unwrap();
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let mut child = Command::new(PROGRAM)
+        .arg("--config")
+        .arg(&pipe)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // Opened when the process reads its configuration; it comes no further before it has it.
+    let mut written = File::options().write(true).open(&pipe).unwrap();
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-s", "TERM", &id]).status();
+    assert!(sent.unwrap().success());
+    written.write_all(&std::fs::read(text).unwrap()).unwrap();
+    drop(written);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn properties_that_librdkafka_refuses_are_status_64_from_the_start_and_in_a_check() {
+    let path = file("properties", 0);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let properties = "[clusters.consumer_properties]\n\"sasl.pasword\" = \"hunter2\"\n";
+    std::fs::write(&path, text + properties).unwrap();
+    for arguments in [&[][..], &["--check"], &["--check", "--connect"]] {
+        let mut command = Command::new(PROGRAM);
+        let output = command.arg("--config").arg(&path).args(arguments).output();
+        let output = output.unwrap();
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        let named = format!(
+            "{}: clusters.consumer_properties of cluster orders: ",
+            path.display()
+        );
+        assert!(said.starts_with(&named), "{said}");
+        assert!(said.contains("\"sasl.pasword\""), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+}
+
+#[test]
+fn a_check_refuses_the_log_filter_that_a_run_refuses() {
+    let path = file("filter", 0);
+    for arguments in [&[][..], &["--check"]] {
+        let mut command = Command::new(PROGRAM);
+        command.arg("--config").arg(&path).args(arguments);
+        let output = command.args(["--log", "foo=bar=baz"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}");
+    }
+}
+
+#[test]
 fn clients_that_never_finish_their_requests_do_not_keep_probes_from_being_answered() {
     let mut collector = Collector::with_descriptors("half_open", 320, Stdio::null());
     let mut held = Vec::new();

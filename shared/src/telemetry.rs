@@ -69,15 +69,7 @@ struct Stderr {
 /// # Errors
 /// Where the filter does not parse, or this was called before.
 pub fn init(filter: &str, format: Format) -> Result<Option<LiveLine>, Error> {
-    let text = if filter.trim().is_empty() {
-        DEFAULT_FILTER
-    } else {
-        filter
-    };
-    let filter = EnvFilter::try_new(text).map_err(|source| Error::Filter {
-        filter: text.to_owned(),
-        source,
-    })?;
+    let filter = parse(filter)?;
     let shown = Arc::new(AtomicBool::new(false));
     let stderr = Stderr {
         shown: Arc::clone(&shown),
@@ -94,6 +86,26 @@ pub fn init(filter: &str, format: Format) -> Result<Option<LiveLine>, Error> {
     };
     begun.map_err(Error::Twice)?;
     Ok((format == Format::Human && terminal).then_some(LiveLine { shown }))
+}
+
+/// Whether [`init`] would take `filter`.
+///
+/// # Errors
+/// Where the filter does not parse.
+pub fn check(filter: &str) -> Result<(), Error> {
+    parse(filter).map(drop)
+}
+
+fn parse(filter: &str) -> Result<EnvFilter, Error> {
+    let text = if filter.trim().is_empty() {
+        DEFAULT_FILTER
+    } else {
+        filter
+    };
+    EnvFilter::try_new(text).map_err(|source| Error::Filter {
+        filter: text.to_owned(),
+        source,
+    })
 }
 
 // === impl LiveLine ===
