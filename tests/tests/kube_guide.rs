@@ -1,0 +1,153 @@
+//! The examples of the README's chapter on high availability, each as written.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use e2e::lab::http::{self, Answer, Coding};
+use e2e::lab::place::Scratch;
+use e2e::lab::pod::Part;
+use e2e::lab::programs::Program;
+use e2e::lab::{self, ControlPlane, Duel, Setting, process};
+
+const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// The chapter.
+fn chapter() -> Result<String> {
+    let text = fs::read_to_string(README)?;
+    let (_, rest) = text
+        .split_once("\n## High availability\n")
+        .context("no chapter")?;
+    let (chapter, _) = rest.split_once("\n## ").context("no end")?;
+    Ok(chapter.to_owned())
+}
+
+/// The chapter's only block in this language.
+fn block(language: &str) -> Result<String> {
+    let chapter = chapter()?;
+    let fence = format!("\n```{language}\n");
+    let mut blocks = chapter.split(&fence).skip(1);
+    let block = blocks.next().and_then(|rest| rest.split_once("\n```"));
+    let (block, _) = block.context("no block")?;
+    ensure!(blocks.next().is_none(), "another block");
+    Ok(block.to_owned())
+}
+
+#[test]
+fn both_programs_take_the_example_configuration() -> Result<()> {
+    let scratch = Scratch::new("guide")?;
+    let file = scratch.write("config.toml", block("toml")?)?;
+    for program in [Program::Elector, Program::Collector] {
+        let mut command = Command::new(program.path()?);
+        command.arg("--check").arg("--config").arg(&file);
+        command
+            .env("POD_NAME", "klag-exporter-7d4f8b9c6-abc12")
+            .env("POD_NAMESPACE", "monitoring");
+        let shown = process::run(command, LIMIT)?;
+        for line in [
+            "enabled = true",
+            "identity = \"klag-exporter-7d4f8b9c6-abc12\"",
+            "lease_duration_secs = 15",
+        ] {
+            ensure!(shown.contains(line), "{program:?} lacks {line}:\n{shown}");
+        }
+        let namespace = shown.contains("lease_namespace = \"monitoring\"");
+        ensure!(
+            namespace == (program == Program::Elector),
+            "{program:?}:\n{shown}"
+        );
+    }
+    Ok(())
+}
+
+/// Building takes minutes; whether cargo takes the feature, and what it brings, takes none.
+#[test]
+fn cargo_takes_the_feature_and_only_the_elector_has_kubernetes() -> Result<()> {
+    let build = chapter()?;
+    let (_, build) = build.split_once("### Build").context("no section")?;
+    let words = "cargo build --release --features kubernetes\ncargo build --release\n";
+    ensure!(build.contains(words), "other commands");
+    let tree = |options: &[&str]| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+        cargo.args(["tree", "--prefix", "none", "--edges", "normal"]);
+        cargo.args(options);
+        process::run(cargo, LIMIT * 6)
+    };
+    let kube = "kube-lease-manager v";
+    ensure!(tree(&["--workspace", "--features", "kubernetes"])?.contains(kube));
+    ensure!(tree(&["--package", "elector"])?.contains(kube));
+    ensure!(!tree(&["--package", "elector", "--no-default-features"])?.contains(kube));
+    ensure!(!tree(&["--package", "collector"])?.contains(kube));
+    Ok(())
+}
+
+#[test]
+fn endpoints_lease_and_logs_are_as_the_guide_shows_them() -> Result<()> {
+    let _alone = lab::alone()?;
+    let plane = ControlPlane::start()?;
+    let mut duel = Duel::start(plane.kube(), &Setting::of("guide", (15, 5)))?;
+    let ports = [duel.pod(0).port(), duel.pod(1).port()];
+    let names = [duel.pod(0).name().to_owned(), duel.pod(1).name().to_owned()];
+    let get = |n: usize, path: &str| -> Result<Answer> {
+        http::get(ports[n], path, Coding::Plain, LIMIT)
+    };
+    lab::wait_for("the first exposition", LIMIT, || {
+        let ready = get(0, "/ready")?;
+        ensure!(ready.status == 200, "{}", ready.status);
+        Ok(())
+    })?;
+    for (n, (leader, ready)) in [("true", 200), ("false", 503)].into_iter().enumerate() {
+        ensure!(get(n, "/leader")?.text()? == format!("{{\"is_leader\":{leader}}}"));
+        ensure!(get(n, "/ready")?.status == ready);
+        for path in ["/health", "/available", "/telemetry"] {
+            ensure!(get(n, path)?.status == 200, "{path} of pod {n}");
+        }
+        let metrics = get(n, "/metrics")?;
+        ensure!(metrics.status == 200 && metrics.body.is_empty() == (n == 1));
+        let kind = metrics.headers.get("content-type").context("no type")?;
+        ensure!(kind.starts_with("text/plain; version=0.0.4"), "{kind}");
+    }
+    let yaml = plane
+        .kube()
+        .kubectl(&["get", "lease", "guide", "-o", "yaml"])?;
+    for line in [
+        format!("holderIdentity: {}", names[0]),
+        "leaseDurationSeconds: 15".to_owned(),
+        "renewTime: \"20".to_owned(),
+    ] {
+        ensure!(yaml.contains(&line), "no {line} in\n{yaml}");
+    }
+    let elector = "klag_exporter::leadership::kubernetes";
+    let cluster = "klag_exporter::cluster::manager";
+    for (n, part, line) in [
+        (
+            0,
+            Part::Elector,
+            format!("{elector}: Acquired leadership identity=\"{}\"", names[0]),
+        ),
+        (
+            1,
+            Part::Elector,
+            format!(
+                "{elector}: On standby, waiting for leadership identity=\"{}\"",
+                names[1]
+            ),
+        ),
+        (
+            0,
+            Part::Collector,
+            format!("{cluster}: Acquired leadership - starting collection"),
+        ),
+        (
+            1,
+            Part::Collector,
+            format!("{cluster}: Starting in standby mode - waiting for leadership"),
+        ),
+    ] {
+        duel.pod(n).wait_for_log(part, &line, LIMIT)?;
+    }
+    Ok(())
+}
