@@ -14,6 +14,7 @@ pub mod http;
 pub mod kafka;
 pub mod keys;
 pub mod kubernetes;
+pub mod node;
 pub mod observer;
 pub mod oracle;
 pub mod place;
@@ -37,6 +38,7 @@ pub use config::Config;
 pub use duel::{Broken, Duel, Setting};
 pub use kafka::Kafka;
 pub use kubernetes::ControlPlane;
+pub use node::Node;
 pub use pod::Pod;
 
 /// How long the proofs last.

@@ -1,0 +1,214 @@
+//! A Kubernetes of one node with real pods: control plane, containerd, kubelet and kube-proxy in namespaces of their own
+//! (`tests/node`), and images of the programs under test.
+//!
+//! It takes no part in the machine's network. Tests run programs in its network ([`Node::command`]) or go there with a thread
+//! ([`Net::inside`]); what they listen on there, pods reach at [`ADDRESS`]. Pods have no DNS, and network policies are not enforced.
+
+mod exporter;
+mod kafka;
+mod net;
+mod stage;
+mod watch;
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+pub use exporter::{Overlay, Setup};
+pub use kafka::Kafka;
+pub use net::Net;
+pub use stage::Stage;
+pub use watch::{Seen, Watch};
+
+use super::kubernetes;
+use super::place::Scratch;
+use super::process::{self, Process};
+use super::programs::Program;
+
+/// The node itself, as its pods reach it.
+pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 87, 0, 1);
+
+/// Under which the images are there: what the manifests say, and a next version, which is the same.
+pub const TAGS: [&str; 2] = [env!("CARGO_PKG_VERSION"), "next"];
+
+/// It starts in 10 s on an idle machine.
+const START_LIMIT: Duration = Duration::from_secs(180);
+
+/// No command takes longer but one that waits itself.
+const LIMIT: Duration = Duration::from_secs(180);
+
+/// A node; stopped and deleted when dropped.
+#[derive(Debug)]
+pub struct Node {
+    process: Option<Process>,
+    net: Net,
+    /// The first process of its namespaces.
+    init: u32,
+    scratch: Scratch,
+}
+
+/// A script of `tests/node`.
+fn script(name: &str) -> Command {
+    Command::new(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("node")
+            .join(name),
+    )
+}
+
+// === impl Node ===
+
+impl Node {
+    /// Starts it and waits until it is ready. `None`, and a word about what is missing, on a machine that can't have one.
+    pub fn start() -> Result<Option<Self>> {
+        if let Err(lacking) = process::run(script("check"), LIMIT) {
+            super::say(format_args!("NOT RUN, nothing is proved: {lacking}"));
+            return Ok(None);
+        }
+        let scratch = Scratch::new("node")?;
+        images(&scratch)?;
+        let log = scratch.path().join("up.log");
+        let mut up = script("up");
+        up.arg(scratch.path()).args(TAGS);
+        up.env("KUBELAB", kubernetes::program()?);
+        let mut process = Process::spawn("node", up, &log)?;
+        super::wait_for("the node", START_LIMIT, || {
+            let ended = process.ended()?;
+            ensure!(ended.is_none(), "it has ended: {ended:?}");
+            ensure!(scratch.path().join("ready").exists(), "it is not ready");
+            Ok(())
+        })
+        .with_context(|| fs::read_to_string(&log).unwrap_or_default())?;
+        let id = process.id();
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+        let init = children.trim().parse()?;
+        Ok(Some(Self {
+            process: Some(process),
+            net: Net::of(init)?,
+            init,
+            scratch,
+        }))
+    }
+
+    /// Its network.
+    pub fn net(&self) -> &Net {
+        &self.net
+    }
+
+    /// A directory that goes with it.
+    pub fn scratch(&self) -> &Scratch {
+        &self.scratch
+    }
+
+    /// A command that will run in its network, as the administrator; all else is the machine's.
+    pub fn command(&self, program: impl AsRef<Path>) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/proc/{}/ns/net", self.init));
+        command.arg("--").arg(program.as_ref());
+        command.env("KUBECONFIG", self.kubeconfig());
+        command
+    }
+
+    /// Runs kubectl as the administrator; what it printed.
+    pub fn kubectl(&self, args: &[&str]) -> Result<String> {
+        let (status, text) = self.kubectl_says(args)?;
+        ensure!(status.success(), "kubectl {args:?}: {status}\n{text}");
+        Ok(text)
+    }
+
+    /// The same, however it ended.
+    pub fn kubectl_says(&self, args: &[&str]) -> Result<(ExitStatus, String)> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let mut command = self.command(kubernetes::program()?);
+        command.arg("kubectl").args(args);
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let out = self.scratch.path().join(format!("kubectl-{n}"));
+        let mut kubectl = Process::spawn("kubectl", command, &out)?;
+        let status = kubectl.wait(LIMIT)?;
+        let text = String::from_utf8_lossy(&fs::read(&out)?).into_owned();
+        fs::remove_file(&out)?;
+        Ok((status, text))
+    }
+
+    /// An object as JSON.
+    pub fn get(&self, args: &[&str]) -> Result<Value> {
+        let mut all = vec!["get", "-o", "json"];
+        all.extend(args);
+        Ok(serde_json::from_str(&self.kubectl(&all)?)?)
+    }
+
+    /// Runs a command in all of its namespaces; what it printed.
+    pub fn run_inside(&self, args: &[&str]) -> Result<String> {
+        let mut command = Command::new("nsenter");
+        command.args(["-t", &self.init.to_string(), "-n", "-m", "-p", "-C", "--"]);
+        command.args(args);
+        process::run(command, LIMIT)
+    }
+
+    /// Sends a signal, such as `STOP`, to its kubelet.
+    pub fn signal_kubelet(&self, signal: &str) -> Result<()> {
+        let id = fs::read_to_string(self.scratch.path().join("kubelet.pid"))?;
+        self.run_inside(&["kill", "-s", signal, id.trim()])?;
+        Ok(())
+    }
+
+    /// SIGKILL to the first process of a container, by its id as the pod's status has it.
+    pub fn kill_container(&self, id: &str) -> Result<()> {
+        let id = id
+            .strip_prefix("containerd://")
+            .context("no container id")?;
+        self.run_inside(&["ctr", "-n", "k8s.io", "tasks", "kill", "-s", "SIGKILL", id])?;
+        Ok(())
+    }
+
+    fn kubeconfig(&self) -> PathBuf {
+        self.scratch.path().join("admin.kubeconfig")
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // All that is in its namespaces ends with it.
+        drop(self.process.take());
+        if let Err(error) = process::run(script("sweep"), LIMIT) {
+            super::say(format_args!("cgroups stay: {error:#}"));
+        }
+    }
+}
+
+/// Images of the programs under test: those that `tests/manifests/images` has built, where `KLAG_IMAGES` names them, else such that
+/// are put together from files of this machine.
+fn images(scratch: &Scratch) -> Result<()> {
+    let dir = scratch.path().join("images");
+    fs::create_dir_all(&dir)?;
+    let pause = scratch.path().join("pause");
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-static", "-O2", "-s", "-o"]).arg(&pause);
+    gcc.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("node/pause.c"));
+    process::run(gcc, LIMIT)?;
+    let image = |name: &str, program: &Path, rest: &[&str]| {
+        let mut image = script("image");
+        image.arg(name).arg(dir.join(format!("{name}.tar")));
+        image.arg(program).args(rest);
+        process::run(image, LIMIT)
+    };
+    image("pause", &pause, &["/pause"])?;
+    if let Some(built) = std::env::var_os("KLAG_IMAGES") {
+        for name in ["elector.tar", "collector.tar"] {
+            symlink(Path::new(&built).join(name), dir.join(name))?;
+        }
+        return Ok(());
+    }
+    image("elector", &Program::Elector.path()?, &["/elector"])?;
+    let collector = Program::Collector.path()?;
+    let rest = ["/usr/local/bin/collector", "/usr/bin/curl"];
+    image("collector", &collector, &rest)?;
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! Real Kafka outside of the cluster: a broker in the node's network, which is no pod.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{ADDRESS, Node};
+use crate::lab::process::{self, Process};
+use crate::lab::toolbox::{Tool, Toolbox};
+
+const PORT: u16 = 9092;
+
+/// Any id will do.
+const CLUSTER_ID: &str = "a2xhZy1lMmUtbm9kZS1sYQ";
+
+/// A broker starts in 3 s on an idle machine.
+const START_LIMIT: Duration = Duration::from_secs(120);
+
+/// One broker; stopped when dropped.
+#[derive(Debug)]
+pub struct Kafka<'a> {
+    node: &'a Node,
+    toolbox: Toolbox,
+    #[expect(dead_code, reason = "the broker runs as long as it is held")]
+    process: Process,
+}
+
+// === impl Kafka ===
+
+impl<'a> Kafka<'a> {
+    /// Starts it and waits until it listens.
+    pub fn start(node: &'a Node) -> Result<Self> {
+        let toolbox = Toolbox::open()?;
+        let dir = node.scratch().path().join("kafka");
+        fs::create_dir_all(&dir)?;
+        let file = dir.join("server.properties");
+        let text = format!(
+            "process.roles=broker,controller\n\
+             node.id=1\n\
+             controller.quorum.voters=1@127.0.0.1:9093\n\
+             listeners=PLAINTEXT://{ADDRESS}:{PORT},CONTROLLER://127.0.0.1:9093\n\
+             controller.listener.names=CONTROLLER\n\
+             inter.broker.listener.name=PLAINTEXT\n\
+             listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT\n\
+             log.dirs={}/data\n\
+             offsets.topic.replication.factor=1\n\
+             offsets.topic.num.partitions=4\n\
+             transaction.state.log.replication.factor=1\n\
+             transaction.state.log.min.isr=1\n\
+             group.initial.rebalance.delay.ms=0\n",
+            dir.display()
+        );
+        fs::write(&file, text)?;
+        let path = file.to_str().context("a path that is not UTF-8")?;
+        toolbox.run(Tool::Storage, &["format", "-t", CLUSTER_ID, "-c", path])?;
+        let mut java = toolbox.java("-Xmx400m", "kafka.Kafka");
+        java.arg(&file).current_dir(&dir);
+        let log = dir.join("kafka.log");
+        let process = Process::spawn("Kafka", within(node, &java), &log)?;
+        let kafka = Self {
+            node,
+            toolbox,
+            process,
+        };
+        wait_until_up(node).with_context(|| fs::read_to_string(&log).unwrap_or_default())?;
+        Ok(kafka)
+    }
+
+    /// Where it is.
+    pub fn bootstrap(&self) -> String {
+        format!("{ADDRESS}:{PORT}")
+    }
+
+    /// Runs a command of the fixture (`tests/kafka`) to its end; what it printed.
+    pub fn fixture(&self, command: &str, args: &[&str]) -> Result<String> {
+        let mut java = self.toolbox.java("-Xmx320m", "Fixture");
+        java.arg(command).arg(self.bootstrap()).args(args);
+        process::run(within(self.node, &java), START_LIMIT)
+    }
+}
+
+fn wait_until_up(node: &Node) -> Result<()> {
+    crate::lab::wait_for("the broker to listen", START_LIMIT, || {
+        node.net().inside(|| {
+            let connected = std::net::TcpStream::connect((ADDRESS, PORT));
+            ensure!(connected.is_ok(), "{connected:?}");
+            Ok(())
+        })
+    })
+}
+
+/// The same command in the node's network.
+fn within(node: &Node, command: &Command) -> Command {
+    let mut inside = node.command(command.get_program());
+    inside.args(command.get_args());
+    if let Some(dir) = command.get_current_dir() {
+        inside.current_dir(dir);
+    }
+    inside
+}

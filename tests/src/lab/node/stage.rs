@@ -1,0 +1,204 @@
+//! klag-exporter in real pods, a stand-in for Kafka that knows who asks, and somebody who watches.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tokio::time::Instant;
+
+use super::{ADDRESS, Node, Seen, Setup, Watch};
+use crate::lab;
+use crate::lab::chronicle::{Chronicle, Overlap, Sightings};
+use crate::standin::{GroupSpec, PartitionSpec, StandIn};
+
+/// Pods start in 5 s on an idle machine, and a first leader waits for a Lease that nobody is known to have given up.
+const START_LIMIT: Duration = Duration::from_secs(120);
+
+/// A namespace `monitoring`, and everything in it; deleted when dropped.
+#[derive(Debug)]
+pub struct Stage<'a> {
+    node: &'a Node,
+    watch: Watch,
+    kafka: StandIn,
+    setup: Setup,
+}
+
+// === impl Stage ===
+
+impl<'a> Stage<'a> {
+    /// Makes the namespace, in which only restricted pods are allowed, and applies what a user has written, with the stand-in for
+    /// Kafka.
+    pub fn set(node: &'a Node, setup: Setup) -> Result<Self> {
+        node.kubectl(&["create", "namespace", "monitoring"])?;
+        let labels =
+            ["enforce", "warn"].map(|mode| format!("pod-security.kubernetes.io/{mode}=restricted"));
+        node.kubectl(&["label", "namespace", "monitoring", &labels[0], &labels[1]])?;
+        let kafka = node.net().inside(stand_in)?;
+        let watch = Watch::start(node.net(), &node.kubeconfig())?;
+        let bootstrap = kafka.bootstrap();
+        let setup = Setup { bootstrap, ..setup };
+        let stage = Self {
+            node,
+            watch,
+            kafka,
+            setup,
+        };
+        let said = stage.setup.apply(node)?;
+        ensure!(!said.contains("Warning"), "{said}");
+        Ok(stage)
+    }
+
+    /// The same, and waits until one pod acts and all others stand by.
+    pub fn play(node: &'a Node, setup: Setup) -> Result<Self> {
+        let stage = Self::set(node, setup)?;
+        stage.wait_until_settled()?;
+        Ok(stage)
+    }
+
+    /// Kafka.
+    pub fn kafka(&self) -> &StandIn {
+        &self.kafka
+    }
+
+    /// Applies the same in another version.
+    pub fn roll(&mut self, tag: &'static str) -> Result<()> {
+        self.setup.tag = tag;
+        self.setup.apply(self.node)?;
+        Ok(())
+    }
+
+    /// Pods that are there now, those that are about to end included.
+    pub fn pods(&self) -> Vec<Seen> {
+        let pods = self.watch.pods().into_iter();
+        pods.filter(|pod| pod.gone.is_none()).collect()
+    }
+
+    /// Waits until exactly the pods that are wanted are there, in the version that is, one acts and the others stand by.
+    pub fn wait_until_settled(&self) -> Result<()> {
+        let Setup { replicas, tag, .. } = self.setup;
+        lab::wait_for("one leader", START_LIMIT, || {
+            let pods = self.pods();
+            let states: Vec<_> = pods
+                .iter()
+                .map(|pod| (&pod.name, pod.is_of(tag), pod.acts(), pod.stands_by()))
+                .collect();
+            let all = pods.len() == replicas && pods.iter().all(|pod| pod.is_of(tag));
+            ensure!(all, "(name, of {tag}, acts, stands by): {states:?}");
+            let n_acting = pods.iter().filter(|pod| pod.acts()).count();
+            let n_idle = pods.iter().filter(|pod| pod.stands_by()).count();
+            ensure!((n_acting, n_idle) == (1, replicas - 1), "{states:?}");
+            Ok(())
+        })
+        .with_context(|| self.logs())
+    }
+
+    /// The pod that acts.
+    pub fn leader(&self) -> Result<Seen> {
+        let acting = self.pods().into_iter().find(Seen::acts);
+        acting.context("nobody acts")
+    }
+
+    /// A pod that stands by.
+    pub fn standby(&self) -> Result<Seen> {
+        let idle = self.pods().into_iter().find(Seen::stands_by);
+        idle.context("nobody stands by")
+    }
+
+    /// Waits until another pod than this one acts.
+    pub fn wait_until_followed(&self, former: &Seen, limit: Duration) -> Result<Seen> {
+        lab::wait_for("another leader", limit, || {
+            let leader = self.leader()?;
+            ensure!(leader.name != former.name, "{} acts", leader.name);
+            Ok(leader)
+        })
+        .with_context(|| self.logs())
+    }
+
+    /// What has happened so far, pods counted as [`Watch::pods`] does.
+    pub fn chronicle(&self) -> Chronicle {
+        let arrivals = self.kafka.arrivals();
+        let sightings = self.watch.pods().into_iter().map(|pod| {
+            let asked = arrivals
+                .iter()
+                .filter(|arrival| arrival.from == pod.address);
+            Sightings {
+                looks: pod.looks(),
+                requests: asked.map(|arrival| arrival.at).collect(),
+            }
+        });
+        Chronicle::of(&sightings.collect::<Vec<_>>())
+    }
+
+    /// No pod ever acted while another one did; what happened, in words.
+    pub fn never_two(&self) -> Result<Chronicle> {
+        let chronicle = self.chronicle();
+        let Overlap { certain, possible } = chronicle.overlap();
+        ensure!(
+            certain.is_zero(),
+            "two acted for {certain:?} (possibly {possible:?}): {chronicle}\n{}",
+            self.logs()
+        );
+        Ok(chronicle)
+    }
+
+    /// The longest time since a moment in which nobody acted, the time until now included.
+    pub fn longest_gap_since(&self, since: Instant) -> Duration {
+        let chronicle = self.chronicle();
+        let acts = chronicle.stints.iter().flat_map(|stint| &stint.acts);
+        let mut times: Vec<_> = acts.map(|act| act.to).filter(|at| *at > since).collect();
+        times.extend([since, Instant::now()]);
+        times.sort();
+        let gaps = times.windows(2).map(|pair| pair[1] - pair[0]);
+        gaps.max().unwrap_or_default()
+    }
+
+    /// Logs of all containers that are there, and what the API server says about pods.
+    pub fn logs(&self) -> String {
+        let mut text = String::new();
+        let all = "--all-containers --prefix --tail=60 -l app=klag-exporter -n monitoring";
+        let asked = [
+            "get pods -o wide -n monitoring".to_owned(),
+            "get events -n monitoring".to_owned(),
+            format!("logs {all}"),
+        ];
+        for asked in asked {
+            let args: Vec<_> = asked.split(' ').collect();
+            match self.node.kubectl_says(&args) {
+                Ok((_, said)) => writeln!(text, "--- kubectl {asked}\n{said}").ok(),
+                Err(error) => writeln!(text, "--- kubectl {asked}: {error:#}").ok(),
+            };
+        }
+        text
+    }
+}
+
+impl Drop for Stage<'_> {
+    fn drop(&mut self) {
+        // Nobody is to hold the Lease for the next one, or to take 20 s to end.
+        let now = ["--force", "--grace-period=0", "-n", "monitoring"];
+        let leave = || {
+            self.node
+                .kubectl(&["delete", "deployment", "klag-exporter", "-n", "monitoring"])?;
+            self.node
+                .kubectl(&[&["delete", "pods", "--all"], &now[..]].concat())?;
+            self.node.kubectl(&["delete", "namespace", "monitoring"])
+        };
+        if let Err(error) = leave() {
+            lab::say(format_args!("the namespace stays: {error:#}"));
+        }
+    }
+}
+
+fn stand_in() -> Result<StandIn> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let kafka = StandIn::builder()
+        .nodes(1)
+        .at(ADDRESS)
+        .topic("orders", 2, |p| {
+            PartitionSpec::ending_at(1000 + i64::from(p))
+        })
+        .group("billing", GroupSpec::classic().committed("orders", 0, 900));
+    Ok(runtime.block_on(kafka.try_start())?)
+}

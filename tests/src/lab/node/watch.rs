@@ -1,0 +1,222 @@
+//! Watches all pods of klag-exporter from within the node's network, as they come and go.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use serde_json::Value;
+use tokio::sync::{oneshot, watch};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{self, Instant};
+
+use super::Net;
+use crate::lab::observer::{self, Look, Sight};
+
+/// From one list of the pods to the next.
+const PAUSE: Duration = Duration::from_millis(200);
+
+const PODS: &str = "/api/v1/namespaces/monitoring/pods?labelSelector=app%3Dklag-exporter";
+
+/// Where collectors listen.
+const PORT: u16 = 8000;
+
+/// A pod that was there at some time.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    pub address: IpAddr,
+    /// As the API server has it, or last had it.
+    pub object: Value,
+    /// When it was no longer in the list.
+    pub gone: Option<Instant>,
+    looks: watch::Receiver<Vec<Look>>,
+}
+
+/// Watches until dropped, on a thread of its own.
+#[derive(Debug)]
+pub struct Watch {
+    pods: watch::Receiver<Vec<Seen>>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread has.
+struct Watching {
+    kube: Client,
+    http: reqwest::Client,
+    pods: watch::Sender<Vec<Seen>>,
+    tasks: JoinSet<()>,
+    /// Who looks at which pod, by its unique id.
+    looking: BTreeMap<String, (usize, AbortHandle)>,
+}
+
+// === impl Watch ===
+
+impl Watch {
+    /// Watches pods of the cluster that this kubeconfig is for.
+    pub(super) fn start(net: &Net, kubeconfig: &Path) -> Result<Self> {
+        let net = net.again()?;
+        let kubeconfig = Kubeconfig::read_from(kubeconfig)?;
+        let (sender, pods) = watch::channel(Vec::new());
+        let (stop, stopped) = oneshot::channel();
+        let watching = async move {
+            let options = KubeConfigOptions::default();
+            let config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
+            let watching = Watching {
+                kube: Client::try_from(config)?,
+                http: observer::client()?,
+                pods: sender,
+                tasks: JoinSet::new(),
+                looking: BTreeMap::new(),
+            };
+            tokio::select! {
+                // An error means that nobody will ever stop it in order; either way it ends.
+                _ = stopped => Ok(()),
+                ended = watching.run() => ended,
+            }
+        };
+        let thread = std::thread::spawn(move || {
+            let run = || {
+                net.enter()?;
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()?;
+                runtime.block_on(watching)
+            };
+            if let Err(error) = run() {
+                crate::lab::say(format_args!("nobody watches any more: {error:#}"));
+            }
+        });
+        Ok(Self {
+            pods,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// All pods so far, in the order in which they got addresses.
+    pub fn pods(&self) -> Vec<Seen> {
+        self.pods.borrow().clone()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // It can only have panicked, and has said so.
+            thread.join().ok();
+        }
+    }
+}
+
+// === impl Watching ===
+
+impl Watching {
+    async fn run(mut self) -> Result<()> {
+        loop {
+            let request = http::Request::get(PODS).body(Vec::new())?;
+            // The API server may have other things to do.
+            if let Ok(list) = self.kube.request::<Value>(request).await {
+                self.compare(&list)?;
+            }
+            time::sleep(PAUSE).await;
+        }
+    }
+
+    fn compare(&mut self, list: &Value) -> Result<()> {
+        let mut there = Vec::new();
+        for object in list["items"].as_array().context("no items")? {
+            let uid = object["metadata"]["uid"].as_str().context("no uid")?;
+            there.push(uid.to_owned());
+            if let Some((n, _)) = self.looking.get(uid) {
+                self.pods
+                    .send_modify(|pods| pods[*n].object = object.clone());
+            } else if let Some(address) = object["status"]["podIP"].as_str() {
+                let seen = self.look_at(address.parse()?, object);
+                let n = self.pods.borrow().len();
+                self.looking.insert(uid.to_owned(), (n, seen.1));
+                self.pods.send_modify(|pods| pods.push(seen.0));
+            }
+        }
+        let gone = self.looking.iter().filter(|(uid, _)| !there.contains(uid));
+        for (_, (n, looking)) in gone {
+            looking.abort();
+            self.pods.send_modify(|pods| {
+                pods[*n].gone.get_or_insert_with(Instant::now);
+            });
+        }
+        Ok(())
+    }
+
+    fn look_at(&mut self, address: IpAddr, object: &Value) -> (Seen, AbortHandle) {
+        let (sender, looks) = watch::channel(Vec::new());
+        let place = SocketAddr::from((address, PORT));
+        let looking = self
+            .tasks
+            .spawn(observer::watch_one(self.http.clone(), place, sender));
+        let name = object["metadata"]["name"].as_str().unwrap_or_default();
+        let seen = Seen {
+            name: name.to_owned(),
+            address,
+            object: object.clone(),
+            gone: None,
+            looks,
+        };
+        (seen, looking)
+    }
+}
+
+// === impl Seen ===
+
+impl Seen {
+    /// Everything seen of it so far.
+    pub fn looks(&self) -> Vec<Look> {
+        self.looks.borrow().clone()
+    }
+
+    /// Whether its gate was open when it was last looked at.
+    pub fn acts(&self) -> bool {
+        self.gate() == Some(Sight::Open)
+    }
+
+    /// Whether its gate was closed when it was last looked at.
+    pub fn stands_by(&self) -> bool {
+        self.gate() == Some(Sight::Closed)
+    }
+
+    /// Whether it is of this version, and not asked to end.
+    pub fn is_of(&self, tag: &str) -> bool {
+        let image = self.object["spec"]["containers"][0]["image"].as_str();
+        image.is_some_and(|image| image.ends_with(&format!(":{tag}")))
+            && self.object["metadata"]["deletionTimestamp"].is_null()
+    }
+
+    /// The id of its container of this name, and how often it was restarted.
+    pub fn container(&self, name: &str) -> Result<(String, u64)> {
+        let status = &self.object["status"];
+        let lists = ["containerStatuses", "initContainerStatuses"];
+        let mut all = lists
+            .iter()
+            .filter_map(|list| status[list].as_array())
+            .flatten();
+        let found = all
+            .find(|one| one["name"] == name)
+            .context("no such container")?;
+        let id = found["containerID"].as_str().context("it has no id yet")?;
+        Ok((id.to_owned(), found["restartCount"].as_u64().unwrap_or(0)))
+    }
+
+    fn gate(&self) -> Option<Sight> {
+        let looks = self.looks.borrow();
+        let mut gate = looks.iter().rev().map(|look| look.sight);
+        gate.find(|sight| matches!(sight, Sight::Open | Sight::Closed | Sight::Gone))
+    }
+}
