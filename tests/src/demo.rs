@@ -1,30 +1,43 @@
-//! The demo: a Kafka with groups that read at different speeds, the collector beside it, and a table of what the
-//! collector says.
+//! The demo: a Kafka with groups that read at different speeds, two pods that compete for a Lease, and a table of what the
+//! leading one says; whoever looks ends the leader and sees the other one take over.
 //!
-//! Everything it starts ends with it. Nothing it shows is made here: the table is read from `/metrics`.
+//! Everything it starts ends with it. Nothing it shows is made here: lag is read from `/metrics`, who leads from `/leader`.
 
 mod args;
-mod exporter;
+mod course;
 mod kafka;
+mod keys;
+mod kubernetes;
 mod lines;
+mod lookout;
+mod pod;
+mod pods;
+mod programs;
 mod real;
 mod scenario;
 mod screen;
 mod simulated;
 mod table;
+mod world;
 
 use std::io::IsTerminal as _;
-use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::Result;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use self::exporter::Exporter;
+use self::course::{Ending, Sight};
 use self::kafka::Kafka;
+use self::keys::{Key, Keys};
+use self::pod::{DURATIONS, Pod};
+use self::pods::Pods;
+use self::programs::Programs;
 use self::screen::Screen;
+use self::world::World;
+
+use self::args::Layout;
 
 pub use self::args::Args;
 
@@ -38,43 +51,45 @@ const STEP: Duration = Duration::from_millis(100);
 pub async fn run(args: &Args) -> Result<()> {
     let stop = on_signals()?;
     let mut screen = Screen::of(std::io::stdout());
-    let port = args.port()?;
-    let Some(binary) = exporter::binary(&stop).await? else {
+    let layout = args.layout()?;
+    let Some(programs) = Programs::find(&stop).await? else {
         return Ok(());
     };
-    screen.line("Starting Kafka.")?;
-    let Some(mut kafka) = kafka(args, &stop, &mut screen).await? else {
+    screen.line(if args.alone {
+        "Starting Kafka."
+    } else {
+        "Starting Kafka and Kubernetes."
+    })?;
+    let Some(mut world) = World::start(args, &stop).await? else {
         return Ok(());
     };
-    screen.line(format_args!("Kafka      {kafka}"))?;
-    let exporter = Exporter::start(&binary, &kafka.bootstrap(), port)?;
-    let mut demo = Demo {
-        stop,
-        ends: args
-            .seconds
-            .map(|n| Instant::now() + Duration::from_secs(n)),
-        screen,
+    let shown = match pods(&world, &programs, layout).and_then(Pods::start) {
+        Ok(pods) => {
+            let mut demo = Demo::of(args, (stop, screen));
+            demo.show(&mut world, pods).await
+        }
+        Err(error) => Err(error),
     };
-    let shown = demo.show(&mut kafka, exporter).await;
-    demo.screen.line("Stopping.")?;
-    kafka.stop().await;
-    shown
+    let stopped = world.stop().await;
+    shown.and(stopped)
 }
 
-/// Kafka, started; `None` if a signal came first.
-async fn kafka(
-    args: &Args,
-    stop: &CancellationToken,
-    screen: &mut Screen,
-) -> Result<Option<Kafka>> {
-    let mut starting = pin!(Kafka::start(args));
-    tokio::select! { biased;
-    kafka = &mut starting => return kafka.map(Some),
-    () = stop.cancelled() => {} }
-    // What has begun to start is stopped in order only when it has.
-    screen.line("Stopping as soon as Kafka has started.")?;
-    starting.await?.stop().await;
-    Ok(None)
+/// The pods, made for this world.
+fn pods(world: &World, programs: &Programs, layout: Layout) -> Result<Vec<Pod>> {
+    let kafka = world.kafka.bootstrap();
+    match (layout, &world.kubernetes) {
+        (Layout::Two([a, b]), Some(kubernetes)) => {
+            let kubeconfig = kubernetes.kubeconfig();
+            let ways = (&*kafka, &*kubeconfig);
+            Ok(vec![
+                Pod::elected("pod-a", programs, a, ways)?,
+                Pod::elected("pod-b", programs, b, ways)?,
+            ])
+        }
+        (Layout::Alone(port) | Layout::Two([[port, _], _]), _) => {
+            Ok(vec![Pod::alone("collector", programs, port, &kafka)?])
+        }
+    }
 }
 
 /// Cancelled by the first SIGINT, SIGTERM or SIGHUP.
@@ -100,67 +115,176 @@ fn on_signals() -> Result<CancellationToken> {
 #[derive(Debug)]
 struct Demo {
     stop: CancellationToken,
-    ends: Option<Instant>,
     screen: Screen,
+    keys: Keys,
+    /// How Enter ends a pod.
+    ending: Ending,
+    begun: Instant,
+    ends: Option<Instant>,
+    show: Interval,
+    /// When it is to be said again for how long nobody leads.
+    nobody: Instant,
 }
 
 enum Event {
-    End,
     Step,
     Show,
+    Seen(Result<Sight>),
+    Typed(Key),
 }
 
 // === impl Demo ===
 
 impl Demo {
-    /// Writes, reads and shows until the end; then the collector is stopped.
-    async fn show(&mut self, kafka: &mut Kafka, mut exporter: Exporter) -> Result<()> {
-        self.introduce(&exporter)?;
-        let shown = self.run(kafka, &mut exporter).await;
-        shown.and(exporter.stop())
-    }
-
-    async fn run(&mut self, kafka: &mut Kafka, exporter: &mut Exporter) -> Result<()> {
-        let mut step = interval(STEP);
-        step.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut show = interval(self.screen.period());
+    fn of(args: &Args, (stop, screen): (CancellationToken, Screen)) -> Self {
+        let begun = Instant::now();
+        let mut show = interval(screen.period());
         show.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let started = Instant::now();
-        loop {
-            let event = tokio::select! { biased;
-            () = self.stop.cancelled() => Event::End,
-            () = until(self.ends) => Event::End,
-            _ = step.tick() => Event::Step,
-            _ = show.tick() => Event::Show };
-            match event {
-                Event::End => return Ok(()),
-                Event::Step => kafka.step(started.elapsed())?,
-                Event::Show => {
-                    let rows = exporter.table().await?;
-                    self.screen.show(&rows, started.elapsed())?;
-                }
-            }
+        Self {
+            stop,
+            screen,
+            keys: if args.alone {
+                Keys::none()
+            } else {
+                Keys::read()
+            },
+            ending: args.ending(),
+            begun,
+            ends: args.seconds.map(|n| begun + Duration::from_secs(n)),
+            show,
+            nobody: begun,
         }
     }
 
-    fn introduce(&mut self, exporter: &Exporter) -> Result<()> {
-        let port = exporter.port();
-        let at = format!("http://127.0.0.1:{port}");
-        let end = match (self.ends, std::io::stdin().is_terminal()) {
-            (Some(_), _) => "Ends by itself, or with Ctrl-C.",
-            (None, true) => "Ctrl-C ends it.",
-            (None, false) => "SIGINT or SIGTERM ends it.",
-        };
-        for line in [
-            format!("Collector  {at}/metrics   process {}", exporter.id()),
-            format!("           {at}/ lists the other endpoints"),
-            format!("           {} and log beside it", exporter.config()),
-            format!("{end}\n"),
-        ] {
-            self.screen.line(line)?;
+    /// Writes, reads and shows until the end; then the pods are ended.
+    async fn show(&mut self, world: &mut World, mut pods: Pods) -> Result<()> {
+        self.introduce(world, &pods)?;
+        let shown = self.run(&mut world.kafka, &mut pods).await;
+        self.screen.line("Stopping.")?;
+        let slow = pods.stop().await?;
+        self.say(slow)?;
+        shown
+    }
+
+    async fn run(&mut self, kafka: &mut Kafka, pods: &mut Pods) -> Result<()> {
+        let mut step = interval(STEP);
+        step.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let stop = self.stop.clone();
+        loop {
+            let event = tokio::select! { biased;
+            () = stop.cancelled() => return Ok(()),
+            () = until(self.ends) => return Ok(()),
+            _ = step.tick() => Event::Step,
+            key = self.keys.next() => Event::Typed(key),
+            _ = self.show.tick() => Event::Show,
+            sight = pods.next() => Event::Seen(sight) };
+            // A pod that does not answer must not hold up the end.
+            tokio::select! { biased;
+            () = stop.cancelled() => return Ok(()),
+            done = self.on(event, kafka, pods) => done? }
+        }
+    }
+
+    async fn on(&mut self, event: Event, kafka: &mut Kafka, pods: &mut Pods) -> Result<()> {
+        match event {
+            Event::Step => {
+                kafka.step(self.begun.elapsed())?;
+                let lines = pods.check()?;
+                self.say(lines)?;
+                let lag = pods.lag_again().await?;
+                self.say(lag)?;
+                self.nobody(pods)
+            }
+            // Lines are said each second then.
+            Event::Show if self.is_told(pods) => Ok(()),
+            Event::Show => {
+                let rows = pods.table().await?;
+                let headline = self.headline(pods);
+                self.screen.show(&rows, &headline)
+            }
+            Event::Seen(sight) => self.say(pods.see(sight?)),
+            Event::Typed(key) => self.typed(key, pods),
+        }
+    }
+
+    fn typed(&mut self, key: Key, pods: &mut Pods) -> Result<()> {
+        self.screen.typed();
+        match key {
+            Key::End(how) => {
+                let did = pods.end_leader(how.unwrap_or(self.ending))?;
+                self.nobody = Instant::now() + self.screen.tick();
+                self.say([did])
+            }
+            Key::Other => self.say([keys(self.ending)]),
+        }
+    }
+
+    /// While nobody leads, that moves more often than a table is shown.
+    fn nobody(&mut self, pods: &Pods) -> Result<()> {
+        let now = Instant::now();
+        if pods.nobody_for(now).is_some() && now >= self.nobody {
+            self.nobody = now + self.screen.tick();
+            let headline = self.headline(pods);
+            self.screen.nobody(&headline)?;
         }
         Ok(())
     }
+
+    /// Lines that stay; the table comes again at once where it was in their way.
+    fn say(&mut self, lines: impl IntoIterator<Item = String>) -> Result<()> {
+        for line in lines {
+            self.screen.line(line)?;
+            if self.screen.is_redrawn() {
+                self.show.reset_immediately();
+            }
+        }
+        Ok(())
+    }
+
+    fn is_told(&self, pods: &Pods) -> bool {
+        !self.screen.is_redrawn() && pods.nobody_for(Instant::now()).is_some()
+    }
+
+    fn headline(&self, pods: &Pods) -> String {
+        let seconds = self.begun.elapsed().as_secs();
+        format!("after {seconds} s{}", pods.headline(Instant::now()))
+    }
+
+    fn introduce(&mut self, world: &World, pods: &Pods) -> Result<()> {
+        let mut lines = vec![format!("Kafka       {}", world.kafka)];
+        if let (Some(kubernetes), Some(pod)) = (&world.kubernetes, pods.all().first()) {
+            let (duration, grace) = DURATIONS;
+            lines.extend([
+                format!("Kubernetes  {kubernetes}"),
+                format!("Lease       {}", kubernetes.look(&pod.file("kubeconfig"))),
+                format!(
+                    "            lease_duration_secs = {duration}, grace_period_secs = {grace}, to be seen soon; the defaults are 15 and 5"
+                ),
+            ]);
+        }
+        lines.extend(pods.all().iter().flat_map(Pod::introduction));
+        let end = match (self.ends, std::io::stdin().is_terminal()) {
+            (Some(_), _) => "Ends by itself, or with Ctrl-C.",
+            (None, true) => "Ctrl-C ends the demo.",
+            (None, false) => "SIGINT or SIGTERM ends the demo.",
+        };
+        if world.kubernetes.is_some() {
+            lines.push(keys(self.ending));
+        }
+        lines.push(format!("{end}\n"));
+        self.say(lines)
+    }
+}
+
+/// What may be typed.
+fn keys(enter: Ending) -> String {
+    let (enter, other) = match enter {
+        Ending::Kill => ("SIGKILL", "t and Enter sends it SIGTERM"),
+        Ending::Terminate => ("SIGTERM", "k and Enter sends it SIGKILL"),
+    };
+    format!(
+        "Enter sends {enter} to the leading pod; {other}; it is started again when the other one leads."
+    )
 }
 
 async fn until(end: Option<Instant>) {

@@ -27,11 +27,13 @@ pub mod toolbox;
 
 use std::fmt::Display;
 use std::fs::File;
+use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, bail};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 pub use collector::Collector;
 pub use config::Config;
@@ -105,6 +107,17 @@ pub fn wall_seconds() -> f64 {
         .map_or(0.0, |since| since.as_secs_f64())
 }
 
+static GIVEN_UP: LazyLock<CancellationToken> = LazyLock::new(CancellationToken::new);
+
+/// From now on nothing is waited for in this process: whatever is being started is not, and says so by an error.
+pub fn give_up() {
+    GIVEN_UP.cancel();
+}
+
+fn is_given_up() -> bool {
+    GIVEN_UP.is_cancelled()
+}
+
 /// Asks `what` ten times a second until it gives a value, at most for `limit`; `Err` says what was awaited and the
 /// last thing that was wrong.
 pub fn wait_for<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Result<T>) -> Result<T> {
@@ -115,6 +128,7 @@ pub fn wait_for<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Result<
             Err(error) if Instant::now() >= end => {
                 bail!("waited {limit:?} for {what}: {error:#}")
             }
+            Err(_) if is_given_up() => bail!("{what} is waited for no more"),
             Err(_) => pause(Duration::from_millis(100)),
         }
     }

@@ -7,6 +7,7 @@
 
 pub mod demo;
 pub mod lab;
+pub mod leases;
 pub mod manifests;
 pub mod sources;
 pub mod standin;

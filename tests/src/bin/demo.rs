@@ -1,4 +1,4 @@
-//! `cargo demo`: Kafka, groups that lag, and the collector, to look at.
+//! `cargo demo`: Kafka, groups that lag, and two pods of elector and collector, to look at and to kill.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

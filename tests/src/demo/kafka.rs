@@ -26,8 +26,8 @@ pub(super) enum Kafka {
 pub(super) enum Why {
     /// The command line says so.
     Asked,
-    /// Apache Kafka cannot be started, in words.
-    NoKafka(String),
+    /// The real thing cannot be started, in words.
+    Absent(String),
 }
 
 // === impl Kafka ===
@@ -48,7 +48,7 @@ impl Kafka {
                 let real = RealKafka::open(launched).await?;
                 Ok(Self::Real(Box::new(real)))
             }
-            Err(why) => Ok(Self::simulated(Why::NoKafka(why)).await),
+            Err(why) => Ok(Self::simulated(Why::Absent(why)).await),
         }
     }
 
@@ -90,11 +90,8 @@ impl fmt::Display for Kafka {
         match self {
             Self::Real(_) => write!(f, "{at}   Apache Kafka {KAFKA_VERSION}"),
             Self::Simulated(_, Why::Asked) => write!(f, "{at}   the stand-in, as asked"),
-            Self::Simulated(_, Why::NoKafka(why)) => {
-                write!(
-                    f,
-                    "{at}   the stand-in; no Apache Kafka here:\n           {why}"
-                )
+            Self::Simulated(_, Why::Absent(why)) => {
+                write!(f, "{at}   the stand-in:\n            {why}")
             }
         }
     }

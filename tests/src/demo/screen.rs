@@ -1,4 +1,5 @@
-//! Where the demo writes: a terminal, on which the table is redrawn in place, or anything else, which gets lines.
+//! Where the demo writes: a terminal, where the table stands below everything else and is redrawn in place, or anything
+//! else, which gets lines.
 
 use std::fmt::Display;
 use std::io::{IsTerminal as _, Stdout, Write as _};
@@ -18,7 +19,7 @@ pub(super) struct Screen {
 
 #[derive(Debug)]
 enum Kind {
-    /// With the height of the table that stands there now.
+    /// With the height of what is to be redrawn.
     Terminal {
         height: usize,
     },
@@ -46,25 +47,57 @@ impl Screen {
         }
     }
 
-    /// Writes a line below everything.
+    /// How often it is worth saying for how long nobody leads.
+    pub(super) fn tick(&self) -> Duration {
+        match self.kind {
+            Kind::Terminal { .. } => Duration::from_millis(100),
+            Kind::Lines => Duration::from_secs(1),
+        }
+    }
+
+    /// Writes a line that stays, above the table.
     pub(super) fn line(&mut self, line: impl Display) -> Result<()> {
         if let Kind::Terminal { height } = &mut self.kind {
+            write!(self.out, "{}", lines::erased(*height))?;
             *height = 0;
         }
         writeln!(self.out, "{line}")?;
+        self.out.flush()?;
         Ok(())
     }
 
-    /// Shows the table as it is after `elapsed`.
-    pub(super) fn show(&mut self, rows: &[Row], elapsed: Duration) -> Result<()> {
+    /// Whether the table is redrawn in place.
+    pub(super) fn is_redrawn(&self) -> bool {
+        matches!(self.kind, Kind::Terminal { .. })
+    }
+
+    /// Somebody typed a line, which a terminal shows below the table.
+    pub(super) fn typed(&mut self) {
+        if let Kind::Terminal { height } = &mut self.kind
+            && *height > 0
+        {
+            *height += 1;
+        }
+    }
+
+    /// Says for how long nobody leads, where that was said last; lines get it by itself, a terminal above an empty table.
+    pub(super) fn nobody(&mut self, headline: &str) -> Result<()> {
+        match self.kind {
+            Kind::Terminal { .. } => self.show(&[], headline),
+            Kind::Lines => self.line(headline),
+        }
+    }
+
+    /// Shows the table.
+    pub(super) fn show(&mut self, rows: &[Row], headline: &str) -> Result<()> {
         match &mut self.kind {
             Kind::Terminal { height } => {
-                let text = lines::redrawn(rows, elapsed, *height);
+                let text = lines::redrawn(rows, headline, *height);
                 *height = rows.len() + lines::AROUND;
                 self.out.write_all(text.as_bytes())?;
             }
             Kind::Lines => {
-                for line in lines::table(rows, elapsed) {
+                for line in lines::table(rows, headline) {
                     writeln!(self.out, "{line}")?;
                 }
                 writeln!(self.out)?;

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Sender};
@@ -43,6 +43,8 @@ pub struct Usage {
 pub enum Signal {
     /// Ask to end.
     Terminate,
+    /// The same, as Ctrl-C does.
+    Interrupt,
     /// Freeze.
     Stop,
     /// Go on after a freeze.
@@ -110,9 +112,20 @@ fn die_with_parent(command: &mut Command) {
 
 impl Process {
     /// Starts a command in a process group of its own, with nothing to read and both outputs appended to `log`.
-    pub fn spawn(name: &str, mut command: Command, log: &Path) -> Result<Self> {
+    pub fn spawn(name: &str, command: Command, log: &Path) -> Result<Self> {
+        Self::launch(name, command, (Stdio::null(), log))
+    }
+
+    /// The same with something to read: what is written to the pipe.
+    pub fn converse(name: &str, command: Command, log: &Path) -> Result<(Self, ChildStdin)> {
+        let mut process = Self::launch(name, command, (Stdio::piped(), log))?;
+        let stdin = process.child.stdin.take().context("no pipe")?;
+        Ok((process, stdin))
+    }
+
+    fn launch(name: &str, mut command: Command, (stdin, log): (Stdio, &Path)) -> Result<Self> {
         let out = File::options().create(true).append(true).open(log)?;
-        command.stdin(Stdio::null());
+        command.stdin(stdin);
         command.stdout(out.try_clone()?).stderr(out);
         command.process_group(0);
         die_with_parent(&mut command);
@@ -141,6 +154,7 @@ impl Process {
         }
         let number = match signal {
             Signal::Terminate => libc::SIGTERM,
+            Signal::Interrupt => libc::SIGINT,
             Signal::Stop => libc::SIGSTOP,
             Signal::Continue => libc::SIGCONT,
             Signal::Kill => libc::SIGKILL,
@@ -157,7 +171,7 @@ impl Process {
         Ok(self.child.try_wait()?)
     }
 
-    /// Waits for its end; still running after `limit` is an error.
+    /// Waits for its end; still running after `limit`, or when the lab is given up, is an error.
     pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
         let end = Instant::now() + limit;
         loop {
@@ -165,6 +179,7 @@ impl Process {
                 return Ok(status);
             }
             anyhow::ensure!(Instant::now() < end, "{} runs after {limit:?}", self.name);
+            anyhow::ensure!(!super::is_given_up(), "{} is waited for no more", self.name);
             super::pause(Duration::from_millis(5));
         }
     }

@@ -1,0 +1,236 @@
+//! Who leads, as seen from outside, and for how long nobody did. Values only.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How to end a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// SIGKILL to both of its containers: no last word.
+    Kill,
+    /// SIGTERM to both, as a rollout does.
+    Terminate,
+}
+
+/// What a collector says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Leads,
+    StandsBy,
+    /// No answer in time.
+    Unknown,
+    /// Nobody listens.
+    Gone,
+}
+
+/// What an elector tells anybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Facts {
+    pub(super) state: String,
+    pub(super) reason: String,
+    pub(super) term: u64,
+}
+
+/// A pod as it was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PodSight {
+    pub(super) role: Role,
+    pub(super) facts: Option<Facts>,
+}
+
+/// All pods, asked at about the same time.
+#[derive(Clone, Debug)]
+pub(super) struct Sight {
+    /// Before the first question.
+    pub(super) asked_at: Instant,
+    /// After the last answer.
+    pub(super) seen_at: Instant,
+    /// In the order of the pods.
+    pub(super) pods: Vec<PodSight>,
+}
+
+/// Who leads.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Course {
+    leader: Option<usize>,
+    /// The last moment at which a pod is known to have led.
+    led_until: Option<Instant>,
+    /// The last end that was brought about.
+    ended: Option<(Ending, Instant)>,
+}
+
+/// What has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// This pod leads now; with the gap, if it is not the first.
+    Leads(usize, Option<Gap>),
+    /// This one does not any more, and no other does.
+    Nobody(usize),
+}
+
+/// How long it took from one leader to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Gap {
+    /// At most so long did nobody lead.
+    pub(super) nobody_led: Duration,
+    /// What brought it about, and how long after that the next one led.
+    pub(super) after: Option<(Ending, Duration)>,
+}
+
+// === impl Course ===
+
+impl Course {
+    /// The pod that leads.
+    pub(super) fn leader(&self) -> Option<usize> {
+        self.leader
+    }
+
+    /// For how long nobody has led; `None` if a pod leads, or none ever has.
+    pub(super) fn nobody_for(&self, now: Instant) -> Option<Duration> {
+        let until = self.led_until.filter(|_| self.leader.is_none());
+        until.map(|until| now.saturating_duration_since(until))
+    }
+
+    /// The leader, who leads at this moment, is ended.
+    pub(super) fn end(&mut self, how: Ending, at: Instant) {
+        self.ended = Some((how, at));
+        self.led_until = Some(at);
+        if how == Ending::Kill {
+            self.leader = None;
+        }
+    }
+
+    /// Takes note of a sight, each later than the one before.
+    pub(super) fn see(&mut self, sight: &Sight) -> Option<News> {
+        if matches!(self.ended, Some((_, at)) if sight.asked_at < at) {
+            // It was looked at before, and may show who is no more.
+            return None;
+        }
+        let role = |pod: usize| sight.pods.get(pod).map_or(Role::Gone, |pod| pod.role);
+        let others = (0..sight.pods.len()).find(|pod| {
+            // Who gives up last was asked first: the other one is the news.
+            Some(*pod) != self.leader && role(*pod) == Role::Leads
+        });
+        if let Some(next) = others {
+            let since = |at: Instant| sight.seen_at.saturating_duration_since(at);
+            let gap = self.led_until.map(|until| Gap {
+                nobody_led: since(until),
+                after: self.ended.take().map(|(how, at)| (how, since(at))),
+            });
+            self.leader = Some(next);
+            self.led_until = Some(sight.asked_at);
+            return Some(News::Leads(next, gap));
+        }
+        let leader = self.leader?;
+        match role(leader) {
+            Role::Leads => {
+                self.led_until = Some(sight.asked_at);
+                None
+            }
+            Role::Unknown => None,
+            Role::StandsBy | Role::Gone => {
+                self.leader = None;
+                Some(News::Nobody(leader))
+            }
+        }
+    }
+}
+
+// === impl Ending ===
+
+impl Ending {
+    /// The signal's name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "SIGKILL",
+            Self::Terminate => "SIGTERM",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Role::{Gone, Leads, StandsBy, Unknown};
+    use super::*;
+
+    struct Story {
+        begin: Instant,
+        course: Course,
+    }
+
+    impl Story {
+        /// A first pod that leads, seen at 1 s.
+        fn begun() -> Self {
+            let (begin, course) = (Instant::now(), Course::default());
+            let mut story = Self { begin, course };
+            let first = story.see(1000, [Leads, StandsBy]);
+            assert_eq!(first, Some(News::Leads(0, None)));
+            story
+        }
+
+        fn at(&self, ms: u64) -> Instant {
+            self.begin + Duration::from_millis(ms)
+        }
+
+        /// What is asked at `ms`, and answered 2 ms later.
+        fn see(&mut self, ms: u64, roles: [Role; 2]) -> Option<News> {
+            let pods = roles.map(|role| PodSight { role, facts: None });
+            let sight = Sight {
+                asked_at: self.at(ms),
+                seen_at: self.at(ms + 2),
+                pods: pods.into(),
+            };
+            self.course.see(&sight)
+        }
+    }
+
+    fn leads(pod: usize, nobody_ms: u64, after: Option<(Ending, u64)>) -> Option<News> {
+        let ms = Duration::from_millis;
+        let gap = Gap {
+            nobody_led: ms(nobody_ms),
+            after: after.map(|(how, after)| (how, ms(after))),
+        };
+        Some(News::Leads(pod, Some(gap)))
+    }
+
+    #[test]
+    fn nobody_leads_from_the_kill_until_the_other_is_seen_to() {
+        let mut story = Story::begun();
+        story.course.end(Ending::Kill, story.at(1500));
+        assert_eq!(story.see(1499, [Leads, StandsBy]), None);
+        assert_eq!(story.see(1600, [Gone, StandsBy]), None);
+        let now = story.at(2000);
+        let so_far = story.course.nobody_for(now);
+        assert_eq!(so_far, Some(Duration::from_millis(500)));
+        let led = story.see(5000, [Gone, Leads]);
+        assert_eq!(led, leads(1, 3502, Some((Ending::Kill, 3502))));
+        assert_eq!(story.course.nobody_for(now), None);
+    }
+
+    #[test]
+    fn who_is_asked_to_end_leads_until_it_is_seen_not_to() {
+        let mut story = Story::begun();
+        story.course.end(Ending::Terminate, story.at(1500));
+        assert_eq!(story.see(1600, [Leads, StandsBy]), None);
+        assert_eq!(story.see(1610, [StandsBy, StandsBy]), Some(News::Nobody(0)));
+        let led = story.see(1620, [StandsBy, Leads]);
+        assert_eq!(led, leads(1, 22, Some((Ending::Terminate, 122))));
+    }
+
+    #[test]
+    fn a_change_within_one_sight_is_seen_as_one() {
+        let mut story = Story::begun();
+        let led = story.see(1100, [Leads, Leads]);
+        assert_eq!(led, leads(1, 102, None));
+        assert_eq!(story.see(1200, [StandsBy, Leads]), None);
+    }
+
+    #[test]
+    fn a_late_answer_is_no_loss() {
+        let mut story = Story::begun();
+        assert_eq!(story.see(1100, [Unknown, StandsBy]), None);
+        assert_eq!(story.course.leader(), Some(0));
+        assert_eq!(story.see(1200, [Gone, StandsBy]), Some(News::Nobody(0)));
+    }
+}

@@ -1,0 +1,146 @@
+//! The Kubernetes API of the demo.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
+
+use super::Args;
+use super::kafka::Why;
+use crate::lab::kubernetes::{self, ControlPlane, Rights, VERSION};
+use crate::leases::Leases;
+
+/// The namespace that the lab's control plane has.
+pub(super) const NAMESPACE: &str = "lab";
+/// The Lease that the pods compete for.
+pub(super) const LEASE: &str = "klag-exporter";
+
+/// One of two.
+#[derive(Debug)]
+pub(super) enum Kubernetes {
+    /// The API server and etcd.
+    Real(Box<Real>),
+    /// What knows one Lease.
+    StandIn(Leases, Why),
+}
+
+/// A control plane, and how pods get to it.
+#[derive(Debug)]
+pub(super) struct Real {
+    plane: ControlPlane,
+    program: PathBuf,
+    kubeconfig: String,
+}
+
+// === impl Kubernetes ===
+
+impl Kubernetes {
+    /// Starts it; the Lease is for the pods to make.
+    pub(super) async fn start(args: &Args) -> Result<Self> {
+        if args.standin {
+            return Self::stand_in(Why::Asked).await;
+        }
+        // Waits for servers: nothing for a thread that others share.
+        let found = tokio::task::spawn_blocking(|| match can_start() {
+            Ok(()) => Real::start().map(Ok),
+            Err(why) => Ok(Err(format!("{why:#}"))),
+        });
+        match found.await?? {
+            Ok(real) => Ok(Self::Real(Box::new(real))),
+            Err(why) => Self::stand_in(Why::Absent(why)).await,
+        }
+    }
+
+    async fn stand_in(why: Why) -> Result<Self> {
+        Ok(Self::StandIn(Leases::start(NAMESPACE, LEASE).await?, why))
+    }
+
+    /// What `KUBECONFIG` of a pod says.
+    pub(super) fn kubeconfig(&self) -> String {
+        match self {
+            Self::Real(real) => real.kubeconfig.clone(),
+            Self::StandIn(leases, _) => leases.kubeconfig(),
+        }
+    }
+
+    /// A command that shows the Lease, for a pod's kubeconfig file.
+    pub(super) fn look(&self, kubeconfig: &str) -> String {
+        match self {
+            Self::Real(real) => {
+                let program = real.program.display();
+                format!("{program} kubectl --kubeconfig {kubeconfig} get lease {LEASE} -o yaml")
+            }
+            Self::StandIn(leases, _) => format!("curl {}", leases.lease_url()),
+        }
+    }
+
+    /// Ends it, and waits for that.
+    pub(super) async fn stop(self) -> Result<()> {
+        match self {
+            // It ends a runtime of its own, which no thread of another one may.
+            Self::Real(real) => tokio::task::spawn_blocking(|| drop(real)).await?,
+            Self::StandIn(leases, _) => drop(leases),
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Kubernetes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Real(real) => {
+                let at = real.url();
+                write!(f, "{at}   API server and etcd {VERSION}")
+            }
+            Self::StandIn(leases, why) => {
+                let at = leases.url();
+                match why {
+                    Why::Asked => write!(f, "{at}   a stand-in that knows one Lease, as asked"),
+                    Why::Absent(why) => write!(
+                        f,
+                        "{at}   a stand-in that knows one Lease:\n            {why}"
+                    ),
+                }
+            }
+        }
+    }
+}
+
+// === impl Real ===
+
+impl Real {
+    /// Blocks for some seconds.
+    fn start() -> Result<Self> {
+        let plane = ControlPlane::start()?;
+        let kube = plane.kube();
+        let account = kube.account(LEASE, &Rights::on(LEASE))?;
+        let server = format!("https://127.0.0.1:{}", kube.port());
+        let cluster = json!({"server": server, "certificate-authority": kube.authority()});
+        let kubeconfig = account.kubeconfig(&cluster).to_string();
+        Ok(Self {
+            plane,
+            program: kubernetes::program()?,
+            kubeconfig,
+        })
+    }
+
+    fn url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.plane.kube().port())
+    }
+}
+
+/// Whether there is all that the control plane needs; if not, what is missing.
+fn can_start() -> Result<()> {
+    kubernetes::program()?;
+    let openssl = Command::new("openssl")
+        .arg("version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    let openssl = openssl.context("no openssl")?;
+    ensure!(openssl.success(), "openssl does not run");
+    Ok(())
+}

@@ -1,0 +1,293 @@
+//! A pod of the demo: a collector, and an elector where there is an election; with one configuration file and its logs.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+
+use anyhow::{Result, bail, ensure};
+
+use super::kubernetes::{LEASE, NAMESPACE};
+use super::lookout::Doors;
+use super::programs::Programs;
+use crate::lab::place::Scratch;
+use crate::lab::process::{Process, Signal};
+
+/// `lease_duration_secs` and `grace_period_secs`: shorter than the defaults, so that nobody has to wait long.
+pub(super) const DURATIONS: (u64, u64) = (5, 2);
+
+/// A process or two; killed when dropped.
+#[derive(Debug)]
+pub(super) struct Pod {
+    // Fields are dropped in this order: first the processes, then what they use.
+    containers: Vec<Container>,
+    name: &'static str,
+    doors: Doors,
+    life: Life,
+    scratch: Scratch,
+}
+
+#[derive(Debug)]
+struct Container {
+    name: &'static str,
+    binary: PathBuf,
+    process: Option<Process>,
+}
+
+/// What is expected of a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    /// It runs until it is ended.
+    Runs,
+    /// It has been asked to end.
+    Ends,
+    /// It has ended, as it was to.
+    Ended,
+}
+
+/// A container that somebody else killed, and that was started again.
+#[derive(Debug)]
+pub(super) struct Restarted {
+    pub(super) container: &'static str,
+    pub(super) status: ExitStatus,
+}
+
+// === impl Pod ===
+
+impl Pod {
+    /// One that competes for the Lease.
+    pub(super) fn elected(
+        name: &'static str,
+        programs: &Programs,
+        [collector, elector]: [u16; 2],
+        (bootstrap, kubeconfig): (&str, &str),
+    ) -> Result<Self> {
+        let doors = Doors {
+            collector,
+            elector: Some(elector),
+        };
+        let pod = Self {
+            containers: vec![
+                Container::of("elector", &programs.elector),
+                Container::of("collector", &programs.collector),
+            ],
+            name,
+            doors,
+            life: Life::Ended,
+            scratch: Scratch::new(name)?,
+        };
+        pod.scratch.write("config.toml", config(bootstrap, doors))?;
+        pod.scratch.write("kubeconfig", kubeconfig)?;
+        Ok(pod)
+    }
+
+    /// A collector that nobody competes with.
+    pub(super) fn alone(
+        name: &'static str,
+        programs: &Programs,
+        port: u16,
+        bootstrap: &str,
+    ) -> Result<Self> {
+        let doors = Doors {
+            collector: port,
+            elector: None,
+        };
+        let pod = Self {
+            containers: vec![Container::of("collector", &programs.collector)],
+            name,
+            doors,
+            life: Life::Ended,
+            scratch: Scratch::new(name)?,
+        };
+        pod.scratch.write("config.toml", config(bootstrap, doors))?;
+        Ok(pod)
+    }
+
+    /// Starts everything.
+    pub(super) fn start(&mut self) -> Result<()> {
+        let dir = self.scratch.path();
+        for container in &mut self.containers {
+            container.start(dir, self.name)?;
+        }
+        self.life = Life::Runs;
+        Ok(())
+    }
+
+    /// SIGKILL to everything, and reaps.
+    pub(super) fn kill(&mut self) -> Result<()> {
+        // All before any is waited for: the containers of a pod die together.
+        self.signal(Signal::Kill)?;
+        for container in &mut self.containers {
+            container.process = None;
+        }
+        self.life = Life::Ended;
+        Ok(())
+    }
+
+    /// SIGTERM to everything that runs.
+    pub(super) fn terminate(&mut self) -> Result<()> {
+        self.signal(Signal::Terminate)?;
+        self.life = Life::Ends;
+        Ok(())
+    }
+
+    /// Takes note of what has ended. What was killed by somebody else is started again, as Kubernetes would do.
+    ///
+    /// # Errors
+    /// A container ended by itself, or not in order.
+    pub(super) fn check(&mut self) -> Result<Option<Restarted>> {
+        let dir = self.scratch.path();
+        for container in &mut self.containers {
+            let Some(process) = &mut container.process else {
+                continue;
+            };
+            let Some(status) = process.ended()? else {
+                continue;
+            };
+            container.process = None;
+            let name = container.name;
+            match (self.life, status.signal()) {
+                // The signal itself ends a process that has only just begun.
+                (Life::Ends, Some(libc::SIGTERM)) => {}
+                (Life::Ends, _) if status.success() => {}
+                (Life::Runs, Some(_)) => {
+                    container.start(dir, self.name)?;
+                    let container = name;
+                    return Ok(Some(Restarted { container, status }));
+                }
+                _ => {
+                    let log = fs::read_to_string(dir.join(format!("{name}.log")))?;
+                    bail!("the {name} of {} ended: {status}\n{log}", self.name);
+                }
+            }
+        }
+        if self.life == Life::Ends && self.containers.iter().all(|c| c.process.is_none()) {
+            self.life = Life::Ended;
+        }
+        Ok(None)
+    }
+
+    /// What is expected of it.
+    pub(super) fn life(&self) -> Life {
+        self.life
+    }
+
+    /// Its name and identity.
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Where to ask it.
+    pub(super) fn doors(&self) -> Doors {
+        self.doors
+    }
+
+    /// Its processes, as in `elector 4711, collector 4712`.
+    pub(super) fn processes(&self) -> String {
+        let named = self.containers.iter().filter_map(|container| {
+            let process = container.process.as_ref()?;
+            Some(format!("{} {}", container.name, process.id()))
+        });
+        named.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Where to look at it, in lines.
+    pub(super) fn introduction(&self) -> Vec<String> {
+        let Doors { collector, elector } = self.doors;
+        let at = |port: u16, path: &str| format!("http://127.0.0.1:{port}{path}");
+        let mut lines = vec![
+            format!(
+                "{:<10}  {}   {}",
+                self.name,
+                at(collector, "/metrics"),
+                self.processes()
+            ),
+            format!(
+                "            {} lists the other endpoints",
+                at(collector, "/")
+            ),
+        ];
+        if let Some(elector) = elector {
+            lines.push(format!(
+                "            {}   what the elector says",
+                at(elector, "/leader")
+            ));
+        }
+        let config = self.file("config.toml");
+        lines.push(format!("            {config} and logs beside it"));
+        lines
+    }
+
+    /// One of its files.
+    pub(super) fn file(&self, name: &str) -> String {
+        self.scratch.path().join(name).display().to_string()
+    }
+
+    fn signal(&mut self, signal: Signal) -> Result<()> {
+        let containers = self.containers.iter_mut();
+        for process in containers.filter_map(|container| container.process.as_mut()) {
+            if process.ended()?.is_none() {
+                process.signal(signal)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+// === impl Container ===
+
+impl Container {
+    fn of(name: &'static str, binary: &Path) -> Self {
+        Self {
+            name,
+            binary: binary.to_owned(),
+            process: None,
+        }
+    }
+
+    fn start(&mut self, dir: &Path, pod: &str) -> Result<()> {
+        ensure!(self.process.is_none(), "the {} is running", self.name);
+        let mut command = Command::new(&self.binary);
+        command
+            .arg("--config")
+            .arg(dir.join("config.toml"))
+            .env("NO_COLOR", "1")
+            .env("KUBECONFIG", dir.join("kubeconfig"))
+            .env("POD_NAME", pod)
+            .env("POD_UID", format!("uid-of-{pod}"));
+        let log = dir.join(format!("{}.log", self.name));
+        self.process = Some(Process::spawn(self.name, command, &log)?);
+        Ok(())
+    }
+}
+
+fn config(bootstrap: &str, doors: Doors) -> String {
+    let (duration, grace) = DURATIONS;
+    let leadership = doors.elector.map_or_else(String::new, |port| {
+        format!(
+            r#"
+[exporter.leadership]
+enabled = true
+lease_name = "{LEASE}"
+lease_namespace = "{NAMESPACE}"
+lease_duration_secs = {duration}
+grace_period_secs = {grace}
+listen = "127.0.0.1:{port}"
+url = "http://127.0.0.1:{port}/leader"
+"#
+        )
+    });
+    format!(
+        r#"[exporter]
+http_host = "127.0.0.1"
+http_port = {collector}
+poll_interval = "2s"
+granularity = "partition"
+{leadership}
+[[clusters]]
+name = "demo"
+bootstrap_servers = "{bootstrap}"
+"#,
+        collector = doors.collector
+    )
+}

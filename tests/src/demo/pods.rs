@@ -1,0 +1,291 @@
+//! The pods of the demo: looked at, ended, started again; what becomes of them, in lines for people.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::time::{Instant, sleep};
+
+use super::course::{Course, Ending, Gap, News, Sight};
+use super::lookout::{Lookout, Pace};
+use super::pod::{DURATIONS, Life, Pod};
+use super::table::Row;
+use crate::lab::prom;
+
+/// What the pods have to end in, of the two seconds that the demo has.
+const END_LIMIT: Duration = Duration::from_millis(1500);
+
+/// A table that takes longer is not shown.
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+
+/// One pod, or two that compete.
+#[derive(Debug)]
+pub(super) struct Pods {
+    all: Vec<Pod>,
+    lookout: Lookout,
+    course: Course,
+    /// What was seen last.
+    sight: Option<Sight>,
+    /// A pod that has been started, since when; until it stands by.
+    awaited: Option<(usize, Instant)>,
+    begun: Instant,
+    /// There is a new leader, and no lag of it has been seen: what brought it about, and when.
+    fresh: Option<(String, Instant)>,
+    client: reqwest::Client,
+}
+
+// === impl Pods ===
+
+impl Pods {
+    /// Starts them.
+    pub(super) fn start(mut pods: Vec<Pod>) -> Result<Self> {
+        pods.iter_mut().try_for_each(Pod::start)?;
+        let doors = pods.iter().map(Pod::doors).collect();
+        Ok(Self {
+            all: pods,
+            lookout: Lookout::begin(doors)?,
+            course: Course::default(),
+            sight: None,
+            awaited: None,
+            begun: Instant::now(),
+            fresh: None,
+            client: reqwest::Client::builder().timeout(ANSWER_LIMIT).build()?,
+        })
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> &[Pod] {
+        &self.all
+    }
+
+    /// What is seen next.
+    pub(super) async fn next(&mut self) -> Result<Sight> {
+        self.lookout.next().await
+    }
+
+    /// Takes note of what is seen; what is new.
+    pub(super) fn see(&mut self, sight: Sight) -> Vec<String> {
+        let mut lines = Vec::new();
+        let news = self.course.see(&sight);
+        let now = sight.seen_at;
+        self.sight = Some(sight);
+        if self.all.len() < 2 {
+            return lines;
+        }
+        match news {
+            Some(News::Leads(pod, gap)) => {
+                lines.push(self.leads(pod, gap));
+                self.lookout.set(Pace::Calm);
+                match gap {
+                    Some(gap) => {
+                        let ago = gap.after.map_or(gap.nobody_led, |(_, ago)| ago);
+                        let what = gap.after.map_or("the last", |(how, _)| how.name());
+                        self.fresh = Some((what.to_owned(), now - ago));
+                    }
+                    None => self.awaited = Some((1 - pod, self.begun)),
+                }
+            }
+            Some(News::Nobody(pod)) => {
+                self.lookout.set(Pace::Keen);
+                lines.push(format!("{} leads no more.", self.name(pod)));
+            }
+            None => {}
+        }
+        if let Some((pod, since)) = self.awaited
+            && self.stands_by(pod)
+        {
+            let took = now.saturating_duration_since(since).as_secs_f64();
+            let name = self.name(pod);
+            lines.push(format!(
+                "{name} is on standby, {took:.1} s after its start."
+            ));
+            self.awaited = None;
+        }
+        lines
+    }
+
+    /// Ends the leading pod; what was done, or why nothing was.
+    pub(super) fn end_leader(&mut self, how: Ending) -> Result<String> {
+        let Some(leader) = self.course.leader() else {
+            return Ok("Nobody leads now: wait.".to_owned());
+        };
+        let other = 1 - leader;
+        if !self.stands_by(other) {
+            return Ok(format!("{} is not on standby: wait.", self.name(other)));
+        }
+        let pod = &mut self.all[leader];
+        let did = format!("{} to {}: {}.", how.name(), pod.name(), pod.processes());
+        self.lookout.set(Pace::Keen);
+        let at = Instant::now();
+        match how {
+            Ending::Kill => pod.kill()?,
+            Ending::Terminate => pod.terminate()?,
+        }
+        self.course.end(how, at);
+        Ok(did)
+    }
+
+    /// Starts again what has ended; what was done.
+    ///
+    /// # Errors
+    /// A program ended by itself.
+    pub(super) fn check(&mut self) -> Result<Vec<String>> {
+        let mut lines = Vec::new();
+        for (i, pod) in self.all.iter_mut().enumerate() {
+            if let Some(restarted) = pod.check()? {
+                let name = restarted.container;
+                let (pod, status) = (pod.name(), restarted.status);
+                lines.push(format!(
+                    "The {name} of {pod} ended: {status}. It is started again."
+                ));
+            }
+            let leads = self.course.leader();
+            if pod.life() == Life::Ended && leads.is_some_and(|leader| leader != i) {
+                pod.start()?;
+                self.awaited = Some((i, Instant::now()));
+                lines.push(format!(
+                    "{} is started again: {}.",
+                    pod.name(),
+                    pod.processes()
+                ));
+            }
+        }
+        Ok(lines)
+    }
+
+    /// How it stands; empty where there is no election.
+    pub(super) fn headline(&self, now: Instant) -> String {
+        if self.all.len() < 2 {
+            return String::new();
+        }
+        let first = match (self.course.leader(), self.course.nobody_for(now)) {
+            (Some(leader), _) => {
+                let term = self.term(leader);
+                format!("{} leads under {term}", self.name(leader))
+            }
+            (None, Some(time)) => format!("nobody leads for {:.1} s", time.as_secs_f64()),
+            (None, None) => {
+                let (duration, _) = DURATIONS;
+                format!("nobody leads yet, as a new Lease is left alone for {duration} s")
+            }
+        };
+        let others = (0..self.all.len()).filter(|pod| Some(*pod) != self.course.leader());
+        let others = others.map(|pod| format!("; {} {}", self.name(pod), self.state(pod)));
+        format!(": {first}{}", others.collect::<String>())
+    }
+
+    /// For how long nobody has led.
+    pub(super) fn nobody_for(&self, now: Instant) -> Option<Duration> {
+        self.course.nobody_for(now)
+    }
+
+    /// The table, as `/metrics` of the leader has it now; no rows where nobody leads, or before the first collection.
+    pub(super) async fn table(&mut self) -> Result<Vec<Row>> {
+        let Some(leader) = self.course.leader() else {
+            return Ok(Vec::new());
+        };
+        let port = self.all[leader].doors().collector;
+        let url = format!("http://127.0.0.1:{port}/metrics");
+        let Ok(answer) = self.client.get(url).send().await else {
+            // It ends, or is too busy: the next look will tell.
+            return Ok(Vec::new());
+        };
+        let Ok(text) = answer.error_for_status()?.text().await else {
+            return Ok(Vec::new());
+        };
+        Ok(Row::all(&prom::parse(&text)?))
+    }
+
+    /// A line as soon as the new leader shows lag.
+    pub(super) async fn lag_again(&mut self) -> Result<Option<String>> {
+        let (Some((what, since)), Some(leader)) = (self.fresh.clone(), self.course.leader()) else {
+            return Ok(None);
+        };
+        if self.table().await?.is_empty() {
+            return Ok(None);
+        }
+        self.fresh = None;
+        let after = since.elapsed().as_secs_f64();
+        let name = self.name(leader);
+        Ok(Some(format!(
+            "/metrics of {name} has lag, {after:.1} s after {what}."
+        )))
+    }
+
+    /// Ends all with SIGTERM, and with SIGKILL what takes too long; in lines, what did.
+    pub(super) async fn stop(mut self) -> Result<Vec<String>> {
+        let asked = Instant::now();
+        for pod in &mut self.all {
+            if pod.life() != Life::Ended {
+                pod.terminate()?;
+            }
+        }
+        while asked.elapsed() < END_LIMIT {
+            let mut ended = true;
+            for pod in &mut self.all {
+                while pod.check()?.is_some() {}
+                ended &= pod.life() == Life::Ended;
+            }
+            if ended {
+                return Ok(Vec::new());
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+        let slow = self.all.iter().filter(|pod| pod.life() != Life::Ended);
+        let lines = slow.map(|pod| {
+            let (name, who) = (pod.name(), pod.processes());
+            format!("{name} has not ended in {END_LIMIT:?} and is killed: {who}.")
+        });
+        Ok(lines.collect())
+    }
+
+    fn leads(&self, pod: usize, gap: Option<Gap>) -> String {
+        let begin = format!("{} leads under {}", self.name(pod), self.term(pod));
+        let Some(Gap { nobody_led, after }) = gap else {
+            return format!("{begin}.");
+        };
+        let nobody = nobody_led.as_secs_f64();
+        match after {
+            Some((Ending::Kill, _)) => {
+                format!("{begin}. Nobody led for {nobody:.2} s after SIGKILL.")
+            }
+            Some((Ending::Terminate, after)) => {
+                let after = after.as_secs_f64();
+                format!(
+                    "{begin}, {after:.2} s after SIGTERM. Nobody led for {nobody:.2} s at most."
+                )
+            }
+            None => format!("{begin}. Nobody led for {nobody:.2} s at most."),
+        }
+    }
+
+    fn name(&self, pod: usize) -> &'static str {
+        self.all[pod].name()
+    }
+
+    fn term(&self, pod: usize) -> String {
+        let sight = self.sight.as_ref().and_then(|sight| sight.pods.get(pod));
+        let facts = sight.and_then(|pod| pod.facts.as_ref());
+        facts.map_or("a term not known yet".to_owned(), |facts| {
+            format!("term {}", facts.term)
+        })
+    }
+
+    fn stands_by(&self, pod: usize) -> bool {
+        self.all[pod].life() == Life::Runs && self.state(pod) == "is on standby"
+    }
+
+    fn state(&self, pod: usize) -> String {
+        match self.all[pod].life() {
+            Life::Ended => return "has ended".to_owned(),
+            Life::Ends => return "ends".to_owned(),
+            Life::Runs => {}
+        }
+        let sight = self.sight.as_ref().and_then(|sight| sight.pods.get(pod));
+        match sight.and_then(|pod| pod.facts.as_ref()) {
+            Some(facts) if facts.state == "standby" => "is on standby".to_owned(),
+            Some(facts) if facts.state == "leading" => "is about to lead".to_owned(),
+            Some(facts) => format!("is {}: {}", facts.state, facts.reason),
+            None => "does not answer".to_owned(),
+        }
+    }
+}

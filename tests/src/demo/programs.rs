@@ -1,0 +1,56 @@
+//! The programs of the demo: named by the environment, or built.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use tokio_util::sync::CancellationToken;
+
+/// Where they are.
+#[derive(Clone, Debug)]
+pub(super) struct Programs {
+    pub(super) collector: PathBuf,
+    pub(super) elector: PathBuf,
+}
+
+// === impl Programs ===
+
+impl Programs {
+    /// `KLAG_COLLECTOR` and `KLAG_ELECTOR`; what is not named is the one beside the demo, brought up to date. `None` if a
+    /// signal came first.
+    pub(super) async fn find(stop: &CancellationToken) -> Result<Option<Self>> {
+        let named = |name| std::env::var_os(name).map(PathBuf::from);
+        let (collector, elector) = (named("KLAG_COLLECTOR"), named("KLAG_ELECTOR"));
+        let demo = std::env::current_exe()?;
+        let profile = demo.parent().context("the demo is in no directory")?;
+        if collector.is_none() || elector.is_none() {
+            tokio::select! { biased;
+            () = stop.cancelled() => return Ok(None),
+            built = build(profile) => built? }
+        }
+        Ok(Some(Self {
+            collector: collector.unwrap_or_else(|| profile.join("collector")),
+            elector: elector.unwrap_or_else(|| profile.join("elector")),
+        }))
+    }
+}
+
+async fn build(profile: &Path) -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut cargo = tokio::process::Command::new(cargo);
+    cargo.args(["build", "--bins"]);
+    // The demo's own package with it: another choice would compile the dependencies with other features.
+    for package in ["e2e", "collector", "elector"] {
+        cargo.args(["--package", package]);
+    }
+    if profile.ends_with("release") {
+        cargo.arg("--release");
+    }
+    let mut building = cargo
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .kill_on_drop(true)
+        .spawn()
+        .context("cannot start cargo")?;
+    let status = building.wait().await?;
+    ensure!(status.success(), "the programs do not build: {status}");
+    Ok(())
+}

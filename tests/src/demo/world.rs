@@ -1,0 +1,70 @@
+//! What the pods need: Kafka, and a Kubernetes API if there is an election.
+
+use std::pin::pin;
+
+use anyhow::Result;
+use tokio_util::sync::CancellationToken;
+
+use super::Args;
+use super::kafka::Kafka;
+use super::kubernetes::Kubernetes;
+use crate::lab;
+
+/// All of it, started.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) kafka: Kafka,
+    pub(super) kubernetes: Option<Kubernetes>,
+}
+
+// === impl World ===
+
+impl World {
+    /// Starts it; `None` if a signal came first.
+    pub(super) async fn start(args: &Args, stop: &CancellationToken) -> Result<Option<Self>> {
+        let mut starting = pin!(Self::all(args));
+        tokio::select! { biased;
+        world = &mut starting => return world.map(Some),
+        () = stop.cancelled() => {} }
+        // What has begun to start is ended in order, which does not take long when nothing is waited for.
+        lab::give_up();
+        if let Ok(world) = starting.await {
+            world.stop().await?;
+        }
+        Ok(None)
+    }
+
+    async fn all(args: &Args) -> Result<Self> {
+        let kubernetes = async {
+            if args.alone {
+                return Ok(None);
+            }
+            Kubernetes::start(args).await.map(Some)
+        };
+        match tokio::join!(Kafka::start(args), kubernetes) {
+            (Ok(kafka), Ok(kubernetes)) => Ok(Self { kafka, kubernetes }),
+            (Ok(kafka), Err(error)) => {
+                kafka.stop().await;
+                Err(error)
+            }
+            (Err(error), kubernetes) => {
+                if let Ok(Some(kubernetes)) = kubernetes {
+                    kubernetes.stop().await?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Ends it, and waits for that.
+    pub(super) async fn stop(self) -> Result<()> {
+        let kubernetes = async {
+            match self.kubernetes {
+                Some(kubernetes) => kubernetes.stop().await,
+                None => Ok(()),
+            }
+        };
+        let ((), ended) = tokio::join!(self.kafka.stop(), kubernetes);
+        ended
+    }
+}

@@ -1,0 +1,200 @@
+//! A stand-in of the Kubernetes API for one Lease: what the elector asks of an API server, in plain HTTP on loopback.
+//!
+//! It has GET, POST, PATCH, LIST and WATCH of a Lease of one name, versions that count every change, and a conflict for every
+//! write that is conditional on another version. There are no rights, no tokens, and nothing outlives the process. Who wrote
+//! which field is not kept: an apply without force conflicts with any other value.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use axum::routing::get;
+use http::{HeaderMap, StatusCode, header};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout_at};
+
+mod store;
+
+use store::{Next, Patch, Store};
+
+/// A watch that asks for no time of its own is ended after this, as the API server does in the end.
+const WATCH_LIMIT: Duration = Duration::from_secs(300);
+
+/// The server; ends when dropped.
+#[derive(Debug)]
+pub struct Leases {
+    url: String,
+    name: String,
+    namespace: String,
+    task: AbortHandle,
+}
+
+#[derive(Clone, Debug)]
+struct Shared(Arc<watch::Sender<Store>>);
+
+/// What a request may ask for; as words, for lack of a reason to refuse any.
+type Asked = Query<std::collections::BTreeMap<String, String>>;
+
+// === impl Leases ===
+
+impl Leases {
+    /// Starts one that knows the Lease `name` in `namespace`, which is yet to be created.
+    pub async fn start(namespace: &str, name: &str) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let store = watch::Sender::new(Store::empty(namespace, name));
+        let all = format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases");
+        let router = Router::new()
+            .route(&all, get(collection).post(create))
+            .route(&format!("{all}/{{name}}"), get(read).patch(patch))
+            .with_state(Shared(Arc::new(store)));
+        let served = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, router).await {
+                tracing::error!(%error, "The stand-in of the Kubernetes API failed");
+            }
+        });
+        Ok(Self {
+            url,
+            name: name.to_owned(),
+            namespace: namespace.to_owned(),
+            task: served.abort_handle(),
+        })
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Where the Lease is.
+    pub fn lease_url(&self) -> String {
+        let Self {
+            url,
+            name,
+            namespace,
+            ..
+        } = self;
+        format!("{url}/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}")
+    }
+
+    /// What a client's `KUBECONFIG` is to say.
+    pub fn kubeconfig(&self) -> String {
+        let namespace = &self.namespace;
+        let kubeconfig = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "standin",
+            "clusters": [{"name": "standin", "cluster": {"server": self.url}}],
+            "users": [{"name": "anybody", "user": {}}],
+            "contexts": [{"name": "standin", "context": {
+                "cluster": "standin", "user": "anybody", "namespace": namespace}}],
+        });
+        kubeconfig.to_string()
+    }
+}
+
+impl Drop for Leases {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn read(State(Shared(store)): State<Shared>, Path(name): Path<String>) -> Response {
+    answer(store.borrow().read(&name))
+}
+
+async fn create(State(Shared(store)): State<Shared>, body: Bytes) -> Response {
+    change(&store, &body, Store::create)
+}
+
+async fn patch(
+    State(Shared(store)): State<Shared>,
+    Path(name): Path<String>,
+    Query(asked): Asked,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .map_or(&b""[..], |kind| kind.as_bytes());
+    let forced = asked.get("force").is_some_and(|force| force == "true");
+    let how = match (kind, forced) {
+        (b"application/apply-patch+yaml", false) => Patch::Apply,
+        _ => Patch::Merge,
+    };
+    change(&store, &body, |store, object| {
+        store.patch(&name, object, how)
+    })
+}
+
+/// Changes the store by what `body` says; who watches is woken if there is a new version.
+fn change(
+    store: &watch::Sender<Store>,
+    body: &[u8],
+    by: impl FnOnce(&mut Store, &Value) -> Result<Value, store::Refusal>,
+) -> Response {
+    let object = match serde_json::from_slice(body) {
+        Ok(object) => object,
+        Err(error) => return json_of(400, &json!({"message": error.to_string(), "code": 400})),
+    };
+    let mut made = Err(store::Refusal::NotFound);
+    store.send_if_modified(|store| {
+        let before = store.version();
+        made = by(store, &object);
+        store.version() != before
+    });
+    answer(made)
+}
+
+/// LIST and WATCH. There is one Lease, so that a selector by its name selects all.
+async fn collection(State(Shared(store)): State<Shared>, Query(asked): Asked) -> Response {
+    let number = |name: &str| asked.get(name).and_then(|n| n.parse::<u64>().ok());
+    if !matches!(
+        asked.get("watch").map(String::as_str),
+        Some("true" | "1" | "")
+    ) {
+        return json_of(200, &store.borrow().list());
+    }
+    let limit = number("timeoutSeconds").map_or(WATCH_LIMIT, Duration::from_secs);
+    let until = Instant::now() + limit;
+    let seen = number("resourceVersion").unwrap_or(0);
+    let state = Some((store.subscribe(), seen));
+    let lines = futures_util::stream::unfold(state, move |state| async move {
+        let (mut store, seen) = state?;
+        let news = async {
+            let store = store.wait_for(|store| store.version() > seen).await.ok()?;
+            Some(store.after(seen))
+        };
+        let (line, rest) = match timeout_at(until, news).await.ok()?? {
+            Next::Event(version, event) => (event, Some((store, version))),
+            Next::Expired(event) => (event, None),
+        };
+        let line = Bytes::from(format!("{line}\n"));
+        Some((Ok::<_, Infallible>(line), rest))
+    });
+    let mut response = Response::new(Body::from_stream(lines));
+    let json = header::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}
+
+fn answer(made: Result<Value, store::Refusal>) -> Response {
+    match made {
+        Ok(object) => json_of(200, &object),
+        Err(refusal) => json_of(refusal.code(), &refusal.status()),
+    }
+}
+
+fn json_of(code: u16, value: &Value) -> Response {
+    let mut response = Response::new(Body::from(value.to_string()));
+    *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::OK);
+    let json = header::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}
