@@ -14,6 +14,7 @@ use super::{Guard, Hold, Moment, Reply, Sent, translate};
 impl Guard {
     /// Takes the answer to `sent`, and makes of it what is to be shown.
     pub(crate) fn answered(&mut self, sent: &Sent, reply: Reply, at: Moment) -> Reply {
+        self.end_tenancy(at.now);
         self.in_flight = None;
         let before = self.observation.stand();
         let shown = match reply {
@@ -63,7 +64,7 @@ impl Guard {
             && change != Change::Stale
             && write.claims()
         {
-            self.claim(write, sent, version, at.now);
+            self.claim(write, sent, version);
         }
         Reply::Lease(self.translated(lease, at))
     }
@@ -77,15 +78,14 @@ impl Guard {
     }
 
     /// An own write succeeded: this is the one place where a claim begins or is extended.
-    fn claim(&mut self, write: Write, sent: &Sent, version: u64, now: Instant) {
+    fn claim(&mut self, write: Write, sent: &Sent, version: u64) {
         let ours = self.observation.stand() == Stand::Ours;
         // A write that changed nothing is one that others cannot see.
         let changed = sent.version != Some(version);
         if !ours || !changed || self.hold == Hold::Releasing {
             return;
         }
-        let running = self.tenancy.filter(|tenancy| tenancy.runs(now));
-        let term = match (write, running) {
+        let term = match (write, self.tenancy) {
             (Write::Renew, Some(tenancy)) => tenancy.term,
             _ => version,
         };

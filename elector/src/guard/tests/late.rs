@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::json;
 
-use super::world::{CLAIM, D, World};
+use super::world::{CLAIM, D, World, just_before, relinquishment};
 use crate::guard::observation::{Link, Seen};
 use crate::guard::{Refusal, Reply};
 
@@ -133,4 +133,32 @@ fn a_write_whose_outcome_is_unknown_is_read_up_before_the_next() {
         world.read(0).unwrap();
     }
     assert!(world.leads(0));
+}
+
+#[test]
+fn after_a_release_that_was_given_up_nothing_is_claimed_because_it_may_still_land() {
+    let mut world = World::led(2);
+    world.pods[0].guard.begin_release();
+    let release = world.send(0, &Method::PATCH, relinquishment()).unwrap();
+    world.answer(&release, Reply::TimedOut);
+    world.pods[0].guard.end_release();
+    world.pass(SECOND);
+    assert!(!world.leads(0));
+    world.effect(&release);
+    world.read(1).unwrap();
+    world.acquire(1).unwrap();
+    assert_eq!(world.acting(), [1]);
+}
+
+#[test]
+fn a_renewal_answered_after_the_deadline_begins_a_new_term() {
+    let mut world = World::led(1);
+    let term = world.term(0);
+    world.pass(just_before(CLAIM));
+    let body = world.renewal(0);
+    let renewal = world.send(0, &Method::PATCH, body).unwrap();
+    let reply = world.effect(&renewal);
+    world.pass(SECOND);
+    world.answer(&renewal, reply);
+    assert!(world.term(0) > term);
 }
