@@ -14,6 +14,7 @@ mod document;
 mod effective;
 mod environment;
 mod exporter;
+mod file;
 mod filter;
 mod keys;
 mod mask;
@@ -26,7 +27,6 @@ mod spelling;
 mod values;
 mod walk;
 
-use std::fs;
 use std::path::Path;
 
 pub use self::effective::Effective;
@@ -63,14 +63,11 @@ pub struct Loaded {
 /// Reads the file at `path`.
 ///
 /// # Errors
-/// The file cannot be read, or everything that is wrong with it.
+/// The file cannot be read, has more than 4 MiB or is no text, or everything that is wrong with it.
 pub fn load(path: &Path, program: Program, env: &Environment) -> Result<Loaded, ConfigError> {
-    let file = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|error| {
-        let message = format!("cannot be read: {error}; name the file with --config");
-        ConfigError::new(&file, vec![Problem::of_file(message)])
-    })?;
-    parse(&text, &file, program, env)
+    let name = path.display().to_string();
+    let text = file::read(path).map_err(|problem| ConfigError::new(&name, vec![problem]))?;
+    parse(&text, &name, program, env)
 }
 
 /// Reads `text`; messages call it `file`.

@@ -15,8 +15,19 @@ pub(super) fn quote(text: &str) -> Quoted {
     let mut out = String::with_capacity(text.len());
     let mut bare = Vec::new();
     let mut rest = text;
+    // Of a line in which nothing closes any more, every "${" would look for it again.
+    let mut unclosed = 0..0;
     while !rest.is_empty() {
-        if let Some(reference) = reference(rest) {
+        let at = text.len() - rest.len();
+        let found = if unclosed.contains(&at) {
+            None
+        } else {
+            reference(rest)
+        };
+        if found.is_none() && rest.starts_with("${") && !unclosed.contains(&at) {
+            unclosed = at..at + rest.find('\n').unwrap_or(rest.len());
+        }
+        if let Some(reference) = found {
             bare.push(out.len());
             out.push('"');
             out.push_str(&reference.replace('\\', "\\\\").replace('"', "\\\""));
@@ -33,9 +44,9 @@ pub(super) fn quote(text: &str) -> Quoted {
 
 /// The reference that `text` begins with, if it ends on the same line.
 fn reference(text: &str) -> Option<&str> {
-    let line = text.lines().next()?;
-    line.strip_prefix("${")?;
-    line.find('}').map(|end| &text[..=end])
+    text.strip_prefix("${")?;
+    let end = text.find(['}', '\n'])?;
+    text[end..].starts_with('}').then(|| &text[..=end])
 }
 
 /// Length of the string, the comment or the character that `text` begins with.

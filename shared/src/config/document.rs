@@ -39,7 +39,8 @@ pub(super) enum Value {
 
 /// Where lines begin, and which strings were not written as strings.
 struct Lines<'a> {
-    text: &'a str,
+    /// Offsets of their first bytes, ascending.
+    starts: Vec<usize>,
     bare: &'a [usize],
 }
 
@@ -49,10 +50,7 @@ struct Lines<'a> {
 /// One problem for each line with a syntax error.
 pub(super) fn parse(text: &str) -> Result<Table, Vec<Problem>> {
     let Quoted { text, bare } = bare::quote(text);
-    let lines = Lines {
-        text: &text,
-        bare: &bare,
-    };
+    let lines = Lines::of(&text, &bare);
     let (table, errors) = DeTable::parse_recoverable(&text);
     if errors.is_empty() {
         return Ok(lines.table(table.into_inner()));
@@ -66,16 +64,22 @@ pub(super) fn parse(text: &str) -> Result<Table, Vec<Problem>> {
 
 /// Parses the text of one value, such as a default; `None` if it is not TOML.
 pub(super) fn parse_value(text: &str) -> Option<Value> {
-    let lines = Lines { text, bare: &[] };
+    let lines = Lines::of(text, &[]);
     Some(lines.value(DeValue::parse(text).ok()?))
 }
 
 // === impl Lines ===
 
-impl Lines<'_> {
+impl<'a> Lines<'a> {
+    fn of(text: &str, bare: &'a [usize]) -> Self {
+        let ends = text.match_indices('\n').map(|(end, _)| end + 1);
+        let starts = std::iter::once(0).chain(ends).collect();
+        Self { starts, bare }
+    }
+
+    /// The line of the byte at `offset`, counted from 1.
     fn at(&self, offset: usize) -> usize {
-        let before = self.text.as_bytes().iter().take(offset);
-        1 + before.filter(|&&byte| byte == b'\n').count()
+        self.starts.partition_point(|&start| start <= offset)
     }
 
     fn problem(&self, error: &toml::de::Error) -> Problem {
@@ -181,5 +185,25 @@ impl fmt::Display for Value {
             Self::Boolean(value) => write!(f, "{value}"),
             Self::Datetime | Self::List(_) | Self::Table(_) => f.write_str(self.kind()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_has_its_line_however_many_there_are() {
+        let lines: Vec<String> = (0..30_000).map(|i| format!("key_{i} = {i}")).collect();
+        let text = lines.join("\n");
+        let table = parse(&text).unwrap();
+        assert!(table.iter().map(|entry| entry.line).eq(1..=30_000));
+    }
+
+    #[test]
+    fn references_that_do_not_end_are_not_looked_for_again_and_again() {
+        let text = format!("a = 1\nb = {}", "${".repeat(200_000));
+        let problems = parse(&text).unwrap_err();
+        assert_eq!(problems[0].line, Some(2));
     }
 }

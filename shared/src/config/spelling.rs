@@ -5,8 +5,11 @@ use super::keys;
 /// What to tell about the unknown key `name` of `table`.
 pub(super) fn unknown(table: &str, name: &str) -> String {
     let known = keys::names(table);
-    let nearest = known.iter().min_by_key(|known| distance(known, name));
-    if let Some(nearest) = nearest.filter(|near| distance(near, name) <= 1 + near.len() / 5) {
+    let nearest = known
+        .iter()
+        .map(|known| (distance(known, name), *known))
+        .min();
+    if let Some((_, nearest)) = nearest.filter(|(far, near)| *far <= 1 + near.len() / 5) {
         return format!("no such key; did you mean `{nearest}`?");
     }
     if let Some(key) = keys::KEYS.iter().find(|key| key.name == name) {
