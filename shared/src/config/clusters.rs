@@ -118,6 +118,10 @@ fn consumer_properties(section: &mut Section<'_, '_>) -> BTreeMap<String, Secret
         if let Some(remedy) = properties::refusal(name) {
             return Err(format!("is set by klag-exporter itself; {remedy}"));
         }
+        let odd = |c: char| c.is_whitespace() || c.is_control();
+        if name.is_empty() || name.contains(odd) {
+            return Err("no property has such a name; write one of librdkafka's".to_owned());
+        }
         let text = match value {
             Value::Text(text) | Value::Bare(text) | Value::Resolved(text) => text.clone(),
             Value::Integer(n) => n.to_string(),

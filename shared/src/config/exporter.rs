@@ -59,16 +59,15 @@ fn time_lag(walk: &mut Walk<'_>, exporter: &Place<'_>) -> TimeLag {
     let mode = section.choice("mode");
     let timeout = section.duration("fetch_timeout");
     let skip = section.switch("skip_data_loss_partitions");
-    let samples = section.whole("rate_history_samples");
     let max_age = section.duration("rate_history_max_age");
     // klag-exporter looks only at the keys of the mode that is on; so do these checks.
+    if !enabled || mode != "rate" {
+        section.optional("rate_history_samples", values::idle);
+    }
     match mode {
         _ if !enabled => TimeLag::Off,
         "rate" => {
-            if samples < 2 {
-                let message = "write 2 or more: one observation has no history";
-                section.note("rate_history_samples", message.to_owned());
-            }
+            let samples = section.whole("rate_history_samples");
             if max_age.is_zero() {
                 let message = "write a duration above zero, such as \"10m\"";
                 section.note("rate_history_max_age", message.to_owned());

@@ -237,7 +237,22 @@ impl<'w, 'a> Section<'w, 'a> {
         }
     }
 
+    /// The value with its references resolved, where they are this program's; nothing that C would take for the end of a text.
     fn resolve(&mut self, key: &Key, path: &str, line: usize, value: &Value) -> Given {
+        let given = self.references_of(key, path, line, value);
+        match &given {
+            Given::Value(line, value)
+                if value.as_text().is_some_and(|text| text.contains('\0')) =>
+            {
+                let message = "there is a NUL in it; remove it".to_owned();
+                self.note_at(*line, path, message);
+                Given::Skipped
+            }
+            _ => given,
+        }
+    }
+
+    fn references_of(&mut self, key: &Key, path: &str, line: usize, value: &Value) -> Given {
         let Some(text) = value.as_text().filter(|text| text.contains("${")) else {
             return Given::Value(line, value.clone());
         };

@@ -38,6 +38,15 @@ pub(super) fn whole(form: &Form, value: &Value) -> Result<u32, Wrong> {
     }
 }
 
+/// A whole number that has no effect, so it may be any.
+pub(super) fn idle(_: &Form, value: &Value) -> Result<(), Wrong> {
+    let any = Form::Whole {
+        least: 0,
+        most: u32::MAX,
+    };
+    whole(&any, value).map(drop)
+}
+
 pub(super) fn port(form: &Form, value: &Value) -> Result<u16, Wrong> {
     u16::try_from(whole(form, value)?).map_err(|_| Wrong::Form)
 }
@@ -115,10 +124,12 @@ pub(super) fn host(_: &Form, value: &Value) -> Result<IpAddr, Wrong> {
     match value.as_text().ok_or(Wrong::Form)? {
         "localhost" => Ok(Ipv4Addr::LOCALHOST.into()),
         // klag-exporter put the port behind it, so IPv6 needed brackets.
-        text => text
-            .trim_matches(['[', ']'])
-            .parse()
-            .map_err(|_| Wrong::Form),
+        text if text.starts_with('[') => {
+            let address = text[1..].strip_suffix(']').ok_or(Wrong::Form)?;
+            let address: Ipv6Addr = address.parse().map_err(|_| Wrong::Form)?;
+            Ok(address.into())
+        }
+        text => text.parse().map_err(|_| Wrong::Form),
     }
 }
 
@@ -195,6 +206,10 @@ fn is_broker(text: &str) -> bool {
 
 /// What to tell about a pattern that does not compile, in one line.
 pub(super) fn bad_pattern(error: &regex::Error) -> String {
+    if let regex::Error::CompiledTooBig(_) = error {
+        return "takes too much memory; write fewer or shorter patterns, and in braces smaller numbers"
+            .to_owned();
+    }
     let text = error.to_string();
     let last = text.lines().last().unwrap_or_default();
     let reason = last.trim().trim_start_matches("error: ");

@@ -85,7 +85,7 @@ impl<'a> Walk<'a> {
         place: Place<'w>,
     ) -> Section<'w, 'a> {
         for entry in place.entries {
-            let path = format!("{}.{}", place.path, entry.name);
+            let path = format!("{}.{}", place.path, shown(&entry.name));
             let path = path.trim_start_matches('.').to_owned();
             if !keys::names(table).contains(&entry.name.as_str()) {
                 let message = spelling::unknown(table, &entry.name);
@@ -97,5 +97,15 @@ impl<'a> Walk<'a> {
             }
         }
         Section::new(self, table, place)
+    }
+}
+
+/// A key as a message has it: in quotes where TOML needs them.
+fn shown(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if !name.is_empty() && name.chars().all(plain) {
+        name.to_owned()
+    } else {
+        format!("{name:?}")
     }
 }
