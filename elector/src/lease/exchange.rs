@@ -50,7 +50,7 @@ async fn send(client: Client, request: Request<Bytes>) -> Reply {
 }
 
 /// Awaits `request` without what kube logs meanwhile: it calls every failure an error, and what failures come to is said by the
-/// herald. A filter that lets kube_client log at debug level gets everything.
+/// herald. A filter that lets `kube_client` log at debug level gets everything.
 pub(super) async fn quietly<T>(request: impl Future<Output = T>) -> T {
     if enabled!(target: "kube_client", Level::DEBUG) {
         request.await
