@@ -56,8 +56,8 @@ fn a_claim_counts_from_before_the_write_was_sent_and_not_from_its_answer() {
 #[test]
 fn an_answer_overtaken_by_another_holder_claims_nothing() {
     let mut world = World::led(2);
-    let body = world.renewal(0);
     world.pass(SECOND);
+    let body = world.renewal(0);
     let renewal = world.send(0, &Method::PATCH, body).unwrap();
     let reply = world.effect(&renewal);
     world.register.edit(&json!({"holderIdentity": "stranger"}));

@@ -117,8 +117,8 @@ fn a_release_lets_the_next_one_in_at_once() {
 #[test]
 fn what_is_answered_during_a_release_claims_nothing() {
     let mut world = World::led(1);
-    let body = world.renewal(0);
     world.pass(SECOND);
+    let body = world.renewal(0);
     let renewal = world.send(0, &Method::PATCH, body).unwrap();
     world.pods[0].guard.begin_release();
     let reply = world.effect(&renewal);
