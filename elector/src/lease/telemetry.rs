@@ -31,14 +31,14 @@ impl LeaseTelemetry {
         Ok(Self {
             renewals: IntCounterVec::new(
                 Opts::new(
-                    "klag_elector_renewals_total",
+                    "kafka_lag_exporter_elector_renewals_total",
                     "Writes that were to take or keep the Lease, by result.",
                 ),
                 &["result"],
             )?,
             requests: HistogramVec::new(
                 HistogramOpts::new(
-                    "klag_elector_api_request_duration_seconds",
+                    "kafka_lag_exporter_elector_api_request_duration_seconds",
                     "Time from sending a request about the Lease to the end of its answer, by verb and result.",
                 )
                 .buckets(BUCKETS.to_vec()),
@@ -46,7 +46,7 @@ impl LeaseTelemetry {
             )?,
             transitions: IntCounterVec::new(
                 Opts::new(
-                    "klag_elector_transitions_total",
+                    "kafka_lag_exporter_elector_transitions_total",
                     "Times this process came to hold the Lease or stopped holding it, by reason.",
                 ),
                 &["to", "reason"],
