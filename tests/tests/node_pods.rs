@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use e2e::lab::node::{Kafka, Overlay, Setup, Stage};
+use anyhow::{Result, ensure};
+use e2e::lab::node::{Kafka, Overlay, Seen, Setup, Stage};
 use e2e::lab::{self, Node};
+
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A command as the guide has it, without the word kubectl.
 fn words(command: &str) -> Vec<&str> {
@@ -27,16 +29,23 @@ fn may(node: &Node, verb: &str) -> Result<String> {
     Ok(said.trim().to_owned())
 }
 
-#[test]
-fn two_pods_of_the_base_have_one_leader_and_the_guides_commands_answer() -> Result<()> {
-    let _alone = lab::alone()?;
-    let Some(node) = Node::start()? else {
-        return Ok(());
-    };
-    let stage = Stage::play(&node, Setup::of(Overlay::Base))?;
-    let leader = stage.leader()?;
-    let standby = stage.standby()?;
+/// `auth can-i --list` shows nothing but the Role, besides what every account may ask about itself and the API.
+fn only_the_lease(list: &str) -> Result<()> {
+    let of_objects = list.lines().skip(1).filter(|line| !line.starts_with(' '));
+    let beyond = of_objects.filter(|line| !line.starts_with("selfsubject"));
+    let rows: Vec<_> = beyond
+        .map(|line| line.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    let role = [
+        "leases.coordination.k8s.io [] [] [create]",
+        "leases.coordination.k8s.io [] [klag-exporter] [get patch list watch]",
+    ];
+    ensure!(rows == role, "{list}");
+    Ok(())
+}
 
+/// The Lease is as the guide shows it.
+fn the_lease_tells(node: &Node, leader: &Seen) -> Result<()> {
     let lease = node.kubectl(&words("get lease klag-exporter -n monitoring -o yaml"))?;
     lab::say(&lease);
     for wanted in [
@@ -46,30 +55,11 @@ fn two_pods_of_the_base_have_one_leader_and_the_guides_commands_answer() -> Resu
     ] {
         ensure!(lease.contains(&wanted), "no {wanted} in\n{lease}");
     }
+    Ok(())
+}
 
-    for (pod, says) in [
-        (&leader, r#"{"is_leader":true}"#),
-        (&standby, r#"{"is_leader":false}"#),
-    ] {
-        let name = format!("pod/{}", pod.name);
-        let asked = [
-            "exec",
-            &name,
-            "-n",
-            "monitoring",
-            "--",
-            "curl",
-            "-s",
-            "localhost:8000/leader",
-        ];
-        let said = node.kubectl(&asked)?;
-        ensure!(said == says, "{said}");
-    }
-    let said = node.kubectl(&words(
-        "exec deploy/klag-exporter -n monitoring -- curl -s localhost:8000/leader",
-    ))?;
-    ensure!(said.starts_with(r#"{"is_leader":"#), "{said}");
-
+/// The logs have the guide's lines.
+fn the_logs_tell(node: &Node, leader: &Seen) -> Result<()> {
     let logs = node.kubectl(&words("logs -l app=klag-exporter -n monitoring --tail=-1"))?;
     for wanted in [
         "Acquired leadership - starting collection",
@@ -78,31 +68,87 @@ fn two_pods_of_the_base_have_one_leader_and_the_guides_commands_answer() -> Resu
         ensure!(logs.contains(wanted), "no {wanted} in\n{logs}");
     }
     let logs = node.kubectl(&["logs", &leader.name, "-c", "elector", "-n", "monitoring"])?;
-    let line = logs
-        .lines()
-        .find(|line| line.contains("Acquired leadership"));
-    let line = line.with_context(|| logs.clone())?;
-    lab::say(line);
-    ensure!(
-        line.contains(&format!("identity=\"{}\"", leader.name)),
-        "{line}"
+    let wanted = format!(
+        "klag_exporter::leadership::kubernetes: Acquired leadership identity=\"{}\"",
+        leader.name
     );
+    ensure!(logs.contains(&wanted), "no {wanted} in\n{logs}");
+    Ok(())
+}
 
-    for (verb, answer) in [
-        ("get", "yes"),
-        ("create", "yes"),
-        ("patch", "yes"),
-        ("watch", "yes"),
-        ("update", "no"),
-        ("delete", "no"),
+/// The account may do what it needs, and no more.
+fn the_rights_suffice(node: &Node) -> Result<()> {
+    for (verbs, answer) in [
+        ("get create patch list watch", "yes"),
+        ("update delete", "no"),
     ] {
-        let said = may(&node, verb)?;
-        ensure!(said == answer, "{verb}: {said}");
+        for verb in words(verbs) {
+            let said = may(node, verb)?;
+            ensure!(said == answer, "{verb}: {said}");
+        }
     }
     let account = "--as=system:serviceaccount:monitoring:klag-exporter";
     let list = node.kubectl(&["auth", "can-i", "--list", account, "-n", "monitoring"])?;
-    lab::say(&list);
-    let chronicle = stage.never_two()?;
-    lab::say(chronicle);
+    only_the_lease(&list)
+}
+
+#[test]
+fn two_pods_of_the_base_have_one_leader_and_the_guides_commands_answer() -> Result<()> {
+    let _alone = lab::alone()?;
+    let Some(node) = Node::start()? else {
+        return Ok(());
+    };
+    let stage = Stage::play(&node, Setup::of(Overlay::Base))?;
+    let leader = stage.leader()?;
+    let standby = stage.standby()?;
+    for (pod, says) in [
+        (format!("pod/{}", leader.name), r#"{"is_leader":true}"#),
+        (format!("pod/{}", standby.name), r#"{"is_leader":false}"#),
+        ("deploy/klag-exporter".to_owned(), r#"{"is_leader":"#),
+    ] {
+        let asked = format!("exec {pod} -n monitoring -- curl -s localhost:8000/leader");
+        let said = node.kubectl(&words(&asked))?;
+        ensure!(said.starts_with(says), "{pod}: {said}");
+    }
+    the_lease_tells(&node, &leader)?;
+    the_logs_tell(&node, &leader)?;
+    the_rights_suffice(&node)?;
+    lab::say(stage.never_two()?);
+    Ok(())
+}
+
+#[test]
+fn the_leader_shows_the_lag_of_a_real_kafka_outside_of_the_cluster() -> Result<()> {
+    let _alone = lab::alone()?;
+    let Some(node) = Node::start()? else {
+        return Ok(());
+    };
+    let kafka = Kafka::start(&node)?;
+    kafka.fixture("build", &[])?;
+    let bootstrap = kafka.bootstrap();
+    let setup = Setup::of(Overlay::Base);
+    let stage = Stage::play(&node, Setup { bootstrap, ..setup })?;
+    let name = format!("pod/{}", stage.leader()?.name);
+    let ask = [
+        "exec",
+        &name,
+        "-n",
+        "monitoring",
+        "--",
+        "curl",
+        "-s",
+        "localhost:8000/metrics",
+    ];
+    let metrics = lab::wait_for("lag", LIMIT, || {
+        let metrics = node.kubectl(&ask)?;
+        let up = "kafka_lag_exporter_up{cluster_name=\"production\"} 1";
+        ensure!(metrics.contains(up), "{metrics}");
+        Ok(metrics)
+    })?;
+    let lag = "kafka_consumergroup_group_sum_lag{";
+    let n = metrics.lines().filter(|line| line.starts_with(lag)).count();
+    lab::say(format_args!("real Kafka: lag of {n} groups"));
+    ensure!(n > 3, "{metrics}");
+    stage.never_two()?;
     Ok(())
 }

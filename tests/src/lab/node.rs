@@ -21,10 +21,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-pub use exporter::{Overlay, Setup};
+pub use exporter::{Overlay, Rights, Setup};
 pub use kafka::Kafka;
 pub use net::Net;
-pub use stage::Stage;
+pub use stage::{Gaps, Stage};
 pub use watch::{Seen, Watch};
 
 use super::kubernetes;

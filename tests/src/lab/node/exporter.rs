@@ -1,5 +1,6 @@
 //! klag-exporter as a user has it: a kustomization of their own upon one of `manifests/`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
@@ -9,6 +10,16 @@ use anyhow::{Result, ensure};
 use super::{LIMIT, Node, TAGS};
 use crate::lab::process;
 use crate::manifests;
+
+/// What leaves the `RoleBinding` out.
+const UNBOUND: &str = "patches:
+- target: {kind: RoleBinding}
+  patch: |-
+    $patch: delete
+    apiVersion: rbac.authorization.k8s.io/v1
+    kind: RoleBinding
+    metadata: {name: klag-exporter-leader-election}
+";
 
 /// Which of the kustomizations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +39,23 @@ pub struct Setup {
     pub replicas: usize,
     /// Which version of the images.
     pub tag: &'static str,
-    /// Where Kafka is.
+    /// Where Kafka is; empty means the stand-in.
     pub bootstrap: String,
     /// `poll_interval`
     pub poll_interval: Duration,
-    /// Further lines of `[exporter.leadership]`.
-    pub leadership: String,
+    /// Further keys of `[exporter.leadership]`.
+    pub leadership: BTreeMap<&'static str, u64>,
+    /// Whether the account has its rights.
+    pub rights: Rights,
+}
+
+/// What a user has done about rights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rights {
+    /// Nothing: they are as they come.
+    Bound,
+    /// There is no `RoleBinding`.
+    Forgotten,
 }
 
 // === impl Overlay ===
@@ -59,15 +81,23 @@ impl Setup {
             tag: TAGS[0],
             bootstrap: String::new(),
             poll_interval: Duration::from_secs(1),
-            leadership: String::new(),
+            leadership: BTreeMap::new(),
+            rights: Rights::Bound,
         }
     }
 
     /// Takes this many seconds for the Lease and to renew it.
     #[must_use]
     pub fn durations(mut self, (duration, grace): (u64, u64)) -> Self {
-        self.leadership +=
-            &format!("lease_duration_secs = {duration}\ngrace_period_secs = {grace}\n");
+        self.leadership.insert("lease_duration_secs", duration);
+        self.leadership.insert("grace_period_secs", grace);
+        self
+    }
+
+    /// A leader that is asked to end leads on for so many seconds.
+    #[must_use]
+    pub fn handing_over_after(mut self, seconds: u64) -> Self {
+        self.leadership.insert("handover_delay_secs", seconds);
         self
     }
 
@@ -89,6 +119,10 @@ impl Setup {
         }
         fs::write(dir.join("config.toml"), self.config()?)?;
         let (folder, replicas, tag) = (self.overlay.folder(), self.replicas, self.tag);
+        let patches = match self.rights {
+            Rights::Bound => "",
+            Rights::Forgotten => UNBOUND,
+        };
         let text = format!(
             "namespace: monitoring\n\
              resources: [manifests/{folder}]\n\
@@ -97,7 +131,8 @@ impl Setup {
              replicas: [{{name: klag-exporter, count: {replicas}}}]\n\
              images:\n\
              - {{name: ghcr.io/softwaremill/klag-exporter-elector, newTag: {tag}}}\n\
-             - {{name: ghcr.io/softwaremill/klag-exporter-collector, newTag: {tag}}}\n"
+             - {{name: ghcr.io/softwaremill/klag-exporter-collector, newTag: {tag}}}\n\
+             {patches}"
         );
         fs::write(dir.join("kustomization.yaml"), text)?;
         node.kubectl(&["apply", "-k", &dir.display().to_string()])
@@ -125,7 +160,10 @@ impl Setup {
             format!("\"{}ms\"", self.poll_interval.as_millis()),
         )?;
         let table = "[exporter.leadership]\n";
-        replace(table, format!("{table}{leadership}"))?;
+        let keys = leadership
+            .iter()
+            .map(|(key, value)| format!("{key} = {value}\n"));
+        replace(table, format!("{table}{}", keys.collect::<String>()))?;
         Ok(text)
     }
 }

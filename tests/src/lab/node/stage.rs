@@ -1,6 +1,6 @@
 //! klag-exporter in real pods, a stand-in for Kafka that knows who asks, and somebody who watches.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use super::{ADDRESS, Node, Seen, Setup, Watch};
 use crate::lab;
-use crate::lab::chronicle::{Chronicle, Overlap, Sightings};
+use crate::lab::chronicle::{Chronicle, Overlap, Sightings, Stint};
+use crate::lab::observer::Sight;
 use crate::standin::{GroupSpec, PartitionSpec, StandIn};
 
 /// Pods start in 5 s on an idle machine, and a first leader waits for a Lease that nobody is known to have given up.
@@ -23,6 +24,17 @@ pub struct Stage<'a> {
     setup: Setup,
 }
 
+/// The longest times in which something was missing, and how often another pod began to act.
+#[derive(Clone, Copy, Debug)]
+pub struct Gaps {
+    /// Nobody asked Kafka or showed series.
+    pub acting: Duration,
+    /// Nobody showed series.
+    pub series: Duration,
+    /// How often leadership moved.
+    pub moves: usize,
+}
+
 // === impl Stage ===
 
 impl<'a> Stage<'a> {
@@ -35,8 +47,10 @@ impl<'a> Stage<'a> {
         node.kubectl(&["label", "namespace", "monitoring", &labels[0], &labels[1]])?;
         let kafka = node.net().inside(stand_in)?;
         let watch = Watch::start(node.net(), &node.kubeconfig())?;
-        let bootstrap = kafka.bootstrap();
-        let setup = Setup { bootstrap, ..setup };
+        let mut setup = setup;
+        if setup.bootstrap.is_empty() {
+            setup.bootstrap = kafka.bootstrap();
+        }
         let stage = Self {
             node,
             watch,
@@ -60,9 +74,14 @@ impl<'a> Stage<'a> {
         &self.kafka
     }
 
-    /// Applies the same in another version.
-    pub fn roll(&mut self, tag: &'static str) -> Result<()> {
-        self.setup.tag = tag;
+    /// The cluster.
+    pub fn node(&self) -> &'a Node {
+        self.node
+    }
+
+    /// Applies the same with a change.
+    pub fn change(&mut self, change: impl FnOnce(&mut Setup)) -> Result<()> {
+        change(&mut self.setup);
         self.setup.apply(self.node)?;
         Ok(())
     }
@@ -141,15 +160,21 @@ impl<'a> Stage<'a> {
         Ok(chronicle)
     }
 
-    /// The longest time since a moment in which nobody acted, the time until now included.
-    pub fn longest_gap_since(&self, since: Instant) -> Duration {
+    /// What was missing since a moment, the time until now included.
+    pub fn gaps_since(&self, since: Instant) -> Gaps {
         let chronicle = self.chronicle();
         let acts = chronicle.stints.iter().flat_map(|stint| &stint.acts);
-        let mut times: Vec<_> = acts.map(|act| act.to).filter(|at| *at > since).collect();
-        times.extend([since, Instant::now()]);
-        times.sort();
-        let gaps = times.windows(2).map(|pair| pair[1] - pair[0]);
-        gaps.max().unwrap_or_default()
+        let pods = self.watch.pods();
+        let looks = pods.iter().flat_map(Seen::looks);
+        let series = looks.filter(|look| look.sight == Sight::Series);
+        Gaps {
+            acting: longest_gap(since, acts.map(|act| act.to)),
+            series: longest_gap(since, series.map(|look| look.heard)),
+            moves: Chronicle {
+                stints: later(&chronicle, since),
+            }
+            .moves(),
+        }
     }
 
     /// Logs of all containers that are there, and what the API server says about pods.
@@ -170,6 +195,39 @@ impl<'a> Stage<'a> {
         }
         text
     }
+}
+
+impl fmt::Display for Gaps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            acting,
+            series,
+            moves,
+        } = self;
+        write!(
+            f,
+            "{moves} moves, {} ms without a leader, {} ms without series",
+            acting.as_millis(),
+            series.as_millis()
+        )
+    }
+}
+
+fn longest_gap(since: Instant, times: impl Iterator<Item = Instant>) -> Duration {
+    let mut times: Vec<_> = times.filter(|at| *at > since).collect();
+    times.extend([since, Instant::now()]);
+    times.sort();
+    let gaps = times.windows(2).map(|pair| pair[1] - pair[0]);
+    gaps.max().unwrap_or_default()
+}
+
+/// The stints that had not ended by then.
+fn later(chronicle: &Chronicle, since: Instant) -> Vec<Stint> {
+    let stints = chronicle.stints.iter();
+    stints
+        .filter(|stint| stint.last.to > since)
+        .cloned()
+        .collect()
 }
 
 impl Drop for Stage<'_> {

@@ -20,6 +20,9 @@ use crate::lab::observer::{self, Look, Sight};
 /// From one list of the pods to the next.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// A pod that is deleted by force is out of the list before its containers have ended.
+const AFTERLIFE: Duration = Duration::from_secs(60);
+
 const PODS: &str = "/api/v1/namespaces/monitoring/pods?labelSelector=app%3Dklag-exporter";
 
 /// Where collectors listen.
@@ -148,9 +151,11 @@ impl Watching {
         }
         let gone = self.looking.iter().filter(|(uid, _)| !there.contains(uid));
         for (_, (n, looking)) in gone {
-            looking.abort();
             self.pods.send_modify(|pods| {
-                pods[*n].gone.get_or_insert_with(Instant::now);
+                let since = pods[*n].gone.get_or_insert_with(Instant::now);
+                if since.elapsed() > AFTERLIFE {
+                    looking.abort();
+                }
             });
         }
         Ok(())

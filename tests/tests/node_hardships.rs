@@ -1,0 +1,105 @@
+//! What is wrong from the beginning: pods stay up and say why.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use e2e::lab::node::{Overlay, Rights, Seen, Setup, Stage};
+use e2e::lab::{self, Length, Node};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// All pods run, and no container of theirs was ever restarted.
+fn all_stay_up(stage: &Stage<'_>) -> Result<()> {
+    for pod in stage.pods() {
+        let phase = &pod.object["status"]["phase"];
+        ensure!(phase == "Running", "{} is {phase}", pod.name);
+        for name in ["elector", "klag-exporter"] {
+            let (_, restarts) = pod.container(name)?;
+            ensure!(restarts == 0, "{name} was restarted {restarts} times");
+        }
+    }
+    Ok(())
+}
+
+/// What the guide tells to look at.
+fn logs(node: &Node) -> Result<String> {
+    let asked = "logs -l app=klag-exporter -n monitoring --tail=-1";
+    node.kubectl(&asked.split(' ').collect::<Vec<_>>())
+}
+
+#[test]
+fn an_elector_without_rights_says_which_and_leads_when_it_has_them() -> Result<()> {
+    let _alone = lab::alone()?;
+    let Some(node) = Node::start()? else {
+        return Ok(());
+    };
+    let rights = Rights::Forgotten;
+    let setup = Setup::of(Overlay::Base).durations((6, 2));
+    let mut stage = Stage::set(&node, Setup { rights, ..setup })?;
+    let line = lab::wait_for("a word about rights", 90 * SECOND, || {
+        let logs = logs(&node)?;
+        let line = logs.lines().find(|line| line.contains("blocked"));
+        line.map(str::to_owned).with_context(|| logs.clone())
+    })?;
+    lab::say(&line);
+    ensure!(
+        line.contains("WARN") && line.contains("get"),
+        "no verb: {line}"
+    );
+    lab::pause(Duration::from_secs(Length::asked().pick(120, 15)));
+    let pods = stage.pods();
+    ensure!(
+        pods.len() == 2 && pods.iter().all(Seen::stands_by),
+        "somebody leads"
+    );
+    all_stay_up(&stage)?;
+    stage.change(|setup| setup.rights = Rights::Bound)?;
+    stage.wait_until_settled()?;
+    stage.never_two()?;
+    Ok(())
+}
+
+#[test]
+fn a_collector_without_kafka_leads_and_says_so() -> Result<()> {
+    let _alone = lab::alone()?;
+    let Some(node) = Node::start()? else {
+        return Ok(());
+    };
+    let bootstrap = "10.87.0.1:1".to_owned();
+    let setup = Setup::of(Overlay::Base).durations((6, 2));
+    let stage = Stage::play(&node, Setup { bootstrap, ..setup })?;
+    lab::pause(Duration::from_secs(Length::asked().pick(120, 15)));
+    all_stay_up(&stage)?;
+    let leader = stage.leader()?;
+    let ask = |path: &str| {
+        let url = format!("localhost:8000/{path}");
+        let name = format!("pod/{}", leader.name);
+        node.kubectl(&[
+            "exec",
+            &name,
+            "-n",
+            "monitoring",
+            "--",
+            "curl",
+            "-s",
+            "-w",
+            "%{http_code}",
+            &url,
+        ])
+    };
+    ensure!(ask("health")?.ends_with("200"), "unhealthy");
+    let metrics = ask("metrics")?;
+    for wanted in [
+        "kafka_lag_exporter_up{cluster_name=\"production\"} 0",
+        "reason=\"transport\"",
+    ] {
+        ensure!(metrics.contains(wanted), "no {wanted} in\n{metrics}");
+    }
+    let logs = logs(&node)?;
+    let line = logs
+        .lines()
+        .find(|line| line.contains("WARN") && line.contains("10.87.0.1:1"));
+    lab::say(line.with_context(|| logs.clone())?);
+    stage.never_two()?;
+    Ok(())
+}

@@ -1,0 +1,199 @@
+//! Pods, containers and the kubelet go away, each in its way: leadership does what the election promises.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use e2e::lab::node::{Gaps, Overlay, Seen, Setup, Stage};
+use e2e::lab::{self, Length, Node};
+use tokio::time::Instant;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// `max_valid_secs`
+const MAX_VALID: Duration = Duration::from_secs(5);
+
+/// Seconds.
+fn durations() -> (u64, u64) {
+    Length::asked().pick((15, 5), (6, 2))
+}
+
+/// Two pods as a user has them, but that a leader leads on for a few seconds only.
+fn two_pods(overlay: Overlay) -> Setup {
+    Setup::of(overlay)
+        .durations(durations())
+        .handing_over_after(4)
+}
+
+/// The lease duration, and what the election takes besides.
+fn when_the_lease_has_run_out() -> Duration {
+    let (duration, _) = durations();
+    Duration::from_secs(duration) + Length::asked().slack(SECOND / 2)
+}
+
+/// Does something to the leader, waits until all is as it should be again, and holds the time without a leader against a bound.
+fn lose(
+    stage: &Stage<'_>,
+    (what, bound): (&str, Duration),
+    act: impl FnOnce(&Seen) -> Result<()>,
+) -> Result<Gaps> {
+    let leader = stage.leader()?;
+    let begin = Instant::now();
+    act(&leader)?;
+    // What has just begun is over by then, if only because a container runs again.
+    lab::pause(2 * SECOND);
+    stage.wait_until_settled()?;
+    lab::pause(2 * SECOND);
+    let gaps = stage.gaps_since(begin);
+    let now = stage.leader()?;
+    let same = if now.name == leader.name {
+        "the same"
+    } else {
+        "another"
+    };
+    lab::say(format_args!("{what}: {gaps}; {same} pod leads"));
+    stage.never_two()?;
+    ensure!(
+        gaps.acting <= bound,
+        "{what}: {gaps}, bound {bound:?}\n{}",
+        stage.logs()
+    );
+    Ok(gaps)
+}
+
+fn evict(node: &Node, pod: &str) -> Result<(bool, String)> {
+    let file = node.scratch().path().join("eviction.json");
+    let text = format!(
+        r#"{{"apiVersion":"policy/v1","kind":"Eviction","metadata":{{"name":"{pod}","namespace":"monitoring"}}}}"#
+    );
+    fs::write(&file, text)?;
+    let path = format!("/api/v1/namespaces/monitoring/pods/{pod}/eviction");
+    let file = file.to_str().context("a path that is not UTF-8")?;
+    let (status, said) = node.kubectl_says(&["create", "--raw", &path, "-f", file])?;
+    Ok((status.success(), said))
+}
+
+#[test]
+fn a_leader_whose_pod_is_deleted_or_evicted_hands_over() -> Result<()> {
+    let _alone = lab::alone()?;
+    let Some(node) = Node::start()? else {
+        return Ok(());
+    };
+    let stage = Stage::play(&node, two_pods(Overlay::ReadyStandbys))?;
+    let soon = Length::asked().slack(SECOND);
+    for time in 1..=Length::asked().pick(5, 1) {
+        let what = format!("delete pod {time}");
+        let gaps = lose(&stage, (&what, soon), |leader| {
+            node.kubectl(&["delete", "pod", &leader.name, "-n", "monitoring"])?;
+            Ok(())
+        })?;
+        ensure!(gaps.moves == 1, "{gaps}");
+        // The budget counts pods that are ready.
+        let wait =
+            "wait deployment/klag-exporter -n monitoring --for=condition=Available --timeout=60s";
+        node.kubectl(&wait.split(' ').collect::<Vec<_>>())?;
+        lab::pause(5 * SECOND);
+        let standby = stage.standby()?;
+        let gaps = lose(&stage, (&format!("eviction {time}"), soon), |leader| {
+            let (done, said) = evict(&node, &leader.name)?;
+            ensure!(done, "{said}");
+            let (done, said) = evict(&node, &standby.name)?;
+            ensure!(
+                !done && said.contains("disruption budget"),
+                "two at once: {said}"
+            );
+            Ok(())
+        })?;
+        ensure!(gaps.moves == 1, "{gaps}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_leader_whose_pod_is_deleted_by_force_is_followed() -> Result<()> {
+    let _alone = lab::alone()?;
+    let Some(node) = Node::start()? else {
+        return Ok(());
+    };
+    let stage = Stage::play(&node, two_pods(Overlay::Base))?;
+    for time in 1..=Length::asked().pick(5, 2) {
+        let what = format!("delete pod by force {time}");
+        let bound = when_the_lease_has_run_out();
+        lose(&stage, (&what, bound), |leader| {
+            let now = ["--force", "--grace-period=0", "-n", "monitoring"];
+            node.kubectl(&[&["delete", "pod", &leader.name], &now[..]].concat())?;
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_container_that_is_killed_comes_back() -> Result<()> {
+    let _alone = lab::alone()?;
+    let Some(node) = Node::start()? else {
+        return Ok(());
+    };
+    let stage = Stage::play(&node, two_pods(Overlay::Base))?;
+    let bounds = [
+        ("elector", when_the_lease_has_run_out()),
+        (
+            "klag-exporter",
+            MAX_VALID + Length::asked().slack(SECOND / 2),
+        ),
+    ];
+    for (name, bound) in bounds {
+        lose(&stage, (&format!("{name} killed"), bound), |leader| {
+            let (id, before) = leader.container(name)?;
+            node.kill_container(&id)?;
+            let begin = Instant::now();
+            lab::wait_for("a restart", 60 * SECOND, || {
+                let pods = stage.pods();
+                let pod = pods.iter().find(|pod| pod.name == leader.name);
+                let (_, after) = pod.context("it is gone")?.container(name)?;
+                ensure!(after == before + 1, "{after} restarts");
+                Ok(())
+            })?;
+            lab::say(format_args!(
+                "{name} is said to run again after {:.1?}",
+                begin.elapsed()
+            ));
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn leadership_goes_on_without_a_kubelet_and_moves_when_nobody_restarts_what_died() -> Result<()> {
+    let _alone = lab::alone()?;
+    let Some(node) = Node::start()? else {
+        return Ok(());
+    };
+    let stage = Stage::play(&node, two_pods(Overlay::Base))?;
+    let stands = Duration::from_secs(Length::asked().pick(90, 20));
+    let gaps = lose(
+        &stage,
+        ("kubelet stopped", Length::asked().slack(SECOND)),
+        |_| {
+            node.signal_kubelet("STOP")?;
+            lab::pause(stands);
+            Ok(())
+        },
+    )?;
+    ensure!(gaps.moves == 0, "{gaps}");
+    let bound = when_the_lease_has_run_out();
+    let gaps = lose(
+        &stage,
+        ("both containers killed without a kubelet", bound),
+        |leader| {
+            for name in ["elector", "klag-exporter"] {
+                node.kill_container(&leader.container(name)?.0)?;
+            }
+            stage.wait_until_followed(leader, 2 * bound)?;
+            node.signal_kubelet("CONT")
+        },
+    )?;
+    ensure!(gaps.moves == 1, "{gaps}");
+    Ok(())
+}

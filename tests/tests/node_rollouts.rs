@@ -1,0 +1,99 @@
+//! Rollouts of real pods: always to the new version, hardly a moment without a leader, never two.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use e2e::lab::node::{Overlay, Setup, Stage, TAGS};
+use e2e::lab::{self, Length, Node};
+use tokio::time::Instant;
+
+/// How long a rollout may leave the pods without a leader.
+const GOAL: Duration = Duration::from_secs(1);
+
+/// So many rollouts of so many pods, one after the other.
+fn rollouts(node: &Node, overlay: Overlay, (replicas, times): (usize, usize)) -> Result<()> {
+    let length = Length::asked();
+    // As it comes, or as long as a new pod takes to start beside whatever else the machine does.
+    let setup = length.pick(
+        Setup::of(overlay),
+        Setup::of(overlay).durations((6, 2)).handing_over_after(12),
+    );
+    let mut stage = Stage::play(node, Setup { replicas, ..setup })?;
+    let mut longest = Duration::ZERO;
+    for time in 1..=times {
+        let begin = Instant::now();
+        stage.change(|setup| setup.tag = TAGS[time % 2])?;
+        if overlay == Overlay::ReadyStandbys {
+            let status = "rollout status deployment/klag-exporter -n monitoring --timeout=150s";
+            node.kubectl(&status.split(' ').collect::<Vec<_>>())?;
+        }
+        stage.wait_until_settled()?;
+        let took = begin.elapsed();
+        lab::pause(Duration::from_secs(1));
+        let gaps = stage.gaps_since(begin);
+        lab::say(format_args!(
+            "{overlay:?}, {replicas} pods, rollout {time}: {took:.1?}, {gaps}"
+        ));
+        stage.never_two()?;
+        longest = longest.max(gaps.acting);
+    }
+    let chronicle = stage.never_two()?;
+    lab::say(format_args!(
+        "{overlay:?}, {replicas} pods: at most {longest:.0?} without a leader; {chronicle}"
+    ));
+    ensure!(
+        longest <= length.slack(GOAL),
+        "{longest:?} without a leader\n{}",
+        stage.logs()
+    );
+    Ok(())
+}
+
+fn all(overlay: Overlay) -> Result<()> {
+    let _alone = lab::alone()?;
+    let Some(node) = Node::start()? else {
+        return Ok(());
+    };
+    let length = Length::asked();
+    for replicas in length.pick(&[1, 2, 3][..], &[2][..]) {
+        rollouts(&node, overlay, (*replicas, length.pick(5, 1)))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_rollout_of_the_base_moves() -> Result<()> {
+    all(Overlay::Base)
+}
+
+#[test]
+fn a_rollout_with_ready_standbys_moves() -> Result<()> {
+    all(Overlay::ReadyStandbys)
+}
+
+#[test]
+fn a_version_that_cannot_start_changes_nothing() -> Result<()> {
+    let _alone = lab::alone()?;
+    let Some(node) = Node::start()? else {
+        return Ok(());
+    };
+    let setup = Setup::of(Overlay::ReadyStandbys).durations((6, 2));
+    let mut stage = Stage::play(&node, setup)?;
+    let leader = stage.leader()?;
+    let begin = Instant::now();
+    stage.change(|setup| setup.tag = "absent")?;
+    let status = "rollout status deployment/klag-exporter -n monitoring --timeout=15s";
+    let (status, said) = node.kubectl_says(&status.split(' ').collect::<Vec<_>>())?;
+    ensure!(!status.success(), "the rollout is said to be done: {said}");
+    ensure!(stage.leader()?.name == leader.name, "another leader");
+    stage.change(|setup| setup.tag = TAGS[0])?;
+    stage.wait_until_settled()?;
+    let gaps = stage.gaps_since(begin);
+    lab::say(format_args!("a version without an image: {gaps}"));
+    ensure!(
+        gaps.moves == 0 && gaps.acting <= Length::asked().slack(GOAL),
+        "{gaps}"
+    );
+    stage.never_two()?;
+    Ok(())
+}
