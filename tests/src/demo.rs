@@ -199,7 +199,10 @@ impl Demo {
             Event::Show if self.is_told(pods) => Ok(()),
             Event::Show => {
                 let rows = pods.table().await?;
-                let headline = self.headline(pods);
+                let mut headline = self.headline(pods);
+                if pods.is_alone() && rows.is_empty() {
+                    headline.push_str(": nothing collected yet");
+                }
                 self.screen.show(&rows, &headline)
             }
             Event::Seen(sight) => self.say(pods.see(sight?)),
@@ -258,7 +261,7 @@ impl Demo {
                 format!("Kubernetes  {kubernetes}"),
                 format!("Lease       {}", kubernetes.look(&pod.file("kubeconfig"))),
                 format!(
-                    "            lease_duration_secs = {duration}, grace_period_secs = {grace}, to be seen soon; the defaults are 15 and 5"
+                    "            lease_duration_secs = {duration}, grace_period_secs = {grace}: less than 15 and 5, the defaults, so that a kill is soon followed"
                 ),
             ]);
         }

@@ -37,7 +37,7 @@ fn command() -> Result<Command> {
 
 impl Demo {
     fn start() -> Result<Self> {
-        let (outside, inside) = (Scratch::new("out")?, Scratch::new("in")?);
+        let (outside, inside) = (Scratch::new("demo-log")?, Scratch::new("demo")?);
         let mut command = command()?;
         command.env("TMPDIR", inside.path());
         let (process, stdin) = Process::converse("demo", command, &outside.path().join("log"))?;

@@ -16,14 +16,15 @@ pub(super) fn table(rows: &[Row], headline: &str) -> Vec<String> {
 
 /// The table, written over the `height` lines above.
 pub(super) fn redrawn(rows: &[Row], headline: &str, height: usize) -> String {
-    let mut text = up(height);
+    // A line that is too wide is cut off: broken in two, it would count twice.
+    let mut text = up(height) + "\x1b[?7l";
     for line in table(rows, headline) {
         text.push_str(&line);
         // Erases what is left of a longer line.
         text.push_str("\x1b[K\n");
     }
     // And what is left of a higher table.
-    text.push_str("\x1b[J");
+    text.push_str("\x1b[J\x1b[?7h");
     text
 }
 
@@ -52,9 +53,12 @@ mod tests {
     #[test]
     fn a_redrawn_table_stands_where_the_last_one_stood() {
         let first = redrawn(&[], "after 1 s", 0);
-        assert!(first.starts_with("after 1 s"), "{first:?}");
+        assert!(first.starts_with("\x1b[?7lafter 1 s"), "{first:?}");
         let second = redrawn(&[], "after 2 s", AROUND);
-        assert!(second.starts_with("\x1b[2A\rafter 2 s"), "{second:?}");
+        assert!(
+            second.starts_with("\x1b[2A\r\x1b[?7lafter 2 s"),
+            "{second:?}"
+        );
         assert_eq!(second.matches('\n').count(), AROUND);
     }
 }

@@ -57,6 +57,11 @@ impl Pods {
         &self.all
     }
 
+    /// There is no election.
+    pub(super) fn is_alone(&self) -> bool {
+        self.all.len() < 2
+    }
+
     /// What is seen next.
     pub(super) async fn next(&mut self) -> Result<Sight> {
         self.lookout.next().await
@@ -68,7 +73,7 @@ impl Pods {
         let news = self.course.see(&sight);
         let now = sight.seen_at;
         self.sight = Some(sight);
-        if self.all.len() < 2 {
+        if self.is_alone() {
             return lines;
         }
         match news {
@@ -154,7 +159,7 @@ impl Pods {
 
     /// How it stands; empty where there is no election.
     pub(super) fn headline(&self, now: Instant) -> String {
-        if self.all.len() < 2 {
+        if self.is_alone() {
             return String::new();
         }
         let first = match (self.course.leader(), self.course.nobody_for(now)) {
