@@ -259,7 +259,7 @@ mod with_an_election {
         let (status, log, took) = elector.end();
         assert_eq!(status, Some(0), "{log}");
         assert!(
-            log.contains(r#"WARN klag_exporter::leadership::kubernetes: "#),
+            log.contains("WARN klag_exporter::leadership::kubernetes: "),
             "{log}"
         );
         assert!(took < AT_ONCE, "{took:?}");
