@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use e2e::lab::http::{self, Answer, Coding};
+use e2e::lab::http::{self, Coding};
 use e2e::lab::place::Scratch;
 use e2e::lab::pod::Part;
 use e2e::lab::programs::Program;
@@ -89,11 +89,23 @@ fn endpoints_lease_and_logs_are_as_the_guide_shows_them() -> Result<()> {
     let _alone = lab::alone()?;
     let plane = ControlPlane::start()?;
     let mut duel = Duel::start(plane.kube(), &Setting::of("guide", (15, 5)))?;
-    let ports = [duel.pod(0).port(), duel.pod(1).port()];
-    let names = [duel.pod(0).name().to_owned(), duel.pod(1).name().to_owned()];
-    let get = |n: usize, path: &str| -> Result<Answer> {
-        http::get(ports[n], path, Coding::Plain, LIMIT)
-    };
+    endpoints([duel.pod(0).port(), duel.pod(1).port()])?;
+    let yaml = plane
+        .kube()
+        .kubectl(&["get", "lease", "guide", "-o", "yaml"])?;
+    for line in [
+        &*format!("holderIdentity: {}", duel.pod(0).name()),
+        "leaseDurationSeconds: 15",
+        "renewTime: \"20",
+    ] {
+        ensure!(yaml.contains(line), "no {line} in\n{yaml}");
+    }
+    logs(&mut duel)
+}
+
+/// Of the leader, and of the standby.
+fn endpoints(ports: [u16; 2]) -> Result<()> {
+    let get = |n: usize, path: &str| http::get(ports[n], path, Coding::Plain, LIMIT);
     lab::wait_for("the first exposition", LIMIT, || {
         let ready = get(0, "/ready")?;
         ensure!(ready.status == 200, "{}", ready.status);
@@ -110,44 +122,23 @@ fn endpoints_lease_and_logs_are_as_the_guide_shows_them() -> Result<()> {
         let kind = metrics.headers.get("content-type").context("no type")?;
         ensure!(kind.starts_with("text/plain; version=0.0.4"), "{kind}");
     }
-    let yaml = plane
-        .kube()
-        .kubectl(&["get", "lease", "guide", "-o", "yaml"])?;
-    for line in [
-        format!("holderIdentity: {}", names[0]),
-        "leaseDurationSeconds: 15".to_owned(),
-        "renewTime: \"20".to_owned(),
+    Ok(())
+}
+
+fn logs(duel: &mut Duel) -> Result<()> {
+    let elector = |n: usize, words: &str, duel: &mut Duel| {
+        let name = duel.pod(n).name().to_owned();
+        let line = format!("klag_exporter::leadership::kubernetes: {words} identity=\"{name}\"");
+        duel.pod(n).wait_for_log(Part::Elector, &line, LIMIT)
+    };
+    elector(0, "Acquired leadership", duel)?;
+    elector(1, "On standby, waiting for leadership", duel)?;
+    for (n, words) in [
+        (0, "Acquired leadership - starting collection"),
+        (1, "Starting in standby mode - waiting for leadership"),
     ] {
-        ensure!(yaml.contains(&line), "no {line} in\n{yaml}");
-    }
-    let elector = "klag_exporter::leadership::kubernetes";
-    let cluster = "klag_exporter::cluster::manager";
-    for (n, part, line) in [
-        (
-            0,
-            Part::Elector,
-            format!("{elector}: Acquired leadership identity=\"{}\"", names[0]),
-        ),
-        (
-            1,
-            Part::Elector,
-            format!(
-                "{elector}: On standby, waiting for leadership identity=\"{}\"",
-                names[1]
-            ),
-        ),
-        (
-            0,
-            Part::Collector,
-            format!("{cluster}: Acquired leadership - starting collection"),
-        ),
-        (
-            1,
-            Part::Collector,
-            format!("{cluster}: Starting in standby mode - waiting for leadership"),
-        ),
-    ] {
-        duel.pod(n).wait_for_log(part, &line, LIMIT)?;
+        let line = format!("klag_exporter::cluster::manager: {words}");
+        duel.pod(n).wait_for_log(Part::Collector, &line, LIMIT)?;
     }
     Ok(())
 }
