@@ -47,9 +47,8 @@ pub struct Door {
 impl Door {
     /// Opens one that leads to `to`.
     pub fn open(runtime: &Handle, to: u16) -> Result<Self> {
-        let [port] = place::free_ports()?;
         let _guard = runtime.enter();
-        let listener = listen(port)?;
+        let (port, listener) = listen_anywhere()?;
         let (way, ways) = watch::channel(Way::Pass);
         let task = runtime.spawn(async move {
             if let Err(error) = keep(listener, (port, to), ways).await {
@@ -90,6 +89,19 @@ fn bound(port: u16) -> io::Result<TcpSocket> {
 
 fn listen(port: u16) -> io::Result<TcpListener> {
     bound(port)?.listen(1024)
+}
+
+/// On a port that stays this door's own when it is shut for a while.
+fn listen_anywhere() -> Result<(u16, TcpListener)> {
+    loop {
+        let [port] = place::free_ports()?;
+        match listen(port) {
+            Ok(listener) => return Ok((port, listener)),
+            // Another lab on this machine was quicker.
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 async fn keep(
