@@ -185,13 +185,13 @@ mod tests {
         }
     }
 
-    fn leads(pod: usize, nobody_ms: u64, after: Option<(Ending, u64)>) -> Option<News> {
+    fn leads(pod: usize, nobody_ms: u64, after: Option<(Ending, u64)>) -> News {
         let ms = Duration::from_millis;
         let gap = Gap {
             nobody_led: ms(nobody_ms),
             after: after.map(|(how, after)| (how, ms(after))),
         };
-        Some(News::Leads(pod, Some(gap)))
+        News::Leads(pod, Some(gap))
     }
 
     #[test]
@@ -204,7 +204,7 @@ mod tests {
         let so_far = story.course.nobody_for(now);
         assert_eq!(so_far, Some(Duration::from_millis(500)));
         let led = story.see(5000, [Gone, Leads]);
-        assert_eq!(led, leads(1, 3502, Some((Ending::Kill, 3502))));
+        assert_eq!(led, Some(leads(1, 3502, Some((Ending::Kill, 3502)))));
         assert_eq!(story.course.nobody_for(now), None);
     }
 
@@ -215,14 +215,14 @@ mod tests {
         assert_eq!(story.see(1600, [Leads, StandsBy]), None);
         assert_eq!(story.see(1610, [StandsBy, StandsBy]), Some(News::Nobody(0)));
         let led = story.see(1620, [StandsBy, Leads]);
-        assert_eq!(led, leads(1, 22, Some((Ending::Terminate, 122))));
+        assert_eq!(led, Some(leads(1, 22, Some((Ending::Terminate, 122)))));
     }
 
     #[test]
     fn a_change_within_one_sight_is_seen_as_one() {
         let mut story = Story::begun();
         let led = story.see(1100, [Leads, Leads]);
-        assert_eq!(led, leads(1, 102, None));
+        assert_eq!(led, Some(leads(1, 102, None)));
         assert_eq!(story.see(1200, [StandsBy, Leads]), None);
     }
 
