@@ -79,6 +79,8 @@ pub struct Reporter {
     clusters: Vec<Cluster>,
     live: Option<LiveLine>,
     began: Instant,
+    /// When the first of the clusters was begun with: on a standby that comes to lead, long after `began`.
+    collecting: Option<Instant>,
     logged: Instant,
 }
 
@@ -108,7 +110,8 @@ enum Notice {
 // === impl Reporter ===
 
 impl Reporter {
-    /// A reporter on `clusters`: on the live line where there is one, else in the log. Times count from `began`.
+    /// A reporter on `clusters`: on the live line where there is one, else in the log. Until collecting begins, times count from
+    /// `began`.
     pub fn new(
         clusters: Vec<(Name, watch::Receiver<Progress>)>,
         live: Option<LiveLine>,
@@ -127,6 +130,7 @@ impl Reporter {
             clusters,
             live,
             began,
+            collecting: None,
             logged: began,
         }
     }
@@ -158,13 +162,17 @@ impl Reporter {
             return Remaining::None;
         }
         if let Some(live) = &self.live {
-            live.draw(&words::line(&seen, now - self.began));
+            live.draw(&words::line(&seen, self.elapsed(now)));
         }
         Remaining::Some
     }
 
     /// What the log has to be told at `now`, by the index of the cluster. With a live line that is only the end.
     fn notices(&mut self, now: Instant) -> Vec<(usize, Notice)> {
+        let waiting = |cluster: &Cluster| cluster.progress.borrow().phase == Phase::Waiting;
+        if self.collecting.is_none() && !self.clusters.iter().all(waiting) {
+            self.collecting = Some(now);
+        }
         let mut notices = Vec::new();
         for (index, cluster) in self.clusters.iter_mut().enumerate() {
             let phase = cluster.progress.borrow().phase;
@@ -212,7 +220,7 @@ impl Reporter {
             partitions,
         } = *cluster.progress.borrow();
         let name = &*cluster.name;
-        let seconds = (now - self.began).as_secs();
+        let seconds = self.elapsed(now).as_secs();
         match notice {
             Notice::Published => {
                 info!(
@@ -228,6 +236,11 @@ impl Reporter {
                 );
             }
         }
+    }
+
+    /// For how long is collected, or what collecting waits for is waited for.
+    fn elapsed(&self, now: Instant) -> Duration {
+        now - self.collecting.unwrap_or(self.began)
     }
 
     fn seen(&self) -> Vec<(&str, Progress)> {

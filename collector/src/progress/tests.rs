@@ -75,6 +75,19 @@ fn the_log_hears_of_a_phase_once_and_again_when_it_lasts() {
 }
 
 #[test]
+fn a_collection_that_begins_late_is_timed_from_its_beginning() {
+    let began = Instant::now();
+    let (mut reporter, [orders, _payments]) = world(began);
+    let at = |second| began + Duration::from_secs(second);
+    reporter.notices(at(100));
+    assert_eq!(reporter.elapsed(at(100)), Duration::from_secs(100));
+    orders.send_replace(in_phase(Phase::Connecting));
+    reporter.notices(at(600));
+    reporter.notices(at(605));
+    assert_eq!(reporter.elapsed(at(607)), Duration::from_secs(7));
+}
+
+#[test]
 fn the_log_hears_of_nothing_after_the_last_cluster() {
     let began = Instant::now();
     let (mut reporter, [orders, payments]) = world(began);
