@@ -8,9 +8,9 @@ use clap::Parser as _;
 use collector::args::Args;
 use collector::check::{self, Verdict};
 use collector::check_source::{self, Subject};
-use collector::process;
-use collector::run::{self, Watch};
+use collector::{process, run};
 use shared::config::{self, Environment, Loaded, Program};
+use shared::tasks::Watch;
 use shared::telemetry;
 use tracing::{error, info, warn};
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use shared::config::Config;
 use shared::http::BindError;
-use shared::tasks::{self, Failure, Signals, Tasks};
+use shared::tasks::{self, Failure, Tasks, Watch};
 use shared::telemetry::LiveLine;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -74,13 +74,6 @@ pub struct Teller {
 type ClientsSeen = watch::Receiver<Clients>;
 type ProgressSeen = (Name, watch::Receiver<Progress>);
 
-/// The main thread's side of the process: signals are received from its making on.
-#[derive(Debug)]
-pub struct Watch {
-    runtime: Runtime,
-    signals: Signals,
-}
-
 /// Why the collector could not begin, or did not end in order.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -99,20 +92,6 @@ pub enum Error {
     /// A task ended, or would not end.
     #[error(transparent)]
     Task(#[from] Failure),
-}
-
-// === impl Watch ===
-
-impl Watch {
-    /// Begins to receive signals in place of their default effect.
-    ///
-    /// # Errors
-    /// Where the operating system refuses.
-    pub fn begin() -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let signals = runtime.block_on(async { Signals::install() })?;
-        Ok(Self { runtime, signals })
-    }
 }
 
 /// Runs until `watch` sees a signal, or until a task ends unasked. `parts` are the tasks that collect; `live` shows the first collection.

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use collector::run::{self, Error, Watch, Wiring};
+use collector::run::{self, Error, Wiring};
 use shared::config::{Environment, Program};
-use shared::tasks::Failure;
+use shared::tasks::{Failure, Watch};
 use tokio::time::Instant;
 
 /// What the process promises: out in this time, whatever happens.

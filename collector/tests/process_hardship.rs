@@ -7,6 +7,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -143,8 +144,9 @@ fn a_log_that_nobody_reads_any_more_does_not_end_the_process() {
 
 #[test]
 fn a_signal_while_the_process_still_begins_ends_it_with_status_0() {
-    let (text, pipe) = (file("early_text", 0), file("early", 0));
-    std::fs::remove_file(&pipe).unwrap();
+    let text = file("early", 0);
+    let pipe = text.with_extension("pipe");
+    std::fs::remove_file(&pipe).ok();
     let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
     assert!(made.success());
     let mut child = Command::new(PROGRAM)
@@ -154,7 +156,9 @@ fn a_signal_while_the_process_still_begins_ends_it_with_status_0() {
         .spawn()
         .unwrap();
     // Opened when the process reads its configuration; it comes no further before it has it.
-    let mut written = File::options().write(true).open(&pipe).unwrap();
+    let (sender, opened) = channel();
+    std::thread::spawn(move || sender.send(File::options().write(true).open(pipe)));
+    let mut written = opened.recv_timeout(PATIENCE).unwrap().unwrap();
     let id = child.id().to_string();
     let sent = Command::new("kill").args(["-s", "TERM", &id]).status();
     assert!(sent.unwrap().success());

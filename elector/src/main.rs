@@ -8,7 +8,8 @@ use clap::Parser as _;
 use elector::args::Args;
 use elector::run::{self, Names};
 use elector::telemetry::{REVISION, VERSION};
-use shared::config::{self, Config, Environment, Program};
+use shared::config::{self, Config, ConfigError, Environment, Program};
+use shared::tasks::Watch;
 use shared::telemetry;
 use tracing::{error, info};
 
@@ -25,19 +26,42 @@ fn main() -> ExitCode {
             return end(status, error.print());
         }
     };
-    let environment: Environment = env::vars_os().collect();
-    let config = match config::load(&args.config, Program::Elector, &environment) {
-        Ok(loaded) => loaded.config,
-        Err(error) => return end(USAGE, writeln!(io::stderr(), "{error}")),
-    };
     if args.check {
-        let effective = config.effective(Program::Elector);
-        return end(0, write!(io::stdout(), "{effective}"));
+        check(&args)
+    } else {
+        elect(&args)
     }
-    elect(&args, config)
 }
 
-fn elect(args: &Args, config: Config) -> ExitCode {
+fn load(args: &Args) -> Result<Config, ConfigError> {
+    let environment: Environment = env::vars_os().collect();
+    let loaded = config::load(&args.config, Program::Elector, &environment)?;
+    Ok(loaded.config)
+}
+
+fn check(args: &Args) -> ExitCode {
+    if let Err(error) = telemetry::check(&args.log) {
+        return end(USAGE, writeln!(io::stderr(), "{error}"));
+    }
+    match load(args) {
+        Ok(config) => {
+            let effective = config.effective(Program::Elector);
+            end(0, write!(io::stdout(), "{effective}"))
+        }
+        Err(error) => end(USAGE, writeln!(io::stderr(), "{error}")),
+    }
+}
+
+fn elect(args: &Args) -> ExitCode {
+    // First of all: a pod may be stopped as soon as it is started.
+    let watch = match Watch::begin() {
+        Ok(watch) => watch,
+        Err(error) => return end(SOFTWARE, writeln!(io::stderr(), "cannot start: {error}")),
+    };
+    let config = match load(args) {
+        Ok(config) => config,
+        Err(error) => return end(USAGE, writeln!(io::stderr(), "{error}")),
+    };
     if let Err(error) = telemetry::init(&args.log, args.log_format) {
         return end(USAGE, writeln!(io::stderr(), "{error}"));
     }
@@ -51,7 +75,7 @@ fn elect(args: &Args, config: Config) -> ExitCode {
         instance: args.instance(),
         hostname: args.hostname.clone(),
     };
-    match run::run(config.exporter, names) {
+    match run::run(watch, config.exporter, names) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let status = match &error {

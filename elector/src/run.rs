@@ -13,9 +13,8 @@ use std::time::Duration;
 use shared::config::{Doors, Exporter, Leadership};
 use shared::http::BindError;
 use shared::leadership::Reason;
-use shared::tasks::{self, Failure, Signals, Tasks};
+use shared::tasks::{self, Failure, Tasks, Watch};
 use tokio::net::TcpListener;
-use tokio::runtime::Builder;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -59,14 +58,16 @@ pub struct Names {
     pub hostname: String,
 }
 
-/// Runs until a signal, or until a task ends unasked.
+/// Runs in `watch` until it sees a signal, or until a task ends unasked.
 ///
 /// # Errors
 /// Where the elector cannot begin, or a task fails; see [`Error`].
-pub fn run(exporter: Exporter, names: Names) -> Result<(), Error> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
+pub fn run(watch: Watch, exporter: Exporter, names: Names) -> Result<(), Error> {
+    let Watch {
+        runtime,
+        mut signals,
+    } = watch;
     let ended = runtime.block_on(async {
-        let mut signals = Signals::install()?;
         let (tasks, supervisor) = tasks::supervised(runtime.handle().clone());
         let doors = exporter.doors;
         start(&tasks, exporter, names).await?;

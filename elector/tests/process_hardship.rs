@@ -7,9 +7,12 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_elector");
 
 /// How long it may take to serve.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -40,7 +43,7 @@ impl Elector {
     /// Starts one on a free port that logs to `log`, and waits until it serves.
     fn start(name: &str, log: Stdio) -> Self {
         let port = free_port();
-        let child = Command::new(env!("CARGO_BIN_EXE_elector"))
+        let child = Command::new(PROGRAM)
             .arg("--config")
             .arg(file(name, port))
             .args(["--log", "debug"])
@@ -101,4 +104,40 @@ fn a_log_that_nobody_reads_any_more_does_not_end_the_process() {
     let mut elector = Elector::start("unread", writer.into());
     assert!(elector.get("/health").unwrap().starts_with("HTTP/1.1 200"));
     assert_eq!(elector.end(), Some(0));
+}
+
+#[test]
+fn a_signal_while_the_process_still_begins_ends_it_with_status_0() {
+    let text = file("early", 0);
+    let pipe = text.with_extension("pipe");
+    std::fs::remove_file(&pipe).ok();
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let mut child = Command::new(PROGRAM)
+        .arg("--config")
+        .arg(&pipe)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // Opened when the process reads its configuration; it comes no further before it has it.
+    let (sender, opened) = channel();
+    std::thread::spawn(move || sender.send(File::options().write(true).open(pipe)));
+    let mut written = opened.recv_timeout(PATIENCE).unwrap().unwrap();
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-s", "TERM", &id]).status();
+    assert!(sent.unwrap().success());
+    written.write_all(&std::fs::read(text).unwrap()).unwrap();
+    drop(written);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_check_refuses_the_log_filter_that_a_run_refuses() {
+    let path = file("filter", 0);
+    for arguments in [&[][..], &["--check"]] {
+        let mut command = Command::new(PROGRAM);
+        command.arg("--config").arg(&path).args(arguments);
+        let output = command.args(["--log", "foo=bar=baz"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}");
+    }
 }

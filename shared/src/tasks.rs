@@ -21,7 +21,7 @@ mod signals;
 #[cfg(test)]
 mod tests;
 
-pub use signals::{Signal, Signals};
+pub use signals::{Signal, Signals, Watch};
 
 /// Starts tasks. Clones start tasks under the same supervisor.
 #[derive(Clone, Debug)]

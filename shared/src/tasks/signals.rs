@@ -2,6 +2,7 @@
 
 use std::io;
 
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{self, SignalKind};
 
 /// A signal that ends the process.
@@ -18,6 +19,30 @@ pub enum Signal {
 pub struct Signals {
     terminate: unix::Signal,
     interrupt: unix::Signal,
+}
+
+/// A runtime of the main thread, and the signals that are received in it from its making on. A process that makes it first of
+/// all can be stopped in order as soon as it is started.
+#[derive(Debug)]
+pub struct Watch {
+    /// Has one thread: the one that blocks on it.
+    pub runtime: Runtime,
+    /// What to ask in it for signals.
+    pub signals: Signals,
+}
+
+// === impl Watch ===
+
+impl Watch {
+    /// Begins to receive signals in place of their default effect.
+    ///
+    /// # Errors
+    /// Where the operating system refuses.
+    pub fn begin() -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let signals = runtime.block_on(async { Signals::install() })?;
+        Ok(Self { runtime, signals })
+    }
 }
 
 // === impl Signals ===
