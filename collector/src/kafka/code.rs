@@ -98,7 +98,10 @@ fn is_of_tls(text: &str) -> bool {
     let size = text
         .split_once("Invalid response size ")
         .and_then(|(_, rest)| rest.split_whitespace().next()?.parse::<u32>().ok());
-    text.contains("SSL handshake failed") || size.is_some_and(|size| size >> 16 == ALERT)
+    // A listener without TLS hangs up on what it is greeted with.
+    let hung_up = text.contains("Disconnected") && text.contains("in state SSL_HANDSHAKE");
+    let alerted = size.is_some_and(|size| size >> 16 == ALERT);
+    text.contains("SSL handshake failed") || hung_up || alerted
 }
 
 #[cfg(test)]
@@ -113,6 +116,17 @@ mod tests {
                 "ssl://kafka:9092/bootstrap: SSL handshake failed: Disconnected: connecting to a PLAINTEXT broker listener? \
                  (after 3ms in state SSL_HANDSHAKE)",
                 Reason::Tls,
+            ),
+            (
+                -195,
+                "ssl://kafka:9092/bootstrap: Disconnected: connection reset by peer (after 0ms in state SSL_HANDSHAKE)",
+                Reason::Tls,
+            ),
+            (
+                -195,
+                "ssl://kafka:9092/bootstrap: Connection setup timed out in state SSL_HANDSHAKE (after 5000ms in state \
+                 SSL_HANDSHAKE)",
+                Reason::Timeout,
             ),
             (
                 -199,
