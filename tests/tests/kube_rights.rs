@@ -9,9 +9,8 @@ use e2e::lab::{self, ControlPlane, Length, Pod, Setting};
 use e2e::trials::{self, Trial};
 use tokio::time::Instant;
 
-/// Seconds. A missing right to patch is noticed when a Lease that was just made may be taken, which is one duration later: the
-/// slack of a short run covers that, a full run says that it is too late.
-const DURATIONS: (u64, u64) = (5, 2);
+/// Seconds.
+const DURATIONS: (u64, u64) = (6, 2);
 
 /// How soon a missing right must be said.
 const SAID: Duration = Duration::from_secs(2);
