@@ -76,7 +76,15 @@ final class Client implements AutoCloseable {
     for (var topic : topics)
       for (int k = 0; k < topic.numPartitions(); k++)
         all.put(new TopicPartition(topic.name(), k), OffsetSpec.latest());
-    admin.listOffsets(all).all().get(); // retries what is retriable
+    for (long until = System.nanoTime() + 30_000_000_000L; ; Thread.sleep(100)) {
+      try {
+        admin.listOffsets(all).all().get();
+        return;
+      } catch (ExecutionException e) { // the client retries the rest by itself
+        boolean early = e.getCause() instanceof UnknownTopicOrPartitionException;
+        if (!early || System.nanoTime() > until) throw e;
+      }
+    }
   }
 
   /** A topic whose cleaner runs every second, and leaves only the last record of each key. */

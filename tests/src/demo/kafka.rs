@@ -78,7 +78,7 @@ impl Kafka {
     /// Ends it, and waits for that.
     pub(super) async fn stop(self) {
         match self {
-            Self::Real(real) => drop(real),
+            Self::Real(real) => real.stop().await,
             Self::Simulated(simulated, _) => simulated.stop().await,
         }
     }

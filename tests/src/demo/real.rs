@@ -1,5 +1,6 @@
 //! Writers and readers of a real Kafka.
 
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -8,15 +9,18 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use tokio::time::{Instant, sleep};
 
 use super::scenario::{Budget, Meter, READERS, Reader, TOPICS};
 use crate::lab;
 use crate::lab::kafka::Plan;
 
+/// How long members have to leave at the end. Without a broker they would never be done.
+const LEAVE_LIMIT: Duration = Duration::from_millis(400);
+
 /// One broker with its writers and readers.
 #[derive(Debug)]
 pub(super) struct RealKafka {
-    // Fields are dropped in this order: members leave while there still is a broker.
     members: Vec<Member>,
     writer: Writer,
     kafka: lab::Kafka,
@@ -75,6 +79,22 @@ impl RealKafka {
         self.members
             .iter_mut()
             .try_for_each(|member| member.step(elapsed))
+    }
+
+    /// Ends it: members leave while there still is a broker, which is then killed.
+    pub(super) async fn stop(self) {
+        let Self {
+            members,
+            writer,
+            kafka,
+        } = self;
+        // On a thread that nobody waits for, unlike one of the runtime's.
+        let leaving = thread::spawn(move || drop((members, writer)));
+        let until = Instant::now() + LEAVE_LIMIT;
+        while !leaving.is_finished() && Instant::now() < until {
+            sleep(Duration::from_millis(5)).await;
+        }
+        drop(kafka);
     }
 }
 
@@ -157,8 +177,11 @@ impl Member {
                     self.n_read += 1;
                 }
             }
-            // Dropping a consumer commits, and tells the group.
-            Budget::Leave => self.presence = Presence::Left,
+            // Dropping a consumer commits, tells the group, and waits for the broker.
+            Budget::Leave => {
+                let left = std::mem::replace(&mut self.presence, Presence::Left);
+                thread::spawn(move || drop(left));
+            }
         }
         Ok(())
     }
