@@ -4,7 +4,7 @@
 //!   campaign ─► kube-lease-manager ─► service ─► keeper (owns the guard) ─► exchange ─► Kubernetes API
 //!      ▲                                          ▲   │                                      │
 //!      └────────────── Outlook ───────────────────┼───┤                                      │
-//!                                       sight ────┘   └─► herald ─► Standing, log            │
+//!                               sight, rights ────┘   └─► herald ─► Standing, log            │
 //!                                         ▲                                                  │
 //!                                         └────────────────── watch ─────────────────────────┘
 //! ```
@@ -31,6 +31,7 @@ mod exchange;
 mod herald;
 mod keeper;
 mod pace;
+mod rights;
 mod service;
 mod sight;
 
@@ -39,6 +40,7 @@ use cluster::Purpose;
 use herald::Herald;
 use keeper::Keeper;
 use pace::Pace;
+use rights::Rights;
 use sight::Sight;
 use telemetry::LeaseTelemetry;
 
@@ -95,6 +97,12 @@ impl Lease {
         });
         let (mail, inbox) = mpsc::unbounded_channel();
         let (outlook, look) = watch::channel(guard.outlook());
+        let rights = Rights {
+            client: client.clone(),
+            name: election.lease_name.clone(),
+            namespace: election.lease_namespace.clone(),
+            mail: mail.clone(),
+        };
         let keeper = Keeper {
             guard,
             client,
@@ -125,6 +133,7 @@ impl Lease {
             never = keeper.run() => never,
             never = campaign.run() => never,
             never = sight.run() => never,
+            never = rights.run() => never,
         }
     }
 }

@@ -76,6 +76,16 @@ impl Guard {
         self.troubles.watch_failed(error);
     }
 
+    /// The API server says that the Lease may be written.
+    pub(crate) fn may_patch(&mut self) {
+        self.troubles.not_foretold();
+    }
+
+    /// It says that the Lease may not be written: `detail` for people. A claim is not touched, as a write that is denied ends it.
+    pub(crate) fn may_not_patch(&mut self, detail: String) {
+        self.troubles.foretold(detail);
+    }
+
     /// The Lease is about to be given back: from now on nothing is claimed, whatever is still answered.
     pub(crate) fn begin_release(&mut self) {
         self.withdraw();

@@ -21,6 +21,8 @@ pub(crate) struct Troubles {
     /// What it does not answer, by verb.
     failed: BTreeMap<&'static str, Failures>,
     watch: Failures,
+    /// That writing will be denied, though it was not tried.
+    foretold: Option<Trouble>,
 }
 
 /// Whether somebody else has to be believed in.
@@ -46,6 +48,9 @@ impl Troubles {
     pub(crate) fn clear(&mut self, ask: Ask) {
         self.denied.remove(ask.verb());
         self.failed.remove(ask.verb());
+        if ask.verb() == PATCH {
+            self.foretold = None;
+        }
     }
 
     /// The Lease was seen, so it need not be created.
@@ -62,6 +67,19 @@ impl Troubles {
     /// The watch failed, not for want of rights.
     pub(crate) fn watch_failed(&mut self, error: String) {
         self.watch.note(error);
+    }
+
+    /// The API server said that writing would be denied, and why, for people.
+    pub(crate) fn foretold(&mut self, detail: String) {
+        self.foretold = Some(Trouble {
+            reason: Reason::Forbidden,
+            detail,
+        });
+    }
+
+    /// It said that writing is allowed. What a write itself was told stays until one succeeds: a Role may be a moment old.
+    pub(crate) fn not_foretold(&mut self) {
+        self.foretold = None;
     }
 
     /// A request was answered with an error `status`.
@@ -108,6 +126,10 @@ impl Troubles {
         let matters = |verb: &&str| rival == Rivalry::None || *verb != PATCH;
         if let Some((_, trouble)) = self.denied.iter().find(|(verb, _)| matters(verb)) {
             return Some(trouble.clone());
+        }
+        // A standby that could never lead is none, whoever leads.
+        if self.foretold.is_some() {
+            return self.foretold.clone();
         }
         let mut failed = self.failed.iter().filter(|(verb, _)| matters(verb));
         failed.find_map(|(_, failures)| failures.trouble()).or(twin)
@@ -201,6 +223,24 @@ mod tests {
         }
         assert!(troubles.present(Rivalry::None, None).is_some());
         assert_eq!(troubles.present(Rivalry::Some, None), None);
+    }
+
+    #[test]
+    fn a_denial_that_is_foretold_is_trouble_to_a_standby_too_until_it_is_taken_back_or_a_write_succeeds()
+     {
+        let mut troubles = Troubles::default();
+        troubles.foretold("patch is not allowed".to_owned());
+        for rivalry in [Rivalry::None, Rivalry::Some] {
+            let trouble = troubles.present(rivalry, None).unwrap();
+            assert_eq!(trouble.reason, Reason::Forbidden);
+        }
+        troubles.clear(Ask::Read);
+        assert!(troubles.present(Rivalry::None, None).is_some());
+        troubles.clear(WRITE);
+        assert_eq!(troubles.present(Rivalry::Some, None), None);
+        troubles.foretold("patch is not allowed".to_owned());
+        troubles.not_foretold();
+        assert_eq!(troubles.present(Rivalry::None, None), None);
     }
 
     #[test]

@@ -30,6 +30,10 @@ pub(super) enum Mail {
     Seen(Seen, Link),
     /// The watch failed, not for want of rights.
     WatchFailed(String),
+    /// The Lease may be written.
+    MayPatch,
+    /// It may not: why, for people.
+    MayNotPatch(String),
     /// The Lease is about to be given back.
     ReleaseBegins,
     /// It has been, or could not be.
@@ -90,6 +94,8 @@ impl Keeper {
             Event::Mail(Mail::Asked(asked)) => self.waiting.push_back(*asked),
             Event::Mail(Mail::Seen(seen, link)) => self.guard.saw(seen, link, at.now),
             Event::Mail(Mail::WatchFailed(error)) => self.guard.watch_failed(error),
+            Event::Mail(Mail::MayPatch) => self.guard.may_patch(),
+            Event::Mail(Mail::MayNotPatch(detail)) => self.guard.may_not_patch(detail),
             Event::Mail(Mail::ReleaseBegins) => self.guard.begin_release(),
             Event::Mail(Mail::ReleaseEnded) => self.guard.end_release(),
             Event::Answered(reply) => self.answered(reply, at),

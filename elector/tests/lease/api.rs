@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Query, Request, State};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use futures_util::stream;
 use http::Method;
 use serde::Deserialize;
@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use crate::store::{Mode, Store, empty, json_of, status};
 
 pub const PATH: &str = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
+const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 pub const NAME: &str = "klag-exporter";
 const APPLY: &str = "application/apply-patch+yaml";
 
@@ -76,6 +77,7 @@ impl Api {
         let router = Router::new()
             .route(PATH, get(collection).post(serve))
             .route(&format!("{PATH}/{NAME}"), get(serve).patch(serve))
+            .route(REVIEWS, post(review))
             .with_state(api.clone());
         #[expect(clippy::disallowed_methods, reason = "a stand-in for another process")]
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -178,6 +180,23 @@ async fn serve(State(api): State<Api>, Query(asked): Query<Asked>, request: Requ
         std::future::pending::<()>().await;
     }
     reply
+}
+
+/// Whether a verb is allowed. It is no question about the Lease, so it is not counted.
+async fn review(State(api): State<Api>, body: Bytes) -> Response {
+    let mut review: Value = serde_json::from_slice(&body).unwrap();
+    let fault = api.store.borrow().fault.clone();
+    let denied = match fault {
+        Fault::None | Fault::LosesAnswers => false,
+        Fault::Denies(verbs) => {
+            let asked = review["spec"]["resourceAttributes"]["verb"].as_str();
+            verbs.iter().any(|verb| Some(*verb) == asked)
+        }
+        Fault::Status(_) | Fault::Every(..) => return status(503, "told to"),
+        Fault::Slow(_) | Fault::Silent => std::future::pending().await,
+    };
+    review["status"] = json!({ "allowed": !denied });
+    json_of(201, &review)
 }
 
 /// LIST and WATCH, which have to be for this one Lease.

@@ -49,6 +49,23 @@ async fn a_missing_patch_is_named_when_it_is_needed() {
 }
 
 #[tokio::test]
+async fn a_standby_that_may_not_patch_says_so_and_when_it_may() {
+    let api = Api::start().await;
+    api.create();
+    let a = Pod::start(&api, A, SHORT);
+    a.leads().await;
+    api.behave(Fault::Denies(&["patch"]));
+    let started = Instant::now();
+    let b = Pod::start(&api, B, SHORT);
+    let said = b
+        .comes_to(is_trouble("forbidden", "patch is not allowed"))
+        .await;
+    assert!(said - started < SOON);
+    api.behave(Fault::None);
+    b.comes_to(|standing| standing.trouble.is_none()).await;
+}
+
+#[tokio::test]
 async fn a_lease_that_may_not_be_created_is_waited_for() {
     let api = Api::start().await;
     api.behave(Fault::Denies(&["create"]));
