@@ -5,7 +5,7 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use super::telemetry::LeaseTelemetry;
-use crate::standing::{Standing, Tenure};
+use crate::standing::{Standing, Tenure, Trouble};
 
 /// The target that the documented log filters name.
 const TARGET: &str = "klag_exporter::leadership::kubernetes";
@@ -17,7 +17,8 @@ pub(super) struct Herald {
     standing: watch::Sender<Standing>,
     telemetry: LeaseTelemetry,
     role: Option<Role>,
-    trouble: Option<Reason>,
+    /// What was said last, so that it is said once.
+    trouble: Option<(Reason, String)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,8 +81,8 @@ impl Herald {
     }
 
     fn tell_trouble(&mut self, standing: &Standing) {
-        let reason = standing.trouble.as_ref().map(|trouble| trouble.reason);
-        if self.trouble == reason {
+        let trouble = standing.trouble.as_ref().map(told);
+        if self.trouble == trouble {
             return;
         }
         if let Some(trouble) = &standing.trouble {
@@ -91,6 +92,15 @@ impl Herald {
         } else {
             info!(target: TARGET, "The trouble in the election is over");
         }
-        self.trouble = reason;
+        self.trouble = trouble;
     }
+}
+
+/// What makes two troubles different: each right that is missing is one, and an outage is one however each try fails.
+fn told(trouble: &Trouble) -> (Reason, String) {
+    let detail = match trouble.reason {
+        Reason::Forbidden => trouble.detail.clone(),
+        _ => String::new(),
+    };
+    (trouble.reason, detail)
 }
