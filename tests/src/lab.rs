@@ -22,6 +22,7 @@ pub mod pod;
 pub mod process;
 pub mod programs;
 pub mod prom;
+pub mod prometheus;
 pub mod scale;
 pub mod toolbox;
 

@@ -111,6 +111,11 @@ impl Duel {
         &mut self.pods[n]
     }
 
+    /// Both pods.
+    pub fn pods(&self) -> [&Pod; 2] {
+        self.pods.each_ref()
+    }
+
     /// The Lease.
     pub fn lease(&self) -> &Lease {
         &self.lease

@@ -71,7 +71,7 @@ pub enum Part {
 }
 
 /// Where the program is: `KLAG_KUBERNETES`, else in the cache. An absent one is an error that says what to do.
-pub(crate) fn program() -> Result<PathBuf> {
+pub fn program() -> Result<PathBuf> {
     let path = match std::env::var_os("KLAG_KUBERNETES") {
         Some(path) => PathBuf::from(path),
         None => place::cache()?.join(format!("kubernetes-{VERSION}/kubelab")),

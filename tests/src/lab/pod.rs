@@ -233,6 +233,11 @@ impl Pod {
         self.ports.collector
     }
 
+    /// Where its elector listens.
+    pub fn elector_port(&self) -> u16 {
+        self.ports.elector
+    }
+
     fn slot(&mut self, part: Part) -> &mut Option<Process> {
         match part {
             Part::Elector => &mut self.elector,

@@ -51,6 +51,7 @@ impl Plan {
 http_host = "127.0.0.1"
 http_port = {collector}
 poll_interval = "500ms"
+granularity = "partition"
 
 [exporter.leadership]
 enabled = true

@@ -1,0 +1,224 @@
+//! A real Prometheus on loopback: what it scrapes of pods, what rules make of that, and every sample it has kept.
+
+use std::fmt::Write as _;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::http::{self, Coding};
+use super::place::{self, Scratch};
+use super::pod::Pod;
+use super::process::Process;
+use super::prom::Labels;
+use crate::manifests::tools;
+
+/// It starts within a second on an idle machine.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// The longest an answer may take.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A Prometheus; killed and deleted when dropped.
+#[derive(Debug)]
+pub struct Prometheus {
+    // The process goes before what it writes to.
+    process: Process,
+    port: u16,
+    scratch: Scratch,
+}
+
+/// How often it does things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// From one scrape of a target to the next, in whole seconds.
+    pub scrape: Duration,
+    /// From one evaluation of a group of rules to the next, where the group does not say, in whole seconds.
+    pub evaluation: Duration,
+}
+
+/// What it scrapes under one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// The label `job`.
+    pub name: &'static str,
+    /// Where on each target.
+    pub path: &'static str,
+    /// Targets, by their ports on loopback.
+    pub ports: Vec<u16>,
+}
+
+/// A series, with the samples that were asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// Its labels; its name is one of them.
+    pub labels: Labels,
+    /// Times in seconds since 1970, and values.
+    pub samples: Vec<(f64, f64)>,
+}
+
+/// The jobs that `manifests/` make for pods.
+pub fn jobs(pods: &[&Pod]) -> Vec<Job> {
+    let of = |name, path, port: fn(&Pod) -> u16| Job {
+        name,
+        path,
+        ports: pods.iter().map(|pod| port(pod)).collect(),
+    };
+    vec![
+        of("klag-exporter", "/metrics", Pod::port),
+        of("klag-exporter-telemetry", "/telemetry", Pod::port),
+        of("klag-exporter-elector", "/metrics", Pod::elector_port),
+    ]
+}
+
+// === impl Prometheus ===
+
+impl Prometheus {
+    /// Starts one with these files of rules, and waits until it is ready.
+    pub fn start(pace: Pace, jobs: &[Job], rules: &[&str]) -> Result<Self> {
+        let scratch = Scratch::new("prometheus")?;
+        for (n, rules) in rules.iter().enumerate() {
+            scratch.write(&format!("{n}.rules.yaml"), rules)?;
+        }
+        let config = scratch.write("prometheus.yaml", config(pace, jobs)?)?;
+        let [port] = place::free_ports()?;
+        let mut command = Command::new(tools::path("prometheus")?);
+        command
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                scratch.path().join("data").display()
+            ))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        let log = scratch.path().join("log");
+        let mut prometheus = Self {
+            process: Process::spawn("prometheus", command, &log)?,
+            port,
+            scratch,
+        };
+        prometheus.wait_until_ready()?;
+        Ok(prometheus)
+    }
+
+    fn wait_until_ready(&mut self) -> Result<()> {
+        super::wait_for("Prometheus", START_LIMIT, || {
+            let ended = self.process.ended()?;
+            ensure!(ended.is_none(), "{ended:?}");
+            let answer = http::get(self.port, "/-/ready", Coding::Plain, LIMIT)?;
+            ensure!(answer.status == 200, "{}", answer.status);
+            Ok(())
+        })
+        .with_context(|| {
+            let log = self.scratch.path().join("log");
+            std::fs::read_to_string(log).unwrap_or_default()
+        })
+    }
+
+    /// Every sample that it has of the series that a selector selects, as old as the last hour.
+    pub fn samples(&self, selector: &str) -> Result<Vec<Series>> {
+        self.query("query", &[("query", &format!("{selector}[1h]"))])
+    }
+
+    /// What a query gives at this moment.
+    pub fn now(&self, query: &str) -> Result<Vec<Series>> {
+        self.query("query", &[("query", query)])
+    }
+
+    /// What a query gives at every step, from a time to another, in seconds since 1970: what a graph shows.
+    pub fn range(
+        &self,
+        query: &str,
+        (from, to): (f64, f64),
+        step: Duration,
+    ) -> Result<Vec<Series>> {
+        let [from, to, step] = [from, to, step.as_secs_f64()].map(|n| n.to_string());
+        let arguments = [
+            ("query", query),
+            ("start", &*from),
+            ("end", &*to),
+            ("step", &*step),
+        ];
+        self.query("query_range", &arguments)
+    }
+
+    fn query(&self, what: &str, arguments: &[(&str, &str)]) -> Result<Vec<Series>> {
+        let mut path = format!("/api/v1/{what}?");
+        for (name, value) in arguments {
+            write!(path, "{name}={}&", escaped(value))?;
+        }
+        let answer = http::get(self.port, &path, Coding::Plain, LIMIT)?.text()?;
+        let answer: Value = serde_json::from_str(&answer).with_context(|| answer.clone())?;
+        let result = answer["data"]["result"].as_array();
+        let result = result.with_context(|| format!("{arguments:?}: {answer}"))?;
+        result.iter().map(series).collect()
+    }
+}
+
+fn config(pace: Pace, jobs: &[Job]) -> Result<String> {
+    let (scrape, evaluation) = (pace.scrape.as_secs(), pace.evaluation.as_secs());
+    let mut text = format!(
+        "global:\n  scrape_interval: {scrape}s\n  scrape_timeout: {}s\n  evaluation_interval: {evaluation}s\n\
+         rule_files: ['*.rules.yaml']\nscrape_configs:\n",
+        scrape.min(10)
+    );
+    for Job { name, path, ports } in jobs {
+        let targets = ports.iter().map(|port| format!("'127.0.0.1:{port}'"));
+        let targets = targets.collect::<Vec<_>>().join(", ");
+        write!(
+            text,
+            "- job_name: {name}\n  metrics_path: {path}\n  static_configs:\n  - targets: [{targets}]\n    \
+             labels: {{namespace: monitoring}}\n"
+        )?;
+    }
+    Ok(text)
+}
+
+fn series(value: &Value) -> Result<Series> {
+    let labels = value["metric"].as_object().context("no labels")?;
+    let labels = labels
+        .iter()
+        .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()));
+    let samples = match value.get("values").and_then(Value::as_array) {
+        Some(several) => several.iter().map(sample).collect::<Result<_>>()?,
+        None => vec![sample(&value["value"])?],
+    };
+    Ok(Series {
+        labels: labels.collect(),
+        samples,
+    })
+}
+
+fn sample(value: &Value) -> Result<(f64, f64)> {
+    let at = value[0].as_f64().context("no time")?;
+    let value = value[1].as_str().context("no value")?;
+    Ok((at, value.parse()?))
+}
+
+/// As a part of a URL's query.
+fn escaped(text: &str) -> String {
+    let escaped = text.bytes().map(|byte| {
+        if byte.is_ascii_alphanumeric() {
+            char::from(byte).to_string()
+        } else {
+            format!("%{byte:02X}")
+        }
+    });
+    escaped.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_query_is_escaped_and_an_answer_is_read() {
+        assert_eq!(escaped("a{b=\"c\"}[1h]"), "a%7Bb%3D%22c%22%7D%5B1h%5D");
+        let one = series(&json!({"metric": {"a": "b"}, "value": [1.5, "+Inf"]})).unwrap();
+        assert_eq!(one.samples, [(1.5, f64::INFINITY)]);
+        let many = json!({"metric": {}, "values": [[1, "2"], [3, "4"]]});
+        assert_eq!(series(&many).unwrap().samples, [(1.0, 2.0), (3.0, 4.0)]);
+    }
+}
