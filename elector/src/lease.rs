@@ -30,6 +30,7 @@ mod cluster;
 mod exchange;
 mod herald;
 mod keeper;
+mod line;
 mod pace;
 mod rights;
 mod service;
@@ -141,7 +142,7 @@ impl Lease {
 /// A client, tried for until there is one.
 async fn connect(cluster: &Cluster, purpose: Purpose, herald: &mut Herald) -> Client {
     loop {
-        match cluster.connect(purpose).await {
+        match line::open(cluster, purpose).await {
             Ok(client) => return client,
             Err(detail) => {
                 let trouble = Trouble {

@@ -3,6 +3,7 @@
 //! Each trial takes the program that stands in the elector's place, so that the same trial can be shown to fail with another one.
 //! A trial gives its figures in words, or says what was wrong.
 
+pub mod blocked;
 pub mod containers;
 pub mod edits;
 pub mod failover;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use e2e::lab::kubernetes::{Kube, Lease, Rights};
-use e2e::lab::pod::Part;
 use e2e::lab::{self, ControlPlane, Length, Pod, Setting};
+use e2e::trials::blocked::{blocked, leads, start};
 use e2e::trials::{self, Trial};
 use tokio::time::Instant;
 
@@ -35,40 +35,8 @@ fn pod(kube: &Kube, name: &str, rights: Rights, before: Before) -> Result<(Pod, 
         ..Setting::of(name, DURATIONS)
     };
     let mut pod = setting.pod(kube, 0)?;
-    pod.start_both()?;
-    pod.wait_for_log(Part::Elector, "Serving HTTP", Duration::from_secs(20))?;
+    start(&mut pod)?;
     Ok((pod, lease))
-}
-
-/// Waits until the pod acts.
-fn leads(pod: &Pod, limit: Duration) -> Result<Duration> {
-    let begin = Instant::now();
-    lab::wait_for("the pod to act", limit, || {
-        ensure!(pod.acts()?, "{}", pod.facts()?);
-        Ok(())
-    })
-    .with_context(|| pod.logs())?;
-    Ok(begin.elapsed())
-}
-
-/// Waits until the pod is blocked for this reason and its log names the verb.
-fn blocked(pod: &Pod, reason: &str, verb: &str) -> Result<Duration> {
-    let begin = Instant::now();
-    lab::wait_for("the pod to be blocked", Duration::from_secs(20), || {
-        let facts = pod.facts()?;
-        ensure!(
-            facts["state"] == "blocked" && facts["reason"] == reason,
-            "{facts}"
-        );
-        let log = pod.log(Part::Elector);
-        let said = log
-            .lines()
-            .any(|line| line.contains("WARN") && line.contains(verb));
-        ensure!(said, "the log does not warn of {verb}");
-        Ok(())
-    })
-    .with_context(|| pod.logs())?;
-    Ok(begin.elapsed())
 }
 
 fn enough(kube: &Kube, name: &str, (rights, before): (Rights, Before)) -> Result<String> {
@@ -88,7 +56,6 @@ fn too_few(
 ) -> Result<String> {
     let (pod, _lease) = pod(kube, name, rights, before)?;
     let said = blocked(&pod, reason, verb)?;
-    ensure!(!pod.acts()?, "it acts all the same");
     let limit = Length::asked().slack(SAID);
     ensure!(said <= limit, "said after {said:?}\n{}", pod.logs());
     Ok(format!("blocked, and {verb} named, after {said:.1?}"))

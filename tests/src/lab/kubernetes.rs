@@ -20,7 +20,8 @@ mod lease;
 mod rights;
 
 pub use access::Account;
-pub use kube::Kube;
+
+pub use kube::{Kube, NAMESPACE};
 pub use lease::{Lease, Record};
 pub use rights::Rights;
 

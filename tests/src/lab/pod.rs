@@ -127,12 +127,20 @@ impl Pod {
         BOTH.into_iter().try_for_each(|part| self.start(part))
     }
 
+    /// The elector's `KUBECONFIG` says this from now on. A file that the kubeconfig names lies beside it.
+    pub fn set_kubeconfig(&self, text: &str) -> Result<()> {
+        self.replace("kubeconfig", text)
+    }
+
+    /// Writes a file that lies beside the kubeconfig; its path.
+    pub fn put(&self, name: &str, text: &str) -> Result<PathBuf> {
+        self.replace(name, text)?;
+        Ok(self.scratch.path().join(name))
+    }
+
     /// The elector's wall clock says this within a second, such as `-1h`; only where the plan has a clock.
     pub fn set_clock(&self, offset: &str) -> Result<()> {
-        // Renamed, so that nobody reads half of it.
-        let new = self.scratch.write("clock.new", offset)?;
-        fs::rename(new, self.scratch.path().join("clock"))?;
-        Ok(())
+        self.replace("clock", offset)
     }
 
     /// Sends a signal to containers, one right after the other.
@@ -236,6 +244,13 @@ impl Pod {
     /// Where its elector listens.
     pub fn elector_port(&self) -> u16 {
         self.ports.elector
+    }
+
+    /// Renames, so that nobody reads half of it.
+    fn replace(&self, name: &str, text: &str) -> Result<()> {
+        let new = self.scratch.write("new", text)?;
+        fs::rename(new, self.scratch.path().join(name))?;
+        Ok(())
     }
 
     fn slot(&mut self, part: Part) -> &mut Option<Process> {

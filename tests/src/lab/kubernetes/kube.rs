@@ -16,7 +16,7 @@ use super::keys::Keys;
 use crate::lab::process;
 
 /// Where everything of a test is.
-pub(super) const NAMESPACE: &str = "lab";
+pub const NAMESPACE: &str = "lab";
 
 /// No answer to the administrator takes this long.
 const LIMIT: Duration = Duration::from_secs(20);

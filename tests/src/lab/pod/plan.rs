@@ -1,5 +1,6 @@
 //! What a pod is made of, and the configuration file that says so.
 
+use crate::lab::kubernetes::NAMESPACE;
 use crate::lab::programs::Program;
 
 /// What a pod is made of.
@@ -7,6 +8,8 @@ use crate::lab::programs::Program;
 pub struct Plan {
     /// Name of the Lease.
     pub lease: String,
+    /// `lease_namespace`
+    pub namespace: String,
     /// `lease_duration_secs`
     pub duration_secs: u64,
     /// `grace_period_secs`
@@ -26,6 +29,7 @@ impl Plan {
     pub fn of(lease: &str, (duration_secs, grace_secs): (u64, u64)) -> Self {
         Self {
             lease: lease.to_owned(),
+            namespace: NAMESPACE.to_owned(),
             duration_secs,
             grace_secs,
             elector: Program::Elector,
@@ -38,6 +42,7 @@ impl Plan {
     pub(super) fn config(&self, (elector, collector): (u16, u16), bootstrap: &str) -> String {
         let Plan {
             lease,
+            namespace,
             duration_secs,
             grace_secs,
             identity,
@@ -56,7 +61,7 @@ granularity = "partition"
 [exporter.leadership]
 enabled = true
 lease_name = "{lease}"
-lease_namespace = "lab"
+lease_namespace = "{namespace}"
 lease_duration_secs = {duration_secs}
 grace_period_secs = {grace_secs}
 listen = "127.0.0.1:{elector}"

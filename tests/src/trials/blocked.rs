@@ -1,0 +1,51 @@
+//! A pod that cannot take part says so, and takes part once it can.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tokio::time::Instant;
+
+use crate::lab::{self, Pod, pod::Part};
+
+/// More than any trouble needs to be told on a busy machine.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Starts a pod and waits until its elector can be asked.
+pub fn start(pod: &mut Pod) -> Result<()> {
+    pod.start_both()?;
+    pod.wait_for_log(Part::Elector, "Serving HTTP", LIMIT)
+}
+
+/// Waits until the pod acts; how long that took.
+pub fn leads(pod: &Pod, limit: Duration) -> Result<Duration> {
+    let begin = Instant::now();
+    lab::wait_for("the pod to act", limit, || {
+        ensure!(pod.acts()?, "{}", pod.facts()?);
+        Ok(())
+    })
+    .with_context(|| pod.logs())?;
+    Ok(begin.elapsed())
+}
+
+/// Waits until the pod is blocked for this reason, and its answer and its log have these words; how long that took.
+pub fn blocked(pod: &Pod, reason: &str, words: &str) -> Result<Duration> {
+    let begin = Instant::now();
+    lab::wait_for("the pod to be blocked", LIMIT, || {
+        let facts = pod.facts()?;
+        ensure!(
+            facts["state"] == "blocked" && facts["reason"] == reason,
+            "{facts}"
+        );
+        let detail = facts["detail"].as_str().unwrap_or_default();
+        ensure!(detail.contains(words), "the answer has no {words}: {facts}");
+        let log = pod.log(Part::Elector);
+        let said = log
+            .lines()
+            .any(|line| line.contains("WARN") && line.contains(words));
+        ensure!(said, "the log does not warn of {words}");
+        Ok(())
+    })
+    .with_context(|| pod.logs())?;
+    ensure!(!pod.acts()?, "it acts all the same");
+    Ok(begin.elapsed())
+}

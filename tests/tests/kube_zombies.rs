@@ -1,0 +1,151 @@
+//! A pod that cannot reach or convince the API server says why within 2 s, and leads once that is mended, without a restart.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use e2e::lab::faults::Way;
+use e2e::lab::kubernetes::{Kube, Lease, NAMESPACE};
+use e2e::lab::{self, ControlPlane, Length, Pod, Setting};
+use e2e::trials::blocked::{blocked, leads, start};
+use e2e::trials::{self, Trial};
+use serde_json::{Value, json};
+
+/// Seconds.
+const DURATIONS: (u64, u64) = (6, 2);
+
+/// How soon a trouble must be said.
+const SAID: Duration = Duration::from_secs(2);
+
+/// How soon a pod must lead once its trouble is over, but for what it has to wait for.
+const MENDED: Duration = Duration::from_secs(3);
+
+/// How often files are read again while nothing gets through.
+const FILES: Duration = Duration::from_secs(10);
+
+/// A pod of its own TLS connection, and a Lease that nobody holds.
+fn pod(kube: &Kube, name: &str, clock: Option<&'static str>) -> Result<Pod> {
+    Lease::of(kube, name).ship()?;
+    let mut setting = Setting::of(name, DURATIONS).direct();
+    setting.plans[0].clock = clock;
+    setting.pod(kube, 0)
+}
+
+/// The pod says what is wrong, is mended, and leads.
+fn trial(
+    pod: &mut Pod,
+    (reason, words): (&str, &str),
+    (wait, mend): (Duration, impl FnOnce(&Pod) -> Result<()>),
+) -> Result<String> {
+    start(pod)?;
+    let said = blocked(pod, reason, words)?;
+    let limit = Length::asked().slack(SAID);
+    ensure!(said <= limit, "said after {said:?}\n{}", pod.logs());
+    mend(pod)?;
+    let after = leads(pod, wait + Length::asked().slack(MENDED))?;
+    Ok(format!(
+        "said after {said:.1?}, and leads {after:.1?} after it is mended"
+    ))
+}
+
+fn kubeconfig(pod: &Pod) -> Result<Value> {
+    Ok(serde_json::from_str(pod.road().kubeconfig())?)
+}
+
+fn server_away(kube: &Kube, name: &str) -> Result<String> {
+    let mut pod = pod(kube, name, None)?;
+    pod.road().set(Way::Refuse);
+    let mend = |pod: &Pod| {
+        pod.road().set(Way::Pass);
+        Ok(())
+    };
+    trial(&mut pod, ("api_unreachable", ""), (Duration::ZERO, mend))
+}
+
+fn wrong_server(kube: &Kube, name: &str) -> Result<String> {
+    let mut pod = pod(kube, name, None)?;
+    let right = pod.road().kubeconfig().to_owned();
+    let mut wrong = kubeconfig(&pod)?;
+    // Of the machine's authorities, none has signed the server's certificate.
+    let cluster = &mut wrong["clusters"][0]["cluster"];
+    *cluster = json!({"server": cluster["server"]});
+    pod.set_kubeconfig(&wrong.to_string())?;
+    let mend = |pod: &Pod| pod.set_kubeconfig(&right);
+    trial(&mut pod, ("api_unreachable", "certificate"), (FILES, mend))
+}
+
+fn certificate_of_tomorrow(kube: &Kube, name: &str) -> Result<String> {
+    let mut pod = pod(kube, name, Some("-2d"))?;
+    let mend = |pod: &Pod| pod.set_clock("+0s");
+    trial(
+        &mut pod,
+        ("api_unreachable", "not valid yet"),
+        (FILES, mend),
+    )
+}
+
+fn expired_token(kube: &Kube, name: &str) -> Result<String> {
+    let mut pod = pod(kube, name, None)?;
+    let right = pod.road().kubeconfig().to_owned();
+    let mut wrong = kubeconfig(&pod)?;
+    wrong["users"][0]["user"] = json!({"token": "expired"});
+    pod.set_kubeconfig(&wrong.to_string())?;
+    let mend = |pod: &Pod| pod.set_kubeconfig(&right);
+    trial(
+        &mut pod,
+        ("forbidden", "does not know this pod"),
+        (FILES, mend),
+    )
+}
+
+fn rotated_token(kube: &Kube, name: &str) -> Result<String> {
+    let mut pod = pod(kube, name, None)?;
+    let mut config = kubeconfig(&pod)?;
+    let user = &mut config["users"][0]["user"];
+    let token = user["token"].as_str().unwrap_or_default().to_owned();
+    let path = pod.put("token", "expired")?;
+    *user = json!({"tokenFile": path});
+    pod.set_kubeconfig(&config.to_string())?;
+    let mend = |pod: &Pod| pod.put("token", &token).map(drop);
+    trial(
+        &mut pod,
+        ("forbidden", "does not know this pod"),
+        (FILES, mend),
+    )
+}
+
+fn missing_namespace(kube: &Kube, name: &str) -> Result<String> {
+    let setting = Setting::of(name, DURATIONS)
+        .direct()
+        .planned(|plan| name.clone_into(&mut plan.namespace));
+    let mut pod = setting.pod(kube, 0)?;
+    let account = format!("--serviceaccount={NAMESPACE}:{}", pod.name());
+    kube.kubectl(&[
+        "create",
+        "clusterrolebinding",
+        name,
+        "--clusterrole=admin",
+        &account,
+    ])?;
+    let mend = |_: &Pod| kube.kubectl(&["create", "namespace", name]).map(drop);
+    // A Lease that was not there may have been somebody's until now.
+    let lease = Duration::from_secs(DURATIONS.0);
+    trial(&mut pod, ("lease_missing", "namespaces"), (lease, mend))
+}
+
+#[test]
+fn whoever_cannot_take_part_says_why_and_leads_when_that_is_mended() -> Result<()> {
+    let _alone = lab::alone()?;
+    let plane = ControlPlane::start()?;
+    let kube = plane.kube();
+    let all = [
+        Trial::new("server-away", |name| server_away(kube, name)),
+        Trial::new("wrong-server", |name| wrong_server(kube, name)),
+        Trial::new("certificate-of-tomorrow", |name| {
+            certificate_of_tomorrow(kube, name)
+        }),
+        Trial::new("expired-token", |name| expired_token(kube, name)),
+        Trial::new("rotated-token", |name| rotated_token(kube, name)),
+        Trial::new("missing-namespace", |name| missing_namespace(kube, name)),
+    ];
+    trials::run_all(&all, 3)
+}
