@@ -1,0 +1,214 @@
+//! The README's chapter on Kubernetes, done as it is written: its files are written, its commands run in their order, on a real API
+//! server.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use collector::exposition::FAMILIES;
+use e2e::lab::place::Scratch;
+use e2e::lab::{self, ControlPlane, kubernetes, process};
+use e2e::manifests::{self, tools};
+use regex::Regex;
+
+const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn chapter() -> Result<String> {
+    let text = fs::read_to_string(README)?;
+    let (_, rest) = text
+        .split_once("\n## On Kubernetes\n")
+        .context("no chapter")?;
+    let (chapter, _) = rest.split_once("\n## ").context("no end")?;
+    Ok(chapter.to_owned())
+}
+
+/// Its blocks of code, each with its language.
+fn blocks() -> Result<Vec<(String, String)>> {
+    let block = Regex::new(r"(?ms)^```(\w+)\n(.*?)^```$")?;
+    let chapter = chapter()?;
+    let found = block.captures_iter(&chapter);
+    let blocks = found.map(|found| (found[1].to_owned(), found[2].to_owned()));
+    Ok(blocks.collect())
+}
+
+/// A directory with a copy of `manifests/`, and shells in it that have kubectl and helm.
+struct Reader {
+    scratch: Scratch,
+    #[expect(dead_code, reason = "it runs as long as it is held")]
+    plane: ControlPlane,
+}
+
+// === impl Reader ===
+
+impl Reader {
+    /// A cluster with prometheus-operator's definitions.
+    fn start() -> Result<Self> {
+        let plane = ControlPlane::start()?;
+        let crds = tools::path("crds")?.display().to_string();
+        let kube = plane.kube();
+        kube.kubectl(&["apply", "--server-side", "-f", &crds])?;
+        kube.kubectl(&["wait", "--for=condition=Established", "crd", "--all"])?;
+        let scratch = Scratch::new("readme")?;
+        scratch.write("kubeconfig", kube.kubectl(&["config", "view", "--raw"])?)?;
+        let kubectl = format!("{} kubectl", kubernetes::program()?.display());
+        let helm = tools::path("helm")?.display().to_string();
+        fs::create_dir(scratch.path().join("bin"))?;
+        for (name, program) in [("kubectl", kubectl), ("helm", helm)] {
+            let script = format!("#!/bin/sh\nexec {program} \"$@\"\n");
+            let script = scratch.write(&format!("bin/{name}"), script)?;
+            fs::set_permissions(script, fs::Permissions::from_mode(0o755))?;
+        }
+        let mut copy = Command::new("cp");
+        copy.arg("-r").arg(manifests::root());
+        copy.arg(scratch.path().join("manifests"));
+        process::run(copy, LIMIT)?;
+        fs::create_dir(scratch.path().join("deploy"))?;
+        Ok(Self { scratch, plane })
+    }
+
+    /// What a command prints, be it a no.
+    fn ask(&self, line: &str) -> Result<String> {
+        self.shell(&format!("{line} || true"))
+    }
+
+    fn shell(&self, line: &str) -> Result<String> {
+        let dir = self.scratch.path();
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(format!("PATH=$PWD/bin:$PATH\n{line}"));
+        shell.current_dir(dir);
+        shell.env("KUBECONFIG", dir.join("kubeconfig"));
+        for place in ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"] {
+            shell.env(place, dir.join("helm"));
+        }
+        process::run(shell, LIMIT).with_context(|| line.to_owned())
+    }
+
+    /// Does what a block tells to do; how many commands that was.
+    fn follow(&self, (language, text): &(String, String)) -> Result<usize> {
+        let first = text.lines().next().unwrap_or_default();
+        match (&**language, first.strip_prefix("# ")) {
+            ("toml" | "yaml", Some(file)) => {
+                self.scratch.write(file, text)?;
+                Ok(0)
+            }
+            ("sh", _) => {
+                for line in text.lines() {
+                    // Another way to the same objects.
+                    if line.starts_with("helm install") {
+                        self.shell("kubectl delete -k deploy")?;
+                    }
+                    let said = self.shell(line)?;
+                    let said = said.to_lowercase();
+                    ensure!(!said.contains("warning"), "{line}: {said}");
+                }
+                Ok(text.lines().count())
+            }
+            ("console", _) => {
+                let questions: Vec<_> = text.split("$ ").skip(1).collect();
+                for question in &questions {
+                    let (line, answer) = question.split_once('\n').context("no answer")?;
+                    let said = self.ask(line)?;
+                    ensure!(said == answer, "{line}: {said}, not {answer}");
+                }
+                Ok(questions.len())
+            }
+            _ => Ok(0),
+        }
+    }
+}
+
+#[test]
+fn what_the_readme_tells_to_do_is_done_by_a_real_api_server() -> Result<()> {
+    let _alone = lab::alone()?;
+    let reader = Reader::start()?;
+    let mut n = 0;
+    for block in blocks()? {
+        n += reader.follow(&block)?;
+        let there = "kubectl get deployment,prometheusrule,servicemonitor,configmap --namespace monitoring --output name";
+        if block.1.contains("apply -k") || block.1.contains("helm install") {
+            let there = reader.shell(there)?;
+            for wanted in [
+                "deployment.apps/klag-exporter\n",
+                "prometheusrule.monitoring.coreos.com/klag-exporter\n",
+                "servicemonitor.monitoring.coreos.com/klag-exporter\n",
+                "configmap/klag-exporter-dashboard\n",
+            ] {
+                ensure!(there.contains(wanted), "no {wanted} in {there}");
+            }
+        }
+    }
+    lab::say(format_args!("{n} commands of the README"));
+    ensure!(n == 10, "{n} commands");
+    Ok(())
+}
+
+/// The configuration and the images of the kustomization are the user's, under the label of theirs.
+#[test]
+fn the_kustomization_of_the_readme_comes_to_what_it_says() -> Result<()> {
+    let scratch = Scratch::new("readme")?;
+    let mut copy = Command::new("cp");
+    copy.arg("-r").arg(manifests::root());
+    copy.arg(scratch.path().join("manifests"));
+    process::run(copy, LIMIT)?;
+    fs::create_dir(scratch.path().join("deploy"))?;
+    for (_, text) in blocks()? {
+        let first = text.lines().next().unwrap_or_default();
+        if let Some(file) = first.strip_prefix("# deploy/") {
+            scratch.write(&format!("deploy/{file}"), &text)?;
+        }
+    }
+    let dir = scratch.path().join("deploy").display().to_string();
+    let text = tools::kubectl(&["kustomize", &dir])?;
+    for wanted in [
+        "image: registry.example/klag-exporter-elector:0.1.0",
+        "image: registry.example/klag-exporter-collector:0.1.0",
+        "release: prometheus",
+        "path: /available",
+        "# deploy/config.toml",
+        "kind: PodDisruptionBudget",
+        "grafana_dashboard: \"1\"",
+    ] {
+        ensure!(text.contains(wanted), "no {wanted} in\n{text}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_alert_of_the_readme_is_one_and_the_names_without_a_rule_are_told() -> Result<()> {
+    let chapter = chapter()?;
+    let blocks = blocks()?;
+    let mut alerts = blocks
+        .iter()
+        .filter(|(_, text)| text.starts_with("- alert: "));
+    let (_, alert) = alerts.next().context("no alert")?;
+    let scratch = Scratch::new("readme")?;
+    let file = scratch.write(
+        "rules.yaml",
+        format!(
+            "groups:\n- name: own\n  rules:\n  {}\n",
+            alert.trim_end().replace('\n', "\n  ")
+        ),
+    )?;
+    tools::run("promtool", &["check", "rules", &file.display().to_string()])?;
+
+    let rules = manifests::read("alerts/klag-exporter.rules.yaml")?;
+    let of_lag = |name: &str| {
+        !name.starts_with("kafka_lag_exporter_") && name != "kafka_consumergroup_poll_time_ms"
+    };
+    let names = FAMILIES.iter().map(|family| family.name);
+    let without =
+        names.filter(|name| of_lag(name) && !rules.contains(&format!("record: klag:{name}\n")));
+    let (_, told) = chapter.split_once("There is none of").context("no list")?;
+    let (told, _) = told.split_once("and of what").context("no end")?;
+    let name = Regex::new("`(kafka_[a-z_]+)`")?;
+    let told: BTreeSet<_> = name
+        .captures_iter(told)
+        .map(|found| found[1].to_owned())
+        .collect();
+    assert_eq!(told, without.map(str::to_owned).collect());
+    Ok(())
+}
