@@ -123,7 +123,7 @@ fn missing_namespace(kube: &Kube, name: &str) -> Result<String> {
         "create",
         "clusterrolebinding",
         name,
-        "--clusterrole=admin",
+        "--clusterrole=cluster-admin",
         &account,
     ])?;
     let mend = |_: &Pod| kube.kubectl(&["create", "namespace", name]).map(drop);
