@@ -1,0 +1,75 @@
+//! The lag of the lab's group, which is the same in the Kafka of either pod.
+
+use e2e::lab::{self, Pod};
+use tokio::time::Instant;
+
+/// The group.
+pub(crate) const GROUP: &str = "billing";
+
+/// What is too much.
+pub(crate) const THRESHOLD: i64 = 1500;
+
+/// The lag when nothing is wrong.
+const CALM: i64 = 100;
+
+/// How it was with the lag.
+#[derive(Debug)]
+pub(crate) struct Lag {
+    end: i64,
+    committed: i64,
+    raised: Option<Instant>,
+    /// Since when it has been what, in seconds since 1970, since it was raised.
+    told: Vec<(f64, i64)>,
+}
+
+// === impl Lag ===
+
+impl Lag {
+    /// As the lab's pods have it when they start.
+    pub(crate) fn calm() -> Self {
+        Self {
+            end: 1000,
+            committed: 1000 - CALM,
+            raised: None,
+            told: Vec::new(),
+        }
+    }
+
+    /// From now on it is too much.
+    pub(crate) fn raise(&mut self) {
+        self.raised = Some(Instant::now());
+        self.told.clear();
+    }
+
+    /// Grows by ten a second, if it is raised.
+    pub(crate) fn grow(&mut self, pods: [&Pod; 2]) {
+        let Some(raised) = self.raised else { return };
+        let grown = i64::try_from(raised.elapsed().as_millis() / 100).unwrap_or(i64::MAX);
+        let lag = 2 * THRESHOLD + grown;
+        self.end = self.committed + lag;
+        for pod in pods {
+            pod.kafka().set_high_watermark("orders", 0, self.end);
+        }
+        self.told.push((lab::wall_seconds(), lag));
+    }
+
+    /// The group catches up, and nothing is written any more.
+    pub(crate) fn end(&mut self, pods: [&Pod; 2]) {
+        self.raised = None;
+        self.committed = self.end - CALM;
+        for pod in pods {
+            pod.kafka().commit(GROUP, "orders", (0, self.committed));
+        }
+    }
+
+    /// How long it had been more than this, at a time; in seconds.
+    pub(crate) fn age(&self, (at, lag): (f64, f64)) -> f64 {
+        let mut more = self.told.iter().filter(|(_, told)| f64_of(*told) > lag);
+        more.next().map_or(0.0, |(since, _)| (at - since).max(0.0))
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "small numbers")]
+fn f64_of(n: i64) -> f64 {
+    n as f64
+}
