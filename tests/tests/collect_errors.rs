@@ -9,6 +9,7 @@ use e2e::lab::prom::Exposition;
 use e2e::lab::{self, Collector, Config};
 use e2e::standin::verdict::{self, Verdict};
 use e2e::standin::{Api, Fault, GroupSpec, GroupState, MemberSpec, PartitionSpec, StandIn};
+use e2e::trials::{self, Trial};
 
 #[path = "collect_errors/counts.rs"]
 mod counts;
@@ -77,20 +78,26 @@ fn group(index: usize) -> GroupSpec {
 
 #[test]
 fn an_error_code_hides_what_it_is_about_and_nothing_else_and_is_counted_once() -> Result<()> {
+    let trials = APIS.map(|api| Trial::new(format!("{api:?}"), move |_| every_code_on(api)));
+    // Most of a case is waiting.
+    trials::run_all(&trials, 3)
+}
+
+fn every_code_on(api: Api) -> Result<String> {
     let mut lab = Lab::start()?;
     let mut problems = Vec::new();
-    for api in APIS {
-        for (code, reason) in CODES {
-            for share in [1.0, 0.05] {
-                let case = format!("{api:?} {code} {share}");
-                let seen = lab.case(api, Fault::error(api, code).share(share))?;
-                problems.extend(seen.problems(&case, (api, reason), share));
-            }
+    let mut n_cases = 0;
+    for (code, reason) in CODES {
+        for share in [1.0, 0.05] {
+            let case = format!("{api:?} {code} {share}");
+            let seen = lab.case(api, Fault::error(api, code).share(share))?;
+            problems.extend(seen.problems(&case, (api, reason), share));
+            n_cases += 1;
         }
     }
     ensure!(lab.collector.ended()?.is_none(), "the collector has ended");
     ensure!(problems.is_empty(), "{}", problems.join("\n"));
-    Ok(())
+    Ok(format!("{n_cases} cases"))
 }
 
 #[test]
