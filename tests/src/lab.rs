@@ -77,14 +77,15 @@ impl Length {
     }
 }
 
-/// Keeps other tests with real servers, in whatever process, waiting until it is dropped: what is timed beside
-/// another lab is not worth timing.
+/// Keeps other tests with real servers in the same lab, in whatever process, waiting until it is dropped: what is timed
+/// beside too much else is not worth timing.
 #[derive(Debug)]
 pub struct Alone(#[expect(dead_code, reason = "the lock lasts as long as the file is open")] File);
 
-/// Waits until no other test has the lab.
+/// Waits until no other test has the lab. There is one, but where `KLAG_LAB` names another.
 pub fn alone() -> Result<Alone> {
-    let path = place::cache()?.join("lab.lock");
+    let lab = std::env::var("KLAG_LAB").unwrap_or_default();
+    let path = place::cache()?.join(format!("lab{lab}.lock"));
     let file = File::create(path)?;
     file.lock()?;
     Ok(Alone(file))
