@@ -21,7 +21,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-pub use exporter::{Overlay, Rights, Setup};
+pub use exporter::{Collector, Overlay, Rights, Setup};
 pub use kafka::Kafka;
 pub use net::Net;
 pub use stage::{Gaps, Stage};
@@ -37,6 +37,9 @@ pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 87, 0, 1);
 
 /// Under which the images are there: what the manifests say, and a next version, which is the same.
 pub const TAGS: [&str; 2] = [env!("CARGO_PKG_VERSION"), "next"];
+
+/// The images that `tests/manifests/images` builds.
+pub const BUILT: [&str; 3] = ["elector", "collector", "collector-static"];
 
 /// It starts in 10 s on an idle machine.
 const START_LIMIT: Duration = Duration::from_secs(180);
@@ -183,8 +186,25 @@ impl Drop for Node {
     }
 }
 
-/// Images of the programs under test: those that `tests/manifests/images` has built, where `KLAG_IMAGES` names them, else such that
-/// are put together from files of this machine.
+/// Where the images are that `tests/manifests/images` has built: what `KLAG_IMAGES` names, if anything.
+pub fn built_images() -> Result<Option<PathBuf>> {
+    let Some(dir) = std::env::var_os("KLAG_IMAGES").filter(|dir| !dir.is_empty()) else {
+        return Ok(None);
+    };
+    let dir =
+        fs::canonicalize(&dir).with_context(|| format!("KLAG_IMAGES is {}", dir.display()))?;
+    for name in BUILT {
+        ensure!(
+            dir.join(format!("{name}.tar")).is_file(),
+            "no {name}.tar in {}",
+            dir.display()
+        );
+    }
+    Ok(Some(dir))
+}
+
+/// Images of the programs under test: those that were built, if there are such, else some that are put together from files of this
+/// machine.
 fn images(scratch: &Scratch) -> Result<()> {
     let dir = scratch.path().join("images");
     fs::create_dir_all(&dir)?;
@@ -200,9 +220,10 @@ fn images(scratch: &Scratch) -> Result<()> {
         process::run(image, LIMIT)
     };
     image("pause", &pause, &["/pause"])?;
-    if let Some(built) = std::env::var_os("KLAG_IMAGES") {
-        for name in ["elector.tar", "collector.tar"] {
-            symlink(Path::new(&built).join(name), dir.join(name))?;
+    if let Some(built) = built_images()? {
+        for name in BUILT {
+            let file = format!("{name}.tar");
+            symlink(built.join(&file), dir.join(&file))?;
         }
         return Ok(());
     }

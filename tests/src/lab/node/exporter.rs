@@ -30,6 +30,15 @@ pub enum Overlay {
     ReadyStandbys,
 }
 
+/// Which image of the collector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Collector {
+    /// The one with a shell and curl.
+    Slim,
+    /// The one that has nothing but the program; only among the images that were built ([`super::built_images`]).
+    Static,
+}
+
 /// What a user has written.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -37,6 +46,8 @@ pub struct Setup {
     pub overlay: Overlay,
     /// How many pods.
     pub replicas: usize,
+    /// Which image the collector is from.
+    pub collector: Collector,
     /// Which version of the images.
     pub tag: &'static str,
     /// Where Kafka is; empty means the stand-in.
@@ -70,6 +81,18 @@ impl Overlay {
     }
 }
 
+// === impl Collector ===
+
+impl Collector {
+    /// The last part of the image's name.
+    fn image(self) -> &'static str {
+        match self {
+            Self::Slim => "klag-exporter-collector",
+            Self::Static => "klag-exporter-collector-static",
+        }
+    }
+}
+
 // === impl Setup ===
 
 impl Setup {
@@ -78,6 +101,7 @@ impl Setup {
         Self {
             overlay,
             replicas: 2,
+            collector: Collector::Slim,
             tag: TAGS[0],
             bootstrap: String::new(),
             poll_interval: Duration::from_secs(1),
@@ -119,6 +143,7 @@ impl Setup {
         }
         fs::write(dir.join("config.toml"), self.config()?)?;
         let (folder, replicas, tag) = (self.overlay.folder(), self.replicas, self.tag);
+        let collector = self.collector.image();
         let patches = match self.rights {
             Rights::Bound => "",
             Rights::Forgotten => UNBOUND,
@@ -131,7 +156,9 @@ impl Setup {
              replicas: [{{name: klag-exporter, count: {replicas}}}]\n\
              images:\n\
              - {{name: ghcr.io/softwaremill/klag-exporter-elector, newTag: {tag}}}\n\
-             - {{name: ghcr.io/softwaremill/klag-exporter-collector, newTag: {tag}}}\n\
+             - name: ghcr.io/softwaremill/klag-exporter-collector\n  \
+               newName: ghcr.io/softwaremill/{collector}\n  \
+               newTag: {tag}\n\
              {patches}"
         );
         fs::write(dir.join("kustomization.yaml"), text)?;
