@@ -31,6 +31,8 @@ pub(crate) enum Belief {
 /// Rewrites `lease` to what is believed of it, as of `wall`.
 pub(crate) fn show(lease: &mut Lease, belief: &Belief, candidate: &Candidate, wall: Timestamp) {
     let spec = lease.spec.get_or_insert_default();
+    // kube-lease-manager adds one to it without looking.
+    spec.lease_transitions = spec.lease_transitions.map(|n| n.min(i32::MAX - 1));
     let seconds = candidate.lease_duration.as_secs();
     let (holder, renewed) = match belief {
         Belief::Ours { age } => {
@@ -130,6 +132,22 @@ mod tests {
         assert_eq!(spec.holder_identity, None);
         assert_eq!((spec.acquire_time, spec.renew_time), (None, None));
         assert_eq!(spec.lease_duration_seconds, None);
+    }
+
+    #[test]
+    fn one_more_transition_can_always_be_counted() {
+        for belief in [Belief::Free, Belief::Ours { age: None }] {
+            let mut lease = Lease {
+                spec: Some(LeaseSpec {
+                    lease_transitions: Some(i32::MAX),
+                    ..LeaseSpec::default()
+                }),
+                ..Lease::default()
+            };
+            show(&mut lease, &belief, &candidate(), wall());
+            let shown = lease.spec.and_then(|spec| spec.lease_transitions);
+            assert!(shown.is_some_and(|n| n < i32::MAX), "{belief:?}");
+        }
     }
 
     #[test]
