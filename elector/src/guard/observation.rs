@@ -58,6 +58,17 @@ struct Sighting {
     since: Instant,
     /// An earlier holder may act until here.
     floor: Instant,
+    /// What its holder claims by it.
+    claims: Claims,
+}
+
+/// What a content says of the claim of its holder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Claims {
+    /// There may be a new one.
+    Anew,
+    /// It is the one before, which the floor covers: somebody else has changed the record.
+    NoMore,
 }
 
 /// How the Lease stands for this process.
@@ -184,9 +195,12 @@ impl Observation {
             last.arrived = now;
             return Change::Same;
         }
-        let floor = match self.stand() {
-            Stand::Foreign { until, .. } | Stand::Vanished { until } => until,
-            Stand::Unknown | Stand::Ours | Stand::Released => now,
+        let claims = self.claims(content.as_ref());
+        let floor = match (self.stand(), &self.last) {
+            // A duration that the holder did not write is waited for as long as it stands there, and not beyond.
+            (Stand::Foreign { .. }, Some(last)) if last.claims == Claims::NoMore => last.floor,
+            (Stand::Foreign { until, .. } | Stand::Vanished { until }, _) => until,
+            (Stand::Unknown | Stand::Ours | Stand::Released, _) => now,
         };
         self.last = Some(Sighting {
             content,
@@ -194,8 +208,18 @@ impl Observation {
             arrived: now,
             since: now,
             floor,
+            claims,
         });
         Change::New
+    }
+
+    /// What the holder in `content` claims beyond what it did before.
+    fn claims(&self, content: Option<&Content>) -> Claims {
+        let before = self.last.as_ref().and_then(|last| last.content.as_ref());
+        match (before, content) {
+            (Some(before), Some(content)) if content.claims_no_more_than(before) => Claims::NoMore,
+            _ => Claims::Anew,
+        }
     }
 
     /// The version last seen.

@@ -90,6 +90,17 @@ impl Content {
             && self.instance.as_deref() == Some(&candidate.instance)
     }
 
+    /// Whether the holder of `before` is still there and has not written since: each of its claims has a renew time of its own.
+    /// Then it claims no more than it did, whatever somebody else wrote into the record.
+    pub(crate) fn claims_no_more_than(&self, before: &Self) -> bool {
+        self.holder.is_some()
+            && self.renew_time.is_some()
+            && self.renew_time == before.renew_time
+            && self.holder == before.holder
+            && self.instance == before.instance
+            && self.uid == before.uid
+    }
+
     /// Whether there is no holder, and nobody said goodbye.
     pub(crate) fn is_vanished(&self) -> bool {
         self.holder.is_none() && !self.is_released()

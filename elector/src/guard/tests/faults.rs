@@ -185,6 +185,48 @@ fn a_longer_duration_of_the_holder_is_waited_for() {
 }
 
 #[test]
+fn a_duration_edited_up_is_waited_for_only_until_the_holder_writes_again() {
+    let mut world = World::led(2);
+    for seconds in [3600, i32::MAX] {
+        world
+            .register
+            .edit(&json!({"leaseDurationSeconds": seconds}));
+        world.show(1);
+        world.pass(D + SLACK);
+        world.read(1).unwrap();
+        assert_eq!(world.acquire(1), Err(Refusal::Occupied));
+        world.read(0).unwrap();
+        world.renew(0).unwrap();
+        world.show(1);
+    }
+    taken_only_after(&mut world, D + SLACK);
+}
+
+#[test]
+fn a_duration_edited_up_and_down_again_costs_nobody_more_than_one() {
+    let mut world = World::led(2);
+    for seconds in [86_400, D.as_secs()] {
+        world
+            .register
+            .edit(&json!({"leaseDurationSeconds": seconds}));
+        world.show(1);
+    }
+    taken_only_after(&mut world, D + SLACK);
+}
+
+#[test]
+fn a_duration_edited_down_and_the_holder_taken_out_frees_nobodys_claim() {
+    let mut world = World::led(2);
+    world.register.edit(&json!({"leaseDurationSeconds": 60}));
+    world.restart(1);
+    world.read(1).unwrap();
+    world.register.edit(&json!({"leaseDurationSeconds": 1}));
+    world.show(1);
+    world.register.edit(&json!({"holderIdentity": "stranger"}));
+    taken_only_after(&mut world, Duration::from_secs(60) + SLACK);
+}
+
+#[test]
 fn a_wall_clock_that_is_wrong_robs_nobody() {
     for hours in [-1, 1] {
         let mut world = World::led(2);

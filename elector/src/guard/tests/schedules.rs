@@ -48,6 +48,7 @@ enum Edit {
     Name(usize),
     Stranger,
     Shorten,
+    Lengthen,
 }
 
 /// A world with everything that is under way in it.
@@ -177,6 +178,7 @@ fn edit_by_hand(world: &mut World, edit: Edit) {
         Edit::Stranger => world.register.edit(&json!({"holderIdentity": "stranger"})),
         // One is the mark of a release only where there is no holder.
         Edit::Shorten => world.register.edit(&json!({"leaseDurationSeconds": 3})),
+        Edit::Lengthen => world.register.edit(&json!({"leaseDurationSeconds": 60})),
     }
 }
 
@@ -198,6 +200,7 @@ fn step() -> impl Strategy<Value = Step> {
         (0..PODS).prop_map(Edit::Name),
         Just(Edit::Stranger),
         Just(Edit::Shorten),
+        Just(Edit::Lengthen),
     ];
     prop_oneof![
         6 => prop_oneof![0_u64..300, 0_u64..6000, 14_000_u64..16_000].prop_map(Step::Pass),
