@@ -246,7 +246,8 @@ fn twin(stand: &Stand, rivalry: Rivalry) -> Option<Trouble> {
         ) => Some(Trouble {
             reason: Reason::DuplicateIdentity,
             detail: format!(
-                "another pod holds the Lease as {name} too; give every pod an identity of its own"
+                "another pod holds the Lease as {name} too, or its annotation was changed by hand; give every pod an identity of \
+                 its own"
             ),
         }),
         _ => None,
