@@ -45,6 +45,14 @@ async fn build(profile: &Path) -> Result<()> {
     if profile.ends_with("release") {
         cargo.arg("--release");
     }
+    // What `cargo run` says of the demo's package is not for the build: build scripts that ask for it, such as ring's, would
+    // run anew, and again when the demo itself is built the next time.
+    for (name, _) in std::env::vars_os() {
+        let about = name.to_string_lossy();
+        if about.starts_with("CARGO_PKG_") || about.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&name);
+        }
+    }
     let mut building = cargo
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .kill_on_drop(true)
