@@ -1,7 +1,9 @@
 //! The collector's process: command line, configuration, exit status.
 
 use std::env;
+use std::fmt::Display;
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -47,15 +49,15 @@ fn main() -> ExitCode {
 ///
 /// # Errors
 /// Everything that is wrong with it, one line each.
-fn load(args: &Args) -> Result<Loaded, String> {
+fn load(file: &Path) -> Result<Loaded, String> {
     let environment: Environment = env::vars_os().collect();
-    let loaded = config::load(&args.config, Program::Collector, &environment)
-        .map_err(|error| error.to_string())?;
+    let loaded =
+        config::load(file, Program::Collector, &environment).map_err(|error| error.to_string())?;
     let refused = check::properties(&loaded.config);
     if refused.is_empty() {
         return Ok(loaded);
     }
-    let file = args.config.display();
+    let file = file.display();
     let lines: Vec<String> = refused
         .iter()
         .map(|error| format!("{file}: {error}"))
@@ -67,7 +69,7 @@ fn check(args: &Args) -> ExitCode {
     if let Err(error) = telemetry::check(&args.log) {
         return end(USAGE, writeln!(io::stderr(), "{error}"));
     }
-    let loaded = match load(args) {
+    let loaded = match load(&args.config) {
         Ok(loaded) => loaded,
         Err(error) => return end(USAGE, writeln!(io::stderr(), "{error}")),
     };
@@ -85,17 +87,25 @@ fn check(args: &Args) -> ExitCode {
 
 fn collect(args: &Args) -> ExitCode {
     // First of all: a pod may be stopped as soon as it is started.
-    let watch = match Watch::begin() {
+    let mut watch = match Watch::begin() {
         Ok(watch) => watch,
-        Err(error) => return end(SOFTWARE, writeln!(io::stderr(), "cannot start: {error}")),
-    };
-    let loaded = match load(args) {
-        Ok(loaded) => loaded,
-        Err(error) => return end(USAGE, writeln!(io::stderr(), "{error}")),
+        Err(error) => return refuse(SOFTWARE, format_args!("cannot start: {error}")),
     };
     let live = match telemetry::init(&args.log, args.log_format) {
         Ok(live) => live,
-        Err(error) => return end(USAGE, writeln!(io::stderr(), "{error}")),
+        Err(error) => return refuse(USAGE, error),
+    };
+    let file = args.config.clone();
+    // Opening a pipe waits for whoever writes to it.
+    let loaded = match watch.unless_ended(move || load(&file)) {
+        Ok(Ok(Ok(loaded))) => loaded,
+        Ok(Ok(Err(error))) => return refuse(USAGE, error),
+        Ok(Err(signal)) => {
+            info!(signal = signal.name(), "Ending before the start");
+            telemetry::flush();
+            process::leave(0)
+        }
+        Err(error) => return refuse(SOFTWARE, format_args!("cannot start: {error}")),
     };
     info!(
         version = collector::telemetry::VERSION,
@@ -105,7 +115,8 @@ fn collect(args: &Args) -> ExitCode {
         "Starting"
     );
     for warning in &loaded.warnings {
-        warn!(warning, "Configuration");
+        // In the message, since it names every key that has no effect, and values are cut.
+        warn!("Configuration: {warning}");
     }
     let status = match run::run(watch, loaded.config, live, run::parts) {
         Ok(()) => 0,
@@ -119,6 +130,7 @@ fn collect(args: &Args) -> ExitCode {
             status
         }
     };
+    telemetry::flush();
     process::leave(status)
 }
 
@@ -164,6 +176,13 @@ fn check_source(subject: &Subject) -> ExitCode {
         Ok(report) => end(LACKING, write!(io::stdout(), "{report}")),
         Err(error) => end(USAGE, writeln!(io::stderr(), "{error:#}")),
     }
+}
+
+/// The exit status; what is wrong is told without waiting for whoever reads stderr, since a signal no longer ends the process by itself.
+fn refuse(status: u8, error: impl Display) -> ExitCode {
+    telemetry::say(error);
+    telemetry::flush();
+    ExitCode::from(status)
 }
 
 /// The exit status, unless the last words could not be said.

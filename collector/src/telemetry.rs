@@ -5,6 +5,7 @@
 use prometheus::{
     Encoder, Gauge, GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
+use shared::telemetry::DroppedLines;
 use tokio::time::Instant;
 
 use crate::gate::{Gate, Until};
@@ -150,6 +151,8 @@ impl Telemetry {
         self.registry.register(Box::new(self.valid.clone()))?;
         self.registry.register(Box::new(self.transitions.clone()))?;
         self.registry.register(Box::new(self.requests.clone()))?;
+        let dropped = DroppedLines::new("kafka_lag_exporter_log_lines_dropped_total")?;
+        self.registry.register(Box::new(dropped))?;
         #[cfg(target_os = "linux")]
         self.registry.register(Box::new(
             prometheus::process_collector::ProcessCollector::for_self(),
@@ -217,6 +220,7 @@ mod tests {
                 "kafka_lag_exporter_leader_transitions_total{reason=\"standby\",to=\"standby\"} 0",
                 "kafka_lag_exporter_leadership_term 4821377",
                 "kafka_lag_exporter_leadership_valid_seconds 4.5",
+                "kafka_lag_exporter_log_lines_dropped_total 0",
             ]
         );
     }

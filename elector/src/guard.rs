@@ -34,7 +34,7 @@ use observation::{Observation, Stand};
 use patience::Patience;
 use record::Candidate;
 use tenancy::{Stamp, Tenancy};
-use troubles::Troubles;
+use troubles::{Failure, Said, Troubles};
 
 pub(crate) use outlook::{Hold, Outlook};
 
@@ -83,19 +83,15 @@ pub(crate) struct Sent {
 }
 
 /// Why a request is not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// The state that it builds on is not known.
-    #[error("the version of the lease is not known")]
     NoVersion,
     /// The record is not this instance's to change.
-    #[error("the lease is not held by this instance")]
     NotOurs,
     /// Somebody else may be acting.
-    #[error("somebody else may still be acting")]
     Occupied,
     /// kube-lease-manager is not known to send it.
-    #[error("nothing is known of such a request")]
     Unknown,
 }
 
@@ -108,13 +104,27 @@ pub(crate) enum Reply {
     Status {
         /// HTTP status.
         code: u16,
-        /// For people.
-        message: String,
+        /// What may be told of it.
+        said: Said,
     },
     /// No answer in time.
     TimedOut,
     /// No answer.
-    Failed(String),
+    Failed(Failure),
+}
+
+// === impl Refusal ===
+
+impl Refusal {
+    /// What kube-lease-manager is told.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::NoVersion => "the version of the lease is not known",
+            Self::NotOurs => "the lease is not held by this instance",
+            Self::Occupied => "somebody else may still be acting",
+            Self::Unknown => "nothing is known of such a request",
+        }
+    }
 }
 
 // === impl Guard ===

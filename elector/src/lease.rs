@@ -11,16 +11,19 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::pin::pin;
+use std::time::Duration;
 
 use kube::Client;
 use shared::config::Election;
 use shared::leadership::Reason;
 use tokio::sync::{mpsc, watch};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::guard::Guard;
 use crate::guard::record::Candidate;
+use crate::guard::troubles::Failure;
 use crate::standing::{Standing, Trouble, Wish};
 
 pub mod telemetry;
@@ -28,6 +31,7 @@ pub mod telemetry;
 mod campaign;
 mod cluster;
 mod exchange;
+mod failure;
 mod herald;
 mod keeper;
 mod line;
@@ -46,6 +50,9 @@ use sight::Sight;
 use telemetry::LeaseTelemetry;
 
 pub use cluster::Cluster;
+
+/// How long reading the configuration may take before that is told.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The part of the elector that holds the Lease.
 #[derive(Debug)]
@@ -82,8 +89,12 @@ impl Lease {
     }
 
     async fn take_part(self, cluster: Cluster) -> Infallible {
+        let lease = format!(
+            "{}/{}",
+            self.election.lease_namespace, self.election.lease_name
+        );
         let mut herald = Herald::new(
-            self.election.identity.clone(),
+            (self.election.identity.clone(), lease),
             self.standing,
             self.telemetry.clone(),
         );
@@ -142,20 +153,40 @@ impl Lease {
 /// A client, tried for until there is one.
 async fn connect(cluster: &Cluster, purpose: Purpose, herald: &mut Herald) -> Client {
     loop {
-        match line::open(cluster, purpose).await {
-            Ok(client) => return client,
-            Err(detail) => {
-                let trouble = Trouble {
-                    reason: Reason::ApiUnreachable,
-                    detail,
-                };
-                let standing = Standing {
-                    trouble: Some(trouble),
-                    ..Standing::default()
-                };
-                herald.tell(standing, "expired");
+        let mut opening = pin!(line::open(cluster, purpose));
+        let opened = match timeout(PATIENCE, &mut opening).await {
+            Ok(opened) => opened,
+            Err(_) => {
+                herald.tell(blocked(slow()), "expired");
+                opening.await
             }
+        };
+        match opened {
+            Ok(client) => return client,
+            Err(failure) => herald.tell(blocked(failure), "expired"),
         }
         sleep(pace::retry()).await;
+    }
+}
+
+fn slow() -> Failure {
+    Failure {
+        cause: "kubeconfig",
+        text: format!(
+            "reading the kubeconfig, or its credential plugin, has not ended for {} s",
+            PATIENCE.as_secs()
+        ),
+    }
+}
+
+fn blocked(failure: Failure) -> Standing {
+    let trouble = Trouble {
+        reason: Reason::ApiUnreachable,
+        cause: failure.cause,
+        detail: failure.text,
+    };
+    Standing {
+        trouble: Some(trouble),
+        ..Standing::default()
     }
 }

@@ -1,7 +1,9 @@
 //! The elector's process: command line, configuration, exit status.
 
 use std::env;
+use std::fmt::Display;
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -33,9 +35,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn load(args: &Args) -> Result<Config, ConfigError> {
+fn load(file: &Path) -> Result<Config, ConfigError> {
     let environment: Environment = env::vars_os().collect();
-    let loaded = config::load(&args.config, Program::Elector, &environment)?;
+    let loaded = config::load(file, Program::Elector, &environment)?;
     Ok(loaded.config)
 }
 
@@ -43,7 +45,7 @@ fn check(args: &Args) -> ExitCode {
     if let Err(error) = telemetry::check(&args.log) {
         return end(USAGE, writeln!(io::stderr(), "{error}"));
     }
-    match load(args) {
+    match load(&args.config) {
         Ok(config) => {
             let effective = config.effective(Program::Elector);
             end(0, write!(io::stdout(), "{effective}"))
@@ -54,17 +56,25 @@ fn check(args: &Args) -> ExitCode {
 
 fn elect(args: &Args) -> ExitCode {
     // First of all: a pod may be stopped as soon as it is started.
-    let watch = match Watch::begin() {
+    let mut watch = match Watch::begin() {
         Ok(watch) => watch,
-        Err(error) => return end(SOFTWARE, writeln!(io::stderr(), "cannot start: {error}")),
-    };
-    let config = match load(args) {
-        Ok(config) => config,
-        Err(error) => return end(USAGE, writeln!(io::stderr(), "{error}")),
+        Err(error) => return refuse(SOFTWARE, format_args!("cannot start: {error}")),
     };
     if let Err(error) = telemetry::init(&args.log, args.log_format) {
-        return end(USAGE, writeln!(io::stderr(), "{error}"));
+        return refuse(USAGE, error);
     }
+    let file = args.config.clone();
+    // Opening a pipe waits for whoever writes to it.
+    let config = match watch.unless_ended(move || load(&file)) {
+        Ok(Ok(Ok(config))) => config,
+        Ok(Ok(Err(error))) => return refuse(USAGE, error),
+        Ok(Err(signal)) => {
+            info!(signal = signal.name(), "Ending before the start");
+            telemetry::flush();
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => return refuse(SOFTWARE, format_args!("cannot start: {error}")),
+    };
     info!(
         version = VERSION,
         revision = REVISION,
@@ -75,8 +85,8 @@ fn elect(args: &Args) -> ExitCode {
         instance: args.instance(),
         hostname: args.hostname.clone(),
     };
-    match run::run(watch, config.exporter, names) {
-        Ok(()) => ExitCode::SUCCESS,
+    let status = match run::run(watch, config.exporter, names) {
+        Ok(()) => 0,
         Err(error) => {
             let status = match &error {
                 run::Error::Listen(_) => USAGE,
@@ -84,9 +94,18 @@ fn elect(args: &Args) -> ExitCode {
             };
             let error = anyhow::Error::from(error);
             error!("{error:#}");
-            ExitCode::from(status)
+            status
         }
-    }
+    };
+    telemetry::flush();
+    ExitCode::from(status)
+}
+
+/// The exit status; what is wrong is told without waiting for whoever reads stderr, since a signal no longer ends the process by itself.
+fn refuse(status: u8, error: impl Display) -> ExitCode {
+    telemetry::say(error);
+    telemetry::flush();
+    ExitCode::from(status)
 }
 
 /// The exit status, unless the last words could not be said.

@@ -70,7 +70,9 @@ pub enum Sight {
 pub struct Trouble {
     /// The cause, as the contract names it.
     pub reason: Reason,
-    /// What a person has to know to mend it, such as the verb that is missing.
+    /// What is lacking or fails: the verb that is missing, or a word of another closed set.
+    pub cause: &'static str,
+    /// What a person has to know to mend it, in words of this program: nothing that a peer or a plugin said.
     pub detail: String,
 }
 

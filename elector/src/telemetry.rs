@@ -4,6 +4,7 @@
 
 use prometheus::{Encoder, Gauge, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 use shared::leadership::State;
+use shared::telemetry::DroppedLines;
 
 use crate::desk::Facts;
 
@@ -120,7 +121,7 @@ impl Telemetry {
         self.trouble.reset();
         if let Some(trouble) = &facts.trouble {
             self.trouble
-                .with_label_values(&[trouble.reason.label(), &trouble.detail])
+                .with_label_values(&[trouble.reason.label(), trouble.cause])
                 .set(1);
         }
         self.term.set(term_sample(facts.report.term));
@@ -146,6 +147,8 @@ impl Telemetry {
             self.registry.register(Box::new(family.clone()))?;
         }
         self.registry.register(Box::new(self.answers.clone()))?;
+        let dropped = DroppedLines::new(&name("log_lines_dropped_total"))?;
+        self.registry.register(Box::new(dropped))?;
         for result in RESULTS {
             self.answers.with_label_values(&[result]);
         }

@@ -17,6 +17,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use crate::telemetry;
+
 mod signals;
 #[cfg(test)]
 mod tests;
@@ -247,7 +249,7 @@ impl Supervisor {
                     }),
                     Err(error) if error.is_panic() => Err(Failure::Panicked {
                         task: Arc::clone(&task),
-                        message: panic_message(error),
+                        message: telemetry::said(&*error.into_panic()).to_owned(),
                     }),
                     Err(_) => Err(Failure::Ended {
                         task: Arc::clone(&task),
@@ -262,15 +264,6 @@ impl Supervisor {
         let names: Vec<&str> = self.running.values().map(|name| &**name).collect();
         names.join(", ")
     }
-}
-
-fn panic_message(error: JoinError) -> String {
-    let payload = error.into_panic();
-    payload
-        .downcast_ref::<&str>()
-        .map(|message| (*message).to_owned())
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned())
 }
 
 // === impl Outcome ===

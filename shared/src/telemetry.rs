@@ -1,22 +1,34 @@
 //! Logging: lines for a person or for a machine on stderr, and one live line that log lines do not garble.
 //!
-//! Deliberately absent: metrics. They belong to the program that serves them.
+//! Nothing here waits for whoever reads stderr; see [`stderr`]. What stands in a line is short, whoever said it; see [`fields`].
 
+use std::any::Any;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::panic;
 use std::str::FromStr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
+use std::time::Duration;
 
+use tracing::error;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::debug_fn;
 use tracing_subscriber::util::SubscriberInitExt;
+
+mod dropped;
+mod fields;
+mod stderr;
+
+pub use dropped::DroppedLines;
+use stderr::Stderr;
 
 /// The filter where none is given.
 pub const DEFAULT_FILTER: &str = "info";
 
-/// To the start of the line, and erase it.
-const ERASE: &str = "\r\x1b[2K";
+/// How long a process that ends waits for its last lines to be read.
+const LAST: Duration = Duration::from_millis(250);
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,39 +65,48 @@ pub enum Error {
 
 /// The last line of the terminal, rewritten in place.
 #[derive(Clone, Debug)]
-pub struct LiveLine {
-    shown: Arc<AtomicBool>,
+pub struct LiveLine(&'static Stderr);
+
+/// Hands each log line to the queue before stderr.
+struct Lines {
+    format: Format,
+    stderr: &'static Stderr,
 }
 
-/// Writes each log line over the live line, if one is shown. A line that cannot be written is dropped: the subscriber would
-/// tell stderr of an error, which fails as well, and panic.
-struct Stderr {
-    shown: Arc<AtomicBool>,
-}
-
-/// Begins to log to stderr what passes `filter`, written as in `RUST_LOG`; an empty filter is [`DEFAULT_FILTER`].
+/// Begins to log to stderr what passes `filter`, written as in `RUST_LOG`; an empty filter is [`DEFAULT_FILTER`]. Panics are logged
+/// too, instead of being written to stderr by whoever panics.
 /// Returns the live line where a person is looking: format `human` at a terminal.
 ///
 /// # Errors
 /// Where the filter does not parse, or this was called before.
 pub fn init(filter: &str, format: Format) -> Result<Option<LiveLine>, Error> {
     let filter = parse(filter)?;
-    let shown = Arc::new(AtomicBool::new(false));
-    let stderr = Stderr {
-        shown: Arc::clone(&shown),
-    };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(stderr);
+        .with_writer(Lines {
+            format,
+            stderr: stderr(),
+        });
     let terminal = io::stderr().is_terminal();
     let begun = match format {
         Format::Json => builder.json().flatten_event(true).finish().try_init(),
-        // At a terminal the default stands, which respects NO_COLOR.
-        Format::Human if terminal => builder.finish().try_init(),
-        Format::Human => builder.with_ansi(false).finish().try_init(),
+        Format::Human => {
+            let fields = debug_fn(fields::write).delimited(" ");
+            let builder = builder.fmt_fields(fields);
+            // At a terminal the default stands, which respects NO_COLOR.
+            if terminal {
+                builder.finish().try_init()
+            } else {
+                builder.with_ansi(false).finish().try_init()
+            }
+        }
     };
     begun.map_err(Error::Twice)?;
-    Ok((format == Format::Human && terminal).then_some(LiveLine { shown }))
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        error!(place, panic = said(panic.payload()), "Panicked");
+    }));
+    Ok((format == Format::Human && terminal).then_some(LiveLine(stderr())))
 }
 
 /// Whether [`init`] would take `filter`.
@@ -94,6 +115,29 @@ pub fn init(filter: &str, format: Format) -> Result<Option<LiveLine>, Error> {
 /// Where the filter does not parse.
 pub fn check(filter: &str) -> Result<(), Error> {
     parse(filter).map(drop)
+}
+
+/// Writes `text` and a line end as they are, without waiting.
+pub fn say(text: impl fmt::Display) {
+    stderr().write(format!("{text}\n").into_bytes());
+}
+
+/// Lets what was logged or said be read, for a quarter of a second at most. The last thing that a process does.
+pub fn flush() {
+    stderr().flush(LAST);
+}
+
+/// What a panic said.
+pub(crate) fn said(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}
+
+/// The one of this process. Its thread starts with the first thing that is to be written.
+fn stderr() -> &'static Stderr {
+    static STDERR: OnceLock<Stderr> = OnceLock::new();
+    STDERR.get_or_init(|| Stderr::start(io::stderr()))
 }
 
 fn parse(filter: &str) -> Result<EnvFilter, Error> {
@@ -113,24 +157,18 @@ fn parse(filter: &str) -> Result<EnvFilter, Error> {
 impl LiveLine {
     /// Shows `text` in place of what was shown before; it is cut at the right margin.
     pub fn draw(&self, text: &str) {
-        let mut stderr = io::stderr().lock();
-        self.shown.store(true, Ordering::Relaxed);
-        // Without automatic wrapping a long text stays on its line. A terminal that is gone is nobody's concern.
-        write!(stderr, "{ERASE}\x1b[?7l{text}\x1b[?7h").ok();
+        self.0.draw(text);
     }
 
     /// Takes the line away.
     pub fn clear(&self) {
-        let mut stderr = io::stderr().lock();
-        if self.shown.swap(false, Ordering::Relaxed) {
-            stderr.write_all(ERASE.as_bytes()).ok();
-        }
+        self.0.clear();
     }
 }
 
-// === impl Stderr ===
+// === impl Lines ===
 
-impl<'a> MakeWriter<'a> for Stderr {
+impl<'a> MakeWriter<'a> for Lines {
     type Writer = &'a Self;
 
     fn make_writer(&'a self) -> Self::Writer {
@@ -138,19 +176,18 @@ impl<'a> MakeWriter<'a> for Stderr {
     }
 }
 
-impl Write for &Stderr {
-    /// The subscriber hands over one whole line at a time; the lock that is held meanwhile is the one that the live line takes.
+impl Write for &Lines {
+    /// The subscriber hands over one whole line at a time.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let mut stderr = io::stderr().lock();
-        if self.shown.swap(false, Ordering::Relaxed) {
-            stderr.write_all(ERASE.as_bytes()).ok();
-        }
-        stderr.write_all(line).ok();
+        let short = match self.format {
+            Format::Human => None,
+            Format::Json => fields::shortened(line),
+        };
+        self.stderr.write(short.unwrap_or_else(|| line.to_vec()));
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush().ok();
         Ok(())
     }
 }

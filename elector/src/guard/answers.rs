@@ -7,6 +7,7 @@ use super::ask::{Ask, Write};
 use super::observation::{Change, Seen, Stand};
 use super::record::Record;
 use super::tenancy::Tenancy;
+use super::troubles::{Failure, Said};
 use super::{Guard, Hold, Moment, Reply, Sent, translate};
 
 // === impl Guard ===
@@ -19,13 +20,14 @@ impl Guard {
         let before = self.observation.stand();
         let shown = match reply {
             Reply::Lease(lease) => self.accept(sent, lease, at),
-            Reply::Status { code, message } => self.refused(sent, code, message, at.now),
+            Reply::Status { code, said } => self.refused(sent, code, said, at.now),
             Reply::TimedOut => {
                 self.patience.stretch();
                 self.lose(sent);
                 let within = at.now.duration_since(sent.stamp.sent.now).as_millis();
-                let error = format!("no answer to {} within {within} ms", sent.ask.verb());
-                self.troubles.failed(sent.ask, error);
+                let text = format!("no answer to {} within {within} ms", sent.ask.verb());
+                let cause = "timeout";
+                self.troubles.failed(sent.ask, Failure { cause, text });
                 Reply::TimedOut
             }
             Reply::Failed(error) => {
@@ -43,9 +45,14 @@ impl Guard {
     fn accept(&mut self, sent: &Sent, lease: Box<Lease>, at: Moment) -> Reply {
         let Some(record) = Record::read(&lease) else {
             self.lose(sent);
-            let message = "the Lease has no resourceVersion that is a number".to_owned();
-            self.troubles.failed(sent.ask, message.clone());
-            return Reply::Status { code: 500, message };
+            let words = "the Lease has no resourceVersion that is a number";
+            let failure = Failure {
+                cause: "answer",
+                text: words.to_owned(),
+            };
+            self.troubles.failed(sent.ask, failure);
+            let said = Said { verb: None, words };
+            return Reply::Status { code: 500, said };
         };
         self.patience
             .settle(at.now.duration_since(sent.stamp.sent.now));
@@ -94,8 +101,8 @@ impl Guard {
         self.hold = Hold::Ours;
     }
 
-    fn refused(&mut self, sent: &Sent, code: u16, message: String, now: Instant) -> Reply {
-        self.troubles.refused(sent.ask, code, &message);
+    fn refused(&mut self, sent: &Sent, code: u16, said: Said, now: Instant) -> Reply {
+        self.troubles.refused(sent.ask, code, said);
         match (sent.ask, code) {
             (Ask::Read | Ask::Write(_), 404) => {
                 self.version = None;
@@ -106,12 +113,12 @@ impl Guard {
                 self.start_over();
                 // kube-lease-manager panics at a conflict in a release.
                 let code = if write == Write::Release { 412 } else { 409 };
-                return Reply::Status { code, message };
+                return Reply::Status { code, said };
             }
             (_, 500..) => self.lose(sent),
             _ => {}
         }
-        Reply::Status { code, message }
+        Reply::Status { code, said }
     }
 
     /// Nobody knows whether `sent` took effect.

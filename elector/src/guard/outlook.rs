@@ -6,9 +6,10 @@ use super::Guard;
 use super::ask::Ask;
 use super::observation::{Change, Link, Seen, Stand, Twin};
 use super::translate::Belief;
-use super::troubles::Rivalry;
+use super::troubles::{Failure, Rivalry};
 use crate::standing::{Claim, Rival, Sight, Standing, Tenure, Trouble};
 use shared::leadership::Reason;
+use shared::text::brief;
 
 /// What whoever drives kube-lease-manager has to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +73,8 @@ impl Guard {
     }
 
     /// The watch failed, not for want of rights.
-    pub(crate) fn watch_failed(&mut self, error: String) {
-        self.troubles.watch_failed(error);
+    pub(crate) fn watch_failed(&mut self, failure: Failure) {
+        self.troubles.watch_failed(failure);
     }
 
     /// The API server says that the Lease may be written.
@@ -245,9 +246,11 @@ fn twin(stand: &Stand, rivalry: Rivalry) -> Option<Trouble> {
             Rivalry::Some,
         ) => Some(Trouble {
             reason: Reason::DuplicateIdentity,
+            cause: "identity",
             detail: format!(
-                "another pod holds the Lease as {name} too, or its annotation was changed by hand; give every pod an identity of \
-                 its own"
+                "another pod holds the Lease as {} too, or its annotation was changed by hand; give every pod an identity of \
+                 its own",
+                brief(name)
             ),
         }),
         _ => None,

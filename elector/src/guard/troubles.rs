@@ -34,11 +34,29 @@ pub(crate) enum Rivalry {
     Some,
 }
 
+/// Why a request came to nothing, in words of this program.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// A word of a closed set.
+    pub(crate) cause: &'static str,
+    /// A sentence for people.
+    pub(crate) text: String,
+}
+
+/// What is passed on of an answer with an error: words of closed sets, and none of the peer's own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// The verb that the API server denies.
+    pub(crate) verb: Option<&'static str>,
+    /// The reason it gives.
+    pub(crate) words: &'static str,
+}
+
 #[derive(Debug, Default)]
 struct Failures {
     n: u32,
-    /// What was said when it became too many.
-    error: String,
+    /// The one with which it became too many.
+    last: Failure,
 }
 
 // === impl Troubles ===
@@ -65,14 +83,15 @@ impl Troubles {
     }
 
     /// The watch failed, not for want of rights.
-    pub(crate) fn watch_failed(&mut self, error: String) {
-        self.watch.note(error);
+    pub(crate) fn watch_failed(&mut self, failure: Failure) {
+        self.watch.note(failure);
     }
 
     /// The API server said that writing would be denied, and why, for people.
     pub(crate) fn foretold(&mut self, detail: String) {
         self.foretold = Some(Trouble {
             reason: Reason::Forbidden,
+            cause: PATCH,
             detail,
         });
     }
@@ -83,32 +102,38 @@ impl Troubles {
     }
 
     /// A request was answered with an error `status`.
-    pub(crate) fn refused(&mut self, ask: Ask, status: u16, message: &str) {
+    pub(crate) fn refused(&mut self, ask: Ask, status: u16, said: Said) {
+        let words = said.words;
         let trouble = match (ask, status) {
             (Ask::Create, 403) => Trouble {
                 reason: Reason::LeaseMissing,
-                detail: format!("the Lease is not there, and create is not allowed: {message}"),
+                cause: Ask::Create.verb(),
+                detail: format!("the Lease is not there, and create is not allowed: {words}"),
             },
             (Ask::Create, 404) => Trouble {
                 reason: Reason::LeaseMissing,
-                detail: format!("the Lease is not there and cannot be created: {message}"),
+                cause: Ask::Create.verb(),
+                detail: format!("the Lease is not there and cannot be created: {words}"),
             },
             (_, 403) => {
-                let verb = verb(message).unwrap_or(ask.verb());
+                let verb = said.verb.unwrap_or(ask.verb());
                 Trouble {
                     reason: Reason::Forbidden,
-                    detail: format!("{verb} is not allowed: {message}"),
+                    cause: verb,
+                    detail: format!("{verb} is not allowed: {words}"),
                 }
             }
             (_, 401) => Trouble {
                 reason: Reason::Forbidden,
-                detail: format!("the API server does not know this pod: {message}"),
+                cause: "credentials",
+                detail: format!("the API server does not know this pod: {words}"),
             },
             // Both are answers about the Lease, and acted on.
             (_, 404 | 409) => return,
             _ => {
-                let error = format!("{} was answered {status}: {message}", ask.verb());
-                return self.failed(ask, error);
+                let text = format!("{} was answered {status}: {words}", ask.verb());
+                let cause = "status";
+                return self.failed(ask, Failure { cause, text });
             }
         };
         self.failed.remove(ask.verb());
@@ -116,8 +141,8 @@ impl Troubles {
     }
 
     /// A request was not answered.
-    pub(crate) fn failed(&mut self, ask: Ask, error: String) {
-        self.failed.entry(ask.verb()).or_default().note(error);
+    pub(crate) fn failed(&mut self, ask: Ask, failure: Failure) {
+        self.failed.entry(ask.verb()).or_default().note(failure);
     }
 
     /// What a person has to know while there is this `rival`; `twin` where that is another instance of this identity.
@@ -145,26 +170,21 @@ impl Troubles {
 // === impl Failures ===
 
 impl Failures {
-    fn note(&mut self, error: String) {
+    fn note(&mut self, failure: Failure) {
         self.n = self.n.saturating_add(1);
         // One outage has one text, though every try may fail in its own way.
         if self.n <= TOO_MANY {
-            self.error = error;
+            self.last = failure;
         }
     }
 
     fn trouble(&self) -> Option<Trouble> {
         (self.n >= TOO_MANY).then(|| Trouble {
             reason: Reason::ApiUnreachable,
-            detail: self.error.clone(),
+            cause: self.last.cause,
+            detail: self.last.text.clone(),
         })
     }
-}
-
-/// The verb that the API server names: to apply to an absent object takes `create`, not `patch`.
-fn verb(message: &str) -> Option<&str> {
-    let (_, rest) = message.split_once(" cannot ")?;
-    rest.split(' ').next()
 }
 
 #[cfg(test)]
@@ -172,8 +192,21 @@ mod tests {
     use super::*;
 
     const WRITE: Ask = Ask::Write(Write::Acquire);
-    const DENIED: &str =
-        r#"leases.coordination.k8s.io "x" is forbidden: User "u" cannot patch resource "leases""#;
+    const DENIED: Said = Said {
+        verb: Some("patch"),
+        words: "Forbidden",
+    };
+    const BUSY: Said = Said {
+        verb: None,
+        words: "ServiceUnavailable",
+    };
+
+    fn failure(text: &str) -> Failure {
+        Failure {
+            cause: "connect",
+            text: text.to_owned(),
+        }
+    }
 
     #[test]
     fn a_missing_right_is_named_at_once_and_stays_until_that_verb_succeeds() {
@@ -182,7 +215,8 @@ mod tests {
         troubles.clear(Ask::Read);
         let trouble = troubles.present(Rivalry::None, None).unwrap();
         assert_eq!(trouble.reason, Reason::Forbidden);
-        assert!(trouble.detail.starts_with("patch is not allowed"));
+        assert_eq!(trouble.detail, "patch is not allowed: Forbidden");
+        assert_eq!(trouble.cause, "patch");
         troubles.clear(WRITE);
         assert_eq!(troubles.present(Rivalry::None, None), None);
     }
@@ -203,12 +237,12 @@ mod tests {
     fn one_failure_is_an_accident_and_two_in_a_row_are_trouble() {
         let mut troubles = Troubles::default();
         for _ in 0..3 {
-            troubles.refused(Ask::Read, 503, "busy");
+            troubles.refused(Ask::Read, 503, BUSY);
             troubles.clear(Ask::Read);
         }
-        troubles.refused(Ask::Read, 503, "busy");
+        troubles.refused(Ask::Read, 503, BUSY);
         assert_eq!(troubles.present(Rivalry::None, None), None);
-        troubles.failed(Ask::Read, "refused".to_owned());
+        troubles.failed(Ask::Read, failure("refused"));
         let trouble = troubles.present(Rivalry::None, None).unwrap();
         assert_eq!(trouble.reason, Reason::ApiUnreachable);
         assert_eq!(trouble.detail, "refused");
@@ -218,7 +252,7 @@ mod tests {
     fn writing_is_no_trouble_to_a_standby_and_reading_does_not_mend_it() {
         let mut troubles = Troubles::default();
         for _ in 0..2 {
-            troubles.failed(WRITE, "no answer".to_owned());
+            troubles.failed(WRITE, failure("no answer"));
             troubles.clear(Ask::Read);
         }
         assert!(troubles.present(Rivalry::None, None).is_some());
@@ -246,8 +280,8 @@ mod tests {
     #[test]
     fn a_failing_watch_is_trouble_only_while_nothing_is_known() {
         let mut troubles = Troubles::default();
-        troubles.watch_failed("refused".to_owned());
-        troubles.watch_failed("refused".to_owned());
+        troubles.watch_failed(failure("refused"));
+        troubles.watch_failed(failure("refused"));
         assert_eq!(troubles.present(Rivalry::None, None), None);
         assert_eq!(troubles.blind().unwrap().reason, Reason::ApiUnreachable);
     }

@@ -1,6 +1,7 @@
 //! What the machine says of itself.
 
 use shared::leadership::{LeaderReport, Reason, State};
+use shared::text::brief;
 use tokio::time::Instant;
 
 use super::course::Course;
@@ -17,7 +18,7 @@ impl Machine {
             self.rules.identity.clone()
         } else {
             self.rival(now)
-                .map_or_else(String::new, |rival| rival.name.clone())
+                .map_or_else(String::new, |rival| brief(&rival.name))
         };
         LeaderReport {
             is_leader: false,

@@ -14,6 +14,8 @@ const TARGET: &str = "klag_exporter::leadership::kubernetes";
 #[derive(Debug)]
 pub(super) struct Herald {
     identity: String,
+    /// Namespace and name of the Lease.
+    lease: String,
     standing: watch::Sender<Standing>,
     telemetry: LeaseTelemetry,
     role: Option<Role>,
@@ -30,14 +32,15 @@ enum Role {
 // === impl Herald ===
 
 impl Herald {
-    /// Publishes to `standing`, as `identity`.
+    /// Publishes to `standing`, as `identity`, about `lease`.
     pub(super) fn new(
-        identity: String,
+        (identity, lease): (String, String),
         standing: watch::Sender<Standing>,
         telemetry: LeaseTelemetry,
     ) -> Self {
         Self {
             identity,
+            lease,
             standing,
             telemetry,
             role: None,
@@ -87,8 +90,8 @@ impl Herald {
         }
         if let Some(trouble) = &standing.trouble {
             let reason = trouble.reason.label();
-            let detail = &*trouble.detail;
-            warn!(target: TARGET, reason, detail, "Trouble in the election");
+            let (detail, lease) = (&*trouble.detail, &*self.lease);
+            warn!(target: TARGET, reason, detail, lease, "Trouble in the election");
         } else {
             info!(target: TARGET, "The trouble in the election is over");
         }

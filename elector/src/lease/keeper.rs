@@ -12,6 +12,7 @@ use kube::Client;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
+use tracing::debug;
 
 use super::exchange::{exchange, forced};
 use super::herald::Herald;
@@ -19,6 +20,7 @@ use super::service::{Asked, answer};
 use super::telemetry::LeaseTelemetry;
 use crate::guard::ask::{Ask, Write};
 use crate::guard::observation::{Link, Seen};
+use crate::guard::troubles::{Failure, Said};
 use crate::guard::{Guard, Moment, Outlook, Refusal, Reply, Sent};
 
 /// What the keeper is told.
@@ -29,7 +31,7 @@ pub(super) enum Mail {
     /// The watch brought something.
     Seen(Seen, Link),
     /// The watch failed, not for want of rights.
-    WatchFailed(String),
+    WatchFailed(Failure),
     /// The Lease may be written.
     MayPatch,
     /// It may not: why, for people.
@@ -93,7 +95,7 @@ impl Keeper {
         match event {
             Event::Mail(Mail::Asked(asked)) => self.waiting.push_back(*asked),
             Event::Mail(Mail::Seen(seen, link)) => self.guard.saw(seen, link, at.now),
-            Event::Mail(Mail::WatchFailed(error)) => self.guard.watch_failed(error),
+            Event::Mail(Mail::WatchFailed(failure)) => self.guard.watch_failed(failure),
             Event::Mail(Mail::MayPatch) => self.guard.may_patch(),
             Event::Mail(Mail::MayNotPatch(detail)) => self.guard.may_not_patch(detail),
             Event::Mail(Mail::ReleaseBegins) => self.guard.begin_release(),
@@ -151,7 +153,11 @@ impl Keeper {
         let request = match sealed(&asked.request, ask, &body) {
             Ok(request) => request,
             Err(error) => {
-                let reply = Reply::Failed(error.to_string());
+                debug!(%error, "A request cannot be written");
+                let reply = Reply::Failed(Failure {
+                    cause: "request",
+                    text: format!("a {} cannot be written", ask.verb()),
+                });
                 let shown = self.guard.answered(&sent, reply, at);
                 asked.answer.send(answer(ask, &shown)).ok();
                 return;
@@ -207,7 +213,10 @@ fn refused(ask: Ask, refusal: Refusal) -> Reply {
         } else {
             409
         },
-        message: refusal.to_string(),
+        said: Said {
+            verb: None,
+            words: refusal.words(),
+        },
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) fn client(mail: mpsc::UnboundedSender<Mail>, namespace: &str) -> Clie
 pub(super) fn answer(ask: Ask, reply: &Reply) -> Answer {
     match reply {
         Reply::Lease(lease) => response(StatusCode::OK, serde_json::to_vec(lease)?),
-        Reply::Status { code, message } => {
+        Reply::Status { code, said } => {
             let reason = match (ask, code) {
                 (Ask::Create, 409) => "AlreadyExists",
                 (_, 409) => "Conflict",
@@ -62,12 +62,12 @@ pub(super) fn answer(ask: Ask, reply: &Reply) -> Answer {
             };
             let status = json!({
                 "apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure",
-                "message": message, "reason": reason, "code": code,
+                "message": said.words, "reason": reason, "code": code,
             });
             response(StatusCode::from_u16(*code)?, serde_json::to_vec(&status)?)
         }
         Reply::TimedOut => Err("the API server did not answer in time".into()),
-        Reply::Failed(error) => Err(error.clone().into()),
+        Reply::Failed(failure) => Err(failure.text.clone().into()),
     }
 }
 

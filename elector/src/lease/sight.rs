@@ -12,11 +12,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::warn;
 
-use super::exchange::{chain, quietly};
+use super::exchange::quietly;
+use super::failure;
 use super::keeper::Mail;
 use super::pace;
 use crate::guard::observation::{Link, Seen};
 use crate::guard::record::Record;
+use crate::guard::troubles::Failure;
 use crate::guard::{Hold, Outlook};
 
 /// How long one watch is asked for. Seconds.
@@ -79,7 +81,7 @@ impl Sight {
                 Ok(event) => event,
                 Err(error) if is_denied(&error) => return Denied,
                 Err(error) => {
-                    self.tell(Mail::WatchFailed(chain(&error)));
+                    self.tell(Mail::WatchFailed(failure::of(&error)));
                     sleep(pace::back_off(failures, PAUSE)).await;
                     failures += 1;
                     continue;
@@ -114,8 +116,11 @@ impl Sight {
                 match timeout(READ, quietly(api.get_opt(&self.name))).await {
                     Ok(Ok(Some(lease))) => self.present(&lease, Link::Anew),
                     Ok(Ok(None)) => self.absent(None, Link::Anew),
-                    Ok(Err(error)) => self.tell(Mail::WatchFailed(chain(&error))),
-                    Err(_) => self.tell(Mail::WatchFailed("no answer in time".to_owned())),
+                    Ok(Err(error)) => self.tell(Mail::WatchFailed(failure::of(&error))),
+                    Err(_) => self.tell(Mail::WatchFailed(Failure {
+                        cause: "timeout",
+                        text: format!("no answer to get within {} ms", READ.as_millis()),
+                    })),
                 }
             }
             sleep(self.period).await;

@@ -56,6 +56,7 @@ async fn what_cannot_be_known_is_a_503_with_the_same_body() {
     world.standing.send_replace(Standing {
         trouble: Some(Trouble {
             reason: Reason::Forbidden,
+            cause: "patch",
             detail: "patch on leases".to_owned(),
         }),
         ..Standing::default()

@@ -29,6 +29,7 @@ async fn a_leader_tells_term_claim_and_grant() {
             r#"answers_total{result="told"} 2"#,
             "claim_valid_seconds 58.5",
             "grant_valid_seconds 3.5",
+            "log_lines_dropped_total 0",
             r#"reason_info{reason="renewed"} 1"#,
             r#"state{state="leading"} 1"#,
             "term 4711",
@@ -59,12 +60,13 @@ async fn what_has_to_be_mended_is_named() {
     world.standing.send_replace(Standing {
         trouble: Some(Trouble {
             reason: Reason::Forbidden,
+            cause: "patch",
             detail: "patch on leases".to_owned(),
         }),
         ..Standing::default()
     });
     tokio::task::yield_now().await;
-    let sample = r#"trouble_info{detail="patch on leases",reason="forbidden"} 1"#;
+    let sample = r#"trouble_info{detail="patch",reason="forbidden"} 1"#;
     let told = samples(&world).await;
     assert!(told.iter().any(|line| line == sample), "{told:#?}");
     world.holds_nothing();

@@ -100,6 +100,7 @@ fn an_api_that_does_not_answer_changes_no_claim() {
         rival: None,
         trouble: Some(Trouble {
             reason: Reason::ApiUnreachable,
+            cause: "patch",
             detail: String::new(),
         }),
     });

@@ -134,6 +134,7 @@ impl World {
         self.seen(Standing {
             trouble: Some(Trouble {
                 reason,
+                cause: "patch",
                 detail: "patch".to_owned(),
             }),
             ..Standing::default()

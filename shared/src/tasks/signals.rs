@@ -1,24 +1,35 @@
-//! SIGTERM and SIGINT.
+//! The signals that end the process in order: SIGTERM, SIGINT, SIGHUP and SIGQUIT.
 
+use std::fs;
 use std::io;
+use std::panic;
+use std::thread;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{self, SignalKind};
+use tokio::sync::oneshot;
 
 /// A signal that ends the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// SIGTERM, as the kubelet sends it.
     Terminate,
-    /// SIGINT, as a terminal sends it.
+    /// SIGINT, as a terminal sends it for Ctrl-C.
     Interrupt,
+    /// SIGHUP, as a terminal sends it that is closed.
+    Hangup,
+    /// SIGQUIT, as a terminal sends it for Ctrl-\, and some images to stop.
+    Quit,
 }
 
-/// Receives SIGTERM and SIGINT in place of their default effect.
+/// Receives the signals in place of their default effect.
 #[derive(Debug)]
 pub struct Signals {
     terminate: unix::Signal,
     interrupt: unix::Signal,
+    quit: unix::Signal,
+    /// `None` where the process was started to survive its terminal.
+    hangup: Option<unix::Signal>,
 }
 
 /// A runtime of the main thread, and the signals that are received in it from its making on. A process that makes it first of
@@ -43,19 +54,55 @@ impl Watch {
         let signals = runtime.block_on(async { Signals::install() })?;
         Ok(Self { runtime, signals })
     }
+
+    /// What `work` comes to, or the signal that came before its end. `work` may block for ever: it has a thread of its own, which
+    /// goes on after a signal, until the process ends. A panic of `work` is passed on.
+    ///
+    /// # Errors
+    /// Where the operating system refuses the thread.
+    pub fn unless_ended<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<Result<T, Signal>> {
+        let (sender, done) = oneshot::channel();
+        let worker = thread::Builder::new().spawn(move || sender.send(work()).is_ok())?;
+        let signals = &mut self.signals;
+        let event = self.runtime.block_on(async {
+            tokio::select! { biased;
+                signal = signals.next() => Err(signal),
+                done = done => Ok(done),
+            }
+        });
+        match event {
+            Err(signal) => Ok(Err(signal)),
+            Ok(Ok(done)) => Ok(Ok(done)),
+            Ok(Err(_)) => match worker.join() {
+                Err(payload) => panic::resume_unwind(payload),
+                Ok(_) => Err(io::Error::other("a thread ended without a result")),
+            },
+        }
+    }
 }
 
 // === impl Signals ===
 
 impl Signals {
     /// From now on the signals are kept for [`Signals::next`]. Needs a runtime, which has to be the one that calls `next`.
+    /// SIGHUP stays ignored where it is ignored already, as `nohup` does.
     ///
     /// # Errors
     /// Where the operating system refuses the handler.
     pub fn install() -> io::Result<Self> {
+        let hangup = if hangup_is_ignored() {
+            None
+        } else {
+            Some(unix::signal(SignalKind::hangup())?)
+        };
         Ok(Self {
             terminate: unix::signal(SignalKind::terminate())?,
             interrupt: unix::signal(SignalKind::interrupt())?,
+            quit: unix::signal(SignalKind::quit())?,
+            hangup,
         })
     }
 
@@ -64,9 +111,29 @@ impl Signals {
         tokio::select! { biased;
             Some(()) = self.terminate.recv() => Signal::Terminate,
             Some(()) = self.interrupt.recv() => Signal::Interrupt,
+            Some(()) = self.quit.recv() => Signal::Quit,
+            Some(()) = received(&mut self.hangup) => Signal::Hangup,
             else => std::future::pending().await,
         }
     }
+}
+
+async fn received(signal: &mut Option<unix::Signal>) -> Option<()> {
+    signal.as_mut()?.recv().await
+}
+
+/// Whether this process was started with SIGHUP ignored. Linux tells; elsewhere it is taken for not ignored.
+fn hangup_is_ignored() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    ignored(&status).is_some_and(|signals| signals & 1 == 1)
+}
+
+/// The set of ignored signals in the text of `/proc/self/status`: bit 0 is SIGHUP, which has the number 1.
+fn ignored(status: &str) -> Option<u64> {
+    let set = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))?;
+    u64::from_str_radix(set.trim(), 16).ok()
 }
 
 // === impl Signal ===
@@ -77,6 +144,36 @@ impl Signal {
         match self {
             Self::Terminate => "SIGTERM",
             Self::Interrupt => "SIGINT",
+            Self::Hangup => "SIGHUP",
+            Self::Quit => "SIGQUIT",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signals_that_are_ignored_are_read() {
+        let status = "Name:\tcollector\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\n";
+        assert_eq!(ignored(status), Some(0x1001));
+        assert_eq!(ignored("Name:\tcollector\n"), None);
+    }
+
+    #[test]
+    fn work_that_ends_gives_what_it_came_to() {
+        let mut watch = Watch::begin().unwrap();
+        assert_eq!(watch.unless_ended(|| 7).unwrap(), Ok(7));
+    }
+
+    #[test]
+    fn a_panic_of_the_work_is_passed_on() {
+        let mut watch = Watch::begin().unwrap();
+        let ended = panic::catch_unwind(panic::AssertUnwindSafe(|| {
+            watch.unless_ended(|| panic::panic_any("as it is"))
+        }));
+        let payload = ended.unwrap_err();
+        assert_eq!(payload.downcast_ref(), Some(&"as it is"));
     }
 }

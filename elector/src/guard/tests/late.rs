@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::world::{CLAIM, D, World, just_before, relinquishment};
 use crate::guard::observation::{Link, Seen};
+use crate::guard::troubles::{Failure, Said};
 use crate::guard::{Refusal, Reply};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -120,10 +121,10 @@ fn a_write_whose_outcome_is_unknown_is_read_up_before_the_next() {
     world.pass(SECOND);
     for reply in [
         Reply::TimedOut,
-        Reply::Failed("reset".to_owned()),
+        Reply::Failed(Failure::default()),
         Reply::Status {
             code: 504,
-            message: String::new(),
+            said: Said::default(),
         },
     ] {
         let body = world.renewal(0);

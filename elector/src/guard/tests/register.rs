@@ -7,6 +7,7 @@ use crate::guard::Reply;
 use crate::guard::ask::Ask;
 use crate::guard::observation::Seen;
 use crate::guard::record::{INSTANCE, Record};
+use crate::guard::troubles::Said;
 
 /// One Lease.
 pub(super) struct Register {
@@ -30,7 +31,7 @@ impl Register {
     pub(super) fn serve(&mut self, ask: Ask, body: &Value) -> Reply {
         let code = |code| Reply::Status {
             code,
-            message: String::new(),
+            said: Said::default(),
         };
         match (ask, self.lease.clone()) {
             (Ask::Read, Some(_)) => self.present(),
@@ -86,7 +87,7 @@ impl Register {
             }
             None => Reply::Status {
                 code: 404,
-                message: String::new(),
+                said: Said::default(),
             },
         }
     }

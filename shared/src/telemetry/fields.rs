@@ -1,0 +1,149 @@
+//! The values in log lines. Whatever the program was told by others is in a value, so this is where all of it is made short and kept
+//! on its line.
+
+use std::fmt;
+
+use serde_json::Value;
+use tracing::field::Field;
+use tracing_subscriber::fmt::format::Writer;
+
+use crate::text::{LONGEST, write_brief};
+
+/// Characters of the longest message. Messages are the programs' own words; only libraries put something into them.
+const LONGEST_MESSAGE: usize = 1024;
+
+/// The field that has the message.
+const MESSAGE: &str = "message";
+
+/// Writes one field of an event or a span for a person.
+pub(super) fn write(to: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+    let name = field.name();
+    if name == MESSAGE {
+        return write_brief(to, LONGEST_MESSAGE, format_args!("{value:?}"));
+    }
+    if to.has_ansi_escapes() {
+        write!(to, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m")?;
+    } else {
+        write!(to, "{name}=")?;
+    }
+    write_brief(to, LONGEST, format_args!("{value:?}"))
+}
+
+/// The same for a whole line of JSON; `None` where nothing is too long. JSON escapes what must not stand there by itself.
+pub(super) fn shortened(line: &[u8]) -> Option<Vec<u8>> {
+    if line.len() <= LONGEST {
+        return None;
+    }
+    let mut value: Value = serde_json::from_slice(line).ok()?;
+    shorten(&mut value, LONGEST);
+    let mut line = serde_json::to_vec(&value).ok()?;
+    line.push(b'\n');
+    Some(line)
+}
+
+fn shorten(value: &mut Value, longest: usize) {
+    match value {
+        Value::String(text) => {
+            if text.chars().nth(longest).is_some() {
+                let mut short = String::new();
+                // A String takes everything.
+                write_brief(&mut short, longest, format_args!("{text}")).ok();
+                *text = short;
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| shorten(value, longest)),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let longest = if name == MESSAGE {
+                    LONGEST_MESSAGE
+                } else {
+                    longest
+                };
+                shorten(value, longest);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use tracing::{info, info_span};
+    use tracing_subscriber::field::MakeExt as _;
+    use tracing_subscriber::fmt::format::debug_fn;
+
+    use super::*;
+
+    #[derive(Clone)]
+    struct Line(Sender<Vec<u8>>);
+
+    impl io::Write for Line {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            self.0.send(line.to_vec()).unwrap();
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What `log` writes for a person, without time.
+    fn written(log: impl FnOnce()) -> String {
+        let (sender, lines): (_, Receiver<Vec<u8>>) = channel();
+        let line = Line(sender);
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .without_time()
+            .with_target(false)
+            .with_writer(move || line.clone())
+            .fmt_fields(debug_fn(write).delimited(" "))
+            .finish();
+        tracing::subscriber::with_default(subscriber, log);
+        String::from_utf8(lines.recv().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_line_for_a_person_looks_as_it_always_did() {
+        let line = written(|| {
+            let _entered = info_span!("cluster", cluster = %"orders").entered();
+            info!(identity = "pod-a", n = 3, "Acquired leadership");
+        });
+        assert_eq!(
+            line,
+            " INFO cluster{cluster=orders}: Acquired leadership identity=\"pod-a\" n=3\n"
+        );
+    }
+
+    #[test]
+    fn whatever_a_value_says_the_line_is_one_and_short() {
+        let hostile = format!("a\n ERROR Forged\x1b[2J{}", "x".repeat(3 << 20));
+        let line = written(|| info!(error = %hostile, quoted = hostile, "Failed"));
+        assert_eq!(line.lines().count(), 1, "{line}");
+        assert!(line.len() < 600, "{} bytes", line.len());
+        assert!(!line.contains('\x1b'));
+        let message = written(|| info!("{hostile}"));
+        assert_eq!(message.lines().count(), 1);
+        assert!(message.len() < 1100, "{} bytes", message.len());
+    }
+
+    #[test]
+    fn values_in_json_are_cut_and_the_line_stays_json() {
+        let long = "ä".repeat(2000);
+        let line = format!(
+            r#"{{"level":"WARN","message":"{long}","error":"{long}","spans":[{{"cluster":"{long}"}}],"n":3}}"#
+        );
+        let short = shortened(line.as_bytes()).unwrap();
+        assert!(short.ends_with(b"}\n"));
+        let value: Value = serde_json::from_slice(&short).unwrap();
+        let length = |value: &Value| value.as_str().unwrap().chars().count();
+        assert_eq!(length(&value["message"]), LONGEST_MESSAGE);
+        assert_eq!(length(&value["error"]), LONGEST);
+        assert_eq!(length(&value["spans"][0]["cluster"]), LONGEST);
+        assert_eq!(value["n"], 3);
+        assert_eq!(shortened(br#"{"message":"short"}"#), None);
+    }
+}
