@@ -102,10 +102,11 @@ fn everything_is_accepted_without_a_warning() -> Result<()> {
     let everything = "serviceMonitor.enabled=true,podMonitor.enabled=true,alerts.enabled=true,networkPolicy.enabled=true,\
                       dashboard.enabled=true,ingress.enabled=true,rbac.namedLeaseOnly=true";
     let guide = "readinessProbe.httpGet.path=/ready";
-    for set in ["replicaCount=3", guide, everything] {
+    let secret = r"config.clusters[0].name=x,config.clusters[0].bootstrap_servers=x:9092,config.clusters[0].consumer_properties.sasl\.password=y";
+    for set in ["replicaCount=3", guide, secret, everything] {
         world.apply(set, &chart(&["--set", set])?)?;
     }
-    lab::say("13 renderings applied twice each, without a warning");
+    lab::say("14 renderings applied twice each, without a warning");
     Ok(())
 }
 

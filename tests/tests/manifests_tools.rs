@@ -133,8 +133,13 @@ fn values_of_klag_exporters_own_chart_are_taken() -> Result<()> {
         ("KAFKA_PASSWORD", "secret"),
     ];
     let env: Environment = env.into_iter().collect();
+    let read = objects.collectors_config()?;
     for program in [Program::Collector, Program::Elector] {
-        let loaded = config::parse(objects.config()?, "config.toml", program, &env)?;
+        let file = match program {
+            Program::Collector => &read,
+            Program::Elector => objects.config()?,
+        };
+        let loaded = config::parse(file, "config.toml", program, &env)?;
         let text = loaded.config.effective(program).to_string();
         let wanted = match program {
             Program::Collector => &["\"zone\" = \"3\"", "poll_interval = \"15s\""][..],
@@ -145,7 +150,7 @@ fn values_of_klag_exporters_own_chart_are_taken() -> Result<()> {
             ensure!(plain(&text).contains(&plain(wanted)), "{wanted}: {text}");
         }
     }
-    let read: toml::Table = objects.config()?.parse()?;
+    let read: toml::Table = read.parse()?;
     let properties = &read["clusters"][0]["consumer_properties"];
     assert_eq!(properties["reconnect.backoff.ms"].as_str(), Some("1000000"));
     let role = objects.at(

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use k8s_openapi::ByteString;
 use serde_json::Value;
 
 use super::{KUBE_VERSION, root, tools, yaml};
@@ -29,12 +30,18 @@ pub fn kustomization(folder: &str) -> Result<Objects> {
 
 /// The same with components, as a kustomization of a user's own has them.
 pub fn composition(folder: &str, components: &[&str]) -> Result<Objects> {
+    customized(folder, components, "")
+}
+
+/// The same with more fields of the kustomization, as YAML.
+pub fn customized(folder: &str, components: &[&str], fields: &str) -> Result<Objects> {
     let scratch = Scratch::new("kustomization")?;
     let there = relative(&fs::canonicalize(scratch.path())?, &root().canonicalize()?);
     let mut text = format!("resources: [{there}/{folder}]\ncomponents:\n");
     for component in components {
         writeln!(text, "  - {there}/components/{component}")?;
     }
+    text.push_str(fields);
     scratch.write("kustomization.yaml", text)?;
     let dir = scratch.path().display().to_string();
     Objects::parse(tools::kubectl(&["kustomize", &dir])?)
@@ -93,6 +100,15 @@ impl Objects {
     pub fn at(&self, kind: &str, name: &str, pointer: &str) -> Result<&Value> {
         let part = self.get(kind, name)?.pointer(pointer);
         part.with_context(|| format!("{kind} {name} has no {pointer}"))
+    }
+
+    /// The collector's configuration: out of the `Secret` where there is one, else what both containers have.
+    pub fn collectors_config(&self) -> Result<String> {
+        let Ok(secret) = self.at("Secret", "klag-exporter-config", "/data/config.toml") else {
+            return Ok(self.config()?.to_owned());
+        };
+        let ByteString(bytes) = serde_json::from_value(secret.clone())?;
+        Ok(String::from_utf8(bytes)?)
     }
 
     /// The configuration, out of its `ConfigMap`.

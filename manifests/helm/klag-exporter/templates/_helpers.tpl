@@ -78,9 +78,54 @@ The keys of a table in TOML, which takes JSON's strings, numbers, switches and l
 {{- end }}
 {{- end }}
 
-{{/* config.toml */}}
+{{/*
+"true" or nothing: whoever reads ConfigMaps may read this property, {name, value}. Only names known to hold no secret pass, those
+that `collector --check` prints unmasked, so that a property that nobody thought of is kept from view. A value that is one reference
+to the environment and no more gives nothing away.
+*/}}
+{{- define "klag-exporter.isPublic" -}}
+{{- $public := list
+  "broker.address.family"
+  "client.dns.lookup"
+  "client.rack"
+  "debug"
+  "enable.ssl.certificate.verification"
+  "log_level"
+  "sasl.kerberos.service.name"
+  "sasl.mechanism"
+  "sasl.mechanisms"
+  "sasl.oauthbearer.method"
+  "security.protocol"
+  "ssl.endpoint.identification.algorithm" }}
+{{- $reference := "^\\$\\{\\??[A-Za-z_][A-Za-z0-9_]*(:-)?\\}$" }}
+{{- if or (has .name $public) (regexMatch "^ssl\\..+\\.location$" .name) (regexMatch $reference (toString .value)) }}true{{ end }}
+{{- end }}
+
+{{/* The properties of clusters that are kept out of the ConfigMap, "CLUSTER: NAME" in a list of JSON. */}}
+{{- define "klag-exporter.withheld" -}}
+{{- $withheld := list }}
+{{- if not .Values.existingConfigMap }}
+{{- range $cluster := .Values.config.clusters }}
+{{- range $name, $value := default $cluster.consumer_properties (index $cluster "clusters.consumer_properties") }}
+{{- $absent := or (kindIs "invalid" $value) (eq (toString $value) "") }}
+{{- if not (or $absent (include "klag-exporter.isPublic" (dict "name" $name "value" $value))) }}
+{{- $withheld = append $withheld (printf "%s: %s" $cluster.name $name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- toJson $withheld }}
+{{- end }}
+
+{{/* "true" or nothing: config holds what must not stand in a ConfigMap, so the collector has its configuration from a Secret. */}}
+{{- define "klag-exporter.secretConfig" -}}
+{{- if include "klag-exporter.withheld" . | fromJsonArray }}true{{ end }}
+{{- end }}
+
+{{/* config.toml of `values`; without the properties that are no one's business but the collector's where `public` is true. */}}
 {{- define "klag-exporter.config" -}}
-{{- $config := deepCopy .Values.config }}
+{{- $public := .public }}
+{{- $config := deepCopy .values.config }}
 {{- $leadership := index $config "exporter.leadership" | default dict }}
 {{- if not $leadership.lease_namespace }}
 {{- $_ := set $leadership "lease_namespace" "${POD_NAMESPACE}" }}
@@ -94,9 +139,17 @@ The keys of a table in TOML, which takes JSON's strings, numbers, switches and l
 [[clusters]]
 {{- include "klag-exporter.toml.keys" (dict "table" (omit . "clusters.consumer_properties" "consumer_properties" "labels") "text" false) }}
 {{- with default .consumer_properties (index . "clusters.consumer_properties") }}
+{{- $shown := dict }}
+{{- range $name, $value := . }}
+{{- if or (not $public) (include "klag-exporter.isPublic" (dict "name" $name "value" $value)) }}
+{{- $_ := set $shown $name $value }}
+{{- end }}
+{{- end }}
+{{- with $shown }}
 
 [clusters.consumer_properties]
 {{- include "klag-exporter.toml.keys" (dict "table" . "text" true) }}
+{{- end }}
 {{- end }}
 {{- with .labels }}
 
