@@ -1,6 +1,7 @@
 //! What `manifests/` comes to: objects as kustomize and Helm make them, and the names in queries.
 
 pub mod alike;
+pub mod dashboard;
 pub mod promql;
 pub mod render;
 pub mod tools;

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use collector::exposition::FAMILIES;
 use collector::gate::{Gate, Until};
 use collector::telemetry::Telemetry;
+use e2e::manifests::dashboard::{self, Dashboard};
 use e2e::manifests::{self, promql};
 use regex::Regex;
 use serde_json::Value;
@@ -18,7 +19,6 @@ use shared::config::{self, Environment, Program};
 use tokio::time::Instant;
 
 const RULES: &str = "alerts/klag-exporter.rules.yaml";
-const DASHBOARD: &str = "components/dashboard/klag-exporter.json";
 
 #[test]
 fn what_is_made_from_something_else_is_up_to_date() -> Result<()> {
@@ -31,7 +31,7 @@ fn what_is_made_from_something_else_is_up_to_date() -> Result<()> {
         ("helm/klag-exporter/files/klag-exporter.rules.yaml", rules),
         (
             "helm/klag-exporter/files/klag-exporter.json",
-            manifests::read(DASHBOARD)?,
+            manifests::read(dashboard::FILE)?,
         ),
     ];
     for (path, text) in made {
@@ -122,32 +122,19 @@ fn rules_read_what_exists() -> Result<()> {
 #[test]
 fn the_dashboard_reads_what_exists() -> Result<()> {
     let known = known()?;
-    let dashboard: Value = serde_json::from_str(&manifests::read(DASHBOARD)?)?;
-    let mut queries = Vec::new();
-    queries_in(&dashboard, &mut queries);
-    assert!(queries.len() > 40, "{queries:?}");
-    let list = Regex::new(r"^label_values\((.*), \w+\)$")?;
+    let dashboard = Dashboard::read()?;
+    let queries = dashboard.queries(&[])?;
+    ensure!(queries.len() > 35, "{}", queries.len());
     for query in queries {
-        let read = list
-            .captures(&query)
-            .map_or(query.clone(), |found| found[1].to_owned());
-        ensure_known(&read, &known).with_context(|| query)?;
+        ensure_known(&query.expr, &known).with_context(|| query.expr.clone())?;
+    }
+    // Of variables the name is matched, with the rule's name or without.
+    let matched = Regex::new(r#"\{__name__=~"\(klag:\)\?(\w+)""#)?;
+    for list in dashboard.lists()? {
+        let read = matched.replace(&list, "$1 + klag:$1{x=\"\"");
+        ensure_known(&read, &known).with_context(|| list.clone())?;
     }
     Ok(())
-}
-
-fn queries_in(value: &Value, found: &mut Vec<String>) {
-    match value {
-        Value::Object(map) => {
-            let written = ["expr", "definition"]
-                .iter()
-                .filter_map(|key| map.get(*key));
-            found.extend(written.filter_map(Value::as_str).map(str::to_owned));
-            map.values().for_each(|value| queries_in(value, found));
-        }
-        Value::Array(list) => list.iter().for_each(|value| queries_in(value, found)),
-        _ => {}
-    }
 }
 
 fn ensure_known(query: &str, known: &BTreeSet<String>) -> Result<()> {
@@ -158,27 +145,6 @@ fn ensure_known(query: &str, known: &BTreeSet<String>) -> Result<()> {
             known.contains(&name) || known.contains(promql::family(&name)),
             "there is no {name}"
         );
-    }
-    Ok(())
-}
-
-#[test]
-fn panels_have_places_of_their_own_and_one_id_each() -> Result<()> {
-    let dashboard: Value = serde_json::from_str(&manifests::read(DASHBOARD)?)?;
-    let mut taken = BTreeSet::new();
-    let mut ids = BTreeSet::new();
-    for panel in dashboard["panels"].as_array().context("no panels")? {
-        ensure!(ids.insert(panel["id"].as_u64()), "{} twice", panel["id"]);
-        let at = |key: &str| panel["gridPos"][key].as_u64().context("no place");
-        for x in at("x")?..at("x")? + at("w")? {
-            for y in at("y")?..at("y")? + at("h")? {
-                ensure!(
-                    x < 24 && taken.insert((x, y)),
-                    "{} overlaps",
-                    panel["title"]
-                );
-            }
-        }
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! A real Prometheus on loopback: what it scrapes of pods, what rules make of that, and every sample it has kept.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -81,15 +82,23 @@ impl Prometheus {
         for (n, rules) in rules.iter().enumerate() {
             scratch.write(&format!("{n}.rules.yaml"), rules)?;
         }
-        let config = scratch.write("prometheus.yaml", config(pace, jobs)?)?;
+        let data = scratch.path().join("data");
+        Self::launch(scratch, &config(pace, jobs)?, &data)
+    }
+
+    /// Starts one that scrapes nothing and shows what is recorded in a folder, as promtool makes it.
+    pub fn of_records(data: &Path) -> Result<Self> {
+        let scratch = Scratch::new("prometheus")?;
+        Self::launch(scratch, "global: {}\n", data)
+    }
+
+    fn launch(scratch: Scratch, config: &str, data: &Path) -> Result<Self> {
+        let config = scratch.write("prometheus.yaml", config)?;
         let [port] = place::free_ports()?;
         let mut command = Command::new(tools::path("prometheus")?);
         command
             .arg(format!("--config.file={}", config.display()))
-            .arg(format!(
-                "--storage.tsdb.path={}",
-                scratch.path().join("data").display()
-            ))
+            .arg(format!("--storage.tsdb.path={}", data.display()))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"));
         let log = scratch.path().join("log");
         let mut prometheus = Self {
@@ -113,6 +122,11 @@ impl Prometheus {
             let log = self.scratch.path().join("log");
             std::fs::read_to_string(log).unwrap_or_default()
         })
+    }
+
+    /// Where it is asked.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     /// Every sample that it has of the series that a selector selects, as old as the last hour.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use shared::config::{self, Environment, Program};
 
@@ -24,6 +24,9 @@ pub fn plain(objects: &Objects) -> Result<Plain> {
             && let Some(text) = object.pointer_mut("/data/config.toml")
         {
             *text = effective(text.as_str().context("no text")?)?;
+        }
+        if kind == "ConfigMap" && name.ends_with("-dashboard") {
+            object["data"] = json!([dashboard(&object["data"])?]);
         }
         Ok((format!("{kind} {name}"), object))
     });
@@ -91,6 +94,24 @@ fn forget(object: &mut Value, place: &str, key: &str, default: &Value) {
     {
         map.remove(key);
     }
+}
+
+/// The one dashboard, without what names its release: the chart has one for each.
+fn dashboard(data: &Value) -> Result<Value> {
+    let mut files = data.as_object().into_iter().flatten();
+    let (_, text) = files.next().context("no dashboard")?;
+    ensure!(files.next().is_none(), "two dashboards");
+    let mut dashboard: Value = serde_json::from_str(text.as_str().context("no text")?)?;
+    for place in ["uid", "title"] {
+        dashboard[place] = Value::Null;
+    }
+    let variables = dashboard["templating"]["list"].as_array_mut();
+    for variable in variables.context("no variables")? {
+        if variable["name"] == "namespace" || variable["name"] == "job" {
+            variable["current"] = Value::Null;
+        }
+    }
+    Ok(dashboard)
 }
 
 /// What both programs make of a configuration. Without an election no elector reads it.

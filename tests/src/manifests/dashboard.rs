@@ -1,0 +1,182 @@
+//! The dashboard as Grafana takes it: its panels, those in collapsed rows too, and its queries with variables replaced.
+
+use anyhow::{Context, Result};
+use regex::Regex;
+use serde_json::Value;
+
+/// Its file, in `manifests/`.
+pub const FILE: &str = "components/dashboard/klag-exporter.json";
+
+/// The dashboard.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dashboard(Value);
+
+/// A query of a panel, ready for Prometheus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// The title of the panel.
+    pub panel: String,
+    /// The title of the row that the panel is in.
+    pub row: String,
+    /// What Prometheus is asked.
+    pub expr: String,
+    /// Whether it is asked for the last moment, or for each step of the time that is shown.
+    pub span: Span,
+}
+
+/// What a query is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// The last moment.
+    Instant,
+    /// Each step of the time that is shown.
+    Range,
+}
+
+// === impl Dashboard ===
+
+impl Dashboard {
+    /// Reads it.
+    pub fn read() -> Result<Self> {
+        Ok(Self(serde_json::from_str(&super::read(FILE)?)?))
+    }
+
+    /// Its fields.
+    pub fn json(&self) -> &Value {
+        &self.0
+    }
+
+    /// Panels that show something, each with the title of its row.
+    pub fn panels(&self) -> Vec<(String, &Value)> {
+        let mut row = String::new();
+        let mut panels = Vec::new();
+        for panel in list(&self.0["panels"]) {
+            if panel["type"] == "row" {
+                row = text(&panel["title"]);
+            } else {
+                panels.push((row.clone(), panel));
+            }
+            panels.extend(list(&panel["panels"]).map(|panel| (row.clone(), panel)));
+        }
+        panels
+    }
+
+    /// The queries of panels, with every variable as it is when the dashboard is opened, except for `chosen` ones.
+    pub fn queries(&self, chosen: &[(&str, &str)]) -> Result<Vec<Query>> {
+        let mut queries = Vec::new();
+        for (row, panel) in self.panels() {
+            for target in list(&panel["targets"]) {
+                let span = match target["instant"].as_bool() {
+                    Some(true) => Span::Instant,
+                    _ => Span::Range,
+                };
+                queries.push(Query {
+                    panel: text(&panel["title"]),
+                    row: row.clone(),
+                    expr: self.replaced(&text(&target["expr"]), chosen)?,
+                    span,
+                });
+            }
+        }
+        Ok(queries)
+    }
+
+    /// What variables and annotations are asked of Prometheus: selectors whose labels are listed, and queries.
+    pub fn lists(&self) -> Result<Vec<String>> {
+        let of_labels = Regex::new(r"^label_values\((.*), \w+\)$")?;
+        let variables = list(&self.0["templating"]["list"]);
+        let selectors = variables.filter_map(|it| it["definition"].as_str());
+        let selectors = selectors.map(|it| of_labels.replace(it, "$1").into_owned());
+        let annotations = list(&self.0["annotations"]["list"]).map(|it| text(&it["expr"]));
+        let asked = selectors.chain(annotations);
+        asked.map(|query| self.replaced(&query, &[])).collect()
+    }
+
+    /// A query with its variables replaced: by what is chosen, else by what is chosen when the dashboard is opened.
+    fn replaced(&self, query: &str, chosen: &[(&str, &str)]) -> Result<String> {
+        let name = Regex::new(r"\$(?:\{(\w+)\}|(\w+))")?;
+        let mut out = String::new();
+        let mut from = 0;
+        for found in name.captures_iter(query) {
+            let whole = found.get(0).context("no match")?;
+            let name = found.get(1).or(found.get(2)).context("no name")?.as_str();
+            out.push_str(&query[from..whole.start()]);
+            out.push_str(&match chosen.iter().find(|(it, _)| *it == name) {
+                Some((_, value)) => (*value).to_owned(),
+                None => self.at_first(name)?,
+            });
+            from = whole.end();
+        }
+        Ok(out + &query[from..])
+    }
+
+    /// A variable's value when the dashboard is opened.
+    fn at_first(&self, name: &str) -> Result<String> {
+        // Grafana's rule: four times the shortest step, here the one minute that `min_step` is at first.
+        if name == "__rate_interval" {
+            return Ok("4m".to_owned());
+        }
+        let mut variables = list(&self.0["templating"]["list"]);
+        let variable = variables.find(|it| it["name"] == name);
+        let variable = variable.with_context(|| format!("there is no variable {name}"))?;
+        let current = &variable["current"]["value"];
+        let value = match current[0].as_str() {
+            Some("$__all") => variable["allValue"].as_str(),
+            _ => current.as_str(),
+        };
+        Ok(value
+            .with_context(|| format!("{name} has no value"))?
+            .to_owned())
+    }
+}
+
+/// The color of a panel whose query gives nothing, by Grafana's rules: that of the mapping of null, else that of the lowest
+/// threshold.
+pub fn color_without_data(panel: &Value) -> Option<&str> {
+    let defaults = &panel["fieldConfig"]["defaults"];
+    let mapped = list(&defaults["mappings"]).find(|it| {
+        let special = it["options"]["match"].as_str().unwrap_or_default();
+        it["type"] == "special" && special.split('+').any(|it| it == "null")
+    });
+    let mapped = mapped.and_then(|it| it["options"]["result"]["color"].as_str());
+    let lowest = defaults["thresholds"]["steps"][0]["color"].as_str();
+    mapped.or(lowest)
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn variables_are_replaced_as_grafana_does() {
+        let all = json!({"name": "job", "allValue": ".*", "current": {"value": ["$__all"]}});
+        let one = json!({"name": "top", "current": {"value": "10"}});
+        let dashboard = Dashboard(json!({"templating": {"list": [all, one]}}));
+        let replaced = |query, chosen: &[(&str, &str)]| dashboard.replaced(query, chosen).unwrap();
+        assert_eq!(
+            replaced(r#"topk($top, x{job=~"$job(-a)?"}[$__rate_interval])"#, &[]),
+            r#"topk(10, x{job=~".*(-a)?"}[4m])"#
+        );
+        assert_eq!(replaced("${job}_x", &[("job", "a")]), "a_x");
+        assert!(dashboard.replaced("$nobody", &[]).is_err());
+    }
+
+    #[test]
+    fn the_mapping_of_null_comes_before_the_lowest_threshold() {
+        let steps = json!([{"color": "green", "value": null}]);
+        let mapping = json!({"type": "special", "options": {"match": "null+nan", "result": {"color": "text"}}});
+        let panel = |mappings| json!({"fieldConfig": {"defaults": {"thresholds": {"steps": steps}, "mappings": mappings}}});
+        assert_eq!(color_without_data(&panel(json!([]))), Some("green"));
+        assert_eq!(color_without_data(&panel(json!([mapping]))), Some("text"));
+    }
+}

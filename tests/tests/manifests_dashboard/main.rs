@@ -1,0 +1,177 @@
+//! Every query of the dashboard, run by a real Prometheus: over recorded series of a thousand groups, with the recording rules and
+//! without them, and over nothing.
+
+mod records;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use e2e::lab::prometheus::{Prometheus, Series};
+use e2e::lab::{self, Length};
+use e2e::manifests::dashboard::{Dashboard, Query, Span};
+use tokio::time::Instant;
+
+use records::{GROUPS, Records};
+
+/// What is asked of Prometheus for each pixel or so: Grafana's step for three hours on a screen of common width.
+const STEP: Duration = Duration::from_secs(60);
+
+/// How long a panel may wait. On a busy machine without optimized queries this is far from the seconds people wait for.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// The rows of the dashboard that need `granularity = "partition"`.
+const BY_PARTITION: &str = "Partitions";
+
+/// What the queries gave, by panel.
+type Answers = BTreeMap<String, Vec<Series>>;
+
+struct Asked {
+    answers: Answers,
+    slowest: (Duration, String),
+}
+
+fn ask(prometheus: &Prometheus, records: &Records, queries: &[Query]) -> Result<Asked> {
+    let mut answers = Answers::new();
+    let mut slowest = (Duration::ZERO, String::new());
+    for (n, query) in queries.iter().enumerate() {
+        let from = match query.span {
+            Span::Instant => records.end,
+            Span::Range => records.start,
+        };
+        let begun = Instant::now();
+        let answer = prometheus.range(&query.expr, (from, records.end), STEP);
+        let answer = answer.with_context(|| format!("{}: {}", query.panel, query.expr))?;
+        let taken = begun.elapsed();
+        if taken > slowest.0 {
+            slowest = (taken, query.panel.clone());
+        }
+        answers.insert(format!("{n:02} {}", query.panel), answer);
+    }
+    Ok(Asked { answers, slowest })
+}
+
+fn panels_without_series(answers: &Answers) -> BTreeSet<&str> {
+    let empty = answers.iter().filter(|(_, series)| series.is_empty());
+    empty.map(|(panel, _)| &panel[3..]).collect()
+}
+
+/// The greatest number of series of a panel, and which it is.
+fn most(answers: &Answers) -> (usize, &str) {
+    let sizes = answers
+        .iter()
+        .map(|(panel, series)| (series.len(), &panel[3..]));
+    sizes.max().unwrap_or_default()
+}
+
+#[test]
+fn without_data_no_query_fails_and_none_gives_a_number() -> Result<()> {
+    let scratch = lab::place::Scratch::new("records")?;
+    let prometheus = Prometheus::of_records(scratch.path())?;
+    let end = lab::wall_seconds();
+    let nothing = Records::none(end);
+    let asked = ask(&prometheus, &nothing, &Dashboard::read()?.queries(&[])?)?;
+    let given: Vec<_> = asked
+        .answers
+        .iter()
+        .filter(|(_, it)| !it.is_empty())
+        .collect();
+    ensure!(given.is_empty(), "{given:?}");
+    Ok(())
+}
+
+#[test]
+fn a_thousand_groups_of_two_releases_with_and_without_rules() -> Result<()> {
+    let _alone = lab::alone()?;
+    let dashboard = Dashboard::read()?;
+    let records = Records::make(Length::asked())?;
+    lab::say(format_args!(
+        "{} series over {:?}",
+        records.n_series,
+        records.span()
+    ));
+    let plain = Prometheus::of_records(&records.path())?;
+    examine(&plain, &records, &dashboard, "without rules")?;
+    drop(plain);
+
+    records.add_rules()?;
+    let ruled = Prometheus::of_records(&records.path())?;
+    let n_recorded = ruled.range(
+        "count({__name__=~\"klag:.+\"})",
+        (records.end, records.end),
+        STEP,
+    )?;
+    lab::say(format_args!("{n_recorded:?} recorded by rules"));
+    ensure!(!n_recorded.is_empty(), "the rules have recorded nothing");
+    examine(&ruled, &records, &dashboard, "with rules")
+}
+
+/// Runs all queries: each gives something, for no panel more than is wanted, for both releases, and soon.
+fn examine(
+    prometheus: &Prometheus,
+    records: &Records,
+    dashboard: &Dashboard,
+    how: &str,
+) -> Result<()> {
+    let queries = dashboard.queries(&[])?;
+    let asked = ask(prometheus, records, &queries)?;
+    let (time, panel) = &asked.slowest;
+    let (n, largest) = most(&asked.answers);
+    lab::say(format_args!(
+        "{how}: {} queries, the slowest took {time:?} ({panel}), at most {n} series ({largest})",
+        queries.len()
+    ));
+    let empty = panels_without_series(&asked.answers);
+    ensure!(empty.is_empty(), "{how}: nothing in {empty:?}");
+    ensure!(n <= 500, "{how}: {n} series in {largest}");
+    ensure!(
+        *time <= Length::asked().slack(LIMIT),
+        "{how}: {time:?} for {panel}"
+    );
+
+    // At the default granularity nothing is missing but what is said to need the other.
+    let by_topic = [("job", "klag-exporter")];
+    let asked = ask(prometheus, records, &dashboard.queries(&by_topic)?)?;
+    let needing = queries.iter().filter(|it| it.row.starts_with(BY_PARTITION));
+    let needing: BTreeSet<_> = needing.map(|it| it.panel.as_str()).collect();
+    assert_eq!(panels_without_series(&asked.answers), needing, "{how}");
+
+    both_releases_are_told_apart(prometheus, records, dashboard, how)
+}
+
+/// A group that both releases have is there twice, once of each; leaders are counted by release.
+fn both_releases_are_told_apart(
+    prometheus: &Prometheus,
+    records: &Records,
+    dashboard: &Dashboard,
+    how: &str,
+) -> Result<()> {
+    let one_group = [("group", "group-0007")];
+    let queries = dashboard.queries(&one_group)?;
+    let asked = ask(prometheus, records, &queries)?;
+    let (_, table) = asked
+        .answers
+        .iter()
+        .find(|(panel, _)| panel.contains("furthest"))
+        .context("no table")?;
+    let jobs: Vec<_> = table.iter().filter_map(|it| it.labels.get("job")).collect();
+    assert_eq!(jobs, ["klag-exporter", "other"], "{how}");
+    let stat = |title: &str| {
+        let found = asked
+            .answers
+            .iter()
+            .find(|(panel, _)| panel.ends_with(title));
+        found.and_then(|(_, series)| series.first()?.samples.last().map(|it| it.1))
+    };
+    assert_eq!(stat("Releases without one leader"), Some(0.0), "{how}");
+    assert_eq!(stat("Clusters not read"), Some(0.0), "{how}");
+    let groups = dashboard.queries(&[("top", "5000")])?;
+    let groups = groups
+        .iter()
+        .find(|it| it.panel.contains("furthest"))
+        .context("no table")?;
+    let all = ask(prometheus, records, std::slice::from_ref(groups))?;
+    let n = all.answers.values().next().map_or(0, Vec::len);
+    ensure!(n > GROUPS, "{how}: {n} groups");
+    Ok(())
+}
