@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
-use crate::snapshot::{Api, Offset, OldestUnread, Reason, Snapshot, TopicPartition, Unknown};
+use crate::snapshot::{Api, Name, Offset, OldestUnread, Reason, Snapshot, TopicPartition, Unknown};
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Bounds {
 pub struct History {
     bounds: Bounds,
     partitions: HashMap<TopicPartition, Observed>,
+    /// When partitions were last observed, Unix time in milliseconds.
+    observed_at: i64,
 }
 
 /// What was observed of one partition: never empty once something was recorded, rising in time, never falling in offset.
@@ -51,8 +53,8 @@ pub enum Recorded {
 pub enum Passed {
     /// At about this time; Unix time in milliseconds.
     At(i64),
-    /// Before the first observation.
-    BeforeHistory,
+    /// Before the first observation that is kept, which was at this time; Unix time in milliseconds.
+    Before(i64),
     /// Not by the last observation, or there is none.
     NotYet,
 }
@@ -71,12 +73,14 @@ impl History {
         Self {
             bounds,
             partitions: HashMap::new(),
+            observed_at: i64::MIN,
         }
     }
 
     /// Records the high watermarks of `snapshot`, read at `now_ms` (Unix time in milliseconds). A partition that has not been
     /// seen for the age bound is forgotten.
     pub fn observe(&mut self, snapshot: &Snapshot, now_ms: i64) {
+        self.observed_at = now_ms;
         for (topic, partitions) in snapshot
             .topics
             .iter()
@@ -102,6 +106,11 @@ impl History {
         });
     }
 
+    /// Forgets what was observed of these topics: they are others by now.
+    pub fn forget(&mut self, topics: &BTreeSet<Name>) {
+        self.partitions.retain(|tp, _| !topics.contains(&tp.topic));
+    }
+
     /// When each of the `wanted` records was written.
     pub fn date(
         &self,
@@ -119,7 +128,11 @@ impl History {
                     .map_or(Passed::NotYet, |seen| seen.passed(offset));
                 let answer = match passed {
                     Passed::At(at) => OldestUnread::Passed(at),
-                    Passed::BeforeHistory => unknown(Reason::OlderThanHistory),
+                    // The one observation there is was made just now: that bounds nothing.
+                    Passed::Before(at) if at >= self.observed_at => {
+                        unknown(Reason::OlderThanHistory)
+                    }
+                    Passed::Before(at) => OldestUnread::PassedBefore(at),
                     Passed::NotYet => unknown(Reason::NotAsked),
                 };
                 ((tp.clone(), offset), answer)
@@ -166,7 +179,7 @@ impl Observed {
             return Passed::NotYet;
         };
         match n_not_above.checked_sub(1).and_then(|i| self.samples.get(i)) {
-            None => Passed::BeforeHistory,
+            None => Passed::Before(above.at),
             Some(below) => Passed::At(between(*below, *above, offset)),
         }
     }

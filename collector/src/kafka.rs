@@ -9,6 +9,7 @@ mod code;
 mod compaction;
 mod ends;
 mod groups;
+mod identity;
 mod members;
 mod native;
 mod offsets;

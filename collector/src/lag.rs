@@ -53,7 +53,8 @@ pub struct GroupLag<'a> {
     pub offset_lag: Sum,
     /// The largest offset lag among the known partitions; `None` without any.
     pub max_offset_lag: Option<u64>,
-    /// The largest time lag among the known ones; `None` without any.
+    /// The largest time lag among the known ones; `None` without any, and where all that is known is that some partitions have
+    /// nothing left to read.
     pub max_time_lag: Option<Duration>,
 }
 
@@ -108,7 +109,8 @@ pub enum TimeLag {
     CaughtUp,
     /// The record was read.
     Known(Duration),
-    /// The record is gone; the oldest one that retention has left is this old.
+    /// It is at least this old: the record is gone, and this is the age of the oldest one that retention has left; or it was
+    /// written before the partition was first observed, and this is how long ago that was.
     AtLeast(Duration),
     /// Interpolated from the observed high watermarks.
     Interpolated(Duration),
@@ -134,7 +136,9 @@ pub fn compute(snapshot: &Snapshot, time_lag: config::TimeLag, now_ms: i64) -> L
         .iter()
         .map(|(name, group)| {
             findings.extend(partition::beyond_end(snapshot, name, group));
-            group::lag(snapshot, name, group, clock)
+            let lag = group::lag(snapshot, name, group, clock);
+            findings.extend(lag.undated());
+            lag
         })
         .collect();
     Lag {
@@ -191,6 +195,30 @@ impl Lag<'_> {
     fn rows(&self) -> impl Iterator<Item = (&TopicLag<'_>, &PartitionLag<'_>)> {
         let topics = self.groups.iter().flat_map(|group| &group.topics);
         topics.flat_map(|topic| topic.partitions.iter().map(move |row| (topic, row)))
+    }
+}
+
+// === impl GroupLag ===
+
+impl GroupLag<'_> {
+    /// A finding for every partition whose oldest unread record was read and has no usable timestamp.
+    fn undated(&self) -> impl Iterator<Item = Failure> {
+        let rows = self
+            .topics
+            .iter()
+            .flat_map(|topic| topic.partitions.iter().map(move |row| (topic.topic, row)));
+        rows.filter_map(|(topic, row)| match row.time_lag {
+            TimeLag::Unknown(unknown)
+                if matches!(
+                    unknown.reason,
+                    Reason::NoTimestamp | Reason::FutureTimestamp
+                ) =>
+            {
+                let subject = format!("{}/{topic}/{}", self.group, row.partition);
+                Some(Failure { unknown, subject })
+            }
+            _ => None,
+        })
     }
 }
 

@@ -68,7 +68,7 @@ pub enum Compaction {
     Deleted,
 }
 
-/// The bounds of one partition's log, read after the commits.
+/// The bounds of one partition's log: the log start was read before the commits, the ends after them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Log {
     /// First offset that retention has left.
@@ -133,6 +133,10 @@ pub enum OldestUnread {
     WrittenAtLogStart(i64),
     /// When the high watermark passed the commit, interpolated from observations.
     Passed(i64),
+    /// The high watermark had passed the commit when the partition was first observed, at this time, so the lag is a lower bound.
+    PassedBefore(i64),
+    /// The first record at or after the commit has no timestamp: it is of message format 0, or its producer gave it none.
+    NoTimestamp,
     /// Nothing after the commit can be read: control records, or all compacted away.
     NothingReadable,
     /// Not known.
@@ -187,6 +191,15 @@ impl TopicPartition {
             topic: Arc::clone(topic),
             partition,
         }
+    }
+}
+
+// === impl Log ===
+
+impl Log {
+    /// The end of what a group may read, at the isolation the cluster is collected with.
+    pub fn end(&self) -> Reading<Offset> {
+        self.last_stable.unwrap_or(self.high_watermark)
     }
 }
 

@@ -14,6 +14,9 @@ final class Fixture {
         case "hold" -> new Situations(kafka).hold();
         case "scale" -> new Volumes(kafka).scale(n[0], n[1], n[2], n[3], n[4]);
         case "timelag" -> new Volumes(kafka).timelag(n[0]);
+        case "ages" -> new Ages(kafka).build();
+        case "anew" -> new Ages(kafka).anew();
+        case "purge" -> new Ages(kafka).purge(n[0]);
         case "records" -> new Probe(kafka).records(args[2]);
         case "allow" -> new Probe(kafka).allow(Arrays.asList(args).subList(2, args.length));
         default -> throw new IllegalArgumentException("no such command: " + args[0]);

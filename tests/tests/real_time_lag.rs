@@ -1,5 +1,6 @@
 //! Exact time lag of a thousand partitions at once, whatever way their records are stored: five codecs, records of a
-//! megabyte, times set by the broker, compacted, truncated, nothing but control records.
+//! megabyte, times set by the broker, compacted, truncated, nothing but control records. And records whose age is not what it
+//! seems: of a topic that had the name before, aborted, of a date to come, purged by the group itself.
 
 use std::fs;
 use std::time::Duration;
@@ -100,4 +101,105 @@ fn loopback_bytes() -> Result<u64> {
         .find_map(|line| line.trim().strip_prefix("lo:"));
     let bytes = line.and_then(|line| line.split_ascii_whitespace().next());
     Ok(bytes.context("no loopback interface")?.parse()?)
+}
+
+#[test]
+fn records_that_are_not_what_they_seem_are_not_told_of() -> Result<()> {
+    let _alone = lab::alone()?;
+    Program::Collector.path()?;
+    let kafka = Kafka::start(&Plan::of(1))?;
+    kafka.fixture("ages", &[])?;
+    let config = Config::of(&kafka.bootstrap()).read_committed();
+    let collector = Collector::start(&config)?;
+    let rate = Collector::start(&config.clone().sampling("mode", "rate"))?;
+    let first = collector.wait_until_complete(MINUTE)?;
+    age_is_that_of(&kafka, &first)?;
+    // Of what a group reads that reads only what is committed, nothing is left.
+    let aborted = age(&first, "g-aborted");
+    ensure!(aborted == Some(0.0), "aborted: {aborted:?}");
+    let lag = first.value("kafka_consumergroup_group_lag", [("group", "g-far")]);
+    let far = age(&first, "g-far");
+    ensure!((lag, far) == (Some(2.0), None), "{lag:?} behind, {far:?} s");
+    let counted = first.count(
+        "kafka_lag_exporter_errors_total",
+        [("api", "fetch"), ("reason", "future_timestamp")],
+    );
+    ensure!(counted >= 1, "{counted} records of a date to come");
+    purged_is_not_lost(&kafka, &collector)?;
+    lab::pause(Duration::from_secs(8));
+    let watched = age(&rate.metrics()?, "g-anew").context("rate: no bound")?;
+    ensure!(watched >= 6.0, "rate: {watched} s");
+
+    let asked = Instant::now();
+    kafka.fixture("anew", &[])?;
+    let begun = collections(&collector.metrics()?);
+    let begun_rate = collections(&rate.metrics()?);
+    let shown = collector.wait_for("a collection that began since", MINUTE, |metrics| {
+        ensure!(collections(metrics) >= begun + 2, "not yet");
+        Ok(())
+    })?;
+    age_is_that_of(&kafka, &shown)?;
+    let shown = rate.wait_for("a collection that began since", MINUTE, |metrics| {
+        ensure!(collections(metrics) >= begun_rate + 2, "not yet");
+        Ok(())
+    })?;
+    let (bound, since) = (age(&shown, "g-anew").unwrap_or_default(), asked.elapsed());
+    ensure!(
+        bound <= since.as_secs_f64(),
+        "rate: {bound} s of a topic made {since:.1?} ago"
+    );
+    Ok(())
+}
+
+fn age(metrics: &Exposition, group: &str) -> Option<f64> {
+    metrics.value("kafka_consumergroup_group_lag_seconds", [("group", group)])
+}
+
+fn collections(metrics: &Exposition) -> u64 {
+    metrics.count("kafka_lag_exporter_collections_total", [])
+}
+
+/// Whether the age shown for g-anew is that of the record that Kafka's own consumer finds there.
+fn age_is_that_of(kafka: &Kafka, metrics: &Exposition) -> Result<()> {
+    let at = ("ag-anew".to_owned(), 0, 4);
+    let records = oracle::records(kafka, std::slice::from_ref(&at))?;
+    let (_, written) = records[&at].first.context("no record")?;
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "milliseconds are far below 2^52"
+    )]
+    let right = lab::wall_seconds() - written as f64 / 1e3;
+    let shown = age(metrics, "g-anew").context("no age")?;
+    lab::say(format_args!(
+        "{shown} s shown, {right:.1} s by Kafka's consumer"
+    ));
+    // The oracle takes seconds to answer, and a collection is up to two seconds old.
+    ensure!(
+        right - 20.0 <= shown && shown <= right,
+        "{shown} s, not {right} s"
+    );
+    Ok(())
+}
+
+fn purged_is_not_lost(kafka: &Kafka, collector: &Collector) -> Result<()> {
+    let begun = collections(&collector.metrics()?);
+    std::thread::scope(|scope| {
+        let purging = scope.spawn(|| kafka.fixture("purge", &["10"]));
+        while !purging.is_finished() {
+            let metrics = collector.metrics()?;
+            let lost = metrics.value(
+                "kafka_consumergroup_group_messages_lost",
+                [("group", "g-purges")],
+            );
+            ensure!(lost == Some(0.0), "{lost:?} lost");
+            lab::pause(Duration::from_millis(50));
+        }
+        purging.join().expect("the fixture does not panic")?;
+        let n = collections(&collector.metrics()?) - begun;
+        lab::say(format_args!(
+            "nothing lost in {n} collections beside a purging application"
+        ));
+        ensure!(n >= 3, "{n} collections");
+        Ok(())
+    })
 }

@@ -144,6 +144,7 @@ fn is_expected((api, reason): (Api, Reason)) -> bool {
         Reason::UnknownTopicOrPartition => !matches!(api, Api::ListGroups | Api::DescribeGroups),
         Reason::UnstableOffsetCommit | Reason::CommittedBeyondEnd => api == Api::OffsetFetch,
         Reason::NothingVisible => matches!(api, Api::ListGroups | Api::OffsetFetch),
+        Reason::RecordTooLarge | Reason::NoTimestamp | Reason::FutureTimestamp => api == Api::Fetch,
         Reason::GivenUp | Reason::NotAsked | Reason::OlderThanHistory => false,
     }
 }

@@ -52,6 +52,7 @@ impl Code {
             6 => Reason::NotLeader,
             74 | 75 => Reason::LeaderEpoch,
             3 | -190 | -188 => Reason::UnknownTopicOrPartition,
+            10 => Reason::RecordTooLarge,
             69 => Reason::GroupNotFound,
             56 => Reason::StorageError,
             88 => Reason::UnstableOffsetCommit,

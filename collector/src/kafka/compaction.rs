@@ -1,6 +1,6 @@
 //! Which topics are compacted. Hardly ever changes, so answers are kept for long.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -70,6 +70,11 @@ impl Policies {
                 self.keep(sent[tag], answer, topology, pass);
             }
         }
+    }
+
+    /// Forgets topics that are others by now.
+    pub(super) fn forget(&mut self, topics: &BTreeSet<Name>) {
+        self.0.retain(|topic, _| !topics.contains(topic));
     }
 
     /// Whether `topic` is compacted.

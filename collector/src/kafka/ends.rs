@@ -1,8 +1,12 @@
 //! The bounds of logs, each from its partition leader, in chunks; leaders in parallel.
 //!
+//! Log starts are read before the commits and ends after them: a commit that stands below a log start was read later than it, so
+//! records are lost, rather than purged by an application that had committed beyond them meanwhile; and lag is never negative.
+//!
 //! One bad partition fails its whole call, so a chunk that fails is halved until the bad one stands alone. A leader that does
 //! not answer at all is given up for the rest of the collection.
 
+mod late;
 mod leader;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,18 +28,41 @@ pub(super) struct Clients<'c> {
     pub(super) stable: Option<&'c Client>,
 }
 
-/// Reads the bounds of every partition of `topology`. Where an answer says that leaders moved, `refresh` reads the metadata again
-/// and these partitions are asked about once more.
+/// Log starts, to be read before the commits. What has no answer is asked about again together with the ends.
+pub(super) struct Starts(Answers);
+
+/// What is known of every partition.
+pub(super) struct Ends {
+    pub(super) logs: BTreeMap<TopicPartition, Log>,
+    /// Partitions whose log start was read after the commits: below it a commit proves nothing.
+    pub(super) late: BTreeSet<TopicPartition>,
+}
+
+/// Reads the log start of every partition of `topology`.
+pub(super) fn starts(clients: &Clients<'_>, topology: &Topology, pass: &mut Pass<'_>) -> Starts {
+    let all = partitions(topology);
+    Starts(ask(clients, topology, (&all, Bound::STARTS), pass))
+}
+
+/// Reads the ends of every partition of `topology`, and completes `starts`. Where an answer says that leaders moved, `refresh`
+/// reads the metadata again and these partitions are asked about once more.
 pub(super) fn read(
     clients: &Clients<'_>,
     topology: &mut Topology,
+    Starts(mut answers): Starts,
     pass: &mut Pass<'_>,
     refresh: impl FnOnce(&mut Pass<'_>) -> Result<Topology, Code>,
-) -> BTreeMap<TopicPartition, Log> {
+) -> Ends {
     let all = partitions(topology);
     let total = all.len();
     pass.tell(|progress| progress.phase = Step::Ends { done: 0, total });
-    let mut answers = ask(clients, topology, all.iter(), pass);
+    answers.extend(ask(clients, topology, (&all, Bound::ENDS), pass));
+    let unstarted: BTreeSet<TopicPartition> = all
+        .iter()
+        .filter(|tp| !answers.contains_key(&((*tp).clone(), Bound::Start)))
+        .cloned()
+        .collect();
+    answers.extend(ask(clients, topology, (&unstarted, Bound::STARTS), pass));
     let moved: BTreeSet<TopicPartition> = all
         .iter()
         .filter(|tp| has_moved(&answers, topology, tp, pass))
@@ -46,19 +73,22 @@ pub(super) fn read(
     {
         *topology = fresh;
         answers.retain(|(tp, _), _| !moved.contains(tp));
-        answers.extend(ask(clients, topology, moved.iter(), pass));
+        answers.extend(ask(clients, topology, (&moved, Bound::ALL), pass));
     }
     for (topic, &code) in &topology.refused {
         let reason = pass.reason(code);
         pass.fail(Api::Metadata, reason, format!("topic {topic}"));
     }
     pass.tell(|progress| progress.phase = Step::Ends { done: total, total });
-    all.into_iter()
+    let logs = all
+        .into_iter()
         .map(|tp| {
             let log = conclude(clients, &answers, topology, &tp, pass);
             (tp, log)
         })
-        .collect()
+        .collect();
+    let late = &unstarted | &moved;
+    Ends { logs, late }
 }
 
 fn partitions(topology: &Topology) -> Vec<TopicPartition> {
@@ -94,11 +124,11 @@ fn has_moved(answers: &Answers, topology: &Topology, tp: &TopicPartition, pass: 
     disowned || leader(topology, tp).is_none_or(|leader| unanswered && is_silent(leader))
 }
 
-/// Asks every leader about its partitions among `wanted`, all leaders at once.
+/// Asks every leader about these bounds of its partitions among `wanted`, all leaders at once.
 fn ask<'p>(
     clients: &Clients<'_>,
     topology: &Topology,
-    wanted: impl Iterator<Item = &'p TopicPartition>,
+    (wanted, bounds): (impl IntoIterator<Item = &'p TopicPartition>, &[Bound]),
     pass: &mut Pass<'_>,
 ) -> Answers {
     let mut by_leader: BTreeMap<i32, Vec<TopicPartition>> = BTreeMap::new();
@@ -117,7 +147,7 @@ fn ask<'p>(
             .iter()
             .map(|(&broker, partitions)| {
                 let leader = Leader::new(clients, pass, timeout);
-                (broker, scope.spawn(move || leader.ask(partitions)))
+                (broker, scope.spawn(move || leader.ask(partitions, bounds)))
             })
             .collect();
         running

@@ -14,6 +14,7 @@ mod answers;
 mod conf;
 mod fence;
 mod fetch;
+mod ids;
 mod list;
 mod metadata;
 
@@ -34,7 +35,8 @@ use self::conf::Conf;
 pub(super) use admin::Requests;
 pub(super) use answers::{Answer, CommittedRow, DescribedGroup, PerName};
 pub(super) use fence::Fence;
-pub(super) use fetch::{Arrival, Fetched, LOG_START};
+pub(super) use fetch::{Arrival, Fetched, LOG_START, Timestamp};
+pub(super) use ids::TopicId;
 pub(super) use metadata::Cluster;
 
 /// One librdkafka consumer that never subscribes and never commits. Blocking; owned by one thread, which may lend it to

@@ -11,6 +11,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::{debug, warn};
@@ -18,12 +19,14 @@ use tracing::{debug, warn};
 use self::memory::{Ends, Memory, Recalled};
 use self::reader::{Reach, Reader};
 use self::search::{Found, Search};
-use super::code::Code;
 use super::native::Fence;
 use super::properties::Properties;
-use crate::snapshot::{Failure, Offset, OldestUnread, Reason, TopicPartition};
+use crate::snapshot::{Failure, Name, Offset, OldestUnread, Reason, TopicPartition};
 
 pub(super) use self::reader::{Limits, properties};
+
+/// How often it is said that a record is too large.
+const REMINDER: Duration = Duration::from_secs(3600);
 
 /// Positions whose record is wanted.
 type Wanted = BTreeMap<TopicPartition, BTreeSet<Offset>>;
@@ -38,6 +41,8 @@ pub(super) struct Records {
     /// Made when first needed.
     reader: Option<Reader>,
     memory: Memory,
+    /// When it was last said that a record is too large.
+    warned: Option<Instant>,
 }
 
 /// What one call found.
@@ -60,6 +65,7 @@ impl Records {
             fence,
             reader: None,
             memory: Memory::default(),
+            warned: None,
         }
     }
 
@@ -90,6 +96,16 @@ impl Records {
             failures,
             n_reads,
         }
+    }
+
+    /// Topics of which something is kept that `wanted` asks for: it will be told of whatever topic has that name now.
+    pub(super) fn kept(&self, wanted: &Wanted) -> BTreeSet<Name> {
+        self.memory.topics(wanted)
+    }
+
+    /// Forgets what was read of these topics.
+    pub(super) fn forget(&mut self, topics: &BTreeSet<Name>) {
+        self.memory.forget(topics);
     }
 
     /// Serves the client between calls: logs, connection errors, token refresh.
@@ -124,8 +140,25 @@ impl Records {
         match reach {
             Ok(Reach::Going) => self.reader = Some(reader),
             Ok(Reach::Stuck) => debug!("Records no longer arrive, giving up the client"),
+            Ok(Reach::TooLarge) => self.warn(),
             Err(code) => debug!(code = code.0, "Cannot assign, giving up the client"),
         }
-        search.end(reach.map_or_else(Code::reason, |_| Reason::Deadline))
+        search.end(match reach {
+            Ok(Reach::Going | Reach::Stuck) => Reason::Deadline,
+            Ok(Reach::TooLarge) => Reason::RecordTooLarge,
+            Err(code) => code.reason(),
+        })
+    }
+
+    /// Names the remedy, and again after a while.
+    fn warn(&mut self) {
+        let now = Instant::now();
+        if self.warned.is_none_or(|at| now - at >= REMINDER) {
+            self.warned = Some(now);
+            warn!(
+                property = reader::MAX_ANSWER,
+                "A record is too large to be read for its timestamp; raise the property in clusters.consumer_properties"
+            );
+        }
     }
 }

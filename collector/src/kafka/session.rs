@@ -1,6 +1,7 @@
 //! The clients of one cluster, and what is kept from one collection to the next. Everything here blocks.
 
 mod collection;
+mod dating;
 #[cfg(test)]
 mod tests;
 mod troubles;
@@ -13,6 +14,7 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use super::compaction::Policies;
+use super::identity::Identities;
 use super::members::Members;
 use super::native::{Client, CreateError, Fence, Notice};
 use super::pass::{Bounds, Pass};
@@ -45,6 +47,7 @@ pub(super) struct Session {
     known: BTreeMap<Name, i32>,
     members: Members,
     policies: Policies,
+    identities: Identities,
     timestamps: Timestamps,
     troubles: Troubles,
 }
@@ -71,7 +74,8 @@ impl Session {
         let timestamps = match exporter.time_lag {
             TimeLag::Off => Timestamps::Off,
             TimeLag::Message { .. } => {
-                let properties = properties::of(&cluster, records::properties());
+                let added = [isolation(&cluster), records::properties()].concat();
+                let properties = properties::of(&cluster, &added);
                 let records = Records::new(properties, Arc::clone(&fence));
                 Timestamps::Read(Box::new(records))
             }
@@ -91,6 +95,7 @@ impl Session {
             known: BTreeMap::new(),
             members: Members::default(),
             policies: Policies::default(),
+            identities: Identities::default(),
             timestamps,
             troubles: Troubles::none(),
         })
@@ -209,6 +214,14 @@ pub(super) fn check(cluster: &Cluster) -> Result<(), CreateError> {
         Client::create(&properties, &fence)?;
     }
     Ok(())
+}
+
+/// The level at which a group of this cluster is taken to read.
+const fn isolation(cluster: &Cluster) -> &'static [(&'static str, &'static str)] {
+    match cluster.isolation {
+        Isolation::ReadUncommitted => UNCOMMITTED,
+        Isolation::ReadCommitted => COMMITTED,
+    }
 }
 
 /// The client that everything but the last stable offset comes from.

@@ -21,6 +21,14 @@ pub(super) struct Topology {
     /// Topics that the filter lets through and of which the broker told only an error: they exist, and nothing is known of them.
     pub(super) refused: BTreeMap<Name, Code>,
     read_at: Instant,
+    freshness: Freshness,
+}
+
+/// Whether something has shown that the metadata no longer holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Freshness {
+    Undisputed,
+    Outdated,
 }
 
 // === impl Topology ===
@@ -43,6 +51,7 @@ impl Topology {
             topics: BTreeMap::new(),
             refused: BTreeMap::new(),
             read_at: Instant::now(),
+            freshness: Freshness::Undisputed,
         };
         for topic in topics
             .into_iter()
@@ -63,7 +72,19 @@ impl Topology {
 
     /// Whether it is time to ask again.
     pub(super) fn is_due(&self, ttl: Duration) -> bool {
-        !self.refused.is_empty() || self.read_at.elapsed() >= ttl
+        !self.refused.is_empty()
+            || self.freshness == Freshness::Outdated
+            || self.read_at.elapsed() >= ttl
+    }
+
+    /// Makes it due: a topic is another one by now.
+    pub(super) fn outdate(&mut self) {
+        self.freshness = Freshness::Outdated;
+    }
+
+    /// When it was read.
+    pub(super) const fn read_at(&self) -> Instant {
+        self.read_at
     }
 
     /// The number of partitions of all topics.

@@ -1,6 +1,7 @@
 //! The lag of one group: its partitions' rows, grouped by topic and summed up.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use crate::snapshot::{
     Api, Group, GroupState, Member, Name, Offset, Reading, Reason, Snapshot, TopicPartition,
@@ -8,7 +9,7 @@ use crate::snapshot::{
 };
 
 use super::partition::{self, Clock, Found};
-use super::{GroupLag, Sum, TopicLag};
+use super::{GroupLag, PartitionLag, Sum, TopicLag};
 
 /// The lag of `group`, called `name`.
 pub(super) fn lag<'a>(
@@ -27,7 +28,7 @@ pub(super) fn lag<'a>(
     };
     let rows = || topics.iter().flat_map(|topic| &topic.partitions);
     let max_offset_lag = rows().filter_map(|row| row.offset_lag.ok()).max();
-    let max_time_lag = rows().filter_map(|row| row.time_lag.known()).max();
+    let max_time_lag = max_time_lag(rows());
     let (state, n_members) = (group.state, n_members(group));
     GroupLag {
         group: name,
@@ -38,6 +39,13 @@ pub(super) fn lag<'a>(
         max_offset_lag,
         max_time_lag,
     }
+}
+
+/// The largest known time lag. Beside one that is unknown, a zero bounds nothing and would pass for health.
+fn max_time_lag<'r>(rows: impl Iterator<Item = &'r PartitionLag<'r>> + Clone) -> Option<Duration> {
+    let most = rows.clone().filter_map(|row| row.time_lag.known()).max()?;
+    let mut unknown = rows.filter(|row| row.time_lag.known().is_none());
+    (!most.is_zero() || unknown.next().is_none()).then_some(most)
 }
 
 /// An empty group has no members to describe, so nobody asks.

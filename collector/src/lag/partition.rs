@@ -87,7 +87,7 @@ pub(super) fn beyond_end<'a>(
 
 /// Offsets between `committed` and the end; 0 for a commit beyond it.
 pub(super) fn offset_lag(committed: Offset, log: &Log) -> Reading<u64> {
-    Ok(end(log)?.distance_from(committed))
+    Ok(log.end()?.distance_from(committed))
 }
 
 /// The oldest offset that a group at `committed` can still read; `None` when nothing is left before the end.
@@ -95,11 +95,7 @@ pub(super) fn oldest_left(committed: Offset, log: &Log) -> Reading<Option<Offset
     let oldest = log
         .log_start
         .map_or(committed, |log_start| log_start.max(committed));
-    Ok((oldest < end(log)?).then_some(oldest))
-}
-
-fn end(log: &Log) -> Reading<Offset> {
-    log.last_stable.unwrap_or(log.high_watermark)
+    Ok((oldest < log.end()?).then_some(oldest))
 }
 
 fn time_lag(snapshot: &Snapshot, position: &Position<'_>, clock: Clock) -> TimeLag {
@@ -118,23 +114,16 @@ fn time_lag(snapshot: &Snapshot, position: &Position<'_>, clock: Clock) -> TimeL
         None => TimeLag::Unknown(not_asked),
         Some(OldestUnread::Unknown(unknown)) => TimeLag::Unknown(*unknown),
         Some(OldestUnread::NothingReadable) => TimeLag::CaughtUp,
-        Some(OldestUnread::WrittenAtLogStart(at)) => aged(clock, *at, TimeLag::AtLeast),
-        Some(OldestUnread::Written(at) | OldestUnread::Passed(at)) if lost => {
-            aged(clock, *at, TimeLag::AtLeast)
+        Some(OldestUnread::NoTimestamp) => {
+            TimeLag::Unknown(Unknown::new(Api::Fetch, Reason::NoTimestamp))
         }
-        Some(OldestUnread::Written(at)) => aged(clock, *at, TimeLag::Known),
-        Some(OldestUnread::Passed(at)) => aged(clock, *at, TimeLag::Interpolated),
+        Some(OldestUnread::WrittenAtLogStart(at)) => clock.written(*at, TimeLag::AtLeast),
+        Some(OldestUnread::Written(at)) if lost => clock.written(*at, TimeLag::AtLeast),
+        Some(OldestUnread::Written(at)) => clock.written(*at, TimeLag::Known),
+        Some(OldestUnread::PassedBefore(at)) => TimeLag::AtLeast(clock.age(*at)),
+        Some(OldestUnread::Passed(at)) if lost => TimeLag::AtLeast(clock.age(*at)),
+        Some(OldestUnread::Passed(at)) => TimeLag::Interpolated(clock.age(*at)),
     }
-}
-
-/// The age of something that happened at `at`. Kafka's timestamp of a record without one is -1, which is not half a century ago.
-fn aged(clock: Clock, at: i64, kind: fn(Duration) -> TimeLag) -> TimeLag {
-    if at < 0 {
-        return TimeLag::Unknown(Unknown::new(Api::Fetch, Reason::BadAnswer));
-    }
-    let age = clock.now_ms.saturating_sub(at);
-    // A producer's clock may be ahead of ours.
-    kind(Duration::from_millis(u64::try_from(age).unwrap_or(0)))
 }
 
 fn retention(committed: Offset, log: &Log) -> Reading<Retention> {
@@ -147,13 +136,40 @@ fn retention(committed: Offset, log: &Log) -> Reading<Retention> {
 
 #[expect(clippy::cast_precision_loss, reason = "samples are doubles")]
 fn unread_percent(committed: Offset, log: &Log) -> Reading<f64> {
-    let retained = end(log)?.distance_from(log.log_start?);
+    let retained = log.end()?.distance_from(log.log_start?);
     let unread = offset_lag(committed, log)?;
     // Without this, nothing unread of nothing retained would be no number.
     if unread == 0 {
         return Ok(0.0);
     }
     Ok(unread as f64 * 100.0 / retained as f64)
+}
+
+// === impl Clock ===
+
+impl Clock {
+    /// How long ago `at` was; zero for what is yet to come.
+    fn age(self, at: i64) -> Duration {
+        let age = self.now_ms.saturating_sub(at);
+        Duration::from_millis(u64::try_from(age).unwrap_or(0))
+    }
+
+    /// The age of a record that its producer dated `at`. Clocks differ, so one dated a little ahead was written just now; a date
+    /// beyond that says nothing of its age.
+    fn written(self, at: i64, kind: fn(Duration) -> TimeLag) -> TimeLag {
+        let ahead = at.saturating_sub(self.now_ms);
+        let is_possible = match self.time_lag {
+            config::TimeLag::Message { max_clock_skew, .. } => {
+                i128::from(ahead) <= i128::try_from(max_clock_skew.as_millis()).unwrap_or(i128::MAX)
+            }
+            config::TimeLag::Off | config::TimeLag::Rate { .. } => ahead <= 0,
+        };
+        if is_possible {
+            kind(self.age(at))
+        } else {
+            TimeLag::Unknown(Unknown::new(Api::Fetch, Reason::FutureTimestamp))
+        }
+    }
 }
 
 // === impl Found ===

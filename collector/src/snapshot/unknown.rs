@@ -82,6 +82,12 @@ pub enum Reason {
     NotAsked,
     /// Older than the observed history.
     OlderThanHistory,
+    /// A record does not fit in an answer that the client takes.
+    RecordTooLarge,
+    /// A finding: the record has no timestamp, so its age is not known.
+    NoTimestamp,
+    /// A finding: the record is dated farther ahead than clocks may differ, so its age is not known.
+    FutureTimestamp,
     /// A finding, not a failure: the group has committed beyond the end of the log.
     CommittedBeyondEnd,
     /// A finding: this user sees no group at all, or a group with members and none of its offsets.
@@ -131,7 +137,7 @@ impl Api {
 
 impl Reason {
     /// Every reason a failure can be counted under, in the order of the exposition.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::Timeout,
         Self::Transport,
         Self::Authentication,
@@ -150,6 +156,9 @@ impl Reason {
         Self::UnstableOffsetCommit,
         Self::BadAnswer,
         Self::Deadline,
+        Self::RecordTooLarge,
+        Self::NoTimestamp,
+        Self::FutureTimestamp,
         Self::CommittedBeyondEnd,
         Self::NothingVisible,
         Self::Other,
@@ -179,6 +188,9 @@ impl Reason {
             Self::GivenUp => "given_up",
             Self::NotAsked => "not_asked",
             Self::OlderThanHistory => "older_than_history",
+            Self::RecordTooLarge => "record_too_large",
+            Self::NoTimestamp => "no_timestamp",
+            Self::FutureTimestamp => "future_timestamp",
             Self::CommittedBeyondEnd => "committed_beyond_end",
             Self::NothingVisible => "nothing_visible",
             Self::Other => "other",

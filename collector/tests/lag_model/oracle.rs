@@ -36,6 +36,8 @@ pub(crate) enum Record {
     At(i64),
     AtLogStart(i64),
     Passed(i64),
+    PassedBefore(i64),
+    NoTimestamp,
 }
 
 /// What a group should show for a partition; `None` is no sample.
@@ -50,13 +52,16 @@ pub(crate) struct Row {
 }
 
 pub(crate) fn record((topic, partition): Place, offset: i64) -> Record {
-    match (i64::from(topic) + i64::from(partition) + offset) % 7 {
+    match (i64::from(topic) + i64::from(partition) + offset) % 10 {
         0 => Record::NotAsked,
         1 => Record::Unknown,
         2 => Record::NothingReadable,
         3 => Record::AtLogStart(NOW - 10 * offset),
         4 => Record::Passed(NOW - 100 * offset),
         5 => Record::At(NOW + 5),
+        6 => Record::At(NOW + 61_000),
+        7 => Record::NoTimestamp,
+        8 => Record::PassedBefore(NOW - 50 * offset),
         _ => Record::At(NOW - 1_000 * offset),
     }
 }
@@ -113,9 +118,14 @@ impl Case {
             return Some(0);
         };
         match record(place, oldest) {
-            Record::NotAsked | Record::Unknown => None,
+            Record::NotAsked | Record::Unknown | Record::NoTimestamp => None,
             Record::NothingReadable => Some(0),
-            Record::At(at) | Record::AtLogStart(at) | Record::Passed(at) => Some((NOW - at).max(0)),
+            // A minute ahead is what clocks may differ by.
+            Record::At(at) | Record::AtLogStart(at) if at > NOW + 60_000 => None,
+            Record::At(at)
+            | Record::AtLogStart(at)
+            | Record::Passed(at)
+            | Record::PassedBefore(at) => Some((NOW - at).max(0)),
         }
     }
 
@@ -133,6 +143,22 @@ impl Case {
             );
         }
         wanted
+    }
+
+    /// Rows whose oldest unread record was read and does not say when it was written.
+    pub(crate) fn undated(&self) -> usize {
+        let commits = self.groups.values().flatten().flatten();
+        let oldest = commits.filter_map(|(place, committed)| {
+            let start = self.logs.get(place)?.log_start.unwrap_or(0);
+            let mut left = ((*committed)?..self.end(*place)?).filter(|offset| *offset >= start);
+            Some(record(*place, left.next()?))
+        });
+        let says_nothing = |record: &Record| match record {
+            Record::NoTimestamp => true,
+            Record::At(at) => *at > NOW + 60_000,
+            _ => false,
+        };
+        oldest.filter(says_nothing).count()
     }
 
     pub(crate) fn beyond_end(&self) -> usize {

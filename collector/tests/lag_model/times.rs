@@ -13,14 +13,27 @@ use crate::world::{NOW, UNKNOWN, World, lag_of, log, offset, tp};
 #[test]
 fn time_lag_says_how_it_is_known() {
     let ms = Duration::from_millis;
-    let no_timestamp = Unknown::new(Api::Fetch, Reason::BadAnswer);
+    let unknown = |reason| TimeLag::Unknown(Unknown::new(Api::Fetch, reason));
     let table = [
         (
             OldestUnread::Written(NOW - 1_500),
             TimeLag::Known(ms(1_500)),
         ),
         (OldestUnread::Written(NOW + 60_000), TimeLag::Known(ms(0))),
-        (OldestUnread::Written(-1), TimeLag::Unknown(no_timestamp)),
+        (
+            OldestUnread::Written(NOW + 60_001),
+            unknown(Reason::FutureTimestamp),
+        ),
+        (
+            OldestUnread::Written(i64::MAX),
+            unknown(Reason::FutureTimestamp),
+        ),
+        (
+            OldestUnread::WrittenAtLogStart(NOW + 60_001),
+            unknown(Reason::FutureTimestamp),
+        ),
+        (OldestUnread::NoTimestamp, unknown(Reason::NoTimestamp)),
+        (OldestUnread::PassedBefore(NOW - 8), TimeLag::AtLeast(ms(8))),
         (
             OldestUnread::WrittenAtLogStart(NOW - 7),
             TimeLag::AtLeast(ms(7)),
@@ -78,6 +91,50 @@ fn the_largest_time_lag_is_that_of_the_known_ones() {
         group_of(&lag_of(&world)).max_time_lag,
         Some(Duration::from_millis(20))
     );
+}
+
+#[test]
+fn a_zero_beside_an_unknown_time_lag_is_no_maximum() {
+    let end = log(Some(0), Some(9));
+    let world = |other| {
+        World::default()
+            .topic("t", &[end, end])
+            .group("g", &[("t", 0, Some(9)), ("t", 1, Some(4))])
+            .unread("t", 1, 4, other)
+    };
+    let most = |other| group_of(&lag_of(&world(other))).max_time_lag;
+    assert_eq!(most(OldestUnread::Unknown(UNKNOWN)), None);
+    assert_eq!(most(OldestUnread::NoTimestamp), None);
+    assert_eq!(most(OldestUnread::NothingReadable), Some(Duration::ZERO));
+    let known = OldestUnread::Written(NOW - 5);
+    assert_eq!(most(known), Some(Duration::from_millis(5)));
+}
+
+#[test]
+fn records_whose_date_says_nothing_are_findings() {
+    let end = log(Some(0), Some(9));
+    let future = OldestUnread::Written(NOW + 3_600_000);
+    let world = World::default()
+        .topic("t", &[end, end, end])
+        .group(
+            "g",
+            &[("t", 0, Some(1)), ("t", 1, Some(2)), ("t", 2, Some(9))],
+        )
+        .group("h", &[("t", 0, Some(1))])
+        .unread("t", 0, 1, future)
+        .unread("t", 1, 2, OldestUnread::NoTimestamp);
+    let findings: Vec<_> = lag_of(&world)
+        .findings
+        .into_iter()
+        .map(|found| (found.unknown.api, found.unknown.reason, found.subject))
+        .collect();
+    let expected = [
+        (Reason::FutureTimestamp, "g/t/0"),
+        (Reason::NoTimestamp, "g/t/1"),
+        (Reason::FutureTimestamp, "h/t/0"),
+    ];
+    let expected = expected.map(|(reason, subject)| (Api::Fetch, reason, subject.to_owned()));
+    assert_eq!(findings, expected);
 }
 
 fn wanted(snapshot: &Snapshot) -> Vec<i64> {

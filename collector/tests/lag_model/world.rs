@@ -15,6 +15,7 @@ use shared::config::{self, LostPartitions};
 pub(crate) const MESSAGE: config::TimeLag = config::TimeLag::Message {
     timeout: Duration::ZERO,
     lost: LostPartitions::Read,
+    max_clock_skew: Duration::from_secs(60),
 };
 /// Any reason will do.
 pub(crate) const UNKNOWN: Unknown = Unknown::new(Api::ListOffsets, Reason::Timeout);

@@ -77,11 +77,16 @@ fn collection(f: &mut fmt::Formatter<'_>, exporter: &Exporter) -> fmt::Result {
     writeln!(f, "enabled = {}", exporter.time_lag != TimeLag::Off)?;
     match exporter.time_lag {
         TimeLag::Off => {}
-        TimeLag::Message { timeout, lost } => {
+        TimeLag::Message {
+            timeout,
+            lost,
+            max_clock_skew,
+        } => {
             writeln!(f, "mode = \"message\"")?;
             duration(f, "fetch_timeout", timeout)?;
             let skip = lost == LostPartitions::Skip;
             writeln!(f, "skip_data_loss_partitions = {skip}")?;
+            duration(f, "max_clock_skew", max_clock_skew)?;
         }
         TimeLag::Rate { samples, max_age } => {
             writeln!(f, "mode = \"rate\"")?;

@@ -59,6 +59,7 @@ fn time_lag(walk: &mut Walk<'_>, exporter: &Place<'_>) -> TimeLag {
     let mode = section.choice("mode");
     let timeout = section.duration("fetch_timeout");
     let skip = section.switch("skip_data_loss_partitions");
+    let max_clock_skew = section.duration("max_clock_skew");
     let max_age = section.duration("rate_history_max_age");
     // klag-exporter looks only at the keys of the mode that is on; so do these checks.
     if !enabled || mode != "rate" {
@@ -89,6 +90,7 @@ fn time_lag(walk: &mut Walk<'_>, exporter: &Place<'_>) -> TimeLag {
                 } else {
                     LostPartitions::Read
                 },
+                max_clock_skew,
             }
         }
     }

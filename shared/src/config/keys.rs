@@ -98,6 +98,7 @@ pub(super) const KEYS: &[Key] = &[
     key("exporter.timestamp_sampling", "mode", Choice(&["message", "rate"]), Is("\"message\""), Collector).means("read the first unread record, or interpolate in the history of the high watermark"),
     key("exporter.timestamp_sampling", "fetch_timeout", KEEP, Is("\"5s\""), Collector).means("`message`: bound of the reading phase of one collection"),
     key("exporter.timestamp_sampling", "skip_data_loss_partitions", Switch, Is("false"), Collector).means("`message`: no time lag where retention has removed the record, instead of a lower bound"),
+    key("exporter.timestamp_sampling", "max_clock_skew", KEEP, Is("\"1m\""), Collector).means("`message`: how far ahead of this clock a record may be dated; farther ahead its age is unknown"),
     key("exporter.timestamp_sampling", "rate_history_samples", whole(2, 100_000), Is("5"), Collector).means("`rate`: observations kept for each partition, at least 2"),
     key("exporter.timestamp_sampling", "rate_history_max_age", KEEP, Is("\"10m\""), Collector).means("`rate`: age at which an observation is dropped"),
     key("exporter.timestamp_sampling", "cache_ttl", Anything, Is("\"60s\""), Nobody).means("what was read is kept until the commit moves"),

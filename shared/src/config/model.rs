@@ -65,6 +65,8 @@ pub enum TimeLag {
         timeout: Duration,
         /// What to do where retention has removed that record.
         lost: LostPartitions,
+        /// How far ahead of this machine's clock a record may be dated and still count as written just now.
+        max_clock_skew: Duration,
     },
     /// Interpolate in the observed history of the high watermark.
     Rate {

@@ -62,6 +62,7 @@ fn defaults_are_in_place() {
     mode = "message"
     fetch_timeout = "5s"
     skip_data_loss_partitions = false
+    max_clock_skew = "1m"
 
     [exporter.performance]
     kafka_timeout = "30s"

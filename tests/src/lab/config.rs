@@ -16,6 +16,9 @@ pub struct Config {
     granularity: &'static str,
     /// Lines of `[exporter.performance]`.
     performance: BTreeMap<String, String>,
+    /// Lines of `[exporter.timestamp_sampling]`.
+    sampling: BTreeMap<String, String>,
+    isolation: &'static str,
     /// Further clusters: name and brokers.
     more: Vec<(String, String)>,
     /// Lines of `[exporter.leadership]`.
@@ -33,6 +36,8 @@ impl Config {
             properties: BTreeMap::new(),
             granularity: "partition",
             performance: BTreeMap::new(),
+            sampling: BTreeMap::from([("mode".to_owned(), "message".to_owned())]),
+            isolation: "read_uncommitted",
             more: Vec::new(),
             leadership: String::new(),
         }
@@ -71,6 +76,22 @@ impl Config {
         self
     }
 
+    /// Sets one of `[exporter.timestamp_sampling]` that is a text, such as `mode`.
+    #[must_use]
+    pub fn sampling(mut self, name: &str, value: &str) -> Self {
+        self.sampling.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Takes groups to read only what is committed.
+    #[must_use]
+    pub fn read_committed(self) -> Self {
+        Self {
+            isolation: "read_committed",
+            ..self
+        }
+    }
+
     /// Collects from one more cluster, under this name.
     #[must_use]
     pub fn and_cluster(mut self, name: &str, bootstrap: &str) -> Self {
@@ -93,11 +114,13 @@ impl Config {
             properties,
             granularity,
             performance,
+            sampling,
+            isolation,
             more,
             leadership,
         } = self;
         let millis = poll_interval.as_millis();
-        let performance = lines(performance);
+        let (performance, sampling) = (lines(performance), lines(sampling));
         let mut text = format!(
             r#"[exporter]
 http_host = "127.0.0.1"
@@ -106,8 +129,7 @@ poll_interval = "{millis}ms"
 granularity = "{granularity}"
 
 [exporter.timestamp_sampling]
-mode = "message"
-
+{sampling}
 [exporter.performance]
 {performance}
 [exporter.leadership]
@@ -115,6 +137,7 @@ mode = "message"
 [[clusters]]
 name = "{CLUSTER}"
 bootstrap_servers = "{bootstrap}"
+isolation = "{isolation}"
 
 [clusters.consumer_properties]
 "#

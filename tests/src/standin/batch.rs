@@ -6,6 +6,7 @@
 use std::{collections::BTreeSet, ops::Range, sync::LazyLock};
 
 use bytes::{BufMut, Bytes, BytesMut};
+use flate2::Crc;
 use indexmap::IndexMap;
 use kafka_protocol::{
     messages::{ProducerId, fetch_response::AbortedTransaction},
@@ -144,7 +145,7 @@ impl SlotKind {
 
     fn producer(self) -> i64 {
         match self {
-            Self::Plain | Self::Missing => NO_PRODUCER_ID,
+            Self::Plain | Self::Format0 | Self::Missing => NO_PRODUCER_ID,
             Self::Transactional(id) | Self::Commit(id) | Self::Abort(id) => id,
         }
     }
@@ -154,7 +155,7 @@ impl SlotKind {
         let kind: u8 = match self {
             Self::Abort(_) => 0,
             Self::Commit(_) => 1,
-            Self::Plain | Self::Missing | Self::Transactional(_) => return None,
+            Self::Plain | Self::Format0 | Self::Missing | Self::Transactional(_) => return None,
         };
         Some((
             Bytes::copy_from_slice(&[0, 0, 0, kind]),
@@ -171,12 +172,16 @@ impl Slot {
         self.kind == before.kind && self.kind.marker().is_none()
     }
 
-    fn record(&self, offset: i64, leader_epoch: i32) -> Record {
-        let value = match &self.value {
+    fn bytes(&self) -> Bytes {
+        match &self.value {
             SlotValue::Bytes(bytes) => bytes.clone(),
             SlotValue::Size(size) if *size <= FILLING.len() => FILLING.slice(..*size),
             SlotValue::Size(size) => Bytes::from(vec![b'x'; *size]),
-        };
+        }
+    }
+
+    fn record(&self, offset: i64, leader_epoch: i32) -> Record {
+        let value = self.bytes();
         let marker = self.kind.marker();
         let is_transactional = self.kind.producer() != NO_PRODUCER_ID;
         Record {
@@ -204,7 +209,34 @@ impl Slot {
     }
 }
 
+/// Messages of format 0: offset, size, checksum, magic byte, attributes, key, value.
+fn encode_format_0(batch: &[(i64, Slot)]) -> BytesMut {
+    let mut bytes = BytesMut::new();
+    for (offset, slot) in batch {
+        let mut message = BytesMut::new();
+        message.put_slice(&[0, 0]);
+        for part in [slot.key.clone(), Some(slot.bytes())] {
+            message.put_i32(part.as_ref().map_or(-1, |part| length(part.len())));
+            message.put_slice(&part.unwrap_or_default());
+        }
+        let mut checksum = Crc::new();
+        checksum.update(&message);
+        bytes.put_i64(*offset);
+        bytes.put_i32(length(message.len()) + 4);
+        bytes.put_u32(checksum.sum());
+        bytes.put_slice(&message);
+    }
+    bytes
+}
+
+fn length(n: usize) -> i32 {
+    i32::try_from(n).expect("no record is that long")
+}
+
 fn encode(batch: &[(i64, Slot)], compression: Compression, leader_epoch: i32) -> BytesMut {
+    if batch.iter().any(|(_, slot)| slot.kind == SlotKind::Format0) {
+        return encode_format_0(batch);
+    }
     let records = batch
         .iter()
         .map(|(offset, slot)| slot.record(*offset, leader_epoch));

@@ -2,7 +2,7 @@
 
 use super::{
     GroupSpec, GroupState, MemberSpec, Slot, StandIn, TopicSpec,
-    cluster::{Coordinator, Group},
+    cluster::{Coordinator, Group, Release},
     partition::Partition,
 };
 
@@ -17,6 +17,11 @@ impl StandIn {
     /// Deletes a topic, and with it all offsets committed on it.
     pub fn delete_topic(&self, topic: &str) {
         self.change(|cluster| cluster.remove_topic(topic));
+    }
+
+    /// Whoever connects from now on meets brokers of Kafka 2.6: topics have no ids, and records of every message format are told.
+    pub fn make_old(&self) {
+        self.change(|cluster| cluster.release = Release::Old);
     }
 
     /// Appends `n` records like `slot`, readable at once.

@@ -25,6 +25,16 @@ pub(crate) struct Cluster {
     pub(crate) departed: BTreeMap<StrBytes, i32>,
     /// How many topics were ever made; the next one's id.
     n_topics_made: u64,
+    pub(crate) release: Release,
+}
+
+/// Which Kafka the brokers are like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Release {
+    #[default]
+    Current,
+    /// 2.6: topics have no ids, and the flexible versions of Fetch are not there.
+    Old,
 }
 
 /// One broker.

@@ -22,6 +22,8 @@ pub struct Slot {
 pub enum SlotKind {
     /// An ordinary record.
     Plain,
+    /// An ordinary record of message format 0, which has no timestamp.
+    Format0,
     /// Compacted away: the offset is no longer there.
     Missing,
     /// A record of this producer's transaction.

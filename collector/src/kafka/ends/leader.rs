@@ -59,12 +59,16 @@ impl<'c> Leader<'c> {
         }
     }
 
-    pub(super) fn ask(mut self, partitions: &[TopicPartition]) -> Told {
+    pub(super) fn ask(mut self, partitions: &[TopicPartition], bounds: &[Bound]) -> Told {
         for chunk in partitions.chunks(CHUNK) {
-            self.bound(self.clients.plain, Bound::Start, chunk);
-            self.bound(self.clients.plain, Bound::HighWatermark, chunk);
-            if let Some(stable) = self.clients.stable {
-                self.bound(stable, Bound::LastStable, chunk);
+            for &bound in bounds {
+                let client = match bound {
+                    Bound::Start | Bound::HighWatermark => Some(self.clients.plain),
+                    Bound::LastStable => self.clients.stable,
+                };
+                if let Some(client) = client {
+                    self.bound(client, bound, chunk);
+                }
             }
         }
         self.told
@@ -107,6 +111,13 @@ fn known(offset: i64) -> Result<Offset, Code> {
 // === impl Bound ===
 
 impl Bound {
+    pub(super) const ALL: &'static [Self] = &[Self::Start, Self::HighWatermark, Self::LastStable];
+
+    pub(super) const STARTS: &'static [Self] = &[Self::Start];
+
+    /// The ends of what consumers may read.
+    pub(super) const ENDS: &'static [Self] = &[Self::HighWatermark, Self::LastStable];
+
     /// The timestamp that asks for it, by the protocol.
     const fn timestamp(self) -> i64 {
         match self {

@@ -12,13 +12,13 @@ use super::{Client, Queue, c_string, millis};
 
 /// Requests in flight on one client, and the queue their answers come to.
 pub(in crate::kafka) struct Requests<'c> {
-    client: &'c Client,
-    queue: Queue,
-    n_waiting: usize,
+    pub(super) client: &'c Client,
+    pub(super) queue: Queue,
+    pub(super) n_waiting: usize,
 }
 
 /// Options of one request.
-struct Options(NonNull<rd::rd_kafka_AdminOptions_t>);
+pub(super) struct Options(pub(super) NonNull<rd::rd_kafka_AdminOptions_t>);
 
 // === impl Requests ===
 
@@ -163,7 +163,7 @@ impl<'c> Requests<'c> {
         }
     }
 
-    fn options(
+    pub(super) fn options(
         &self,
         api: rd::rd_kafka_admin_op_t,
         broker: i32,

@@ -2,6 +2,7 @@
 
 use rdkafka::bindings as rd;
 
+use super::ids::TopicId;
 use super::list::{Row, rows};
 use super::{
     Event, error_code, lent, rd_kafka_ConfigResource_error,
@@ -22,6 +23,8 @@ pub(in crate::kafka) enum Answer {
     Members(PerName<DescribedGroup>),
     /// `cleanup.policy`, topic by topic.
     CleanupPolicies(PerName<String>),
+    /// Ids, topic by topic; none from a broker that gives no ids.
+    TopicIds(PerName<Option<TopicId>>),
 }
 
 /// A row of a group's committed offsets.
@@ -80,6 +83,9 @@ impl Event {
             }
             rd::RD_KAFKA_EVENT_DESCRIBECONFIGS_RESULT => {
                 Answer::CleanupPolicies(whole.map(|()| self.policies()))
+            }
+            rd::RD_KAFKA_EVENT_DESCRIBETOPICS_RESULT => {
+                Answer::TopicIds(whole.map(|()| self.topic_ids()))
             }
             _ => return None,
         })

@@ -33,9 +33,17 @@ pub(in crate::kafka) struct Fetched {
     pub(in crate::kafka) partition: i32,
     /// Where the record stands, or where reading failed; negative for an error at no position.
     pub(in crate::kafka) offset: i64,
-    /// The record's timestamp: Unix time in milliseconds, -1 where it has none. Or why there is no record; that the end of the
-    /// partition was reached counts as an error here.
-    pub(in crate::kafka) timestamp: Result<i64, Code>,
+    /// The record's timestamp, or why there is no record; that the end of the partition was reached counts as an error here.
+    pub(in crate::kafka) timestamp: Result<Timestamp, Code>,
+}
+
+/// When a record was written, as far as the record says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::kafka) enum Timestamp {
+    /// Unix time in milliseconds.
+    At(i64),
+    /// The record has none: message format 0 has no room for it, and a producer may write -1.
+    Missing,
 }
 
 /// Topics that the client knows, or asks the leaders of, as long as this is held.
@@ -45,12 +53,13 @@ pub(in crate::kafka) struct Topics<'c> {
     client: PhantomData<&'c Client>,
 }
 
-// Its answer is a Rust enum in the bindings; declared here with the plain number that crosses the boundary.
+// What these answer is a Rust enum in the bindings; declared here with the plain number that crosses the boundary.
 unsafe extern "C" {
     fn rd_kafka_assign(
         rk: *mut rd::rd_kafka_t,
         partitions: *const rd::rd_kafka_topic_partition_list_t,
     ) -> c_int;
+    fn rd_kafka_message_timestamp(message: *const rd::rd_kafka_message_t, kind: *mut c_int) -> i64;
 }
 
 // === impl Client ===
@@ -127,6 +136,23 @@ impl Client {
     }
 }
 
+/// The timestamp of a record. Without the type, the 0 that stands for "none" would be a day in 1970.
+///
+/// # Safety
+/// `message` must be live and without an error.
+unsafe fn timestamp(message: *const rd::rd_kafka_message_t) -> Timestamp {
+    // librdkafka's RD_KAFKA_TIMESTAMP_NOT_AVAILABLE, and the place of the type as the plain number that crosses the boundary.
+    const NOT_AVAILABLE: c_int = 0;
+    let mut kind: c_int = NOT_AVAILABLE;
+    // SAFETY: the caller's promise; the place of the type lives through the call.
+    let at = unsafe { rd_kafka_message_timestamp(message, &raw mut kind) };
+    if kind == NOT_AVAILABLE || at < 0 {
+        Timestamp::Missing
+    } else {
+        Timestamp::At(at)
+    }
+}
+
 fn take(error: *mut rd::rd_kafka_error_t) -> Result<(), Code> {
     let code = error_code(error);
     if !error.is_null() {
@@ -159,14 +185,11 @@ impl Event {
         // SAFETY: a live message. `err` is read as a number through a raw pointer, the other fields are plain.
         unsafe {
             let code = Code((&raw const (*message).err).cast::<i32>().read());
-            let mut kind = rd::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
             Some(Fetched {
                 topic: text(rd::rd_kafka_topic_name((*message).rkt)),
                 partition: (*message).partition,
                 offset: (*message).offset,
-                timestamp: code
-                    .check()
-                    .map(|()| rd::rd_kafka_message_timestamp(message, &raw mut kind)),
+                timestamp: code.check().map(|()| timestamp(message)),
             })
         }
     }

@@ -14,8 +14,9 @@ const DENIAL: Duration = Duration::from_secs(600);
 /// Timestamps that were read, and topics that may not be.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    /// Timestamps by the offset that they answer. An entry lives as long as a group stands there.
-    dated: HashMap<(TopicPartition, Offset), i64>,
+    /// What a record says by the offset that it answers: when it was written, or that it does not say. An entry lives as long
+    /// as a group stands there.
+    dated: Answers,
     /// The end of the log up to which nothing could be read after an offset: control records, or all compacted away. While the
     /// log does not grow, reading again would wait for nothing.
     barren: HashMap<(TopicPartition, Offset), Offset>,
@@ -23,7 +24,7 @@ pub(super) struct Memory {
     denied: HashMap<Name, Instant>,
 }
 
-/// The high watermark of a partition in this collection.
+/// The end of what may be read of a partition in this collection, as the cluster's isolation has it.
 pub(in crate::kafka) type Ends<'a> = dyn Fn(&TopicPartition) -> Option<Offset> + 'a;
 
 /// A call's question, divided.
@@ -55,8 +56,8 @@ impl Memory {
             let denied = self.denied.contains_key(&tp.topic);
             for &offset in offsets {
                 let pair = (tp.clone(), offset);
-                if let Some(&at) = self.dated.get(&pair) {
-                    known.insert(pair, OldestUnread::Written(at));
+                if let Some(&answer) = self.dated.get(&pair) {
+                    known.insert(pair, answer);
                 } else if self.barren.contains_key(&pair) {
                     known.insert(pair, OldestUnread::NothingReadable);
                 } else if denied {
@@ -69,12 +70,32 @@ impl Memory {
         Recalled { known, unread }
     }
 
+    /// Topics of which something is known that `wanted` asks for.
+    pub(super) fn topics(&self, wanted: &Wanted) -> BTreeSet<Name> {
+        self.dated
+            .keys()
+            .chain(self.barren.keys())
+            .filter(|(tp, offset)| {
+                wanted
+                    .get(tp)
+                    .is_some_and(|offsets| offsets.contains(offset))
+            })
+            .map(|(tp, _)| Name::clone(&tp.topic))
+            .collect()
+    }
+
+    /// Forgets what was read of these topics: they are others by now, or may be.
+    pub(super) fn forget(&mut self, topics: &BTreeSet<Name>) {
+        self.dated.retain(|(tp, _), _| !topics.contains(&tp.topic));
+        self.barren.retain(|(tp, _), _| !topics.contains(&tp.topic));
+    }
+
     /// Remembers the answers that hold: timestamps for good, nothing readable until the log grows.
     pub(super) fn keep(&mut self, answers: &Answers, ends: &Ends<'_>) {
         for (pair, answer) in answers {
             match (answer, ends(&pair.0)) {
-                (OldestUnread::Written(at), _) => {
-                    self.dated.insert(pair.clone(), *at);
+                (OldestUnread::Written(_) | OldestUnread::NoTimestamp, _) => {
+                    self.dated.insert(pair.clone(), *answer);
                 }
                 (OldestUnread::NothingReadable, Some(end)) => {
                     self.barren.insert(pair.clone(), end);

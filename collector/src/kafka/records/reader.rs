@@ -36,6 +36,9 @@ const HOARDING: Duration = Duration::from_secs(3600);
 /// Topics that are never too many.
 const FEW_TOPICS: usize = 64;
 
+/// The property that bounds an answer, and with it a record. librdkafka names it when one is larger.
+pub(super) const MAX_ANSWER: &str = "receive.message.max.bytes";
+
 /// The client that reads.
 pub(super) struct Reader {
     client: Client,
@@ -51,6 +54,15 @@ pub(super) enum Reach {
     Going,
     /// Nothing arrived any more.
     Stuck,
+    /// Nothing arrived any more but an answer that the client does not take because of its size.
+    TooLarge,
+}
+
+/// Whether an answer came that the client did not take. It goes on asking, and says so only once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refused {
+    Nothing,
+    ForItsSize,
 }
 
 /// How long a call may go on.
@@ -60,12 +72,11 @@ pub(in crate::kafka) struct Limits<'a> {
     pub(in crate::kafka) stop: &'a dyn Fn() -> bool,
 }
 
-/// Settings of a client that reads, over those of every client.
+/// Settings of a client that reads, over those of every client and beside the isolation level of the cluster.
 pub(in crate::kafka) const fn properties() -> &'static [(&'static str, &'static str)] {
     &[
         ("auto.offset.reset", "error"),
         ("enable.partition.eof", "true"),
-        ("isolation.level", "read_uncommitted"),
         ("enable.auto.offset.store", "false"),
         // One batch of each partition, and as many batches in an answer as are dealt with at once. A larger batch comes alone,
         // as the first of an answer.
@@ -140,6 +151,7 @@ impl Reader {
         self.apply(search.moves())?;
         let (mut last, mut n_arrived) = (Instant::now(), 0);
         let mut widened = last;
+        let mut refused = Refused::Nothing;
         while !search.is_over() {
             if (limits.stop)() {
                 return Ok(Reach::Going);
@@ -156,7 +168,12 @@ impl Reader {
                     search.take(fetched);
                     (last, n_arrived) = (now, n_arrived + 1);
                 }
-                Arrival::Notice(notice) => tell(notice),
+                Arrival::Notice(notice) => {
+                    tell(notice);
+                    if notice.is_of_size() {
+                        refused = Refused::ForItsSize;
+                    }
+                }
                 Arrival::Nothing => {}
             }
             if now.duration_since(last.max(widened)) >= LULL {
@@ -171,8 +188,11 @@ impl Reader {
                 let (done, total) = search.progress();
                 progress(done, total);
             }
+            let silent = now.duration_since(last) >= SILENCE;
+            if refused == Refused::ForItsSize && (silent || now >= limits.until) {
+                return Ok(Reach::TooLarge);
+            }
             if now >= limits.until {
-                let silent = now.duration_since(last) >= SILENCE;
                 return Ok(if silent { Reach::Stuck } else { Reach::Going });
             }
         }
@@ -201,6 +221,18 @@ impl Reader {
     pub(super) fn heed(&self) {
         for notice in self.client.notices() {
             tell(&notice);
+        }
+    }
+}
+
+// === impl Notice ===
+
+impl Notice {
+    /// Whether it says that an answer is larger than the client takes.
+    fn is_of_size(&self) -> bool {
+        match self {
+            Self::Error { code, text } => *code == Code::BAD_MESSAGE && text.contains(MAX_ANSWER),
+            Self::Log { .. } => false,
         }
     }
 }

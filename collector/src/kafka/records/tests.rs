@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use super::search::Moves;
 use super::*;
-use crate::kafka::native::{Fetched, LOG_START};
+use crate::kafka::code::Code;
+use crate::kafka::native::{Fetched, LOG_START, Timestamp};
 use crate::snapshot::{Api, Unknown};
 
 mod log;
@@ -42,7 +43,7 @@ fn arrives_for(search: &mut Search, tp: &TopicPartition, at: i64, timestamp: Res
         topic: tp.topic.to_string(),
         partition: tp.partition,
         offset: at,
-        timestamp,
+        timestamp: timestamp.map(Timestamp::At),
     });
 }
 
@@ -70,6 +71,20 @@ fn the_first_record_at_or_after_an_offset_dates_it() {
     let found = search.end(Reason::Deadline);
     assert_eq!(answer(&found, 5), Some(OldestUnread::Written(9000)));
     assert_eq!((found.failures, found.n_reads), (vec![], 1));
+}
+
+#[test]
+fn a_record_without_a_timestamp_is_said_to_have_none() {
+    let (mut search, _) = begun(wanted(&[5]));
+    search.take(&Fetched {
+        topic: "a".to_owned(),
+        partition: 0,
+        offset: 5,
+        timestamp: Ok(Timestamp::Missing),
+    });
+    assert!(search.is_over());
+    let found = search.end(Reason::Deadline);
+    assert_eq!(answer(&found, 5), Some(OldestUnread::NoTimestamp));
 }
 
 #[test]

@@ -1,26 +1,22 @@
-//! One collection, step by step: groups, commits, members and policies, ends, timestamps. Commits before ends, so that lag is
-//! never negative.
+//! One collection, step by step: groups, log starts, commits, members and policies, ends, timestamps. Log starts before commits,
+//! so that a commit below one is a loss; commits before ends, so that lag is never negative.
 
 use std::collections::BTreeMap;
 
-use shared::config::{Granularity, Labels, LostPartitions, TimeLag};
-use tokio::time::Instant;
-
-use super::{Session, Timestamps};
-use crate::kafka::ends;
+use super::Session;
+use crate::kafka::ends::{self, Starts};
 use crate::kafka::groups::Listing;
 use crate::kafka::members::Wanted;
 use crate::kafka::native::CommittedRow;
 use crate::kafka::offsets::{self, Brokers, Committed, Found};
 use crate::kafka::pass::Pass;
-use crate::kafka::records::Limits;
 use crate::kafka::topology::Topology;
-use crate::lag::wanted_reads;
 use crate::progress::Phase as Step;
 use crate::snapshot::{
     Api, Group, GroupState, Log, Name, Offset, Phase, Reading, Reason, Snapshot, Topic,
     TopicPartition, Unknown,
 };
+use shared::config::{Granularity, Labels};
 
 impl Session {
     /// Everything but metadata.
@@ -38,8 +34,16 @@ impl Session {
         let mut listing =
             Listing::read(&self.client, &topology.brokers, &self.cluster.groups, pass);
         listing.heed(pass);
+        self.identify(topology, pass);
         pass.tell(|progress| progress.groups = listing.groups.len());
         pass.end(Phase::Groups);
+
+        let clients = ends::Clients {
+            plain: &self.client,
+            stable: self.stable.as_ref(),
+        };
+        let starts = ends::starts(&clients, topology, pass);
+        pass.end(Phase::Ends);
 
         let brokers = Brokers {
             client: &self.client,
@@ -65,11 +69,11 @@ impl Session {
         );
         pass.end(Phase::Groups);
 
-        self.ends(topology, &committed, snapshot, pass);
+        self.ends(topology, (starts, &committed), snapshot, pass);
         snapshot.read_at_ms = now_ms();
         pass.end(Phase::Ends);
         snapshot.groups = self.groups(topology, &listing, committed, pass);
-        self.date(snapshot, pass);
+        self.date(topology, snapshot, pass);
         pass.end(Phase::Timestamps);
     }
 
@@ -101,7 +105,7 @@ impl Session {
     fn ends(
         &self,
         topology: &mut Topology,
-        committed: &Committed,
+        (starts, committed): (Starts, &Committed),
         snapshot: &mut Snapshot,
         pass: &mut Pass<'_>,
     ) {
@@ -120,7 +124,9 @@ impl Session {
             plain: &self.client,
             stable: self.stable.as_ref(),
         };
-        for (tp, log) in ends::read(&clients, topology, pass, refresh) {
+        let mut ends = ends::read(&clients, topology, starts, pass, refresh);
+        ends.doubt(committed);
+        for (tp, log) in ends.logs {
             insert(snapshot, tp.topic, tp.partition, log);
         }
         for (name, topic) in &mut snapshot.topics {
@@ -183,36 +189,6 @@ impl Session {
                 },
             )
             .collect()
-    }
-
-    fn date(&mut self, snapshot: &mut Snapshot, pass: &mut Pass<'_>) {
-        let TimeLag::Message { timeout, lost } = self.exporter.time_lag else {
-            if let Timestamps::Interpolate(history) = &mut self.timestamps {
-                history.observe(snapshot, snapshot.read_at_ms);
-                let wanted = wanted_reads(snapshot, LostPartitions::Read);
-                snapshot.oldest_unread = history.date(&wanted);
-            }
-            return;
-        };
-        let Timestamps::Read(records) = &mut self.timestamps else {
-            return;
-        };
-        let wanted = wanted_reads(snapshot, lost);
-        let until = pass.until().min(Instant::now() + timeout);
-        let limits = Limits {
-            until,
-            stop: &|| pass.is_stopped(),
-        };
-        let mut tell =
-            |done, total| pass.tell(|progress| progress.phase = Step::Timestamps { done, total });
-        let ends = |tp: &TopicPartition| {
-            let topic = snapshot.topics.get(&tp.topic)?;
-            topic.partitions.get(&tp.partition)?.high_watermark.ok()
-        };
-        let dated = records.date(&wanted, &ends, &limits, &mut tell);
-        snapshot.oldest_unread = dated.oldest_unread;
-        pass.failures.extend(dated.failures);
-        *pass.requests.entry(Api::Fetch).or_default() += dated.n_reads;
     }
 }
 

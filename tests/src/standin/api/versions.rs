@@ -4,11 +4,12 @@ use kafka_protocol::messages::{
     ApiVersionsRequest, ApiVersionsResponse, api_versions_response::ApiVersion,
 };
 
-use crate::standin::{answer::Ask, code, fault::Place, protocol::Api};
+use crate::standin::{answer::Ask, cluster::Release, code, fault::Place, protocol::Api};
 
 pub(crate) fn answer(ask: &Ask<'_>, _request: &ApiVersionsRequest) -> ApiVersionsResponse {
     let api_keys = Api::all().map(|api| {
         let (oldest, newest) = api.versions();
+        let newest = newest.min(newest_of(ask.cluster.release, api));
         ApiVersion::default()
             .with_api_key(api.key())
             .with_min_version(oldest)
@@ -17,6 +18,15 @@ pub(crate) fn answer(ask: &Ask<'_>, _request: &ApiVersionsRequest) -> ApiVersion
     ApiVersionsResponse::default()
         .with_error_code(ask.fault(Place::Answer))
         .with_api_keys(api_keys.collect())
+}
+
+/// The newest version of a request that a release knows, where it matters to a client.
+fn newest_of(release: Release, api: Api) -> i16 {
+    match (release, api) {
+        (Release::Old, Api::Metadata) => 9,
+        (Release::Old, Api::Fetch) => 11,
+        (Release::Old | Release::Current, _) => i16::MAX,
+    }
 }
 
 /// The answer, in version 0, to a version nobody knows: it says which are.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use crate::kafka::code::Code;
-use crate::kafka::native::{Fetched, LOG_START};
+use crate::kafka::native::{Fetched, LOG_START, Timestamp};
 use crate::snapshot::{Offset, OldestUnread, Reason};
 
 /// How often reading may be sent back to the log start before the partition is given up: retention may take the record there
@@ -148,11 +148,11 @@ impl Partition {
     fn record(
         &mut self,
         at: i64,
-        timestamp: i64,
+        timestamp: Timestamp,
         answer: &mut dyn FnMut(Offset, OldestUnread),
     ) -> Outcome {
         let (dated, mut run) = match self.reading {
-            Reading::Forward(run) => (OldestUnread::Written(timestamp), run),
+            Reading::Forward(run) => (dated(timestamp, OldestUnread::Written), run),
             // Out of range, but not below the log start: the log was cut since its end was read.
             _ if self.first_left() > at => return Outcome::Failed(Reason::Other),
             _ => {
@@ -161,7 +161,7 @@ impl Partition {
                     n_records: 0,
                     leap: Leap::Unsaid,
                 };
-                (OldestUnread::WrittenAtLogStart(timestamp), run)
+                (dated(timestamp, OldestUnread::WrittenAtLogStart), run)
             }
         };
         self.answer_up_to(at, dated, answer);
@@ -211,5 +211,13 @@ impl Partition {
         self.left
             .front()
             .map_or(LOG_START, |offset| offset.to_wire())
+    }
+}
+
+/// What a record's timestamp says.
+fn dated(timestamp: Timestamp, kind: fn(i64) -> OldestUnread) -> OldestUnread {
+    match timestamp {
+        Timestamp::At(at) => kind(at),
+        Timestamp::Missing => OldestUnread::NoTimestamp,
     }
 }

@@ -24,6 +24,31 @@ fn a_date_is_known_as_long_as_a_group_stands_there() {
 }
 
 #[test]
+fn what_was_read_of_a_topic_that_is_another_one_by_now_is_forgotten() {
+    let mut memory = Memory::default();
+    let at = |_: &TopicPartition| Some(offset(9));
+    let pairs = [
+        (tp("a", 0), OldestUnread::Written(7)),
+        (tp("a", 1), OldestUnread::NothingReadable),
+        (tp("b", 0), OldestUnread::NoTimestamp),
+    ];
+    let answers = pairs.map(|(tp, answer)| ((tp, offset(5)), answer));
+    memory.keep(&answers.clone().into(), &at);
+    let again: Wanted = ["a", "b"]
+        .iter()
+        .flat_map(|topic| [0, 1].map(|p| (tp(topic, p), BTreeSet::from([offset(5)]))))
+        .collect();
+    assert_eq!(
+        memory.topics(&again),
+        BTreeSet::from(["a".into(), "b".into()])
+    );
+    assert_eq!(memory.topics(&wanted(&[6])), BTreeSet::new());
+    memory.forget(&BTreeSet::from(["a".into()]));
+    let recalled = memory.recall(&again, &at, Instant::now());
+    assert_eq!(recalled.known, answers.into_iter().skip(2).collect());
+}
+
+#[test]
 fn what_may_change_is_asked_again() {
     let mut memory = Memory::default();
     let pairs = [4, 5, 6].map(|at| (tp("a", 0), offset(at)));

@@ -1,0 +1,102 @@
+//! Which topic it is that has a name: the id that the cluster gave it when it was made.
+
+use std::ffi::c_char;
+use std::time::Duration;
+
+use rdkafka::bindings as rd;
+
+use super::{Event, Requests, c_string, error_code, lent, text};
+use crate::kafka::code::Code;
+
+/// The id of a topic, which no other topic ever has; not even one of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::kafka) struct TopicId {
+    most: i64,
+    least: i64,
+}
+
+impl Requests<'_> {
+    /// Asks `broker` for the ids of `topics`, none of which may be empty or there twice. It tells their partitions as well, which
+    /// is what the answer costs.
+    pub(in crate::kafka) fn topic_ids(
+        &mut self,
+        broker: i32,
+        topics: &[&str],
+        tag: usize,
+        timeout: Duration,
+    ) {
+        let options = self.options(
+            rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS,
+            broker,
+            tag,
+            timeout,
+        );
+        let names: Vec<_> = topics.iter().map(|topic| c_string(topic)).collect();
+        let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
+        // SAFETY: the names are copied.
+        let collection = unsafe {
+            rd::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len())
+        };
+        // SAFETY: all handles live; names and options are copied.
+        unsafe {
+            rd::rd_kafka_DescribeTopics(
+                self.client.rk.as_ptr(),
+                collection,
+                options.0.as_ptr(),
+                self.queue.0.as_ptr(),
+            );
+        }
+        // SAFETY: the last use of the collection.
+        unsafe { rd::rd_kafka_TopicCollection_destroy(collection) };
+        self.n_waiting += 1;
+    }
+}
+
+// === impl TopicId ===
+
+impl TopicId {
+    /// `None` for the zeros of a broker that gives no ids: one before 2.8.
+    fn of(most: i64, least: i64) -> Option<Self> {
+        ((most, least) != (0, 0)).then_some(Self { most, least })
+    }
+}
+
+// === impl Event ===
+
+impl Event {
+    pub(super) fn topic_ids(&self) -> Vec<(String, Result<Option<TopicId>, Code>)> {
+        // SAFETY: an event of this kind; NULL gives no topics.
+        let result = unsafe { rd::rd_kafka_event_DescribeTopics_result(self.0.as_ptr()) };
+        if result.is_null() {
+            return Vec::new();
+        }
+        let mut n = 0;
+        // SAFETY: the result is live as long as the event.
+        let topics = unsafe { rd::rd_kafka_DescribeTopics_result_topics(result, &raw mut n) };
+        // SAFETY: librdkafka gives array and length together.
+        let topics = unsafe { lent(topics.cast_const(), n) };
+        // A topic that the broker left out of its answer leaves a hole in the array.
+        topics
+            .iter()
+            .filter(|topic| !topic.is_null())
+            .map(|&topic| {
+                // SAFETY: a live description.
+                let name = text(unsafe { rd::rd_kafka_TopicDescription_name(topic) });
+                // SAFETY: a live description.
+                let error = error_code(unsafe { rd::rd_kafka_TopicDescription_error(topic) });
+                (name, error.map(|()| id(topic)))
+            })
+            .collect()
+    }
+}
+
+fn id(topic: *const rd::rd_kafka_TopicDescription_t) -> Option<TopicId> {
+    // SAFETY: a live description; the id is part of it.
+    unsafe {
+        let id = rd::rd_kafka_TopicDescription_topic_id(topic);
+        TopicId::of(
+            rd::rd_kafka_Uuid_most_significant_bits(id),
+            rd::rd_kafka_Uuid_least_significant_bits(id),
+        )
+    }
+}
