@@ -1,5 +1,6 @@
 //! The collector as a process that has it hard: nobody reads its log, and too many want to talk to it.
 
+#![expect(unreachable_pub, reason = "modules of one test")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs::File;

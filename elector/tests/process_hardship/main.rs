@@ -1,5 +1,6 @@
 //! The elector as a process that has it hard: nobody reads its log.
 
+#![expect(unreachable_pub, reason = "modules of one test")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs::File;
