@@ -11,9 +11,10 @@ use anyhow::{Context, Result};
 use super::place::{self, Scratch};
 use super::process::{self, Process};
 
-const SOURCES: [(&str, &str); 5] = [
+const SOURCES: [(&str, &str); 6] = [
     ("Fixture.java", include_str!("../../kafka/Fixture.java")),
     ("Client.java", include_str!("../../kafka/Client.java")),
+    ("Ages.java", include_str!("../../kafka/Ages.java")),
     (
         "Situations.java",
         include_str!("../../kafka/Situations.java"),
