@@ -152,6 +152,7 @@ fn every_key_has_its_effect() {
         TimeLag::Message {
             timeout: Duration::from_secs(7),
             lost: LostPartitions::Skip,
+            max_clock_skew: Duration::from_secs(180),
         }
     );
     assert_eq!(exporter.performance.request_timeout, Duration::from_secs(8));
