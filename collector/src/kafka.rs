@@ -5,6 +5,7 @@
 //! around them, and then the thread, which drops the clients; nobody waits for that, because a stalled broker may hold it for
 //! as long as one request may take.
 
+mod assignment;
 mod code;
 mod compaction;
 mod ends;

@@ -18,7 +18,7 @@ use shared::config::{self, LostPartitions};
 
 use crate::snapshot::{
     Api, Compaction, Failure, GroupState, Member, Name, Offset, Reading, Reason, Snapshot, Topic,
-    TopicPartition, Unknown,
+    TopicPartition, Unknown, Unsupported,
 };
 
 use self::partition::Found;
@@ -34,6 +34,8 @@ pub struct Lag<'a> {
     pub topics: &'a BTreeMap<Name, Topic>,
     /// Groups by name.
     pub groups: Vec<GroupLag<'a>>,
+    /// Groups that cannot be shown, by type.
+    pub unsupported: &'a BTreeMap<Unsupported, usize>,
     /// What is odd about the answers, each once; to be counted beside the snapshot's failures.
     pub findings: Vec<Failure>,
 }
@@ -144,6 +146,7 @@ pub fn compute(snapshot: &Snapshot, time_lag: config::TimeLag, now_ms: i64) -> L
     Lag {
         topics: &snapshot.topics,
         groups,
+        unsupported: &snapshot.unsupported,
         findings,
     }
 }

@@ -39,6 +39,8 @@ pub struct Snapshot {
     pub topics: BTreeMap<Name, Topic>,
     /// Groups that the filter lets through, also those whose commits could not be read.
     pub groups: BTreeMap<Name, Group>,
+    /// Groups that the filter lets through and that cannot be shown, by type; empty while not known.
+    pub unsupported: BTreeMap<Unsupported, usize>,
     /// The oldest unread record of a partition, for every (partition, offset) as wanted by [`crate::lag::wanted_reads`]: the
     /// offset is the commit, or the log start above it. A pair that is missing was not asked about.
     pub oldest_unread: HashMap<(TopicPartition, Offset), OldestUnread>,
@@ -124,6 +126,19 @@ pub struct Member {
     pub assignment: Vec<TopicPartition>,
 }
 
+/// A type of groups that are not shown; the values of the label `type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unsupported {
+    /// Kafka Connect's workers, which commit nothing in their group.
+    Connect,
+    /// Share groups, and Streams groups (KIP-1071) that have committed nothing: librdkafka cannot tell one from the other.
+    ShareOrStreams,
+    /// Groups that a NUL byte in their name makes indistinguishable from another one.
+    NameWithNul,
+    /// Groups of anything else, such as a schema registry's.
+    Other,
+}
+
 /// When the oldest record that a group has not read was written. Unix time in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum OldestUnread {
@@ -200,6 +215,28 @@ impl Log {
     /// The end of what a group may read, at the isolation the cluster is collected with.
     pub fn end(&self) -> Reading<Offset> {
         self.last_stable.unwrap_or(self.high_watermark)
+    }
+}
+
+// === impl Unsupported ===
+
+impl Unsupported {
+    /// Every value of the label, in order.
+    pub const ALL: [Self; 4] = [
+        Self::Connect,
+        Self::ShareOrStreams,
+        Self::NameWithNul,
+        Self::Other,
+    ];
+
+    /// The value of the label `type`.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::ShareOrStreams => "share_or_streams",
+            Self::NameWithNul => "name_with_nul",
+            Self::Other => "other",
+        }
     }
 }
 

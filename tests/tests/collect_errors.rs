@@ -166,15 +166,14 @@ impl Lab {
     /// Makes the collector ask again about what it may keep: members, and records.
     fn change(&mut self) {
         self.turn += 1;
-        let state = match self.turn % 2 {
-            0 => GroupState::Stable,
-            _ => GroupState::PreparingRebalance,
-        };
         for index in 0..GROUPS {
             let group = name(index);
-            if index % 4 != 3 {
-                self.kafka.set_group_state(&group, state);
-            }
+            let state = match (self.turn % 2, index % 4) {
+                (0, _) => GroupState::Stable,
+                (_, 3) => GroupState::Reconciling,
+                _ => GroupState::PreparingRebalance,
+            };
+            self.kafka.set_group_state(&group, state);
             for p in (0..).take(PARTITIONS) {
                 let offset = committed(index, p, self.turn);
                 self.kafka.commit(&group, TOPICS[index % 3], (p, offset));
@@ -271,8 +270,7 @@ impl Seen {
             problems.push(format!("{counted} errors, of {all} questions"));
         }
         let denied = api == Api::Fetch && reason == "authorization";
-        let falls_back = api == Api::ConsumerGroupDescribe && reason == "group_not_found";
-        if share >= 1.0 && !is_late && !denied && !falls_back && counted != all {
+        if share >= 1.0 && !is_late && !denied && counted != all {
             problems.push(format!("{counted} errors, not {all}"));
         }
         let hidden = last.incomplete.len() + last.without_bounds.len();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use e2e::lab::prom::Exposition;
 use e2e::lab::{self, Collector, Config};
-use e2e::standin::{Api, GroupSpec, PartitionSpec, StandIn};
+use e2e::standin::{Api, GroupSpec, MemberSpec, PartitionSpec, StandIn};
 
 const TOPICS: usize = 100;
 const PARTITIONS: usize = 200;
@@ -41,6 +41,10 @@ fn start() -> Result<StandIn> {
         let spec = (first..first + 20).fold(GroupSpec::classic(), |spec, p| {
             spec.committed(&topic, p, committed(p))
         });
+        let halves = [first..first + 10, first + 10..first + 20];
+        let spec = halves.into_iter().fold(spec, |spec, half| {
+            spec.member(MemberSpec::new("reader").assigned(&topic, half))
+        });
         builder = builder.group(&format!("group-{group:04}"), spec);
     }
     Ok(tokio::runtime::Runtime::new()?.block_on(builder.start()))
@@ -62,9 +66,19 @@ fn ended(collector: &Collector) -> Result<Exposition> {
 
 #[test]
 fn a_steady_collection_asks_once_per_group_and_twice_per_five_hundred_partitions() -> Result<()> {
+    steady("topic", Config::by_topic)
+}
+
+#[test]
+fn a_steady_collection_of_partitions_asks_no_more_than_one_of_topics() -> Result<()> {
+    steady("partition", |config| config)
+}
+
+fn steady(granularity: &str, by: impl FnOnce(Config) -> Config) -> Result<()> {
     let _alone = lab::alone()?;
+    lab::say(format_args!("granularity {granularity}"));
     let kafka = start()?;
-    let config = Config::of(&kafka.bootstrap()).by_topic().every(PAUSE);
+    let config = by(Config::of(&kafka.bootstrap())).every(PAUSE);
     let collector = Collector::start(&config)?;
     let first = collector.wait_until_complete(LIMIT)?;
     let cold = requests(&first);

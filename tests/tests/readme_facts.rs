@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use collector::exposition::FAMILIES;
-use collector::snapshot::{Api, Phase, Reason};
+use collector::snapshot::{Api, Phase, Reason, Unsupported};
 use e2e::lab::{Collector, Config};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
@@ -96,6 +96,7 @@ fn labels() -> String {
     line("api", Api::ALL.map(Api::label).to_vec())
         + &line("reason", Reason::ALL.map(Reason::label).to_vec())
         + &line("phase", Phase::ALL.map(Phase::label).to_vec())
+        + &line("type", Unsupported::ALL.map(Unsupported::label).to_vec())
 }
 
 #[test]

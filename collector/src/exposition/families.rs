@@ -44,6 +44,8 @@ pub(super) enum Rows {
     GroupTopic(fn(&TopicLag<'_>) -> Option<Number>),
     /// Each group.
     Group(fn(&GroupLag<'_>) -> Option<Number>),
+    /// Each type of groups that are not shown.
+    Unsupported,
     /// The cluster, from what it was read.
     Total(fn(&Lag<'_>) -> Option<Number>),
     /// The cluster, whether or not there is anything to show of it.
@@ -61,7 +63,7 @@ pub(super) enum Rows {
 }
 
 /// The families, in order.
-pub static FAMILIES: [Family; 28] = [
+pub static FAMILIES: [Family; 29] = [
     gauge(
         "kafka_partition_latest_offset",
         "High watermark of the partition: the end of what consumers may read.",
@@ -181,6 +183,11 @@ pub static FAMILIES: [Family; 28] = [
         "kafka_partition_last_stable_offset",
         "Last stable offset of the partition: the end of what a read_committed consumer may read.",
         Rows::Log(|log| log.last_stable?.ok().map(Number::from)),
+    ),
+    gauge(
+        "kafka_lag_exporter_unsupported_groups",
+        "Number of groups that cannot be shown, by type; absent while not known.",
+        Rows::Unsupported,
     ),
     counter(
         "kafka_lag_exporter_collections_total",

@@ -23,6 +23,7 @@ pub(super) fn write_lag(family: &Family, cluster: &Cluster, lag: &Lag<'_>, out: 
         (Rows::Topic(value), _) => rows.topics(lag, value),
         (Rows::GroupTopic(value), _) => rows.group_topics(lag, value),
         (Rows::Group(value), _) => rows.groups(lag, value),
+        (Rows::Unsupported, _) => rows.unsupported(lag),
         (Rows::Total(value), _) => rows.write(value(lag)),
         (Rows::MemberPartition(value), Granularity::Partition) => {
             rows.partitions(lag, value, |labels, _, row| {
@@ -101,6 +102,7 @@ pub(super) fn write_state(family: &Family, view: &ClusterView, out: &mut Vec<u8>
         | Rows::Partition(_)
         | Rows::GroupTopic(_)
         | Rows::Group(_)
+        | Rows::Unsupported
         | Rows::Total(_)
         | Rows::Process(_) => {}
     }
@@ -181,6 +183,15 @@ impl LagRows<'_> {
                 write(self, topic);
                 self.labels.back_to(of_group);
             }
+            self.labels.back_to(bare);
+        }
+    }
+
+    fn unsupported(&mut self, lag: &Lag<'_>) {
+        let bare = self.labels.mark();
+        for (kind, &n) in lag.unsupported {
+            self.labels.push("type", kind.label());
+            self.write(u64::try_from(n).ok().map(Number::from));
             self.labels.back_to(bare);
         }
     }

@@ -25,6 +25,11 @@ pub(super) enum Remedy {
 impl Code {
     pub(super) const PARTITION_EOF: Self = Self(-191);
     pub(super) const ALL_BROKERS_DOWN: Self = Self(-187);
+    pub(super) const TRANSPORT: Self = Self(-195);
+    /// Brokers that are late are missing from the answer.
+    pub(super) const PARTIAL: Self = Self(-158);
+    /// No such group, or none of that protocol.
+    pub(super) const GROUP_ID_NOT_FOUND: Self = Self(69);
     pub(super) const TIMED_OUT: Self = Self(-185);
     pub(super) const AUTO_OFFSET_RESET: Self = Self(-140);
     pub(super) const BAD_MESSAGE: Self = Self(-199);
@@ -39,7 +44,7 @@ impl Code {
     /// The reason this code is counted under. Codes: `rdkafka.h` and the protocol guide's error table.
     pub(super) const fn reason(self) -> Reason {
         match self.0 {
-            -185 | -166 | -192 | 7 => Reason::Timeout,
+            -185 | -166 | -192 | -158 | 7 => Reason::Timeout,
             -195 | -187 | -137 | -197 | -146 | 8 | 13 => Reason::Transport,
             -169 | 33 | 34 | 58 => Reason::Authentication,
             -181 => Reason::Tls,

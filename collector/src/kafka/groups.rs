@@ -9,24 +9,44 @@ use std::time::Duration;
 use shared::config::Filter;
 
 use super::code::Code;
-use super::native::{Answer, Client, Requests};
+use super::native::{Answer, Client, ListedGroup, Requests};
 use super::pass::Pass;
 use crate::snapshot::{Api, GroupState, Name, Unknown};
 
 /// How long to wait for one answer before looking whether the collection still goes on.
 pub(super) const STEP: Duration = Duration::from_millis(100);
 
-/// What the brokers list, merged.
+/// What the brokers list, merged: groups of consumers, of every protocol they speak.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
-    /// The brokers that list each group, usually one, and the state they give.
-    pub(super) groups: BTreeMap<Name, BTreeMap<i32, GroupState>>,
+    /// The brokers that list each group, usually one, and what they say of it.
+    pub(super) groups: BTreeMap<Name, BTreeMap<i32, Listed>>,
+    /// Groups whose name cannot be told from another one's, by broker: names with a NUL byte are cut there.
+    pub(super) nameless: BTreeMap<i32, usize>,
     /// Brokers that listed nothing or not everything.
     pub(super) failed: BTreeMap<i32, Code>,
     /// Brokers that could not be asked before the deadline.
     pub(super) unasked: BTreeSet<i32>,
     /// Groups listed before any filter.
     pub(super) n_visible: usize,
+}
+
+/// What a broker lists of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Listed {
+    pub(super) state: GroupState,
+    pub(super) protocol: Protocol,
+}
+
+/// How the members of a group agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// The group's leader, one of the members, assigns partitions.
+    Classic,
+    /// The coordinator assigns partitions (KIP-848).
+    Consumer,
+    /// The broker does not say, as it is older than Kafka 3.8.
+    Unknown,
 }
 
 // === impl Listing ===
@@ -53,12 +73,8 @@ impl Listing {
             if let Some((tag, Answer::Groups(groups, whole))) = requests.next(STEP) {
                 let broker = brokers[tag];
                 listing.n_visible += groups.len();
-                for group in groups
-                    .into_iter()
-                    .filter(|group| filter.matches(&group.group))
-                {
-                    let brokers = listing.groups.entry(Name::from(group.group)).or_default();
-                    brokers.insert(broker, state(group.state));
+                for group in groups {
+                    listing.add(broker, group, filter);
                 }
                 if let Err(code) = whole {
                     listing.failed.insert(broker, code);
@@ -66,6 +82,32 @@ impl Listing {
             }
         }
         listing
+    }
+
+    /// A broker lists a group once. What comes a second time is another group, whose name was cut.
+    fn add(&mut self, broker: i32, group: ListedGroup, filter: &Filter) {
+        let listed = Listed::of(&group);
+        let Some(name) = group.group else {
+            *self.nameless.entry(broker).or_default() += 1;
+            return;
+        };
+        if !filter.matches(&name) {
+            return;
+        }
+        let brokers = self.groups.entry(Name::from(name)).or_default();
+        if let Some(before) = brokers.insert(broker, listed) {
+            brokers.insert(broker, before.or(listed));
+            *self.nameless.entry(broker).or_default() += 1;
+        }
+    }
+
+    /// What is said of a group, by `coordinator` if it lists the group.
+    pub(super) fn of(&self, group: &Name, coordinator: i32) -> Listed {
+        let brokers = self.groups.get(group);
+        brokers
+            .and_then(|brokers| brokers.get(&coordinator).or(brokers.values().next()))
+            .copied()
+            .unwrap_or(Listed::UNKNOWN)
     }
 
     /// Puts a later listing of some brokers over this one.
@@ -77,6 +119,8 @@ impl Listing {
             self.groups.entry(group).or_default().extend(brokers);
         }
         self.groups.retain(|_, brokers| !brokers.is_empty());
+        self.nameless.retain(|broker, _| !asked.contains(broker));
+        self.nameless.extend(later.nameless);
         self.failed.retain(|broker, _| !asked.contains(broker));
         self.failed.extend(later.failed);
         self.unasked.extend(later.unasked);
@@ -101,6 +145,48 @@ impl Listing {
             let unknown = Unknown::new(Api::ListGroups, pass.reason(code));
             pass.heed(broker, unknown, code);
         }
+    }
+}
+
+// === impl Listed ===
+
+impl Listed {
+    /// Of a group that no broker lists.
+    const UNKNOWN: Self = Self {
+        state: GroupState::Unknown,
+        protocol: Protocol::Unknown,
+    };
+
+    fn of(group: &ListedGroup) -> Self {
+        Self {
+            state: state(group.state),
+            protocol: protocol(group.kind),
+        }
+    }
+
+    /// What is sure of a group that is one of two.
+    fn or(self, other: Self) -> Self {
+        Self {
+            state: if self.state == other.state {
+                self.state
+            } else {
+                GroupState::Unknown
+            },
+            protocol: if self.protocol == other.protocol {
+                self.protocol
+            } else {
+                Protocol::Unknown
+            },
+        }
+    }
+}
+
+/// The protocol behind librdkafka's number (`rd_kafka_consumer_group_type_t`).
+const fn protocol(number: i32) -> Protocol {
+    match number {
+        1 => Protocol::Consumer,
+        2 => Protocol::Classic,
+        _ => Protocol::Unknown,
     }
 }
 

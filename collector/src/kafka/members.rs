@@ -1,4 +1,10 @@
-//! Who is in a group, and what it is assigned. Asked for only where labels show it, and kept while a group looks the same.
+//! Who is in a group, and what it is assigned; kept while a group looks the same.
+//!
+//! Classic groups are described all at once, as raw bytes that are read here ([`survey`]); KIP-848 groups are described by
+//! librdkafka, group by group ([`consumer`]).
+
+mod consumer;
+mod survey;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,183 +12,185 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::groups::{STEP, state};
-use super::native::{Answer, Client, DescribedGroup, PerName, Requests};
+use self::survey::Survey;
+use super::code::Code;
+use super::groups::{Listed, Listing, Protocol};
+use super::offsets::Committed;
 use super::pass::Pass;
 use super::topology::Topology;
-use crate::snapshot::{Api, GroupState, Member, Name, Reading, Reason, TopicPartition, Unknown};
+use crate::snapshot::{
+    Api, GroupState, Member, Name, Reading, Reason, TopicPartition, Unknown, Unsupported,
+};
+
+pub(super) use self::survey::Ground;
 
 /// How long a description serves while the listed state stays the same; a rebalance between two listings shows this late.
 const TTL: Duration = Duration::from_secs(120);
 
-/// Groups in one request.
-const CHUNK: usize = 100;
-
-/// What was described, by group.
+/// What was described.
 #[derive(Debug, Default)]
-pub(super) struct Members(BTreeMap<Name, Described>);
+pub(super) struct Members {
+    groups: BTreeMap<Name, Described>,
+    survey: Option<Survey>,
+    /// Groups that the last survey was not told about. Whether that is a failure depends on whether they exist.
+    refused: BTreeMap<Name, Code>,
+}
 
 #[derive(Debug)]
 struct Described {
     /// As listed when this was asked for.
-    listed: GroupState,
-    /// As the coordinator said; a KIP-848 group has states that a listing does not tell.
-    state: GroupState,
-    members: Reading<Arc<Vec<Member>>>,
+    listed: Listed,
+    found: Found,
     at: Instant,
 }
 
-/// A group to know the members of.
-pub(super) struct Wanted<'g> {
-    pub(super) group: &'g Name,
-    pub(super) coordinator: i32,
-    pub(super) listed: GroupState,
+/// What a description says.
+#[derive(Debug)]
+enum Found {
+    Group {
+        /// As the coordinator said; it may tell what a listing does not.
+        state: GroupState,
+        /// Unknown where a member's assignment cannot be read.
+        members: Reading<Arc<Vec<Member>>>,
+    },
+    /// No classic group of this name, although a broker lists one: its name has a NUL byte, at which librdkafka cuts it.
+    Nobody,
 }
 
 // === impl Members ===
 
 impl Members {
-    /// Brings the descriptions of `wanted` up to date, and forgets all others.
-    pub(super) fn refresh(
-        &mut self,
-        client: &Client,
-        wanted: &[Wanted<'_>],
-        topology: &Topology,
-        pass: &mut Pass<'_>,
-    ) {
-        let now = Instant::now();
-        let mut kept = BTreeMap::new();
-        let mut due: BTreeMap<i32, Vec<(&Name, GroupState)>> = BTreeMap::new();
-        for &Wanted {
-            group,
-            coordinator,
-            listed,
-        } in wanted
-        {
-            match self.0.remove(group) {
-                Some(known) if known.serves(listed, now) => {
-                    kept.insert(Name::clone(group), known);
-                }
-                _ if listed == GroupState::Empty => {}
-                _ if pass.silent.contains_key(&coordinator)
-                    || !topology.brokers.contains(&coordinator) => {}
-                _ => due.entry(coordinator).or_default().push((group, listed)),
-            }
-        }
-        self.0 = kept;
-        self.ask(client, &due, topology, pass);
-    }
-
     /// Members of a group, and its state where the description tells more than the listing.
     pub(super) fn of(
         &self,
         group: &Name,
-        listed: GroupState,
+        listed: Listed,
     ) -> (Reading<Arc<Vec<Member>>>, GroupState) {
-        if listed == GroupState::Empty {
-            return (Ok(Arc::default()), listed);
+        if listed.state == GroupState::Empty {
+            return (Ok(Arc::default()), listed.state);
         }
         let unknown = Unknown::new(Api::DescribeGroups, Reason::NotAsked);
-        let Some(described) = self.0.get(group) else {
-            return (Err(unknown), listed);
+        let Some(described) = self.groups.get(group) else {
+            return (Err(unknown), listed.state);
         };
-        let state = if listed == GroupState::Unknown {
-            described.state
-        } else {
-            listed
-        };
-        (described.members.clone(), state)
-    }
-
-    fn ask(
-        &mut self,
-        client: &Client,
-        due: &BTreeMap<i32, Vec<(&Name, GroupState)>>,
-        topology: &Topology,
-        pass: &mut Pass<'_>,
-    ) {
-        let mut requests = Requests::on(client);
-        let mut sent = Vec::new();
-        for (&broker, groups) in due {
-            for chunk in groups.chunks(CHUNK) {
-                let Some(timeout) = pass.timeout(Api::DescribeGroups) else {
-                    break;
-                };
-                let names: Vec<&str> = chunk.iter().map(|(group, _)| &***group).collect();
-                pass.count(Api::DescribeGroups);
-                requests.members(broker, &names, sent.len(), timeout);
-                sent.push((broker, chunk));
+        match &described.found {
+            Found::Group { state, members }
+                if described.listed == listed && listed.state == GroupState::Unknown =>
+            {
+                (members.clone(), *state)
             }
-        }
-        while requests.n_waiting() > 0 && !pass.is_stopped() {
-            if let Some((tag, Answer::Members(answer))) = requests.next(STEP) {
-                let (broker, chunk) = sent[tag];
-                self.keep(broker, chunk, answer, (topology, pass));
-            }
+            Found::Group { members, .. } => (members.clone(), listed.state),
+            Found::Nobody => (Err(unknown), listed.state),
         }
     }
 
-    fn keep(
-        &mut self,
-        broker: i32,
-        chunk: &[(&Name, GroupState)],
-        answer: PerName<DescribedGroup>,
-        (topology, pass): (&Topology, &mut Pass<'_>),
-    ) {
-        let groups = match answer {
-            Ok(groups) => groups,
-            Err(code) => {
-                let reason = pass.reason(code);
-                let unknown = pass.fail(Api::DescribeGroups, reason, format!("broker {broker}"));
-                pass.heed(broker, unknown, code);
-                return;
-            }
+    /// Takes out groups that are listed under a name that is not theirs: nobody has described or committed anything by it.
+    pub(super) fn leave_out_nameless(&self, committed: &mut Committed) {
+        let is_nobody = |name: &Name| {
+            let described = self.groups.get(name);
+            described.is_some_and(|described| matches!(described.found, Found::Nobody))
         };
-        let at = Instant::now();
-        for (name, description) in groups {
-            let Some(&(group, listed)) = chunk.iter().find(|(group, _)| ***group == *name) else {
-                continue;
-            };
-            let (members, state) = match description {
-                Ok(described) => (Ok(members(&described, topology)), state(described.state)),
-                Err(code) => {
-                    let reason = pass.reason(code);
-                    let unknown = pass.fail(Api::DescribeGroups, reason, format!("group {group}"));
-                    (Err(unknown), GroupState::Unknown)
-                }
-            };
-            self.0.insert(
-                Name::clone(group),
-                Described {
-                    listed,
-                    state,
-                    members,
-                    at,
-                },
-            );
-        }
+        let before = committed.groups.len();
+        committed.groups.retain(|name, found| {
+            let empty = found.rows.as_ref().is_ok_and(Vec::is_empty);
+            !(empty && is_nobody(name))
+        });
+        committed.n_nameless += before - committed.groups.len();
     }
-}
 
-fn members(group: &DescribedGroup, topology: &Topology) -> Arc<Vec<Member>> {
-    let members = group.members.iter().map(|member| Member {
-        consumer_id: Name::from(&*member.consumer_id),
-        client_id: Name::from(&*member.client_id),
-        host: Name::from(&*member.host),
-        assignment: member
-            .assignment
+    /// Groups that are not shown, by type; empty while not known.
+    pub(super) fn unsupported(
+        &self,
+        listing: &Listing,
+        committed: &Committed,
+    ) -> BTreeMap<Unsupported, usize> {
+        let Some(survey) = &self.survey else {
+            return BTreeMap::new();
+        };
+        let silent = survey
+            .unlisted
             .iter()
-            .map(|(topic, partition)| TopicPartition::of(&topology.name(topic), *partition))
-            .collect(),
-    });
-    Arc::new(members.collect())
+            .filter(|name| !committed.groups.contains_key(*name))
+            .filter(|name| !listing.groups.contains_key(*name));
+        let (n_silent, n_nameless) = (silent.count(), listing.nameless.values().sum::<usize>());
+        let count = |kind: Unsupported| match kind {
+            Unsupported::ShareOrStreams => n_silent,
+            Unsupported::NameWithNul => n_nameless + committed.n_nameless,
+            kind => survey.others.get(&kind).copied().unwrap_or_default(),
+        };
+        Unsupported::ALL
+            .into_iter()
+            .map(|kind| (kind, count(kind)))
+            .collect()
+    }
+
+    /// Forgets groups that are not there any more, and what is too old. Records what could not be read, in every collection
+    /// that goes without it.
+    pub(super) fn settle(&mut self, committed: &Committed, pass: &mut Pass<'_>) {
+        let now = Instant::now();
+        self.groups.retain(|name, described| {
+            let is_there = committed.groups.contains_key(name);
+            described.is_fresh(now) && (is_there || matches!(described.found, Found::Nobody))
+        });
+        if self
+            .survey
+            .as_ref()
+            .is_some_and(|survey| !survey.is_fresh(now))
+        {
+            self.survey = None;
+        }
+        for (name, code) in std::mem::take(&mut self.refused) {
+            if committed.groups.contains_key(&name) {
+                let reason = pass.reason(code);
+                pass.fail(Api::DescribeGroups, reason, format!("group {name}"));
+            }
+        }
+        for (name, described) in &self.groups {
+            if let Found::Group {
+                members: Err(unknown),
+                ..
+            } = described.found
+            {
+                pass.fail(unknown.api, unknown.reason, format!("group {name}"));
+            }
+        }
+    }
+
+    /// Whether what is known of a group still holds.
+    fn serves(&self, group: &Name, listed: Listed, now: Instant) -> bool {
+        self.groups
+            .get(group)
+            .is_some_and(|known| known.listed == listed && known.is_fresh(now))
+    }
 }
 
 // === impl Described ===
 
 impl Described {
-    /// A failed description serves no longer than the collection that asked for it.
-    fn serves(&self, listed: GroupState, now: Instant) -> bool {
-        self.members.is_ok() && self.listed == listed && now.duration_since(self.at) < TTL
+    fn is_fresh(&self, now: Instant) -> bool {
+        now.duration_since(self.at) < TTL
     }
+}
+
+/// Each partition once, in order.
+fn partitions<'a>(
+    assigned: impl Iterator<Item = (&'a str, Vec<i32>)>,
+    topology: &Topology,
+) -> Vec<TopicPartition> {
+    let mut all: Vec<_> = assigned
+        .flat_map(|(topic, partitions)| {
+            let topic = topology.name(topic);
+            partitions
+                .into_iter()
+                .map(move |partition| TopicPartition::of(&topic, partition))
+        })
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// Whether a group is one whose members choose what they store.
+fn is_classic(listed: Listed) -> bool {
+    matches!(listed.protocol, Protocol::Classic | Protocol::Unknown)
 }

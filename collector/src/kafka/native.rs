@@ -11,14 +11,18 @@
 
 mod admin;
 mod answers;
+mod classic;
 mod conf;
+mod described;
 mod fence;
 mod fetch;
 mod ids;
 mod list;
 mod metadata;
+mod strings;
 
-use std::ffi::{CStr, CString, c_char, c_int};
+use std::collections::BTreeSet;
+use std::ffi::{c_char, c_int};
 use std::fmt;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -30,10 +34,13 @@ use shared::config::Mask;
 use super::code::Code;
 use super::properties::Properties;
 
+use self::classic::Refusals;
 use self::conf::Conf;
+use self::strings::{c_string, c_text, text};
 
 pub(super) use admin::Requests;
-pub(super) use answers::{Answer, CommittedRow, DescribedGroup, PerName};
+pub(super) use answers::{Answer, CommittedRow, DescribedGroup, ListedGroup, PerName};
+pub(super) use described::RawGroup;
 pub(super) use fence::Fence;
 pub(super) use fetch::{Arrival, Fetched, LOG_START, Timestamp};
 pub(super) use ids::TopicId;
@@ -48,6 +55,8 @@ pub(super) struct Client {
     /// What its sockets are opened by; dropped after the handle.
     #[expect(dead_code, reason = "the handle refers to it")]
     fence: Arc<Fence>,
+    /// The handle refers to them too.
+    refusals: Arc<Refusals>,
 }
 
 /// A librdkafka queue.
@@ -98,24 +107,16 @@ unsafe extern "C" {
     fn rd_kafka_ConsumerGroupDescription_state(
         group: *const rd::rd_kafka_ConsumerGroupDescription_t,
     ) -> c_int;
+    fn rd_kafka_ConsumerGroupListing_type(
+        group: *const rd::rd_kafka_ConsumerGroupListing_t,
+    ) -> c_int;
+    fn rd_kafka_list_groups(
+        rk: *mut rd::rd_kafka_t,
+        group: *const c_char,
+        list: *mut *const rd::rd_kafka_group_list,
+        timeout_ms: c_int,
+    ) -> c_int;
     fn rd_kafka_ConfigResource_error(resource: *const rd::rd_kafka_ConfigResource_t) -> c_int;
-}
-
-/// A C string as Rust text; empty for NULL. `pointer` must be NULL or point to a C string that outlives the call.
-fn text(pointer: *const c_char) -> String {
-    if pointer.is_null() {
-        return String::new();
-    }
-    // SAFETY: not NULL, and librdkafka's strings end in NUL; copied before anything can free it.
-    unsafe { CStr::from_ptr(pointer) }
-        .to_string_lossy()
-        .into_owned()
-}
-
-/// Rust text as a C string; what follows a NUL byte is cut, as no Kafka name can contain one.
-fn c_string(text: &str) -> CString {
-    let bytes: Vec<u8> = text.bytes().take_while(|&byte| byte != 0).collect();
-    CString::new(bytes).unwrap_or_default()
 }
 
 /// A timeout as librdkafka takes it: whole milliseconds, at least 1 (0 would not wait, -1 would wait for ever).
@@ -161,6 +162,8 @@ impl Client {
     pub(super) fn create(properties: &Properties, fence: &Arc<Fence>) -> Result<Self, CreateError> {
         let conf = Conf::of(properties)?;
         fence.stand_around(conf.0);
+        let refusals = Refusals::none();
+        refusals.watch(conf.0);
         let mut why = [0; 512];
         // SAFETY: `conf` is valid; ownership passes only on success.
         let rk = unsafe {
@@ -171,12 +174,14 @@ impl Client {
                 why.len(),
             )
         };
+        // Either the client owns the configuration, or librdkafka has freed its interceptors and leaves a pointer to them in it
+        // (the label `fail` of `rd_kafka_new`): to destroy it would free them twice. Some kilobytes are lost with a wrong property.
+        std::mem::forget(conf);
         let Some(rk) = NonNull::new(rk) else {
             return Err(CreateError::Client {
                 text: properties.mask().hide(&text(why.as_ptr())),
             });
         };
-        std::mem::forget(conf);
         // SAFETY: a live consumer. The code is not looked at: it only fails for handles that are no consumers.
         unsafe { rd::rd_kafka_poll_set_consumer(rk.as_ptr()) };
         // SAFETY: a live consumer has a consumer queue; this call adds a reference that `Queue` gives back.
@@ -189,7 +194,13 @@ impl Client {
             events: Queue(events),
             mask: properties.mask().clone(),
             fence: Arc::clone(fence),
+            refusals,
         })
+    }
+
+    /// Brokers on which librdkafka wanted to parse a classic group since the last call. Their connections were ended instead.
+    pub(super) fn refused(&self) -> BTreeSet<i32> {
+        self.refusals.take()
     }
 
     /// What happened since the last call, without waiting. Must be called often: token refresh runs in it.

@@ -33,6 +33,17 @@ pub(super) type Rows = Vec<CommittedRow>;
 pub(super) struct Committed {
     /// The groups that exist, or may.
     pub(super) groups: BTreeMap<Name, Found>,
+    /// Groups that are listed under a name that is not theirs: librdkafka cuts it at a NUL byte.
+    pub(super) n_nameless: usize,
+}
+
+/// Groups that may not be in a listing.
+#[derive(Clone, Copy)]
+pub(super) struct Unlisted<'k> {
+    /// Groups that were shown, with their last coordinator.
+    pub(super) known: &'k BTreeMap<Name, i32>,
+    /// Groups of types that no listing has, with their coordinator. They are shown if they have commits.
+    pub(super) found: &'k BTreeMap<Name, i32>,
 }
 
 /// One group.
@@ -56,16 +67,16 @@ struct Best {
     answer: Result<Rows, Code>,
 }
 
-/// Reads the commits of every group that `listing` has or that `known` (group to last coordinator) had. Brokers are listed again
-/// and groups asked again where a coordinator may have moved; `listing` is brought up to date.
+/// Reads the commits of every group that `listing` has, and of those that it may not have. Brokers are listed again and groups
+/// asked again where a coordinator may have moved; `listing` is brought up to date.
 pub(super) fn read(
     brokers: &Brokers<'_>,
     listing: &mut Listing,
-    known: &BTreeMap<Name, i32>,
+    unlisted: Unlisted<'_>,
     pass: &mut Pass<'_>,
 ) -> Committed {
     let mut best: BTreeMap<Name, Best> = BTreeMap::new();
-    let mut open = questions(listing, known, brokers.all);
+    let mut open = questions(listing, unlisted, brokers.all);
     for round in 0..ROUNDS {
         ask(brokers.client, &open, &mut best, pass);
         let again: BTreeSet<Name> = open
@@ -80,7 +91,13 @@ pub(super) fn read(
             break;
         }
         relist(brokers, listing, pass);
-        open = wider(listing, &again, brokers.all);
+        // A name that was cut leads to a broker that never heard of it; in the end everybody is asked.
+        let listed = if round + 2 == ROUNDS {
+            &Listing::default()
+        } else {
+            &*listing
+        };
+        open = wider(listed, &again, brokers.all);
         for (group, brokers) in &listing.groups {
             if !best.contains_key(group) {
                 open.entry(Name::clone(group))
@@ -88,17 +105,15 @@ pub(super) fn read(
             }
         }
     }
-    conclude(listing, known, best, pass)
+    conclude(listing, unlisted, best, pass)
 }
 
 /// Whom to ask about each group first: the brokers that list it, else its last coordinator, else everybody.
-fn questions(
-    listing: &Listing,
-    known: &BTreeMap<Name, i32>,
-    all: &[i32],
-) -> BTreeMap<Name, Vec<i32>> {
-    let missing = known
+fn questions(listing: &Listing, unlisted: Unlisted<'_>, all: &[i32]) -> BTreeMap<Name, Vec<i32>> {
+    let missing = unlisted
+        .known
         .iter()
+        .chain(unlisted.found)
         .filter(|(group, _)| !listing.groups.contains_key(*group));
     listing
         .groups
@@ -224,7 +239,8 @@ fn submit<'q>(
     }
 }
 
-/// An answer with rows beats an empty one, any answer beats an error, an error of the group beats "not me".
+/// An answer with rows beats an empty one, any answer beats an error, an error of the group beats one of the broker, and any beats
+/// "not me".
 fn keep(best: &mut BTreeMap<Name, Best>, group: &Name, new: Best) {
     let better = best.get(group).is_none_or(|old| new.rank() >= old.rank());
     if better {
@@ -232,22 +248,34 @@ fn keep(best: &mut BTreeMap<Name, Best>, group: &Name, new: Best) {
     }
 }
 
-/// What each group comes to. A group that is in no listing and has no commits with whoever coordinates it is gone.
+/// What each group comes to. A group that is in no listing and has no commits with whoever coordinates it is gone. One that only
+/// others list is not there by this name.
 fn conclude(
     listing: &Listing,
-    known: &BTreeMap<Name, i32>,
+    Unlisted { known, found }: Unlisted<'_>,
     mut best: BTreeMap<Name, Best>,
     pass: &mut Pass<'_>,
 ) -> Committed {
-    let mut groups = BTreeMap::new();
-    let names: BTreeSet<&Name> = listing.groups.keys().chain(known.keys()).collect();
-    for name in names {
-        let listed = listing
-            .groups
-            .get(name)
-            .and_then(|brokers| brokers.keys().next().copied());
+    let mut committed = Committed::default();
+    let names = listing
+        .groups
+        .keys()
+        .chain(known.keys())
+        .chain(found.keys());
+    for name in names.collect::<BTreeSet<&Name>>() {
+        let lists = listing.groups.get(name);
+        let listed = lists.and_then(|brokers| brokers.keys().next().copied());
         let last = listed.or_else(|| known.get(name).copied()).unwrap_or(-1);
+        let may_be_none = listed.is_none() && !known.contains_key(name);
         let found = match best.remove(name) {
+            Some(Best { answer: Err(_), .. }) | None if may_be_none => continue,
+            Some(Best {
+                broker,
+                answer: Ok(rows),
+            }) if rows.is_empty() && lists.is_some_and(|lists| !lists.contains_key(&broker)) => {
+                committed.n_nameless += 1;
+                continue;
+            }
             Some(Best {
                 answer: Ok(rows), ..
             }) if listed.is_none() && rows.is_empty() => continue,
@@ -279,9 +307,9 @@ fn conclude(
                 rows: Err(unasked(last, name, pass)),
             },
         };
-        groups.insert(Name::clone(name), found);
+        committed.groups.insert(Name::clone(name), found);
     }
-    Committed { groups }
+    committed
 }
 
 /// Why a group was not asked about: its coordinator is silent, which was counted there, or time was out.
@@ -297,10 +325,11 @@ fn unasked(coordinator: i32, group: &Name, pass: &mut Pass<'_>) -> Unknown {
 impl Best {
     fn rank(&self) -> u8 {
         match &self.answer {
-            Ok(rows) if !rows.is_empty() => 3,
-            Ok(_) => 2,
-            Err(code) if code.remedy() == Remedy::None => 1,
-            Err(_) => 0,
+            Ok(rows) if !rows.is_empty() => 4,
+            Ok(_) => 3,
+            Err(code) if code.remedy() == Remedy::None => 2,
+            Err(code) if code.reason() == Reason::NotCoordinator => 0,
+            Err(_) => 1,
         }
     }
 

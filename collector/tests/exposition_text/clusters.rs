@@ -7,7 +7,9 @@ use std::time::Duration;
 use collector::exposition::{
     Cluster, ClusterView, Counters, Exposition, LastCollection, Outcome, Sections, render,
 };
-use collector::snapshot::{Api, Failure, GroupState, Log, OldestUnread, Phase, Reason, Unknown};
+use collector::snapshot::{
+    Api, Failure, GroupState, Log, OldestUnread, Phase, Reason, Unknown, Unsupported,
+};
 use shared::config::{Compatibility, Granularity, Labels};
 
 use crate::world::{NOW, UNKNOWN, World, lag_of, log, reading};
@@ -86,7 +88,7 @@ pub(crate) fn shop() -> World {
         last_stable: Some(reading(Some(95))),
         ..log(Some(0), Some(100))
     };
-    World::default()
+    let mut world = World::default()
         .topic(
             "orders",
             &[log(Some(0), Some(100)), log(Some(50), Some(120)), stable],
@@ -116,7 +118,9 @@ pub(crate) fn shop() -> World {
         .with("watcher", |group| group.state = GroupState::Empty)
         .unread("orders", 0, 70, OldestUnread::Written(NOW - 12_345))
         .unread("orders", 1, 50, OldestUnread::Written(NOW - 86_400_000))
-        .unread("prices", 0, 4, OldestUnread::NothingReadable)
+        .unread("prices", 0, 4, OldestUnread::NothingReadable);
+    world.snapshot.unsupported = [(Unsupported::Connect, 2), (Unsupported::Other, 0)].into();
+    world
 }
 
 /// The text of `clusters` under term 0.

@@ -65,11 +65,16 @@ const KLAG_EXPORTER: [(&str, &[&str]); 19] = [
 ];
 
 /// Ours alone.
-const OURS: [(&str, &str, &[&str]); 9] = [
+const OURS: [(&str, &str, &[&str]); 10] = [
     ("kafka_consumergroup_group_complete", "gauge", GROUP),
     ("kafka_consumergroup_group_members", "gauge", GROUP),
     ("kafka_topic_compacted", "gauge", &["cluster_name", "topic"]),
     ("kafka_partition_last_stable_offset", "gauge", PARTITION),
+    (
+        "kafka_lag_exporter_unsupported_groups",
+        "gauge",
+        &["cluster_name", "type"],
+    ),
     (
         "kafka_lag_exporter_collections_total",
         "counter",

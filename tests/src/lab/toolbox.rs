@@ -42,6 +42,8 @@ pub enum Tool {
     GetOffsets,
     /// kafka-topics
     Topics,
+    /// kafka-features
+    Features,
     /// kafka-storage
     Storage,
 }
@@ -148,6 +150,7 @@ impl Tool {
             Self::ConsumerGroups => "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
             Self::GetOffsets => "org.apache.kafka.tools.GetOffsetShell",
             Self::Topics => "org.apache.kafka.tools.TopicCommand",
+            Self::Features => "org.apache.kafka.tools.FeatureCommand",
             Self::Storage => "kafka.tools.StorageTool",
         }
     }

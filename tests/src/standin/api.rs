@@ -8,7 +8,7 @@ mod epochs;
 mod fetch;
 mod groups;
 mod list_offsets;
-mod members;
+pub(super) mod members;
 mod metadata;
 mod offsets;
 mod produce;

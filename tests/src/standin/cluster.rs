@@ -92,6 +92,7 @@ pub(crate) struct Topic {
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) kind: GroupKind,
+    pub(crate) listed_as: GroupKind,
     pub(crate) state: GroupState,
     pub(crate) protocol_type: StrBytes,
     pub(crate) members: Vec<MemberSpec>,
@@ -202,6 +203,7 @@ impl Cluster {
         };
         let group = Group {
             kind: spec.kind,
+            listed_as: spec.listed_as.unwrap_or(spec.kind),
             state: spec.state.unwrap_or(by_members),
             protocol_type: text(&spec.protocol_type),
             members: spec.members,

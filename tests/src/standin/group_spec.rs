@@ -1,5 +1,9 @@
 //! What a test says about groups.
 
+use bytes::Bytes;
+
+use super::api::members;
+
 /// Which protocol a group speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupKind {
@@ -7,6 +11,10 @@ pub enum GroupKind {
     Classic,
     /// KIP-848: the broker assigns.
     Consumer,
+    /// KIP-1071: the broker assigns tasks. It is described by requests that are not answered here.
+    Streams,
+    /// KIP-932: a queue; its offsets are not those of consumers.
+    Share,
 }
 
 /// The state a coordinator tells of a group.
@@ -32,6 +40,7 @@ pub enum GroupState {
 #[derive(Clone, Debug)]
 pub struct GroupSpec {
     pub(crate) kind: GroupKind,
+    pub(crate) listed_as: Option<GroupKind>,
     pub(crate) state: Option<GroupState>,
     pub(crate) coordinator: Option<i32>,
     pub(crate) protocol_type: String,
@@ -47,6 +56,8 @@ pub struct MemberSpec {
     pub(crate) host: String,
     pub(crate) instance_id: Option<String>,
     pub(crate) assignment: Vec<(String, Vec<i32>)>,
+    /// The bytes of the assignment, where they are not those of the one above.
+    pub(crate) stored: Option<Bytes>,
 }
 
 // === impl GroupKind ===
@@ -56,6 +67,8 @@ impl GroupKind {
         match self {
             Self::Classic => "classic",
             Self::Consumer => "consumer",
+            Self::Streams => "streams",
+            Self::Share => "share",
         }
     }
 }
@@ -83,6 +96,7 @@ impl GroupSpec {
     pub fn classic() -> Self {
         Self {
             kind: GroupKind::Classic,
+            listed_as: None,
             state: None,
             coordinator: None,
             protocol_type: "consumer".to_owned(),
@@ -96,6 +110,33 @@ impl GroupSpec {
         Self {
             kind: GroupKind::Consumer,
             ..Self::classic()
+        }
+    }
+
+    /// A Streams group (KIP-1071) without commits.
+    pub fn streams() -> Self {
+        Self {
+            kind: GroupKind::Streams,
+            protocol_type: "streams".to_owned(),
+            ..Self::classic()
+        }
+    }
+
+    /// A share group.
+    pub fn share() -> Self {
+        Self {
+            kind: GroupKind::Share,
+            protocol_type: "share".to_owned(),
+            ..Self::classic()
+        }
+    }
+
+    /// What it was when it was listed: a client may turn an empty group into one of another kind between two requests.
+    #[must_use]
+    pub fn listed_as(self, kind: GroupKind) -> Self {
+        Self {
+            listed_as: Some(kind),
+            ..self
         }
     }
 
@@ -152,7 +193,31 @@ impl MemberSpec {
             host: "/127.0.0.1".to_owned(),
             instance_id: None,
             assignment: Vec::new(),
+            stored: None,
         }
+    }
+
+    /// With this member id, whatever it may contain.
+    #[must_use]
+    pub fn member_id(self, member_id: &str) -> Self {
+        Self {
+            member_id: member_id.to_owned(),
+            ..self
+        }
+    }
+
+    /// The leader of its group has stored these bytes as its assignment.
+    #[must_use]
+    pub fn stored(self, bytes: impl Into<Bytes>) -> Self {
+        Self {
+            stored: Some(bytes.into()),
+            ..self
+        }
+    }
+
+    /// What the leader of its group stores as its assignment, unless told otherwise.
+    pub fn assignment_bytes(&self) -> Bytes {
+        members::assignment(self)
     }
 
     /// Where it connected from, as a broker writes it: `/10.0.0.7`.

@@ -42,7 +42,9 @@ pub(crate) fn questions(api: Api) -> u64 {
         Api::OffsetFetch => 12,
         // A partition each.
         Api::ListOffsets | Api::Fetch => 18,
-        // Only classic groups have changed.
+        // A KIP-848 group each.
+        Api::ConsumerGroupDescribe => 3,
+        // A classic group each.
         _ => 9,
     }
 }

@@ -5,8 +5,9 @@ use rdkafka::bindings as rd;
 use super::ids::TopicId;
 use super::list::{Row, rows};
 use super::{
-    Event, error_code, lent, rd_kafka_ConfigResource_error,
-    rd_kafka_ConsumerGroupDescription_state, rd_kafka_ConsumerGroupListing_state, text,
+    Event, c_text, error_code, lent, rd_kafka_ConfigResource_error,
+    rd_kafka_ConsumerGroupDescription_state, rd_kafka_ConsumerGroupListing_state,
+    rd_kafka_ConsumerGroupListing_type, text,
 };
 use crate::kafka::code::Code;
 
@@ -39,9 +40,12 @@ pub(in crate::kafka) struct CommittedRow {
 /// A group in a broker's listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::kafka) struct ListedGroup {
-    pub(in crate::kafka) group: String,
+    /// Cut at a NUL byte, if the name has one; `None` if it is not UTF-8.
+    pub(in crate::kafka) group: Option<String>,
     /// The number of librdkafka's `rd_kafka_consumer_group_state_t`.
     pub(in crate::kafka) state: i32,
+    /// The number of librdkafka's `rd_kafka_consumer_group_type_t`.
+    pub(in crate::kafka) kind: i32,
 }
 
 /// What the coordinator says of a group's members.
@@ -114,10 +118,13 @@ impl Event {
         let listed = groups
             .iter()
             .map(|&group| ListedGroup {
-                // SAFETY: a live listing.
-                group: text(unsafe { rd::rd_kafka_ConsumerGroupListing_group_id(group) }),
+                // SAFETY: a live listing, and copied at once.
+                group: unsafe { c_text(rd::rd_kafka_ConsumerGroupListing_group_id(group)) }
+                    .map(str::to_owned),
                 // SAFETY: a live listing.
                 state: unsafe { rd_kafka_ConsumerGroupListing_state(group) },
+                // SAFETY: a live listing.
+                kind: unsafe { rd_kafka_ConsumerGroupListing_type(group) },
             })
             .collect();
         (

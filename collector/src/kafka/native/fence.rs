@@ -98,7 +98,7 @@ impl Fence {
 }
 
 /// Dissolves a connection as it stands: unlike `shutdown` alone, this also drops what the kernel has not sent yet.
-fn disconnect(socket: c_int) {
+pub(super) fn disconnect(socket: c_int) {
     // SAFETY: an address of zeros is a valid one, of no family.
     let mut nowhere: sockaddr = unsafe { mem::zeroed() };
     nowhere.sa_family = libc::sa_family_t::try_from(libc::AF_UNSPEC).unwrap_or_default();

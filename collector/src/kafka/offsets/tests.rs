@@ -2,6 +2,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::gate::hold::Held;
+use crate::kafka::groups::{Listed, Protocol};
 use crate::kafka::native::Fence;
 use crate::kafka::pass::Bounds;
 use crate::progress::Progress;
@@ -14,7 +15,11 @@ fn listing(groups: &[(&str, i32)]) -> Listing {
     let mut listing = Listing::default();
     for (group, broker) in groups {
         let brokers = listing.groups.entry(Name::from(*group)).or_default();
-        brokers.insert(*broker, GroupState::Stable);
+        let listed = Listed {
+            state: GroupState::Stable,
+            protocol: Protocol::Classic,
+        };
+        brokers.insert(*broker, listed);
     }
     listing
 }
@@ -24,6 +29,15 @@ fn known(groups: &[(&str, i32)]) -> BTreeMap<Name, i32> {
         .iter()
         .map(|(group, broker)| (Name::from(*group), *broker))
         .collect()
+}
+
+/// Groups that were shown, and none besides.
+fn shown(known: &BTreeMap<Name, i32>) -> Unlisted<'_> {
+    static NONE: BTreeMap<Name, i32> = BTreeMap::new();
+    Unlisted {
+        known,
+        found: &NONE,
+    }
 }
 
 fn rows(n: usize) -> Rows {
@@ -42,6 +56,16 @@ fn concluded(
     known: &BTreeMap<Name, i32>,
     answers: Vec<Best>,
 ) -> (Option<Reading<usize>>, Vec<Reason>) {
+    let (found, reasons, _) = concluded_of(listing, shown(known), answers);
+    (found, reasons)
+}
+
+/// The same for groups that may be in no listing, and how many names were found to be cut.
+fn concluded_of(
+    listing: &Listing,
+    unlisted: Unlisted<'_>,
+    answers: Vec<Best>,
+) -> (Option<Reading<usize>>, Vec<Reason>, usize) {
     let fence = Fence::new(Held::without_election().leave());
     let (progress, _) = watch::channel(Progress::default());
     let bounds = Bounds {
@@ -54,7 +78,7 @@ fn concluded(
     for answer in answers {
         keep(&mut best, &Name::from("g"), answer);
     }
-    let committed = conclude(listing, known, best, &mut pass);
+    let committed = conclude(listing, unlisted, best, &mut pass);
     let found = committed.groups.get("g").map(|found| {
         found
             .rows
@@ -67,7 +91,7 @@ fn concluded(
         .iter()
         .map(|failure| failure.unknown.reason)
         .collect();
-    (found, reasons)
+    (found, reasons, committed.n_nameless)
 }
 
 fn says(broker: i32, answer: Result<Rows, Code>) -> Best {
@@ -78,7 +102,7 @@ fn says(broker: i32, answer: Result<Rows, Code>) -> Best {
 fn a_group_that_no_listing_has_is_asked_for_at_its_last_coordinator() {
     let questions = questions(
         &listing(&[("a", 1)]),
-        &known(&[("a", 1), ("g", 2)]),
+        shown(&known(&[("a", 1), ("g", 2)])),
         &[1, 2, 3],
     );
     assert_eq!(questions[&*Name::from("g")], [2]);
@@ -87,7 +111,7 @@ fn a_group_that_no_listing_has_is_asked_for_at_its_last_coordinator() {
 
 #[test]
 fn a_group_whose_coordinator_is_no_broker_any_more_is_asked_for_everywhere() {
-    let questions = questions(&listing(&[]), &known(&[("g", 9)]), &[1, 2]);
+    let questions = questions(&listing(&[]), shown(&known(&[("g", 9)])), &[1, 2]);
     assert_eq!(questions[&*Name::from("g")], [1, 2]);
 }
 
@@ -144,4 +168,35 @@ fn a_group_that_could_not_be_asked_about_is_unknown_for_lack_of_time() {
         concluded(&listing(&[("g", 1)]), &known(&[]), Vec::new()),
         (Some(Err(unknown)), vec![Reason::Deadline])
     );
+}
+
+#[test]
+fn a_group_that_no_listing_can_have_is_shown_when_it_has_commits() {
+    let found = known(&[("g", 2)]);
+    let unlisted = Unlisted {
+        known: &BTreeMap::new(),
+        found: &found,
+    };
+    let asked = questions(&listing(&[]), unlisted, &[1, 2]);
+    assert_eq!(asked, [(Name::from("g"), vec![2])].into());
+    let shows = |answer| concluded_of(&listing(&[]), unlisted, vec![says(2, answer)]);
+    assert_eq!(shows(Ok(rows(3))), (Some(Ok(3)), Vec::new(), 0));
+    for none in [
+        Ok(rows(0)),
+        Err(GROUP_ID_NOT_FOUND),
+        Err(NOT_COORDINATOR),
+        Err(Code::TIMED_OUT),
+    ] {
+        assert_eq!(shows(none), (None, Vec::new(), 0));
+    }
+}
+
+#[test]
+fn a_name_that_its_own_coordinator_does_not_list_is_part_of_another_name() {
+    let cut = listing(&[("g", 1)]);
+    let none = BTreeMap::new();
+    let answers = |n| vec![says(1, Err(NOT_COORDINATOR)), says(2, Ok(rows(n)))];
+    let shows = |n| concluded_of(&cut, shown(&none), answers(n));
+    assert_eq!(shows(0), (None, Vec::new(), 1));
+    assert_eq!(shows(3), (Some(Ok(3)), Vec::new(), 0));
 }

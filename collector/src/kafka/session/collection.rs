@@ -1,14 +1,15 @@
-//! One collection, step by step: groups, log starts, commits, members and policies, ends, timestamps. Log starts before commits,
-//! so that a commit below one is a loss; commits before ends, so that lag is never negative.
+//! One collection, step by step: groups and classic members, log starts, commits, policies, ends, members of KIP-848 groups,
+//! timestamps. Log starts before commits, so that a commit below one is a loss; commits before ends, so that lag is never
+//! negative.
 
 use std::collections::BTreeMap;
 
 use super::Session;
 use crate::kafka::ends::{self, Starts};
 use crate::kafka::groups::Listing;
-use crate::kafka::members::Wanted;
+use crate::kafka::members::Ground;
 use crate::kafka::native::CommittedRow;
-use crate::kafka::offsets::{self, Brokers, Committed, Found};
+use crate::kafka::offsets::{self, Brokers, Committed, Found, Unlisted};
 use crate::kafka::pass::Pass;
 use crate::kafka::topology::Topology;
 use crate::progress::Phase as Step;
@@ -16,7 +17,6 @@ use crate::snapshot::{
     Api, Group, GroupState, Log, Name, Offset, Phase, Reading, Reason, Snapshot, Topic,
     TopicPartition, Unknown,
 };
-use shared::config::{Granularity, Labels};
 
 impl Session {
     /// Everything but metadata.
@@ -36,6 +36,13 @@ impl Session {
         listing.heed(pass);
         self.identify(topology, pass);
         pass.tell(|progress| progress.groups = listing.groups.len());
+        let ground = Ground {
+            client: &self.client,
+            listing: &listing,
+            topology,
+            filter: &self.cluster.groups,
+        };
+        let found = self.members.survey(&ground, pass);
         pass.end(Phase::Groups);
 
         let clients = ends::Clients {
@@ -50,8 +57,13 @@ impl Session {
             all: &topology.brokers,
             filter: &self.cluster.groups,
         };
-        let committed = offsets::read(&brokers, &mut listing, &self.known, pass);
+        let unlisted = Unlisted {
+            known: &self.known,
+            found: &found,
+        };
+        let mut committed = offsets::read(&brokers, &mut listing, unlisted, pass);
         listing.record(pass);
+        self.members.leave_out_nameless(&mut committed);
         report_invisible(&listing, &committed, pass);
         self.known = committed
             .groups
@@ -60,7 +72,6 @@ impl Session {
             .collect();
         pass.end(Phase::Offsets);
 
-        self.describe(topology, &listing, &committed, pass);
         self.policies.refresh(
             &self.client,
             topology,
@@ -72,34 +83,15 @@ impl Session {
         self.ends(topology, (starts, &committed), snapshot, pass);
         snapshot.read_at_ms = now_ms();
         pass.end(Phase::Ends);
+        // The last to ask by this client, as it may cost a connection.
+        let groups = (&listing, &committed);
+        self.members.describe(&self.client, groups, topology, pass);
+        self.members.settle(&committed, pass);
+        snapshot.unsupported = self.members.unsupported(&listing, &committed);
+        pass.end(Phase::Groups);
         snapshot.groups = self.groups(topology, &listing, committed, pass);
         self.date(topology, snapshot, pass);
         pass.end(Phase::Timestamps);
-    }
-
-    /// Member labels stand on the series of partitions only.
-    fn describe(
-        &mut self,
-        topology: &Topology,
-        listing: &Listing,
-        committed: &Committed,
-        pass: &mut Pass<'_>,
-    ) {
-        let shown = self.exporter.granularity == Granularity::Partition
-            && self.exporter.compatibility.member_labels == Labels::Present;
-        if !shown {
-            return;
-        }
-        let wanted: Vec<Wanted<'_>> = committed
-            .groups
-            .iter()
-            .map(|(group, found)| Wanted {
-                group,
-                coordinator: found.coordinator,
-                listed: listed(listing, group),
-            })
-            .collect();
-        self.members.refresh(&self.client, &wanted, topology, pass);
     }
 
     fn ends(
@@ -161,33 +153,26 @@ impl Session {
         committed
             .groups
             .into_iter()
-            .map(
-                |(
+            .map(|(name, Found { coordinator, rows })| {
+                let listed = listing.of(&name, coordinator);
+                let (members, state) = self.members.of(&name, listed);
+                let committed = rows.map(|rows| {
+                    let shown = rows
+                        .into_iter()
+                        .filter(|row| self.cluster.topics.matches(&row.topic));
+                    shown
+                        .filter_map(|row| commit(&name, &row, topology, pass))
+                        .collect()
+                });
+                (
                     name,
-                    Found {
-                        coordinator: _,
-                        rows,
+                    Group {
+                        state,
+                        members,
+                        committed,
                     },
-                )| {
-                    let (members, state) = self.members.of(&name, listed(listing, &name));
-                    let committed = rows.map(|rows| {
-                        let shown = rows
-                            .into_iter()
-                            .filter(|row| self.cluster.topics.matches(&row.topic));
-                        shown
-                            .filter_map(|row| commit(&name, &row, topology, pass))
-                            .collect()
-                    });
-                    (
-                        name,
-                        Group {
-                            state,
-                            members,
-                            committed,
-                        },
-                    )
-                },
-            )
+                )
+            })
             .collect()
     }
 }
@@ -213,13 +198,6 @@ fn commit(
     }
 }
 
-fn listed(listing: &Listing, group: &Name) -> GroupState {
-    let states = listing.groups.get(group);
-    states
-        .and_then(|states| states.values().next().copied())
-        .unwrap_or(GroupState::Unknown)
-}
-
 fn insert(snapshot: &mut Snapshot, topic: Name, partition: i32, log: Log) {
     let unknown = Unknown::new(Api::DescribeConfigs, Reason::NotAsked);
     let topic = snapshot.topics.entry(topic).or_insert_with(|| Topic {
@@ -235,7 +213,7 @@ fn report_invisible(listing: &Listing, committed: &Committed, pass: &mut Pass<'_
         pass.fail(Api::ListGroups, Reason::NothingVisible, "groups");
     }
     for (name, found) in &committed.groups {
-        let has_members = matches!(listed(listing, name), GroupState::Stable);
+        let has_members = listing.of(name, found.coordinator).state == GroupState::Stable;
         if has_members && found.rows.as_ref().is_ok_and(Vec::is_empty) {
             pass.fail(
                 Api::OffsetFetch,

@@ -101,7 +101,7 @@ fn is_wanted(request: &ListGroupsRequest, group: &Group) -> bool {
                 .any(|wanted| wanted.eq_ignore_ascii_case(value))
     };
     passes(&request.states_filter, group.state.as_str())
-        && passes(&request.types_filter, group.kind.as_str())
+        && passes(&request.types_filter, group.listed_as.as_str())
 }
 
 fn listed(name: &StrBytes, group: &Group) -> ListedGroup {
@@ -109,5 +109,5 @@ fn listed(name: &StrBytes, group: &Group) -> ListedGroup {
         .with_group_id(GroupId(name.clone()))
         .with_protocol_type(group.protocol_type.clone())
         .with_group_state(StrBytes::from_static_str(group.state.as_str()))
-        .with_group_type(StrBytes::from_static_str(group.kind.as_str()))
+        .with_group_type(StrBytes::from_static_str(group.listed_as.as_str()))
 }

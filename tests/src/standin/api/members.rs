@@ -64,6 +64,20 @@ fn classic(ask: &Ask<'_>, name: &GroupId) -> DescribedGroup {
 fn classic_member(member: &MemberSpec) -> DescribedGroupMember {
     let topics = member.assignment.iter().map(|(topic, _)| text(topic));
     let subscription = ConsumerProtocolSubscription::default().with_topics(topics.collect());
+    DescribedGroupMember::default()
+        .with_member_id(text(&member.member_id))
+        .with_group_instance_id(member.instance_id.as_deref().map(text))
+        .with_client_id(text(&member.client_id))
+        .with_client_host(text(&member.host))
+        .with_member_metadata(stored(&subscription))
+        .with_member_assignment(assignment(member))
+}
+
+/// What the leader of a group has stored for a member.
+pub(crate) fn assignment(member: &MemberSpec) -> Bytes {
+    if let Some(bytes) = &member.stored {
+        return bytes.clone();
+    }
     let assigned = member.assignment.iter().map(|(topic, partitions)| {
         TopicPartition::default()
             .with_topic(TopicName(text(topic)))
@@ -73,13 +87,7 @@ fn classic_member(member: &MemberSpec) -> DescribedGroupMember {
         ConsumerProtocolAssignment::default().with_assigned_partitions(assigned.collect());
     // librdkafka stores an empty string where Java's client stores none.
     let assignment = assignment.with_user_data(Some(Bytes::new()));
-    DescribedGroupMember::default()
-        .with_member_id(text(&member.member_id))
-        .with_group_instance_id(member.instance_id.as_deref().map(text))
-        .with_client_id(text(&member.client_id))
-        .with_client_host(text(&member.host))
-        .with_member_metadata(stored(&subscription))
-        .with_member_assignment(stored(&assignment))
+    stored(&assignment)
 }
 
 /// What a classic member stores: its version, then the message.

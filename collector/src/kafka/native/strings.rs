@@ -1,0 +1,33 @@
+//! C strings as Rust text, and back.
+
+use std::ffi::{CStr, CString, c_char};
+
+/// A C string as Rust text; empty for NULL. `pointer` must be NULL or point to a C string that outlives the call.
+pub(super) fn text(pointer: *const c_char) -> String {
+    if pointer.is_null() {
+        return String::new();
+    }
+    // SAFETY: not NULL, and librdkafka's strings end in NUL; copied before anything can free it.
+    unsafe { CStr::from_ptr(pointer) }
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// A C string as it is; `None` for NULL, and for what is not UTF-8. For names that are asked about again: another spelling
+/// would be another name.
+///
+/// # Safety
+/// `pointer` must be NULL or point to a C string that lives as long as `'a`.
+pub(super) unsafe fn c_text<'a>(pointer: *const c_char) -> Option<&'a str> {
+    if pointer.is_null() {
+        return None;
+    }
+    // SAFETY: the caller's promise.
+    unsafe { CStr::from_ptr(pointer) }.to_str().ok()
+}
+
+/// Rust text as a C string; what follows a NUL byte is cut, as no Kafka name can contain one.
+pub(super) fn c_string(text: &str) -> CString {
+    let bytes: Vec<u8> = text.bytes().take_while(|&byte| byte != 0).collect();
+    CString::new(bytes).unwrap_or_default()
+}
