@@ -154,12 +154,11 @@ impl Lease {
 async fn connect(cluster: &Cluster, purpose: Purpose, herald: &mut Herald) -> Client {
     loop {
         let mut opening = pin!(line::open(cluster, purpose));
-        let opened = match timeout(PATIENCE, &mut opening).await {
-            Ok(opened) => opened,
-            Err(_) => {
-                herald.tell(blocked(slow()), "expired");
-                opening.await
-            }
+        let opened = if let Ok(opened) = timeout(PATIENCE, &mut opening).await {
+            opened
+        } else {
+            herald.tell(blocked(slow()), "expired");
+            opening.await
         };
         match opened {
             Ok(client) => return client,
