@@ -69,7 +69,10 @@ mod tests {
             }
         };
         let groups = BTreeMap::from([("g".into(), group(0)), ("ahead".into(), group(5))]);
-        ends.doubt(&Committed { groups });
+        ends.doubt(&Committed {
+            groups,
+            n_nameless: 0,
+        });
         let logs = ends.logs.values();
         logs.map(|log| log.log_start.ok().map(Offset::get))
             .collect()
