@@ -9,7 +9,6 @@ use anyhow::{Context, Result, ensure};
 use e2e::lab::http::{self, Coding};
 use e2e::lab::place::{self, Scratch};
 use e2e::lab::programs::Program;
-use e2e::lab::prom;
 use e2e::lab::{self, Length};
 use e2e::leases::Leases;
 use e2e::standin::{GroupSpec, PartitionSpec, StandIn};
@@ -130,8 +129,13 @@ impl World {
 
     /// The value of a counter, over all its series.
     fn count(port: u16, path: &str, family: &str) -> Result<u64> {
-        let metrics = prom::parse(&Self::get(port, path)?)?;
-        Ok(metrics.count(family, []))
+        let text = Self::get(port, path)?;
+        let samples = text.lines().filter_map(|line| {
+            let rest = line.strip_prefix(family)?;
+            let value = rest.rsplit_once(' ')?.1;
+            rest.starts_with(['{', ' ']).then(|| value.parse::<u64>())
+        });
+        Ok(samples.sum::<Result<_, _>>()?)
     }
 
     fn n_collections(&self) -> Result<u64> {
