@@ -55,7 +55,9 @@ impl Dice {
             let at = self.below(bytes.len().max(1));
             match self.below(8) {
                 0 => bytes.truncate(at),
-                1 if at < bytes.len() => drop(bytes.remove(at)),
+                1 if at < bytes.len() => {
+                    bytes.remove(at);
+                }
                 2 => bytes.insert(at, self.byte()),
                 3 => bytes.extend_from_within(at..),
                 _ => {
@@ -124,7 +126,7 @@ fn valid() -> Vec<Vec<u8>> {
 }
 
 /// The members of every hostile group of a round.
-fn hostile(bytes: &mut dyn Iterator<Item = Vec<u8>>) -> Vec<Vec<Vec<u8>>> {
+fn hostile(bytes: &mut impl Iterator<Item = Vec<u8>>) -> Vec<Vec<Vec<u8>>> {
     let sizes = (0..GROUPS).flat_map(|_| [1, SEVERAL]);
     let groups = sizes.map(|n| bytes.by_ref().take(n).collect::<Vec<_>>());
     groups.take_while(|members| !members.is_empty()).collect()
