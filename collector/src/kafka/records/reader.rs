@@ -171,7 +171,8 @@ impl Reader {
                 Arrival::Notice(notice) => {
                     tell(notice);
                     if notice.is_of_size() {
-                        refused = Refused::ForItsSize;
+                        // Others may still be on their way.
+                        (refused, last) = (Refused::ForItsSize, now);
                     }
                 }
                 Arrival::Nothing => {}
