@@ -10,6 +10,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use collector::exposition::FAMILIES;
 use collector::snapshot::{Api, Phase, Reason, Unsupported};
+use e2e::lab::kafka::Version;
 use e2e::lab::{Collector, Config};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
@@ -45,6 +46,19 @@ fn what_is_generated_is_up_to_date() -> Result<()> {
             "README.md is out of date; write it with KLAG_WRITE_README=1"
         );
     }
+    Ok(())
+}
+
+#[test]
+fn the_versions_of_kafka_are_those_that_the_lab_starts() -> Result<()> {
+    let text = fs::read_to_string(README)?;
+    let numbers = Version::ALL.map(Version::number);
+    let [oldest, usual, newest] = numbers;
+    let told = format!("Tried with Apache Kafka {oldest}, {usual} and {newest}:");
+    ensure!(text.contains(&told), "README.md does not say: {told}");
+    let run = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/run"))?;
+    let fetched = format!("tests/kafka/get-jars {};", numbers.join(" "));
+    ensure!(run.contains(&fetched), "tests/run does not call: {fetched}");
     Ok(())
 }
 

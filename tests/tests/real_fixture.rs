@@ -1,12 +1,12 @@
-//! Every number of a collection is Kafka's own: one broker, a group for every situation, the whole exposition against
-//! Kafka's tools, in both directions.
+//! Every number of a collection is Kafka's own: one broker of every version, a group for every situation, the whole exposition
+//! against Kafka's tools, in both directions.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use e2e::lab::expected::{self, World};
-use e2e::lab::kafka::Plan;
+use e2e::lab::kafka::{Plan, Version};
 use e2e::lab::programs::Program;
 use e2e::lab::prom::Exposition;
 use e2e::lab::{self, Collector, Config, Kafka};
@@ -19,8 +19,22 @@ const CLEANED: i64 = 140;
 
 #[test]
 fn every_value_is_kafkas_own_and_no_series_is_too_many_or_missing() -> Result<()> {
+    compare(Version::asked()?)
+}
+
+#[test]
+fn so_it_is_with_the_oldest_kafka() -> Result<()> {
+    compare(Version::V3_9)
+}
+
+#[test]
+fn so_it_is_with_the_newest_kafka() -> Result<()> {
+    compare(Version::V4_3)
+}
+
+fn compare(version: Version) -> Result<()> {
     let _alone = lab::alone()?;
-    let kafka = Kafka::start(&Plan::of(1))?;
+    let kafka = Kafka::start(&Plan::of(1).with(version))?;
     kafka.fixture("build", &[])?;
     let _members = kafka.hold()?;
     let world = lab::wait_for("the log cleaner", MINUTE, || {
@@ -51,7 +65,8 @@ fn every_value_is_kafkas_own_and_no_series_is_too_many_or_missing() -> Result<()
     steady(&collector, &world)?;
     let n_wanted: usize = wanted.values().map(BTreeMap::len).sum();
     lab::say(format_args!(
-        "{} groups, {} rows, {n_wanted} series compared: 0 differences; first exposition {cold:.1?} after the start",
+        "Kafka {version}: {} groups, {} rows, {n_wanted} series compared: 0 differences; first exposition {cold:.1?} after the \
+         start",
         world.n_groups(),
         world.n_rows(),
     ));

@@ -9,7 +9,8 @@ use anyhow::{Context as _, Result, ensure};
 use super::Args;
 use super::real::RealKafka;
 use super::simulated::Simulated;
-use crate::lab::place::{self, KAFKA_VERSION};
+use crate::lab::kafka::Version;
+use crate::lab::place;
 use crate::lab::toolbox::Toolbox;
 
 /// One of two.
@@ -88,7 +89,7 @@ impl fmt::Display for Kafka {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = self.bootstrap();
         match self {
-            Self::Real(_) => write!(f, "{at}   Apache Kafka {KAFKA_VERSION}"),
+            Self::Real(real) => write!(f, "{at}   Apache Kafka {}", real.version()),
             Self::Simulated(_, Why::Asked) => write!(f, "{at}   the stand-in, as asked"),
             Self::Simulated(_, Why::Absent(why)) => {
                 write!(f, "{at}   the stand-in:\n            {why}")
@@ -99,7 +100,8 @@ impl fmt::Display for Kafka {
 
 /// Whether there is all that Apache Kafka needs; if not, what is missing.
 fn can_start() -> Result<()> {
-    place::jars()?;
+    let version = Version::asked()?;
+    place::jars(version)?;
     let java = Command::new("java")
         .arg("-version")
         .stdin(Stdio::null())
@@ -107,6 +109,6 @@ fn can_start() -> Result<()> {
         .stderr(Stdio::null())
         .status();
     ensure!(java.context("no java")?.success(), "java does not run");
-    Toolbox::open().context("the tools for Kafka do not compile")?;
+    Toolbox::open(version).context("the tools for Kafka do not compile")?;
     Ok(())
 }

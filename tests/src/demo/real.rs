@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::scenario::{Budget, Meter, READERS, Reader, TOPICS};
 use crate::lab;
-use crate::lab::kafka::Plan;
+use crate::lab::kafka::{Plan, Version};
 
 /// How long members have to leave at the end. Without a broker they would never be done.
 const LEAVE_LIMIT: Duration = Duration::from_millis(400);
@@ -66,6 +66,11 @@ impl RealKafka {
             writer: Writer { producer, meters },
             kafka,
         })
+    }
+
+    /// Of the broker.
+    pub(super) fn version(&self) -> Version {
+        self.kafka.version()
     }
 
     /// Addresses, as `bootstrap.servers` wants them.

@@ -12,9 +12,13 @@ use super::place::Scratch;
 use super::process::{Process, Signal};
 use super::toolbox::{Tool, Toolbox};
 
+mod plan;
 mod properties;
+mod version;
 
+pub use plan::Plan;
 pub use properties::{Listeners, PASSWORD, User};
+pub use version::Version;
 
 /// Any id will do, and the same one for all formats of a cluster.
 const CLUSTER_ID: &str = "a2xhZy1lMmUtY2x1c3Rlcg";
@@ -27,6 +31,7 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 pub struct Kafka {
     // Fields are dropped in this order: first the processes, then what they use.
     nodes: Vec<Node>,
+    version: Version,
     toolbox: Toolbox,
     listeners: Listeners,
     keys: Option<Keys>,
@@ -39,45 +44,13 @@ struct Node {
     process: Option<Process>,
 }
 
-/// What to start.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// Brokers, 1 to 3; node ids count from 1.
-    pub nodes: u16,
-    /// How clients may connect.
-    pub listeners: Listeners,
-    /// Further lines for server.properties.
-    pub extra: String,
-}
-
-// === impl Plan ===
-
-impl Plan {
-    /// So many brokers without security.
-    pub fn of(nodes: u16) -> Self {
-        Self {
-            nodes,
-            listeners: Listeners::Plain,
-            extra: String::new(),
-        }
-    }
-
-    /// The same brokers, with users, certificates and rights.
-    #[must_use]
-    pub fn secured(self) -> Self {
-        Self {
-            listeners: Listeners::Secured,
-            ..self
-        }
-    }
-}
-
 // === impl Kafka ===
 
 impl Kafka {
     /// Starts a cluster and waits until each broker answers on its ports.
     pub fn start(plan: &Plan) -> Result<Self> {
-        let toolbox = Toolbox::open()?;
+        let version = plan.version()?;
+        let toolbox = Toolbox::open(version)?;
         let scratch = Scratch::new("kafka")?;
         let keys = match plan.listeners {
             Listeners::Plain => None,
@@ -93,6 +66,7 @@ impl Kafka {
         }
         let mut kafka = Self {
             nodes,
+            version,
             toolbox,
             listeners: plan.listeners,
             keys,
@@ -110,6 +84,11 @@ impl Kafka {
         Ok(kafka)
     }
 
+    /// Of the brokers.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
     /// The plain listeners, as `bootstrap.servers` wants them.
     pub fn bootstrap(&self) -> String {
         self.addresses(|ports| ports.plain)
@@ -123,6 +102,11 @@ impl Kafka {
     /// The TLS listeners; with [`Listeners::Secured`] only.
     pub fn bootstrap_tls(&self) -> String {
         self.addresses(|ports| ports.tls)
+    }
+
+    /// The listeners of the controllers, which are not for clients.
+    pub fn controllers(&self) -> String {
+        self.addresses(|ports| ports.controller)
     }
 
     /// Certificates; with [`Listeners::Secured`] only.
@@ -249,7 +233,7 @@ impl Kafka {
             ports: &ports,
             dir: &dir,
             keys: self.keys.as_ref(),
-            extra,
+            extra: &format!("{}{extra}", self.version.properties()),
         }
         .text();
         let file = self
@@ -257,7 +241,7 @@ impl Kafka {
             .write(&format!("n{id}/server.properties"), text)?;
         let file = file.to_str().context("a path that is not UTF-8")?;
         let mut args = vec!["format", "-t", CLUSTER_ID, "-c", file];
-        args.extend(["--feature", "share.version=1"]);
+        args.extend(self.version.features());
         let scram = properties::scram_users();
         if self.listeners == Listeners::Secured {
             for user in &scram {
@@ -270,7 +254,7 @@ impl Kafka {
 
     fn launch(&mut self, id: u16) -> Result<()> {
         let dir = self.scratch.path().join(format!("n{id}"));
-        let mut java = self.toolbox.java("-Xmx400m", "kafka.Kafka");
+        let mut java = self.toolbox.broker();
         java.arg(dir.join("server.properties")).current_dir(&dir);
         let node = self.node(id)?;
         ensure!(node.process.is_none(), "node {id} is running");

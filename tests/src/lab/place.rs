@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
 use anyhow::{Context, Result, ensure};
 
-/// The version of Apache Kafka under test.
-pub const KAFKA_VERSION: &str = "4.1.0";
+use super::kafka::Version;
 
 /// A directory of one test, removed with it; `KLAG_KEEP=1` keeps it for reading.
 #[derive(Debug)]
@@ -26,15 +25,12 @@ pub fn cache() -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// The directory of Kafka's jars: `KLAG_KAFKA_JARS`, else in the cache. Absent jars are an error that says what to do.
-pub fn jars() -> Result<PathBuf> {
-    let dir = match std::env::var_os("KLAG_KAFKA_JARS") {
-        Some(dir) => PathBuf::from(dir),
-        None => cache()?.join(format!("kafka-{KAFKA_VERSION}")),
-    };
+/// The directory of the jars of this version of Kafka, in the cache. Absent jars are an error that says what to do.
+pub fn jars(version: Version) -> Result<PathBuf> {
+    let dir = cache()?.join(format!("kafka-{version}"));
     ensure!(
         dir.is_dir(),
-        "no Kafka in {}: run tests/kafka/get-jars {0} (needs Maven), or tests/run, which does it",
+        "no Kafka in {}: run tests/kafka/get-jars {version} (needs Maven), or tests/run, which does it",
         dir.display()
     );
     Ok(dir)

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::kafka::Version;
 use super::place::{self, Scratch};
 use super::process::{self, Process};
 
@@ -29,6 +30,9 @@ const TOOL_LIMIT: Duration = Duration::from_secs(180);
 /// The jars, and the fixture compiled.
 #[derive(Clone, Debug)]
 pub struct Toolbox {
+    /// Of the brokers.
+    brokers: PathBuf,
+    /// Of the tools and the fixture, which are the same whatever the brokers are.
     jars: PathBuf,
     fixture: PathBuf,
 }
@@ -51,13 +55,17 @@ pub enum Tool {
 // === impl Toolbox ===
 
 impl Toolbox {
-    /// Finds the jars and compiles the fixture, unless the cache has it.
-    pub fn open() -> Result<Self> {
-        let jars = place::jars()?;
+    /// Finds the jars, for brokers of this version, and compiles the fixture, unless the cache has it.
+    pub fn open(version: Version) -> Result<Self> {
+        let jars = place::jars(Version::V4_1)?;
         let mut hasher = DefaultHasher::new();
         SOURCES.hash(&mut hasher);
         let fixture = place::cache()?.join(format!("fixture-{:016x}", hasher.finish()));
-        let toolbox = Self { jars, fixture };
+        let toolbox = Self {
+            brokers: place::jars(version)?,
+            jars,
+            fixture,
+        };
         if !toolbox.fixture.is_dir() {
             toolbox.compile()?;
         }
@@ -66,20 +74,26 @@ impl Toolbox {
 
     /// Runs one of Kafka's tools; what it printed.
     pub fn run(&self, tool: Tool, args: &[&str]) -> Result<String> {
-        let mut java = self.java("-Xmx256m", tool.class());
-        java.args(args);
+        let mut java = match tool {
+            Tool::Storage => java("-Xmx256m", &class_path(&self.brokers)),
+            _ => self.java("-Xmx256m"),
+        };
+        java.arg(tool.class()).args(args);
         process::run(java, TOOL_LIMIT).with_context(|| format!("{tool:?} {args:?}"))
     }
 
     /// Runs a command of the fixture to its end; what it printed.
     pub fn fixture(&self, args: &[&str]) -> Result<String> {
-        process::run(self.fixture_command(args), TOOL_LIMIT)
-            .with_context(|| format!("fixture {args:?}"))
+        let mut java = self.fixture_command();
+        java.args(args);
+        process::run(java, TOOL_LIMIT).with_context(|| format!("fixture {args:?}"))
     }
 
     /// Starts a command of the fixture that stays, and waits until it has printed `ready`.
     pub fn staying(&self, args: &[&str], log: &Path, ready: &str) -> Result<Process> {
-        let mut process = Process::spawn("fixture", self.fixture_command(args), log)?;
+        let mut java = self.fixture_command();
+        java.args(args);
+        let mut process = Process::spawn("fixture", java, log)?;
         super::wait_for(ready, TOOL_LIMIT, || {
             let text = fs::read_to_string(log)?;
             anyhow::ensure!(process.ended()?.is_none(), "the fixture ended:\n{text}");
@@ -89,35 +103,30 @@ impl Toolbox {
         Ok(process)
     }
 
-    /// A Java command with Kafka on its class path; the Serial collector and C1 alone start twice as fast on few cores.
-    pub(super) fn java(&self, heap: &str, class: &str) -> Command {
-        let mut java = Command::new("java");
-        java.args([heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"]);
-        java.arg(self.class_path());
-        java.args([
-            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-            "-Dorg.slf4j.simpleLogger.showDateTime=true",
-            "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
-            class,
-        ]);
+    /// A broker, which takes its server.properties.
+    pub(super) fn broker(&self) -> Command {
+        let mut java = java("-Xmx400m", &class_path(&self.brokers));
+        java.arg("kafka.Kafka");
         java
     }
 
-    fn fixture_command(&self, args: &[&str]) -> Command {
-        let mut java = self.java("-Xmx320m", "Fixture");
-        java.args(args);
+    /// A command of the fixture, which takes its arguments.
+    pub(super) fn fixture_command(&self) -> Command {
+        let mut java = self.java("-Xmx320m");
+        java.arg("Fixture");
         java
     }
 
-    fn class_path(&self) -> String {
-        format!("{}:{}/*", self.fixture.display(), self.jars.display())
+    fn java(&self, heap: &str) -> Command {
+        let class_path = format!("{}:{}", self.fixture.display(), class_path(&self.jars));
+        java(heap, &class_path)
     }
 
     /// Compiles beside the place and renames: a test that is killed leaves nothing half done.
     fn compile(&self) -> Result<()> {
         let source = Scratch::new("fixture")?;
         let mut javac = Command::new("javac");
-        javac.arg("-cp").arg(format!("{}/*", self.jars.display()));
+        javac.arg("-cp").arg(class_path(&self.jars));
         javac.arg("-d").arg(source.path().join("classes"));
         for (name, text) in SOURCES {
             javac.arg(source.write(name, text)?);
@@ -131,6 +140,23 @@ impl Toolbox {
         }
         Ok(())
     }
+}
+
+/// A Java command, which takes a class; the Serial collector and C1 alone start twice as fast on few cores.
+fn java(heap: &str, class_path: &str) -> Command {
+    let mut java = Command::new("java");
+    java.args([heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"]);
+    java.args([
+        class_path,
+        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+        "-Dorg.slf4j.simpleLogger.showDateTime=true",
+        "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
+    ]);
+    java
+}
+
+fn class_path(jars: &Path) -> String {
+    format!("{}/*", jars.display())
 }
 
 fn copy_flat(from: &Path, to: &Path) -> Result<()> {

@@ -38,7 +38,7 @@ pub(super) struct Ports {
     pub(super) plain: u16,
     pub(super) sasl: u16,
     pub(super) tls: u16,
-    controller: u16,
+    pub(super) controller: u16,
 }
 
 /// What server.properties is made of.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::{ADDRESS, Node};
+use crate::lab::kafka::Version;
 use crate::lab::process::{self, Process};
 use crate::lab::toolbox::{Tool, Toolbox};
 
@@ -32,7 +33,7 @@ pub struct Kafka<'a> {
 impl<'a> Kafka<'a> {
     /// Starts it and waits until it listens.
     pub fn start(node: &'a Node) -> Result<Self> {
-        let toolbox = Toolbox::open()?;
+        let toolbox = Toolbox::open(Version::asked()?)?;
         let dir = node.scratch().path().join("kafka");
         fs::create_dir_all(&dir)?;
         let file = dir.join("server.properties");
@@ -55,7 +56,7 @@ impl<'a> Kafka<'a> {
         fs::write(&file, text)?;
         let path = file.to_str().context("a path that is not UTF-8")?;
         toolbox.run(Tool::Storage, &["format", "-t", CLUSTER_ID, "-c", path])?;
-        let mut java = toolbox.java("-Xmx400m", "kafka.Kafka");
+        let mut java = toolbox.broker();
         java.arg(&file).current_dir(&dir);
         let log = dir.join("kafka.log");
         let process = Process::spawn("Kafka", within(node, &java), &log)?;
@@ -75,7 +76,7 @@ impl<'a> Kafka<'a> {
 
     /// Runs a command of the fixture (`tests/kafka`) to its end; what it printed.
     pub fn fixture(&self, command: &str, args: &[&str]) -> Result<String> {
-        let mut java = self.toolbox.java("-Xmx320m", "Fixture");
+        let mut java = self.toolbox.fixture_command();
         java.arg(command).arg(self.bootstrap()).args(args);
         process::run(within(self.node, &java), START_LIMIT)
     }

@@ -1,0 +1,54 @@
+//! What cluster to start.
+
+use anyhow::Result;
+
+use super::{Listeners, Version};
+
+/// What to start.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Brokers, 1 to 3; node ids count from 1.
+    pub nodes: u16,
+    /// Of the brokers; `None` is [`Version::asked`].
+    pub version: Option<Version>,
+    /// How clients may connect.
+    pub listeners: Listeners,
+    /// Further lines for server.properties.
+    pub extra: String,
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// So many brokers without security.
+    pub fn of(nodes: u16) -> Self {
+        Self {
+            nodes,
+            version: None,
+            listeners: Listeners::Plain,
+            extra: String::new(),
+        }
+    }
+
+    /// The same brokers, of this version.
+    #[must_use]
+    pub fn with(self, version: Version) -> Self {
+        Self {
+            version: Some(version),
+            ..self
+        }
+    }
+
+    /// The same brokers, with users, certificates and rights.
+    #[must_use]
+    pub fn secured(self) -> Self {
+        Self {
+            listeners: Listeners::Secured,
+            ..self
+        }
+    }
+
+    pub(super) fn version(&self) -> Result<Version> {
+        self.version.map_or_else(Version::asked, Ok)
+    }
+}
