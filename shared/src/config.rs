@@ -23,6 +23,7 @@ mod problem;
 mod properties;
 mod reference;
 mod section;
+mod servers;
 mod spelling;
 mod values;
 mod walk;

@@ -9,7 +9,7 @@ use super::model::{Cluster, Isolation, Secret};
 use super::properties;
 use super::section::Section;
 use super::walk::{Place, Walk};
-use super::{Program, values};
+use super::{Program, servers, values};
 
 /// Labels of our own on families that carry the clusters' labels.
 const OUR_LABELS: &[&str] = &[
@@ -84,13 +84,18 @@ pub(super) fn read(walk: &mut Walk<'_>, file: &Place<'_>) -> Vec<Cluster> {
 
 fn cluster(section: &mut Section<'_, '_>) -> Cluster {
     let name = section.optional("name", values::title).unwrap_or_default();
-    let servers = section.optional("bootstrap_servers", values::servers);
+    let servers = section.optional("bootstrap_servers", servers::servers);
+    let bootstrap_servers = servers.unwrap_or_default();
+    let consumer_properties = consumer_properties(section);
+    if let Some(message) = servers::contradiction(&bootstrap_servers, &consumer_properties) {
+        section.note("bootstrap_servers", message);
+    }
     Cluster {
         name: name.into(),
-        bootstrap_servers: servers.unwrap_or_default(),
+        bootstrap_servers,
         groups: filter(section, "group_whitelist", "group_blacklist"),
         topics: filter(section, "topic_whitelist", "topic_blacklist"),
-        consumer_properties: consumer_properties(section),
+        consumer_properties,
         labels: labels(section),
         isolation: match section.choice("isolation") {
             "read_committed" => Isolation::ReadCommitted,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::document::Value;
 use super::keys::{Form, Key};
 use super::model::SourceUrl;
+use super::servers::is_broker;
 
 /// Why a value does not do.
 #[derive(Debug)]
@@ -159,49 +160,6 @@ pub(super) fn url(_: &Form, value: &Value) -> Result<SourceUrl, Wrong> {
         return Err(because("its host or port is wrong"));
     }
     Ok(SourceUrl::Http(text.to_owned()))
-}
-
-/// Brokers, as librdkafka reads them, without the spaces.
-pub(super) fn servers(_: &Form, value: &Value) -> Result<String, Wrong> {
-    let text = value.as_text().ok_or(Wrong::Form)?;
-    let mut servers = Vec::new();
-    for (i, server) in text.split(',').map(str::trim).enumerate() {
-        let (protocol, address) = server
-            .split_once("://")
-            .map_or((None, server), |(protocol, address)| {
-                (Some(protocol), address)
-            });
-        let known = protocol.is_none_or(|protocol| PROTOCOLS.contains(&protocol));
-        if !known || !is_broker(address) {
-            return Err(Wrong::Because(format!("entry {} is not host:port", i + 1)));
-        }
-        servers.push(server);
-    }
-    Ok(servers.join(","))
-}
-
-const PROTOCOLS: [&str; 4] = ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"];
-
-/// Whether `text` is `host`, `host:port`, `[address]` or `[address]:port`.
-fn is_broker(text: &str) -> bool {
-    let port = if let Some(rest) = text.strip_prefix('[') {
-        let Some((address, port)) = rest.split_once(']') else {
-            return false;
-        };
-        if address.parse::<Ipv6Addr>().is_err() {
-            return false;
-        }
-        port
-    } else {
-        let (host, port) = text.split_at(text.find(':').unwrap_or(text.len()));
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        if host.is_empty() || !host.chars().all(plain) {
-            return false;
-        }
-        port
-    };
-    let number = port.strip_prefix(':').map(str::parse::<u16>);
-    port.is_empty() || matches!(number, Some(Ok(1..)))
 }
 
 /// What to tell about a pattern that does not compile, in one line.

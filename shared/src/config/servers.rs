@@ -1,0 +1,169 @@
+//! The brokers to begin with, read as librdkafka reads them, and refused where it would read less than is meant.
+
+use std::collections::BTreeMap;
+use std::net::Ipv6Addr;
+
+use super::document::Value;
+use super::keys::Form;
+use super::model::Secret;
+use super::values::Wrong;
+
+const PROTOCOLS: [&str; 4] = ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"];
+
+/// Brokers, without spaces and empty items.
+pub(super) fn servers(_: &Form, value: &Value) -> Result<String, Wrong> {
+    let text = value.as_text().ok_or(Wrong::Form)?;
+    let mut servers = Vec::new();
+    for (i, item) in text.split(',').map(str::trim).enumerate() {
+        if !item.is_empty() {
+            let server =
+                server(item).map_err(|why| Wrong::Because(format!("entry {} {why}", i + 1)))?;
+            servers.push(server);
+        }
+    }
+    if servers.is_empty() {
+        return Err(Wrong::Because("no entry names a broker".to_owned()));
+    }
+    Ok(servers.join(","))
+}
+
+/// What to tell where the protocol before a broker is not that of `properties`: librdkafka would leave out this broker and
+/// all that follow.
+pub(super) fn contradiction(
+    servers: &str,
+    properties: &BTreeMap<String, Secret>,
+) -> Option<String> {
+    let configured = properties
+        .get("security.protocol")
+        .map_or("PLAINTEXT", Secret::expose);
+    servers.split(',').find_map(|server| {
+        let (protocol, _) = server.split_once("://")?;
+        (!protocol.eq_ignore_ascii_case(configured)).then(|| {
+            format!(
+                "begins a broker with {protocol}://, and security.protocol in consumer_properties is another; write the same in \
+                 both, or the broker without {protocol}://"
+            )
+        })
+    })
+}
+
+/// One broker; `Err` says what is wrong with it, without the value.
+fn server(item: &str) -> Result<String, &'static str> {
+    let Some((protocol, address)) = item.split_once("://") else {
+        return match item.parse::<Ipv6Addr>() {
+            // Its last group may be meant as a port.
+            Ok(_) => Err("is an IPv6 address without brackets, such as [::1]:9092 has them"),
+            Err(_) if is_broker(item) => Ok(item.to_owned()),
+            Err(_) => Err("is not host:port"),
+        };
+    };
+    let protocol = protocol.to_ascii_uppercase();
+    // What looks like the path of a URL has no meaning.
+    let address = address.split('/').next().unwrap_or_default();
+    if !PROTOCOLS.contains(&&*protocol) {
+        return Err("begins with a protocol that Kafka does not have");
+    }
+    if !is_broker(address) {
+        return Err("is not host:port");
+    }
+    Ok(format!("{protocol}://{address}"))
+}
+
+/// Whether `text` is `host`, `host:port`, `[address]` or `[address]:port`.
+pub(super) fn is_broker(text: &str) -> bool {
+    let port = if let Some(rest) = text.strip_prefix('[') {
+        let Some((address, port)) = rest.split_once(']') else {
+            return false;
+        };
+        // A link-local address names its interface.
+        let (address, interface) = address.split_once('%').unwrap_or((address, "lo"));
+        if address.parse::<Ipv6Addr>().is_err() || !is_name(interface) {
+            return false;
+        }
+        port
+    } else {
+        let (host, port) = text.split_at(text.find(':').unwrap_or(text.len()));
+        if !is_name(host) {
+            return false;
+        }
+        port
+    };
+    let number = port.strip_prefix(':').map(str::parse::<u16>);
+    port.is_empty() || matches!(number, Some(Ok(1..)))
+}
+
+fn is_name(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    !text.is_empty() && text.chars().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<String, String> {
+        match servers(&Form::Text("brokers"), &Value::Text(text.to_owned())) {
+            Ok(servers) => Ok(servers),
+            Err(Wrong::Form) => Err(String::new()),
+            Err(Wrong::Because(why)) => Err(why),
+        }
+    }
+
+    /// As `rd_kafka_brokers_add0` of librdkafka 2.12.1 does: commas and spaces before a broker are skipped.
+    #[test]
+    fn what_librdkafka_passes_over_is_passed_over() {
+        for (text, servers) in [
+            ("a:9092,", "a:9092"),
+            (",a:9092", "a:9092"),
+            ("a:9092,,b", "a:9092,b"),
+            (" a:9092 , b:9093 ,", "a:9092,b:9093"),
+            ("a\n,b\n", "a,b"),
+            ("[::1]:9092,[fe80::1%eth0]", "[::1]:9092,[fe80::1%eth0]"),
+            ("plaintext://a:9092/path", "PLAINTEXT://a:9092"),
+            ("SASL_SSL://a:9092,b", "SASL_SSL://a:9092,b"),
+        ] {
+            assert_eq!(read(text).as_deref(), Ok(servers), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_broker_is_refused_by_its_place() {
+        for (text, why) in [
+            (",", "no entry names a broker"),
+            (" ", "no entry names a broker"),
+            ("a,,:9092", "entry 3 is not host:port"),
+            ("a:0", "entry 1 is not host:port"),
+            ("a:65536", "entry 1 is not host:port"),
+            ("[::1", "entry 1 is not host:port"),
+            ("[::1]9092", "entry 1 is not host:port"),
+            (
+                "::1",
+                "entry 1 is an IPv6 address without brackets, such as [::1]:9092 has them",
+            ),
+            (
+                "http://a",
+                "entry 1 begins with a protocol that Kafka does not have",
+            ),
+            (
+                "://a",
+                "entry 1 begins with a protocol that Kafka does not have",
+            ),
+            ("SSL://", "entry 1 is not host:port"),
+        ] {
+            assert_eq!(read(text), Err(why.to_owned()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_protocol_that_is_not_the_clients_is_a_contradiction() {
+        let ssl = BTreeMap::from([(
+            "security.protocol".to_owned(),
+            Secret::new("ssl".to_owned()),
+        )]);
+        let told = contradiction("SSL://a:9092,b", &ssl);
+        assert_eq!(told, None);
+        assert!(contradiction("a,PLAINTEXT://b", &ssl).is_some());
+        assert!(contradiction("SSL://a", &BTreeMap::new()).is_some());
+        assert_eq!(contradiction("PLAINTEXT://a", &BTreeMap::new()), None);
+    }
+}
