@@ -12,7 +12,7 @@ use shared::config::{Cluster, Config, Exporter, Granularity};
 use tokio::sync::watch;
 
 use crate::gate::hold::Held;
-use crate::kafka::{self, Kafka};
+use crate::kafka::{self, Kafka, Trouble};
 use crate::progress::Progress;
 use crate::snapshot::{Api, Failure, GroupState, Reason, Snapshot};
 
@@ -62,17 +62,24 @@ pub async fn connect(config: &Config) -> anyhow::Result<Vec<Report>> {
         let cluster_too = Arc::new(cluster.clone());
         let kafka = Kafka::open(cluster_too, Arc::clone(&exporter), progress, held)?;
         let snapshot = kafka.collect().await?;
-        let trouble = kafka.trouble();
-        reports.push(Report::of(cluster, &snapshot, trouble.as_deref()));
+        reports.push(Report::of(cluster, &snapshot, &kafka.troubles()));
     }
     Ok(reports)
+}
+
+/// How much of what there is was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    Whole,
+    Part,
+    Nothing,
 }
 
 // === impl Report ===
 
 impl Report {
-    /// What `snapshot` shows of `cluster`, and what librdkafka said of the last trouble with connections.
-    fn of(cluster: &Cluster, snapshot: &Snapshot, trouble: Option<&str>) -> Self {
+    /// What `snapshot` shows of `cluster`, and what keeps connections from working.
+    fn of(cluster: &Cluster, snapshot: &Snapshot, troubles: &[Trouble]) -> Self {
         let mut text = format!("cluster {}: {}\n", cluster.name, cluster.bootstrap_servers);
         let n_partitions: usize = snapshot
             .topics
@@ -85,25 +92,33 @@ impl Report {
             .filter_map(|group| group.committed.as_ref().ok())
             .map(BTreeMap::len)
             .sum();
-        let seen = [
-            ("topics", snapshot.topics.len()),
-            ("partitions", n_partitions),
-            ("groups", snapshot.groups.len()),
-            ("committed offsets", n_commits),
+        let seen: [(&str, usize, &[Api]); 4] = [
+            ("topics", snapshot.topics.len(), &[]),
+            ("partitions", n_partitions, &[]),
+            ("groups", snapshot.groups.len(), &[Api::ListGroups]),
+            (
+                "committed offsets",
+                n_commits,
+                &[Api::ListGroups, Api::OffsetFetch],
+            ),
         ];
-        for (what, n) in seen {
-            if reached(snapshot) {
-                line(&mut text, format_args!("  {what}: {n}"));
-            } else {
-                line(&mut text, format_args!("  {what}: unknown"));
-            }
+        for (what, n, asked) in seen {
+            let n = match extent(snapshot, asked) {
+                Extent::Whole => n.to_string(),
+                Extent::Part if n > 0 => format!("at least {n}"),
+                Extent::Part | Extent::Nothing => "unknown".to_owned(),
+            };
+            line(&mut text, format_args!("  {what}: {n}"));
         }
         let lacking: Vec<String> = findings(snapshot).chain(failures(snapshot)).collect();
         for finding in &lacking {
             line(&mut text, format_args!("  lacking: {finding}"));
         }
-        if let Some(trouble) = trouble {
-            line(&mut text, format_args!("  librdkafka says: {trouble}"));
+        for Trouble { advice, text: said } in troubles {
+            if let Some(advice) = advice {
+                line(&mut text, format_args!("  likely cause: {advice}"));
+            }
+            line(&mut text, format_args!("  librdkafka says: {said}"));
         }
         if lacking.is_empty() {
             line(
@@ -155,6 +170,24 @@ fn findings(snapshot: &Snapshot) -> impl Iterator<Item = String> {
         )
     });
     [no_topics, no_groups, no_rows].into_iter().flatten()
+}
+
+/// How much of something was seen that `asked` tells of.
+fn extent(snapshot: &Snapshot, asked: &[Api]) -> Extent {
+    let is_missing = |it: &Failure| {
+        let finding = matches!(
+            it.unknown.reason,
+            Reason::NothingVisible | Reason::CommittedBeyondEnd
+        );
+        asked.contains(&it.unknown.api) && !finding
+    };
+    if !reached(snapshot) {
+        Extent::Nothing
+    } else if snapshot.failures.iter().any(is_missing) {
+        Extent::Part
+    } else {
+        Extent::Whole
+    }
 }
 
 /// Whether any broker told what there is.
@@ -209,4 +242,58 @@ fn some(names: &BTreeSet<&str>) -> String {
         text.push(&tail);
     }
     text.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::{Group, Name, Unknown};
+
+    fn report(snapshot: &Snapshot, troubles: &[Trouble]) -> String {
+        let text = "[[clusters]]\nname = \"a\"\nbootstrap_servers = \"kafka\"";
+        let env = shared::config::Environment::default();
+        let program = shared::config::Program::Collector;
+        let loaded = shared::config::parse(text, "test", program, &env).unwrap();
+        Report::of(&loaded.config.clusters[0], snapshot, troubles).to_string()
+    }
+
+    fn failure(api: Api, reason: Reason, subject: &str) -> Failure {
+        Failure {
+            unknown: Unknown::new(api, reason),
+            subject: subject.to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_was_not_seen_is_unknown_and_the_cause_is_told() {
+        let mut snapshot = Snapshot {
+            failures: vec![failure(Api::ListGroups, Reason::Timeout, "broker 3")],
+            ..Snapshot::default()
+        };
+        let trouble = Trouble {
+            advice: Some("write another port".to_owned()),
+            text: "it hung up".to_owned(),
+        };
+        let told = report(&snapshot, &[trouble]);
+        for line in [
+            "  topics: 0\n",
+            "  groups: unknown\n",
+            "  committed offsets: unknown\n",
+            "  lacking: list_groups failed (timeout): broker 3\n",
+            "  likely cause: write another port\n  librdkafka says: it hung up\n",
+        ] {
+            assert!(told.contains(line), "{line}{told}");
+        }
+
+        let group = Group {
+            state: GroupState::Empty,
+            members: Err(Unknown::new(Api::DescribeGroups, Reason::NotAsked)),
+            committed: Ok(BTreeMap::new()),
+        };
+        snapshot.groups.insert(Name::from("g"), group);
+        assert!(report(&snapshot, &[]).contains("  groups: at least 1\n"));
+
+        snapshot.failures = vec![failure(Api::Metadata, Reason::Timeout, kafka::CLUSTER)];
+        assert!(report(&snapshot, &[]).contains("  topics: unknown\n"));
+    }
 }

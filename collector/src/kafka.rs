@@ -6,6 +6,7 @@
 //! as long as one request may take.
 
 mod assignment;
+mod cause;
 mod code;
 mod compaction;
 mod ends;
@@ -46,7 +47,7 @@ pub const CLUSTER: &str = "cluster";
 #[derive(Debug)]
 pub struct Kafka {
     orders: Sender<Order>,
-    trouble: watch::Receiver<Option<String>>,
+    troubles: watch::Receiver<Vec<Trouble>>,
     fence: Arc<Fence>,
     ended: CancellationToken,
     /// Given back when the fence is shut.
@@ -74,6 +75,15 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+}
+
+/// What keeps a connection from working.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// What is probably wrong, and what to write; `None` where librdkafka's words are all there is.
+    pub advice: Option<String>,
+    /// librdkafka's words, without secrets.
+    pub text: String,
 }
 
 /// One collection to make.
@@ -104,7 +114,7 @@ impl Kafka {
                 reason: error.to_string(),
             }
         })?;
-        let trouble = session.trouble();
+        let troubles = session.troubles();
         let (orders, inbox) = channel();
         // Below the span of the worker, which names the cluster.
         let span = info_span!("kafka");
@@ -123,7 +133,7 @@ impl Kafka {
             })?;
         Ok(Self {
             orders,
-            trouble,
+            troubles,
             fence,
             ended,
             held,
@@ -139,9 +149,9 @@ impl Kafka {
         answer
     }
 
-    /// What librdkafka said of the last trouble with connections, while there is no metadata; without secrets.
-    pub fn trouble(&self) -> Option<String> {
-        self.trouble.borrow().clone()
+    /// What keeps connections from working, each thing once, since the metadata was last read.
+    pub fn troubles(&self) -> Vec<Trouble> {
+        self.troubles.borrow().clone()
     }
 
     /// Cancelled when the thread has ended, and with it the clients.

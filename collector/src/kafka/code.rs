@@ -3,6 +3,7 @@
 //! The Rust enum `rd_kafka_resp_err_t` of the bindings is never read: a broker may send a code that this version of librdkafka
 //! does not name, and such a value in a Rust enum is undefined behaviour.
 
+use super::cause::is_tls_alert;
 use crate::snapshot::Reason;
 
 /// An error code of the Kafka protocol (positive) or of librdkafka itself (negative); 0 is no error.
@@ -30,9 +31,11 @@ impl Code {
     pub(super) const PARTIAL: Self = Self(-158);
     /// No such group, or none of that protocol.
     pub(super) const GROUP_ID_NOT_FOUND: Self = Self(69);
+    pub(super) const SSL: Self = Self(-181);
     pub(super) const TIMED_OUT: Self = Self(-185);
     pub(super) const AUTO_OFFSET_RESET: Self = Self(-140);
     pub(super) const BAD_MESSAGE: Self = Self(-199);
+    pub(super) const UNSUPPORTED_FEATURE: Self = Self(-165);
     /// What an offset below 0 without an error means.
     pub(super) const NO_LEADER: Self = Self(5);
 
@@ -97,17 +100,13 @@ impl Code {
     }
 }
 
-/// Whether one side of a connection speaks TLS and the other does not, or not the same.
+/// Whether a TLS connection could not be made, or one side speaks TLS and the other does not.
 fn is_of_tls(text: &str) -> bool {
-    // What a listener with TLS says to a client without is read as the size of an answer: type 21 (alert), version 3.x.
-    const ALERT: u32 = 0x15_03;
-    let size = text
-        .split_once("Invalid response size ")
-        .and_then(|(_, rest)| rest.split_whitespace().next()?.parse::<u32>().ok());
     // A listener without TLS hangs up on what it is greeted with.
     let hung_up = text.contains("Disconnected") && text.contains("in state SSL_HANDSHAKE");
-    let alerted = size.is_some_and(|size| size >> 16 == ALERT);
-    text.contains("SSL handshake failed") || hung_up || alerted
+    // A client's certificate is judged after the handshake.
+    let alerted = text.contains("SSL routines") && text.contains("alert");
+    text.contains("SSL handshake failed") || hung_up || alerted || is_tls_alert(text)
 }
 
 #[cfg(test)]
@@ -160,6 +159,12 @@ mod tests {
                 -195,
                 "kafka:9092/bootstrap: Connect to ipv4#127.0.0.1:9092 failed: Connection refused (after 0ms in state CONNECT)",
                 Reason::Transport,
+            ),
+            (
+                -195,
+                "ssl://kafka:9092/bootstrap: Receive failed: error:0A000412:SSL routines::ssl/tls alert bad certificate: SSL alert \
+                 number 42 (after 0ms in state APIVERSION_QUERY)",
+                Reason::Tls,
             ),
             (-181, "Failed to verify broker certificate", Reason::Tls),
             (-169, "SASL authentication error", Reason::Authentication),

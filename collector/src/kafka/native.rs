@@ -20,6 +20,7 @@ mod ids;
 mod list;
 mod metadata;
 mod strings;
+mod verify;
 
 use std::collections::BTreeSet;
 use std::ffi::{c_char, c_int};
@@ -70,8 +71,12 @@ struct Event(NonNull<rd::rd_kafka_event_t>);
 pub(super) enum Notice {
     /// A connection failed, or something else that no request reports.
     Error { code: Code, text: String },
-    /// A line that librdkafka would have written to its log; levels as of syslog.
-    Log { level: i32, text: String },
+    /// A line that librdkafka would have written to its log, and what it is about; levels as of syslog.
+    Log {
+        level: i32,
+        facility: String,
+        text: String,
+    },
 }
 
 /// librdkafka refused a property, or could not make a client. Its words are without secrets.
@@ -282,7 +287,8 @@ impl Event {
                 };
                 Some(Notice::Log {
                     level,
-                    text: mask.hide(&format!("{}: {}", text(facility), text(line))),
+                    facility: text(facility),
+                    text: mask.hide(&text(line)),
                 })
             }
             _ => None,

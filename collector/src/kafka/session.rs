@@ -13,6 +13,8 @@ use shared::config::{Cluster, Exporter, Isolation, TimeLag};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
+use super::Trouble;
+use super::code::Code;
 use super::compaction::Policies;
 use super::identity::Identities;
 use super::members::Members;
@@ -106,30 +108,44 @@ impl Session {
         if let Timestamps::Read(records) = &self.timestamps {
             records.idle();
         }
-        for client in std::iter::once(&self.client).chain(&self.stable) {
-            for notice in client.notices() {
-                match notice {
-                    // Connections that this process has ended itself are no trouble.
-                    Notice::Error { .. } if self.fence.is_shut() => {}
-                    Notice::Error { code, text } => {
-                        let reason = code.explained(&text);
-                        if self.troubles.hear(code, reason, text.clone()) == News::New {
-                            warn!(
-                                reason = reason.label(),
-                                error = text,
-                                "Kafka connection trouble"
-                            );
-                        }
+        let clients = std::iter::once(&self.client).chain(&self.stable);
+        let notices: Vec<_> = clients.flat_map(Client::notices).collect();
+        for notice in notices {
+            match notice {
+                Notice::Error { code, text } => self.hear(code, text),
+                Notice::Log {
+                    level,
+                    facility,
+                    text,
+                } => {
+                    debug!(target: "librdkafka", level, "{facility}: {text}");
+                    if let Some((code, text)) = troubles::told_in_log(level, &facility, &text) {
+                        self.hear(code, text);
                     }
-                    Notice::Log { level, text } => debug!(target: "librdkafka", level, "{text}"),
                 }
             }
         }
     }
 
-    /// What librdkafka said of the last trouble with connections, until there is metadata again; without secrets.
-    pub(super) fn trouble(&self) -> watch::Receiver<Option<String>> {
-        self.troubles.text()
+    /// Takes in that a connection failed. Connections that this process has ended itself are no trouble.
+    fn hear(&mut self, code: Code, text: String) {
+        if self.fence.is_shut() {
+            return;
+        }
+        let reason = code.explained(&text);
+        if let News::New(advice) = self.troubles.hear(code, reason, &text) {
+            warn!(
+                reason = reason.label(),
+                error = text,
+                likely_cause = advice,
+                "Kafka connection trouble"
+            );
+        }
+    }
+
+    /// What keeps connections from working, until there is metadata again.
+    pub(super) fn troubles(&self) -> watch::Receiver<Vec<Trouble>> {
+        self.troubles.told()
     }
 
     /// One collection. A shut fence abandons it: no request begins any more, and the result is worth nothing.
@@ -144,6 +160,9 @@ impl Session {
         if let Some(mut topology) = self.topology.take() {
             self.read(&mut topology, &mut snapshot, &mut pass);
             self.topology = Some(topology);
+            // Librdkafka's threads tell of a connection before they fail what was to be sent by it.
+            self.idle();
+            self.troubles.judge(&pass.failures);
         }
         Snapshot {
             failures: pass.failures,
@@ -172,6 +191,12 @@ impl Session {
             }
             Err(code) => {
                 self.idle();
+                if code == Code::UNSUPPORTED_FEATURE {
+                    self.hear(
+                        code,
+                        "Metadata: Required feature not supported by broker".to_owned(),
+                    );
+                }
                 pass.trouble = self.troubles.certain();
                 pass.fail(Api::Metadata, self.troubles.behind(code), super::CLUSTER);
                 self.n_without_metadata += 1;
@@ -192,6 +217,7 @@ impl Session {
                 info!("No metadata for several collections, starting with a new client");
                 (self.client, self.stable) = (client, stable);
                 self.n_without_metadata = 0;
+                self.troubles.forget_success();
             }
             (Err(error), _) | (_, Err(error)) => warn!(%error, "Cannot make a new client"),
         }

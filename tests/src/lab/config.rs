@@ -43,6 +43,15 @@ impl Config {
         }
     }
 
+    /// The same, of these brokers.
+    #[must_use]
+    pub fn bootstrap(self, bootstrap: &str) -> Self {
+        Self {
+            bootstrap: bootstrap.to_owned(),
+            ..self
+        }
+    }
+
     /// Collects that often instead.
     #[must_use]
     pub fn every(self, poll_interval: Duration) -> Self {

@@ -242,6 +242,10 @@ impl Notice {
 fn tell(notice: &Notice) {
     match notice {
         Notice::Error { code, text } => debug!(code = code.0, error = %text, "Reader trouble"),
-        Notice::Log { level, text } => trace!(target: "librdkafka", level, "{text}"),
+        Notice::Log {
+            level,
+            facility,
+            text,
+        } => trace!(target: "librdkafka", level, "{facility}: {text}"),
     }
 }

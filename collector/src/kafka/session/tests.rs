@@ -20,7 +20,7 @@ fn config(servers: &str, properties: &str) -> Config {
 }
 
 /// Why a collection from `servers` fails, and librdkafka's words.
-fn collect(servers: &str, properties: &str) -> (Reason, Option<String>) {
+fn collect(servers: &str, properties: &str) -> (Reason, Option<Trouble>) {
     let config = config(servers, properties);
     let cluster = Arc::new(config.clusters[0].clone());
     let fence = Fence::new(Held::without_election().leave());
@@ -29,11 +29,12 @@ fn collect(servers: &str, properties: &str) -> (Reason, Option<String>) {
     let snapshot = session.collect(&progress);
     let failure = &snapshot.failures[0];
     assert_eq!(failure.unknown.api, Api::Metadata);
-    (failure.unknown.reason, session.trouble().borrow().clone())
+    let troubles = session.troubles().borrow().clone();
+    (failure.unknown.reason, troubles.into_iter().next())
 }
 
 /// Collects from a listener that answers each connection with `answer`, once something was said, and closes it.
-fn collect_from(answer: &'static [u8], properties: &str) -> (Reason, Option<String>) {
+fn collect_from(answer: &'static [u8], properties: &str) -> (Reason, Option<Trouble>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let servers = listener.local_addr().unwrap().to_string();
     std::thread::spawn(move || {
@@ -59,7 +60,7 @@ fn a_broker_that_is_not_there_is_told_of_with_the_cause() {
     drop(free);
     let (reason, text) = collect(&servers, "");
     assert_eq!(reason, Reason::Transport);
-    assert!(text.unwrap().contains("Connection refused"));
+    assert!(text.unwrap().text.contains("Connection refused"));
 }
 
 #[test]
@@ -78,12 +79,25 @@ fn tls_that_only_one_side_speaks_is_told_as_tls() {
     let tls = "\"security.protocol\" = \"ssl\"\n";
     let (reason, text) = collect_from(b"", tls);
     assert_eq!(reason, Reason::Tls, "{text:?}");
-    assert!(text.unwrap().contains("state SSL_HANDSHAKE"));
+    let told = text.unwrap();
+    assert!(told.text.contains("state SSL_HANDSHAKE"), "{told:?}");
+    assert!(told.advice.unwrap().contains("does not speak TLS"));
 
     // What a listener with TLS answers to a client without: an alert.
     let (reason, text) = collect_from(b"\x15\x03\x03\x00\x02\x02\x46\x00", "");
     assert_eq!(reason, Reason::Tls, "{text:?}");
-    assert!(text.unwrap().contains("Invalid response size"));
+    let told = text.unwrap();
+    assert!(told.text.contains("Invalid response size"), "{told:?}");
+    assert!(told.advice.unwrap().contains("expects TLS"));
+}
+
+/// What Apache Kafka does on a listener with TLS, which a client does not greet by TLS.
+#[test]
+fn a_listener_that_hangs_up_on_the_first_question_may_want_tls() {
+    let (_, told) = collect_from(b"", "");
+    let told = told.unwrap();
+    assert!(told.text.contains("Disconnected"), "{told:?}");
+    assert!(told.advice.unwrap().contains("expects TLS"));
 }
 
 #[test]
@@ -108,7 +122,7 @@ fn a_token_is_kept_out_of_what_is_told() {
                 \"enable.sasl.oauthbearer.unsecure.jwt\" = true\n\
                 \"sasl.oauthbearer.config\" = \"S3CRETTOKEN\"";
     let (_, text) = collect_from(b"", door);
-    let text = text.unwrap_or_default();
+    let text = text.unwrap().text;
     assert!(!text.contains("S3CRET"), "{text}");
     assert!(text.contains("beginning at: ***"), "{text}");
 }

@@ -1,6 +1,8 @@
 //! Ways in, doors that stay shut, and rights that are missing: each is counted under its own reason, because Kafka
 //! itself says nothing about most of them.
 
+mod mistakes;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

@@ -1,0 +1,55 @@
+//! `--check --connect` before a cluster of which a part cannot be reached.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use e2e::lab::{Config, collector};
+use e2e::standin::{GroupSpec, PartitionSpec, StandIn};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What is printed of a cluster of three brokers, of which those are stopped.
+async fn check(stopped: &[i32]) -> Result<String> {
+    let mut kafka = StandIn::builder()
+        .nodes(3)
+        .topic("t", 3, |_| PartitionSpec::ending_at(10));
+    for group in 0..6 {
+        let spec = GroupSpec::classic()
+            .committed("t", 0, 5)
+            .coordinated_by(1 + group % 3);
+        kafka = kafka.group(&format!("g-{group}"), spec);
+    }
+    let kafka = kafka.start().await;
+    let bootstrap = kafka.bootstrap();
+    let first = bootstrap.split(',').next().unwrap_or_default();
+    let config = Config::of(first);
+    for &node in stopped {
+        kafka.stop_node(node).await;
+    }
+    let (status, text) = collector::run_to_end(&config, &["--check", "--connect"], MINUTE)?;
+    let wanted = if stopped.is_empty() { 0 } else { 69 };
+    ensure!(status.code() == Some(wanted), "{status}\n{text}");
+    kafka.shutdown().await;
+    Ok(text)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_unreachable_broker_has_is_unknown_and_its_address_is_kafkas_to_mend() -> Result<()>
+{
+    let whole = check(&[]).await?;
+    ensure!(whole.contains("  groups: 6\n"), "{whole}");
+    let text = check(&[3]).await?;
+    for words in [
+        "  partitions: 3\n",
+        "  groups: at least 4\n",
+        "  committed offsets: at least 4\n",
+        "  lacking: list_groups failed (timeout): broker 3\n",
+        "  likely cause: nothing listens there, or a firewall refuses; Kafka tells clients this address of broker 3: see \
+         advertised.listeners there",
+    ] {
+        ensure!(text.contains(words), "{words}\n{text}");
+    }
+    let text = check(&[2, 3]).await?;
+    ensure!(text.contains("  groups: at least 2\n"), "{text}");
+    Ok(())
+}
