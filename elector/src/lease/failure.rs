@@ -186,8 +186,8 @@ mod tests {
     use super::*;
 
     /// What is told of an error that kube gives.
-    fn told(error: kube::Error) -> (&'static str, String) {
-        let Failure { cause, text } = of(&error);
+    fn told(error: &kube::Error) -> (&'static str, String) {
+        let Failure { cause, text } = of(error);
         (cause, text)
     }
 
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn of_a_plugin_its_exit_status_is_told_and_not_what_it_says() {
-        let (cause, text) = told(plugin("echo SECRET; echo SECRET >&2; exit 3"));
+        let (cause, text) = told(&plugin("echo SECRET; echo SECRET >&2; exit 3"));
         assert_eq!(cause, "plugin");
         assert_eq!(
             text,
@@ -214,7 +214,7 @@ mod tests {
     fn of_a_kubeconfig_that_is_none_the_place_is_told() {
         let yaml = "apiVersion: v1\nusers:\n- name: a\n  user:\n    token: SECRET\n   x: [\n";
         let error = kube::config::Kubeconfig::from_yaml(yaml).unwrap_err();
-        let (cause, text) = told(kube::Error::InferKubeconfig(error));
+        let (cause, text) = told(&kube::Error::InferKubeconfig(error));
         assert_eq!(cause, "kubeconfig");
         assert!(text.contains(", at line "), "{text}");
         assert!(!text.contains("SECRET"), "{text}");
@@ -224,7 +224,7 @@ mod tests {
     fn a_broken_connection_is_told_by_its_kind_however_deep_it_is() {
         let refused = io::Error::from_raw_os_error(111);
         let nested = io::Error::other(refused);
-        let (cause, text) = told(kube::Error::Service(Box::new(nested)));
+        let (cause, text) = told(&kube::Error::Service(Box::new(nested)));
         assert_eq!(cause, "connect");
         let right = "no connection to the API server: connection refused (os error 111)";
         assert_eq!(text, right);
@@ -239,7 +239,7 @@ mod tests {
             presented: names,
         };
         let bad = io::Error::other(rustls::Error::InvalidCertificate(bad));
-        let (cause, text) = told(kube::Error::Service(Box::new(bad)));
+        let (cause, text) = told(&kube::Error::Service(Box::new(bad)));
         assert_eq!(cause, "certificate");
         assert_eq!(
             text,
@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn of_an_answer_that_cannot_be_read_the_place_is_told() {
         let error = serde_json::from_str::<Status>(r#"{"code":"SECRET"}"#).unwrap_err();
-        let (cause, text) = told(kube::Error::SerdeError(error));
+        let (cause, text) = told(&kube::Error::SerdeError(error));
         assert_eq!(cause, "answer");
         assert!(!text.contains("SECRET"), "{text}");
     }
