@@ -100,7 +100,7 @@ fn pods_reach_the_brokers_of_the_configuration_and_nothing_else() -> Result<()> 
     let objects = policy(&json!({"config": {"clusters": [
         cluster("kafka.kafka.svc.cluster.local:9092"),
         cluster("kafka.kafka.svc:9092"),
-        cluster("b-0.brokers.sales.svc:9094, b-1.brokers.orders.svc.example.org:9095"),
+        cluster("SASL_SSL://b-0.brokers.sales.svc:9094, ,b-1.brokers.orders.svc.example.org:9095"),
         cluster("b-1.msk.example:9096,kafka.kafka.svc:9092"),
         cluster("10.0.0.1"),
         cluster("[fd00::1]:9093"),
