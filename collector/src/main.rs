@@ -178,7 +178,8 @@ fn check_source(subject: &Subject) -> ExitCode {
     }
 }
 
-/// The exit status; what is wrong is told without waiting for whoever reads stderr, since a signal no longer ends the process by itself.
+/// The exit status; what is wrong is told without waiting for whoever reads stderr, since a signal no longer ends the process by
+/// itself.
 fn refuse(status: u8, error: impl Display) -> ExitCode {
     telemetry::say(error);
     telemetry::flush();

@@ -1,3 +1,5 @@
+use tokio::time::Instant;
+
 use super::*;
 
 const GRACE: Duration = Duration::from_millis(1500);
@@ -163,4 +165,54 @@ fn the_bound_holds_though_every_worker_thread_is_blocked() {
     );
     drop(release);
     workers.shutdown_background();
+}
+
+#[test]
+fn a_task_that_blocks_its_thread_stops_the_process_under_its_name_though_others_go_on() {
+    let workers = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    // Looks follow each other without waiting where time is paused.
+    let main = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let (tasks, supervisor) = supervised(workers.handle().clone());
+    let (release, blocked) = std::sync::mpsc::channel::<()>();
+    let (begin, begun) = std::sync::mpsc::channel();
+    tasks.spawn("steady", obedient(tasks.shutdown()));
+    tasks.spawn("blocking", async move {
+        begin.send(()).unwrap();
+        blocked.recv().unwrap_err();
+    });
+    begun.recv().unwrap();
+    let failure = main.block_on(async {
+        let began = Instant::now();
+        let failure = supervisor.run(std::future::pending, GRACE).await;
+        assert!(began.elapsed() >= LOOK * LOOKS, "{:?}", began.elapsed());
+        failure.unwrap_err()
+    });
+    assert_eq!(
+        failure.to_string(),
+        "task blocking has blocked its thread for 30s"
+    );
+    drop(release);
+    workers.shutdown_background();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_waits_is_not_stuck_however_long() {
+    let (tasks, supervisor, hand, next) = world();
+    tasks.spawn("patient", obedient(tasks.shutdown()));
+    let shutdown = tasks.shutdown();
+    let waiter = tasks.clone();
+    waiter.spawn("signal", async move {
+        tokio::time::sleep(LOOK * LOOKS * 10).await;
+        hand.send(Signal::Terminate).unwrap();
+        shutdown.cancelled().await;
+    });
+    supervisor.run(next, GRACE).await.unwrap();
 }

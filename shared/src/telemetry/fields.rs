@@ -1,5 +1,5 @@
-//! The values in log lines. Whatever the program was told by others is in a value, so this is where all of it is made short and kept
-//! on its line.
+//! The values in log lines. Whatever the program was told by others is in a value, so this is where all of it is made short and
+//! kept on its line.
 
 use std::fmt;
 
