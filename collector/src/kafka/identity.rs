@@ -107,7 +107,8 @@ impl Identities {
         let mut requests = Requests::on(client);
         let mut sent = Vec::new();
         for (chunk, &broker) in chunks(topics, topology).iter().zip(brokers.iter().cycle()) {
-            let Some(timeout) = pass.timeout(Api::Metadata) else {
+            // An older answer would not do here, unlike with metadata, so this may take as long as any other request.
+            let Some(timeout) = pass.timeout(Api::DescribeConfigs) else {
                 break;
             };
             pass.count(Api::Metadata);
