@@ -12,7 +12,7 @@ use e2e::lab::prom::{Exposition, Labels};
 use e2e::lab::prometheus::Prometheus;
 use e2e::lab::{self, Collector, Config, Length};
 use e2e::manifests::{self, tools};
-use e2e::standin::{GroupSpec, PartitionSpec, StandIn};
+use e2e::standin::{GroupSpec, MemberSpec, PartitionSpec, StandIn};
 
 /// Groups of the release that shows no partitions.
 pub(crate) const GROUPS: usize = 1_000;
@@ -157,7 +157,9 @@ fn measure(groups: usize, config: impl Fn(Config) -> Config) -> Result<Expositio
     for group in 0..groups {
         let topic = format!("topic-{:03}", group % TOPICS);
         let behind = i64::try_from(group % 97)? * 100;
+        let member = MemberSpec::new("client").assigned(&topic, 0..3);
         let spec = GroupSpec::classic()
+            .member(member)
             .committed(&topic, 0, 100_000 - behind)
             .committed(&topic, 1, 100_000);
         builder = builder.group(&format!("group-{group:04}"), spec);
