@@ -113,7 +113,9 @@ impl Troubles {
             (Ask::Create, 404) => Trouble {
                 reason: Reason::LeaseMissing,
                 cause: Ask::Create.verb(),
-                detail: format!("the Lease is not there and cannot be created: {words}"),
+                detail: format!(
+                    "the Lease cannot be created, as its namespace is not among the cluster's namespaces: {words}"
+                ),
             },
             (_, 403) => {
                 let verb = said.verb.unwrap_or(ask.verb());
