@@ -10,10 +10,10 @@ use clap::Parser as _;
 use elector::args::Args;
 use elector::run::{self, Names};
 use elector::telemetry::{REVISION, VERSION};
-use shared::config::{self, Config, ConfigError, Environment, Program};
+use shared::config::{self, ConfigError, Environment, Loaded, Program};
 use shared::tasks::Watch;
 use shared::telemetry;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 /// The configuration or the command line is wrong (`EX_USAGE`).
 const USAGE: u8 = 64;
@@ -35,10 +35,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn load(file: &Path) -> Result<Config, ConfigError> {
+fn load(file: &Path) -> Result<Loaded, ConfigError> {
     let environment: Environment = env::vars_os().collect();
-    let loaded = config::load(file, Program::Elector, &environment)?;
-    Ok(loaded.config)
+    config::load(file, Program::Elector, &environment)
 }
 
 fn check(args: &Args) -> ExitCode {
@@ -46,9 +45,13 @@ fn check(args: &Args) -> ExitCode {
         return end(USAGE, writeln!(io::stderr(), "{error}"));
     }
     match load(&args.config) {
-        Ok(config) => {
+        Ok(Loaded { config, warnings }) => {
+            let file = args.config.display();
+            let warned = warnings
+                .iter()
+                .try_for_each(|warning| writeln!(io::stderr(), "{file}: {warning}"));
             let effective = config.effective(Program::Elector);
-            end(0, write!(io::stdout(), "{effective}"))
+            end(0, warned.and_then(|()| write!(io::stdout(), "{effective}")))
         }
         Err(error) => end(USAGE, writeln!(io::stderr(), "{error}")),
     }
@@ -65,8 +68,8 @@ fn elect(args: &Args) -> ExitCode {
     }
     let file = args.config.clone();
     // Opening a pipe waits for whoever writes to it.
-    let config = match watch.unless_ended(move || load(&file)) {
-        Ok(Ok(Ok(config))) => config,
+    let Loaded { config, warnings } = match watch.unless_ended(move || load(&file)) {
+        Ok(Ok(Ok(loaded))) => loaded,
         Ok(Ok(Err(error))) => return refuse(USAGE, error),
         Ok(Err(signal)) => {
             info!(signal = signal.name(), "Ending before the start");
@@ -81,6 +84,9 @@ fn elect(args: &Args) -> ExitCode {
         config = %args.config.display(),
         "Starting"
     );
+    for warning in &warnings {
+        warn!(warning, "Configuration");
+    }
     let names = Names {
         instance: args.instance(),
         hostname: args.hostname.clone(),

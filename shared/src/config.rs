@@ -56,8 +56,8 @@ pub enum Program {
 pub struct Loaded {
     /// The configuration, defaults in place.
     pub config: Config,
-    /// What the user should know, one sentence each, to be logged. Only the collector has any:
-    /// they are about its keys, and one program is enough to say so.
+    /// What the user should know, one sentence each, to be logged. Each program tells of its own keys; one is enough to tell of
+    /// those without effect, and that is the collector.
     pub warnings: Vec<String>,
 }
 
@@ -102,7 +102,7 @@ pub fn parse(
     let config = Config { exporter, clusters };
     let warnings = match program {
         Program::Collector => walk.warnings,
-        Program::Elector => Vec::new(),
+        Program::Elector => exporter::exposed(&config.exporter).into_iter().collect(),
     };
     Ok(Loaded { config, warnings })
 }

@@ -149,6 +149,20 @@ fn leadership(walk: &mut Walk<'_>, exporter: &Place<'_>) -> (Leadership, Duratio
     )
 }
 
+/// Who else reaches the address at which the elector grants leadership, which is meant for its own pod.
+pub(super) fn exposed(exporter: &Exporter) -> Option<String> {
+    let Doors { listen, .. } = exporter.doors;
+    let elected = matches!(exporter.leadership, Leadership::Elected(_));
+    (elected && !listen.ip().to_canonical().is_loopback()).then(|| {
+        format!(
+            "exporter.leadership.listen: {listen} is no loopback address: whoever reaches it and knows this pod's \
+             name is granted leadership in place of this pod's collector; write 127.0.0.1:{}, and telemetry_listen \
+             for probes and scrapes",
+            listen.port()
+        )
+    })
+}
+
 fn doors(section: &mut Section<'_, '_>) -> Doors {
     Doors {
         listen: section.required("listen", values::address),

@@ -2,7 +2,7 @@
 
 use shared::config::{self, Config, Election, Leadership, Program};
 
-use crate::environment;
+use crate::{CLUSTER, environment};
 
 const FILE: &str = r#"
 [exporter]
@@ -106,4 +106,39 @@ fn a_table_without_effect_needs_no_variables() {
     let loaded = config::parse(&text, "config.toml", Program::Elector, &environment(&[]));
     let config = loaded.expect("nothing of it is used").config;
     assert_eq!(config.exporter.leadership, Leadership::Alone);
+}
+
+#[test]
+fn the_elector_warns_where_others_than_its_pod_may_be_granted_leadership() {
+    let warnings = |enabled: bool, listen: &str, program| {
+        let leadership = format!("enabled = {enabled}\nidentity = \"a\"\nlisten = \"{listen}\"");
+        let text = format!("[exporter.leadership]\n{leadership}\n{CLUSTER}");
+        let loaded = config::parse(&text, "config.toml", program, &environment(&[]));
+        loaded.expect("the file is good").warnings
+    };
+    for listen in [
+        "0.0.0.0:8001",
+        "[::]:8001",
+        "10.1.2.3:8001",
+        "[fe80::1]:8001",
+    ] {
+        let told = warnings(true, listen, Program::Elector);
+        assert_eq!(told.len(), 1, "{listen}");
+        for words in [listen, "exporter.leadership.listen", "write 127.0.0.1:8001"] {
+            assert!(told[0].contains(words), "{told:?}");
+        }
+        assert!(warnings(true, listen, Program::Collector).is_empty());
+        assert!(warnings(false, listen, Program::Elector).is_empty());
+    }
+    for listen in [
+        "127.0.0.1:8001",
+        "127.9.9.9:1",
+        "[::1]:8001",
+        "[::ffff:127.0.0.1]:1",
+    ] {
+        assert!(
+            warnings(true, listen, Program::Elector).is_empty(),
+            "{listen}"
+        );
+    }
 }
