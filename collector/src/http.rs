@@ -5,12 +5,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -19,8 +19,12 @@ use crate::gate::{Gate, Reason, wait};
 use crate::leadership::Outlook;
 use crate::telemetry::Telemetry;
 
+use self::encoding::Encoding;
+use self::text::Places;
+
 mod encoding;
 mod exposition;
+mod text;
 
 /// The type of every exposition, also of an empty one: Prometheus fails a scrape that has none.
 const EXPOSITION_TYPE: HeaderValue =
@@ -49,7 +53,7 @@ const ENDPOINTS: [(&str, &str); 7] = [
 /// An exposition that is ready to be served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
-    /// The text, as one or more gzip members.
+    /// The text, as one gzip member.
     pub gzip: Bytes,
     /// The opening of the gate it was collected in; in any other it is not shown.
     pub opening: u64,
@@ -75,7 +79,7 @@ pub fn router(surface: Surface) -> Router {
     let surface = Arc::new(surface);
     Router::new()
         .route("/", get(index))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(metrics).layer(Extension(Places::new())))
         .route("/telemetry", get(telemetry))
         .route("/health", get(health))
         .route("/ready", get(ready))
@@ -87,15 +91,37 @@ pub fn router(surface: Surface) -> Router {
         .with_state(surface)
 }
 
-async fn metrics(State(surface): State<Arc<Surface>>, headers: HeaderMap) -> Response {
-    let mut response = match surface.shown(Instant::now()) {
-        Ok(published) => exposition::answer(published.gzip, encoding::chosen(&headers)),
-        Err(_) => StatusCode::OK.into_response(),
+async fn metrics(
+    State(surface): State<Arc<Surface>>,
+    Extension(places): Extension<Places>,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
+    let mut response = match (surface.shown(Instant::now()), encoding::chosen(&headers)) {
+        (Err(_), _) => StatusCode::OK.into_response(),
+        (Ok(published), Encoding::Gzip) => exposition::gzip(published.gzip),
+        (Ok(published), Encoding::Identity) if method == Method::HEAD => {
+            exposition::head(&published.gzip)
+        }
+        (Ok(_), Encoding::Identity) => as_text(&surface, &places).await,
     };
+    if response.status() == StatusCode::OK {
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, EXPOSITION_TYPE);
+    }
     response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, EXPOSITION_TYPE);
-    response
+}
+
+/// Waits for a place, so that what is shown is decided when the answer begins.
+async fn as_text(surface: &Surface, places: &Places) -> Response {
+    let Some(place) = places.take().await else {
+        return exposition::busy();
+    };
+    match surface.shown(Instant::now()) {
+        Ok(published) => exposition::text(published.gzip, place),
+        Err(_) => StatusCode::OK.into_response(),
+    }
 }
 
 async fn telemetry(State(surface): State<Arc<Surface>>) -> Response {

@@ -1,6 +1,7 @@
 //! Puts what is shown of all clusters together, whenever one of them changes, or the term under which it is shown.
 
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -42,8 +43,16 @@ pub async fn run(
             .max()
             .unwrap_or_default();
         let views: Vec<ClusterView> = shown.into_iter().map(|shown| shown.view).collect();
-        let gzip = exposition::render(&views, term).gzip;
-        publish.send_replace(Some(Published { gzip, opening }));
+        // Copying megabytes is nothing for a thread that answers probes.
+        let rendered = spawn_blocking(move || exposition::render(&views, term)).await;
+        match rendered {
+            Ok(exposition) => {
+                let gzip = exposition.gzip;
+                publish.send_replace(Some(Published { gzip, opening }));
+            }
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => return,
+        }
     }
 }
 

@@ -1,75 +1,37 @@
-//! An exposition as an answer: its bytes as they are kept, or inflated while they are sent.
-
-use std::fmt;
-use std::io::{self, Read};
-use std::pin::Pin;
-use std::task::{Context, Poll};
+//! An exposition as an answer: its bytes as they are kept, or as text.
 
 use axum::body::Body;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bytes::buf::Reader;
-use bytes::{Buf, Bytes, BytesMut};
-use flate2::bufread::MultiGzDecoder;
-use http_body::Frame;
+use bytes::Bytes;
 
-use super::encoding::Encoding;
+use super::text::{self, Place, TURN, Text};
 
-/// How much text is inflated at a time: a fraction of a millisecond's work, and all the memory that a slow reader costs.
-const CHUNK: usize = 64 * 1024;
-
-/// The text of a gzip stream, inflated as fast as it is read.
-struct Inflating {
-    decoder: MultiGzDecoder<Reader<Bytes>>,
+/// An answer with `gzip` as it is.
+pub(super) fn gzip(gzip: Bytes) -> Response {
+    let encoding = (header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    ([encoding, vary()], Body::from(gzip)).into_response()
 }
 
-/// An answer with `gzip` in the asker's `encoding`.
-pub(super) fn answer(gzip: Bytes, encoding: Encoding) -> Response {
-    let mut response = match encoding {
-        Encoding::Gzip => {
-            let mut response = Body::from(gzip).into_response();
-            let gzip = HeaderValue::from_static("gzip");
-            response
-                .headers_mut()
-                .insert(header::CONTENT_ENCODING, gzip);
-            response
-        }
-        Encoding::Identity => {
-            let decoder = MultiGzDecoder::new(gzip.reader());
-            Body::new(Inflating { decoder }).into_response()
-        }
-    };
-    let vary = HeaderValue::from_static("accept-encoding");
-    response.headers_mut().insert(header::VARY, vary);
-    response
+/// An answer with the text of `gzip`.
+pub(super) fn text(gzip: Bytes, place: Place) -> Response {
+    ([vary()], Body::new(Text::of(gzip, place))).into_response()
 }
 
-// === impl Inflating ===
-
-impl http_body::Body for Inflating {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let mut chunk = BytesMut::zeroed(CHUNK);
-        let mut filled = 0;
-        while filled < CHUNK {
-            match self.decoder.read(&mut chunk[filled..]) {
-                Ok(0) => break,
-                Ok(n) => filled += n,
-                Err(error) => return Poll::Ready(Some(Err(error))),
-            }
-        }
-        chunk.truncate(filled);
-        Poll::Ready((filled > 0).then(|| Ok(Frame::data(chunk.freeze()))))
-    }
+/// An answer to HEAD, about the text of `gzip`.
+pub(super) fn head(gzip: &[u8]) -> Response {
+    let length = (header::CONTENT_LENGTH, text::length(gzip).into());
+    [length, vary()].into_response()
 }
 
-impl fmt::Debug for Inflating {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inflating").finish_non_exhaustive()
-    }
+/// An answer to whoever takes no gzip, where too many are in line.
+pub(super) fn busy() -> Response {
+    let wait = HeaderValue::from(TURN.as_secs());
+    let why = "too many are asking for text; ask for gzip (Accept-Encoding: gzip), which is never short\n";
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    (status, [(header::RETRY_AFTER, wait), vary()], why).into_response()
+}
+
+fn vary() -> (HeaderName, HeaderValue) {
+    (header::VARY, HeaderValue::from_static("accept-encoding"))
 }

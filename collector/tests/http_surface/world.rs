@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::response::Response;
 use bytes::Bytes;
 use collector::gate::Gate;
 use collector::http::{Published, Surface, router};
@@ -69,14 +70,25 @@ impl World {
         self.ask("GET", path, "identity").await
     }
 
-    pub(crate) async fn ask(&self, method: &str, path: &str, accepts: &str) -> Answer {
+    /// An answer whose body has not been read.
+    pub(crate) fn begin(
+        &self,
+        method: &str,
+        path: &str,
+        accepts: &str,
+    ) -> impl Future<Output = Response> + Send + use<> {
         let request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::ACCEPT_ENCODING, accepts)
             .body(Body::empty())
             .unwrap();
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let router = self.router.clone();
+        async { router.oneshot(request).await.unwrap() }
+    }
+
+    pub(crate) async fn ask(&self, method: &str, path: &str, accepts: &str) -> Answer {
+        let response = self.begin(method, path, accepts).await;
         let (parts, body) = response.into_parts();
         Answer {
             status: parts.status,
