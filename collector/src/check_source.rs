@@ -5,14 +5,14 @@
 use std::fmt::{self, Write as _};
 
 use shared::config::{self, Election, Environment, Leadership, Program};
-use shared::leadership::{GateWord, LeaderReport, Query, State};
+use shared::leadership::{GateWord, LeaderReport, Query};
 use tokio::time::Instant;
 
 use crate::gate::Gate;
 use crate::leadership::answer::{Answer, Form, Unusable};
 use crate::leadership::judge::{Ending, Judge, Times, Verdict};
 use crate::leadership::poll::{Asker, instance};
-use crate::leadership::{PATIENCE, WAIT};
+use crate::leadership::{Contradiction, PATIENCE, WAIT};
 
 #[cfg(test)]
 mod tests;
@@ -206,7 +206,7 @@ impl fmt::Display for Report {
 /// Whose collector would be meant by an answer.
 fn owner(answer: &Answer) -> Option<String> {
     match &answer.form {
-        Form::Name(name) => Some(name.clone()),
+        Form::Name { name, .. } => Some(name.clone()),
         form => form.identity().map(ToOwned::to_owned),
     }
 }
@@ -226,26 +226,12 @@ fn violations(answer: &Answer, ending: Ending, election: &Election) -> Vec<Strin
         Ending::Late => found.push("says yes, but for no longer than its answer takes".to_owned()),
         _ => {}
     }
-    if let Form::Contract(report, _) = &answer.form {
-        found.extend(contradictions(report, election));
-    }
+    let Election {
+        identity,
+        lease_duration,
+        ..
+    } = election;
+    let contradictions = Contradiction::all(&answer.form, identity, *lease_duration);
+    found.extend(contradictions.iter().map(ToString::to_string));
     found
-}
-
-fn contradictions(report: &LeaderReport, election: &Election) -> impl Iterator<Item = String> {
-    let leads = matches!(report.state, State::Leading | State::SingleInstance);
-    let state = report.state.label();
-    let lease_ms = election.lease_duration.as_millis();
-    let yes = report.is_leader;
-    let found = [
-        (yes && !leads).then(|| format!("says yes in state {state}")),
-        (!yes && report.valid_for_ms > 0)
-            .then(|| "says no and names a time for which it is valid".to_owned()),
-        (yes && report.name != report.identity)
-            .then(|| "says yes, but names another leader".to_owned()),
-        (yes && report.identity.is_empty()).then(|| "does not say who it is".to_owned()),
-        (u128::from(report.valid_for_ms) > lease_ms)
-            .then(|| format!("grants more than the {lease_ms} ms that are believed at most")),
-    ];
-    found.into_iter().flatten()
 }

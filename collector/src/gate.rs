@@ -61,6 +61,10 @@ pub enum Reason {
     ForeignIdentity,
     /// The source granted a lower term than before.
     LowerTerm,
+    /// The source contradicted itself.
+    Contradiction,
+    /// The source says that this pod leads, but has given and taken leadership too often for it to begin at once.
+    HeldOff,
     /// The process is ending.
     ShuttingDown,
 }
@@ -107,12 +111,14 @@ impl Gate {
 
 impl Reason {
     /// Every reason, in the order of the exposition.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Starting,
         Self::Standby,
         Self::Expired,
         Self::ForeignIdentity,
         Self::LowerTerm,
+        Self::Contradiction,
+        Self::HeldOff,
         Self::ShuttingDown,
     ];
 
@@ -124,6 +130,8 @@ impl Reason {
             Self::Expired => "expired",
             Self::ForeignIdentity => "foreign_identity",
             Self::LowerTerm => "lower_term",
+            Self::Contradiction => "contradiction",
+            Self::HeldOff => "held_off",
             Self::ShuttingDown => "shutting_down",
         }
     }

@@ -18,6 +18,8 @@ use crate::gate::{Reason, Until};
 use crate::run;
 
 pub mod answer;
+mod contradiction;
+mod hold_off;
 pub mod judge;
 pub mod keeper;
 mod pace;
@@ -27,6 +29,7 @@ mod standing;
 #[cfg(test)]
 mod tests;
 
+pub use self::contradiction::Contradiction;
 pub use self::keeper::{Gatekeeper, transition_labels};
 pub use self::pace::{EVERY as WAIT, PATIENCE};
 pub use self::poll::BadSource;

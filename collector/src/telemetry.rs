@@ -212,6 +212,7 @@ mod tests {
                 ),
                 "kafka_lag_exporter_http_requests_total{path=\"/ready\",status=\"503\"} 1",
                 "kafka_lag_exporter_leader 1",
+                "kafka_lag_exporter_leader_transitions_total{reason=\"contradiction\",to=\"standby\"} 0",
                 "kafka_lag_exporter_leader_transitions_total{reason=\"expired\",to=\"standby\"} 0",
                 "kafka_lag_exporter_leader_transitions_total{reason=\"foreign_identity\",to=\"standby\"} 0",
                 "kafka_lag_exporter_leader_transitions_total{reason=\"granted\",to=\"leader\"} 0",

@@ -50,15 +50,19 @@ fn the_classic_form_reads_like_this() {
 #[test]
 fn every_violation_is_told_once() {
     let no = YES.replace("true", "false");
-    let odd = YES.replace("leading", "fenced").replace("4870", "60000");
+    let fenced = YES.replace("leading", "fenced");
+    let long = YES.replace("4870", "60000");
     let answers = [
         (500, YES),
         (500, YES),
         (302, YES),
         (200, "yes"),
         (200, r#"{"is_leader":true,"term":3}"#),
+        (200, r#"{"is_leader":false,"is_leader":true}"#),
         (200, &no),
-        (200, &odd),
+        (200, &fenced),
+        (200, &long),
+        (200, YES),
         (200, &YES.replace('7', "6")),
         (200, &YES.replace("pod-a", "pod-b")),
     ];
@@ -71,13 +75,14 @@ fn every_violation_is_told_once() {
     violation: the source redirects, with status 302; the source must answer itself
     violation: the source does not answer with JSON: expected value at line 1 column 1
     violation: the source answers with JSON that is no answer: missing field `identity`
+    violation: the source contradicts itself: "is_leader" stands there twice at line 1 column 35
     says: leading (renewed), identity "pod-a", leader "pod-a", term 7, valid for 4870 ms
-    the collector would stand by (not_leader); the answer took 3 ms
+    the collector would stand by (contradiction); the answer took 3 ms
     violation: the source says no and names a time for which it is valid
-    says: fenced (renewed), identity "pod-a", leader "pod-a", term 7, valid for 60000 ms
-    the collector would collect (granted), for 14997 ms from the answer, which took 3 ms
     violation: the source says yes in state fenced
-    violation: the source grants more than the 15000 ms that are believed at most
+    violation: the source grants 60000 ms, more than a lease lasts, 15000 ms (lease_duration_secs)
+    says: leading (renewed), identity "pod-a", leader "pod-a", term 7, valid for 4870 ms
+    the collector would collect (granted), for 4867 ms from the answer, which took 3 ms
     says: leading (renewed), identity "pod-a", leader "pod-a", term 6, valid for 4860 ms
     the collector would stand by (lower_term); the answer took 3 ms
     violation: the source grants a lower term than a moment ago

@@ -1,7 +1,8 @@
 //! What an answer permits. Pure: the moments are arguments.
 //!
-//! No doubt opens or extends anything, and a definite no, another pod's answer or a lower term end it at once. The end of a
-//! permission counts from the moment the question was sent, so the time the answer took is not given twice.
+//! No doubt opens or extends anything, and a definite no, another pod's answer, a lower term or an answer that contradicts itself
+//! end it at once. The end of a permission counts from the moment the question was sent, so the time the answer took is not given
+//! twice.
 
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use shared::config::Election;
 use tokio::time::Instant;
 
 use super::answer::{Answer, Certainty, Form, Unusable};
+use super::contradiction::Contradiction;
 use crate::gate::{Gate, Reason};
 
 /// Judges the answers of one source, in the order in which they were asked for.
@@ -71,6 +73,10 @@ pub enum Ending {
     ForeignIdentity,
     /// It granted a lower term than before.
     LowerTerm,
+    /// It contradicted itself.
+    Contradiction,
+    /// It was a yes with time left, but came too soon after too many of them.
+    HeldOff,
     /// None came in time.
     Timeout,
     /// The source could not be asked.
@@ -109,10 +115,28 @@ impl Judge {
             let verdict = Verdict::Close(Reason::ForeignIdentity);
             return (verdict, Ending::ForeignIdentity);
         }
+        if answer.certainty == Certainty::Definite && self.contradiction(&answer.form).is_some() {
+            let verdict = Verdict::Close(Reason::Contradiction);
+            return (verdict, Ending::Contradiction);
+        }
         match (answer.certainty, self.grant(&answer.form)) {
             (Certainty::CannotKnow, _) => (Verdict::Leave, Ending::CannotKnow),
             (Certainty::Definite, None) => (Verdict::Close(Reason::Standby), Ending::NotLeader),
             (Certainty::Definite, Some((time, term))) => self.permit((time, term), times, gate),
+        }
+    }
+
+    /// The first contradiction in `form`.
+    pub fn contradiction(&self, form: &Form) -> Option<Contradiction> {
+        let all = Contradiction::all(form, &self.identity, self.lease_duration);
+        all.into_iter().next()
+    }
+
+    /// What follows from what is no answer.
+    pub const fn judge_unusable(unusable: &Unusable) -> Verdict {
+        match unusable {
+            Unusable::Contradicts(_) => Verdict::Close(Reason::Contradiction),
+            _ => Verdict::Leave,
         }
     }
 
@@ -124,7 +148,7 @@ impl Judge {
                 report.is_leader.then_some((time, report.term))
             }
             Form::Flag { is_leader, .. } => is_leader.then_some((self.max_staleness, 0)),
-            Form::Name(name) => {
+            Form::Name { name, .. } => {
                 let us = !name.is_empty() && *name == self.identity;
                 us.then_some((self.max_staleness, 0))
             }
@@ -161,7 +185,7 @@ impl Judge {
 
 impl Ending {
     /// Every ending, in the order of the exposition.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Granted,
         Self::GrantedLowerTerm,
         Self::Late,
@@ -169,6 +193,8 @@ impl Ending {
         Self::CannotKnow,
         Self::ForeignIdentity,
         Self::LowerTerm,
+        Self::Contradiction,
+        Self::HeldOff,
         Self::Timeout,
         Self::Unreachable,
         Self::Redirect,
@@ -189,6 +215,8 @@ impl Ending {
             Self::CannotKnow => "cannot_know",
             Self::ForeignIdentity => "foreign_identity",
             Self::LowerTerm => "lower_term",
+            Self::Contradiction => "contradiction",
+            Self::HeldOff => "held_off",
             Self::Timeout => "timeout",
             Self::Unreachable => "unreachable",
             Self::Redirect => "redirect",
@@ -211,6 +239,7 @@ impl From<&Unusable> for Ending {
             Unusable::TooLarge => Self::TooLarge,
             Unusable::NotJson(_) => Self::NotJson,
             Unusable::Malformed(_) => Self::Malformed,
+            Unusable::Contradicts(_) => Self::Contradiction,
         }
     }
 }

@@ -4,7 +4,10 @@ use prometheus::IntCounterVec;
 use shared::leadership::GateWord;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tracing::warn;
 
+use super::hold_off::HoldOff;
+use super::standing::TARGET;
 use crate::gate::hold::{Clients, Promise};
 use crate::gate::{Gate, Reason, Until, wait};
 
@@ -21,6 +24,7 @@ pub struct Gatekeeper {
     promise: Promise,
     transitions: IntCounterVec,
     n_openings: u64,
+    hold_off: HoldOff,
     /// When the gate was last closed.
     closed_at: Instant,
 }
@@ -34,21 +38,23 @@ pub enum Opened {
     Late,
     /// The clients of the opening before are not gone yet; the gate stays closed.
     Held,
+    /// It has been opened and closed too often for it to open at once; the gate stays closed for a while.
+    HeldOff,
 }
 
 /// Every pair of the labels `to` and `reason` of a transition.
 pub fn transition_labels() -> impl Iterator<Item = (&'static str, &'static str)> {
     let lost = Reason::ALL
         .into_iter()
-        .filter(|reason| *reason != Reason::Starting);
+        .filter(|reason| !matches!(reason, Reason::Starting | Reason::HeldOff));
     std::iter::once(("leader", GRANTED)).chain(lost.map(|reason| ("standby", reason.label())))
 }
 
 // === impl Gatekeeper ===
 
 impl Gatekeeper {
-    /// The keeper of a closed gate, and what others see of it. `holds` are the workers', who must have closed before the gate opens
-    /// anew. Counts in `transitions`, by the labels `to` and `reason`.
+    /// The keeper of a closed gate, and what others see of it. `holds` are the workers', who must have closed before the gate
+    /// opens anew. Counts in `transitions`, by the labels `to` and `reason`.
     pub fn new(
         holds: Vec<watch::Receiver<Clients>>,
         transitions: IntCounterVec,
@@ -62,6 +68,7 @@ impl Gatekeeper {
             promise: Promise::new(gate.clone(), holds),
             transitions,
             n_openings: 0,
+            hold_off: HoldOff::default(),
             closed_at: now,
         };
         (keeper, gate)
@@ -87,6 +94,10 @@ impl Gatekeeper {
             if !self.promise.all_gone() {
                 return Opened::Held;
             }
+            if self.is_held_off(now) {
+                return Opened::HeldOff;
+            }
+            self.hold_off.opened(now);
             self.n_openings = opening;
             self.count("leader", GRANTED);
         }
@@ -101,6 +112,7 @@ impl Gatekeeper {
             (Gate::Open { .. }, permit) => {
                 let lost = permit.err().unwrap_or(reason);
                 self.closed_at = now;
+                self.hold_off.closed(now);
                 self.count("standby", lost.label());
                 lost
             }
@@ -146,6 +158,25 @@ impl Gatekeeper {
                 None => self.close(Reason::Expired, Instant::now()),
             }
         }
+    }
+
+    /// Whether the gate has been opened and closed too often for it to open at `now`. The log is told once.
+    fn is_held_off(&mut self, now: Instant) -> bool {
+        let Some(held) = self.hold_off.held(now) else {
+            return false;
+        };
+        if self.hold_off.is_news() {
+            let seconds = held.whole.as_secs();
+            warn!(
+                target: TARGET,
+                openings = held.n_brief,
+                seconds,
+                "Leadership is given and taken too often: each time it is given, this pod waits longer before it collects"
+            );
+        }
+        let reason = Reason::HeldOff;
+        self.gate.send_replace(Gate::Closed { reason });
+        true
     }
 
     fn count(&self, to: &str, reason: &str) {

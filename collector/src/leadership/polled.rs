@@ -73,7 +73,7 @@ impl Polled {
         polls: IntCounterVec,
         now: Instant,
     ) -> Result<(Self, watch::Receiver<Outlook>), BadSource> {
-        let (standing, outlook) = Standing::new();
+        let (standing, outlook) = Standing::new(now);
         let polled = Self {
             asker: Asker::new(&election.url)?,
             judge: Judge::new(election),
@@ -162,29 +162,44 @@ impl Polled {
     fn weigh(&mut self, heard: Result<Answer, Unusable>, times: Times, keeper: &mut Gatekeeper) {
         let answer = match heard {
             Ok(answer) => answer,
-            Err(unusable) => {
-                match unusable {
-                    Unusable::Timeout => self.pace.late(),
-                    _ => self.pace.in_time(),
-                }
-                debug!(target: TARGET, error = %unusable, "No usable answer");
-                self.standing.missed(&unusable, times.now);
-                return self.count(Ending::from(&unusable));
-            }
+            Err(unusable) => return self.weigh_unusable(&unusable, times.now, keeper),
         };
         self.pace.in_time();
-        let (verdict, ending) = self.judge.judge(&answer, times, keeper.gate());
+        let (verdict, mut ending) = self.judge.judge(&answer, times, keeper.gate());
         match verdict {
             Verdict::Leave => {}
             Verdict::Close(reason) => keeper.close(reason, times.now),
-            Verdict::Open { until, term } => {
-                if keeper.open(Until::At(until), term, times.now) == Opened::Held {
+            Verdict::Open { until, term } => match keeper.open(Until::At(until), term, times.now) {
+                Opened::Held => {
                     debug!(target: TARGET, "Leads, but the clients of the last time are not gone yet");
                 }
-            }
+                Opened::HeldOff => ending = Ending::HeldOff,
+                Opened::Yes | Opened::Late => {}
+            },
         }
-        self.standing.heard(&answer, ending, times);
+        match self.judge.contradiction(&answer.form) {
+            Some(why) if ending == Ending::Contradiction => {
+                self.standing.contradicted(&why, times.now);
+            }
+            _ => self.standing.heard(&answer, ending, times),
+        }
         self.count(ending);
+    }
+
+    fn weigh_unusable(&mut self, unusable: &Unusable, now: Instant, keeper: &mut Gatekeeper) {
+        match unusable {
+            Unusable::Timeout => self.pace.late(),
+            _ => self.pace.in_time(),
+        }
+        debug!(target: TARGET, error = %unusable, "No usable answer");
+        match Judge::judge_unusable(unusable) {
+            Verdict::Close(reason) => {
+                keeper.close(reason, now);
+                self.standing.contradicted(unusable, now);
+            }
+            Verdict::Leave | Verdict::Open { .. } => self.standing.missed(unusable, now),
+        }
+        self.count(Ending::from(unusable));
     }
 
     fn count(&self, ending: Ending) {

@@ -1,5 +1,6 @@
 //! What is known of the source, beside what it permits: whether this pod could lead, and what the log was told.
 
+use std::fmt;
 use std::time::Duration;
 
 use shared::leadership::{LeaderReport, State};
@@ -9,6 +10,10 @@ use tracing::{info, warn};
 
 use super::answer::{Answer, Certainty, Form, Unusable};
 use super::judge::{Ending, Times};
+
+mod lines;
+
+use lines::Lines;
 
 /// The log target of what the source says.
 pub(super) const TARGET: &str = "klag_exporter::leadership";
@@ -45,6 +50,7 @@ pub(super) struct Standing {
     outlook: watch::Sender<Outlook>,
     told: Option<Said>,
     trouble: Option<Trouble>,
+    lines: Lines,
 }
 
 /// What a source said, as far as a change of it is worth a line.
@@ -93,12 +99,13 @@ impl Outlook {
 
 impl Standing {
     /// Nothing is known yet.
-    pub(super) fn new() -> (Self, watch::Receiver<Outlook>) {
+    pub(super) fn new(now: Instant) -> (Self, watch::Receiver<Outlook>) {
         let (outlook, seen) = watch::channel(Outlook::Unheard);
         let standing = Self {
             outlook,
             told: None,
             trouble: None,
+            lines: Lines::new(now),
         };
         (standing, seen)
     }
@@ -106,11 +113,10 @@ impl Standing {
     /// Takes note of an answer and of what it came to.
     pub(super) fn heard(&mut self, answer: &Answer, ending: Ending, times: Times) {
         if let Ending::ForeignIdentity | Ending::LowerTerm = ending {
-            return self.refused(answer, ending, times.now);
+            let identity = answer.form.identity().unwrap_or_default();
+            return self.refused(&cut(identity), ending, times.now);
         }
-        if self.trouble.take().is_some_and(|it| it.logged.is_some()) {
-            info!(target: TARGET, "The source of leadership answers again");
-        }
+        self.recovered(times.now);
         let until = times.asked_at + FRESH;
         let outlook = match (&answer.form, answer.certainty) {
             (Form::Contract(report, _), _) if !takes_part(report, answer.certainty) => {
@@ -118,14 +124,14 @@ impl Standing {
                     state: report.state,
                 }
             }
-            (Form::Flag { .. } | Form::Name(_), Certainty::CannotKnow) => Outlook::Unfit {
+            (Form::Flag { .. } | Form::Name { .. }, Certainty::CannotKnow) => Outlook::Unfit {
                 state: State::Starting,
             },
             _ => Outlook::Fit { until },
         };
         self.outlook.send_replace(outlook);
         let said = Said::of(answer, ending);
-        if self.told.as_ref() != Some(&said) {
+        if self.told.as_ref() != Some(&said) && self.lines.take(times.now) {
             said.log();
             self.told = Some(said);
         }
@@ -139,7 +145,7 @@ impl Standing {
             logged: None,
         });
         let lasts = now.duration_since(trouble.since);
-        if lasts >= QUIET && trouble.logged != Some(ending) {
+        if lasts >= QUIET && trouble.logged != Some(ending) && self.lines.take(now) {
             trouble.logged = Some(ending);
             warn!(
                 target: TARGET,
@@ -151,23 +157,56 @@ impl Standing {
         }
     }
 
-    /// An answer that must not come at all is told at once.
-    fn refused(&mut self, answer: &Answer, ending: Ending, now: Instant) {
-        let trouble = self.trouble.get_or_insert(Trouble {
-            since: now,
-            logged: None,
-        });
-        if trouble.logged != Some(ending) {
-            trouble.logged = Some(ending);
-            let identity = answer.form.identity().unwrap_or_default();
+    /// Takes note of an answer that contradicts itself.
+    pub(super) fn contradicted(&mut self, why: &dyn fmt::Display, now: Instant) {
+        if self.is_worse(Ending::Contradiction, now) {
             warn!(
                 target: TARGET,
-                result = ending.label(),
-                answered_by = identity,
+                result = Ending::Contradiction.label(),
+                error = cut(&why.to_string()),
                 "An answer of the source of leadership is refused"
             );
         }
     }
+
+    /// An answer that must not come at all is told at once.
+    fn refused(&mut self, answered_by: &str, ending: Ending, now: Instant) {
+        if self.is_worse(ending, now) {
+            warn!(
+                target: TARGET,
+                result = ending.label(),
+                answered_by,
+                "An answer of the source of leadership is refused"
+            );
+        }
+    }
+
+    /// Takes note of a refused answer; whether the log is to be told.
+    fn is_worse(&mut self, ending: Ending, now: Instant) -> bool {
+        let trouble = self.trouble.get_or_insert(Trouble {
+            since: now,
+            logged: None,
+        });
+        let worse = trouble.logged != Some(ending) && self.lines.take(now);
+        if worse {
+            trouble.logged = Some(ending);
+        }
+        worse
+    }
+
+    fn recovered(&mut self, now: Instant) {
+        let logged = self.trouble.is_some_and(|trouble| trouble.logged.is_some());
+        if !logged {
+            self.trouble = None;
+        } else if self.lines.take(now) {
+            self.trouble = None;
+            info!(target: TARGET, "The source of leadership answers again");
+        }
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(DETAIL).collect()
 }
 
 /// Whether the elector behind `report` leads or tries to.
@@ -187,12 +226,12 @@ impl Said {
             Form::Contract(report, detail) => Self::Report {
                 state: report.state,
                 reason: report.reason.label(),
-                detail: detail
-                    .as_ref()
-                    .map(|detail| detail.chars().take(DETAIL).collect()),
+                detail: detail.as_deref().map(cut),
             },
-            Form::Flag { .. } | Form::Name(_) => Self::Leader(match ending {
-                Ending::Granted | Ending::GrantedLowerTerm | Ending::Late => Leads::This,
+            Form::Flag { .. } | Form::Name { .. } => Self::Leader(match ending {
+                Ending::Granted | Ending::GrantedLowerTerm | Ending::HeldOff | Ending::Late => {
+                    Leads::This
+                }
                 _ => Leads::Another,
             }),
         }

@@ -1,6 +1,8 @@
 //! The judge: what each answer comes to.
 
+mod contradictions;
 mod properties;
+mod readings;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -54,6 +56,13 @@ fn definite(form: Form) -> Answer {
     Answer {
         certainty: Certainty::Definite,
         form,
+    }
+}
+
+fn named(name: &str) -> Form {
+    Form::Name {
+        name: name.to_owned(),
+        identity: None,
     }
 }
 
@@ -153,6 +162,7 @@ fn the_two_other_forms_grant_as_much_as_may_be_stale() {
             Form::Flag {
                 is_leader: true,
                 identity: None,
+                name: None,
             },
             true,
         ),
@@ -160,12 +170,13 @@ fn the_two_other_forms_grant_as_much_as_may_be_stale() {
             Form::Flag {
                 is_leader: false,
                 identity: None,
+                name: Some(US.to_owned()),
             },
             false,
         ),
-        (Form::Name(US.to_owned()), true),
-        (Form::Name("pod-b".to_owned()), false),
-        (Form::Name(String::new()), false),
+        (named(US), true),
+        (named("pod-b"), false),
+        (named(""), false),
     ] {
         let mut world = World::new();
         let answer = definite(form);
@@ -179,15 +190,24 @@ fn the_two_other_forms_grant_as_much_as_may_be_stale() {
 fn an_answer_that_comes_too_late_opens_nothing() {
     let mut world = World::new();
     assert_eq!(world.hear(&yes(7, 500), (0, 500)), Ending::Late);
-    assert_eq!(world.hear(&yes(7, 0), (600, 601)), Ending::Late);
-    assert_eq!(world.term(601), None);
+    assert_eq!(world.term(500), None);
 }
 
 #[test]
 fn a_grant_is_believed_for_no_longer_than_a_lease_lasts() {
-    let mut world = World::new();
-    world.hear(&yes(7, u64::MAX), (100, 200));
-    assert_eq!(world.end(200), Ok(100 + LEASE));
+    for (state, why, end) in [
+        (State::SingleInstance, Why::Disabled, Ok(100 + LEASE)),
+        (State::Leading, Why::Renewed, Err(Reason::Contradiction)),
+    ] {
+        let mut world = World::new();
+        let answer = contract(LeaderReport {
+            state,
+            reason: why,
+            ..report(7, u64::MAX)
+        });
+        world.hear(&answer, (100, 200));
+        assert_eq!(world.end(200), end);
+    }
 }
 
 #[test]
@@ -201,11 +221,7 @@ fn a_no_another_pods_answer_and_a_lower_term_close_at_once() {
             Reason::ForeignIdentity,
         ),
         (yes(6, 5000), Ending::LowerTerm, Reason::LowerTerm),
-        (
-            definite(Form::Name(US.to_owned())),
-            Ending::LowerTerm,
-            Reason::LowerTerm,
-        ),
+        (definite(named(US)), Ending::LowerTerm, Reason::LowerTerm),
     ] {
         let mut world = World::new();
         world.hear(&yes(7, 5000), (0, 100));

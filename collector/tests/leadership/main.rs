@@ -12,6 +12,7 @@ use source::{Reply, Source, contract, no};
 
 mod process;
 mod promises;
+mod refusals;
 mod source;
 
 /// Nobody listens there. A collection that fails is published as well.

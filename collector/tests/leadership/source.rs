@@ -20,6 +20,8 @@ use tokio::time::Instant;
 pub(crate) enum Reply {
     /// Answers at once.
     Now(u16, String),
+    /// Answers at once with status 200, one after the other and then from the beginning.
+    InTurn(Vec<String>),
     /// Answers after a while.
     After(Duration, u16, String),
     /// Points elsewhere.
@@ -78,10 +80,15 @@ async fn leader(
         at: Instant::now(),
         query,
     };
-    shared.asked.send_modify(|all| all.push(asked));
+    let mut n_before = 0;
+    shared.asked.send_modify(|all| {
+        n_before = all.len();
+        all.push(asked);
+    });
     let reply = shared.reply.borrow().clone();
     match reply {
         Reply::Now(status, body) => answer(status, body),
+        Reply::InTurn(bodies) => answer(200, bodies[n_before % bodies.len()].clone()),
         Reply::After(time, status, body) => {
             tokio::time::sleep(time).await;
             answer(status, body)

@@ -125,6 +125,29 @@ fn the_gate_does_not_open_anew_before_the_clients_of_the_last_time_are_gone() {
     assert_eq!(world.opening(3), Some(2));
 }
 
+#[test]
+fn a_gate_that_was_opened_too_often_waits_before_it_opens_and_never_before_it_closes() {
+    let mut world = world(Vec::new());
+    for second in 0..6 {
+        assert_eq!(world.grant((second, 5), 1), Opened::Yes);
+        world.close(second, Reason::Standby);
+    }
+    assert_eq!(world.grant((5, 5), 1), Opened::HeldOff);
+    let seen = |world: &World, second| world.keeper.gate().permit(world.at(second)).err();
+    assert_eq!(seen(&world, 5), Some(Reason::HeldOff));
+    world.close(5, Reason::Standby);
+    assert_eq!(seen(&world, 5), Some(Reason::Standby));
+    assert_eq!(world.grant((6, 5), 1), Opened::Yes);
+    assert_eq!(world.grant((7, 5), 1), Opened::Yes, "an extension");
+    world.close(8, Reason::Standby);
+    assert_eq!(seen(&world, 8), Some(Reason::Standby));
+    assert_eq!(world.grant((9, 5), 1), Opened::HeldOff);
+    assert_eq!(world.grant((10, 5), 1), Opened::Yes);
+    // Its end is that of the permission, whatever had to be waited for.
+    assert_eq!(world.opening(14), Some(8));
+    assert_eq!(seen(&world, 15), Some(Reason::Expired));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_deadline_is_published_while_the_keeper_waits_for_something_else() {
     let mut world = world(Vec::new());

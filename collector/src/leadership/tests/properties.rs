@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use shared::leadership::LeaderReport;
 
-use super::{LEASE, STALE, US, World, cannot_know, contract, definite, report};
+use super::{LEASE, STALE, US, World, cannot_know, contract, definite, named, report};
 use crate::leadership::answer::{Answer, Certainty, Form};
 use crate::leadership::judge::Ending;
 
@@ -22,10 +22,10 @@ fn any_answer() -> impl Strategy<Value = Answer> {
         definite(Form::Flag {
             is_leader,
             identity: None,
+            name: None,
         })
     });
-    let name = prop::sample::select(vec![US, "pod-b", ""])
-        .prop_map(|name| definite(Form::Name(name.to_owned())));
+    let name = prop::sample::select(vec![US, "pod-b", ""]).prop_map(|name| definite(named(name)));
     let any = prop_oneof![6 => contract, 1 => flag, 1 => name];
     (any, 0..6).prop_map(|(answer, knows)| match knows {
         0 => cannot_know(answer),
@@ -40,12 +40,12 @@ fn granted(answer: &Answer) -> Option<u64> {
     }
     match &answer.form {
         Form::Contract(report, _) if report.identity == US && report.is_leader => {
-            Some(report.valid_for_ms)
+            Some(report.valid_for_ms).filter(|time| (1..=LEASE).contains(time))
         }
         Form::Flag {
             is_leader: true, ..
         } => Some(STALE),
-        Form::Name(name) if name == US => Some(STALE),
+        Form::Name { name, .. } if name == US => Some(STALE),
         _ => None,
     }
 }

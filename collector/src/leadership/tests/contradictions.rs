@@ -1,0 +1,73 @@
+//! Answers that say yes and no at once.
+
+use shared::leadership::{LeaderReport, Reason as Why, State};
+
+use super::{LEASE, US, World, contract, definite, report, yes};
+use crate::gate::Reason;
+use crate::leadership::answer::{Answer, Form};
+use crate::leadership::judge::Ending;
+
+/// Every way in which an answer may contradict itself.
+fn contradictions() -> Vec<Answer> {
+    let yes = || report(7, 5000);
+    let states = [
+        State::Starting,
+        State::Parked,
+        State::Standby,
+        State::Campaigning,
+        State::Draining,
+        State::Fenced,
+        State::Blocked,
+    ];
+    let in_state = |state| LeaderReport { state, ..yes() };
+    let reasons = [
+        Why::Starting,
+        Why::NotHolder,
+        Why::Expired,
+        Why::ShuttingDown,
+    ];
+    let for_reason = |reason| LeaderReport { reason, ..yes() };
+    let named = |name: &str| LeaderReport {
+        name: name.to_owned(),
+        ..yes()
+    };
+    let no = LeaderReport {
+        is_leader: false,
+        ..yes()
+    };
+    let times = [report(7, 0), report(7, LEASE + 1), no];
+    let reports = states.into_iter().map(in_state);
+    let reports = reports.chain(reasons.into_iter().map(for_reason));
+    let reports = reports.chain(["pod-b", ""].map(named)).chain(times);
+    let flag = |name: &str| Form::Flag {
+        is_leader: true,
+        identity: None,
+        name: Some(name.to_owned()),
+    };
+    let flags = ["pod-b", ""].map(flag).map(definite);
+    reports.map(contract).chain(flags).collect()
+}
+
+#[test]
+fn an_answer_that_contradicts_itself_opens_nothing_and_closes_at_once() {
+    for answer in contradictions() {
+        let mut world = World::new();
+        assert_eq!(world.hear(&answer, (0, 1)), Ending::Contradiction);
+        assert_eq!(world.end(1), Err(Reason::Contradiction), "{answer:?}");
+        world.hear(&yes(7, 5000), (2, 3));
+        assert_eq!(world.end(3), Ok(5002));
+        assert_eq!(world.hear(&answer, (4, 5)), Ending::Contradiction);
+        assert_eq!(world.end(5), Err(Reason::Contradiction), "{answer:?}");
+    }
+}
+
+#[test]
+fn the_name_of_another_pod_beside_that_of_the_leader_is_another_pods_answer() {
+    let mut world = World::new();
+    let answer = definite(Form::Name {
+        name: US.to_owned(),
+        identity: Some("pod-b".to_owned()),
+    });
+    assert_eq!(world.hear(&answer, (0, 1)), Ending::ForeignIdentity);
+    assert_eq!(world.end(1), Err(Reason::ForeignIdentity));
+}
