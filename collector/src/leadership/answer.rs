@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 use shared::leadership::LeaderReport;
+use shared::text::brief;
 
 use self::unique::Unique;
 
@@ -17,9 +18,6 @@ mod unique;
 
 /// Longest body that is read.
 pub const MAX_BODY: usize = 16 * 1024;
-
-/// Most characters of what is told of a body that is no answer.
-const MAX_WHY: usize = 200;
 
 /// Fields that only the contract's form has.
 const MARKS: [&str; 3] = ["term", "state", "valid_for_ms"];
@@ -182,5 +180,5 @@ fn text(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, Unusa
 
 /// What serde says of a word that is none of ours shows the word.
 fn malformed(why: &str) -> Unusable {
-    Unusable::Malformed(why.chars().take(MAX_WHY).collect())
+    Unusable::Malformed(brief(why))
 }

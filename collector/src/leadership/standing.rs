@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use shared::leadership::{LeaderReport, State};
+use shared::text::brief;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -23,9 +24,6 @@ const QUIET: Duration = Duration::from_secs(3);
 
 /// For how long an answer shows that the source answers: a grant's length.
 const FRESH: Duration = Duration::from_secs(5);
-
-/// Most characters of what a source adds for a person.
-const DETAIL: usize = 200;
 
 /// Whether this pod leads or could lead, as its source sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +112,7 @@ impl Standing {
     pub(super) fn heard(&mut self, answer: &Answer, ending: Ending, times: Times) {
         if let Ending::ForeignIdentity | Ending::LowerTerm = ending {
             let identity = answer.form.identity().unwrap_or_default();
-            return self.refused(&cut(identity), ending, times.now);
+            return self.refused(&brief(identity), ending, times.now);
         }
         self.recovered(times.now);
         let until = times.asked_at + FRESH;
@@ -163,7 +161,7 @@ impl Standing {
             warn!(
                 target: TARGET,
                 result = Ending::Contradiction.label(),
-                error = cut(&why.to_string()),
+                error = brief(&why.to_string()),
                 "An answer of the source of leadership is refused"
             );
         }
@@ -205,10 +203,6 @@ impl Standing {
     }
 }
 
-fn cut(text: &str) -> String {
-    text.chars().take(DETAIL).collect()
-}
-
 /// Whether the elector behind `report` leads or tries to.
 fn takes_part(report: &LeaderReport, certainty: Certainty) -> bool {
     certainty == Certainty::Definite
@@ -226,7 +220,7 @@ impl Said {
             Form::Contract(report, detail) => Self::Report {
                 state: report.state,
                 reason: report.reason.label(),
-                detail: detail.as_deref().map(cut),
+                detail: detail.as_deref().map(brief),
             },
             Form::Flag { .. } | Form::Name { .. } => Self::Leader(match ending {
                 Ending::Granted | Ending::GrantedLowerTerm | Ending::HeldOff | Ending::Late => {
