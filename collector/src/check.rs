@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use crate::gate::hold::Held;
 use crate::kafka::{self, Kafka, Trouble};
 use crate::progress::Progress;
-use crate::snapshot::{Api, Failure, GroupState, Reason, Snapshot};
+use crate::snapshot::{Api, Failure, Group, GroupState, Reason, Snapshot};
 
 /// A collection for a person who waits: long enough for a slow first connection.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -120,6 +120,9 @@ impl Report {
             }
             line(&mut text, format_args!("  librdkafka says: {said}"));
         }
+        if let Some(limit) = limit(snapshot) {
+            line(&mut text, format_args!("  cannot tell: {limit}"));
+        }
         if lacking.is_empty() {
             line(
                 &mut text,
@@ -158,14 +161,14 @@ fn findings(snapshot: &Snapshot) -> impl Iterator<Item = String> {
         .iter()
         .filter(|(_, group)| {
             let nothing = group.committed.as_ref().is_ok_and(BTreeMap::is_empty);
-            nothing && group.state == GroupState::Stable
+            nothing && group.state == GroupState::Stable && group.members.is_err()
         })
         .map(|(name, _)| &**name)
         .collect();
     let no_rows = (!bare.is_empty()).then(|| {
         format!(
-            "groups with members and no visible commit ({}): they have not committed, or this user needs Describe on Topic for \
-             the topics they read",
+            "groups with members that could not be described, and no visible commit ({}): they have not committed, or this user \
+             needs Describe on Topic for the topics they read",
             some(&bare)
         )
     });
@@ -188,6 +191,25 @@ fn extent(snapshot: &Snapshot, asked: &[Api]) -> Extent {
     } else {
         Extent::Whole
     }
+}
+
+/// What no answer of Kafka tells: it leaves out the commits on topics that this user may not see, and only what members are
+/// assigned gives such topics away.
+fn limit(snapshot: &Snapshot) -> Option<String> {
+    let is_bare = |group: &Group| {
+        group
+            .members
+            .as_ref()
+            .is_ok_and(|members| members.is_empty())
+    };
+    let groups = snapshot.groups.iter().filter(|(_, group)| is_bare(group));
+    let bare: BTreeSet<&str> = groups.map(|(name, _)| &**name).collect();
+    (!bare.is_empty()).then(|| {
+        format!(
+            "whether groups without members ({}) have commits on topics that this user may not see",
+            some(&bare)
+        )
+    })
 }
 
 /// Whether any broker told what there is.

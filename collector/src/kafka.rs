@@ -20,6 +20,7 @@ mod properties;
 mod records;
 mod session;
 mod topology;
+mod unseen;
 
 use std::io;
 use std::sync::Arc;

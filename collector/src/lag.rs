@@ -3,11 +3,15 @@
 //! What was not read stays an [`Unknown`]: an unknown partition has no lag, and a group or topic with one has no sum. A maximum
 //! over the known partitions is a true lower bound and is kept, so that an alert on it does not fall silent in an incident.
 //!
+//! A partition that a member is assigned and that has no commit has no lag either: the group may have started at its end, or be
+//! stuck before its first record. It is [`Uncommitted`], and not part of any sum.
+//!
 //! A partition is *known* when both the commit and the end it is compared with were read. That end is the last stable offset
 //! where the cluster is collected with `read_committed`, else the high watermark.
 //!
 //! Everything borrows from the snapshot: nothing computed here outlives the rendering of it.
 
+mod assigned;
 mod group;
 mod partition;
 
@@ -49,10 +53,13 @@ pub struct GroupLag<'a> {
     pub state: GroupState,
     /// Number of members.
     pub n_members: Reading<usize>,
-    /// The topics the group has commits on, by name.
+    /// The topics the group has commits on or its members are assigned partitions of, by name.
     pub topics: Vec<TopicLag<'a>>,
-    /// Offset lag over all partitions of the group.
+    /// Offset lag over all partitions the group has commits on; missing also while commits may be hidden.
     pub offset_lag: Sum,
+    /// Whether nothing of the group is hidden: the lag of every partition with a commit is known, and so is which partitions
+    /// its members are assigned, and what those without a commit hold. Else the first reason why not.
+    pub complete: Reading<()>,
     /// The largest offset lag among the known partitions; `None` without any.
     pub max_offset_lag: Option<u64>,
     /// The largest time lag among the known ones; `None` without any, and where all that is known is that some partitions have
@@ -71,6 +78,17 @@ pub struct TopicLag<'a> {
     pub partitions: Vec<PartitionLag<'a>>,
     /// Offset lag over those partitions.
     pub offset_lag: Sum,
+    /// What members are assigned of it without a commit; `None` where they are assigned nothing of it, or it is not known what.
+    pub uncommitted: Option<Reading<Uncommitted>>,
+}
+
+/// Partitions that are assigned to a member, hold records and have no commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Uncommitted {
+    /// Their number.
+    pub partitions: u64,
+    /// What their logs hold, in offsets from the log start to the end: no more can be hidden.
+    pub records: u64,
 }
 
 /// The lag of one group on one partition.
@@ -236,9 +254,12 @@ impl Sum {
         }
     }
 
-    /// Whether no partition is missing from it.
-    pub const fn is_complete(self) -> bool {
-        !matches!(self, Self::Missing(_))
+    /// Whether no partition is missing from it, or why one is.
+    pub const fn whole(self) -> Reading<()> {
+        match self {
+            Self::NoPartitions | Self::Of(_) => Ok(()),
+            Self::Missing(unknown) => Err(unknown),
+        }
     }
 
     fn over<'r>(rows: impl Iterator<Item = &'r PartitionLag<'r>>) -> Self {

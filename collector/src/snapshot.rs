@@ -37,6 +37,9 @@ pub struct Snapshot {
     pub read_at_ms: i64,
     /// Topics that the filter lets through.
     pub topics: BTreeMap<Name, Topic>,
+    /// Topics with partitions that members are assigned and that this collection could not see, and why. What is assigned and
+    /// stands neither here nor in `topics` is left out by the filter, or is not there.
+    pub unseen: BTreeMap<Name, Unknown>,
     /// Groups that the filter lets through, also those whose commits could not be read.
     pub groups: BTreeMap<Name, Group>,
     /// Groups that the filter lets through and that cannot be shown, by type; empty while not known.

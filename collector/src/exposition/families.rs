@@ -63,7 +63,7 @@ pub(super) enum Rows {
 }
 
 /// The families, in order.
-pub static FAMILIES: [Family; 29] = [
+pub static FAMILIES: [Family; 31] = [
     gauge(
         "kafka_partition_latest_offset",
         "High watermark of the partition: the end of what consumers may read.",
@@ -111,12 +111,12 @@ pub static FAMILIES: [Family; 29] = [
     ),
     gauge(
         "kafka_consumergroup_group_sum_lag",
-        "Sum of the offset lag of all partitions of the group; absent while one is unknown.",
+        "Sum of the offset lag of all partitions of the group with a commit; absent while one is unknown.",
         Rows::Group(|group| group.offset_lag.known().map(Number::from)),
     ),
     gauge(
         "kafka_consumergroup_group_topic_sum_lag",
-        "Sum of the offset lag of all partitions of the topic for the group; absent while one is unknown.",
+        "Sum of the offset lag of all partitions of the topic with a commit of the group; absent while one is unknown.",
         Rows::GroupTopic(|topic| topic.offset_lag.known().map(Number::from)),
     ),
     gauge(
@@ -161,8 +161,18 @@ pub static FAMILIES: [Family; 29] = [
     ),
     gauge(
         "kafka_consumergroup_group_complete",
-        "1 if the lag of every partition of the group is known, else 0.",
-        Rows::Group(|group| Some(u64::from(group.offset_lag.is_complete()).into())),
+        "1 if the lag of every partition with a commit is known, and all that members are assigned is accounted for, else 0.",
+        Rows::Group(|group| Some(u64::from(group.complete.is_ok()).into())),
+    ),
+    gauge(
+        "kafka_consumergroup_group_uncommitted_partitions",
+        "Number of partitions of the topic that are assigned to a member, hold records and have no commit of the group.",
+        Rows::GroupTopic(|topic| Some(topic.uncommitted?.ok()?.partitions.into())),
+    ),
+    gauge(
+        "kafka_consumergroup_group_uncommitted_records",
+        "Offsets from the log start to the end of those partitions: the most that the group can have left unread in them.",
+        Rows::GroupTopic(|topic| Some(topic.uncommitted?.ok()?.records.into())),
     ),
     gauge(
         "kafka_consumergroup_group_members",

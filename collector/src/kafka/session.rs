@@ -23,6 +23,7 @@ use super::pass::{Bounds, Pass};
 use super::properties;
 use super::records::{self, Records};
 use super::topology::Topology;
+use super::unseen::Unseen;
 use crate::gate::hold::Held;
 use crate::history::{self, History};
 use crate::progress::{Phase as Step, Progress};
@@ -48,6 +49,7 @@ pub(super) struct Session {
     /// Every group that exists as far as known, and its last coordinator.
     known: BTreeMap<Name, i32>,
     members: Members,
+    unseen: Unseen,
     policies: Policies,
     identities: Identities,
     timestamps: Timestamps,
@@ -96,6 +98,7 @@ impl Session {
             n_without_metadata: 0,
             known: BTreeMap::new(),
             members: Members::default(),
+            unseen: Unseen::default(),
             policies: Policies::default(),
             identities: Identities::default(),
             timestamps,

@@ -1,13 +1,13 @@
 //! The lag of one group: its partitions' rows, grouped by topic and summed up.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::snapshot::{
-    Api, Group, GroupState, Member, Name, Offset, Reading, Reason, Snapshot, TopicPartition,
-    Unknown,
+    Api, Group, GroupState, Name, Offset, Reading, Reason, Snapshot, TopicPartition, Unknown,
 };
 
+use super::assigned::Assigned;
 use super::partition::{self, Clock, Found};
 use super::{GroupLag, PartitionLag, Sum, TopicLag};
 
@@ -20,24 +20,24 @@ pub(super) fn lag<'a>(
 ) -> GroupLag<'a> {
     let (topics, offset_lag) = match &group.committed {
         Ok(committed) => {
-            let topics = topic_lags(snapshot, &assigned(group), committed, clock);
-            let offset_lag = Sum::over(topics.iter().flat_map(|topic| &topic.partitions));
-            (topics, offset_lag)
+            let assigned = Assigned::of(group);
+            let mut topics = topic_lags(snapshot, &assigned, committed, clock);
+            let sum = Sum::over(topics.iter().flat_map(|topic| &topic.partitions));
+            assigned.add_uncommitted(snapshot, committed, &mut topics);
+            (topics, assigned.unseen(snapshot).map_or(sum, Sum::Missing))
         }
         Err(unknown) => (Vec::new(), Sum::Missing(*unknown)),
     };
     let rows = || topics.iter().flat_map(|topic| &topic.partitions);
-    let max_offset_lag = rows().filter_map(|row| row.offset_lag.ok()).max();
-    let max_time_lag = max_time_lag(rows());
-    let (state, n_members) = (group.state, n_members(group));
     GroupLag {
         group: name,
-        state,
-        n_members,
-        topics,
+        state: group.state,
+        n_members: n_members(group),
         offset_lag,
-        max_offset_lag,
-        max_time_lag,
+        complete: complete(group, &topics, offset_lag),
+        max_offset_lag: rows().filter_map(|row| row.offset_lag.ok()).max(),
+        max_time_lag: max_time_lag(rows()),
+        topics,
     }
 }
 
@@ -46,6 +46,14 @@ fn max_time_lag<'r>(rows: impl Iterator<Item = &'r PartitionLag<'r>> + Clone) ->
     let most = rows.clone().filter_map(|row| row.time_lag.known()).max()?;
     let mut unknown = rows.filter(|row| row.time_lag.known().is_none());
     (!most.is_zero() || unknown.next().is_none()).then_some(most)
+}
+
+/// Nothing is known to be well with a group whose members could not be asked about.
+fn complete(group: &Group, topics: &[TopicLag<'_>], offset_lag: Sum) -> Reading<()> {
+    offset_lag.whole()?;
+    n_members(group)?;
+    let uncommitted = topics.iter().filter_map(|topic| topic.uncommitted);
+    uncommitted.map(|reading| reading.map(drop)).collect()
 }
 
 /// An empty group has no members to describe, so nobody asks.
@@ -57,16 +65,9 @@ fn n_members(group: &Group) -> Reading<usize> {
     }
 }
 
-fn assigned(group: &Group) -> HashMap<&TopicPartition, &Member> {
-    let members = group.members.iter().flat_map(|members| members.iter());
-    members
-        .flat_map(|member| member.assignment.iter().map(move |tp| (tp, member)))
-        .collect()
-}
-
 fn topic_lags<'a>(
     snapshot: &'a Snapshot,
-    assigned: &HashMap<&'a TopicPartition, &'a Member>,
+    assigned: &Assigned<'a>,
     committed: &'a BTreeMap<TopicPartition, Reading<Offset>>,
     clock: Clock,
 ) -> Vec<TopicLag<'a>> {
@@ -80,7 +81,7 @@ fn topic_lags<'a>(
             topics.push(TopicLag::of(snapshot, &tp.topic));
         }
         let mut row = partition::lag(snapshot, tp, *committed, clock);
-        row.member = assigned.get(tp).copied();
+        row.member = assigned.member(tp);
         topics
             .last_mut()
             .expect("a topic was pushed above")
@@ -96,7 +97,8 @@ fn topic_lags<'a>(
 // === impl TopicLag ===
 
 impl<'a> TopicLag<'a> {
-    fn of(snapshot: &Snapshot, topic: &'a Name) -> Self {
+    /// `topic` without any partition yet.
+    pub(super) fn of(snapshot: &Snapshot, topic: &'a Name) -> Self {
         let not_asked = Unknown::new(Api::DescribeConfigs, Reason::NotAsked);
         let compaction = snapshot
             .topics
@@ -107,6 +109,7 @@ impl<'a> TopicLag<'a> {
             compaction,
             partitions: Vec::new(),
             offset_lag: Sum::NoPartitions,
+            uncommitted: None,
         }
     }
 }

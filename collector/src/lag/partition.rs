@@ -5,7 +5,7 @@ use std::time::Duration;
 use shared::config;
 
 use crate::snapshot::{
-    Api, Failure, Group, Log, Name, Offset, OldestUnread, Reading, Reason, Snapshot,
+    Api, Failure, Group, Log, Name, Offset, OldestUnread, Reading, Reason, Snapshot, Topic,
     TopicPartition, Unknown,
 };
 
@@ -90,6 +90,11 @@ pub(super) fn offset_lag(committed: Offset, log: &Log) -> Reading<u64> {
     Ok(log.end()?.distance_from(committed))
 }
 
+/// Offsets between the log start and the end.
+pub(super) fn retained(log: &Log) -> Reading<u64> {
+    Ok(log.end()?.distance_from(log.log_start?))
+}
+
 /// The oldest offset that a group at `committed` can still read; `None` when nothing is left before the end.
 pub(super) fn oldest_left(committed: Offset, log: &Log) -> Reading<Option<Offset>> {
     let oldest = log
@@ -136,7 +141,7 @@ fn retention(committed: Offset, log: &Log) -> Reading<Retention> {
 
 #[expect(clippy::cast_precision_loss, reason = "samples are doubles")]
 fn unread_percent(committed: Offset, log: &Log) -> Reading<f64> {
-    let retained = log.end()?.distance_from(log.log_start?);
+    let retained = retained(log)?;
     let unread = offset_lag(committed, log)?;
     // Without this, nothing unread of nothing retained would be no number.
     if unread == 0 {
@@ -175,12 +180,18 @@ impl Clock {
 // === impl Found ===
 
 impl<'a> Found<'a> {
+    const NOT_SEEN: Self = Self::Missing(Unknown::new(Api::Metadata, Reason::NotAsked));
+
     pub(super) fn of(snapshot: &'a Snapshot, tp: &TopicPartition) -> Self {
         let topic = snapshot.topics.get(&tp.topic);
-        match topic.and_then(|topic| topic.partitions.get(&tp.partition)) {
+        topic.map_or(Self::NOT_SEEN, |topic| Self::in_topic(topic, tp.partition))
+    }
+
+    pub(super) fn in_topic(topic: &'a Topic, partition: i32) -> Self {
+        match topic.partitions.get(&partition) {
             Some(log) if log.high_watermark == Err(GONE) => Self::Gone,
             Some(log) => Self::Log(log),
-            None => Self::Missing(Unknown::new(Api::Metadata, Reason::NotAsked)),
+            None => Self::NOT_SEEN,
         }
     }
 }

@@ -104,6 +104,7 @@ pub(crate) fn shop() -> World {
             ],
         )
         .member("billing", "bill", &[("orders", 0), ("orders", 1)])
+        .member("billing", "ben", &[("prices", 0)])
         .group(
             "partly",
             &[

@@ -11,7 +11,7 @@ use shared::config::{self, Granularity, Labels};
 
 use crate::clusters::{cluster, shop, stale, text, text_of, view};
 use crate::parse::{parse, value};
-use crate::world::{NOW, World, log};
+use crate::world::{NOW, UNKNOWN, World, log};
 
 #[test]
 fn two_clusters_read_like_this() {
@@ -132,6 +132,34 @@ fn topic_granularity_has_sums_and_no_partitions_of_groups() {
         })
         .collect();
     assert_eq!(by_partition, Vec::<&crate::parse::Parsed>::new());
+}
+
+#[test]
+fn both_granularities_show_what_is_uncommitted_and_what_is_not_seen() {
+    let world = World::default()
+        .topic("t", &[log(Some(0), Some(9)), log(Some(2), Some(9))])
+        .unseen("secret", UNKNOWN)
+        .group("g", &[("t", 0, Some(4))])
+        .member("g", "one", &[("t", 0), ("t", 1)])
+        .group("h", &[("t", 0, Some(4))])
+        .member("h", "two", &[("t", 0), ("secret", 0)]);
+    for granularity in [Granularity::Topic, Granularity::Partition] {
+        let mut shown = cluster("a");
+        shown.granularity = granularity;
+        let families = parse(&text_of(&[view(shown, &world)]));
+        let of = |name: &str, group| {
+            let name = format!("kafka_consumergroup_group_{name}");
+            value(&families, &name, &[("group", group)])
+        };
+        assert_eq!(of("uncommitted_partitions", "g"), Some(1.0));
+        assert_eq!(of("uncommitted_records", "g"), Some(7.0));
+        assert_eq!(
+            (of("complete", "g"), of("sum_lag", "g")),
+            (Some(1.0), Some(5.0))
+        );
+        assert_eq!((of("complete", "h"), of("sum_lag", "h")), (Some(0.0), None));
+        assert_eq!(of("topic_sum_lag", "h"), Some(5.0));
+    }
 }
 
 #[test]

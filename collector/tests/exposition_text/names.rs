@@ -65,8 +65,18 @@ const KLAG_EXPORTER: [(&str, &[&str]); 19] = [
 ];
 
 /// Ours alone.
-const OURS: [(&str, &str, &[&str]); 10] = [
+const OURS: [(&str, &str, &[&str]); 12] = [
     ("kafka_consumergroup_group_complete", "gauge", GROUP),
+    (
+        "kafka_consumergroup_group_uncommitted_partitions",
+        "gauge",
+        GROUP_TOPIC,
+    ),
+    (
+        "kafka_consumergroup_group_uncommitted_records",
+        "gauge",
+        GROUP_TOPIC,
+    ),
     ("kafka_consumergroup_group_members", "gauge", GROUP),
     ("kafka_topic_compacted", "gauge", &["cluster_name", "topic"]),
     ("kafka_partition_last_stable_offset", "gauge", PARTITION),

@@ -6,4 +6,5 @@ mod only;
 mod oracle;
 mod properties;
 mod times;
+mod uncommitted;
 mod world;

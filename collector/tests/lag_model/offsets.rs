@@ -74,7 +74,7 @@ fn an_unknown_partition_leaves_the_maximum_and_takes_the_sums() {
     let lag = lag_of(&world);
     let group = group_of(&lag);
     assert_eq!(group.offset_lag, Sum::Missing(UNKNOWN));
-    assert!(!group.offset_lag.is_complete());
+    assert_eq!(group.complete, Err(UNKNOWN));
     assert_eq!(group.max_offset_lag, Some(40));
     let sums: Vec<_> = group
         .topics
@@ -109,7 +109,7 @@ fn an_unknown_log_start_takes_only_what_is_measured_from_it() {
     );
     assert_eq!(row.offset_lag, Ok(6));
     assert_eq!(row.time_lag, TimeLag::Known(Duration::from_millis(5)));
-    assert!(group_of(&lag).offset_lag.is_complete());
+    assert_eq!(group_of(&lag).complete, Ok(()));
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_group_without_commits_is_complete_and_has_no_lag() {
     let lag = lag_of(&world);
     let group = group_of(&lag);
     assert_eq!(group.offset_lag, Sum::NoPartitions);
-    assert!(group.offset_lag.is_complete());
+    assert_eq!(group.complete, Ok(()));
     assert_eq!(
         (group.max_offset_lag, group.offset_lag.known()),
         (None, None)
@@ -141,9 +141,10 @@ fn a_group_without_commits_is_complete_and_has_no_lag() {
 #[test]
 fn an_empty_group_has_no_members_without_asking() {
     let members = |state| {
-        let world = World::default()
-            .group("g", &[])
-            .with("g", |group| group.state = state);
+        let world = World::default().group("g", &[]).with("g", |group| {
+            group.state = state;
+            group.members = Err(UNKNOWN);
+        });
         let lag = lag_of(&world);
         group_of(&lag).n_members
     };
@@ -211,7 +212,7 @@ fn a_commit_on_a_topic_that_was_not_seen_is_unknown() {
         Err(Unknown::new(Api::Metadata, Reason::NotAsked))
     );
     assert_eq!(row_of(&lag).committed, Ok(offset(1)));
-    assert!(!group_of(&lag).offset_lag.is_complete());
+    assert!(group_of(&lag).complete.is_err());
 }
 
 #[test]

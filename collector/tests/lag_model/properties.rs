@@ -1,6 +1,7 @@
 //! Arbitrary snapshots against the oracle.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use collector::lag::{PartitionLag, compute, wanted_reads};
@@ -78,7 +79,7 @@ fn snapshot(case: &Case) -> Snapshot {
         });
         let group_read = Group {
             state: GroupState::Stable,
-            members: Err(UNKNOWN),
+            members: Ok(Arc::default()),
             committed: commits.ok_or(UNKNOWN),
         };
         snapshot.groups.insert(name("group", *group), group_read);
@@ -147,7 +148,7 @@ proptest! {
             let lags: Vec<_> = expected.iter().map(|row| row.lag).collect();
             prop_assert_eq!(group.offset_lag.known().map(signed), oracle::sum(&lags).filter(|_| commits.is_some()));
             let complete = commits.is_some() && lags.iter().all(Option::is_some);
-            prop_assert_eq!(group.offset_lag.is_complete(), complete);
+            prop_assert_eq!(group.complete.is_ok(), complete);
             prop_assert_eq!(group.max_offset_lag.map(signed), lags.iter().flatten().max().copied());
             // A zero beside something unknown is no maximum.
             let oldest = expected.iter().filter_map(|row| row.age).max();

@@ -77,14 +77,14 @@ impl World {
         self
     }
 
-    /// A group with these commits; `None` is unknown.
+    /// A group with these commits, `None` is unknown, and without members.
     pub(crate) fn group(mut self, name: &str, commits: &[(&str, i32, Option<i64>)]) -> Self {
         let commits = commits
             .iter()
             .map(|(topic, p, at)| (tp(topic, *p), reading(*at)));
         let group = Group {
             state: GroupState::Stable,
-            members: Err(UNKNOWN),
+            members: Ok(Arc::default()),
             committed: Ok(commits.collect::<BTreeMap<_, _>>()),
         };
         self.snapshot.groups.insert(name.into(), group);
@@ -106,10 +106,16 @@ impl World {
             assignment: assignment.iter().map(|(topic, p)| tp(topic, *p)).collect(),
         };
         self.with(group, |group| {
-            let mut members = group.members.clone().unwrap_or_default();
+            let mut members = group.members.clone().expect("they are known");
             Arc::make_mut(&mut members).push(member);
             group.members = Ok(members);
         })
+    }
+
+    /// A topic that could not be seen.
+    pub(crate) fn unseen(mut self, topic: &str, why: Unknown) -> Self {
+        self.snapshot.unseen.insert(topic.into(), why);
+        self
     }
 
     /// What is known of the oldest unread record as seen from `at`.

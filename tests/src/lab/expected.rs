@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use super::config::CLUSTER;
 use super::kafka::Kafka;
-use super::oracle::{self, Place, Record, Row, State};
+use super::oracle::{self, Place, Record, Row, State, Uncommitted};
 use super::prom::Labels;
 
 mod compare;
@@ -17,6 +17,7 @@ pub use compare::{differences, digest};
 #[derive(Debug)]
 pub struct World {
     rows: BTreeMap<Place, Row>,
+    uncommitted: Uncommitted,
     states: BTreeMap<String, State>,
     records: BTreeMap<(String, i32, i64), Record>,
     high_watermarks: BTreeMap<(String, i32), i64>,
@@ -61,6 +62,7 @@ impl World {
         log_starts.retain(|(topic, _), _| !internal(topic));
         Ok(Self {
             records: oracle::records(kafka, &Vec::from_iter(at))?,
+            uncommitted: oracle::uncommitted(kafka)?,
             states: oracle::states(kafka)?,
             rows,
             high_watermarks,
@@ -94,6 +96,7 @@ impl World {
         for (group, state) in &self.states {
             self.group(&mut expected, group, state)?;
         }
+        self.uncommitted(&mut expected);
         Ok(expected)
     }
 
@@ -164,6 +167,28 @@ impl World {
             put(expected, family, bare.clone(), Value::Exactly(value));
         }
         Ok(())
+    }
+
+    /// Each topic of a member has a row, also where every partition has a commit.
+    fn uncommitted(&self, expected: &mut Expected) {
+        for ((group, topic), ends) in &self.uncommitted {
+            let held = ends.iter().map(|(partition, end)| {
+                let start = self.log_starts.get(&(topic.clone(), *partition));
+                end - start.copied().unwrap_or_default()
+            });
+            let held: Vec<_> = held.filter(|held| *held > 0).collect();
+            let n_held = i64::try_from(held.len()).unwrap_or(i64::MAX);
+            for (family, value) in [
+                ("kafka_consumergroup_group_uncommitted_partitions", n_held),
+                (
+                    "kafka_consumergroup_group_uncommitted_records",
+                    held.iter().sum(),
+                ),
+            ] {
+                let labels = of(&[("group", group), ("topic", topic)]);
+                put(expected, family, labels, Value::Exactly(number(value)));
+            }
+        }
     }
 
     fn group(&self, expected: &mut Expected, group: &str, state: &State) -> Result<()> {

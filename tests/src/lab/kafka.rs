@@ -155,6 +155,16 @@ impl Kafka {
         Ok(process)
     }
 
+    /// Starts live groups of one member each, as `stay` of the fixture takes them, four words a group; they end when the process
+    /// is dropped. Returns when all have what they subscribe to and have committed.
+    pub fn stay(&self, groups: &[&str]) -> Result<Process> {
+        let bootstrap = self.bootstrap();
+        let mut args = vec!["stay", &*bootstrap];
+        args.extend(groups);
+        let log = self.scratch.path().join("stay.log");
+        self.toolbox.staying(&args, &log, "holding")
+    }
+
     /// A directory that goes with this cluster.
     pub fn scratch(&self) -> &Scratch {
         &self.scratch

@@ -38,6 +38,9 @@ pub struct State {
     pub members: u64,
 }
 
+/// Log ends of partitions by group and topic.
+pub type Uncommitted = BTreeMap<(String, String), BTreeMap<i32, i64>>;
+
 /// Group, topic, partition.
 pub type Place = (String, String, i32);
 
@@ -87,6 +90,25 @@ pub fn rows(kafka: &Kafka) -> Result<BTreeMap<Place, Row>> {
         );
     }
     Ok(rows)
+}
+
+/// What members are assigned without a commit: by group and topic of members the log ends of such partitions, by partition.
+pub fn uncommitted(kafka: &Kafka) -> Result<Uncommitted> {
+    let text = kafka.tool(Tool::ConsumerGroups, &["--describe", "--all-groups"])?;
+    let mut uncommitted = Uncommitted::new();
+    for fields in table(&text) {
+        let field = |name: &str| fields.get(name).map_or("-", String::as_str);
+        if field("CONSUMER-ID") == "-" || field("TOPIC") == "-" {
+            continue;
+        }
+        let topic = (field("GROUP").to_owned(), field("TOPIC").to_owned());
+        let ends = uncommitted.entry(topic).or_default();
+        if field("CURRENT-OFFSET") == "-" {
+            let end = field("LOG-END-OFFSET").parse()?;
+            ends.insert(field("PARTITION").parse()?, end);
+        }
+    }
+    Ok(uncommitted)
 }
 
 /// All groups' states.

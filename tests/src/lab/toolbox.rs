@@ -21,6 +21,7 @@ const SOURCES: [(&str, &str); 6] = [
         include_str!("../../kafka/Situations.java"),
     ),
     ("Volumes.java", include_str!("../../kafka/Volumes.java")),
+    ("Groups.java", include_str!("../../kafka/Groups.java")),
     ("Probe.java", include_str!("../../kafka/Probe.java")),
 ];
 

@@ -64,7 +64,6 @@ impl Session {
         let mut committed = offsets::read(&brokers, &mut listing, unlisted, pass);
         listing.record(pass);
         self.members.leave_out_nameless(&mut committed);
-        report_invisible(&listing, &committed, pass);
         self.known = committed
             .groups
             .iter()
@@ -88,6 +87,8 @@ impl Session {
         self.members.describe(&self.client, groups, topology, pass);
         self.members.settle(&committed, pass);
         snapshot.unsupported = self.members.unsupported(&listing, &committed);
+        self.report_invisible(&listing, &committed, pass);
+        snapshot.unseen = self.unseen(&snapshot.topics, topology, groups, pass);
         pass.end(Phase::Groups);
         snapshot.groups = self.groups(topology, &listing, committed, pass);
         self.date(topology, snapshot, pass);
@@ -205,23 +206,6 @@ fn insert(snapshot: &mut Snapshot, topic: Name, partition: i32, log: Log) {
         partitions: BTreeMap::new(),
     });
     topic.partitions.insert(partition, log);
-}
-
-/// Missing rights show as empty answers, without an error: no group at all, or members and no commit of theirs.
-fn report_invisible(listing: &Listing, committed: &Committed, pass: &mut Pass<'_>) {
-    if listing.n_visible == 0 && listing.failed.is_empty() && listing.unasked.is_empty() {
-        pass.fail(Api::ListGroups, Reason::NothingVisible, "groups");
-    }
-    for (name, found) in &committed.groups {
-        let has_members = listing.of(name, found.coordinator).state == GroupState::Stable;
-        if has_members && found.rows.as_ref().is_ok_and(Vec::is_empty) {
-            pass.fail(
-                Api::OffsetFetch,
-                Reason::NothingVisible,
-                format!("group {name}"),
-            );
-        }
-    }
 }
 
 /// Unix time in milliseconds.

@@ -1,0 +1,181 @@
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::*;
+use crate::gate::hold::Held;
+use crate::kafka::native::Fence;
+use crate::kafka::pass::Bounds;
+use crate::progress::Progress;
+
+const REFUSED: Code = Code(29);
+const NO_SUCH_TOPIC: Code = Code(3);
+const TTL: Duration = Duration::from_secs(60);
+
+/// `seen` has three partitions, of which the metadata knows.
+fn leaders() -> Leaders {
+    let partitions = (0..3).map(|partition| (partition, Some(1)));
+    BTreeMap::from([(Name::from("seen"), partitions.collect())])
+}
+
+fn everything() -> Filter {
+    Filter::new(&[".*"], &[]).unwrap()
+}
+
+/// What stands outside of the metadata when each group has one member with this assignment.
+fn outside<'n>(
+    groups: impl IntoIterator<Item = (&'n str, Vec<(&'n str, i32)>)>,
+    filter: &Filter,
+) -> Outside {
+    let groups: Vec<(Name, Arc<Vec<Member>>)> = groups
+        .into_iter()
+        .map(|(group, assignment)| {
+            let assigned = assignment
+                .into_iter()
+                .map(|(topic, p)| TopicPartition::of(&Name::from(topic), p));
+            let member = Member {
+                consumer_id: "id".into(),
+                client_id: "client".into(),
+                host: "/host".into(),
+                assignment: assigned.collect(),
+            };
+            (Name::from(group), Arc::new(vec![member]))
+        })
+        .collect();
+    let claims: Vec<Claims<'_>> = groups
+        .iter()
+        .map(|(group, members)| (group, Arc::clone(members)))
+        .collect();
+    Outside::of(&claims, &leaders(), filter)
+}
+
+fn names(topics: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<String> {
+    topics
+        .into_iter()
+        .map(|name| name.as_ref().to_owned())
+        .collect()
+}
+
+/// What `outside` comes to, and the failures that are counted.
+fn concluded(unseen: &Unseen, outside: &Outside) -> (BTreeMap<Name, Reason>, Vec<String>) {
+    let fence = Fence::new(Held::without_election().leave());
+    let (progress, _) = watch::channel(Progress::default());
+    let bounds = Bounds {
+        collection: Duration::from_secs(5),
+        request: Duration::from_secs(1),
+        offset_fetch: Duration::from_secs(1),
+    };
+    let mut pass = Pass::begin(bounds, &fence, &progress);
+    let reasons = unseen.conclude(outside, &BTreeMap::new(), &mut pass);
+    let failures = pass.failures.into_iter().map(|failure| failure.subject);
+    let reasons = reasons.into_iter().map(|(topic, why)| (topic, why.reason));
+    (reasons.collect(), failures.collect())
+}
+
+fn told(answers: &[(&str, Result<(), Code>)]) -> Unseen {
+    let at = Instant::now();
+    let told = answers.iter();
+    Unseen {
+        told: told
+            .map(|(topic, answer)| (Name::from(*topic), (*answer, at)))
+            .collect(),
+        ..Unseen::default()
+    }
+}
+
+#[test]
+fn what_cannot_be_there_and_what_the_filter_leaves_out_is_not_looked_for() {
+    let long = "x".repeat(250);
+    let assignment = vec![
+        ("seen", 0),
+        ("seen", -1),
+        ("", 0),
+        ("..", 0),
+        ("a b", 0),
+        ("a\0b", 0),
+        ("\u{fe}", 0),
+        (&*long, 0),
+        ("hidden", 0),
+        ("internal", 0),
+        ("seen", 3),
+        ("seen", 3),
+    ];
+    let filter = Filter::new(&[".*"], &["^internal$"]).unwrap();
+    let outside = outside([("g", assignment)], &filter);
+    assert_eq!(names(outside.topics.keys()), ["hidden"]);
+    let partitions: Vec<_> = outside.partitions.iter().map(|tp| tp.partition).collect();
+    assert_eq!(partitions, [3]);
+}
+
+#[test]
+fn a_group_that_claims_thousands_of_topics_delays_no_other() {
+    let made_up: Vec<String> = (0..50_000).map(|i| format!("aaa-{i:05}")).collect();
+    let many = made_up.iter().map(|topic| (&**topic, 0)).collect();
+    let groups = [("aaa", many), ("g", vec![("t-1", 0), ("t-2", 0)])];
+    let outside = outside(groups, &everything());
+    let due = Unseen::default().due(&outside, &BTreeMap::new(), TTL);
+    assert_eq!(due.len(), ASKED);
+    assert!(due.contains(&Name::from("t-1")) && due.contains(&Name::from("t-2")));
+    let (reasons, failures) = concluded(&Unseen::default(), &outside);
+    assert_eq!((reasons.len(), failures.len()), (50_002, 1));
+}
+
+#[test]
+fn an_answer_is_not_asked_for_again_while_it_serves() {
+    let outside = outside([("g", vec![("one", 0), ("two", 0)])], &everything());
+    let unseen = told(&[("one", Err(REFUSED))]);
+    let due = |ttl| names(unseen.due(&outside, &BTreeMap::new(), ttl));
+    assert_eq!(due(TTL), ["two"]);
+    assert_eq!(due(Duration::ZERO), ["one", "two"]);
+}
+
+#[test]
+fn a_topic_is_unseen_unless_the_broker_says_that_it_is_not_there() {
+    let assignment = || vec![("gone", 0), ("hidden", 0), ("new", 0), ("open", 0)];
+    let outside = outside([("g", assignment()), ("h", assignment())], &everything());
+    let unseen = told(&[
+        ("gone", Err(NO_SUCH_TOPIC)),
+        ("hidden", Err(REFUSED)),
+        ("new", Ok(())),
+    ]);
+    let (reasons, failures) = concluded(&unseen, &outside);
+    let right = [
+        ("hidden", Reason::Authorization),
+        ("new", Reason::NotAsked),
+        ("open", Reason::NotAsked),
+    ];
+    let right = right.map(|(topic, reason)| (Name::from(topic), reason));
+    assert_eq!(reasons, BTreeMap::from(right));
+    assert_eq!(
+        failures,
+        [
+            "topic hidden, assigned to members of group g and 1 more",
+            "topics that members are assigned: 2"
+        ]
+    );
+    assert!(unseen.is_news(&outside), "new is there by now");
+}
+
+#[test]
+fn a_partition_is_not_there_once_metadata_says_so_that_is_younger_than_the_claim() {
+    let outside = outside([("g", vec![("seen", 3)])], &everything());
+    let mut unseen = Unseen::default();
+    assert!(unseen.is_news(&outside));
+    let reasons = [(Name::from("seen"), Reason::NotAsked)];
+    assert_eq!(concluded(&unseen, &outside).0, BTreeMap::from(reasons));
+    unseen.absent.clone_from(&outside.partitions);
+    assert!(!unseen.is_news(&outside));
+    assert_eq!(concluded(&unseen, &outside), (BTreeMap::new(), Vec::new()));
+    unseen.forget(&Outside::default());
+    assert!(unseen.absent.is_empty());
+}
+
+#[test]
+fn what_is_refused_is_counted_up_to_a_limit() {
+    let topics: Vec<String> = (0..ASKED + 20).map(|i| format!("t-{i:03}")).collect();
+    let assignment = topics.iter().map(|topic| (&**topic, 0)).collect();
+    let outside = outside([("g", assignment)], &everything());
+    let answers: Vec<_> = topics.iter().map(|t| (&**t, Err(REFUSED))).collect();
+    let (reasons, failures) = concluded(&told(&answers), &outside);
+    assert_eq!((reasons.len(), failures.len()), (ASKED + 20, ASKED));
+}
