@@ -281,10 +281,8 @@ impl Seen {
         }
         // Without its members no group is known to be complete, but all of its lag is.
         let describes = matches!(api, Api::DescribeGroups | Api::ConsumerGroupDescribe);
-        let hidden = match describes {
-            true => last.without_bounds.len(),
-            false => last.incomplete.len() + last.without_bounds.len(),
-        };
+        let n_incomplete = if describes { 0 } else { last.incomplete.len() };
+        let hidden = n_incomplete + last.without_bounds.len();
         let hides = matches!(api, Api::Metadata | Api::OffsetFetch | Api::ListOffsets);
         if !last.absent.is_empty() || (hidden > 0 && !hides) {
             problems.push(format!("too much is hidden: {last:?}"));

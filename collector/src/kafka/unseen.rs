@@ -176,7 +176,7 @@ impl Unseen {
         let mut due = BTreeSet::new();
         while due.len() < ASKED && !turns.is_empty() {
             turns.retain_mut(|names| {
-                due.len() >= ASKED || names.next().inspect(|name| _ = due.insert(*name)).is_some()
+                due.len() >= ASKED || names.next().map(|name| due.insert(name)).is_some()
             });
         }
         due
