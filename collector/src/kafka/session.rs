@@ -5,6 +5,7 @@ mod dating;
 #[cfg(test)]
 mod tests;
 mod troubles;
+mod visibility;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

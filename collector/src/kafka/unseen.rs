@@ -1,14 +1,15 @@
-//! Partitions that members are assigned and that the metadata does not have.
+//! Partitions that members are assigned and that a collection has not read.
 //!
 //! The metadata of all topics leaves out those that this user may not describe, and so do the answers with committed offsets.
 //! Asked by name, a broker tells a missing right from a topic that is not there. Members choose the names that they claim, so
 //! no claim may cost much or delay what is asked for another group: a limited number of names is asked about in one
-//! collection, the groups taking turns, and the metadata is read again for the sake of claims only after a rest.
+//! collection, the groups taking turns, and the metadata is read again for the sake of claims only after a rest. What may have come
+//! into being after the metadata was read is not known of until it is read again, for the next collection.
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use super::groups::STEP;
 use super::native::{Answer, Client, Requests, TopicId};
 use super::pass::Pass;
 use super::topology::Topology;
-use crate::snapshot::{Api, Member, Name, Reason, TopicPartition, Unknown};
+use crate::snapshot::{Api, Member, Name, Reason, Topic, TopicPartition, Unknown};
 
 /// Names in the one request of a collection, and topics that one collection counts as refused.
 const ASKED: usize = 100;
@@ -31,21 +32,19 @@ const REST: Duration = Duration::from_secs(10);
 
 const NOT_ASKED: Unknown = Unknown::new(Api::Metadata, Reason::NotAsked);
 
-/// The leaders of each topic's partitions, as in [`Topology`].
-type Leaders = BTreeMap<Name, BTreeMap<i32, Option<i32>>>;
-
 /// The members of a group.
 pub(super) type Claims<'g> = (&'g Name, Arc<Vec<Member>>);
 
-/// What is known of partitions outside the metadata.
+/// What is known of partitions that are claimed and were not read.
 #[derive(Debug, Default)]
 pub(super) struct Unseen {
     /// What a broker said of a topic by its name, and when.
     told: BTreeMap<Name, (Result<(), Code>, Instant)>,
-    /// Partitions that metadata did not have which was read after they were claimed.
-    absent: HashSet<TopicPartition>,
-    /// When the metadata was last read for the sake of claims.
-    read_at: Option<Instant>,
+    /// Partitions that were not read, and when they were first claimed: metadata that is younger and does not have them says that
+    /// they are not there.
+    claimed: HashMap<TopicPartition, Instant>,
+    /// When the metadata was last made due for the sake of claims.
+    outdated_at: Option<Instant>,
 }
 
 /// Whom to ask, about which topics, and how long an answer serves.
@@ -56,14 +55,14 @@ pub(super) struct Source<'c> {
     pub(super) ttl: Duration,
 }
 
-/// What is assigned and stands outside the metadata, but for names and numbers that nothing in a Kafka can have.
+/// What is assigned and was not read, but for names and numbers that nothing in a Kafka can have.
 #[derive(Debug, Default)]
 struct Outside {
     /// Topics that the filter lets through, and who is assigned them.
     topics: BTreeMap<Name, Readers>,
     /// The same by group.
     by_group: Vec<BTreeSet<Name>>,
-    /// Partitions of topics that the metadata has.
+    /// Partitions of topics that were read.
     partitions: HashSet<TopicPartition>,
 }
 
@@ -77,40 +76,48 @@ struct Readers {
 // === impl Unseen ===
 
 impl Unseen {
-    /// The topics with partitions in `claims` that cannot be seen, and why. Reads the metadata again where it may be older
-    /// than what is claimed.
+    /// The topics with partitions in `claims` that are not among those that were `read`, and why not. Makes the metadata due where
+    /// it may be older than what is claimed.
     pub(super) fn look(
         &mut self,
         source: Source<'_>,
-        claims: &[Claims<'_>],
+        (claims, read): (&[Claims<'_>], &BTreeMap<Name, Topic>),
         topology: &mut Topology,
         pass: &mut Pass<'_>,
     ) -> BTreeMap<Name, Unknown> {
-        let mut outside = Outside::of(claims, &topology.topics, source.filter);
-        self.forget(&outside);
+        let outside = Outside::of(claims, read, source.filter);
+        self.remember(&outside);
         self.ask(source, &outside, topology, pass);
-        if self.is_news(&outside) && self.read_at.is_none_or(|at| at.elapsed() >= REST) {
-            self.read_at = Some(Instant::now());
-            if let Ok(fresh) = Topology::read(source.client, source.filter, pass) {
-                *topology = fresh;
-                outside = Outside::of(claims, &topology.topics, source.filter);
-                self.absent.clone_from(&outside.partitions);
-            }
+        let young = self.young(&outside, topology.read_at());
+        let is_there = |topic| matches!(self.told.get(topic), Some((Ok(()), _)));
+        let is_news = !young.is_empty() || outside.topics.keys().any(is_there);
+        if is_news && self.outdated_at.is_none_or(|at| at.elapsed() >= REST) {
+            self.outdated_at = Some(Instant::now());
+            topology.outdate();
         }
-        self.conclude(&outside, &topology.refused, pass)
+        self.conclude((&outside, &young), &topology.refused, pass)
     }
 
     /// What is not claimed any more is not kept.
-    fn forget(&mut self, outside: &Outside) {
+    fn remember(&mut self, outside: &Outside) {
+        let now = Instant::now();
         self.told
             .retain(|topic, _| outside.topics.contains_key(topic));
-        self.absent.retain(|tp| outside.partitions.contains(tp));
+        self.claimed.retain(|tp, _| outside.partitions.contains(tp));
+        for tp in &outside.partitions {
+            if !self.claimed.contains_key(tp) {
+                self.claimed.insert(tp.clone(), now);
+            }
+        }
     }
 
-    /// Whether something that is claimed may have come into being after the metadata was read.
-    fn is_news(&self, outside: &Outside) -> bool {
-        let is_there = |topic| matches!(self.told.get(topic), Some((Ok(()), _)));
-        outside.topics.keys().any(is_there) || !outside.partitions.is_subset(&self.absent)
+    /// The topics of partitions that may be younger than metadata that was read at `read_at`.
+    fn young(&self, outside: &Outside, read_at: Instant) -> BTreeSet<Name> {
+        let partitions = outside.partitions.iter();
+        partitions
+            .filter(|tp| self.claimed.get(*tp).is_none_or(|since| *since >= read_at))
+            .map(|tp| Name::clone(&tp.topic))
+            .collect()
     }
 
     fn ask(
@@ -184,7 +191,7 @@ impl Unseen {
 
     fn conclude(
         &self,
-        outside: &Outside,
+        (outside, young): (&Outside, &BTreeSet<Name>),
         refused: &BTreeMap<Name, Code>,
         pass: &mut Pass<'_>,
     ) -> BTreeMap<Name, Unknown> {
@@ -205,8 +212,8 @@ impl Unseen {
             };
             unseen.insert(Name::clone(topic), why);
         }
-        for tp in outside.partitions.difference(&self.absent) {
-            unseen.entry(Name::clone(&tp.topic)).or_insert(NOT_ASKED);
+        for topic in young {
+            unseen.insert(Name::clone(topic), NOT_ASKED);
         }
         let n_open = unseen.values().filter(|why| **why == NOT_ASKED).count();
         if n_open > 0 {
@@ -225,7 +232,7 @@ fn is_absent(code: Code) -> bool {
 // === impl Outside ===
 
 impl Outside {
-    fn of(claims: &[Claims<'_>], topics: &Leaders, filter: &Filter) -> Self {
+    fn of(claims: &[Claims<'_>], read: &BTreeMap<Name, Topic>, filter: &Filter) -> Self {
         let mut outside = Self::default();
         for (group, members) in claims {
             let mut strange = BTreeSet::new();
@@ -236,11 +243,11 @@ impl Outside {
                     .chunk_by(|tp, next| tp.topic == next.topic)
                 {
                     let topic = &same[0].topic;
-                    match topics.get(topic) {
-                        Some(leaders) => {
+                    match read.get(topic) {
+                        Some(read) => {
                             let missing =
                                 same.iter().filter(|TopicPartition { partition, .. }| {
-                                    *partition >= 0 && !leaders.contains_key(partition)
+                                    *partition >= 0 && !read.partitions.contains_key(partition)
                                 });
                             outside.partitions.extend(missing.cloned());
                         }

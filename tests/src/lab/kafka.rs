@@ -7,11 +7,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::keys::Keys;
-use super::oracle;
 use super::place::Scratch;
 use super::process::{Process, Signal};
 use super::toolbox::{Tool, Toolbox};
 
+mod members;
 mod plan;
 mod properties;
 mod version;
@@ -132,37 +132,6 @@ impl Kafka {
         let mut all = vec![command, &bootstrap];
         all.extend(args);
         self.toolbox.fixture(&all)
-    }
-
-    /// Starts the fixture's live members, who leave when the process is dropped, and waits until they have settled.
-    pub fn hold(&self) -> Result<Process> {
-        let log = self.scratch.path().join("hold.log");
-        let args = ["hold", &self.bootstrap()];
-        let process = self.toolbox.staying(&args, &log, "holding")?;
-        super::wait_for("members to settle", Duration::from_secs(90), || {
-            let states = oracle::states(self)?;
-            for (group, members) in [("g-live", 3), ("g-live848", 2)] {
-                let stable = oracle::State {
-                    state: "Stable".to_owned(),
-                    members,
-                };
-                let state = states.get(group);
-                ensure!(state == Some(&stable), "{group} is {state:?}");
-            }
-            Ok(())
-        })
-        .with_context(|| fs::read_to_string(&log).unwrap_or_default())?;
-        Ok(process)
-    }
-
-    /// Starts live groups of one member each, as `stay` of the fixture takes them, four words a group; they end when the process
-    /// is dropped. Returns when all have what they subscribe to and have committed.
-    pub fn stay(&self, groups: &[&str]) -> Result<Process> {
-        let bootstrap = self.bootstrap();
-        let mut args = vec!["stay", &*bootstrap];
-        args.extend(groups);
-        let log = self.scratch.path().join("stay.log");
-        self.toolbox.staying(&args, &log, "holding")
     }
 
     /// A directory that goes with this cluster.

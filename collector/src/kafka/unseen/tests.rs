@@ -7,22 +7,32 @@ use crate::gate::hold::Held;
 use crate::kafka::native::Fence;
 use crate::kafka::pass::Bounds;
 use crate::progress::Progress;
+use crate::snapshot::{Compaction, Log, Offset};
 
 const REFUSED: Code = Code(29);
 const NO_SUCH_TOPIC: Code = Code(3);
 const TTL: Duration = Duration::from_secs(60);
 
-/// `seen` has three partitions, of which the metadata knows.
-fn leaders() -> Leaders {
-    let partitions = (0..3).map(|partition| (partition, Some(1)));
-    BTreeMap::from([(Name::from("seen"), partitions.collect())])
+/// `seen` has three partitions, which were read.
+fn read() -> BTreeMap<Name, Topic> {
+    let bound = Ok(Offset::from_wire(9).unwrap());
+    let log = Log {
+        log_start: bound,
+        high_watermark: bound,
+        last_stable: None,
+    };
+    let topic = Topic {
+        compaction: Ok(Compaction::Deleted),
+        partitions: (0..3).map(|partition| (partition, log)).collect(),
+    };
+    BTreeMap::from([(Name::from("seen"), topic)])
 }
 
 fn everything() -> Filter {
     Filter::new(&[".*"], &[]).unwrap()
 }
 
-/// What stands outside of the metadata when each group has one member with this assignment.
+/// What was not read when each group has one member with this assignment.
 fn outside<'n>(
     groups: impl IntoIterator<Item = (&'n str, Vec<(&'n str, i32)>)>,
     filter: &Filter,
@@ -46,7 +56,7 @@ fn outside<'n>(
         .iter()
         .map(|(group, members)| (group, Arc::clone(members)))
         .collect();
-    Outside::of(&claims, &leaders(), filter)
+    Outside::of(&claims, &read(), filter)
 }
 
 fn names(topics: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<String> {
@@ -56,8 +66,12 @@ fn names(topics: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<String> {
         .collect()
 }
 
-/// What `outside` comes to, and the failures that are counted.
-fn concluded(unseen: &Unseen, outside: &Outside) -> (BTreeMap<Name, Reason>, Vec<String>) {
+/// What `outside` comes to with metadata of `read_at`, and the failures that are counted.
+fn concluded(
+    unseen: &Unseen,
+    outside: &Outside,
+    read_at: Instant,
+) -> (BTreeMap<Name, Reason>, Vec<String>) {
     let fence = Fence::new(Held::without_election().leave());
     let (progress, _) = watch::channel(Progress::default());
     let bounds = Bounds {
@@ -66,7 +80,11 @@ fn concluded(unseen: &Unseen, outside: &Outside) -> (BTreeMap<Name, Reason>, Vec
         offset_fetch: Duration::from_secs(1),
     };
     let mut pass = Pass::begin(bounds, &fence, &progress);
-    let reasons = unseen.conclude(outside, &BTreeMap::new(), &mut pass);
+    let reasons = unseen.conclude(
+        (outside, &unseen.young(outside, read_at)),
+        &BTreeMap::new(),
+        &mut pass,
+    );
     let failures = pass.failures.into_iter().map(|failure| failure.subject);
     let reasons = reasons.into_iter().map(|(topic, why)| (topic, why.reason));
     (reasons.collect(), failures.collect())
@@ -116,7 +134,7 @@ fn a_group_that_claims_thousands_of_topics_delays_no_other() {
     let due = Unseen::default().due(&outside, &BTreeMap::new(), TTL);
     assert_eq!(due.len(), ASKED);
     assert!(due.contains(&Name::from("t-1")) && due.contains(&Name::from("t-2")));
-    let (reasons, failures) = concluded(&Unseen::default(), &outside);
+    let (reasons, failures) = concluded(&Unseen::default(), &outside, Instant::now());
     assert_eq!((reasons.len(), failures.len()), (50_002, 1));
 }
 
@@ -138,7 +156,7 @@ fn a_topic_is_unseen_unless_the_broker_says_that_it_is_not_there() {
         ("hidden", Err(REFUSED)),
         ("new", Ok(())),
     ]);
-    let (reasons, failures) = concluded(&unseen, &outside);
+    let (reasons, failures) = concluded(&unseen, &outside, Instant::now());
     let right = [
         ("hidden", Reason::Authorization),
         ("new", Reason::NotAsked),
@@ -153,21 +171,22 @@ fn a_topic_is_unseen_unless_the_broker_says_that_it_is_not_there() {
             "topics that members are assigned: 2"
         ]
     );
-    assert!(unseen.is_news(&outside), "new is there by now");
 }
 
 #[test]
 fn a_partition_is_not_there_once_metadata_says_so_that_is_younger_than_the_claim() {
     let outside = outside([("g", vec![("seen", 3)])], &everything());
     let mut unseen = Unseen::default();
-    assert!(unseen.is_news(&outside));
-    let reasons = [(Name::from("seen"), Reason::NotAsked)];
-    assert_eq!(concluded(&unseen, &outside).0, BTreeMap::from(reasons));
-    unseen.absent.clone_from(&outside.partitions);
-    assert!(!unseen.is_news(&outside));
-    assert_eq!(concluded(&unseen, &outside), (BTreeMap::new(), Vec::new()));
-    unseen.forget(&Outside::default());
-    assert!(unseen.absent.is_empty());
+    let before = Instant::now();
+    unseen.remember(&outside);
+    let right = BTreeMap::from([(Name::from("seen"), Reason::NotAsked)]);
+    assert_eq!(concluded(&unseen, &outside, before).0, right);
+    let after = Instant::now() + Duration::from_millis(1);
+    unseen.remember(&outside);
+    let nothing = (BTreeMap::new(), Vec::new());
+    assert_eq!(concluded(&unseen, &outside, after), nothing);
+    unseen.remember(&Outside::default());
+    assert!(unseen.claimed.is_empty());
 }
 
 #[test]
@@ -176,6 +195,6 @@ fn what_is_refused_is_counted_up_to_a_limit() {
     let assignment = topics.iter().map(|topic| (&**topic, 0)).collect();
     let outside = outside([("g", assignment)], &everything());
     let answers: Vec<_> = topics.iter().map(|t| (&**t, Err(REFUSED))).collect();
-    let (reasons, failures) = concluded(&told(&answers), &outside);
+    let (reasons, failures) = concluded(&told(&answers), &outside, Instant::now());
     assert_eq!((reasons.len(), failures.len()), (ASKED + 20, ASKED));
 }
