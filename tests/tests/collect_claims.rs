@@ -109,8 +109,8 @@ fn thousands_of_made_up_claims_cost_little_and_are_nobody_elses_trouble() -> Res
         usage.cpu,
         usage.rss / 1024
     ));
-    // One by name in each collection, and the whole metadata after its rest or its time.
-    let most = 9 + began.elapsed().as_secs() / REST + 1;
+    // By name, and for the ids of topics with lag, one in each collection; the whole metadata, with all ids, after its rest.
+    let most = 2 * 9 + 2 * (began.elapsed().as_secs() / REST + 1);
     ensure!(asked <= most, "{asked} metadata requests, not {most}");
     let counted = metrics.count("kafka_lag_exporter_errors_total", []);
     ensure!(counted == 0, "{counted} errors");
@@ -137,8 +137,10 @@ fn what_is_known_not_to_be_there_is_not_asked_about_again_and_hides_nothing() ->
     ensure!(n_collections(&first) == 1, "not the first collection");
     kafka.reset_counters();
     let last = watch(&collector, 5, right)?;
+    // One in each collection for the ids of topics with lag.
     let asked = kafka.n_requests(Api::Metadata);
-    ensure!(asked == 0, "{asked} metadata requests");
+    lab::say(format_args!("{asked} metadata requests in 5 collections"));
+    ensure!(asked <= 6, "{asked} metadata requests");
     ensure!(last.count("kafka_lag_exporter_errors_total", []) == 0);
     Ok(())
 }
