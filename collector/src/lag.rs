@@ -14,6 +14,7 @@
 mod assigned;
 mod group;
 mod partition;
+mod totals;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

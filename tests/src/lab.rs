@@ -4,6 +4,7 @@
 //! Everything here blocks, as its users are plain `#[test]` functions. What a test starts ends with it: by `Drop` when
 //! it returns or panics, by the kernel when it is killed ([`process`]).
 
+pub mod alertmanager;
 pub mod chronicle;
 pub mod collector;
 pub mod config;

@@ -2,8 +2,10 @@
 
 pub mod alike;
 pub mod dashboard;
+pub mod month;
 pub mod promql;
 pub mod render;
+pub mod runbooks;
 pub mod tools;
 
 use std::fs;

@@ -68,7 +68,7 @@ fn unit_test(
     let rules = manifests::root().join(RULES).canonicalize()?;
     let mut text = format!(
         "rule_files: ['{}']\nevaluation_interval: 30s\n\
-         group_eval_order: [klag-exporter-recording, klag-exporter-partitions, klag-exporter-groups, klag-exporter-itself]\n\
+         group_eval_order: [klag-exporter-recording, klag-exporter-budgets, klag-exporter-groups, klag-exporter-itself]\n\
          tests:\n- interval: {INTERVAL}s\n  input_series:\n",
         rules.display()
     );

@@ -195,7 +195,8 @@ fn the_alert_of_the_readme_is_one_and_the_names_without_a_rule_are_told() -> Res
     )?;
     tools::run("promtool", &["check", "rules", &file.display().to_string()])?;
 
-    let rules = manifests::read("alerts/klag-exporter.rules.yaml")?;
+    let rules = manifests::read("alerts/klag-exporter.rules.yaml")?
+        + &manifests::read("alerts/klag-exporter-partitions.rules.yaml")?;
     let of_lag = |name: &str| {
         !name.starts_with("kafka_lag_exporter_") && name != "kafka_consumergroup_poll_time_ms"
     };

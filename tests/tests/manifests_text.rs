@@ -12,23 +12,37 @@ use collector::exposition::FAMILIES;
 use collector::gate::{Gate, Until};
 use collector::telemetry::Telemetry;
 use e2e::manifests::dashboard::{self, Dashboard};
-use e2e::manifests::{self, promql};
+use e2e::manifests::{self, promql, runbooks};
 use regex::Regex;
 use serde_json::Value;
 use shared::config::{self, Environment, Program};
 use tokio::time::Instant;
 
 const RULES: &str = "alerts/klag-exporter.rules.yaml";
+const PARTITIONS: &str = "alerts/klag-exporter-partitions.rules.yaml";
 
 #[test]
 fn what_is_made_from_something_else_is_up_to_date() -> Result<()> {
     let rules = manifests::read(RULES)?;
+    let partitions = manifests::read(PARTITIONS)?;
     let made = [
         (
             "components/monitoring/prometheusrule.yaml",
-            prometheus_rule(&rules)?,
+            prometheus_rule(("klag-exporter", RULES), &rules)?,
+        ),
+        (
+            "components/partition-rules/prometheusrule.yaml",
+            prometheus_rule(("klag-exporter-partitions", PARTITIONS), &partitions)?,
+        ),
+        (
+            "alerts/RUNBOOKS.md",
+            runbooks::page(&manifests::read_yaml(RULES)?)?,
         ),
         ("helm/klag-exporter/files/klag-exporter.rules.yaml", rules),
+        (
+            "helm/klag-exporter/files/klag-exporter-partitions.rules.yaml",
+            partitions,
+        ),
         (
             "helm/klag-exporter/files/klag-exporter.json",
             manifests::read(dashboard::FILE)?,
@@ -48,11 +62,12 @@ fn what_is_made_from_something_else_is_up_to_date() -> Result<()> {
 }
 
 /// The plain rules in the object that prometheus-operator reads.
-fn prometheus_rule(rules: &str) -> Result<String> {
+fn prometheus_rule((name, file): (&str, &str), rules: &str) -> Result<String> {
     let mut text = format!(
-        "# Made from {RULES}: change that one, and see tests/tests/manifests_text.rs.\n"
-    ) + "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n  name: klag-exporter\n  \
-           namespace: monitoring\n  labels:\n    app: klag-exporter\nspec:\n";
+        "# Made from {file}: change that one, and see tests/tests/manifests_text.rs.\n\
+         apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n  name: {name}\n  \
+         namespace: monitoring\n  labels:\n    app: klag-exporter\nspec:\n"
+    );
     let (_, groups) = rules.split_once("\ngroups:\n").context("no groups")?;
     for line in "groups:\n".lines().chain(groups.lines()) {
         let indent = if line.is_empty() { "" } else { "  " };
@@ -62,12 +77,11 @@ fn prometheus_rule(rules: &str) -> Result<String> {
 }
 
 fn rules() -> Result<Vec<Value>> {
-    let file = manifests::read_yaml(RULES)?;
-    let groups = file["groups"].as_array().context("no groups")?;
-    let rules = groups.iter().map(|group| group["rules"].as_array());
-    let rules = rules.map(|rules| rules.context("a group without rules"));
-    let rules = rules.collect::<Result<Vec<_>>>()?;
-    Ok(rules.into_iter().flatten().cloned().collect())
+    let mut all = Vec::new();
+    for file in [RULES, PARTITIONS, "alerts/budgets.example.rules.yaml"] {
+        all.extend(runbooks::rules(&manifests::read_yaml(file)?)?.cloned());
+    }
+    Ok(all)
 }
 
 /// What Prometheus can know: families of both programs, and recording rules.
@@ -151,8 +165,8 @@ fn ensure_known(query: &str, known: &BTreeSet<String>) -> Result<()> {
 
 #[test]
 fn every_alert_says_what_it_means_what_to_do_and_is_tested() -> Result<()> {
-    let tests =
-        ["groups", "itself"].map(|name| manifests::read(&format!("alerts/tests/{name}.test.yaml")));
+    let tests = ["groups", "itself", "days"]
+        .map(|name| manifests::read(&format!("alerts/tests/{name}.test.yaml")));
     let tests = tests.into_iter().collect::<Result<String>>()?;
     let rules = rules()?;
     let alerts = rules.iter().filter(|rule| rule["alert"].is_string());

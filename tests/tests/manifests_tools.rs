@@ -45,7 +45,8 @@ fn the_chart_without_election_is_the_overlay() -> Result<()> {
 #[test]
 fn the_chart_with_everything_is_the_overlay_with_every_component() -> Result<()> {
     let components = ["monitoring", "network-policy", "dashboard"];
-    let on = "serviceMonitor.enabled=true,alerts.enabled=true,networkPolicy.enabled=true,dashboard.enabled=true";
+    // Without monitors of one release, rules are about all of them.
+    let on = "serviceMonitor.enabled=true,alerts.enabled=true,alerts.selector=,networkPolicy.enabled=true,dashboard.enabled=true";
     ensure_alike(
         &composition("overlays/ready-standbys", &components)?,
         &chart(&["--set", on])?,
@@ -178,6 +179,19 @@ fn wrong_values_are_refused_with_a_reason() -> Result<()> {
         (
             "alerts.enabled=true,alerts.overrides.Nope.for=1m",
             "there is no alert Nope",
+        ),
+        (
+            "alerts.enabled=true,alerts.groups.nope.interval=1m",
+            "there is no group of rules nope",
+        ),
+        (
+            "alerts.enabled=true,alerts.budgets[0].seconds=1,alerts.budgets[0].labels.group=x",
+            "invalid propertyName 'group'",
+        ),
+        ("alerts.enabled=true,alerts.budgets[0].group=x", "seconds"),
+        (
+            "alerts.enabled=true,alerts.budgets[0].seconds=1,alerts.budgets[0].name=default",
+            "two are called default",
         ),
         (
             "config.clusters[0].name=x",

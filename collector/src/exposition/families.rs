@@ -63,7 +63,7 @@ pub(super) enum Rows {
 }
 
 /// The families, in order.
-pub static FAMILIES: [Family; 31] = [
+pub static FAMILIES: [Family; 34] = [
     gauge(
         "kafka_partition_latest_offset",
         "High watermark of the partition: the end of what consumers may read.",
@@ -183,6 +183,21 @@ pub static FAMILIES: [Family; 31] = [
                 .ok()
                 .map(|n_members| (n_members as u64).into())
         }),
+    ),
+    gauge(
+        "kafka_consumergroup_group_sum_messages_lost",
+        "Sum over the partitions of the group of the offsets from the committed offset to the log start, where retention has passed it; absent while one is unknown.",
+        Rows::Group(|group| group.lost().map(Number::from)),
+    ),
+    gauge(
+        "kafka_consumergroup_group_topic_max_lag_seconds",
+        "Largest age of an oldest unread record among the partitions of the topic for which it is known.",
+        Rows::GroupTopic(|topic| seconds(topic.max_time_lag()?)),
+    ),
+    gauge(
+        "kafka_consumergroup_group_topic_min_retention_margin",
+        "Smallest number of offsets that retention has to go before it deletes unread records, among the known partitions of the topic with unread and with deleted records; +Inf without any.",
+        Rows::GroupTopic(|topic| topic.min_margin().map(Number::from)),
     ),
     gauge(
         "kafka_topic_compacted",

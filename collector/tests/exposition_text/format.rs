@@ -119,6 +119,23 @@ fn topic_granularity_has_sums_and_no_partitions_of_groups() {
     let sum = [("group", "billing"), ("topic", "orders")];
     let sum = value(&families, "kafka_consumergroup_group_topic_sum_lag", &sum);
     assert_eq!(sum, Some(130.0));
+    let of = |group: &str, family: &str| {
+        let labels = [("group", group), ("topic", "orders")];
+        let labels = &labels[..1 + usize::from(family.starts_with("topic_"))];
+        value(
+            &families,
+            &format!("kafka_consumergroup_group_{family}"),
+            labels,
+        )
+    };
+    assert_eq!(of("billing", "sum_messages_lost"), Some(30.0));
+    assert_eq!(of("partly", "sum_messages_lost"), None);
+    assert_eq!(of("billing", "topic_max_lag_seconds"), Some(86_400.0));
+    assert_eq!(of("billing", "topic_min_retention_margin"), Some(-30.0));
+    assert_eq!(
+        of("partly", "topic_min_retention_margin"),
+        Some(f64::INFINITY)
+    );
     let by_partition: Vec<_> = families
         .iter()
         .filter(|family| {

@@ -65,7 +65,7 @@ const KLAG_EXPORTER: [(&str, &[&str]); 19] = [
 ];
 
 /// Ours alone.
-const OURS: [(&str, &str, &[&str]); 12] = [
+const OURS: [(&str, &str, &[&str]); 15] = [
     ("kafka_consumergroup_group_complete", "gauge", GROUP),
     (
         "kafka_consumergroup_group_uncommitted_partitions",
@@ -78,6 +78,21 @@ const OURS: [(&str, &str, &[&str]); 12] = [
         GROUP_TOPIC,
     ),
     ("kafka_consumergroup_group_members", "gauge", GROUP),
+    (
+        "kafka_consumergroup_group_sum_messages_lost",
+        "gauge",
+        GROUP,
+    ),
+    (
+        "kafka_consumergroup_group_topic_max_lag_seconds",
+        "gauge",
+        GROUP_TOPIC,
+    ),
+    (
+        "kafka_consumergroup_group_topic_min_retention_margin",
+        "gauge",
+        GROUP_TOPIC,
+    ),
     ("kafka_topic_compacted", "gauge", &["cluster_name", "topic"]),
     ("kafka_partition_last_stable_offset", "gauge", PARTITION),
     (

@@ -110,6 +110,16 @@ impl Case {
         row
     }
 
+    /// How far retention is from the first offset that is still to be read, where it has begun.
+    pub(crate) fn margin_at_risk(&self, place: Place, row: &Row) -> Option<f64> {
+        let (lag, margin) = (row.lag?, row.margin?);
+        let begun = self.logs[&place].log_start? > 0;
+        Some(match (begun, lag) {
+            (false, _) | (true, 0) => f64::INFINITY,
+            (true, _) => float(margin),
+        })
+    }
+
     /// Looks at each offset that the group has yet to read until one is there.
     fn age(&self, place: Place, committed: i64) -> Option<i64> {
         let end = self.end(place)?;

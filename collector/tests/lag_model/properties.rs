@@ -154,7 +154,14 @@ proptest! {
             let oldest = expected.iter().filter_map(|row| row.age).max();
             let oldest = oldest.filter(|age| *age > 0 || expected.iter().all(|row| row.age.is_some()));
             prop_assert_eq!(group.max_time_lag.map(millis), oldest);
+            let lost: Vec<_> = expected.iter().map(|row| row.lost).collect();
+            prop_assert_eq!(group.lost().map(signed), oracle::sum(&lost));
             for topic in &group.topics {
+                let rows: Vec<_> = flat.iter().zip(&expected).filter(|((place, _), _)| name("topic", place.0) == *topic.topic).collect();
+                let oldest = rows.iter().filter_map(|(_, row)| row.age).max();
+                prop_assert_eq!(topic.max_time_lag().map(millis), oldest);
+                let margins = rows.iter().filter_map(|((place, _), row)| case.margin_at_risk(**place, row));
+                prop_assert_eq!(topic.min_margin(), margins.reduce(f64::min));
                 let of_topic = flat.iter().zip(&lags).filter(|((place, _), _)| name("topic", place.0) == *topic.topic);
                 let of_topic: Vec<_> = of_topic.map(|(_, lag)| *lag).collect();
                 prop_assert_eq!(topic.offset_lag.known().map(signed), oracle::sum(&of_topic));

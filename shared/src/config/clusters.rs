@@ -28,6 +28,18 @@ const OUR_LABELS: &[&str] = &[
     "topic",
 ];
 
+/// Labels that Prometheus, or prometheus-operator, gives to every target. A series that brings one of them itself has it renamed
+/// (`exported_namespace`), or keeps it and is not joined with the others of its pod any more, which silences alerts.
+const SCRAPE_LABELS: &[&str] = &[
+    "container",
+    "endpoint",
+    "instance",
+    "job",
+    "namespace",
+    "pod",
+    "service",
+];
+
 /// Reads every `[[clusters]]` of the file.
 pub(super) fn read(walk: &mut Walk<'_>, file: &Place<'_>) -> Vec<Cluster> {
     let entry = file.entries.iter().find(|entry| entry.name == "clusters");
@@ -163,6 +175,12 @@ fn labels(section: &mut Section<'_, '_>) -> BTreeMap<String, String> {
         }
         if OUR_LABELS.contains(&name) {
             return Err("klag-exporter has a label of that name itself; write another".to_owned());
+        }
+        if SCRAPE_LABELS.contains(&name) {
+            return Err(
+                "Prometheus gives a label of that name to what it scrapes; write another, such as environment"
+                    .to_owned(),
+            );
         }
         let Some(text) = value.as_text() else {
             return Err(format!("write the label's value in quotes, not {value}"));

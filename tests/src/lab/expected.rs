@@ -10,8 +10,10 @@ use super::oracle::{self, Place, Record, Row, State, Uncommitted};
 use super::prom::Labels;
 
 mod compare;
+mod topic;
 
 pub use compare::{differences, digest};
+use topic::{OfTopic, oldest};
 
 /// The truth about a cluster that stands still.
 #[derive(Debug)]
@@ -198,30 +200,23 @@ impl World {
             .iter()
             .filter(|((of, ..), _)| of == group)
             .collect();
-        let mut topics = BTreeMap::<&str, i64>::new();
-        let mut ages = Vec::new();
+        let mut topics = BTreeMap::<&str, OfTopic>::new();
+        let mut lost = 0;
         for ((_, topic, partition), row) in &rows {
-            *topics.entry(topic).or_default() += lag(row);
             let record = self
                 .record(topic, *partition, row.committed)
                 .context("no record")?;
-            ages.push(age(lag(row), record));
+            topics.entry(topic).or_default().add(row, record);
+            lost += (record.log_start - row.committed).max(0);
         }
-        for (topic, sum) in &topics {
+        for (topic, of_topic) in &topics {
             let labels = of(&[("group", group), ("topic", topic)]);
-            put(
-                expected,
-                "kafka_consumergroup_group_topic_sum_lag",
-                labels,
-                Value::Exactly(number(*sum)),
-            );
+            for (family, value) in of_topic.expected() {
+                put(expected, family, labels.clone(), value);
+            }
         }
-        // The oldest record has the greatest age, and any age is greater than that of having read everything.
-        let written = ages.iter().filter_map(|age| match age {
-            Value::AgeOf(ms) => Some(*ms),
-            Value::Exactly(_) => None,
-        });
-        let oldest = written.min().map_or(Value::Exactly(0.0), Value::AgeOf);
+        let ages = topics.values().flat_map(|topic| &topic.ages);
+        let oldest = oldest(ages);
         let members = i64::try_from(state.members)?;
         let mut all = vec![
             (
@@ -241,9 +236,13 @@ impl World {
             ));
             all.push((
                 "kafka_consumergroup_group_sum_lag",
-                Value::Exactly(number(topics.values().sum())),
+                Value::Exactly(number(topics.values().map(|topic| topic.lag).sum())),
             ));
             all.push(("kafka_consumergroup_group_max_lag_seconds", oldest));
+            all.push((
+                "kafka_consumergroup_group_sum_messages_lost",
+                Value::Exactly(number(lost)),
+            ));
         }
         for (family, value) in all {
             put(expected, family, labels.clone(), value);

@@ -78,12 +78,17 @@ pub fn jobs(pods: &[&Pod]) -> Vec<Job> {
 impl Prometheus {
     /// Starts one with these files of rules, and waits until it is ready.
     pub fn start(pace: Pace, jobs: &[Job], rules: &[&str]) -> Result<Self> {
+        Self::configured(&config(pace, jobs)?, rules)
+    }
+
+    /// Starts one with a configuration that reads `*.rules.yaml`, and these files of rules; waits until it is ready.
+    pub fn configured(config: &str, rules: &[&str]) -> Result<Self> {
         let scratch = Scratch::new("prometheus")?;
         for (n, rules) in rules.iter().enumerate() {
             scratch.write(&format!("{n}.rules.yaml"), rules)?;
         }
         let data = scratch.path().join("data");
-        Self::launch(scratch, &config(pace, jobs)?, &data)
+        Self::launch(scratch, config, &data)
     }
 
     /// Starts one that scrapes nothing and shows what is recorded in a folder, as promtool makes it.

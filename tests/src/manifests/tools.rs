@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 pub fn path(name: &str) -> Result<PathBuf> {
     let dir = match std::env::var_os("KLAG_MANIFEST_TOOLS") {
         Some(dir) => PathBuf::from(dir),
-        None => place::cache()?.join("manifest-tools-1"),
+        None => place::cache()?.join("manifest-tools-2"),
     };
     let path = dir.join(name);
     ensure!(
@@ -28,9 +28,14 @@ pub fn path(name: &str) -> Result<PathBuf> {
 
 /// Runs a tool to its end; what it printed.
 pub fn run(name: &str, args: &[&str]) -> Result<String> {
+    run_within(LIMIT, name, args)
+}
+
+/// The same for what may take longer.
+pub fn run_within(limit: Duration, name: &str, args: &[&str]) -> Result<String> {
     let mut command = Command::new(path(name)?);
     command.args(args);
-    process::run(command, LIMIT).with_context(|| format!("{name} {args:?}"))
+    process::run(command, limit).with_context(|| format!("{name} {args:?}"))
 }
 
 /// Runs kubectl without any cluster; what it printed.

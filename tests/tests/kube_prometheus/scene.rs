@@ -59,9 +59,8 @@ impl Scene {
             begin: 0.0,
             ended: Vec::new(),
         };
-        // Of each group of rules, the last one.
-        let last =
-            "klag:kafka_consumergroup_group_complete and on () klag:kafka_partition_latest_offset";
+        // Of the groups that record, the last one.
+        let last = "klag:over_budget";
         scene.until_all("everything to be recorded", 150, |watch| {
             ensure!(
                 !watch.prometheus.now(last)?.is_empty(),

@@ -17,7 +17,14 @@ pub(crate) const OURS: &str = "ConsumersTooSlow";
 pub(crate) const DIRECT: &str = "ConsumersTooSlowDirectly";
 
 /// The labels that recorded series have; two with the same ones would be one.
-const KEPT: [&str; 5] = ["__name__", "cluster_name", "group", "topic", "partition"];
+const KEPT: [&str; 6] = [
+    "__name__",
+    "namespace",
+    "job",
+    "cluster_name",
+    "group",
+    "topic",
+];
 
 /// How a Prometheus is set up.
 #[derive(Clone, Copy, Debug)]
@@ -87,11 +94,11 @@ impl Watch {
         };
         let rules = manifests::read("alerts/klag-exporter.rules.yaml")?;
         let shipped = "    interval: 30s\n";
-        ensure!(rules.matches(shipped).count() == 2, "other intervals");
-        ensure!(rules.matches("[3m]").count() > 10, "another memory");
+        ensure!(rules.matches(shipped).count() == 4, "other intervals");
+        ensure!(rules.matches("[3m").count() > 10, "another memory");
         let rules = rules
             .replace(shipped, &format!("    interval: {seconds}s\n"))
-            .replace("[3m]", &format!("[{memory}]"));
+            .replace("[3m", &format!("[{memory}"));
         let users = [(OURS, "klag:"), (DIRECT, "")].map(|(alert, prefix)| {
             format!(
                 "  - alert: {alert}\n    expr: {prefix}kafka_consumergroup_group_max_lag > {THRESHOLD}\n    for: {}s\n",

@@ -1,0 +1,112 @@
+{{/*
+Seconds of a duration as the configuration or Prometheus writes it, such as 30s, 5m, "1m 30s", 2min.
+*/}}
+{{- define "klag-exporter.seconds" -}}
+{{- $sum := 0.0 }}
+{{- range regexFindAll "[0-9]+ *[a-z]+" (toString .) -1 }}
+{{- $number := regexFind "[0-9]+" . | float64 }}
+{{- $unit := regexFind "[a-z]+" . }}
+{{- if has $unit (list "ms" "msec" "millis") }}{{ $sum = addf $sum (divf $number 1000) }}
+{{- else if hasPrefix "s" $unit }}{{ $sum = addf $sum $number }}
+{{- else if hasPrefix "m" $unit }}{{ $sum = addf $sum (mulf $number 60) }}
+{{- else if hasPrefix "h" $unit }}{{ $sum = addf $sum (mulf $number 3600) }}
+{{- else if hasPrefix "d" $unit }}{{ $sum = addf $sum (mulf $number 86400) }}
+{{- else }}{{ fail (printf "%q is no duration that the rules can follow; write it in s, m or h" .) }}
+{{- end }}
+{{- end }}
+{{- ceil $sum | int }}
+{{- end }}
+
+{{/* So many seconds, at least, as Prometheus writes it. */}}
+{{- define "klag-exporter.duration" -}}
+{{- $seconds := max (index . 0) (index . 1) | int }}
+{{- if mod $seconds 60 }}{{ $seconds }}s{{ else if mod $seconds 3600 }}{{ div $seconds 60 }}m{{ else }}{{ div $seconds 3600 }}h{{ end }}
+{{- end }}
+
+{{/* The intervals that rules follow, in seconds: of collections, of scrapes, and the longer of the two. */}}
+{{- define "klag-exporter.alerts.intervals" -}}
+{{- $given := .Values.alerts.intervals }}
+{{- $monitor := ternary .Values.podMonitor .Values.serviceMonitor .Values.podMonitor.enabled }}
+{{- $scrape := default (dig "interval" "30s" (default dict $monitor.additionalEndpointConfig)) $given.scrape }}
+{{- $poll := default (dig "poll_interval" "30s" .Values.config.exporter) $given.poll }}
+{{- $scrape = include "klag-exporter.seconds" $scrape | int }}
+{{- $poll = include "klag-exporter.seconds" $poll | int }}
+{{- $lease := dig "lease_duration_secs" 15 (index .Values.config "exporter.leadership" | default dict) | int }}
+{{- dict "poll" $poll "scrape" $scrape "longer" (max $poll $scrape) "lease" $lease | toYaml }}
+{{- end }}
+
+{{/*
+What selects the series of this release. Known where the chart makes the monitors; where it does not, rules are about every
+release that Prometheus scrapes, and tell them apart by namespace and job.
+*/}}
+{{- define "klag-exporter.alerts.selector" -}}
+{{- if kindIs "string" .Values.alerts.selector }}
+{{- .Values.alerts.selector }}
+{{- else if or .Values.serviceMonitor.enabled .Values.podMonitor.enabled }}
+{{- printf `namespace="%s",job=~"%s(-telemetry|-elector)?"` .Release.Namespace (include "klag-exporter.fullname" .) }}
+{{- end }}
+{{- end }}
+
+{{/* The rules that make budgets of alerts.budgets: first which group has which, then how long each is. */}}
+{{- define "klag-exporter.alerts.budgets" -}}
+{{- $candidates := list }}
+{{- $seconds := list }}
+{{- $names := list }}
+{{- range $i, $budget := .Values.alerts.budgets }}
+{{- $name := default (printf "budget-%d" $i) $budget.name }}
+{{- if or (has $name $names) (eq $name "default") }}
+{{- fail (printf "alerts.budgets: two are called %s; name them differently" $name) }}
+{{- end }}
+{{- $names = append $names $name }}
+{{- $matchers := printf "cluster_name=~%s,group=~%s" (default ".*" $budget.cluster | toRawJson) (default ".*" $budget.group | toRawJson) }}
+{{- $expr := printf "0 * klag:kafka_consumergroup_group_state{%s} + %d" $matchers $i }}
+{{- $candidates = append $candidates (dict "record" "klag:budget_candidate" "labels" (dict "budget" $name) "expr" $expr) }}
+{{- $labels := dict "budget" $name "severity" (default "warning" $budget.severity) }}
+{{- if $budget.batch }}{{ $_ := set $labels "batch" "true" }}{{ end }}
+{{- $expr = printf "%v + 0 * (\n  klag:budget_candidate{budget=%s}\n  == on (namespace, job, cluster_name, group) group_left () klag:budget_first\n)\n" $budget.seconds (toRawJson $name) }}
+{{- $seconds = append $seconds (dict "record" "klag:budget_seconds" "labels" (merge $labels (default dict $budget.labels)) "expr" $expr) }}
+{{- end }}
+{{- dict "candidates" $candidates "seconds" $seconds | toYaml }}
+{{- end }}
+
+{{/* The expression of a rule, fitted to intervals, labels and budgets of this release: a list of the root, the rule, the intervals. */}}
+{{- define "klag-exporter.alerts.expr" -}}
+{{- $root := index . 0 }}
+{{- $rule := index . 1 }}
+{{- $every := index . 2 }}
+{{- $alerts := $root.Values.alerts }}
+{{- $expr := $rule.expr }}
+{{- $longer := int $every.longer }}
+{{- $poll := int $every.poll }}
+{{- $memory := add 90 (mul 2 (int $every.scrape)) (mul 2 (int $every.lease)) }}
+{{- $trend := max 900 (mul 6 $longer) }}
+{{- $expr = replace "[3m" (printf "[%s" (include "klag-exporter.duration" (list $memory 180))) $expr }}
+{{- $expr = replace "[15m" (printf "[%s" (include "klag-exporter.duration" (list $trend 0))) $expr }}
+{{- $expr = replace "offset 15m" (printf "offset %s" (include "klag-exporter.duration" (list $trend 0))) $expr }}
+{{- $expr = replace "* 900" (printf "* %d" (int $trend)) $expr }}
+{{- $spell := max 1800 (mul 8 $longer) }}
+{{- $expr = replace "[30m:30s]" (printf "[%s:30s]" (include "klag-exporter.duration" (list $spell 0))) $expr }}
+{{- $expr = replace "/ 1800" (printf "/ %d" (int $spell)) $expr }}
+{{- if eq (default "" $rule.alert) "KafkaLagStale" }}
+{{- $expr = replace "> 600" (printf "> %d" (max 600 (add $memory (mul 3 $poll)) | int)) $expr }}
+{{- else if eq (default "" $rule.alert) "KafkaLagCollectionSlow" }}
+{{- $expr = replace "> 30" (printf "> %d" $poll) $expr }}
+{{- else if hasPrefix "KafkaGroupBurnsBudget" (default "" $rule.alert) }}
+{{- $expr = replace "* 0.01" (printf "* %g" (divf (subf 100 $alerts.objective) 100)) $expr }}
+{{- end }}
+{{- with $alerts.targetLabels }}
+{{- $expr = replace "(namespace, " (printf "(%s, namespace, " (join ", " .)) $expr }}
+{{- end }}
+{{- with $alerts.clusterLabels }}
+{{- $expr = regexReplaceAll `by \(([a-z_, ]*namespace, job, cluster_name)` $expr (printf "by (${1}, %s" (join ", " .)) }}
+{{- end }}
+{{- $owned := list "severity" "team" }}
+{{- range $alerts.budgets }}{{ $owned = concat $owned (keys (default dict .labels)) }}{{ end }}
+{{- $expr = replace "group_left (severity, team)" (printf "group_left (%s)" (uniq $owned | sortAlpha | join ", ")) $expr }}
+{{- with include "klag-exporter.alerts.selector" $root }}
+{{- $expr = regexReplaceAll `((?:klag:|\bkafka_)[a-z_:]+)` $expr "${1}§" }}
+{{- $expr = replace "§{" (printf "{%s," .) $expr }}
+{{- $expr = replace "§" (printf "{%s}" .) $expr }}
+{{- end }}
+{{- $expr }}
+{{- end }}

@@ -1,0 +1,205 @@
+//! A real Alertmanager on loopback with the inhibition rules of `manifests/alerts`, and the receivers it notifies.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::http::{self, Coding};
+use super::place::{self, Scratch};
+use super::process::Process;
+use super::prom::Labels;
+use crate::manifests::{self, tools};
+
+/// It starts within a second on an idle machine.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// The longest an answer may take.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// An Alertmanager; killed and deleted when dropped.
+#[derive(Debug)]
+pub struct Alertmanager {
+    // The process goes before what it writes to.
+    process: Process,
+    port: u16,
+    scratch: Scratch,
+    pages: watch::Receiver<Vec<Page>>,
+}
+
+/// An alert in a notification.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Page {
+    /// Who was notified: a team, or `default`.
+    pub receiver: String,
+    /// `firing` or `resolved`.
+    pub status: String,
+    /// The alert's labels.
+    pub labels: Labels,
+}
+
+// === impl Alertmanager ===
+
+impl Alertmanager {
+    /// Starts one that has a receiver for each of these teams, by the label `team`, and one for the rest.
+    pub fn start(teams: &[&str]) -> Result<Self> {
+        let scratch = Scratch::new("alertmanager")?;
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let text = config(teams, listener.local_addr()?.port())?;
+        let config = scratch.write("alertmanager.yaml", text)?;
+        let [port] = place::free_ports()?;
+        let mut command = Command::new(tools::path("alertmanager")?);
+        command
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!(
+                "--storage.path={}",
+                scratch.path().join("data").display()
+            ))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .arg("--cluster.listen-address=");
+        let log = scratch.path().join("log");
+        let mut alertmanager = Self {
+            process: Process::spawn("alertmanager", command, &log)?,
+            port,
+            scratch,
+            pages: receive(listener),
+        };
+        alertmanager.wait_until_ready()?;
+        Ok(alertmanager)
+    }
+
+    fn wait_until_ready(&mut self) -> Result<()> {
+        super::wait_for("Alertmanager", START_LIMIT, || {
+            let ended = self.process.ended()?;
+            ensure!(ended.is_none(), "{ended:?}");
+            let answer = http::get(self.port, "/-/ready", Coding::Plain, LIMIT)?;
+            ensure!(answer.status == 200, "{}", answer.status);
+            Ok(())
+        })
+        .with_context(|| {
+            let log = self.scratch.path().join("log");
+            std::fs::read_to_string(log).unwrap_or_default()
+        })
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Everything that receivers were sent so far, in order.
+    pub fn pages(&self) -> Vec<Page> {
+        self.pages.borrow().clone()
+    }
+
+    /// Has an alert fire, as a Prometheus would.
+    pub fn fire(&self, labels: &[(&str, &str)]) -> Result<()> {
+        let url = format!("--alertmanager.url=http://127.0.0.1:{}", self.port);
+        let labels = labels
+            .iter()
+            .map(|(name, value)| format!("{name}=\"{value}\""));
+        let labels: Vec<_> = labels.collect();
+        let mut args = vec!["alert", "add", &*url];
+        args.extend(labels.iter().map(String::as_str));
+        tools::run("amtool", &args).map(drop)
+    }
+
+    /// For each alert that fires, by its name and its group, whether another one silences it.
+    pub fn inhibited(&self) -> Result<BTreeMap<(String, String), bool>> {
+        let answer = http::get(self.port, "/api/v2/alerts", Coding::Plain, LIMIT)?.text()?;
+        let answer: Value = serde_json::from_str(&answer).with_context(|| answer.clone())?;
+        let alerts = answer.as_array().context("no list")?.iter().map(|alert| {
+            let label = |name: &str| {
+                alert["labels"][name]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned()
+            };
+            let by = alert["status"]["inhibitedBy"].as_array();
+            let inhibited = by.is_some_and(|by| !by.is_empty());
+            ((label("alertname"), label("group")), inhibited)
+        });
+        Ok(alerts.collect())
+    }
+}
+
+fn config(teams: &[&str], hook: u16) -> Result<String> {
+    let mut routes = String::new();
+    let mut receivers = String::new();
+    for team in teams {
+        writeln!(
+            routes,
+            "  - matchers: ['team=\"{team}\"']\n    receiver: {team}"
+        )?;
+    }
+    for receiver in teams.iter().chain(&["default"]) {
+        writeln!(
+            receivers,
+            "- name: {receiver}\n  webhook_configs:\n  - url: http://127.0.0.1:{hook}/{receiver}"
+        )?;
+    }
+    let inhibit = manifests::read("alerts/inhibit-rules.yaml")?;
+    Ok(format!(
+        "route:\n  receiver: default\n  group_by: ['...']\n  group_wait: 1s\n  group_interval: 2s\n  \
+         repeat_interval: 1h\n  routes:\n{routes}receivers:\n{receivers}{inhibit}"
+    ))
+}
+
+/// Takes notifications for as long as the process lives.
+fn receive(listener: TcpListener) -> watch::Receiver<Vec<Page>> {
+    let (sender, pages) = watch::channel(Vec::new());
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            // One that is not understood is sent again.
+            if let Ok(more) = notification(&stream) {
+                sender.send_modify(|pages| pages.extend(more));
+            }
+        }
+    });
+    pages
+}
+
+fn notification(mut stream: &TcpStream) -> Result<Vec<Page>> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let receiver = line.split(' ').nth(1).context("no path")?;
+    let receiver = receiver.trim_start_matches('/').to_owned();
+    let mut length = 0;
+    loop {
+        let mut header = String::new();
+        reader.read_line(&mut header)?;
+        match header.trim_end().to_ascii_lowercase().split_once(": ") {
+            Some(("content-length", value)) => length = value.parse()?,
+            Some(_) => {}
+            None => break,
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    )?;
+    let body: Value = serde_json::from_slice(&body)?;
+    let alerts = body["alerts"].as_array().context("no alerts")?;
+    let pages = alerts.iter().map(|alert| {
+        let labels = alert["labels"].as_object().context("no labels")?;
+        let labels = labels
+            .iter()
+            .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()));
+        Ok(Page {
+            receiver: receiver.clone(),
+            status: alert["status"].as_str().unwrap_or_default().to_owned(),
+            labels: labels.collect(),
+        })
+    });
+    pages.collect()
+}
