@@ -211,7 +211,7 @@ fn what_follows_from_an_alert_is_not_told_again() -> Result<()> {
         ("severity", "warning"),
     ];
     let fire = |alert: &str, labels: &[(&str, &str)]| {
-        let labels = [&release, &[("alertname", alert)], labels].concat();
+        let labels = [&release[..], &[("alertname", alert)], labels].concat();
         alertmanager.fire(&labels)
     };
     let of = |cluster, group| [("cluster_name", cluster), ("group", group)];

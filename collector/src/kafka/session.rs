@@ -116,7 +116,7 @@ impl Session {
         let notices: Vec<_> = clients.flat_map(Client::notices).collect();
         for notice in notices {
             match notice {
-                Notice::Error { code, text } => self.hear(code, text),
+                Notice::Error { code, text } => self.hear(code, &text),
                 Notice::Log {
                     level,
                     facility,
@@ -124,7 +124,7 @@ impl Session {
                 } => {
                     debug!(target: "librdkafka", level, "{facility}: {text}");
                     if let Some((code, text)) = troubles::told_in_log(level, &facility, &text) {
-                        self.hear(code, text);
+                        self.hear(code, &text);
                     }
                 }
             }
@@ -132,12 +132,12 @@ impl Session {
     }
 
     /// Takes in that a connection failed. Connections that this process has ended itself are no trouble.
-    fn hear(&mut self, code: Code, text: String) {
+    fn hear(&mut self, code: Code, text: &str) {
         if self.fence.is_shut() {
             return;
         }
-        let reason = code.explained(&text);
-        if let News::New(advice) = self.troubles.hear(code, reason, &text) {
+        let reason = code.explained(text);
+        if let News::New(advice) = self.troubles.hear(code, reason, text) {
             warn!(
                 reason = reason.label(),
                 error = text,
@@ -196,10 +196,7 @@ impl Session {
             Err(code) => {
                 self.idle();
                 if code == Code::UNSUPPORTED_FEATURE {
-                    self.hear(
-                        code,
-                        "Metadata: Required feature not supported by broker".to_owned(),
-                    );
+                    self.hear(code, "Metadata: Required feature not supported by broker");
                 }
                 pass.trouble = self.troubles.certain();
                 pass.fail(Api::Metadata, self.troubles.behind(code), super::CLUSTER);

@@ -12,7 +12,7 @@ use super::kafka::Version;
 use super::place::{self, Scratch};
 use super::process::{self, Process};
 
-const SOURCES: [(&str, &str); 6] = [
+const SOURCES: [(&str, &str); 7] = [
     ("Fixture.java", include_str!("../../kafka/Fixture.java")),
     ("Client.java", include_str!("../../kafka/Client.java")),
     ("Ages.java", include_str!("../../kafka/Ages.java")),

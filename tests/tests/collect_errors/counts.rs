@@ -36,14 +36,12 @@ pub(crate) fn label(api: Api) -> &'static str {
 /// How many questions of a kind one collection has to leave unanswered when every answer is an error.
 pub(crate) fn questions(api: Api) -> u64 {
     match api {
-        // A topic each, and a broker each.
-        Api::Metadata | Api::DescribeConfigs | Api::ListGroups => 3,
+        // A topic each, a broker each, and a KIP-848 group each.
+        Api::Metadata | Api::DescribeConfigs | Api::ListGroups | Api::ConsumerGroupDescribe => 3,
         // A group each.
         Api::OffsetFetch => 12,
         // A partition each.
         Api::ListOffsets | Api::Fetch => 18,
-        // A KIP-848 group each.
-        Api::ConsumerGroupDescribe => 3,
         // A classic group each.
         _ => 9,
     }

@@ -30,7 +30,6 @@ fn is_verified(conf: NonNull<rd::rd_kafka_conf_t>) -> bool {
 }
 
 /// Called by librdkafka for each certificate of a broker's chain: 1 accepts it. The answer is always OpenSSL's own.
-#[expect(clippy::too_many_arguments, reason = "the signature is librdkafka's")]
 unsafe extern "C" fn verify(
     _rk: *mut rd::rd_kafka_t,
     _broker: *const c_char,

@@ -14,8 +14,7 @@ use crate::kafka::pass::Pass;
 use crate::kafka::topology::Topology;
 use crate::progress::Phase as Step;
 use crate::snapshot::{
-    Api, Group, GroupState, Log, Name, Offset, Phase, Reading, Reason, Snapshot, Topic,
-    TopicPartition, Unknown,
+    Api, Group, Log, Name, Offset, Phase, Reading, Reason, Snapshot, Topic, TopicPartition, Unknown,
 };
 
 impl Session {
@@ -26,16 +25,8 @@ impl Session {
         snapshot: &mut Snapshot,
         pass: &mut Pass<'_>,
     ) {
-        pass.tell(|progress| {
-            progress.phase = Step::Listing;
-            progress.brokers = topology.brokers.len();
-            progress.partitions = topology.n_partitions();
-        });
-        let mut listing =
-            Listing::read(&self.client, &topology.brokers, &self.cluster.groups, pass);
-        listing.heed(pass);
+        let mut listing = self.list(topology, pass);
         self.identify(topology, pass);
-        pass.tell(|progress| progress.groups = listing.groups.len());
         let ground = Ground {
             client: &self.client,
             listing: &listing,
@@ -93,6 +84,19 @@ impl Session {
         snapshot.groups = self.groups(topology, &listing, committed, pass);
         self.date(topology, snapshot, pass);
         pass.end(Phase::Timestamps);
+    }
+
+    /// The groups that the brokers list. Brokers that do not answer are left out of the rest of the collection.
+    fn list(&self, topology: &Topology, pass: &mut Pass<'_>) -> Listing {
+        pass.tell(|progress| {
+            progress.phase = Step::Listing;
+            progress.brokers = topology.brokers.len();
+            progress.partitions = topology.n_partitions();
+        });
+        let listing = Listing::read(&self.client, &topology.brokers, &self.cluster.groups, pass);
+        listing.heed(pass);
+        pass.tell(|progress| progress.groups = listing.groups.len());
+        listing
     }
 
     fn ends(
