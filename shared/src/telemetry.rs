@@ -1,6 +1,6 @@
 //! Logging: lines for a person or for a machine on stderr, and one live line that log lines do not garble.
 //!
-//! Nothing here waits for whoever reads stderr; see [`stderr`]. What stands in a line is short, whoever said it; see [`fields`].
+//! Nothing here waits for whoever reads stderr; see `telemetry/stderr.rs`. What stands in a line is short, whoever said it; see `telemetry/fields.rs`.
 
 use std::any::Any;
 use std::fmt;

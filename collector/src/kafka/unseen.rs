@@ -200,14 +200,15 @@ impl Unseen {
         for (topic, readers) in &outside.topics {
             // A topic that even the whole metadata refuses is counted by whoever needs its leaders.
             let why = match (refused.get(topic), self.told.get(topic)) {
-                (Some(code), _) => Unknown::new(Api::Metadata, pass.reason(*code)),
                 (None, Some((Err(code), _))) if is_absent(*code) => continue,
                 (None, Some((Err(code), _))) if n_counted < ASKED => {
                     n_counted += 1;
                     let subject = format!("topic {topic}, assigned to members of {readers}");
                     pass.fail(Api::Metadata, pass.reason(*code), subject)
                 }
-                (None, Some((Err(code), _))) => Unknown::new(Api::Metadata, pass.reason(*code)),
+                (Some(code), _) | (None, Some((Err(code), _))) => {
+                    Unknown::new(Api::Metadata, pass.reason(*code))
+                }
                 (None, Some((Ok(()), _)) | None) => NOT_ASKED,
             };
             unseen.insert(Name::clone(topic), why);

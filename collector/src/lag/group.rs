@@ -52,8 +52,8 @@ fn max_time_lag<'r>(rows: impl Iterator<Item = &'r PartitionLag<'r>> + Clone) ->
 fn complete(group: &Group, topics: &[TopicLag<'_>], offset_lag: Sum) -> Reading<()> {
     offset_lag.whole()?;
     n_members(group)?;
-    let uncommitted = topics.iter().filter_map(|topic| topic.uncommitted);
-    uncommitted.map(|reading| reading.map(drop)).collect()
+    let mut uncommitted = topics.iter().filter_map(|topic| topic.uncommitted);
+    uncommitted.try_for_each(|reading| reading.map(drop))
 }
 
 /// An empty group has no members to describe, so nobody asks.

@@ -13,7 +13,7 @@ use super::polls::{LOOK, Watched};
 use super::{Change, Failure, Signal};
 use crate::telemetry;
 
-/// Watches the tasks that its [`Tasks`] started, and ends them.
+/// Watches the tasks that its [`super::Tasks`] started, and ends them.
 #[derive(Debug)]
 pub struct Supervisor {
     shutdown: CancellationToken,

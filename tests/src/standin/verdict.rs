@@ -200,9 +200,8 @@ impl<'e> Shown<'e> {
                     verdict.incomplete.insert(name.clone());
                     // Where it is only not known what members are assigned, the sum of the commits is all there.
                     let is_whole = n_rows.get(group) == Some(&lags.len());
-                    if let Some(found) = sums.get(*group)
-                        && (!is_whole || *found != number(sum))
-                    {
+                    let found = sums.get(*group);
+                    if found.is_some() && !(is_whole && found == Some(&number(sum))) {
                         verdict.say(format_args!("{group} is not complete and has a sum"));
                     }
                 }
