@@ -64,6 +64,21 @@ fn most(answers: &Answers) -> (usize, &str) {
     sizes.max().unwrap_or_default()
 }
 
+/// What tells a row of a table or graph from another: neither the pod nor the name of a rule.
+fn rows(series: &[Series]) -> Vec<Vec<(&str, &str)>> {
+    let mut rows: Vec<Vec<(&str, &str)>> = series
+        .iter()
+        .map(|it| {
+            it.labels
+                .iter()
+                .map(|(n, v)| (n.as_str(), v.as_str()))
+                .collect()
+        })
+        .collect();
+    rows.sort();
+    rows
+}
+
 #[test]
 fn without_data_no_query_fails_and_none_gives_a_number() -> Result<()> {
     let scratch = lab::place::Scratch::new("records")?;
@@ -91,7 +106,7 @@ fn a_thousand_groups_of_two_releases_with_and_without_rules() -> Result<()> {
         records.span()
     ));
     let plain = Prometheus::of_records(&records.path())?;
-    examine(&plain, &records, &dashboard, "without rules")?;
+    let without_rules = examine(&plain, &records, &dashboard, "without rules")?;
     drop(plain);
 
     records.add_rules()?;
@@ -103,7 +118,20 @@ fn a_thousand_groups_of_two_releases_with_and_without_rules() -> Result<()> {
     )?;
     lab::say(format_args!("{n_recorded:?} recorded by rules"));
     ensure!(!n_recorded.is_empty(), "the rules have recorded nothing");
-    examine(&ruled, &records, &dashboard, "with rules")
+    let with_rules = examine(&ruled, &records, &dashboard, "with rules")?;
+    // The same rows: what is recorded takes the place of what is scraped, and nothing is there twice.
+    for (panel, series) in &without_rules {
+        let with = with_rules.get(panel).context("a panel is gone")?;
+        if panel.contains("groups that are furthest") || panel.contains("Read") {
+            assert_eq!(rows(series), rows(with), "{panel}");
+        }
+        let (before, after) = (series.len(), with.len());
+        ensure!(
+            before == after,
+            "{panel}: {before} series, with rules {after}"
+        );
+    }
+    Ok(())
 }
 
 /// Runs all queries: each gives something, for no panel more than is wanted, for both releases, and soon.
@@ -112,7 +140,7 @@ fn examine(
     records: &Records,
     dashboard: &Dashboard,
     how: &str,
-) -> Result<()> {
+) -> Result<Answers> {
     let queries = dashboard.queries(&[])?;
     let asked = ask(prometheus, records, &queries)?;
     let (time, panel) = &asked.slowest;
@@ -136,7 +164,9 @@ fn examine(
     let needing: BTreeSet<_> = needing.map(|it| it.panel.as_str()).collect();
     assert_eq!(panels_without_series(&asked.answers), needing, "{how}");
 
-    both_releases_are_told_apart(prometheus, records, dashboard, how)
+    both_releases_are_told_apart(prometheus, records, dashboard, how)?;
+    let all = ask(prometheus, records, &queries)?;
+    Ok(all.answers)
 }
 
 /// A group that both releases have is there twice, once of each; leaders are counted by release.
