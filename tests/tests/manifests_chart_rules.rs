@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use e2e::lab::place::Scratch;
 use e2e::manifests::render::{Objects, chart};
 use e2e::manifests::{self, tools};
-use serde_json::{Value, json};
+use serde_json::json;
 
 fn rendered() -> Result<Objects> {
     let values = manifests::root().join("alerts/tests/chart.values.yaml");
@@ -86,7 +86,7 @@ fn relabelings_of_the_operator_come_after_those_of_the_chart() -> Result<()> {
     let objects = rendered()?;
     let place = "/spec/endpoints/0/relabelings";
     let relabelings = objects.at("ServiceMonitor", "klag-exporter", place)?;
-    let wanted: Value = json!([
+    let wanted = json!([
         {"targetLabel": "job", "replacement": "klag-exporter"},
         {"targetLabel": "cluster", "replacement": "eu"}
     ]);

@@ -121,7 +121,7 @@ fn topic_granularity_has_sums_and_no_partitions_of_groups() {
     assert_eq!(sum, Some(130.0));
     let of = |group: &str, family: &str| {
         let labels = [("group", group), ("topic", "orders")];
-        let labels = &labels[..1 + usize::from(family.starts_with("topic_"))];
+        let labels = &labels[..=usize::from(family.starts_with("topic_"))];
         value(
             &families,
             &format!("kafka_consumergroup_group_{family}"),

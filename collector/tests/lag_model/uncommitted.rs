@@ -13,8 +13,11 @@ use crate::world::{UNKNOWN, World, lag_of, log, reading};
 
 const REFUSED: Unknown = Unknown::new(Api::Metadata, Reason::Authorization);
 
-/// What is shown as uncommitted, by topic.
-fn shown(world: &World) -> Vec<(String, Option<Result<(u64, u64), Unknown>>)> {
+/// A topic, and the partitions without a commit and the records in them, where the group has members.
+type Row = (String, Option<Result<(u64, u64), Unknown>>);
+
+/// The uncommitted rows of the one group of `world`.
+fn shown(world: &World) -> Vec<Row> {
     let lag = lag_of(world);
     let topics = group_of(&lag).topics.iter().map(|topic| {
         let uncommitted = topic.uncommitted.map(|reading| {
@@ -30,10 +33,7 @@ fn shown(world: &World) -> Vec<(String, Option<Result<(u64, u64), Unknown>>)> {
     topics.collect()
 }
 
-fn topic(
-    name: &str,
-    n: Option<Result<(u64, u64), Unknown>>,
-) -> (String, Option<Result<(u64, u64), Unknown>>) {
+fn topic(name: &str, n: Option<Result<(u64, u64), Unknown>>) -> Row {
     (name.to_owned(), n)
 }
 
