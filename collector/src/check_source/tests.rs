@@ -75,7 +75,7 @@ fn every_violation_is_told_once() {
     violation: the source redirects, with status 302; the source must answer itself
     violation: the source does not answer with JSON: expected value at line 1 column 1
     violation: the source answers with JSON that is no answer: missing field `identity`
-    violation: the source contradicts itself: "is_leader" stands there twice at line 1 column 35
+    violation: the source contradicts itself: "is_leader" stands there twice at line 1 column 36
     says: leading (renewed), identity "pod-a", leader "pod-a", term 7, valid for 4870 ms
     the collector would stand by (contradiction); the answer took 3 ms
     violation: the source says no and names a time for which it is valid
