@@ -43,7 +43,7 @@ pub fn get(port: u16, path: &str, coding: Coding, limit: Duration) -> Result<Ans
         Coding::Gzip => "gzip",
     };
     let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nAccept: text/plain\r\nAccept-Encoding: {accept}\r\nConnection: close\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nAccept: text/plain, */*;q=0.1\r\nAccept-Encoding: {accept}\r\nConnection: close\r\n\r\n"
     );
     stream.write_all(request.as_bytes())?;
     let mut raw = Vec::new();
