@@ -67,7 +67,7 @@ pub async fn connect(config: &Config) -> anyhow::Result<Vec<Report>> {
     Ok(reports)
 }
 
-/// How much of what there is was seen.
+/// The share of what there is that was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Extent {
     Whole,
@@ -78,7 +78,7 @@ enum Extent {
 // === impl Report ===
 
 impl Report {
-    /// What `snapshot` shows of `cluster`, and what keeps connections from working.
+    /// The report on `cluster`, from what `snapshot` shows and from what keeps connections from working.
     fn of(cluster: &Cluster, snapshot: &Snapshot, troubles: &[Trouble]) -> Self {
         let mut text = format!("cluster {}: {}\n", cluster.name, cluster.bootstrap_servers);
         let n_partitions: usize = snapshot
@@ -175,7 +175,7 @@ fn findings(snapshot: &Snapshot) -> impl Iterator<Item = String> {
     [no_topics, no_groups, no_rows].into_iter().flatten()
 }
 
-/// How much of something was seen that `asked` tells of.
+/// The share that was seen of what the requests in `asked` tell of.
 fn extent(snapshot: &Snapshot, asked: &[Api]) -> Extent {
     let is_missing = |it: &Failure| {
         let finding = matches!(

@@ -24,7 +24,7 @@ pub struct Bounds {
 pub struct History {
     bounds: Bounds,
     partitions: HashMap<TopicPartition, Observed>,
-    /// When partitions were last observed, Unix time in milliseconds.
+    /// The moment at which partitions were last observed, Unix time in milliseconds.
     observed_at: i64,
 }
 

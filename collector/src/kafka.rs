@@ -78,10 +78,10 @@ pub enum Error {
     },
 }
 
-/// What keeps a connection from working.
+/// The trouble that keeps a connection from working.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
-    /// What is probably wrong, and what to write; `None` where librdkafka's words are all there is.
+    /// The likely cause, and what to write; `None` where librdkafka's words are all there is.
     pub advice: Option<String>,
     /// librdkafka's words, without secrets.
     pub text: String,

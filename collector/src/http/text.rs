@@ -29,10 +29,10 @@ pub(super) const PLACES: usize = 8;
 /// nothing.
 pub(super) const LINE: Duration = Duration::from_secs(8);
 
-/// How long an asker may keep its place while others wait. A reader that keeps pace is done in a fraction of it.
+/// The time for which an asker may keep its place while others wait. A reader that keeps pace is done in a fraction of it.
 pub(super) const TURN: Duration = Duration::from_secs(5);
 
-/// How much text is inflated at a time: a fraction of a millisecond's work.
+/// The size of one piece of inflated text: a fraction of a millisecond's work.
 const CHUNK: usize = 128 * 1024;
 
 /// Bytes of the length at the end of a gzip member.
