@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use e2e::lab::kafka::Plan;
 use e2e::lab::prom::Exposition;
 use e2e::lab::toolbox::Tool;
 use e2e::lab::{self, Collector, Config, Kafka, oracle};
+use e2e::sources;
 
 #[path = "../real_standin/wire.rs"]
 mod wire;
@@ -108,6 +109,7 @@ fn members_who_choose_their_bytes_and_names_hide_nothing_and_forge_nothing() -> 
         );
         ensure!(collector.ended()?.is_none(), "the collector has ended");
         shown.push(metrics);
+        takes_over(&config)?;
     }
     let assigned = shown[1]
         .series("kafka_consumergroup_group_lag")
@@ -127,6 +129,31 @@ fn members_who_choose_their_bytes_and_names_hide_nothing_and_forge_nothing() -> 
         );
     }
     Ok(())
+}
+
+/// The pod that takes over from another shows the same, from its first collection on.
+fn takes_over(config: &Config) -> Result<()> {
+    let source = sources::classic("pod-0")?;
+    let url = source.url();
+    let pods = [
+        Collector::start(&config.clone().led_by(&url, "pod-0"))?,
+        Collector::start(&config.clone().led_by(&url, "pod-1"))?,
+    ];
+    check(&first(&pods[0])?, 3.0).context("the pod that leads first")?;
+    source.name("pod-1");
+    check(&first(&pods[1])?, 3.0).context("the pod that takes over")?;
+    let ended = pods[0].get("/metrics")?.text()?;
+    ensure!(ended.is_empty(), "the pod that led first goes on");
+    Ok(())
+}
+
+/// The first exposition with data.
+fn first(collector: &Collector) -> Result<Exposition> {
+    collector.wait_for("data", MINUTE, |metrics| {
+        let n = metrics.series("kafka_consumergroup_group_complete").count();
+        ensure!(n > 0, "none so far");
+        Ok(())
+    })
 }
 
 fn hostile(bootstrap: &str) -> Result<Vec<Member>> {
