@@ -5,7 +5,7 @@
 use std::fmt::{self, Write as _};
 
 use shared::config::{self, Election, Environment, Leadership, Program};
-use shared::leadership::{GateWord, LeaderReport, Query};
+use shared::leadership::{LeaderReport, Query, ReportedGate};
 use tokio::time::Instant;
 
 use crate::gate::Gate;
@@ -59,7 +59,7 @@ pub async fn ask(subject: &Subject) -> anyhow::Result<Report> {
             seq,
             healthy: true,
             // Nothing is promised for a collector that may be there.
-            gate: GateWord::Open,
+            gate: ReportedGate::Open,
             wait_ms: u64::try_from(WAIT.as_millis()).unwrap_or_default(),
         });
         let asked_at = Instant::now();
@@ -83,7 +83,7 @@ fn election(subject: &Subject) -> anyhow::Result<Election> {
     let loaded = config::parse(&text, "--check-source", Program::Collector, &env)?;
     match loaded.config.exporter.leadership {
         Leadership::Elected(election) => Ok(*election),
-        Leadership::Alone => anyhow::bail!("nothing to ask"),
+        Leadership::SingleInstance => anyhow::bail!("nothing to ask"),
     }
 }
 

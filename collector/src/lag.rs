@@ -148,8 +148,8 @@ pub struct Retention {
     pub margin: i64,
 }
 
-/// The lag of every group of `snapshot` at `now_ms`, Unix time in milliseconds. With [`config::TimeLag::Off`] no time lag is known.
-pub fn compute(snapshot: &Snapshot, time_lag: config::TimeLag, now_ms: i64) -> Lag<'_> {
+/// The lag of every group of `snapshot` at `now_ms`, Unix time in milliseconds. With [`config::TimeLagMode::Off`] no time lag is known.
+pub fn compute(snapshot: &Snapshot, time_lag: config::TimeLagMode, now_ms: i64) -> Lag<'_> {
     let clock = partition::Clock { time_lag, now_ms };
     let mut findings = Vec::new();
     let groups = snapshot

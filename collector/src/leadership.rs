@@ -58,7 +58,7 @@ impl Source {
         now: Instant,
     ) -> Result<(Self, watch::Receiver<Outlook>), run::Error> {
         match leadership {
-            Leadership::Alone => Ok((Self::Alone, watch::channel(Outlook::Unheard).1)),
+            Leadership::SingleInstance => Ok((Self::Alone, watch::channel(Outlook::Unheard).1)),
             Leadership::Elected(election) => {
                 let (polled, outlook) = Polled::new(election, polls()?, now)?;
                 Ok((Self::Polled(Box::new(polled)), outlook))

@@ -12,7 +12,7 @@ use collector::check::{self, Verdict};
 use collector::check_source::{self, Subject};
 use collector::{process, run};
 use shared::config::{self, Environment, Loaded, Program};
-use shared::tasks::Watch;
+use shared::tasks::SignalRuntime;
 use shared::telemetry;
 use tracing::{error, info, warn};
 
@@ -66,7 +66,7 @@ fn load(file: &Path) -> Result<Loaded, String> {
 }
 
 fn check(args: &Args) -> ExitCode {
-    if let Err(error) = telemetry::check(&args.log) {
+    if let Err(error) = telemetry::check_filter(&args.log) {
         return end(USAGE, writeln!(io::stderr(), "{error}"));
     }
     let loaded = match load(&args.config) {
@@ -87,8 +87,8 @@ fn check(args: &Args) -> ExitCode {
 
 fn collect(args: &Args) -> ExitCode {
     // First of all: a pod may be stopped as soon as it is started.
-    let mut watch = match Watch::begin() {
-        Ok(watch) => watch,
+    let mut signal_runtime = match SignalRuntime::start() {
+        Ok(signal_runtime) => signal_runtime,
         Err(error) => return refuse(SOFTWARE, format_args!("cannot start: {error}")),
     };
     let live = match telemetry::init(&args.log, args.log_format) {
@@ -97,7 +97,7 @@ fn collect(args: &Args) -> ExitCode {
     };
     let file = args.config.clone();
     // Opening a pipe waits for whoever writes to it.
-    let loaded = match watch.unless_ended(move || load(&file)) {
+    let loaded = match signal_runtime.run_until_signal(move || load(&file)) {
         Ok(Ok(Ok(loaded))) => loaded,
         Ok(Ok(Err(error))) => return refuse(USAGE, error),
         Ok(Err(signal)) => {
@@ -118,7 +118,7 @@ fn collect(args: &Args) -> ExitCode {
         // In the message, since it names every key that has no effect, and values are cut.
         warn!("Configuration: {warning}");
     }
-    let status = match run::run(watch, loaded.config, live, run::parts) {
+    let status = match run::run(signal_runtime, loaded.config, live, run::parts) {
         Ok(()) => 0,
         Err(error) => {
             let status = match &error {
@@ -181,7 +181,7 @@ fn check_source(subject: &Subject) -> ExitCode {
 /// The exit status; what is wrong is told without waiting for whoever reads stderr, since a signal no longer ends the process by
 /// itself.
 fn refuse(status: u8, error: impl Display) -> ExitCode {
-    telemetry::say(error);
+    telemetry::write_line(error);
     telemetry::flush();
     ExitCode::from(status)
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use shared::config::Config;
 use shared::http::BindError;
-use shared::tasks::{self, Failure, Tasks, Watch};
+use shared::tasks::{self, SignalRuntime, TaskFailure, Tasks};
 use shared::telemetry::LiveLine;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -91,15 +91,15 @@ pub enum Error {
     Telemetry(#[from] prometheus::Error),
     /// A task ended, or would not end.
     #[error(transparent)]
-    Task(#[from] Failure),
+    Task(#[from] TaskFailure),
 }
 
-/// Runs until `watch` sees a signal, or until a task ends unasked. `parts` are the tasks that collect; `live` shows the first collection.
+/// Runs until `signal_runtime` sees a signal, or until a task ends unasked. `parts` are the tasks that collect; `live` shows the first collection.
 ///
 /// # Errors
 /// Where the collector cannot begin, or a task fails; see [`Error`].
 pub fn run(
-    mut watch: Watch,
+    mut signal_runtime: SignalRuntime,
     config: Config,
     live: Option<LiveLine>,
     parts: impl FnOnce(Wiring) -> Vec<Part>,
@@ -110,10 +110,10 @@ pub fn run(
         "exporter.http_port",
     ))?;
 
-    let (tasks, supervisor) = tasks::supervised(workers.handle().clone());
+    let (tasks, supervisor) = tasks::supervise(workers.handle().clone());
     start(&tasks, Arc::new(config), (listener, live), parts)?;
-    let next = async || watch.signals.next().await;
-    let ended = watch.runtime.block_on(supervisor.run(next, GRACE));
+    let next = async || signal_runtime.signals.next().await;
+    let ended = signal_runtime.runtime.block_on(supervisor.run(next, GRACE));
     workers.shutdown_background();
     Ok(ended?)
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use collector::run::{self, Error, Wiring};
 use shared::config::{Environment, Program};
-use shared::tasks::{Failure, Watch};
+use shared::tasks::{SignalRuntime, TaskFailure};
 use tokio::time::Instant;
 
 /// What the process promises: out in this time, whatever happens.
@@ -225,9 +225,12 @@ fn log_lines_are_json_where_that_is_asked_for() {
 fn run_with(part: impl FnOnce(Wiring) -> run::Part) -> Result<(), Error> {
     let env = Environment::default();
     let loaded = shared::config::parse(&config(0), "test", Program::Collector, &env).unwrap();
-    run::run(Watch::begin().unwrap(), loaded.config, None, |wiring| {
-        vec![part(wiring)]
-    })
+    run::run(
+        SignalRuntime::start().unwrap(),
+        loaded.config,
+        None,
+        |wiring| vec![part(wiring)],
+    )
 }
 
 #[test]
@@ -239,7 +242,7 @@ fn a_task_that_panics_ends_the_process_under_its_name() {
     };
     let error = run_with(|_| ("cluster orders".into(), Box::pin(broken))).unwrap_err();
     assert!(
-        matches!(error, Error::Task(Failure::Panicked { .. })),
+        matches!(error, Error::Task(TaskFailure::Panicked { .. })),
         "{error:?}"
     );
     assert_eq!(
@@ -260,7 +263,7 @@ fn a_task_that_blocks_its_thread_and_one_that_fails_end_the_process_in_time() {
             ("fails".into(), Box::pin(async { anyhow::bail!("wedged") })),
         ]
     };
-    let error = run::run(Watch::begin().unwrap(), loaded.config, None, parts).unwrap_err();
+    let error = run::run(SignalRuntime::start().unwrap(), loaded.config, None, parts).unwrap_err();
     assert_eq!(error.to_string(), "task fails failed");
     assert!(began.elapsed() < BOUND, "{:?}", began.elapsed());
 }

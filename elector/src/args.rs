@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use clap::Parser;
-use shared::telemetry::{DEFAULT_FILTER, Format};
+use shared::telemetry::{DEFAULT_FILTER, LogFormat};
 
 use crate::telemetry::{REVISION, VERSION};
 
@@ -55,7 +55,7 @@ pub struct Args {
 
     /// How to log: human or json
     #[arg(long, value_name = "FORMAT", default_value_t)]
-    pub log_format: Format,
+    pub log_format: LogFormat,
 }
 
 // === impl Args ===

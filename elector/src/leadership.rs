@@ -11,8 +11,8 @@
 
 use std::time::Duration;
 
-use shared::config::Consumer;
-use shared::leadership::{GateWord, LeaderReport, Query, Reason, State};
+use shared::config::ConsumerRequirement;
+use shared::leadership::{LeaderReport, Query, Reason, ReportedGate, State};
 use tokio::time::Instant;
 
 use crate::standing::{Standing, Tenure, Wish};
@@ -37,7 +37,7 @@ pub struct Rules {
     /// Longest grant.
     pub max_valid: Duration,
     /// Whether a consumer is needed to hold the Lease.
-    pub consumer: Consumer,
+    pub consumer: ConsumerRequirement,
 }
 
 /// Decides who may act, and for how long.
@@ -128,7 +128,8 @@ impl Machine {
     /// [`Machine::answer`].
     pub fn hear(&mut self, poll: Option<&Query>, now: Instant) -> Asker {
         let own = |poll: &&Query| {
-            self.rules.consumer == Consumer::Required && poll.consumer == self.rules.identity
+            self.rules.consumer == ConsumerRequirement::Required
+                && poll.consumer == self.rules.identity
         };
         let Some(poll) = poll.filter(own) else {
             return Asker::Other;
@@ -139,7 +140,7 @@ impl Machine {
         self.grants.attribute(&poll.instance);
         // The very poll that makes the machine give up may be the last word of its consumer.
         self.turn(now);
-        if self.is_draining() && poll.gate == GateWord::Closed {
+        if self.is_draining() && poll.gate == ReportedGate::Closed {
             self.grants.acknowledge(&poll.instance);
             self.turn(now);
         }
@@ -233,9 +234,9 @@ impl Machine {
         let claim = self.claim(now)?;
         let admitted = matches!(self.course, Course::Campaign)
             && match (self.rules.consumer, asker) {
-                (Consumer::NotRequired, _) => true,
-                (Consumer::Required, Asker::Other) => false,
-                (Consumer::Required, Asker::Own { instance, seq }) => {
+                (ConsumerRequirement::NotRequired, _) => true,
+                (ConsumerRequirement::Required, Asker::Other) => false,
+                (ConsumerRequirement::Required, Asker::Own { instance, seq }) => {
                     self.heart.is_latest(instance, *seq)
                         && self.heart.complaint(now, &self.grants).is_none()
                         && self.grants.may_pass_to(instance, now)

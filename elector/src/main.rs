@@ -11,7 +11,7 @@ use elector::args::Args;
 use elector::run::{self, Names};
 use elector::telemetry::{REVISION, VERSION};
 use shared::config::{self, ConfigError, Environment, Loaded, Program};
-use shared::tasks::Watch;
+use shared::tasks::SignalRuntime;
 use shared::telemetry;
 use tracing::{error, info, warn};
 
@@ -41,7 +41,7 @@ fn load(file: &Path) -> Result<Loaded, ConfigError> {
 }
 
 fn check(args: &Args) -> ExitCode {
-    if let Err(error) = telemetry::check(&args.log) {
+    if let Err(error) = telemetry::check_filter(&args.log) {
         return end(USAGE, writeln!(io::stderr(), "{error}"));
     }
     match load(&args.config) {
@@ -59,8 +59,8 @@ fn check(args: &Args) -> ExitCode {
 
 fn elect(args: &Args) -> ExitCode {
     // First of all: a pod may be stopped as soon as it is started.
-    let mut watch = match Watch::begin() {
-        Ok(watch) => watch,
+    let mut signal_runtime = match SignalRuntime::start() {
+        Ok(signal_runtime) => signal_runtime,
         Err(error) => return refuse(SOFTWARE, format_args!("cannot start: {error}")),
     };
     if let Err(error) = telemetry::init(&args.log, args.log_format) {
@@ -68,7 +68,7 @@ fn elect(args: &Args) -> ExitCode {
     }
     let file = args.config.clone();
     // Opening a pipe waits for whoever writes to it.
-    let Loaded { config, warnings } = match watch.unless_ended(move || load(&file)) {
+    let Loaded { config, warnings } = match signal_runtime.run_until_signal(move || load(&file)) {
         Ok(Ok(Ok(loaded))) => loaded,
         Ok(Ok(Err(error))) => return refuse(USAGE, error),
         Ok(Err(signal)) => {
@@ -91,7 +91,7 @@ fn elect(args: &Args) -> ExitCode {
         instance: args.instance(),
         hostname: args.hostname.clone(),
     };
-    let status = match run::run(watch, config.exporter, names) {
+    let status = match run::run(signal_runtime, config.exporter, names) {
         Ok(()) => 0,
         Err(error) => {
             let status = match &error {
@@ -110,7 +110,7 @@ fn elect(args: &Args) -> ExitCode {
 /// The exit status; what is wrong is told without waiting for whoever reads stderr, since a signal no longer ends the process by
 /// itself.
 fn refuse(status: u8, error: impl Display) -> ExitCode {
-    telemetry::say(error);
+    telemetry::write_line(error);
     telemetry::flush();
     ExitCode::from(status)
 }

@@ -10,10 +10,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::config::{Doors, Exporter, Leadership};
+use shared::config::{ElectorServer, Exporter, Leadership};
 use shared::http::BindError;
 use shared::leadership::Reason;
-use shared::tasks::{self, Failure, Tasks, Watch};
+use shared::tasks::{self, SignalRuntime, TaskFailure, Tasks};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -46,7 +46,7 @@ pub enum Error {
     Telemetry(#[from] prometheus::Error),
     /// A task ended, or would not end.
     #[error(transparent)]
-    Task(#[from] Failure),
+    Task(#[from] TaskFailure),
 }
 
 /// This pod and this process.
@@ -58,20 +58,20 @@ pub struct Names {
     pub hostname: String,
 }
 
-/// Runs in `watch` until it sees a signal, or until a task ends unasked.
+/// Runs in `signal_runtime` until it sees a signal, or until a task ends unasked.
 ///
 /// # Errors
 /// Where the elector cannot begin, or a task fails; see [`Error`].
-pub fn run(watch: Watch, exporter: Exporter, names: Names) -> Result<(), Error> {
-    let Watch {
+pub fn run(signal_runtime: SignalRuntime, exporter: Exporter, names: Names) -> Result<(), Error> {
+    let SignalRuntime {
         runtime,
         mut signals,
-    } = watch;
+    } = signal_runtime;
     let ended = runtime.block_on(async {
-        let (tasks, supervisor) = tasks::supervised(runtime.handle().clone());
-        let doors = exporter.doors;
+        let (tasks, supervisor) = tasks::supervise(runtime.handle().clone());
+        let server = exporter.elector_server;
         start(&tasks, exporter, names).await?;
-        let grace = doors.max_valid + desk::RELEASE + desk::CLOSING + SLACK;
+        let grace = server.max_valid + desk::RELEASE + desk::CLOSING + SLACK;
         supervisor.run(async || signals.next().await, grace).await?;
         Ok(())
     });
@@ -81,11 +81,11 @@ pub fn run(watch: Watch, exporter: Exporter, names: Names) -> Result<(), Error> 
 }
 
 async fn start(tasks: &Tasks, exporter: Exporter, names: Names) -> Result<(), Error> {
-    let Doors {
+    let ElectorServer {
         listen,
         telemetry_listen,
         max_valid,
-    } = exporter.doors;
+    } = exporter.elector_server;
     let listener = shared::http::bind(listen, "exporter.leadership.listen").await?;
     let telemetry_listener = match telemetry_listen {
         Some(address) => {
@@ -104,7 +104,7 @@ async fn start(tasks: &Tasks, exporter: Exporter, names: Names) -> Result<(), Er
         shutdown: shutdown.clone(),
     };
     let (source, end) = match exporter.leadership {
-        Leadership::Alone => {
+        Leadership::SingleInstance => {
             info!("Running in single-instance mode - leader election is disabled");
             let source = Source::Single(single(names.hostname, Reason::Disabled));
             (source, shutdown)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use prometheus::IntCounterVec;
-use shared::leadership::{GateWord, LeaderReport, Query, Reason, State};
+use shared::leadership::{LeaderReport, Query, Reason, ReportedGate, State};
 use tokio_util::sync::CancellationToken;
 
 use crate::desk::{Answer, Facts};
@@ -30,7 +30,7 @@ pub struct Single {
 impl Single {
     /// The answer. Whoever acts already is answered when `query` wants it or the process ends.
     pub async fn leader(&self, query: Option<&Query>) -> Answer {
-        let acting = query.filter(|query| query.gate == GateWord::Open);
+        let acting = query.filter(|query| query.gate == ReportedGate::Open);
         let wait = acting.map_or(0, |query| query.wait_ms);
         let wait = Duration::from_millis(wait).min(self.longest_wait);
         tokio::select! { biased;

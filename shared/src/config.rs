@@ -8,7 +8,7 @@
 //!
 //! Not here: watching the file for changes, several files, and the command line.
 
-mod bare;
+mod brokers;
 mod clusters;
 mod document;
 mod effective;
@@ -23,8 +23,8 @@ mod problem;
 mod properties;
 mod reference;
 mod section;
-mod servers;
 mod spelling;
+mod unquoted;
 mod values;
 mod walk;
 
@@ -35,8 +35,9 @@ pub use self::environment::Environment;
 pub use self::filter::Filter;
 pub use self::mask::Mask;
 pub use self::model::{
-    Cluster, Compatibility, Config, Consumer, Doors, Election, Exporter, Granularity, Isolation,
-    Labels, Leadership, LostPartitions, Performance, Secret, SourceUrl, TimeLag,
+    Cluster, Compatibility, Config, ConsumerRequirement, Election, ElectorServer, Exporter,
+    ExtraLabels, Granularity, IsolationLevel, Leadership, LostPartitions, Performance, Secret,
+    SourceUrl, TimeLagMode,
 };
 pub use self::problem::{ConfigError, Problem};
 pub use self::reference::reference;
@@ -102,7 +103,9 @@ pub fn parse(
     let config = Config { exporter, clusters };
     let warnings = match program {
         Program::Collector => walk.warnings,
-        Program::Elector => exporter::exposed(&config.exporter).into_iter().collect(),
+        Program::Elector => exporter::open_listener_warning(&config.exporter)
+            .into_iter()
+            .collect(),
     };
     Ok(Loaded { config, warnings })
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 
-mod crowd;
+mod connections;
 mod serve;
 #[cfg(test)]
 mod tests;

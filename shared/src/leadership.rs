@@ -21,7 +21,7 @@ pub struct Query {
     /// Whether this process could collect if it led. Kafka being unreachable is not ill health.
     pub healthy: bool,
     /// Whether this process is acting.
-    pub gate: GateWord,
+    pub gate: ReportedGate,
     /// How long the answer may be held back while nothing changes. Milliseconds.
     #[serde(default)]
     pub wait_ms: u64,
@@ -30,7 +30,7 @@ pub struct Query {
 /// The consumer's gate, as it stands in a poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum GateWord {
+pub enum ReportedGate {
     /// The consumer may be acting.
     Open,
     /// A promise: no request to Kafka will begin, its connections are closed, `/metrics` is empty.

@@ -15,14 +15,14 @@ use tokio::sync::mpsc;
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
-mod polls;
 mod signals;
+mod stuck;
 mod supervisor;
 #[cfg(test)]
 mod tests;
 
-use polls::{LOOK, LOOKS, Polls};
-pub use signals::{Signal, Signals, Watch};
+pub use signals::{Signal, SignalRuntime, Signals};
+use stuck::{CHECK_INTERVAL, MAX_UNCHANGED_CHECKS, PollCounter};
 pub use supervisor::Supervisor;
 
 /// Starts tasks. Clones start tasks under the same supervisor.
@@ -30,12 +30,12 @@ pub use supervisor::Supervisor;
 pub struct Tasks {
     runtime: Handle,
     shutdown: CancellationToken,
-    changes: mpsc::UnboundedSender<Change>,
+    events: mpsc::UnboundedSender<TaskEvent>,
 }
 
 /// Why the tasks of a program could not go on, or not be ended in order.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub enum TaskFailure {
     /// A task returned though shutdown had not begun.
     #[error("task {task} ended although nothing had asked it to")]
     Ended {
@@ -59,7 +59,7 @@ pub enum Failure {
         message: String,
     },
     /// A task has not come back from being polled, so it blocks its thread.
-    #[error("task {task} has blocked its thread for {:?}", LOOK * LOOKS)]
+    #[error("task {task} has blocked its thread for {:?}", CHECK_INTERVAL * MAX_UNCHANGED_CHECKS)]
     Stuck {
         /// Its name.
         task: Arc<str>,
@@ -75,17 +75,17 @@ pub enum Failure {
 }
 
 /// What a task may return: nothing, or an error that ends the process.
-pub trait Outcome: Send + 'static {
+pub trait TaskResult: Send + 'static {
     /// This outcome as a result.
     fn into_result(self) -> anyhow::Result<()>;
 }
 
 #[derive(Debug)]
-enum Change {
+enum TaskEvent {
     Started {
         id: tokio::task::Id,
         task: Arc<str>,
-        polls: Polls,
+        polls: PollCounter,
     },
     Ended {
         id: tokio::task::Id,
@@ -94,15 +94,15 @@ enum Change {
 }
 
 /// Tasks that run on `runtime`, and the supervisor that watches them.
-pub fn supervised(runtime: Handle) -> (Tasks, Supervisor) {
-    let (sender, changes) = mpsc::unbounded_channel();
+pub fn supervise(runtime: Handle) -> (Tasks, Supervisor) {
+    let (sender, events) = mpsc::unbounded_channel();
     let shutdown = CancellationToken::new();
     let tasks = Tasks {
         runtime,
         shutdown: shutdown.clone(),
-        changes: sender,
+        events: sender,
     };
-    (tasks, Supervisor::new(shutdown, changes))
+    (tasks, Supervisor::new(shutdown, events))
 }
 
 // === impl Tasks ===
@@ -112,16 +112,16 @@ impl Tasks {
     /// a message that has this `name`.
     pub fn spawn<F>(&self, name: impl Into<Arc<str>>, task: F)
     where
-        F: Future<Output: Outcome> + Send + 'static,
+        F: Future<Output: TaskResult> + Send + 'static,
     {
-        let polls = Polls::default();
+        let polls = PollCounter::default();
         let counted = polls.count(async move { task.await.into_result() });
         let running = self.runtime.spawn(counted);
         let id = running.id();
-        let changes = self.changes.clone();
+        let events = self.events.clone();
         // Nobody receives once the supervisor has given up, and then nobody needs to know.
-        changes
-            .send(Change::Started {
+        events
+            .send(TaskEvent::Started {
                 id,
                 task: name.into(),
                 polls,
@@ -129,7 +129,7 @@ impl Tasks {
             .ok();
         self.runtime.spawn(async move {
             let result = running.await;
-            changes.send(Change::Ended { id, result }).ok();
+            events.send(TaskEvent::Ended { id, result }).ok();
         });
     }
 
@@ -141,13 +141,13 @@ impl Tasks {
 
 // === impl Outcome ===
 
-impl Outcome for () {
+impl TaskResult for () {
     fn into_result(self) -> anyhow::Result<()> {
         Ok(())
     }
 }
 
-impl Outcome for anyhow::Result<()> {
+impl TaskResult for anyhow::Result<()> {
     fn into_result(self) -> anyhow::Result<()> {
         self
     }

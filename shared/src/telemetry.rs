@@ -28,11 +28,11 @@ use stderr::Stderr;
 pub const DEFAULT_FILTER: &str = "info";
 
 /// How long a process that ends waits for its last lines to be read.
-const LAST: Duration = Duration::from_millis(250);
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
+pub enum LogFormat {
     /// For a person; coloured at a terminal.
     #[default]
     Human,
@@ -40,14 +40,14 @@ pub enum Format {
     Json,
 }
 
-/// A word that is no [`Format`].
+/// A word that is no [`LogFormat`].
 #[derive(Debug, thiserror::Error)]
 #[error("write human or json")]
 pub struct UnknownFormat;
 
 /// Why logging could not begin.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum LogError {
     /// The filter does not parse.
     #[error(
         "bad log filter {filter:?}; write a level such as info, or a list such as info,librdkafka=debug"
@@ -60,7 +60,7 @@ pub enum Error {
     },
     /// Logging has begun already.
     #[error("logging was set up twice")]
-    Twice(#[source] tracing_subscriber::util::TryInitError),
+    AlreadyInitialized(#[source] tracing_subscriber::util::TryInitError),
 }
 
 /// The last line of the terminal, rewritten in place.
@@ -68,8 +68,8 @@ pub enum Error {
 pub struct LiveLine(&'static Stderr);
 
 /// Hands each log line to the queue before stderr.
-struct Lines {
-    format: Format,
+struct LogWriter {
+    format: LogFormat,
     stderr: &'static Stderr,
 }
 
@@ -79,19 +79,19 @@ struct Lines {
 ///
 /// # Errors
 /// Where the filter does not parse, or this was called before.
-pub fn init(filter: &str, format: Format) -> Result<Option<LiveLine>, Error> {
-    let filter = parse(filter)?;
+pub fn init(filter: &str, format: LogFormat) -> Result<Option<LiveLine>, LogError> {
+    let filter = parse_filter(filter)?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(Lines {
+        .with_writer(LogWriter {
             format,
             stderr: stderr(),
         });
     let terminal = io::stderr().is_terminal();
     let begun = match format {
-        Format::Json => builder.json().flatten_event(true).finish().try_init(),
-        Format::Human => {
-            let fields = debug_fn(fields::write).delimited(" ");
+        LogFormat::Json => builder.json().flatten_event(true).finish().try_init(),
+        LogFormat::Human => {
+            let fields = debug_fn(fields::write_field).delimited(" ");
             let builder = builder.fmt_fields(fields);
             // At a terminal the default stands, which respects NO_COLOR.
             if terminal {
@@ -101,34 +101,34 @@ pub fn init(filter: &str, format: Format) -> Result<Option<LiveLine>, Error> {
             }
         }
     };
-    begun.map_err(Error::Twice)?;
+    begun.map_err(LogError::AlreadyInitialized)?;
     panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
-        error!(place, panic = said(panic.payload()), "Panicked");
+        error!(place, panic = panic_message(panic.payload()), "Panicked");
     }));
-    Ok((format == Format::Human && terminal).then_some(LiveLine(stderr())))
+    Ok((format == LogFormat::Human && terminal).then_some(LiveLine(stderr())))
 }
 
 /// Whether [`init`] would take `filter`.
 ///
 /// # Errors
 /// Where the filter does not parse.
-pub fn check(filter: &str) -> Result<(), Error> {
-    parse(filter).map(drop)
+pub fn check_filter(filter: &str) -> Result<(), LogError> {
+    parse_filter(filter).map(drop)
 }
 
 /// Writes `text` and a line end as they are, without waiting.
-pub fn say(text: impl fmt::Display) {
+pub fn write_line(text: impl fmt::Display) {
     stderr().write(format!("{text}\n").into_bytes());
 }
 
 /// Lets what was logged or said be read, for a quarter of a second at most. The last thing that a process does.
 pub fn flush() {
-    stderr().flush(LAST);
+    stderr().flush(FLUSH_TIMEOUT);
 }
 
 /// What a panic said.
-pub(crate) fn said(payload: &(dyn Any + Send)) -> &str {
+pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message")
@@ -140,13 +140,13 @@ fn stderr() -> &'static Stderr {
     STDERR.get_or_init(|| Stderr::start(io::stderr()))
 }
 
-fn parse(filter: &str) -> Result<EnvFilter, Error> {
+fn parse_filter(filter: &str) -> Result<EnvFilter, LogError> {
     let text = if filter.trim().is_empty() {
         DEFAULT_FILTER
     } else {
         filter
     };
-    EnvFilter::try_new(text).map_err(|source| Error::Filter {
+    EnvFilter::try_new(text).map_err(|source| LogError::Filter {
         filter: text.to_owned(),
         source,
     })
@@ -168,7 +168,7 @@ impl LiveLine {
 
 // === impl Lines ===
 
-impl<'a> MakeWriter<'a> for Lines {
+impl<'a> MakeWriter<'a> for LogWriter {
     type Writer = &'a Self;
 
     fn make_writer(&'a self) -> Self::Writer {
@@ -176,12 +176,12 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
-impl Write for &Lines {
+impl Write for &LogWriter {
     /// The subscriber hands over one whole line at a time.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let short = match self.format {
-            Format::Human => None,
-            Format::Json => fields::shortened(line),
+            LogFormat::Human => None,
+            LogFormat::Json => fields::shorten_json_line(line),
         };
         self.stderr.write(short.unwrap_or_else(|| line.to_vec()));
         Ok(line.len())
@@ -194,7 +194,7 @@ impl Write for &Lines {
 
 // === impl Format ===
 
-impl FromStr for Format {
+impl FromStr for LogFormat {
     type Err = UnknownFormat;
 
     fn from_str(word: &str) -> Result<Self, UnknownFormat> {
@@ -206,7 +206,7 @@ impl FromStr for Format {
     }
 }
 
-impl fmt::Display for Format {
+impl fmt::Display for LogFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Human => "human",

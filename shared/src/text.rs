@@ -3,92 +3,97 @@
 use std::fmt::{self, Write};
 
 /// Characters that a text from outside may have where it is shown.
-pub const LONGEST: usize = 256;
+pub const MAX_CHARS: usize = 256;
 
 /// What stands where a text was cut.
-const CUT: char = '\u{2026}';
+const ELLIPSIS: char = '\u{2026}';
 
 /// Writes no more than so many characters, none of which ends the line or steers a terminal.
 #[derive(Debug)]
-struct Brief<W> {
+struct Sanitizer<W> {
     to: W,
     /// How many characters may still be written.
     left: usize,
-    /// The last character that fits: whether it or [`CUT`] is written depends on what follows.
-    held: Option<char>,
-    end: End,
+    /// The last character that fits: whether it or [`ELLIPSIS`] is written depends on what follows.
+    last: Option<char>,
+    end: State,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+enum State {
     Open,
     Cut,
 }
 
-/// `text` with at most [`LONGEST`] characters. Control characters and those that change the direction of writing are escaped.
-pub fn brief(text: &str) -> String {
+/// `text` with at most [`MAX_CHARS`] characters. Control characters and those that change the direction of writing are escaped.
+pub fn sanitize(text: &str) -> String {
     let mut shown = String::new();
     // A String takes everything.
-    write_brief(&mut shown, LONGEST, format_args!("{text}")).ok();
+    write_sanitized(&mut shown, MAX_CHARS, format_args!("{text}")).ok();
     shown
 }
 
-/// Writes `text` to `to` with at most `longest` characters, at least one.
-pub(crate) fn write_brief(to: impl Write, longest: usize, text: fmt::Arguments<'_>) -> fmt::Result {
-    let mut brief = Brief {
+/// Writes `text` to `to` with at most `max_chars` characters, at least one.
+pub(crate) fn write_sanitized(
+    to: impl Write,
+    max_chars: usize,
+    text: fmt::Arguments<'_>,
+) -> fmt::Result {
+    let mut sanitizer = Sanitizer {
         to,
-        left: longest,
-        held: None,
-        end: End::Open,
+        left: max_chars,
+        last: None,
+        end: State::Open,
     };
-    let written = brief.write_fmt(text);
-    match (written, brief.end) {
+    let written = sanitizer.write_fmt(text);
+    match (written, sanitizer.end) {
         // The rest was not even formatted.
-        (Err(_), End::Cut) => Ok(()),
-        (Err(error), End::Open) => Err(error),
-        (Ok(()), _) => brief.finish(),
+        (Err(_), State::Cut) => Ok(()),
+        (Err(error), State::Open) => Err(error),
+        (Ok(()), _) => sanitizer.finish(),
     }
 }
 
 /// Whether a character must not be written as it is.
-fn is_hostile(character: char) -> bool {
+fn must_be_escaped(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 // === impl Brief ===
 
-impl<W: Write> Brief<W> {
+impl<W: Write> Sanitizer<W> {
     fn push(&mut self, character: char) -> fmt::Result {
-        if let Some(held) = self.held.take() {
-            self.end = End::Cut;
+        if let Some(last) = self.last.take() {
+            self.end = State::Cut;
             self.left = 0;
-            self.to.write_char(if held == CUT { held } else { CUT })?;
+            self.to
+                .write_char(if last == ELLIPSIS { last } else { ELLIPSIS })?;
             return Err(fmt::Error);
         }
         self.left -= 1;
         if self.left == 0 {
-            self.held = Some(character);
+            self.last = Some(character);
             return Ok(());
         }
         self.to.write_char(character)
     }
 
     fn finish(mut self) -> fmt::Result {
-        match self.held.take() {
-            Some(held) => self.to.write_char(held),
+        match self.last.take() {
+            Some(last) => self.to.write_char(last),
             None => Ok(()),
         }
     }
 }
 
-impl<W: Write> Write for Brief<W> {
+impl<W: Write> Write for Sanitizer<W> {
     /// Fails once the text is cut, which ends the formatting.
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if self.end == End::Cut {
+        if self.end == State::Cut {
             return Err(fmt::Error);
         }
         for character in text.chars() {
-            if is_hostile(character) {
+            if must_be_escaped(character) {
                 for escaped in character.escape_default() {
                     self.push(escaped)?;
                 }
@@ -106,28 +111,28 @@ mod tests {
 
     #[test]
     fn a_text_that_fits_is_shown_as_it_is() {
-        let longest = "ä".repeat(LONGEST);
+        let longest = "ä".repeat(MAX_CHARS);
         for text in ["", "connection refused", "größer als \"nichts\"", &longest] {
-            assert_eq!(brief(text), text);
+            assert_eq!(sanitize(text), text);
         }
     }
 
     #[test]
     fn a_longer_text_is_cut_between_characters() {
-        let shown = brief(&"ä".repeat(LONGEST + 1));
-        assert_eq!(shown, "ä".repeat(LONGEST - 1) + "\u{2026}");
-        assert_eq!(brief(&"x".repeat(3 << 20)).chars().count(), LONGEST);
+        let shown = sanitize(&"ä".repeat(MAX_CHARS + 1));
+        assert_eq!(shown, "ä".repeat(MAX_CHARS - 1) + "\u{2026}");
+        assert_eq!(sanitize(&"x".repeat(3 << 20)).chars().count(), MAX_CHARS);
     }
 
     #[test]
     fn what_would_end_the_line_or_steer_a_terminal_is_escaped() {
-        let shown = brief("a\nb\r\x1b[31m\u{9b}\u{202e}\u{2028}\0");
+        let shown = sanitize("a\nb\r\x1b[31m\u{9b}\u{202e}\u{2028}\0");
         assert_eq!(shown, "a\\nb\\r\\u{1b}[31m\\u{9b}\\u{202e}\\u{2028}\\u{0}");
     }
 
     #[test]
     fn escapes_count_for_what_they_are() {
-        assert_eq!(brief(&"\n".repeat(LONGEST)).chars().count(), LONGEST);
+        assert_eq!(sanitize(&"\n".repeat(MAX_CHARS)).chars().count(), MAX_CHARS);
     }
 
     #[test]
@@ -138,6 +143,6 @@ mod tests {
                 Err(fmt::Error)
             }
         }
-        assert!(write_brief(Broken, LONGEST, format_args!("x")).is_err());
+        assert!(write_sanitized(Broken, MAX_CHARS, format_args!("x")).is_err());
     }
 }

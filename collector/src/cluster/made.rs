@@ -28,7 +28,7 @@ impl Made {
     pub(super) fn of(
         snapshot: Snapshot,
         cluster: &exposition::Cluster,
-        time_lag: config::TimeLag,
+        time_lag: config::TimeLagMode,
     ) -> Self {
         let began = Instant::now();
         let outcome = outcome(&snapshot);

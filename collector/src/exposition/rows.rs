@@ -1,6 +1,6 @@
 //! The rows of a family.
 
-use shared::config::{Granularity, Labels as Wanted};
+use shared::config::{ExtraLabels, Granularity};
 
 use crate::lag::{GroupLag, Lag, PartitionLag, TopicLag};
 use crate::snapshot::{Compaction, Log, Topic};
@@ -207,7 +207,7 @@ impl LagRows<'_> {
 /// Who reads the partition; empty for one that nobody does.
 fn push_member(labels: &mut Labels, cluster: &Cluster, row: &PartitionLag<'_>) {
     match cluster.compatibility.member_labels {
-        Wanted::Present => {
+        ExtraLabels::Present => {
             labels.push("member_host", row.member.map_or("", |member| &member.host));
             labels.push(
                 "consumer_id",
@@ -218,7 +218,7 @@ fn push_member(labels: &mut Labels, cluster: &Cluster, row: &PartitionLag<'_>) {
                 row.member.map_or("", |member| &member.client_id),
             );
         }
-        Wanted::Absent => {}
+        ExtraLabels::Absent => {}
     }
 }
 
@@ -230,7 +230,7 @@ fn push_flags(
     row: &PartitionLag<'_>,
 ) {
     match cluster.compatibility.state_labels {
-        Wanted::Present => {
+        ExtraLabels::Present => {
             let compacted = topic.compaction == Ok(Compaction::Compacted);
             let lost = row.retention.is_ok_and(|retention| retention.lost > 0);
             labels.push(
@@ -239,6 +239,6 @@ fn push_flags(
             );
             labels.push("data_loss_detected", if lost { "true" } else { "false" });
         }
-        Wanted::Absent => {}
+        ExtraLabels::Absent => {}
     }
 }

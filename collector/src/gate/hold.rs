@@ -5,7 +5,7 @@
 //! - [`Hold::take`] announces first, then looks at the gate once more, and gives back what it took if that is closed;
 //! - [`Promise`] looks at the gate first, then at what is held.
 
-use shared::leadership::GateWord;
+use shared::leadership::ReportedGate;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -142,12 +142,12 @@ impl Promise {
     }
 
     /// What may be said of this process. The closed word stays true until whoever asks opens the gate.
-    pub fn word(&self) -> GateWord {
+    pub fn word(&self) -> ReportedGate {
         let open = self.gate.borrow().is_open(Instant::now());
         if !open && self.all_gone() {
-            GateWord::Closed
+            ReportedGate::Closed
         } else {
-            GateWord::Open
+            ReportedGate::Open
         }
     }
 
@@ -195,11 +195,11 @@ mod tests {
         let promise = Promise::new(gate.clone(), vec![seen_of_first, seen_of_second]);
         let (one, two) = (first.take(&gate), second.take(&gate));
         source.send_replace(CLOSED);
-        assert_eq!(promise.word(), GateWord::Open);
+        assert_eq!(promise.word(), ReportedGate::Open);
         drop(one);
-        assert_eq!(promise.word(), GateWord::Open);
+        assert_eq!(promise.word(), ReportedGate::Open);
         drop(two);
-        assert_eq!(promise.word(), GateWord::Closed);
+        assert_eq!(promise.word(), ReportedGate::Closed);
     }
 
     #[tokio::test(start_paused = true)]
@@ -216,7 +216,7 @@ mod tests {
         tokio::join!(promise.kept(), close);
         let took = began.elapsed();
         assert!(took >= Duration::from_secs(8), "{took:?}");
-        assert_eq!(promise.word(), GateWord::Closed);
+        assert_eq!(promise.word(), ReportedGate::Closed);
     }
 
     #[tokio::test(start_paused = true)]
@@ -247,6 +247,6 @@ mod tests {
     #[tokio::test]
     async fn an_open_gate_is_never_called_closed() {
         let (_source, gate) = watch::channel(open_for(Duration::from_secs(3600)));
-        assert_eq!(Promise::new(gate, Vec::new()).word(), GateWord::Open);
+        assert_eq!(Promise::new(gate, Vec::new()).word(), ReportedGate::Open);
     }
 }

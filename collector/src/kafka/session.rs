@@ -10,7 +10,7 @@ mod visibility;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use shared::config::{Cluster, Exporter, Isolation, TimeLag};
+use shared::config::{Cluster, Exporter, IsolationLevel, TimeLagMode};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
@@ -77,14 +77,14 @@ impl Session {
         fence: Arc<Fence>,
     ) -> Result<Self, CreateError> {
         let timestamps = match exporter.time_lag {
-            TimeLag::Off => Timestamps::Off,
-            TimeLag::Message { .. } => {
+            TimeLagMode::Off => Timestamps::Off,
+            TimeLagMode::Message { .. } => {
                 let added = [isolation(&cluster), records::properties()].concat();
                 let properties = properties::of(&cluster, &added);
                 let records = Records::new(properties, Arc::clone(&fence));
                 Timestamps::Read(Box::new(records))
             }
-            TimeLag::Rate { samples, max_age } => {
+            TimeLagMode::Rate { samples, max_age } => {
                 Timestamps::Interpolate(History::new(history::Bounds { samples, max_age }))
             }
         };
@@ -246,8 +246,8 @@ pub(super) fn check(cluster: &Cluster) -> Result<(), CreateError> {
 /// The level at which a group of this cluster is taken to read.
 const fn isolation(cluster: &Cluster) -> &'static [(&'static str, &'static str)] {
     match cluster.isolation {
-        Isolation::ReadUncommitted => UNCOMMITTED,
-        Isolation::ReadCommitted => COMMITTED,
+        IsolationLevel::ReadUncommitted => UNCOMMITTED,
+        IsolationLevel::ReadCommitted => COMMITTED,
     }
 }
 
@@ -258,8 +258,8 @@ fn plain(cluster: &Cluster, fence: &Arc<Fence>) -> Result<Client, CreateError> {
 
 fn stable(cluster: &Cluster, fence: &Arc<Fence>) -> Result<Option<Client>, CreateError> {
     match cluster.isolation {
-        Isolation::ReadUncommitted => Ok(None),
-        Isolation::ReadCommitted => {
+        IsolationLevel::ReadUncommitted => Ok(None),
+        IsolationLevel::ReadCommitted => {
             Client::create(&properties::of(cluster, COMMITTED), fence).map(Some)
         }
     }

@@ -25,7 +25,7 @@ pub(super) enum Found<'a> {
 /// The instant of the computation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
-    pub(super) time_lag: config::TimeLag,
+    pub(super) time_lag: config::TimeLagMode,
     pub(super) now_ms: i64,
 }
 
@@ -106,7 +106,7 @@ pub(super) fn oldest_left(committed: Offset, log: &Log) -> Reading<Option<Offset
 fn time_lag(snapshot: &Snapshot, position: &Position<'_>, clock: Clock) -> TimeLag {
     let Position { tp, committed, log } = *position;
     let not_asked = Unknown::new(Api::Fetch, Reason::NotAsked);
-    if clock.time_lag == config::TimeLag::Off {
+    if clock.time_lag == config::TimeLagMode::Off {
         return TimeLag::Unknown(not_asked);
     }
     let oldest_left = match oldest_left(committed, log) {
@@ -164,10 +164,10 @@ impl Clock {
     fn written(self, at: i64, kind: fn(Duration) -> TimeLag) -> TimeLag {
         let ahead = at.saturating_sub(self.now_ms);
         let is_possible = match self.time_lag {
-            config::TimeLag::Message { max_clock_skew, .. } => {
+            config::TimeLagMode::Message { max_clock_skew, .. } => {
                 i128::from(ahead) <= i128::try_from(max_clock_skew.as_millis()).unwrap_or(i128::MAX)
             }
-            config::TimeLag::Off | config::TimeLag::Rate { .. } => ahead <= 0,
+            config::TimeLagMode::Off | config::TimeLagMode::Rate { .. } => ahead <= 0,
         };
         if is_possible {
             kind(self.age(at))

@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 use shared::leadership::LeaderReport;
-use shared::text::brief;
+use shared::text::sanitize;
 
 use self::unique::Unique;
 
@@ -180,5 +180,5 @@ fn text(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, Unusa
 
 /// What serde says of a word that is none of ours shows the word.
 fn malformed(why: &str) -> Unusable {
-    Unusable::Malformed(brief(why))
+    Unusable::Malformed(sanitize(why))
 }

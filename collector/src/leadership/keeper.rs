@@ -1,7 +1,7 @@
 //! The one who writes the gate.
 
 use prometheus::IntCounterVec;
-use shared::leadership::GateWord;
+use shared::leadership::ReportedGate;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::warn;
@@ -135,7 +135,7 @@ impl Gatekeeper {
     }
 
     /// What may be said of this process now.
-    pub fn word(&self) -> GateWord {
+    pub fn word(&self) -> ReportedGate {
         self.promise.word()
     }
 

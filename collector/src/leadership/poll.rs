@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use reqwest::{Client, Response, Url, redirect, retry};
 use shared::config::SourceUrl;
-use shared::leadership::{GateWord, Query};
+use shared::leadership::{Query, ReportedGate};
 
 use super::answer::{Answer, MAX_BODY, Unusable};
 
@@ -98,8 +98,8 @@ fn write(query: &Query, url: &mut Url) {
         wait_ms,
     } = query;
     let gate = match gate {
-        GateWord::Open => "open",
-        GateWord::Closed => "closed",
+        ReportedGate::Open => "open",
+        ReportedGate::Closed => "closed",
     };
     url.query_pairs_mut()
         .append_pair("consumer", consumer)

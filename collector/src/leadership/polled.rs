@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use prometheus::IntCounterVec;
 use shared::config::Election;
-use shared::leadership::{GateWord, Query};
+use shared::leadership::{Query, ReportedGate};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -85,7 +85,7 @@ impl Polled {
                 instance: instance(),
                 seq: 0,
                 healthy: true,
-                gate: GateWord::Closed,
+                gate: ReportedGate::Closed,
                 wait_ms: u64::try_from(EVERY.as_millis()).unwrap_or_default(),
             },
             source: election.url.to_string(),
@@ -149,7 +149,7 @@ impl Polled {
     async fn event(&self, keeper: &mut Gatekeeper, shutdown: &CancellationToken) -> Event {
         let asked = self.asker.ask(Some(&self.query), self.pace.patience());
         let mut promise = keeper.promise();
-        let said_open = self.query.gate == GateWord::Open;
+        let said_open = self.query.gate == ReportedGate::Open;
         let event = async {
             tokio::select! { biased;
             () = shutdown.cancelled() => Event::Shutdown,

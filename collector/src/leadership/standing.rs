@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use shared::leadership::{LeaderReport, State};
-use shared::text::brief;
+use shared::text::sanitize;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -112,7 +112,7 @@ impl Standing {
     pub(super) fn heard(&mut self, answer: &Answer, ending: Ending, times: Times) {
         if let Ending::ForeignIdentity | Ending::LowerTerm = ending {
             let identity = answer.form.identity().unwrap_or_default();
-            return self.refused(&brief(identity), ending, times.now);
+            return self.refused(&sanitize(identity), ending, times.now);
         }
         self.recovered(times.now);
         let until = times.asked_at + FRESH;
@@ -161,7 +161,7 @@ impl Standing {
             warn!(
                 target: TARGET,
                 result = Ending::Contradiction.label(),
-                error = brief(&why.to_string()),
+                error = sanitize(&why.to_string()),
                 "An answer of the source of leadership is refused"
             );
         }
@@ -220,7 +220,7 @@ impl Said {
             Form::Contract(report, detail) => Self::Report {
                 state: report.state,
                 reason: report.reason.label(),
-                detail: detail.as_deref().map(brief),
+                detail: detail.as_deref().map(sanitize),
             },
             Form::Flag { .. } | Form::Name { .. } => Self::Leader(match ending {
                 Ending::Granted | Ending::GrantedLowerTerm | Ending::HeldOff | Ending::Late => {

@@ -7,7 +7,7 @@ mod readings;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use shared::config::{Consumer, Election, SourceUrl};
+use shared::config::{ConsumerRequirement, Election, SourceUrl};
 use shared::leadership::{LeaderReport, Reason as Why, State};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +30,7 @@ fn election() -> Election {
         grace_period: Duration::from_secs(5),
         lease_name: String::new(),
         lease_namespace: String::new(),
-        consumer: Consumer::Required,
+        consumer: ConsumerRequirement::Required,
         url: SourceUrl::Unix(PathBuf::from("/nowhere")),
         max_staleness: Duration::from_millis(STALE),
     }

@@ -10,7 +10,7 @@ use collector::exposition::{
 use collector::snapshot::{
     Api, Failure, GroupState, Log, OldestUnread, Phase, Reason, Unknown, Unsupported,
 };
-use shared::config::{Compatibility, Granularity, Labels};
+use shared::config::{Compatibility, ExtraLabels, Granularity};
 
 use crate::world::{NOW, UNKNOWN, World, lag_of, log, reading};
 
@@ -21,8 +21,8 @@ pub(crate) fn cluster(name: &str) -> Cluster {
         labels: BTreeMap::new(),
         granularity: Granularity::Partition,
         compatibility: Compatibility {
-            state_labels: Labels::Absent,
-            member_labels: Labels::Present,
+            state_labels: ExtraLabels::Absent,
+            member_labels: ExtraLabels::Present,
         },
     }
 }

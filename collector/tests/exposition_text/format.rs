@@ -7,7 +7,7 @@ use std::sync::Arc;
 use collector::exposition::{ClusterView, FAMILIES, Sections, render};
 use collector::lag::compute;
 use flate2::bufread::GzDecoder;
-use shared::config::{self, Granularity, Labels};
+use shared::config::{self, ExtraLabels, Granularity};
 
 use crate::clusters::{cluster, shop, stale, text, text_of, view};
 use crate::parse::{parse, value};
@@ -182,7 +182,7 @@ fn both_granularities_show_what_is_uncommitted_and_what_is_not_seen() {
 #[test]
 fn without_time_lag_there_is_no_family_of_it() {
     let world = shop();
-    let without = compute(&world.snapshot, config::TimeLag::Off, NOW);
+    let without = compute(&world.snapshot, config::TimeLagMode::Off, NOW);
     let with = view(cluster("a"), &world);
     let sections = Sections::of(&with.cluster, &without);
     let text = text_of(&[ClusterView {
@@ -196,8 +196,8 @@ fn without_time_lag_there_is_no_family_of_it() {
 #[test]
 fn the_compatibility_switches_take_and_give_labels() {
     let mut switched = cluster("a");
-    switched.compatibility.member_labels = Labels::Absent;
-    switched.compatibility.state_labels = Labels::Present;
+    switched.compatibility.member_labels = ExtraLabels::Absent;
+    switched.compatibility.state_labels = ExtraLabels::Present;
     let families = parse(&text_of(&[view(switched, &shop())]));
     let seconds = families
         .iter()

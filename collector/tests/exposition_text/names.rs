@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use collector::exposition::FAMILIES;
-use shared::config::Labels;
+use shared::config::ExtraLabels;
 
 use crate::clusters::{cluster, shop, text_of, view};
 use crate::parse::parse;
@@ -126,7 +126,7 @@ const OURS: [(&str, &str, &[&str]); 15] = [
 #[test]
 fn every_family_has_the_type_and_exactly_the_labels_promised() {
     let mut flagged = cluster("a");
-    flagged.compatibility.state_labels = Labels::Present;
+    flagged.compatibility.state_labels = ExtraLabels::Present;
     let families = parse(&text_of(&[view(flagged, &shop())]));
     let klag_exporter = KLAG_EXPORTER
         .iter()

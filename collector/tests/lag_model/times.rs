@@ -71,7 +71,7 @@ fn what_was_not_asked_about_has_no_time_lag_and_what_is_caught_up_has_none_to_as
 #[test]
 fn disabled_time_lag_is_unknown_even_when_caught_up() {
     let world = one(log(Some(0), Some(9)), Some(9));
-    let lag = compute(&world.snapshot, config::TimeLag::Off, NOW);
+    let lag = compute(&world.snapshot, config::TimeLagMode::Off, NOW);
     assert_eq!(row_of(&lag).time_lag.known(), None);
     assert_eq!(group_of(&lag).max_time_lag, None);
 }

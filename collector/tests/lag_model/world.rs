@@ -12,7 +12,7 @@ use collector::snapshot::{
 use shared::config::{self, LostPartitions};
 
 /// Time lag is wanted.
-pub(crate) const MESSAGE: config::TimeLag = config::TimeLag::Message {
+pub(crate) const MESSAGE: config::TimeLagMode = config::TimeLagMode::Message {
     timeout: Duration::ZERO,
     lost: LostPartitions::Read,
     max_clock_skew: Duration::from_secs(60),

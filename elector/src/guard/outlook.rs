@@ -9,7 +9,7 @@ use super::translate::Belief;
 use super::troubles::{Failure, Rivalry};
 use crate::standing::{Claim, Rival, Sight, Standing, Tenure, Trouble};
 use shared::leadership::Reason;
-use shared::text::brief;
+use shared::text::sanitize;
 
 /// What whoever drives kube-lease-manager has to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -250,7 +250,7 @@ fn twin(stand: &Stand, rivalry: Rivalry) -> Option<Trouble> {
             detail: format!(
                 "another pod holds the Lease as {} too, or its annotation was changed by hand; give every pod an identity of \
                  its own",
-                brief(name)
+                sanitize(name)
             ),
         }),
         _ => None,

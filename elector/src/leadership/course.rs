@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::config::Consumer;
+use shared::config::ConsumerRequirement;
 use shared::leadership::Reason;
 use tokio::time::Instant;
 
@@ -80,8 +80,8 @@ impl Machine {
     /// What speaks against the consumer, where one is needed.
     pub(super) fn complaint(&self, now: Instant) -> Option<Reason> {
         match self.rules.consumer {
-            Consumer::Required => self.heart.complaint(now, &self.grants),
-            Consumer::NotRequired => None,
+            ConsumerRequirement::Required => self.heart.complaint(now, &self.grants),
+            ConsumerRequirement::NotRequired => None,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use shared::leadership::{GateWord, Query, Reason};
+use shared::leadership::{Query, Reason, ReportedGate};
 use tokio::time::Instant;
 
 use super::grants::Grants;
@@ -28,7 +28,7 @@ struct Beat {
     instance: String,
     seq: u64,
     healthy: bool,
-    gate: GateWord,
+    gate: ReportedGate,
     heard_at: Instant,
     /// Granted leadership at that moment, it has not said since that its gate is open.
     closed_since: Option<Instant>,
@@ -68,7 +68,7 @@ impl Heart {
             healthy: poll.healthy,
             gate: poll.gate,
             heard_at: now,
-            closed_since: closed_since.filter(|_| poll.gate == GateWord::Closed),
+            closed_since: closed_since.filter(|_| poll.gate == ReportedGate::Closed),
         });
         true
     }
@@ -106,7 +106,7 @@ impl Heart {
     /// The latest poll is granted leadership.
     pub(super) fn admit(&mut self, now: Instant) {
         if let Some(beat) = &mut self.latest
-            && beat.gate == GateWord::Closed
+            && beat.gate == ReportedGate::Closed
         {
             beat.closed_since = beat.closed_since.or(Some(now));
         }

@@ -1,7 +1,7 @@
 //! What the machine says of itself.
 
 use shared::leadership::{LeaderReport, Reason, State};
-use shared::text::brief;
+use shared::text::sanitize;
 use tokio::time::Instant;
 
 use super::course::Course;
@@ -18,7 +18,7 @@ impl Machine {
             self.rules.identity.clone()
         } else {
             self.rival(now)
-                .map_or_else(String::new, |rival| brief(&rival.name))
+                .map_or_else(String::new, |rival| sanitize(&rival.name))
         };
         LeaderReport {
             is_leader: false,

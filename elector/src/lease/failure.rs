@@ -175,7 +175,7 @@ fn connection(error: &io::Error) -> Failure {
 fn failure(cause: &'static str, text: impl Display) -> Failure {
     Failure {
         cause,
-        text: shared::text::brief(&text.to_string()),
+        text: shared::text::sanitize(&text.to_string()),
     }
 }
 

@@ -11,7 +11,7 @@ use elector::http::{Source, Surface, router, telemetry_router};
 use elector::leadership::{Machine, Rules};
 use elector::standing::{Claim, Rival, Sight, Standing, Tenure, Wish};
 use elector::telemetry::Telemetry;
-use shared::config::Consumer;
+use shared::config::ConsumerRequirement;
 use shared::leadership::LeaderReport;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -57,7 +57,7 @@ impl World {
         let rules = Rules {
             identity: POD.to_owned(),
             max_valid: Duration::from_secs(5),
-            consumer: Consumer::Required,
+            consumer: ConsumerRequirement::Required,
         };
         let wires = Wires {
             standing: seen,

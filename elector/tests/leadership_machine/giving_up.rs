@@ -1,6 +1,6 @@
 //! When the Lease is given up.
 
-use shared::leadership::GateWord::{Closed, Open};
+use shared::leadership::ReportedGate::{Closed, Open};
 use shared::leadership::{Query, Reason, State};
 
 use crate::world::{OTHER_POD, POD, World};

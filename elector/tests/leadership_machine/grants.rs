@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use shared::config::Consumer;
-use shared::leadership::GateWord::{Closed, Open};
+use shared::config::ConsumerRequirement;
+use shared::leadership::ReportedGate::{Closed, Open};
 use shared::leadership::{Query, State};
 
 use crate::world::{OTHER_POD, POD, TERM, World, poll, rules};
@@ -143,7 +143,7 @@ fn a_former_process_is_heard_again_when_the_latest_has_gone_silent() {
 #[test]
 fn where_no_consumer_is_needed_every_asker_is_granted() {
     let mut world = World::with(elector::leadership::Rules {
-        consumer: Consumer::NotRequired,
+        consumer: ConsumerRequirement::NotRequired,
         ..rules()
     });
     world.at(0);

@@ -1,6 +1,6 @@
 //! Whoever gave the Lease up leaves it to others for a while.
 
-use shared::leadership::GateWord::{Closed, Open};
+use shared::leadership::ReportedGate::{Closed, Open};
 use shared::leadership::{Reason, State};
 
 use crate::world::{OTHER_POD, World};

@@ -1,8 +1,8 @@
 //! Release comes last: nothing is given back while anybody may be acting on it.
 
 use elector::leadership::Rules;
-use shared::config::Consumer;
-use shared::leadership::GateWord::{Closed, Open};
+use shared::config::ConsumerRequirement;
+use shared::leadership::ReportedGate::{Closed, Open};
 use shared::leadership::{Query, Reason, State};
 
 use crate::world::{World, poll, rules};
@@ -136,7 +136,7 @@ fn a_grant_is_waited_for_even_if_the_lease_is_gone_already() {
 #[test]
 fn where_everybody_is_granted_nobody_speaks_for_the_others() {
     let mut world = World::with(Rules {
-        consumer: Consumer::NotRequired,
+        consumer: ConsumerRequirement::NotRequired,
         ..rules()
     });
     world.at(6_000);

@@ -1,6 +1,6 @@
 //! A restarted elector does not know what its predecessor granted.
 
-use shared::leadership::GateWord::{Closed, Open};
+use shared::leadership::ReportedGate::{Closed, Open};
 use shared::leadership::{Query, Reason, State};
 
 use crate::world::{OTHER_POD, World, poll};

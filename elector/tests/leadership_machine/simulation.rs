@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use elector::leadership::{Asker, Machine};
 use elector::standing::{Claim, Sight, Standing, Tenure, Wish};
-use shared::leadership::{GateWord, LeaderReport, Query, State};
+use shared::leadership::{LeaderReport, Query, ReportedGate, State};
 use tokio::time::Instant;
 
 use crate::world::{POD, rules};
@@ -163,11 +163,11 @@ impl Pod {
 
     fn send(&mut self, health: Health) {
         let gate = match self.collector.acts(self.now) {
-            Some(_) if health == Health::Good => GateWord::Open,
+            Some(_) if health == Health::Good => ReportedGate::Open,
             // The last word is said when the gate has been closed.
-            Some(_) | None => GateWord::Closed,
+            Some(_) | None => ReportedGate::Closed,
         };
-        if gate == GateWord::Closed {
+        if gate == ReportedGate::Closed {
             self.collector.gate = None;
         }
         self.collector.seq += 1;

@@ -2,7 +2,7 @@
 
 use elector::leadership::Asker;
 use elector::standing::{Sight, Standing, Tenure, Trouble};
-use shared::leadership::GateWord::{Closed, Open};
+use shared::leadership::ReportedGate::{Closed, Open};
 use shared::leadership::{Reason, State};
 
 use crate::world::{OTHER_POD, POD, World};

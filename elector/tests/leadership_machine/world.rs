@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use elector::leadership::{Asker, Machine, Rules};
 use elector::standing::{Claim, Rival, Sight, Standing, Tenure, Trouble, Wish};
-use shared::config::Consumer;
-use shared::leadership::{GateWord, LeaderReport, Query, Reason, State};
+use shared::config::ConsumerRequirement;
+use shared::leadership::{LeaderReport, Query, Reason, ReportedGate, State};
 use tokio::time::Instant;
 
 pub(crate) const POD: &str = "pod-a";
@@ -24,12 +24,12 @@ pub(crate) fn rules() -> Rules {
     Rules {
         identity: POD.to_owned(),
         max_valid: Duration::from_secs(5),
-        consumer: Consumer::Required,
+        consumer: ConsumerRequirement::Required,
     }
 }
 
 /// A poll of the own consumer's first process.
-pub(crate) fn poll(seq: u64, gate: GateWord) -> Query {
+pub(crate) fn poll(seq: u64, gate: ReportedGate) -> Query {
     Query {
         consumer: POD.to_owned(),
         instance: "first".to_owned(),
@@ -60,11 +60,11 @@ impl World {
     /// Leads and is granted until 15 s, 10 s after its start, with nothing left of what a predecessor may have granted.
     pub(crate) fn leading() -> Self {
         let mut world = Self::new();
-        world.says(GateWord::Closed);
+        world.says(ReportedGate::Closed);
         world.at(10_000);
-        world.says(GateWord::Closed);
+        world.says(ReportedGate::Closed);
         world.holds_until(60_000);
-        assert!(world.says(GateWord::Closed).is_leader);
+        assert!(world.says(ReportedGate::Closed).is_leader);
         world
     }
 
@@ -92,7 +92,7 @@ impl World {
         while self.now + step < self.moment(ms) {
             let next = self.now + step;
             self.until(next);
-            self.says(GateWord::Open);
+            self.says(ReportedGate::Open);
         }
         self.at(ms);
     }
@@ -156,12 +156,12 @@ impl World {
     }
 
     /// The next poll of the own consumer, healthy.
-    pub(crate) fn says(&mut self, gate: GateWord) -> LeaderReport {
+    pub(crate) fn says(&mut self, gate: ReportedGate) -> LeaderReport {
         let poll = self.next(gate);
         self.asks(&poll)
     }
 
-    pub(crate) fn says_unhealthy(&mut self, gate: GateWord) -> LeaderReport {
+    pub(crate) fn says_unhealthy(&mut self, gate: ReportedGate) -> LeaderReport {
         let poll = Query {
             healthy: false,
             ..self.next(gate)
@@ -170,7 +170,7 @@ impl World {
     }
 
     /// The next poll of the own consumer, not yet heard.
-    pub(crate) fn next(&mut self, gate: GateWord) -> Query {
+    pub(crate) fn next(&mut self, gate: ReportedGate) -> Query {
         self.seq += 1;
         poll(self.seq, gate)
     }

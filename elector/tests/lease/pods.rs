@@ -136,7 +136,7 @@ fn election(who: Who, terms: Terms) -> Election {
     let loaded = config::parse(&text, "config.toml", Program::Elector, &environment).unwrap();
     match loaded.config.exporter.leadership {
         Leadership::Elected(election) => *election,
-        Leadership::Alone => unreachable!("it is enabled"),
+        Leadership::SingleInstance => unreachable!("it is enabled"),
     }
 }
 

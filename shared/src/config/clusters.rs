@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::document::{Entry, Value};
 use super::filter::Filter;
-use super::model::{Cluster, Isolation, Secret};
+use super::model::{Cluster, IsolationLevel, Secret};
 use super::properties;
 use super::section::Section;
 use super::walk::{Place, Walk};
-use super::{Program, servers, values};
+use super::{Program, brokers, values};
 
 /// Labels of our own on families that carry the clusters' labels.
 const OUR_LABELS: &[&str] = &[
@@ -96,10 +96,10 @@ pub(super) fn read(walk: &mut Walk<'_>, file: &Place<'_>) -> Vec<Cluster> {
 
 fn cluster(section: &mut Section<'_, '_>) -> Cluster {
     let name = section.optional("name", values::title).unwrap_or_default();
-    let servers = section.optional("bootstrap_servers", servers::servers);
+    let servers = section.optional("bootstrap_servers", brokers::parse);
     let bootstrap_servers = servers.unwrap_or_default();
     let consumer_properties = consumer_properties(section);
-    if let Some(message) = servers::contradiction(&bootstrap_servers, &consumer_properties) {
+    if let Some(message) = brokers::protocol_mismatch(&bootstrap_servers, &consumer_properties) {
         section.note("bootstrap_servers", message);
     }
     Cluster {
@@ -110,8 +110,8 @@ fn cluster(section: &mut Section<'_, '_>) -> Cluster {
         consumer_properties,
         labels: labels(section),
         isolation: match section.choice("isolation") {
-            "read_committed" => Isolation::ReadCommitted,
-            _ => Isolation::ReadUncommitted,
+            "read_committed" => IsolationLevel::ReadCommitted,
+            _ => IsolationLevel::ReadUncommitted,
         },
     }
 }
@@ -140,7 +140,7 @@ fn consumer_properties(section: &mut Section<'_, '_>) -> BTreeMap<String, Secret
             return Err("no property has such a name; write one of librdkafka's".to_owned());
         }
         let text = match value {
-            Value::Text(text) | Value::Bare(text) | Value::Resolved(text) => text.clone(),
+            Value::Text(text) | Value::Unquoted(text) | Value::Resolved(text) => text.clone(),
             Value::Integer(n) => n.to_string(),
             Value::Float(n) => n.clone(),
             Value::Boolean(value) => value.to_string(),

@@ -7,8 +7,8 @@ use std::fmt;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::bare::{self, Quoted};
 use super::problem::Problem;
+use super::unquoted::{self, QuotedReferences};
 
 /// Keys and values in the order of the file.
 pub(super) type Table = Vec<Entry>;
@@ -26,7 +26,7 @@ pub(super) struct Entry {
 pub(super) enum Value {
     Text(String),
     /// A reference that stands outside quotes.
-    Bare(String),
+    Unquoted(String),
     /// Text that came, at least in part, from the environment.
     Resolved(String),
     Integer(i128),
@@ -41,7 +41,7 @@ pub(super) enum Value {
 struct Lines<'a> {
     /// Offsets of their first bytes, ascending.
     starts: Vec<usize>,
-    bare: &'a [usize],
+    unquoted: &'a [usize],
 }
 
 /// Parses a whole file.
@@ -49,8 +49,8 @@ struct Lines<'a> {
 /// # Errors
 /// One problem for each line with a syntax error.
 pub(super) fn parse(text: &str) -> Result<Table, Vec<Problem>> {
-    let Quoted { text, bare } = bare::quote(text);
-    let lines = Lines::of(&text, &bare);
+    let QuotedReferences { text, starts } = unquoted::quote_references(text);
+    let lines = Lines::of(&text, &starts);
     let (table, errors) = DeTable::parse_recoverable(&text);
     if errors.is_empty() {
         return Ok(lines.table(table.into_inner()));
@@ -71,10 +71,10 @@ pub(super) fn parse_value(text: &str) -> Option<Value> {
 // === impl Lines ===
 
 impl<'a> Lines<'a> {
-    fn of(text: &str, bare: &'a [usize]) -> Self {
+    fn of(text: &str, unquoted: &'a [usize]) -> Self {
         let ends = text.match_indices('\n').map(|(end, _)| end + 1);
         let starts = std::iter::once(0).chain(ends).collect();
-        Self { starts, bare }
+        Self { starts, unquoted }
     }
 
     /// The line of the byte at `offset`, counted from 1.
@@ -111,8 +111,8 @@ impl<'a> Lines<'a> {
     fn value(&self, value: Spanned<DeValue<'_>>) -> Value {
         let start = value.span().start;
         match value.into_inner() {
-            DeValue::String(text) if self.bare.binary_search(&start).is_ok() => {
-                Value::Bare(text.into_owned())
+            DeValue::String(text) if self.unquoted.binary_search(&start).is_ok() => {
+                Value::Unquoted(text.into_owned())
             }
             DeValue::String(text) => Value::Text(text.into_owned()),
             DeValue::Integer(n) => i128::from_str_radix(n.as_str(), n.radix())
@@ -137,7 +137,7 @@ impl Value {
     /// What kind of value it is, where the value itself may be a secret.
     pub(super) const fn kind(&self) -> &'static str {
         match self {
-            Self::Text(_) | Self::Bare(_) | Self::Resolved(_) => "text",
+            Self::Text(_) | Self::Unquoted(_) | Self::Resolved(_) => "text",
             Self::Integer(_) | Self::Float(_) => "a number",
             Self::Boolean(_) => "true or false",
             Self::Datetime => "a date or time",
@@ -149,7 +149,7 @@ impl Value {
     /// The text of a string, resolved or not.
     pub(super) fn as_text(&self) -> Option<&str> {
         match self {
-            Self::Text(text) | Self::Bare(text) | Self::Resolved(text) => Some(text),
+            Self::Text(text) | Self::Unquoted(text) | Self::Resolved(text) => Some(text),
             _ => None,
         }
     }
@@ -157,7 +157,7 @@ impl Value {
     /// This string with `text` for its references. Outside quotes, a variable may hold a string
     /// or a list as TOML has them.
     pub(super) fn resolved(&self, text: String) -> Self {
-        let Self::Bare(_) = self else {
+        let Self::Unquoted(_) = self else {
             return Self::Resolved(text);
         };
         match parse_value(&text) {
@@ -179,7 +179,7 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => write!(f, "{text:?}"),
-            Self::Bare(_) | Self::Resolved(_) => f.write_str("what its ${..} stands for"),
+            Self::Unquoted(_) | Self::Resolved(_) => f.write_str("what its ${..} stands for"),
             Self::Integer(n) => write!(f, "{n}"),
             Self::Float(n) => f.write_str(n),
             Self::Boolean(value) => write!(f, "{value}"),

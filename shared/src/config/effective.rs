@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::Program;
 use super::filter::Filter;
 use super::model::{
-    Cluster, Config, Consumer, Doors, Election, Exporter, Granularity, Isolation, Labels,
-    Leadership, LostPartitions, Secret, TimeLag,
+    Cluster, Config, ConsumerRequirement, Election, ElectorServer, Exporter, ExtraLabels,
+    Granularity, IsolationLevel, Leadership, LostPartitions, Secret, TimeLagMode,
 };
 use super::properties;
 
@@ -44,11 +44,11 @@ impl fmt::Display for Effective<'_> {
         }
         writeln!(f, "[exporter.leadership]")?;
         match &exporter.leadership {
-            Leadership::Alone => writeln!(f, "enabled = false")?,
+            Leadership::SingleInstance => writeln!(f, "enabled = false")?,
             Leadership::Elected(election) => leadership(f, election, self.program)?,
         }
         match self.program {
-            Program::Elector => doors(f, &exporter.doors)?,
+            Program::Elector => elector_server(f, &exporter.elector_server)?,
             Program::Collector => {
                 let delay = exporter.handover_delay.as_secs();
                 writeln!(f, "handover_delay_secs = {delay}")?;
@@ -74,10 +74,10 @@ fn collection(f: &mut fmt::Formatter<'_>, exporter: &Exporter) -> fmt::Result {
     duration(f, "staleness_threshold", exporter.staleness_threshold)?;
 
     writeln!(f, "\n[exporter.timestamp_sampling]")?;
-    writeln!(f, "enabled = {}", exporter.time_lag != TimeLag::Off)?;
+    writeln!(f, "enabled = {}", exporter.time_lag != TimeLagMode::Off)?;
     match exporter.time_lag {
-        TimeLag::Off => {}
-        TimeLag::Message {
+        TimeLagMode::Off => {}
+        TimeLagMode::Message {
             timeout,
             lost,
             max_clock_skew,
@@ -88,7 +88,7 @@ fn collection(f: &mut fmt::Formatter<'_>, exporter: &Exporter) -> fmt::Result {
             writeln!(f, "skip_data_loss_partitions = {skip}")?;
             duration(f, "max_clock_skew", max_clock_skew)?;
         }
-        TimeLag::Rate { samples, max_age } => {
+        TimeLagMode::Rate { samples, max_age } => {
             writeln!(f, "mode = \"rate\"")?;
             writeln!(f, "rate_history_samples = {samples}")?;
             duration(f, "rate_history_max_age", max_age)?;
@@ -103,8 +103,8 @@ fn collection(f: &mut fmt::Formatter<'_>, exporter: &Exporter) -> fmt::Result {
     duration(f, "metadata_cache_ttl", performance.metadata_ttl)?;
 
     let compatibility = &exporter.compatibility;
-    let state = compatibility.state_labels == Labels::Present;
-    let member = compatibility.member_labels == Labels::Present;
+    let state = compatibility.state_labels == ExtraLabels::Present;
+    let member = compatibility.member_labels == ExtraLabels::Present;
     writeln!(f, "\n[exporter.compatibility]")?;
     writeln!(f, "state_labels = {state}\nmember_labels = {member}\n")
 }
@@ -120,7 +120,7 @@ fn leadership(f: &mut fmt::Formatter<'_>, election: &Election, program: Program)
     writeln!(f, "grace_period_secs = {}", election.grace_period.as_secs())?;
     match program {
         Program::Elector => {
-            let required = election.consumer == Consumer::Required;
+            let required = election.consumer == ConsumerRequirement::Required;
             writeln!(f, "lease_name = {}", Quoted(&election.lease_name))?;
             writeln!(f, "lease_namespace = {}", Quoted(&election.lease_namespace))?;
             writeln!(f, "require_consumer = {required}")
@@ -136,18 +136,18 @@ fn leadership(f: &mut fmt::Formatter<'_>, election: &Election, program: Program)
     }
 }
 
-fn doors(f: &mut fmt::Formatter<'_>, doors: &Doors) -> fmt::Result {
-    writeln!(f, "listen = \"{}\"", doors.listen)?;
-    if let Some(address) = doors.telemetry_listen {
+fn elector_server(f: &mut fmt::Formatter<'_>, elector_server: &ElectorServer) -> fmt::Result {
+    writeln!(f, "listen = \"{}\"", elector_server.listen)?;
+    if let Some(address) = elector_server.telemetry_listen {
         writeln!(f, "telemetry_listen = \"{address}\"")?;
     }
-    writeln!(f, "max_valid_secs = {}", doors.max_valid.as_secs())
+    writeln!(f, "max_valid_secs = {}", elector_server.max_valid.as_secs())
 }
 
 fn cluster(f: &mut fmt::Formatter<'_>, cluster: &Cluster) -> fmt::Result {
     let isolation = match cluster.isolation {
-        Isolation::ReadUncommitted => "read_uncommitted",
-        Isolation::ReadCommitted => "read_committed",
+        IsolationLevel::ReadUncommitted => "read_uncommitted",
+        IsolationLevel::ReadCommitted => "read_committed",
     };
     writeln!(f, "\n[[clusters]]")?;
     writeln!(f, "name = {}", Quoted(&cluster.name))?;

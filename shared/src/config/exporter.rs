@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::model::{
-    Compatibility, Consumer, Doors, Election, Exporter, Granularity, Labels, Leadership,
-    LostPartitions, Performance, TimeLag,
+    Compatibility, ConsumerRequirement, Election, ElectorServer, Exporter, ExtraLabels,
+    Granularity, Leadership, LostPartitions, Performance, TimeLagMode,
 };
 use super::section::Section;
 use super::values;
@@ -18,7 +18,7 @@ pub(super) fn read(walk: &mut Walk<'_>, file: &Place<'_>) -> Exporter {
     let performance = performance(walk, &place);
     otel(walk, &place);
     let compatibility = compatibility(walk, &place);
-    let (leadership, handover_delay, doors) = leadership(walk, &place);
+    let (leadership, handover_delay, elector_server) = leadership(walk, &place);
 
     let mut section = walk.section("exporter", place);
     let poll_interval = section.duration("poll_interval");
@@ -38,7 +38,7 @@ pub(super) fn read(walk: &mut Walk<'_>, file: &Place<'_>) -> Exporter {
         compatibility,
         leadership,
         handover_delay,
-        doors,
+        elector_server,
     }
 }
 
@@ -52,7 +52,7 @@ fn otel(walk: &mut Walk<'_>, exporter: &Place<'_>) {
     }
 }
 
-fn time_lag(walk: &mut Walk<'_>, exporter: &Place<'_>) -> TimeLag {
+fn time_lag(walk: &mut Walk<'_>, exporter: &Place<'_>) -> TimeLagMode {
     let place = walk.below(exporter, "timestamp_sampling");
     let mut section = walk.section("exporter.timestamp_sampling", place);
     let enabled = section.switch("enabled");
@@ -66,14 +66,14 @@ fn time_lag(walk: &mut Walk<'_>, exporter: &Place<'_>) -> TimeLag {
         section.optional("rate_history_samples", values::idle);
     }
     match mode {
-        _ if !enabled => TimeLag::Off,
+        _ if !enabled => TimeLagMode::Off,
         "rate" => {
             let samples = section.whole("rate_history_samples");
             if max_age.is_zero() {
                 let message = "write a duration above zero, such as \"10m\"";
                 section.note("rate_history_max_age", message.to_owned());
             }
-            TimeLag::Rate {
+            TimeLagMode::Rate {
                 samples: samples.try_into().unwrap_or(usize::MAX),
                 max_age,
             }
@@ -83,7 +83,7 @@ fn time_lag(walk: &mut Walk<'_>, exporter: &Place<'_>) -> TimeLag {
                 let message = "write a duration of 1ms or more, such as \"5s\"";
                 section.note("fetch_timeout", message.to_owned());
             }
-            TimeLag::Message {
+            TimeLagMode::Message {
                 timeout,
                 lost: if skip {
                     LostPartitions::Skip
@@ -112,9 +112,9 @@ fn compatibility(walk: &mut Walk<'_>, exporter: &Place<'_>) -> Compatibility {
     let mut section = walk.section("exporter.compatibility", place);
     let mut labels = |name| {
         if section.switch(name) {
-            Labels::Present
+            ExtraLabels::Present
         } else {
-            Labels::Absent
+            ExtraLabels::Absent
         }
     };
     Compatibility {
@@ -124,7 +124,7 @@ fn compatibility(walk: &mut Walk<'_>, exporter: &Place<'_>) -> Compatibility {
 }
 
 /// Also what of the table has effect without an election: how long the preStop hook is held, and where the elector serves.
-fn leadership(walk: &mut Walk<'_>, exporter: &Place<'_>) -> (Leadership, Duration, Doors) {
+fn leadership(walk: &mut Walk<'_>, exporter: &Place<'_>) -> (Leadership, Duration, ElectorServer) {
     let place = walk.below(exporter, "leadership");
     let mut section = walk.section("exporter.leadership", place);
     let enabled = section.switch("enabled");
@@ -132,7 +132,11 @@ fn leadership(walk: &mut Walk<'_>, exporter: &Place<'_>) -> (Leadership, Duratio
     if !enabled {
         section.leave_references();
         election(&mut section, String::new());
-        return (Leadership::Alone, handover_delay, doors(&mut section));
+        return (
+            Leadership::SingleInstance,
+            handover_delay,
+            elector_server(&mut section),
+        );
     }
     let identity = identity(&mut section);
     let election = election(&mut section, identity);
@@ -141,17 +145,17 @@ fn leadership(walk: &mut Walk<'_>, exporter: &Place<'_>) -> (Leadership, Duratio
         let message = format!("write less than lease_duration_secs, which is {lease}");
         section.note("grace_period_secs", message);
     }
-    let doors = doors(&mut section);
+    let elector_server = elector_server(&mut section);
     (
         Leadership::Elected(Box::new(election)),
         handover_delay,
-        doors,
+        elector_server,
     )
 }
 
 /// Who else reaches the address at which the elector grants leadership, which is meant for its own pod.
-pub(super) fn exposed(exporter: &Exporter) -> Option<String> {
-    let Doors { listen, .. } = exporter.doors;
+pub(super) fn open_listener_warning(exporter: &Exporter) -> Option<String> {
+    let ElectorServer { listen, .. } = exporter.elector_server;
     let elected = matches!(exporter.leadership, Leadership::Elected(_));
     (elected && !listen.ip().to_canonical().is_loopback()).then(|| {
         format!(
@@ -163,8 +167,8 @@ pub(super) fn exposed(exporter: &Exporter) -> Option<String> {
     })
 }
 
-fn doors(section: &mut Section<'_, '_>) -> Doors {
-    Doors {
+fn elector_server(section: &mut Section<'_, '_>) -> ElectorServer {
+    ElectorServer {
         listen: section.required("listen", values::address),
         telemetry_listen: section.optional("telemetry_listen", values::address),
         max_valid: section.seconds("max_valid_secs"),
@@ -181,9 +185,9 @@ fn election(section: &mut Section<'_, '_>, identity: String) -> Election {
         lease_name: section.required("lease_name", values::dns_name),
         lease_namespace: section.required("lease_namespace", values::dns_label),
         consumer: if section.switch("require_consumer") {
-            Consumer::Required
+            ConsumerRequirement::Required
         } else {
-            Consumer::NotRequired
+            ConsumerRequirement::NotRequired
         },
         url: section.required("url", values::url),
         max_staleness: section.seconds("max_staleness_secs"),

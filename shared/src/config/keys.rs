@@ -16,7 +16,7 @@ pub(super) struct Key {
     pub(super) table: &'static str,
     pub(super) name: &'static str,
     pub(super) form: Form,
-    pub(super) default: Fallback,
+    pub(super) default: DefaultValue,
     pub(super) used_by: UsedBy,
     pub(super) meaning: &'static str,
 }
@@ -45,7 +45,7 @@ pub(super) enum Form {
 
 /// What holds where the file says nothing.
 #[derive(Debug)]
-pub(super) enum Fallback {
+pub(super) enum DefaultValue {
     /// A value, as it would be written.
     Is(&'static str),
     /// Something found elsewhere, in words.
@@ -64,7 +64,7 @@ pub(super) enum UsedBy {
     Nobody,
 }
 
-use Fallback::{From, Is, Required};
+use DefaultValue::{From, Is, Required};
 use Form::{Anything, Choice, Labels, Patterns, Properties, Switch, Text};
 use UsedBy::{Both, Collector, Elector, Nobody};
 
@@ -159,7 +159,7 @@ const fn key(
     table: &'static str,
     name: &'static str,
     form: Form,
-    default: Fallback,
+    default: DefaultValue,
     used_by: UsedBy,
 ) -> Key {
     Key {
@@ -246,7 +246,7 @@ impl fmt::Display for Form {
 
 // === impl Fallback ===
 
-impl Fallback {
+impl DefaultValue {
     /// The value, where there is one.
     pub(super) fn value(&self) -> Option<Value> {
         match self {
@@ -256,7 +256,7 @@ impl Fallback {
     }
 }
 
-impl fmt::Display for Fallback {
+impl fmt::Display for DefaultValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Is(value) => write!(f, "`{value}`"),

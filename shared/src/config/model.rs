@@ -32,7 +32,7 @@ pub struct Exporter {
     /// Age at which a cluster's last collection is withdrawn.
     pub staleness_threshold: Duration,
     /// How time lag is found.
-    pub time_lag: TimeLag,
+    pub time_lag: TimeLagMode,
     /// Bounds of requests, and how long answers are kept.
     pub performance: Performance,
     /// Labels as klag-exporter had them.
@@ -42,7 +42,7 @@ pub struct Exporter {
     /// How long the preStop hook of a pod that collects is held, whether it had to ask or not. Collector only.
     pub handover_delay: Duration,
     /// Where the elector serves, whether it elects or not. Elector only.
-    pub doors: Doors,
+    pub elector_server: ElectorServer,
 }
 
 /// How fine the series of a group are.
@@ -56,7 +56,7 @@ pub enum Granularity {
 
 /// How time lag is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimeLag {
+pub enum TimeLagMode {
     /// No time lag family at all.
     Off,
     /// Read the first record that the group has not read.
@@ -103,14 +103,14 @@ pub struct Performance {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Compatibility {
     /// `compaction_detected` and `data_loss_detected` on time lag.
-    pub state_labels: Labels,
+    pub state_labels: ExtraLabels,
     /// `member_host`, `consumer_id` and `client_id` on the series of partitions.
-    pub member_labels: Labels,
+    pub member_labels: ExtraLabels,
 }
 
 /// Whether a family carries certain labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Labels {
+pub enum ExtraLabels {
     /// It does.
     Present,
     /// It does not.
@@ -121,7 +121,7 @@ pub enum Labels {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Leadership {
     /// No: the gate is always open.
-    Alone,
+    SingleInstance,
     /// Yes: one pod of several leads.
     Elected(Box<Election>),
 }
@@ -140,7 +140,7 @@ pub struct Election {
     /// Where the Lease is. Elector only.
     pub lease_namespace: String,
     /// Whether a silent collector costs the Lease. Elector only.
-    pub consumer: Consumer,
+    pub consumer: ConsumerRequirement,
     /// Where the collector asks. Collector only.
     pub url: SourceUrl,
     /// Grant assumed of a source that names none. Collector only.
@@ -149,7 +149,7 @@ pub struct Election {
 
 /// Where the elector serves, and for how long what it says holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Doors {
+pub struct ElectorServer {
     /// Where it answers the collector.
     pub listen: SocketAddr,
     /// Where it answers probes and scrapes, if anywhere.
@@ -160,7 +160,7 @@ pub struct Doors {
 
 /// Whether the elector needs to hear from a collector to hold the Lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Consumer {
+pub enum ConsumerRequirement {
     /// Only a healthy one lets it campaign.
     Required,
     /// It campaigns by itself and grants every asker.
@@ -192,12 +192,12 @@ pub struct Cluster {
     /// Labels on every series of the cluster.
     pub labels: BTreeMap<String, String>,
     /// Which end of the log lag counts to.
-    pub isolation: Isolation,
+    pub isolation: IsolationLevel,
 }
 
 /// Which end of the log lag counts to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Isolation {
+pub enum IsolationLevel {
     /// The high watermark.
     ReadUncommitted,
     /// The last stable offset.

@@ -10,8 +10,8 @@ use regex::Regex;
 
 use super::document::{Entry, Table, Value};
 use super::environment::Resolved;
-use super::keys::{self, Fallback, Form, Key};
-use super::values::{self, Wrong};
+use super::keys::{self, DefaultValue, Form, Key};
+use super::values::{self, Rejection};
 use super::walk::{Place, Walk};
 
 /// One table of the file.
@@ -104,7 +104,7 @@ impl<'w, 'a> Section<'w, 'a> {
     pub(super) fn required<T>(
         &mut self,
         name: &str,
-        convert: impl Fn(&Form, &Value) -> Result<T, Wrong>,
+        convert: impl Fn(&Form, &Value) -> Result<T, Rejection>,
     ) -> T {
         let value = self.optional(name, convert);
         value.expect("the table of keys has a valid default")
@@ -114,15 +114,15 @@ impl<'w, 'a> Section<'w, 'a> {
     pub(super) fn optional<T>(
         &mut self,
         name: &str,
-        convert: impl Fn(&Form, &Value) -> Result<T, Wrong>,
+        convert: impl Fn(&Form, &Value) -> Result<T, Rejection>,
     ) -> Option<T> {
         let key = self.key(name);
         match self.given(key) {
             Given::Value(line, value) => match convert(&key.form, &value) {
                 Ok(value) => return Some(value),
-                Err(wrong) => self.note_at(line, name, wrong.message(&key.form, &value)),
+                Err(rejection) => self.note_at(line, name, rejection.message(&key.form, &value)),
             },
-            Given::Missing if matches!(key.default, Fallback::Required) => {
+            Given::Missing if matches!(key.default, DefaultValue::Required) => {
                 self.note(name, format!("is missing or empty; write {}", key.form));
             }
             Given::Missing | Given::Skipped => {}
@@ -136,7 +136,7 @@ impl<'w, 'a> Section<'w, 'a> {
         let items = match self.given(key) {
             Given::Value(_, Value::List(items)) => items,
             Given::Value(line, other) => {
-                self.note_at(line, name, Wrong::Form.message(&key.form, &other));
+                self.note_at(line, name, Rejection::Form.message(&key.form, &other));
                 return values::default_texts(key);
             }
             Given::Missing | Given::Skipped => return values::default_texts(key),
@@ -150,7 +150,7 @@ impl<'w, 'a> Section<'w, 'a> {
             match item.as_text().map(|text| (text, Regex::new(text))) {
                 Some((text, Ok(_))) => patterns.push(text.to_owned()),
                 Some((_, Err(error))) => self.note_at(*line, &path, values::bad_pattern(&error)),
-                None => self.note_at(*line, &path, Wrong::Form.message(&key.form, &item)),
+                None => self.note_at(*line, &path, Rejection::Form.message(&key.form, &item)),
             }
         }
         patterns

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, trace, warn};
 
-use super::crowd::{Crowd, Stance};
+use super::connections::{Crowd, Stance};
 
 /// Connections of one listener at a time: many more than probes and scrapes need, and few enough to leave most of the usual 1024
 /// file descriptors to others, such as connections to Kafka.

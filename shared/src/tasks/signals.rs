@@ -35,7 +35,7 @@ pub struct Signals {
 /// A runtime of the main thread, and the signals that are received in it from its making on. A process that makes it first of
 /// all can be stopped in order as soon as it is started.
 #[derive(Debug)]
-pub struct Watch {
+pub struct SignalRuntime {
     /// Has one thread: the one that blocks on it.
     pub runtime: Runtime,
     /// What to ask in it for signals.
@@ -44,12 +44,12 @@ pub struct Watch {
 
 // === impl Watch ===
 
-impl Watch {
+impl SignalRuntime {
     /// Begins to receive signals in place of their default effect.
     ///
     /// # Errors
     /// Where the operating system refuses.
-    pub fn begin() -> io::Result<Self> {
+    pub fn start() -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let signals = runtime.block_on(async { Signals::install() })?;
         Ok(Self { runtime, signals })
@@ -60,7 +60,7 @@ impl Watch {
     ///
     /// # Errors
     /// Where the operating system refuses the thread.
-    pub fn unless_ended<T: Send + 'static>(
+    pub fn run_until_signal<T: Send + 'static>(
         &mut self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> io::Result<Result<T, Signal>> {
@@ -163,15 +163,15 @@ mod tests {
 
     #[test]
     fn work_that_ends_gives_what_it_came_to() {
-        let mut watch = Watch::begin().unwrap();
-        assert_eq!(watch.unless_ended(|| 7).unwrap(), Ok(7));
+        let mut watch = SignalRuntime::start().unwrap();
+        assert_eq!(watch.run_until_signal(|| 7).unwrap(), Ok(7));
     }
 
     #[test]
     fn a_panic_of_the_work_is_passed_on() {
-        let mut watch = Watch::begin().unwrap();
+        let mut watch = SignalRuntime::start().unwrap();
         let ended = panic::catch_unwind(panic::AssertUnwindSafe(|| {
-            watch.unless_ended(|| panic::panic_any("as it is"))
+            watch.run_until_signal(|| panic::panic_any("as it is"))
         }));
         let payload = ended.unwrap_err();
         assert_eq!(payload.downcast_ref(), Some(&"as it is"));

@@ -9,28 +9,28 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::polls::{LOOK, Watched};
-use super::{Change, Failure, Signal};
+use super::stuck::{CHECK_INTERVAL, StuckDetector};
+use super::{Signal, TaskEvent, TaskFailure};
 use crate::telemetry;
 
 /// Watches the tasks that its [`super::Tasks`] started, and ends them.
 #[derive(Debug)]
 pub struct Supervisor {
     shutdown: CancellationToken,
-    changes: mpsc::UnboundedReceiver<Change>,
+    events: mpsc::UnboundedReceiver<TaskEvent>,
     running: BTreeMap<tokio::task::Id, Running>,
 }
 
 #[derive(Debug)]
 struct Running {
     task: Arc<str>,
-    polls: Watched,
+    polls: StuckDetector,
 }
 
-enum Event {
+enum Wakeup {
     Signal(Signal),
-    Change(Change),
-    Look,
+    TaskEvent(TaskEvent),
+    CheckStuck,
 }
 
 // === impl Supervisor ===
@@ -38,11 +38,11 @@ enum Event {
 impl Supervisor {
     pub(super) fn new(
         shutdown: CancellationToken,
-        changes: mpsc::UnboundedReceiver<Change>,
+        events: mpsc::UnboundedReceiver<TaskEvent>,
     ) -> Self {
         Self {
             shutdown,
-            changes,
+            events,
             running: BTreeMap::new(),
         }
     }
@@ -57,8 +57,8 @@ impl Supervisor {
         mut self,
         mut signal: impl AsyncFnMut() -> Signal,
         grace: Duration,
-    ) -> Result<(), Failure> {
-        let cause = self.until_the_end_begins(&mut signal).await;
+    ) -> Result<(), TaskFailure> {
+        let cause = self.wait_for_cause(&mut signal).await;
         self.shutdown.cancel();
         let drained = self.drain(&mut signal, grace).await;
         match (cause, drained) {
@@ -71,24 +71,24 @@ impl Supervisor {
         }
     }
 
-    async fn until_the_end_begins(
+    async fn wait_for_cause(
         &mut self,
         signal: &mut impl AsyncFnMut() -> Signal,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), TaskFailure> {
         loop {
-            match self.event(signal).await {
-                Event::Signal(signal) => {
+            match self.next_wakeup(signal).await {
+                Wakeup::Signal(signal) => {
                     info!(signal = signal.name(), "Shutting down");
                     return Ok(());
                 }
-                Event::Change(change) => {
-                    if let Some((task, result)) = self.note(change) {
-                        return Err(result.err().unwrap_or(Failure::Ended { task }));
+                Wakeup::TaskEvent(event) => {
+                    if let Some((task, result)) = self.record(event) {
+                        return Err(result.err().unwrap_or(TaskFailure::Ended { task }));
                     }
                 }
-                Event::Look => {
+                Wakeup::CheckStuck => {
                     if let Some(task) = self.stuck() {
-                        return Err(Failure::Stuck { task });
+                        return Err(TaskFailure::Stuck { task });
                     }
                 }
             }
@@ -99,64 +99,65 @@ impl Supervisor {
         &mut self,
         signal: &mut impl AsyncFnMut() -> Signal,
         grace: Duration,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), TaskFailure> {
         let deadline = Instant::now() + grace;
         let mut failure = None;
-        while !(self.running.is_empty() && self.changes.is_empty()) {
-            let Ok(event) = tokio::time::timeout_at(deadline, self.event(signal)).await else {
-                return Err(failure.unwrap_or(Failure::Wedged {
+        while !(self.running.is_empty() && self.events.is_empty()) {
+            let Ok(event) = tokio::time::timeout_at(deadline, self.next_wakeup(signal)).await
+            else {
+                return Err(failure.unwrap_or(TaskFailure::Wedged {
                     tasks: self.names(),
                     grace,
                 }));
             };
             match event {
-                Event::Signal(signal) => {
+                Wakeup::Signal(signal) => {
                     let tasks = self.names();
                     warn!(signal = signal.name(), tasks, "Leaving at once");
                     break;
                 }
-                Event::Change(change) => {
-                    if let Some((task, result)) = self.note(change) {
+                Wakeup::TaskEvent(event) => {
+                    if let Some((task, result)) = self.record(event) {
                         debug!(%task, "Task ended");
                         failure = failure.or(result.err());
                     }
                 }
                 // Whatever blocks now is left behind when the grace is over.
-                Event::Look => {}
+                Wakeup::CheckStuck => {}
             }
         }
         failure.map_or(Ok(()), Err)
     }
 
-    async fn event(&mut self, signal: &mut impl AsyncFnMut() -> Signal) -> Event {
+    async fn next_wakeup(&mut self, signal: &mut impl AsyncFnMut() -> Signal) -> Wakeup {
         tokio::select! { biased;
-            signal = signal() => Event::Signal(signal),
-            Some(change) = self.changes.recv() => Event::Change(change),
-            () = tokio::time::sleep(LOOK) => Event::Look,
+            signal = signal() => Wakeup::Signal(signal),
+            Some(event) = self.events.recv() => Wakeup::TaskEvent(event),
+            () = tokio::time::sleep(CHECK_INTERVAL) => Wakeup::CheckStuck,
         }
     }
 
     /// Keeps the books; returns the task that has ended, and how.
-    fn note(&mut self, change: Change) -> Option<(Arc<str>, Result<(), Failure>)> {
-        match change {
-            Change::Started { id, task, polls } => {
-                let polls = Watched::of(polls);
+    fn record(&mut self, event: TaskEvent) -> Option<(Arc<str>, Result<(), TaskFailure>)> {
+        match event {
+            TaskEvent::Started { id, task, polls } => {
+                let polls = StuckDetector::of(polls);
                 self.running.insert(id, Running { task, polls });
                 None
             }
-            Change::Ended { id, result } => {
+            TaskEvent::Ended { id, result } => {
                 let task = self.running.remove(&id)?.task;
                 let result = match result {
                     Ok(Ok(())) => Ok(()),
-                    Ok(Err(error)) => Err(Failure::Failed {
+                    Ok(Err(error)) => Err(TaskFailure::Failed {
                         task: Arc::clone(&task),
                         source: error.into(),
                     }),
-                    Err(error) if error.is_panic() => Err(Failure::Panicked {
+                    Err(error) if error.is_panic() => Err(TaskFailure::Panicked {
                         task: Arc::clone(&task),
-                        message: telemetry::said(&*error.into_panic()).to_owned(),
+                        message: telemetry::panic_message(&*error.into_panic()).to_owned(),
                     }),
-                    Err(_) => Err(Failure::Ended {
+                    Err(_) => Err(TaskFailure::Ended {
                         task: Arc::clone(&task),
                     }),
                 };

@@ -11,7 +11,7 @@ fn world() -> (
     mpsc::UnboundedSender<Signal>,
     impl AsyncFnMut() -> Signal,
 ) {
-    let (tasks, supervisor) = supervised(Handle::current());
+    let (tasks, supervisor) = supervise(Handle::current());
     let (hand, mut signals) = mpsc::unbounded_channel();
     let next = async move || match signals.recv().await {
         Some(signal) => signal,
@@ -143,7 +143,7 @@ fn the_bound_holds_though_every_worker_thread_is_blocked() {
         .enable_all()
         .build()
         .unwrap();
-    let (tasks, supervisor) = supervised(workers.handle().clone());
+    let (tasks, supervisor) = supervise(workers.handle().clone());
     let (release, blocked) = std::sync::mpsc::channel::<()>();
     tasks.spawn("blocking", async move {
         blocked.recv().unwrap_err();
@@ -180,7 +180,7 @@ fn a_task_that_blocks_its_thread_stops_the_process_under_its_name_though_others_
         .start_paused(true)
         .build()
         .unwrap();
-    let (tasks, supervisor) = supervised(workers.handle().clone());
+    let (tasks, supervisor) = supervise(workers.handle().clone());
     let (release, blocked) = std::sync::mpsc::channel::<()>();
     let (begin, begun) = std::sync::mpsc::channel();
     tasks.spawn("steady", obedient(tasks.shutdown()));
@@ -192,7 +192,11 @@ fn a_task_that_blocks_its_thread_stops_the_process_under_its_name_though_others_
     let failure = main.block_on(async {
         let began = Instant::now();
         let failure = supervisor.run(std::future::pending, GRACE).await;
-        assert!(began.elapsed() >= LOOK * LOOKS, "{:?}", began.elapsed());
+        assert!(
+            began.elapsed() >= CHECK_INTERVAL * MAX_UNCHANGED_CHECKS,
+            "{:?}",
+            began.elapsed()
+        );
         failure.unwrap_err()
     });
     assert_eq!(
@@ -210,7 +214,7 @@ async fn a_task_that_waits_is_not_stuck_however_long() {
     let shutdown = tasks.shutdown();
     let waiter = tasks.clone();
     waiter.spawn("signal", async move {
-        tokio::time::sleep(LOOK * LOOKS * 10).await;
+        tokio::time::sleep(CHECK_INTERVAL * MAX_UNCHANGED_CHECKS * 10).await;
         hand.send(Signal::Terminate).unwrap();
         shutdown.cancelled().await;
     });

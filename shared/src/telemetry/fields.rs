@@ -7,59 +7,65 @@ use serde_json::Value;
 use tracing::field::Field;
 use tracing_subscriber::fmt::format::Writer;
 
-use crate::text::{LONGEST, write_brief};
+use crate::text::{MAX_CHARS, write_sanitized};
 
 /// Characters of the longest message. Messages are the programs' own words; only libraries put something into them.
-const LONGEST_MESSAGE: usize = 1024;
+const MAX_MESSAGE_CHARS: usize = 1024;
 
 /// The field that has the message.
 const MESSAGE: &str = "message";
 
 /// Writes one field of an event or a span for a person.
-pub(super) fn write(to: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+pub(super) fn write_field(
+    to: &mut Writer<'_>,
+    field: &Field,
+    value: &dyn fmt::Debug,
+) -> fmt::Result {
     let name = field.name();
     if name == MESSAGE {
-        return write_brief(to, LONGEST_MESSAGE, format_args!("{value:?}"));
+        return write_sanitized(to, MAX_MESSAGE_CHARS, format_args!("{value:?}"));
     }
     if to.has_ansi_escapes() {
         write!(to, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m")?;
     } else {
         write!(to, "{name}=")?;
     }
-    write_brief(to, LONGEST, format_args!("{value:?}"))
+    write_sanitized(to, MAX_CHARS, format_args!("{value:?}"))
 }
 
 /// The same for a whole line of JSON; `None` where nothing is too long. JSON escapes what must not stand there by itself.
-pub(super) fn shortened(line: &[u8]) -> Option<Vec<u8>> {
-    if line.len() <= LONGEST {
+pub(super) fn shorten_json_line(line: &[u8]) -> Option<Vec<u8>> {
+    if line.len() <= MAX_CHARS {
         return None;
     }
     let mut value: Value = serde_json::from_slice(line).ok()?;
-    shorten(&mut value, LONGEST);
+    shorten_values(&mut value, MAX_CHARS);
     let mut line = serde_json::to_vec(&value).ok()?;
     line.push(b'\n');
     Some(line)
 }
 
-fn shorten(value: &mut Value, longest: usize) {
+fn shorten_values(value: &mut Value, longest: usize) {
     match value {
         Value::String(text) => {
             if text.chars().nth(longest).is_some() {
                 let mut short = String::new();
                 // A String takes everything.
-                write_brief(&mut short, longest, format_args!("{text}")).ok();
+                write_sanitized(&mut short, longest, format_args!("{text}")).ok();
                 *text = short;
             }
         }
-        Value::Array(values) => values.iter_mut().for_each(|value| shorten(value, longest)),
+        Value::Array(values) => values
+            .iter_mut()
+            .for_each(|value| shorten_values(value, longest)),
         Value::Object(fields) => {
             for (name, value) in fields {
                 let longest = if name == MESSAGE {
-                    LONGEST_MESSAGE
+                    MAX_MESSAGE_CHARS
                 } else {
                     longest
                 };
-                shorten(value, longest);
+                shorten_values(value, longest);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -100,7 +106,7 @@ mod tests {
             .without_time()
             .with_target(false)
             .with_writer(move || line.clone())
-            .fmt_fields(debug_fn(write).delimited(" "))
+            .fmt_fields(debug_fn(write_field).delimited(" "))
             .finish();
         tracing::subscriber::with_default(subscriber, log);
         String::from_utf8(lines.recv().unwrap()).unwrap()
@@ -136,14 +142,14 @@ mod tests {
         let line = format!(
             r#"{{"level":"WARN","message":"{long}","error":"{long}","spans":[{{"cluster":"{long}"}}],"n":3}}"#
         );
-        let short = shortened(line.as_bytes()).unwrap();
+        let short = shorten_json_line(line.as_bytes()).unwrap();
         assert!(short.ends_with(b"}\n"));
         let value: Value = serde_json::from_slice(&short).unwrap();
         let length = |value: &Value| value.as_str().unwrap().chars().count();
-        assert_eq!(length(&value["message"]), LONGEST_MESSAGE);
-        assert_eq!(length(&value["error"]), LONGEST);
-        assert_eq!(length(&value["spans"][0]["cluster"]), LONGEST);
+        assert_eq!(length(&value["message"]), MAX_MESSAGE_CHARS);
+        assert_eq!(length(&value["error"]), MAX_CHARS);
+        assert_eq!(length(&value["spans"][0]["cluster"]), MAX_CHARS);
         assert_eq!(value["n"], 3);
-        assert_eq!(shortened(br#"{"message":"short"}"#), None);
+        assert_eq!(shorten_json_line(br#"{"message":"short"}"#), None);
     }
 }

@@ -10,16 +10,16 @@ use std::thread;
 use std::time::Duration;
 
 /// Messages that may wait.
-const PLACES: usize = 512;
+const MAX_QUEUED: usize = 512;
 
 /// Bytes that may wait.
-const ROOM: usize = 256 * 1024;
+const MAX_QUEUED_BYTES: usize = 256 * 1024;
 
 /// The stack of the thread that writes, in bytes.
-const STACK: usize = 64 * 1024;
+const STACK_SIZE: usize = 64 * 1024;
 
 /// How long to wait before a descriptor that does not block is tried again.
-const RETRY: Duration = Duration::from_millis(20);
+const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// To the start of the line, and erase it.
 const ERASE: &str = "\r\x1b[2K";
@@ -57,11 +57,11 @@ enum Message {
 struct Writer<W> {
     to: W,
     counts: Arc<Counts>,
-    live: Live,
+    live: LiveLineState,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Live {
+enum LiveLineState {
     Shown,
     Hidden,
 }
@@ -71,16 +71,16 @@ enum Live {
 impl Stderr {
     /// Starts the thread that writes to `to`. Where the operating system refuses it, everything is dropped.
     pub(super) fn start(to: impl Write + Send + 'static) -> Self {
-        let (queue, messages) = sync_channel(PLACES);
+        let (queue, messages) = sync_channel(MAX_QUEUED);
         let counts = Arc::new(Counts::default());
         let writer = Writer {
             to,
             counts: Arc::clone(&counts),
-            live: Live::Hidden,
+            live: LiveLineState::Hidden,
         };
         thread::Builder::new()
             .name("stderr".to_owned())
-            .stack_size(STACK)
+            .stack_size(STACK_SIZE)
             .spawn(move || writer.run(&messages))
             .ok();
         Self { queue, counts }
@@ -90,7 +90,7 @@ impl Stderr {
     pub(super) fn write(&self, text: Vec<u8>) {
         let n = text.len();
         let waiting = self.counts.waiting.fetch_add(n, Ordering::Relaxed);
-        let fits = waiting == 0 || waiting + n <= ROOM;
+        let fits = waiting == 0 || waiting + n <= MAX_QUEUED_BYTES;
         if !fits || self.queue.try_send(Message::Text(text)).is_err() {
             self.counts.waiting.fetch_sub(n, Ordering::Relaxed);
             self.counts.dropped.fetch_add(1, Ordering::Relaxed);
@@ -133,20 +133,20 @@ impl<W: Write> Writer<W> {
         for message in messages {
             match message {
                 Message::Text(text) => {
-                    self.hide();
-                    if self.put(&text).is_err() {
+                    self.erase_live_line();
+                    if self.write_all(&text).is_err() {
                         self.counts.dropped.fetch_add(1, Ordering::Relaxed);
                     }
                     self.counts.waiting.fetch_sub(text.len(), Ordering::Relaxed);
                 }
                 Message::Live(text) => {
-                    self.live = Live::Shown;
+                    self.live = LiveLineState::Shown;
                     // Without automatic wrapping a long text stays on its line. A terminal that is gone is nobody's concern.
                     let line = format!("{ERASE}\x1b[?7l{text}\x1b[?7h");
-                    self.put(line.as_bytes()).ok();
+                    self.write_all(line.as_bytes()).ok();
                     self.counts.drawing.store(false, Ordering::Relaxed);
                 }
-                Message::Clear => self.hide(),
+                Message::Clear => self.erase_live_line(),
                 // Whoever waited may have left.
                 Message::Flush(done) => {
                     done.try_send(()).ok();
@@ -155,15 +155,15 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    fn hide(&mut self) {
-        if self.live == Live::Shown {
-            self.live = Live::Hidden;
-            self.put(ERASE.as_bytes()).ok();
+    fn erase_live_line(&mut self) {
+        if self.live == LiveLineState::Shown {
+            self.live = LiveLineState::Hidden;
+            self.write_all(ERASE.as_bytes()).ok();
         }
     }
 
     /// Writes all of `bytes`, however long it takes.
-    fn put(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+    fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             match self.to.write(bytes) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -183,7 +183,7 @@ impl<W: Write> Writer<W> {
     reason = "a thread that does nothing but write has nothing else to do"
 )]
 fn pause() {
-    thread::sleep(RETRY);
+    thread::sleep(RETRY_INTERVAL);
 }
 
 #[cfg(test)]
@@ -234,7 +234,7 @@ mod tests {
         }
         let n_dropped = stderr.dropped();
         let n_kept = n_written - n_dropped;
-        let room = u64::try_from(ROOM / line.len()).unwrap();
+        let room = u64::try_from(MAX_QUEUED_BYTES / line.len()).unwrap();
         assert!((room..=room + 65).contains(&n_kept), "{n_kept} are kept");
         stderr.flush(Duration::ZERO);
         // With a reader everything goes on.
@@ -257,10 +257,10 @@ mod tests {
     #[test]
     fn a_text_longer_than_the_room_is_written_whole_where_nothing_waits() {
         let (stderr, mut reader) = world();
-        stderr.write(vec![b'x'; 2 * ROOM]);
+        stderr.write(vec![b'x'; 2 * MAX_QUEUED_BYTES]);
         stderr.write(b"y".to_vec());
         assert_eq!(stderr.dropped(), 1, "there is no room beside it");
-        let mut text = vec![0; 2 * ROOM];
+        let mut text = vec![0; 2 * MAX_QUEUED_BYTES];
         reader.read_exact(&mut text).unwrap();
         assert!(text.iter().all(|&byte| byte == b'x'));
         assert_eq!(read(stderr, reader), "");

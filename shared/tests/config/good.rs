@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use shared::config::{
-    self, Consumer, Filter, Granularity, Isolation, Labels, Leadership, LostPartitions, Program,
-    SourceUrl, TimeLag,
+    self, ConsumerRequirement, ExtraLabels, Filter, Granularity, IsolationLevel, Leadership,
+    LostPartitions, Program, SourceUrl, TimeLagMode,
 };
 
 use crate::{CLUSTER, accepted, collector, environment};
@@ -21,7 +21,7 @@ fn klag_exporters_own_example_loads_unchanged() {
     let config = &loaded.config;
     assert_eq!(config.exporter.poll_interval, Duration::from_secs(30));
     assert_eq!(config.exporter.granularity, Granularity::Topic);
-    assert_eq!(config.exporter.leadership, Leadership::Alone);
+    assert_eq!(config.exporter.leadership, Leadership::SingleInstance);
     let cluster = &config.clusters[0];
     assert_eq!(&*cluster.name, "production");
     assert_eq!(
@@ -149,7 +149,7 @@ fn every_key_has_its_effect() {
     assert_eq!(exporter.staleness_threshold, Duration::from_secs(90));
     assert_eq!(
         exporter.time_lag,
-        TimeLag::Message {
+        TimeLagMode::Message {
             timeout: Duration::from_secs(7),
             lost: LostPartitions::Skip,
             max_clock_skew: Duration::from_secs(180),
@@ -165,19 +165,19 @@ fn every_key_has_its_effect() {
         exporter.performance.compaction_ttl,
         Duration::from_secs(7200)
     );
-    assert_eq!(exporter.compatibility.state_labels, Labels::Present);
-    assert_eq!(exporter.compatibility.member_labels, Labels::Absent);
+    assert_eq!(exporter.compatibility.state_labels, ExtraLabels::Present);
+    assert_eq!(exporter.compatibility.member_labels, ExtraLabels::Absent);
     let Leadership::Elected(election) = &exporter.leadership else {
         panic!("leadership is enabled");
     };
-    assert_eq!(election.consumer, Consumer::NotRequired);
+    assert_eq!(election.consumer, ConsumerRequirement::NotRequired);
     assert_eq!(election.url, SourceUrl::Unix("/run/leader.sock".into()));
     let cluster = &config.clusters[0];
     assert_eq!(
         cluster.bootstrap_servers,
         "SASL_SSL://kafka1:9093,[::1]:9094,kafka3"
     );
-    assert_eq!(cluster.isolation, Isolation::ReadCommitted);
+    assert_eq!(cluster.isolation, IsolationLevel::ReadCommitted);
     assert_eq!(
         cluster.consumer_properties["sasl.password"].expose(),
         "hunter2"
@@ -203,18 +203,18 @@ fn only_the_keys_of_the_mode_that_is_on_are_judged() {
         let text = format!("[exporter.timestamp_sampling]\n{written}\n{CLUSTER}");
         accepted(&text).exporter.time_lag
     };
-    let rate = TimeLag::Rate {
+    let rate = TimeLagMode::Rate {
         samples: 5,
         max_age: Duration::from_secs(600),
     };
     assert_eq!(time_lag("mode = \"rate\"\nfetch_timeout = \"0s\""), rate);
     assert_eq!(
         time_lag("enabled = false\nfetch_timeout = \"0s\""),
-        TimeLag::Off
+        TimeLagMode::Off
     );
     assert!(matches!(
         time_lag("rate_history_samples = 0"),
-        TimeLag::Message { .. }
+        TimeLagMode::Message { .. }
     ));
 }
 

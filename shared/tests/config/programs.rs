@@ -32,7 +32,7 @@ fn load(program: Program, variables: &[(&str, &str)]) -> Result<Config, String> 
 fn election(config: &Config) -> &Election {
     match &config.exporter.leadership {
         Leadership::Elected(election) => election,
-        Leadership::Alone => panic!("leadership is enabled"),
+        Leadership::SingleInstance => panic!("leadership is enabled"),
     }
 }
 
@@ -105,7 +105,7 @@ fn a_table_without_effect_needs_no_variables() {
     let text = FILE.replace("enabled = true", "enabled = false");
     let loaded = config::parse(&text, "config.toml", Program::Elector, &environment(&[]));
     let config = loaded.expect("nothing of it is used").config;
-    assert_eq!(config.exporter.leadership, Leadership::Alone);
+    assert_eq!(config.exporter.leadership, Leadership::SingleInstance);
 }
 
 #[test]

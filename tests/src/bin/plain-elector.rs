@@ -38,7 +38,7 @@ async fn run() -> Result<()> {
     let exporter = config::load(&args.config, Program::Elector, &environment)?
         .config
         .exporter;
-    let listen = exporter.doors.listen;
+    let listen = exporter.elector_server.listen;
     let Leadership::Elected(election) = exporter.leadership else {
         bail!("there is no election in this file")
     };

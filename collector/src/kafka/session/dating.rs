@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use shared::config::{LostPartitions, TimeLag};
+use shared::config::{LostPartitions, TimeLagMode};
 use tokio::time::Instant;
 
 use super::{Session, Timestamps};
@@ -31,11 +31,11 @@ impl Session {
         pass: &mut Pass<'_>,
     ) {
         match self.exporter.time_lag {
-            TimeLag::Off => {}
-            TimeLag::Message { timeout, lost, .. } => {
+            TimeLagMode::Off => {}
+            TimeLagMode::Message { timeout, lost, .. } => {
                 self.read_records(topology, snapshot, (timeout, lost), pass);
             }
-            TimeLag::Rate { .. } => self.interpolate(topology, snapshot, pass),
+            TimeLagMode::Rate { .. } => self.interpolate(topology, snapshot, pass),
         }
     }
 

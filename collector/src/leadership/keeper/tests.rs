@@ -116,7 +116,7 @@ fn the_gate_does_not_open_anew_before_the_clients_of_the_last_time_are_gone() {
     assert_eq!(world.grant((2, 5), 1), Opened::Held);
     assert_eq!(
         (world.opening(2), world.keeper.word()),
-        (None, GateWord::Open)
+        (None, ReportedGate::Open)
     );
     assert_eq!(world.keeper.closing_since(world.at(3)), Some(world.at(2)));
     drop(held);

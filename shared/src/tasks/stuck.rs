@@ -8,43 +8,43 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// How often is looked.
-pub(super) const LOOK: Duration = Duration::from_secs(1);
+pub(super) const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Looks in a row that may find a task in the same poll. A poll takes milliseconds where the machine has time for it, and is
 /// counted in looks and not by the clock, since a process that is stopped for a while is not stuck.
-pub(super) const LOOKS: u32 = 30;
+pub(super) const MAX_UNCHANGED_CHECKS: u32 = 30;
 
 /// How often a task was polled: odd while it is.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Polls(Arc<AtomicU64>);
+pub(super) struct PollCounter(Arc<AtomicU64>);
 
 /// A task whose polls are counted.
-pub(super) struct Counted<F> {
+pub(super) struct CountedTask<F> {
     task: Pin<Box<F>>,
-    polls: Polls,
+    polls: PollCounter,
 }
 
 /// What was seen of a task's polls.
 #[derive(Debug)]
-pub(super) struct Watched {
-    polls: Polls,
+pub(super) struct StuckDetector {
+    polls: PollCounter,
     seen: u64,
     /// Looks in a row since it was another poll, or none.
-    n_same: u32,
+    n_unchanged: u32,
 }
 
 // === impl Polls ===
 
-impl Polls {
-    pub(super) fn count<F: Future>(&self, task: F) -> Counted<F> {
-        Counted {
+impl PollCounter {
+    pub(super) fn count<F: Future>(&self, task: F) -> CountedTask<F> {
+        CountedTask {
             task: Box::pin(task),
             polls: self.clone(),
         }
     }
 }
 
-impl<F: Future> Future for Counted<F> {
+impl<F: Future> Future for CountedTask<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
@@ -57,12 +57,12 @@ impl<F: Future> Future for Counted<F> {
 
 // === impl Watched ===
 
-impl Watched {
-    pub(super) fn of(polls: Polls) -> Self {
+impl StuckDetector {
+    pub(super) fn of(polls: PollCounter) -> Self {
         Self {
             polls,
             seen: 0,
-            n_same: 0,
+            n_unchanged: 0,
         }
     }
 
@@ -70,8 +70,8 @@ impl Watched {
     pub(super) fn is_stuck(&mut self) -> bool {
         let now = self.polls.0.load(Ordering::Relaxed);
         let same = now % 2 == 1 && now == self.seen;
-        self.n_same = if same { self.n_same + 1 } else { 0 };
+        self.n_unchanged = if same { self.n_unchanged + 1 } else { 0 };
         self.seen = now;
-        self.n_same >= LOOKS
+        self.n_unchanged >= MAX_UNCHANGED_CHECKS
     }
 }

@@ -6,30 +6,30 @@ use std::net::Ipv6Addr;
 use super::document::Value;
 use super::keys::Form;
 use super::model::Secret;
-use super::values::Wrong;
+use super::values::Rejection;
 
 const PROTOCOLS: [&str; 4] = ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"];
 
 /// Brokers, without spaces and empty items.
-pub(super) fn servers(_: &Form, value: &Value) -> Result<String, Wrong> {
-    let text = value.as_text().ok_or(Wrong::Form)?;
+pub(super) fn parse(_: &Form, value: &Value) -> Result<String, Rejection> {
+    let text = value.as_text().ok_or(Rejection::Form)?;
     let mut servers = Vec::new();
     for (i, item) in text.split(',').map(str::trim).enumerate() {
         if !item.is_empty() {
             let server =
-                server(item).map_err(|why| Wrong::Because(format!("entry {} {why}", i + 1)))?;
+                server(item).map_err(|why| Rejection::Because(format!("entry {} {why}", i + 1)))?;
             servers.push(server);
         }
     }
     if servers.is_empty() {
-        return Err(Wrong::Because("no entry names a broker".to_owned()));
+        return Err(Rejection::Because("no entry names a broker".to_owned()));
     }
     Ok(servers.join(","))
 }
 
 /// What to tell where the protocol before a broker is not that of `properties`: librdkafka would leave out this broker and
 /// all that follow.
-pub(super) fn contradiction(
+pub(super) fn protocol_mismatch(
     servers: &str,
     properties: &BTreeMap<String, Secret>,
 ) -> Option<String> {
@@ -102,10 +102,10 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<String, String> {
-        match servers(&Form::Text("brokers"), &Value::Text(text.to_owned())) {
+        match parse(&Form::Text("brokers"), &Value::Text(text.to_owned())) {
             Ok(servers) => Ok(servers),
-            Err(Wrong::Form) => Err(String::new()),
-            Err(Wrong::Because(why)) => Err(why),
+            Err(Rejection::Form) => Err(String::new()),
+            Err(Rejection::Because(why)) => Err(why),
         }
     }
 
@@ -160,10 +160,10 @@ mod tests {
             "security.protocol".to_owned(),
             Secret::new("ssl".to_owned()),
         )]);
-        let told = contradiction("SSL://a:9092,b", &ssl);
+        let told = protocol_mismatch("SSL://a:9092,b", &ssl);
         assert_eq!(told, None);
-        assert!(contradiction("a,PLAINTEXT://b", &ssl).is_some());
-        assert!(contradiction("SSL://a", &BTreeMap::new()).is_some());
-        assert_eq!(contradiction("PLAINTEXT://a", &BTreeMap::new()), None);
+        assert!(protocol_mismatch("a,PLAINTEXT://b", &ssl).is_some());
+        assert!(protocol_mismatch("SSL://a", &BTreeMap::new()).is_some());
+        assert_eq!(protocol_mismatch("PLAINTEXT://a", &BTreeMap::new()), None);
     }
 }

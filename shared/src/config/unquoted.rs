@@ -4,16 +4,16 @@
 //! in quotes, so that the file parses first and the variable's value can change nothing in it.
 
 /// A file's text with all references inside quotes; lines are where they were.
-pub(super) struct Quoted {
+pub(super) struct QuotedReferences {
     pub(super) text: String,
     /// Where the strings begin that were no strings, ascending.
-    pub(super) bare: Vec<usize>,
+    pub(super) starts: Vec<usize>,
 }
 
 /// Puts quotes around the references that have none.
-pub(super) fn quote(text: &str) -> Quoted {
+pub(super) fn quote_references(text: &str) -> QuotedReferences {
     let mut out = String::with_capacity(text.len());
-    let mut bare = Vec::new();
+    let mut starts = Vec::new();
     let mut rest = text;
     // Of a line in which nothing closes any more, every "${" would look for it again.
     let mut unclosed = 0..0;
@@ -28,7 +28,7 @@ pub(super) fn quote(text: &str) -> Quoted {
             unclosed = at..at + rest.find('\n').unwrap_or(rest.len());
         }
         if let Some(reference) = found {
-            bare.push(out.len());
+            starts.push(out.len());
             out.push('"');
             out.push_str(&reference.replace('\\', "\\\\").replace('"', "\\\""));
             out.push('"');
@@ -39,7 +39,7 @@ pub(super) fn quote(text: &str) -> Quoted {
             rest = after;
         }
     }
-    Quoted { text: out, bare }
+    QuotedReferences { text: out, starts }
 }
 
 /// The reference that `text` begins with, if it ends on the same line.
