@@ -24,6 +24,7 @@ pub mod process;
 pub mod programs;
 pub mod prom;
 pub mod prometheus;
+pub mod raw_kafka;
 pub mod scale;
 pub mod toolbox;
 

@@ -14,7 +14,7 @@ const LABELS: [(&str, &str); 2] = [
 const HEAD: &str = "\
 # Runbooks
 
-<!-- Made from klag-exporter.rules.yaml: change that one, and see tests/tests/manifests_text.rs. -->
+<!-- Made from klag-exporter.rules.yaml: change that one, and see tests/tests/standin/manifests_text.rs. -->
 
 One section for each alert; its anchor is the alert's name in lower case, which `alerts.runbookUrl` of the chart links to. In the
 annotation `runbook` of a notification the commands have the names of the release it is about; here they have those of

@@ -1,0 +1,12 @@
+//! The collector before Apache Kafka. Needs Java, the jars that `tests/kafka/get-jars` fetches, and openssl.
+
+mod every_value;
+mod fixture_doors;
+mod fixture_situations;
+mod members;
+mod security;
+mod shutdown;
+mod standin_answers;
+mod three_brokers;
+mod time_lag;
+mod uncommitted;

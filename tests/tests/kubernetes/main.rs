@@ -1,0 +1,15 @@
+//! Elector and collector before a Kubernetes control plane. Needs the program that `tests/kubernetes/build` makes, openssl and
+//! libfaketime.
+
+mod clocks;
+mod containers;
+mod control_plane;
+mod edits;
+mod failover;
+mod guide;
+mod lab_facts;
+mod outage;
+mod plain_elector;
+mod rights;
+mod undisturbed;
+mod zombies;

@@ -1,0 +1,15 @@
+//! What `manifests/` holds, before the programs it is made for: kubectl, Helm, Prometheus and Alertmanager. Needs the program that
+//! `tests/kubernetes/build` makes, the tools that `tests/manifests/get-tools` makes, and openssl.
+
+mod alerts;
+mod alerts_of_pods;
+mod apply;
+mod chart_rules;
+mod dashboard;
+mod month;
+mod pages;
+mod prometheus;
+mod readme;
+mod releases;
+mod secrets;
+mod tools;

@@ -1,0 +1,221 @@
+//! A Prometheus, and what it makes of the pods.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use e2e::lab::prometheus::{Pace, Prometheus, Series, jobs};
+use e2e::lab::{Length, Pod};
+use e2e::manifests;
+
+use super::lag::{GROUP, THRESHOLD};
+
+/// A user's alert with `klag:` before the name, as the manifests tell.
+pub(crate) const OURS: &str = "ConsumersTooSlow";
+
+/// The same alert without.
+pub(crate) const DIRECT: &str = "ConsumersTooSlowDirectly";
+
+/// The labels that recorded series have; two with the same ones would be one.
+const KEPT: [&str; 6] = [
+    "__name__",
+    "namespace",
+    "job",
+    "cluster_name",
+    "group",
+    "topic",
+];
+
+/// How a Prometheus is set up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kind {
+    /// What is said of it in the figures.
+    name: &'static str,
+    /// From one scrape or evaluation to the next.
+    seconds: u64,
+    /// What the rules look back.
+    memory: &'static str,
+}
+
+/// Exact to the second.
+pub(crate) const EVERY_SECOND: Kind = Kind {
+    name: "every second",
+    seconds: 1,
+    memory: "3m",
+};
+
+/// As the manifests have it.
+pub(crate) const AS_SHIPPED: Kind = Kind {
+    name: "as shipped",
+    seconds: 30,
+    memory: "3m",
+};
+
+/// Rules that cannot bridge the time until a killed pod is followed.
+pub(crate) const FORGETFUL: Kind = Kind {
+    name: "forgetful",
+    memory: "3s",
+    ..EVERY_SECOND
+};
+
+/// A Prometheus.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    /// What is said of it in the figures.
+    pub(crate) name: &'static str,
+    /// What it knows.
+    pub(crate) prometheus: Prometheus,
+    pace: Pace,
+}
+
+/// What an alert did: times in seconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Course {
+    /// Its condition was seen to hold.
+    pub(crate) pending: f64,
+    /// It had held for long enough.
+    pub(crate) fired: f64,
+}
+
+// === impl Watch ===
+
+impl Watch {
+    /// Scrapes both pods; a user's alerts wait for `patience`.
+    pub(crate) fn start(kind: Kind, pods: [&Pod; 2], patience: Duration) -> Result<Self> {
+        let Kind {
+            name,
+            seconds,
+            memory,
+        } = kind;
+        let interval = Duration::from_secs(seconds);
+        let pace = Pace {
+            scrape: interval,
+            evaluation: interval,
+        };
+        let rules = manifests::read("alerts/klag-exporter.rules.yaml")?;
+        let shipped = "    interval: 30s\n";
+        ensure!(rules.matches(shipped).count() == 4, "other intervals");
+        ensure!(rules.matches("[3m").count() > 10, "another memory");
+        let rules = rules
+            .replace(shipped, &format!("    interval: {seconds}s\n"))
+            .replace("[3m", &format!("[{memory}"));
+        let users = [(OURS, "klag:"), (DIRECT, "")].map(|(alert, prefix)| {
+            format!(
+                "  - alert: {alert}\n    expr: {prefix}kafka_consumergroup_group_max_lag > {THRESHOLD}\n    for: {}s\n",
+                patience.as_secs()
+            )
+        });
+        let users = format!("groups:\n- name: user\n  rules:\n{}", users.concat());
+        Ok(Self {
+            name,
+            prometheus: Prometheus::start(pace, &jobs(&pods), &[&rules, &users])?,
+            pace,
+        })
+    }
+
+    /// A scrape and an evaluation, in seconds: as exact as a Prometheus can be.
+    pub(crate) fn step(&self) -> f64 {
+        (self.pace.scrape + self.pace.evaluation).as_secs_f64()
+    }
+
+    /// When an alert was seen in a state since a time, whatever its other labels.
+    pub(crate) fn times(&self, alert: &str, state: &str, since: f64) -> Result<Vec<f64>> {
+        let selector = format!("ALERTS{{alertname=\"{alert}\",alertstate=\"{state}\"}}");
+        let series = self.prometheus.samples(&selector)?;
+        let samples = series.iter().flat_map(|series| &series.samples);
+        let times = samples.map(|(at, _)| *at).filter(|at| *at >= since);
+        let mut times: Vec<_> = times.collect();
+        times.sort_by(f64::total_cmp);
+        Ok(times)
+    }
+
+    /// Since when an alert has waited, by Prometheus' own book, and when it fired, since a time.
+    pub(crate) fn course(&self, alert: &str, since: f64) -> Result<Course> {
+        let book = format!("ALERTS_FOR_STATE{{alertname=\"{alert}\"}}");
+        let book = self.prometheus.samples(&book)?;
+        // In whole seconds, without their fractions.
+        let entries = book.iter().flat_map(|series| &series.samples);
+        let entries = entries
+            .map(|(_, began)| *began)
+            .filter(|at| *at >= since - 1.0);
+        let fired = self.times(alert, "firing", since)?;
+        Ok(Course {
+            pending: entries.reduce(f64::min).context("it does not wait")?,
+            fired: fired.first().copied().context("it does not fire")?,
+        })
+    }
+
+    /// What is recorded of the group's lag; two series are an error.
+    pub(crate) fn recorded(&self) -> Result<Series> {
+        let lag = format!("klag:kafka_consumergroup_group_max_lag{{group=\"{GROUP}\"}}");
+        let series = self.prometheus.samples(&lag)?;
+        let [series] = <[Series; 1]>::try_from(series).map_err(|all| anyhow::anyhow!("{all:?}"))?;
+        Ok(series)
+    }
+
+    /// Every recorded series has a value at every step between two times and no labels but its own; figures.
+    pub(crate) fn unbroken(&self, (from, to): (f64, f64)) -> Result<String> {
+        let every = "{__name__=~\"klag:kafka_.+\"}";
+        let step = self.pace.evaluation;
+        let shown = self.prometheus.range(every, (from, to), step)?;
+        let most = shown.iter().map(|series| series.samples.len()).max();
+        let wanted = most.context("nothing is recorded")?;
+        let steps = Duration::from_secs_f64(to - from).as_secs() / step.as_secs();
+        ensure!(
+            wanted as u64 == steps + 1,
+            "{}: {wanted} of {steps} steps",
+            self.name
+        );
+        for series in &shown {
+            let (n, labels) = (series.samples.len(), &series.labels);
+            ensure!(n == wanted, "{}: {n} of {wanted}: {labels:?}", self.name);
+            let other = labels.keys().find(|name| !KEPT.contains(&name.as_str()));
+            ensure!(other.is_none(), "{}: {labels:?}", self.name);
+        }
+        let kept = self.prometheus.samples(every)?;
+        let kept: Vec<Vec<f64>> = kept
+            .iter()
+            .map(|series| series.samples.iter().map(|(at, _)| *at))
+            .map(|times| times.filter(|at| *at >= from && *at <= to).collect())
+            .collect();
+        let apart = kept.iter().flat_map(|times| times.windows(2));
+        let longest = apart.map(|two| two[1] - two[0]).fold(0.0, f64::max);
+        // One evaluation may be late beside whatever else the machine does.
+        let bound = step.as_secs_f64() * Length::asked().pick(1.5, 3.5);
+        ensure!(longest < bound, "{}: {longest:.1} s apart", self.name);
+        let n: usize = kept.iter().map(Vec::len).sum();
+        Ok(format!(
+            "{} recorded series, each with a value at all {wanted} steps; {n} samples, at most {longest:.1} s apart",
+            shown.len()
+        ))
+    }
+
+    /// How often the series of lag went over from one pod to the other, by the times of all samples; how many samples.
+    pub(crate) fn moves(&self) -> Result<(usize, usize)> {
+        let every = "{__name__=~\"kafka_.+\",job=\"klag-exporter\"}";
+        let mut seen = Vec::new();
+        for series in self.prometheus.samples(every)? {
+            let instance = series.labels.get("instance").context("no instance")?;
+            let samples = series.samples.iter();
+            seen.extend(samples.map(|(at, _)| (*at, instance.clone())));
+        }
+        seen.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+        let moves = seen.windows(2).filter(|two| two[0].1 != two[1].1);
+        Ok((moves.count(), seen.len()))
+    }
+
+    /// How many samples there are of who leads, from how many jobs and pods.
+    pub(crate) fn telemetry(&self) -> Result<(usize, usize)> {
+        let about = "{__name__=~\"kafka_lag_exporter_leader|kafka_lag_exporter_elector_state\"}";
+        let series = self.prometheus.samples(about)?;
+        let n = series.iter().map(|series| series.samples.len()).sum();
+        let from = |it: &Series| {
+            (
+                it.labels.get("job").cloned(),
+                it.labels.get("instance").cloned(),
+            )
+        };
+        let from: BTreeSet<_> = series.iter().map(from).collect();
+        Ok((n, from.len()))
+    }
+}

@@ -1,0 +1,153 @@
+//! Records that a group does not read, that do not say when they were written, or that cannot be read.
+
+use anyhow::{Result, ensure};
+use e2e::lab::Collector;
+use e2e::standin::{PartitionSpec, Records, Slot, SlotKind, TopicSpec};
+use tokio::runtime::Runtime;
+
+use super::world::{
+    AGE, HOUR, LIMIT, OLDEST, SECOND, age, config, is_about, n_errors, next, now, start, topic,
+    written,
+};
+
+#[test]
+fn a_group_that_reads_what_is_committed_waits_for_nothing_that_was_aborted() -> Result<()> {
+    let runtime = Runtime::new()?;
+    let then = now() - 2 * HOUR;
+    let records = Records::by(move |offset| {
+        let kind = match offset {
+            ..10 => SlotKind::Plain,
+            10..15 => SlotKind::Transactional(7),
+            _ => SlotKind::Abort(7),
+        };
+        Slot::at(then).of_kind(kind)
+    });
+    let aborted = TopicSpec::new("t", 1)
+        .partitions(|_| PartitionSpec::ending_at(16))
+        .records(records.clone());
+    let open = TopicSpec::new("open", 1)
+        .partitions(|_| PartitionSpec::ending_at(15).stable_to(10))
+        .records(records);
+    let groups = [("done", "t", 10), ("behind", "t", 4), ("waits", "open", 10)];
+    let kafka = start(&runtime, vec![aborted, open], &groups);
+    let collector = Collector::start(&config(&kafka).read_committed())?;
+    collector.wait_until_complete(LIMIT)?;
+    let metrics = next(&collector)?;
+    ensure!(
+        age(&metrics, "done") == Some(0.0),
+        "{:?}",
+        age(&metrics, "done")
+    );
+    ensure!(
+        age(&metrics, "waits") == Some(0.0),
+        "{:?}",
+        age(&metrics, "waits")
+    );
+    is_about(age(&metrics, "behind"), 2 * HOUR)?;
+    let every = Collector::start(&config(&kafka))?;
+    every.wait_until_complete(LIMIT)?;
+    is_about(age(&every.metrics()?, "done"), 2 * HOUR)
+}
+
+#[test]
+fn a_record_whose_date_says_nothing_has_no_age() -> Result<()> {
+    let runtime = Runtime::new()?;
+    let began = now();
+    let far = 253_402_214_400_000; // 9999-12-31
+    let topics = vec![
+        topic("undated", written(-1)),
+        topic("far", written(far)),
+        topic("ahead", written(began + 300 * SECOND)),
+        topic("soon", written(began + 45 * SECOND)),
+    ];
+    let names = ["undated", "far", "ahead", "soon"];
+    let groups = names.map(|name| (name, name, 1));
+    let kafka = start(&runtime, topics, &groups);
+    let collector = Collector::start(&config(&kafka))?;
+    collector.wait_until_complete(LIMIT)?;
+    let metrics = next(&collector)?;
+    let ages = names.map(|name| age(&metrics, name));
+    ensure!(ages == [None, None, None, Some(0.0)], "{ages:?}");
+    for name in names {
+        let lag = metrics.value("kafka_consumergroup_group_lag", [("group", name)]);
+        ensure!(lag == Some(9.0), "{name}: {lag:?}");
+    }
+    let n = metrics.count(
+        "kafka_lag_exporter_collections_total",
+        [("result", "complete")],
+    );
+    let counted = ["no_timestamp", "future_timestamp"].map(|reason| n_errors(&metrics, reason));
+    ensure!(counted == [n, 2 * n], "{counted:?} in {n} collections");
+    let wide = Collector::start(&config(&kafka).sampling("max_clock_skew", "10m"))?;
+    wide.wait_until_complete(LIMIT)?;
+    let ages = names.map(|name| age(&wide.metrics().unwrap_or_default(), name));
+    ensure!(ages == [None, None, Some(0.0), Some(0.0)], "{ages:?}");
+    Ok(())
+}
+
+#[test]
+fn a_record_of_message_format_0_has_no_age() -> Result<()> {
+    let runtime = Runtime::new()?;
+    let format_0 = Records::by(|_| Slot::at(0).of_kind(SlotKind::Format0));
+    let topics = vec![topic("t", format_0), topic("dated", written(now() - HOUR))];
+    let kafka = start(&runtime, topics, &[("g", "t", 4)]);
+    // librdkafka cannot read the format in the versions of Fetch that are newer than this.
+    kafka.make_old();
+    kafka.commit("g", "dated", (0, 4));
+    let collector = Collector::start(&config(&kafka))?;
+    collector.wait_until_complete(LIMIT)?;
+    let metrics = next(&collector)?;
+    let undated = metrics.value(AGE, [("topic", "t")]);
+    ensure!(undated.is_none(), "{undated:?}");
+    is_about(metrics.value(AGE, [("topic", "dated")]), HOUR)?;
+    is_about(metrics.value(OLDEST, [("group", "g")]), HOUR)?;
+    let n = metrics.count(
+        "kafka_lag_exporter_collections_total",
+        [("result", "complete")],
+    );
+    let counted = n_errors(&metrics, "no_timestamp");
+    ensure!(counted == n, "{counted} in {n} collections");
+    Ok(())
+}
+
+#[test]
+fn a_record_too_large_to_be_read_is_told_with_the_property_that_cures_it() -> Result<()> {
+    let runtime = Runtime::new()?;
+    let then = now() - HOUR;
+    let large = Records::by(move |_| Slot::at(then).sized(53_000_000));
+    let kafka = start(
+        &runtime,
+        vec![
+            topic("large", large).batch_len(1),
+            topic("small", written(then)),
+        ],
+        &[("g", "large", 4), ("h", "small", 4)],
+    );
+    let config = config(&kafka);
+    // The least that librdkafka takes for a client without a fetch.max.bytes of its own.
+    let small = config
+        .clone()
+        .property("receive.message.max.bytes", "52429312");
+    let collector = Collector::start(&small)?;
+    let metrics = collector.wait_for("the failure", LIMIT, |metrics| {
+        ensure!(n_errors(metrics, "record_too_large") >= 2, "not counted");
+        is_about(age(metrics, "h"), now() - then)
+    })?;
+    ensure!(
+        n_errors(&metrics, "deadline") == 0,
+        "also called a deadline"
+    );
+    ensure!(age(&metrics, "g").is_none(), "{:?}", age(&metrics, "g"));
+    let log = collector.log()?;
+    let told: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains("WARN") && line.contains("receive.message.max.bytes"))
+        .collect();
+    ensure!(told.len() == 1, "{told:?}");
+    drop(collector);
+    let collector = Collector::start(&config)?;
+    collector.wait_for("the record", LIMIT, |metrics| {
+        is_about(age(metrics, "g"), now() - then)
+    })?;
+    Ok(())
+}
