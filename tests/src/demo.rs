@@ -4,12 +4,12 @@
 //! Everything it starts ends with it. Nothing it shows is made here: lag is read from `/metrics`, who leads from `/leader`.
 
 mod args;
-mod course;
+mod backends;
 mod kafka;
 mod keys;
 mod kubernetes;
+mod leader_tracker;
 mod lines;
-mod lookout;
 mod pod;
 mod pods;
 mod programs;
@@ -17,8 +17,8 @@ mod real;
 mod scenario;
 mod screen;
 mod simulated;
+mod status_poller;
 mod table;
-mod world;
 
 use std::io::IsTerminal as _;
 use std::time::Duration;
@@ -28,14 +28,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use self::course::{Ending, Sight};
+use self::backends::Backends;
 use self::kafka::Kafka;
 use self::keys::{Key, Keys};
+use self::leader_tracker::{Ending, Poll};
 use self::pod::{DURATIONS, Pod};
 use self::pods::Pods;
 use self::programs::Programs;
 use self::screen::Screen;
-use self::world::World;
 
 use self::args::Layout;
 
@@ -60,24 +60,24 @@ pub async fn run(args: &Args) -> Result<()> {
     } else {
         "Starting Kafka and Kubernetes."
     })?;
-    let Some(mut world) = World::start(args, &stop).await? else {
+    let Some(mut backends) = Backends::start(args, &stop).await? else {
         return Ok(());
     };
-    let shown = match pods(&world, &programs, layout).and_then(Pods::start) {
+    let shown = match pods(&backends, &programs, layout).and_then(Pods::start) {
         Ok(pods) => {
             let mut demo = Demo::of(args, (stop, screen));
-            demo.show(&mut world, pods).await
+            demo.show(&mut backends, pods).await
         }
         Err(error) => Err(error),
     };
-    let stopped = world.stop().await;
+    let stopped = backends.stop().await;
     shown.and(stopped)
 }
 
 /// The pods, made for this world.
-fn pods(world: &World, programs: &Programs, layout: Layout) -> Result<Vec<Pod>> {
-    let kafka = world.kafka.bootstrap();
-    match (layout, &world.kubernetes) {
+fn pods(backends: &Backends, programs: &Programs, layout: Layout) -> Result<Vec<Pod>> {
+    let kafka = backends.kafka.bootstrap();
+    match (layout, &backends.kubernetes) {
         (Layout::Two([a, b]), Some(kubernetes)) => {
             let kubeconfig = kubernetes.kubeconfig();
             let ways = (&*kafka, &*kubeconfig);
@@ -129,7 +129,7 @@ struct Demo {
 enum Event {
     Step,
     Show,
-    Seen(Result<Sight>),
+    Seen(Result<Poll>),
     Typed(Key),
 }
 
@@ -157,9 +157,9 @@ impl Demo {
     }
 
     /// Writes, reads and shows until the end; then the pods are ended.
-    async fn show(&mut self, world: &mut World, mut pods: Pods) -> Result<()> {
-        self.introduce(world, &pods)?;
-        let shown = self.run(&mut world.kafka, &mut pods).await;
+    async fn show(&mut self, backends: &mut Backends, mut pods: Pods) -> Result<()> {
+        self.introduce(backends, &pods)?;
+        let shown = self.run(&mut backends.kafka, &mut pods).await;
         self.screen.line("Stopping.")?;
         let slow = pods.stop().await?;
         self.say(slow)?;
@@ -177,7 +177,7 @@ impl Demo {
             _ = step.tick() => Event::Step,
             key = self.keys.next() => Event::Typed(key),
             _ = self.show.tick() => Event::Show,
-            sight = pods.next() => Event::Seen(sight) };
+            poll = pods.next() => Event::Seen(poll) };
             // A pod that does not answer must not hold up the end.
             tokio::select! { biased;
             () = stop.cancelled() => return Ok(()),
@@ -205,7 +205,7 @@ impl Demo {
                 }
                 self.screen.show(&rows, &headline)
             }
-            Event::Seen(sight) => self.say(pods.see(sight?)),
+            Event::Seen(poll) => self.say(pods.see(poll?)),
             Event::Typed(key) => self.typed(key, pods),
         }
     }
@@ -253,9 +253,9 @@ impl Demo {
         format!("after {seconds} s{}", pods.headline(Instant::now()))
     }
 
-    fn introduce(&mut self, world: &World, pods: &Pods) -> Result<()> {
-        let mut lines = vec![format!("Kafka       {}", world.kafka)];
-        if let (Some(kubernetes), Some(pod)) = (&world.kubernetes, pods.all().first()) {
+    fn introduce(&mut self, backends: &Backends, pods: &Pods) -> Result<()> {
+        let mut lines = vec![format!("Kafka       {}", backends.kafka)];
+        if let (Some(kubernetes), Some(pod)) = (&backends.kubernetes, pods.all().first()) {
             let (duration, grace) = DURATIONS;
             lines.extend([
                 format!("Kubernetes  {kubernetes}"),
@@ -271,7 +271,7 @@ impl Demo {
             (None, true) => "Ctrl-C ends the demo.",
             (None, false) => "SIGINT or SIGTERM ends the demo.",
         };
-        if world.kubernetes.is_some() {
+        if backends.kubernetes.is_some() {
             lines.push(keys(self.ending));
         }
         lines.push(format!("{end}\n"));

@@ -5,12 +5,12 @@
 //! it returns or panics, by the kernel when it is killed ([`process`]).
 
 pub mod alertmanager;
-pub mod chronicle;
 pub mod collector;
 pub mod config;
-pub mod duel;
 pub mod expected;
 pub mod faults;
+pub mod history;
+pub mod host;
 pub mod http;
 pub mod kafka;
 pub mod keys;
@@ -18,7 +18,6 @@ pub mod kubernetes;
 pub mod node;
 pub mod observer;
 pub mod oracle;
-pub mod place;
 pub mod pod;
 pub mod process;
 pub mod programs;
@@ -27,6 +26,7 @@ pub mod prometheus;
 pub mod raw_kafka;
 pub mod scale;
 pub mod toolbox;
+pub mod two_pods;
 
 use std::fmt::Display;
 use std::fs::File;
@@ -40,11 +40,11 @@ use tokio_util::sync::CancellationToken;
 
 pub use collector::Collector;
 pub use config::Config;
-pub use duel::{Broken, Duel, Setting};
 pub use kafka::Kafka;
 pub use kubernetes::ControlPlane;
 pub use node::Node;
 pub use pod::Pod;
+pub use two_pods::{BrokenPromise, PairPlan, TwoPods};
 
 /// How long the proofs last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,15 +82,17 @@ impl Length {
 /// Keeps other tests with real servers in the same lab, in whatever process, waiting until it is dropped: what is timed
 /// beside too much else is not worth timing.
 #[derive(Debug)]
-pub struct Alone(#[expect(dead_code, reason = "the lock lasts as long as the file is open")] File);
+pub struct Reservation(
+    #[expect(dead_code, reason = "the lock lasts as long as the file is open")] File,
+);
 
 /// Waits until no other test has the lab. There is one, but where `KLAG_LAB` names another.
-pub fn alone() -> Result<Alone> {
+pub fn reserve() -> Result<Reservation> {
     let lab = std::env::var("KLAG_LAB").unwrap_or_default();
-    let path = place::cache()?.join(format!("lab{lab}.lock"));
+    let path = host::cache()?.join(format!("lab{lab}.lock"));
     let file = File::create(path)?;
     file.lock()?;
-    Ok(Alone(file))
+    Ok(Reservation(file))
 }
 
 /// Prints a line of a test's report; `cargo test -- --nocapture` shows them.

@@ -14,10 +14,10 @@ mod code;
 mod controller;
 mod fault;
 mod group_spec;
-mod ledger;
 mod partition;
 mod protocol;
 mod records;
+mod request_counts;
 mod server;
 mod topic_spec;
 pub mod verdict;
@@ -37,15 +37,15 @@ pub use self::{
     builder::Builder,
     fault::{Fault, FaultId, Injected},
     group_spec::{GroupKind, GroupSpec, GroupState, MemberSpec},
-    ledger::Arrival,
     protocol::Api,
     records::{Records, Slot, SlotKind, SlotValue},
+    request_counts::Arrival,
     topic_spec::{PartitionSpec, TopicSpec},
 };
 use self::{
     cluster::{Cluster, Condition, Port},
     fault::Active,
-    ledger::Ledger,
+    request_counts::RequestCounts,
     server::Shared,
 };
 
@@ -169,35 +169,35 @@ impl StandIn {
 
     /// How often each node was asked each thing.
     pub fn requests(&self) -> BTreeMap<(Api, i32), u64> {
-        self.shared.ledger.borrow().requests.clone()
+        self.shared.request_counts.borrow().requests.clone()
     }
 
     /// How often the cluster was asked this thing.
     pub fn n_requests(&self, api: Api) -> u64 {
-        self.shared.ledger.borrow().n_requests(api)
+        self.shared.request_counts.borrow().n_requests(api)
     }
 
     /// Waits until the cluster was asked this thing `n` times.
     pub async fn until_asked(&self, api: Api, n: u64) {
-        self.wait_for_count(|ledger| ledger.n_requests(api) >= n)
+        self.wait_for_count(|request_counts| request_counts.n_requests(api) >= n)
             .await;
     }
 
     /// Waits until so many connections are open, over all nodes.
     pub async fn until_connected(&self, n: u64) {
-        self.wait_for_count(|ledger| ledger.n_connections() == n)
+        self.wait_for_count(|request_counts| request_counts.n_connections() == n)
             .await;
     }
 
     /// How often each fault has struck.
     pub fn injected(&self) -> BTreeMap<(Api, Injected), u64> {
-        self.shared.ledger.borrow().injected.clone()
+        self.shared.request_counts.borrow().injected.clone()
     }
 
     /// The last 200,000 requests in the order they came in.
     pub fn arrivals(&self) -> Vec<Arrival> {
         self.shared
-            .ledger
+            .request_counts
             .borrow()
             .arrivals
             .iter()
@@ -207,16 +207,16 @@ impl StandIn {
 
     /// Connections open now, over all nodes.
     pub fn n_connections(&self) -> u64 {
-        self.shared.ledger.borrow().n_connections()
+        self.shared.request_counts.borrow().n_connections()
     }
 
     /// Forgets all requests and struck faults counted so far.
     pub fn reset_counters(&self) {
-        self.shared.ledger.send_modify(|ledger| {
-            let connections = std::mem::take(&mut ledger.connections);
-            *ledger = Ledger {
+        self.shared.request_counts.send_modify(|request_counts| {
+            let connections = std::mem::take(&mut request_counts.connections);
+            *request_counts = RequestCounts {
                 connections,
-                ..Ledger::default()
+                ..RequestCounts::default()
             };
         });
     }
@@ -242,10 +242,13 @@ impl StandIn {
         self.shared.cluster.send_modify(change);
     }
 
-    async fn wait_for_count(&self, met: impl Fn(&Ledger) -> bool) {
-        let mut ledger = self.shared.ledger.subscribe();
+    async fn wait_for_count(&self, met: impl Fn(&RequestCounts) -> bool) {
+        let mut request_counts = self.shared.request_counts.subscribe();
         // It errs only when the sender is gone, and `self` holds the sender.
-        ledger.wait_for(|ledger| met(ledger)).await.ok();
+        request_counts
+            .wait_for(|request_counts| met(request_counts))
+            .await
+            .ok();
     }
 
     async fn wait_for_port(&self, node: i32, port: Port) {

@@ -19,11 +19,11 @@ use anyhow::{Result, ensure};
 
 use crate::lab::kubernetes::Kube;
 use crate::lab::programs::Program;
-use crate::lab::{self, Broken, Setting};
+use crate::lab::{self, BrokenPromise, PairPlan};
 
 /// What a trial is tried on.
 #[derive(Clone, Copy, Debug)]
-pub struct Ground<'a> {
+pub struct TrialSetup<'a> {
     /// The control plane.
     pub kube: &'a Kube,
     /// What stands in the elector's place.
@@ -114,7 +114,7 @@ impl<'a> Trial<'a> {
 
 impl Outcome {
     /// The promise that was not kept, if that is why it failed.
-    pub fn broken(&self) -> Option<&Broken> {
+    pub fn broken(&self) -> Option<&BrokenPromise> {
         self.result.as_ref().err()?.downcast_ref()
     }
 }
@@ -132,7 +132,7 @@ impl fmt::Display for Outcome {
 
 // === impl Ground ===
 
-impl<'a> Ground<'a> {
+impl<'a> TrialSetup<'a> {
     /// The elector on this control plane.
     pub fn of(kube: &'a Kube) -> Self {
         let elector = Program::Elector;
@@ -140,7 +140,7 @@ impl<'a> Ground<'a> {
     }
 
     /// Two pods with these durations in seconds, on watched roads.
-    pub fn setting(&self, name: &str, durations: (u64, u64)) -> Setting {
-        Setting::of(name, durations).planned(|plan| plan.elector = self.elector)
+    pub fn pair_plan(&self, name: &str, durations: (u64, u64)) -> PairPlan {
+        PairPlan::of(name, durations).planned(|plan| plan.elector = self.elector)
     }
 }

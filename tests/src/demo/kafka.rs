@@ -9,8 +9,8 @@ use anyhow::{Context as _, Result, ensure};
 use super::Args;
 use super::real::RealKafka;
 use super::simulated::Simulated;
+use crate::lab::host;
 use crate::lab::kafka::Version;
-use crate::lab::place;
 use crate::lab::toolbox::Toolbox;
 
 /// One of two.
@@ -101,7 +101,7 @@ impl fmt::Display for Kafka {
 /// Whether there is all that Apache Kafka needs; if not, what is missing.
 fn can_start() -> Result<()> {
     let version = Version::asked()?;
-    place::jars(version)?;
+    host::jars(version)?;
     let java = Command::new("java")
         .arg("-version")
         .stdin(Stdio::null())

@@ -6,7 +6,7 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
-use super::course::Ending;
+use super::leader_tracker::Ending;
 
 /// A line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

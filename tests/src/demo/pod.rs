@@ -8,9 +8,9 @@ use std::process::{Command, ExitStatus};
 use anyhow::{Result, bail, ensure};
 
 use super::kubernetes::{LEASE, NAMESPACE};
-use super::lookout::Doors;
 use super::programs::Programs;
-use crate::lab::place::Scratch;
+use super::status_poller::PodPorts;
+use crate::lab::host::TempDir;
 use crate::lab::process::{Process, Signal};
 
 /// `lease_duration_secs` and `grace_period_secs`: shorter than the defaults, so that nobody has to wait long.
@@ -22,9 +22,9 @@ pub(super) struct Pod {
     // Fields are dropped in this order: first the processes, then what they use.
     containers: Vec<Container>,
     name: &'static str,
-    doors: Doors,
+    ports: PodPorts,
     life: Life,
-    scratch: Scratch,
+    scratch: TempDir,
 }
 
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl Pod {
         [collector, elector]: [u16; 2],
         (bootstrap, kubeconfig): (&str, &str),
     ) -> Result<Self> {
-        let doors = Doors {
+        let ports = PodPorts {
             collector,
             elector: Some(elector),
         };
@@ -72,11 +72,11 @@ impl Pod {
                 Container::of("collector", &programs.collector),
             ],
             name,
-            doors,
+            ports,
             life: Life::Ended,
-            scratch: Scratch::new(name)?,
+            scratch: TempDir::new(name)?,
         };
-        pod.scratch.write("config.toml", config(bootstrap, doors))?;
+        pod.scratch.write("config.toml", config(bootstrap, ports))?;
         pod.scratch.write("kubeconfig", kubeconfig)?;
         Ok(pod)
     }
@@ -88,18 +88,18 @@ impl Pod {
         port: u16,
         bootstrap: &str,
     ) -> Result<Self> {
-        let doors = Doors {
+        let ports = PodPorts {
             collector: port,
             elector: None,
         };
         let pod = Self {
             containers: vec![Container::of("collector", &programs.collector)],
             name,
-            doors,
+            ports,
             life: Life::Ended,
-            scratch: Scratch::new(name)?,
+            scratch: TempDir::new(name)?,
         };
-        pod.scratch.write("config.toml", config(bootstrap, doors))?;
+        pod.scratch.write("config.toml", config(bootstrap, ports))?;
         Ok(pod)
     }
 
@@ -178,8 +178,8 @@ impl Pod {
     }
 
     /// Where to ask it.
-    pub(super) fn doors(&self) -> Doors {
-        self.doors
+    pub(super) fn ports(&self) -> PodPorts {
+        self.ports
     }
 
     /// Its processes, as in `elector 4711, collector 4712`.
@@ -193,7 +193,7 @@ impl Pod {
 
     /// Where to look at it, in lines.
     pub(super) fn introduction(&self) -> Vec<String> {
-        let Doors { collector, elector } = self.doors;
+        let PodPorts { collector, elector } = self.ports;
         let at = |port: u16, path: &str| format!("http://127.0.0.1:{port}{path}");
         let mut lines = vec![
             format!(
@@ -261,9 +261,9 @@ impl Container {
     }
 }
 
-fn config(bootstrap: &str, doors: Doors) -> String {
+fn config(bootstrap: &str, ports: PodPorts) -> String {
     let (duration, grace) = DURATIONS;
-    let leadership = doors.elector.map_or_else(String::new, |port| {
+    let leadership = ports.elector.map_or_else(String::new, |port| {
         format!(
             r#"
 [exporter.leadership]
@@ -288,6 +288,6 @@ granularity = "partition"
 name = "demo"
 bootstrap_servers = "{bootstrap}"
 "#,
-        collector = doors.collector
+        collector = ports.collector
     )
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::time::{Instant, sleep};
 
-use super::course::{Course, Ending, Gap, News, Sight};
-use super::lookout::{Lookout, Pace};
+use super::leader_tracker::{Ending, Gap, LeaderChange, LeaderTracker, Poll};
 use super::pod::{DURATIONS, Life, Pod};
+use super::status_poller::{PollRate, StatusPoller};
 use super::table::Row;
 use crate::lab::prom;
 
@@ -21,10 +21,10 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Pods {
     all: Vec<Pod>,
-    lookout: Lookout,
-    course: Course,
+    status_poller: StatusPoller,
+    leader_tracker: LeaderTracker,
     /// What was seen last.
-    sight: Option<Sight>,
+    poll: Option<Poll>,
     /// A pod that has been started, since when; until it stands by.
     awaited: Option<(usize, Instant)>,
     begun: Instant,
@@ -39,12 +39,12 @@ impl Pods {
     /// Starts them.
     pub(super) fn start(mut pods: Vec<Pod>) -> Result<Self> {
         pods.iter_mut().try_for_each(Pod::start)?;
-        let doors = pods.iter().map(Pod::doors).collect();
+        let ports = pods.iter().map(Pod::ports).collect();
         Ok(Self {
             all: pods,
-            lookout: Lookout::begin(doors)?,
-            course: Course::default(),
-            sight: None,
+            status_poller: StatusPoller::begin(ports)?,
+            leader_tracker: LeaderTracker::default(),
+            poll: None,
             awaited: None,
             begun: Instant::now(),
             fresh: None,
@@ -63,23 +63,23 @@ impl Pods {
     }
 
     /// What is seen next.
-    pub(super) async fn next(&mut self) -> Result<Sight> {
-        self.lookout.next().await
+    pub(super) async fn next(&mut self) -> Result<Poll> {
+        self.status_poller.next().await
     }
 
     /// Takes note of what is seen; what is new.
-    pub(super) fn see(&mut self, sight: Sight) -> Vec<String> {
+    pub(super) fn see(&mut self, poll: Poll) -> Vec<String> {
         let mut lines = Vec::new();
-        let news = self.course.see(&sight);
-        let now = sight.seen_at;
-        self.sight = Some(sight);
+        let news = self.leader_tracker.see(&poll);
+        let now = poll.seen_at;
+        self.poll = Some(poll);
         if self.is_alone() {
             return lines;
         }
         match news {
-            Some(News::Leads(pod, gap)) => {
+            Some(LeaderChange::Leads(pod, gap)) => {
                 lines.push(self.leads(pod, gap));
-                self.lookout.set(Pace::Calm);
+                self.status_poller.set(PollRate::Slow);
                 match gap {
                     Some(gap) => {
                         let ago = gap.after.map_or(gap.nobody_led, |(_, ago)| ago);
@@ -89,8 +89,8 @@ impl Pods {
                     None => self.awaited = Some((1 - pod, self.begun)),
                 }
             }
-            Some(News::Nobody(pod)) => {
-                self.lookout.set(Pace::Keen);
+            Some(LeaderChange::Nobody(pod)) => {
+                self.status_poller.set(PollRate::Fast);
                 lines.push(format!("{} leads no more.", self.name(pod)));
             }
             None => {}
@@ -110,7 +110,7 @@ impl Pods {
 
     /// Ends the leading pod; what was done, or why nothing was.
     pub(super) fn end_leader(&mut self, how: Ending) -> Result<String> {
-        let Some(leader) = self.course.leader() else {
+        let Some(leader) = self.leader_tracker.leader() else {
             return Ok("Nobody leads now: wait.".to_owned());
         };
         let other = 1 - leader;
@@ -119,13 +119,13 @@ impl Pods {
         }
         let pod = &mut self.all[leader];
         let did = format!("{} to {}: {}.", how.name(), pod.name(), pod.processes());
-        self.lookout.set(Pace::Keen);
+        self.status_poller.set(PollRate::Fast);
         let at = Instant::now();
         match how {
             Ending::Kill => pod.kill()?,
             Ending::Terminate => pod.terminate()?,
         }
-        self.course.end(how, at);
+        self.leader_tracker.end(how, at);
         Ok(did)
     }
 
@@ -143,7 +143,7 @@ impl Pods {
                     "The {name} of {pod} ended: {status}. It is started again."
                 ));
             }
-            let leads = self.course.leader();
+            let leads = self.leader_tracker.leader();
             if pod.life() == Life::Ended && leads.is_some_and(|leader| leader != i) {
                 pod.start()?;
                 self.awaited = Some((i, Instant::now()));
@@ -162,7 +162,10 @@ impl Pods {
         if self.is_alone() {
             return String::new();
         }
-        let first = match (self.course.leader(), self.course.nobody_for(now)) {
+        let first = match (
+            self.leader_tracker.leader(),
+            self.leader_tracker.nobody_for(now),
+        ) {
             (Some(leader), _) => {
                 let term = self.term(leader);
                 format!("{} leads under {term}", self.name(leader))
@@ -173,22 +176,22 @@ impl Pods {
                 format!("nobody leads yet, as a new Lease is left alone for {duration} s")
             }
         };
-        let others = (0..self.all.len()).filter(|pod| Some(*pod) != self.course.leader());
+        let others = (0..self.all.len()).filter(|pod| Some(*pod) != self.leader_tracker.leader());
         let others = others.map(|pod| format!("; {} {}", self.name(pod), self.state(pod)));
         format!(": {first}{}", others.collect::<String>())
     }
 
     /// For how long nobody has led.
     pub(super) fn nobody_for(&self, now: Instant) -> Option<Duration> {
-        self.course.nobody_for(now)
+        self.leader_tracker.nobody_for(now)
     }
 
     /// The table, as `/metrics` of the leader has it now; no rows where nobody leads, or before the first collection.
     pub(super) async fn table(&mut self) -> Result<Vec<Row>> {
-        let Some(leader) = self.course.leader() else {
+        let Some(leader) = self.leader_tracker.leader() else {
             return Ok(Vec::new());
         };
-        let port = self.all[leader].doors().collector;
+        let port = self.all[leader].ports().collector;
         let url = format!("http://127.0.0.1:{port}/metrics");
         let Ok(answer) = self.client.get(url).send().await else {
             // It ends, or is too busy: the next look will tell.
@@ -202,7 +205,9 @@ impl Pods {
 
     /// A line as soon as the new leader shows lag.
     pub(super) async fn lag_again(&mut self) -> Result<Option<String>> {
-        let (Some((what, since)), Some(leader)) = (self.fresh.clone(), self.course.leader()) else {
+        let (Some((what, since)), Some(leader)) =
+            (self.fresh.clone(), self.leader_tracker.leader())
+        else {
             return Ok(None);
         };
         if self.table().await?.is_empty() {
@@ -268,8 +273,8 @@ impl Pods {
     }
 
     fn term(&self, pod: usize) -> String {
-        let sight = self.sight.as_ref().and_then(|sight| sight.pods.get(pod));
-        let facts = sight.and_then(|pod| pod.facts.as_ref());
+        let poll = self.poll.as_ref().and_then(|poll| poll.pods.get(pod));
+        let facts = poll.and_then(|pod| pod.facts.as_ref());
         facts.map_or("a term not known yet".to_owned(), |facts| {
             format!("term {}", facts.term)
         })
@@ -285,8 +290,8 @@ impl Pods {
             Life::Ends => return "ends".to_owned(),
             Life::Runs => {}
         }
-        let sight = self.sight.as_ref().and_then(|sight| sight.pods.get(pod));
-        match sight.and_then(|pod| pod.facts.as_ref()) {
+        let poll = self.poll.as_ref().and_then(|poll| poll.pods.get(pod));
+        match poll.and_then(|pod| pod.facts.as_ref()) {
             Some(facts) if facts.state == "standby" => "is on standby".to_owned(),
             Some(facts) if facts.state == "leading" => "is about to lead".to_owned(),
             Some(facts) => format!("is {}: {}", facts.state, facts.reason),

@@ -172,7 +172,7 @@ impl Member {
         let Presence::Here(consumer) = &self.presence else {
             return Ok(());
         };
-        match self.reader.pace.budget(elapsed, self.n_read) {
+        match self.reader.read_rate.budget(elapsed, self.n_read) {
             Budget::Read(most) => {
                 for _ in 0..most {
                     let Some(polled) = consumer.poll(Duration::ZERO) else {

@@ -16,14 +16,14 @@ pub(super) struct Topic {
 pub(super) struct Reader {
     pub(super) group: &'static str,
     pub(super) topic: Topic,
-    pub(super) pace: Pace,
+    pub(super) read_rate: ReadRate,
     /// The pace in words.
     pub(super) words: &'static str,
 }
 
 /// How a group reads.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Pace {
+pub(super) enum ReadRate {
     /// Whatever there is, at once.
     KeepsUp,
     /// At most so many records a second.
@@ -68,19 +68,19 @@ pub(super) const READERS: [Reader; 5] = [
     Reader {
         group: "billing",
         topic: ORDERS,
-        pace: Pace::KeepsUp,
+        read_rate: ReadRate::KeepsUp,
         words: "keeps up",
     },
     Reader {
         group: "search-index",
         topic: ORDERS,
-        pace: Pace::PerSecond(45.0),
+        read_rate: ReadRate::PerSecond(45.0),
         words: "slower than its topic",
     },
     Reader {
         group: "report",
         topic: ORDERS,
-        pace: Pace::Now {
+        read_rate: ReadRate::Now {
             period: Duration::from_secs(30),
             open: Duration::from_secs(5),
         },
@@ -89,13 +89,13 @@ pub(super) const READERS: [Reader; 5] = [
     Reader {
         group: "fraud-check",
         topic: PAYMENTS,
-        pace: Pace::KeepsUp,
+        read_rate: ReadRate::KeepsUp,
         words: "keeps up",
     },
     Reader {
         group: "audit",
         topic: PAYMENTS,
-        pace: Pace::Leaves { after: 60 },
+        read_rate: ReadRate::Leaves { after: 60 },
         words: "reads 60 records and leaves",
     },
 ];
@@ -105,7 +105,7 @@ const ALL: u64 = 2_000;
 
 // === impl Pace ===
 
-impl Pace {
+impl ReadRate {
     /// What a reader that has read `n_read` records in all may do at `elapsed`.
     pub(super) fn budget(self, elapsed: Duration, n_read: u64) -> Budget {
         match self {
@@ -173,14 +173,14 @@ mod tests {
 
     #[test]
     fn a_slow_reader_is_allowed_no_more_than_its_rate() {
-        let slow = Pace::PerSecond(10.0);
+        let slow = ReadRate::PerSecond(10.0);
         assert_eq!(slow.budget(3 * SECOND, 25), Budget::Read(5));
         assert_eq!(slow.budget(3 * SECOND, 31), Budget::Read(0));
     }
 
     #[test]
     fn who_reads_now_and_then_reads_at_the_beginning_of_each_period() {
-        let report = Pace::Now {
+        let report = ReadRate::Now {
             period: 30 * SECOND,
             open: 5 * SECOND,
         };
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn who_has_read_enough_leaves() {
-        let audit = Pace::Leaves { after: 3 };
+        let audit = ReadRate::Leaves { after: 3 };
         assert_eq!(audit.budget(SECOND, 2), Budget::Read(1));
         assert_eq!(audit.budget(SECOND, 3), Budget::Leave);
     }

@@ -100,9 +100,12 @@ impl Member {
     /// Reads records in the order they were written, over all partitions.
     fn step(&mut self, standin: &StandIn, elapsed: Duration, written: u64) {
         let Reader {
-            group, topic, pace, ..
+            group,
+            topic,
+            read_rate,
+            ..
         } = self.reader;
-        match (self.presence, pace.budget(elapsed, self.n_read)) {
+        match (self.presence, read_rate.budget(elapsed, self.n_read)) {
             (Presence::Left, _) => {}
             (Presence::Here, Budget::Leave) => {
                 standin.set_members(group, Vec::new());

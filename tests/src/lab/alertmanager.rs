@@ -12,8 +12,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::host::{self, TempDir};
 use super::http::{self, Coding};
-use super::place::{self, Scratch};
 use super::process::Process;
 use super::prom::Labels;
 use crate::manifests::{self, tools};
@@ -30,7 +30,7 @@ pub struct Alertmanager {
     // The process goes before what it writes to.
     process: Process,
     port: u16,
-    scratch: Scratch,
+    scratch: TempDir,
     pages: watch::Receiver<Vec<Page>>,
 }
 
@@ -50,11 +50,11 @@ pub struct Page {
 impl Alertmanager {
     /// Starts one that has a receiver for each of these teams, by the label `team`, and one for the rest.
     pub fn start(teams: &[&str]) -> Result<Self> {
-        let scratch = Scratch::new("alertmanager")?;
+        let scratch = TempDir::new("alertmanager")?;
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let text = config(teams, listener.local_addr()?.port())?;
         let config = scratch.write("alertmanager.yaml", text)?;
-        let [port] = place::free_ports()?;
+        let [port] = host::free_ports()?;
         let mut command = Command::new(tools::path("alertmanager")?);
         command
             .arg(format!("--config.file={}", config.display()))

@@ -8,8 +8,8 @@ use anyhow::{Context, Result, ensure};
 use tokio::time::Instant;
 
 use super::config::Config;
+use super::host::{self, TempDir};
 use super::http::{self, Answer, Coding};
-use super::place::{self, Scratch};
 use super::process::{Process, Signal, Usage};
 use super::programs::Program;
 use super::prom::{self, Exposition};
@@ -22,7 +22,7 @@ const HTTP_LIMIT: Duration = Duration::from_secs(10);
 pub struct Collector {
     process: Process,
     port: u16,
-    scratch: Scratch,
+    scratch: TempDir,
 }
 
 /// Runs the collector with these options to its end: exit status and everything it printed.
@@ -31,15 +31,15 @@ pub fn run_to_end(
     options: &[&str],
     limit: Duration,
 ) -> Result<(ExitStatus, String)> {
-    let scratch = Scratch::new("collector")?;
-    let [port] = place::free_ports()?;
+    let scratch = TempDir::new("collector")?;
+    let [port] = host::free_ports()?;
     let mut process = launch(&scratch, config, options, port)?;
     let status = process.wait(limit);
     let text = fs::read_to_string(scratch.path().join("log"))?;
     Ok((status.with_context(|| text.clone())?, text))
 }
 
-fn launch(scratch: &Scratch, config: &Config, options: &[&str], port: u16) -> Result<Process> {
+fn launch(scratch: &TempDir, config: &Config, options: &[&str], port: u16) -> Result<Process> {
     let file = scratch.write("config.toml", config.text(port))?;
     let mut command = Command::new(Program::Collector.path()?);
     command
@@ -55,8 +55,8 @@ fn launch(scratch: &Scratch, config: &Config, options: &[&str], port: u16) -> Re
 impl Collector {
     /// Starts it and waits until `/health` answers.
     pub fn start(config: &Config) -> Result<Self> {
-        let scratch = Scratch::new("collector")?;
-        let [port] = place::free_ports()?;
+        let scratch = TempDir::new("collector")?;
+        let [port] = host::free_ports()?;
         let process = launch(&scratch, config, &[], port)?;
         let mut collector = Self {
             process,

@@ -1,11 +1,11 @@
 //! What lies between a pod and the API server, and what goes wrong there: a door for every connection, a gateway for every
 //! request.
 
-mod door;
-mod gateway;
-mod road;
-mod wire;
+mod api_route;
+mod connection;
+mod http_proxy;
+mod tcp_proxy;
 
-pub use door::{Door, Way};
-pub use gateway::{Asked, Gateway, Spoil, Verb, Weather};
-pub use road::{Road, Surface};
+pub use api_route::{ApiRoute, RouteKind};
+pub use http_proxy::{ApiRequest, ErrorInjection, HttpFault, HttpProxy, Verb};
+pub use tcp_proxy::{TcpFault, TcpProxy};

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use super::host::TempDir;
 use super::keys::Keys;
-use super::place::Scratch;
 use super::process::{Process, Signal};
 use super::toolbox::{Tool, Toolbox};
 
@@ -35,7 +35,7 @@ pub struct Kafka {
     toolbox: Toolbox,
     listeners: Listeners,
     keys: Option<Keys>,
-    scratch: Scratch,
+    scratch: TempDir,
 }
 
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Kafka {
     pub fn start(plan: &Plan) -> Result<Self> {
         let version = plan.version()?;
         let toolbox = Toolbox::open(version)?;
-        let scratch = Scratch::new("kafka")?;
+        let scratch = TempDir::new("kafka")?;
         let keys = match plan.listeners {
             Listeners::Plain => None,
             Listeners::Secured => Some(Keys::make(&scratch)?),
@@ -135,7 +135,7 @@ impl Kafka {
     }
 
     /// A directory that goes with this cluster.
-    pub fn scratch(&self) -> &Scratch {
+    pub fn scratch(&self) -> &TempDir {
         &self.scratch
     }
 

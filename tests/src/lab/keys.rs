@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::host::TempDir;
 use super::kafka::User;
-use super::place::Scratch;
 use super::process;
 
 /// Paths of PEM files.
@@ -22,7 +22,7 @@ pub struct Keys {
 
 impl Keys {
     /// Makes all of them in a directory of a test.
-    pub(super) fn make(scratch: &Scratch) -> Result<Self> {
+    pub(super) fn make(scratch: &TempDir) -> Result<Self> {
         let keys = Self {
             dir: scratch.path().join("keys"),
         };

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use tokio::runtime::Runtime;
 
 use self::keys::Keys;
-use super::place::{self, Scratch};
+use super::host::{self, TempDir};
 use super::process::{Process, Signal};
 
 mod access;
@@ -49,7 +49,7 @@ pub struct ControlPlane {
     kube: Kube,
     keys: Keys,
     ports: Ports,
-    scratch: Scratch,
+    scratch: TempDir,
     /// Doors, gateways and the administrator's requests run on it.
     #[expect(dead_code, reason = "it runs as long as it is held")]
     runtime: Runtime,
@@ -75,7 +75,7 @@ pub enum Part {
 pub fn program() -> Result<PathBuf> {
     let path = match std::env::var_os("KLAG_KUBERNETES") {
         Some(path) => PathBuf::from(path),
-        None => place::cache()?.join(format!("kubernetes-{VERSION}/kubelab")),
+        None => host::cache()?.join(format!("kubernetes-{VERSION}/kubelab")),
     };
     ensure!(
         path.is_file(),
@@ -90,9 +90,9 @@ pub fn program() -> Result<PathBuf> {
 impl ControlPlane {
     /// Starts it and waits until it is ready; there is a namespace `lab`.
     pub fn start() -> Result<Self> {
-        let scratch = Scratch::new("kubernetes")?;
+        let scratch = TempDir::new("kubernetes")?;
         let keys = Keys::make(&scratch.path().join("keys"))?;
-        let [api, etcd, peer] = place::free_ports()?;
+        let [api, etcd, peer] = host::free_ports()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()

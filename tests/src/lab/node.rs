@@ -5,9 +5,9 @@
 //! ([`Net::inside`]); what they listen on there, pods reach at [`ADDRESS`]. Pods have no DNS, and network policies are not enforced.
 
 mod exporter;
+mod installation;
 mod kafka;
 mod net;
-mod stage;
 mod watch;
 
 use std::fs;
@@ -22,13 +22,13 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 pub use exporter::{Collector, Overlay, Rights, Setup};
+pub use installation::{Gaps, Installation};
 pub use kafka::Kafka;
 pub use net::Net;
-pub use stage::{Gaps, Stage};
 pub use watch::{Seen, Watch};
 
+use super::host::TempDir;
 use super::kubernetes;
-use super::place::Scratch;
 use super::process::{self, Process};
 use super::programs::Program;
 
@@ -54,7 +54,7 @@ pub struct Node {
     net: Net,
     /// The first process of its namespaces.
     init: u32,
-    scratch: Scratch,
+    scratch: TempDir,
 }
 
 /// A script of `tests/node`.
@@ -75,7 +75,7 @@ impl Node {
             super::say(format_args!("NOT RUN, nothing is proved: {lacking}"));
             return Ok(None);
         }
-        let scratch = Scratch::new("node")?;
+        let scratch = TempDir::new("node")?;
         images(&scratch)?;
         let log = scratch.path().join("up.log");
         let mut up = script("up");
@@ -106,7 +106,7 @@ impl Node {
     }
 
     /// A directory that goes with it.
-    pub fn scratch(&self) -> &Scratch {
+    pub fn scratch(&self) -> &TempDir {
         &self.scratch
     }
 
@@ -205,7 +205,7 @@ pub fn built_images() -> Result<Option<PathBuf>> {
 
 /// Images of the programs under test: those that were built, if there are such, else some that are put together from files of this
 /// machine.
-fn images(scratch: &Scratch) -> Result<()> {
+fn images(scratch: &TempDir) -> Result<()> {
     let dir = scratch.path().join("images");
     fs::create_dir_all(&dir)?;
     let pause = scratch.path().join("pause");

@@ -18,18 +18,18 @@ const LIMIT: Duration = Duration::from_millis(500);
 
 /// What was seen of one pod at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct Probe {
     /// Before the question was sent.
     pub sent: Instant,
     /// When the answer began to arrive, or failed to.
-    pub heard: Instant,
+    pub answered: Instant,
     /// What it was.
-    pub sight: Sight,
+    pub result: ProbeResult,
 }
 
 /// What a look can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sight {
+pub enum ProbeResult {
     /// `/metrics` with series: the pod has acted.
     Series,
     /// `/metrics` without any.
@@ -47,7 +47,7 @@ pub enum Sight {
 /// Watches until dropped, on a thread of its own.
 #[derive(Debug)]
 pub struct Observer {
-    looks: Vec<watch::Receiver<Vec<Look>>>,
+    probes: Vec<watch::Receiver<Vec<Probe>>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -57,7 +57,7 @@ pub struct Observer {
 impl Observer {
     /// Watches the collectors on these ports.
     pub fn watch(ports: &[u16]) -> Result<Self> {
-        let (senders, looks): (Vec<_>, _) =
+        let (senders, probes): (Vec<_>, _) =
             ports.iter().map(|_| watch::channel(Vec::new())).unzip();
         let watched: Vec<_> = ports.iter().copied().zip(senders).collect();
         let (stop, stopped) = oneshot::channel();
@@ -68,32 +68,37 @@ impl Observer {
         let thread = std::thread::spawn(move || {
             runtime.block_on(async {
                 let mut watching = JoinSet::new();
-                for (port, looks) in watched {
+                for (port, probes) in watched {
                     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-                    watching.spawn(watch_one(client.clone(), address, looks));
+                    watching.spawn(watch_one(client.clone(), address, probes));
                 }
                 // An error means that nobody will ever stop it in order; either way it ends.
                 stopped.await.ok();
             });
         });
         Ok(Self {
-            looks,
+            probes,
             stop: Some(stop),
             thread: Some(thread),
         })
     }
 
     /// Everything seen of the pod on the `n`th port so far.
-    pub fn looks(&self, n: usize) -> Result<Vec<Look>> {
-        let looks = self.looks.get(n).ok_or_else(|| anyhow!("no pod {n}"))?;
-        Ok(looks.borrow().clone())
+    pub fn probes(&self, n: usize) -> Result<Vec<Probe>> {
+        let probes = self.probes.get(n).ok_or_else(|| anyhow!("no pod {n}"))?;
+        Ok(probes.borrow().clone())
     }
 
     /// The last thing seen of the gate on the `n`th port.
-    pub fn gate(&self, n: usize) -> Option<Look> {
-        let looks = self.looks.get(n)?.borrow();
-        let gate = |look: &&Look| matches!(look.sight, Sight::Open | Sight::Closed | Sight::Gone);
-        looks.iter().rev().find(gate).copied()
+    pub fn gate(&self, n: usize) -> Option<Probe> {
+        let probes = self.probes.get(n)?.borrow();
+        let gate = |probe: &&Probe| {
+            matches!(
+                probe.result,
+                ProbeResult::Open | ProbeResult::Closed | ProbeResult::Gone
+            )
+        };
+        probes.iter().rev().find(gate).copied()
     }
 }
 
@@ -116,33 +121,39 @@ pub(super) fn client() -> Result<Client> {
 pub(super) async fn watch_one(
     client: Client,
     address: SocketAddr,
-    looks: watch::Sender<Vec<Look>>,
+    probes: watch::Sender<Vec<Probe>>,
 ) {
     loop {
         for path in ["metrics", "leader"] {
             let sent = Instant::now();
             let answer = client.get(format!("http://{address}/{path}")).send().await;
-            let heard = Instant::now();
-            let sight = match answer {
+            let answered = Instant::now();
+            let result = match answer {
                 Ok(answer) => read(path, answer).await,
-                Err(error) if error.is_connect() => Sight::Gone,
-                Err(_) => Sight::Silence,
+                Err(error) if error.is_connect() => ProbeResult::Gone,
+                Err(_) => ProbeResult::Silence,
             };
-            looks.send_modify(|looks| looks.push(Look { sent, heard, sight }));
+            probes.send_modify(|probes| {
+                probes.push(Probe {
+                    sent,
+                    answered,
+                    result,
+                })
+            });
         }
         time::sleep(PAUSE).await;
     }
 }
 
-async fn read(path: &str, answer: reqwest::Response) -> Sight {
+async fn read(path: &str, answer: reqwest::Response) -> ProbeResult {
     let Ok(body) = answer.text().await else {
-        return Sight::Silence;
+        return ProbeResult::Silence;
     };
     match (path, body.as_str()) {
-        ("metrics", "") => Sight::Empty,
-        ("metrics", _) => Sight::Series,
-        (_, r#"{"is_leader":true}"#) => Sight::Open,
-        (_, r#"{"is_leader":false}"#) => Sight::Closed,
-        _ => Sight::Silence,
+        ("metrics", "") => ProbeResult::Empty,
+        ("metrics", _) => ProbeResult::Series,
+        (_, r#"{"is_leader":true}"#) => ProbeResult::Open,
+        (_, r#"{"is_leader":false}"#) => ProbeResult::Closed,
+        _ => ProbeResult::Silence,
     }
 }

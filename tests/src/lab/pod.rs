@@ -10,9 +10,9 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::faults::Road;
+use super::faults::ApiRoute;
+use super::host::{self, TempDir};
 use super::http::{self, Coding};
-use super::place::{self, Scratch};
 use super::process::{Process, Signal, Usage};
 use super::programs::Program;
 use crate::standin::{GroupSpec, PartitionSpec, StandIn};
@@ -44,10 +44,10 @@ pub struct Pod {
     collector: Option<Process>,
     name: String,
     plan: Plan,
-    road: Road,
+    route: ApiRoute,
     kafka: StandIn,
     ports: Ports,
-    scratch: Scratch,
+    scratch: TempDir,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +60,7 @@ struct Ports {
 
 impl Pod {
     /// Makes a pod whose containers are yet to be started.
-    pub fn make(name: &str, plan: Plan, road: Road) -> Result<Self> {
+    pub fn make(name: &str, plan: Plan, route: ApiRoute) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -70,16 +70,16 @@ impl Pod {
                 PartitionSpec::ending_at(1000 + i64::from(p))
             })
             .group("billing", GroupSpec::classic().committed("orders", 0, 900));
-        let [elector, collector] = place::free_ports()?;
+        let [elector, collector] = host::free_ports()?;
         let pod = Self {
             elector: None,
             collector: None,
             name: name.to_owned(),
             plan,
-            road,
+            route,
             kafka: runtime.block_on(kafka.start()),
             ports: Ports { elector, collector },
-            scratch: Scratch::new(name)?,
+            scratch: TempDir::new(name)?,
         };
         let text = pod
             .plan
@@ -88,7 +88,7 @@ impl Pod {
         if let Some(offset) = pod.plan.clock {
             pod.set_clock(offset)?;
         }
-        pod.scratch.write("kubeconfig", pod.road.kubeconfig())?;
+        pod.scratch.write("kubeconfig", pod.route.kubeconfig())?;
         Ok(pod)
     }
 
@@ -227,8 +227,8 @@ impl Pod {
     }
 
     /// Its way to the API server.
-    pub fn road(&self) -> &Road {
-        &self.road
+    pub fn route(&self) -> &ApiRoute {
+        &self.route
     }
 
     /// Its Kafka.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use super::host::{self, TempDir};
 use super::http::{self, Coding};
-use super::place::{self, Scratch};
 use super::pod::Pod;
 use super::process::Process;
 use super::prom::Labels;
@@ -27,12 +27,12 @@ pub struct Prometheus {
     // The process goes before what it writes to.
     process: Process,
     port: u16,
-    scratch: Scratch,
+    scratch: TempDir,
 }
 
 /// How often it does things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
+pub struct Intervals {
     /// From one scrape of a target to the next, in whole seconds.
     pub scrape: Duration,
     /// From one evaluation of a group of rules to the next, where the group does not say, in whole seconds.
@@ -77,13 +77,13 @@ pub fn jobs(pods: &[&Pod]) -> Vec<Job> {
 
 impl Prometheus {
     /// Starts one with these files of rules, and waits until it is ready.
-    pub fn start(pace: Pace, jobs: &[Job], rules: &[&str]) -> Result<Self> {
-        Self::configured(&config(pace, jobs)?, rules)
+    pub fn start(intervals: Intervals, jobs: &[Job], rules: &[&str]) -> Result<Self> {
+        Self::configured(&config(intervals, jobs)?, rules)
     }
 
     /// Starts one with a configuration that reads `*.rules.yaml`, and these files of rules; waits until it is ready.
     pub fn configured(config: &str, rules: &[&str]) -> Result<Self> {
-        let scratch = Scratch::new("prometheus")?;
+        let scratch = TempDir::new("prometheus")?;
         for (n, rules) in rules.iter().enumerate() {
             scratch.write(&format!("{n}.rules.yaml"), rules)?;
         }
@@ -93,13 +93,13 @@ impl Prometheus {
 
     /// Starts one that scrapes nothing and shows what is recorded in a folder, as promtool makes it.
     pub fn of_records(data: &Path) -> Result<Self> {
-        let scratch = Scratch::new("prometheus")?;
+        let scratch = TempDir::new("prometheus")?;
         Self::launch(scratch, "global: {}\n", data)
     }
 
-    fn launch(scratch: Scratch, config: &str, data: &Path) -> Result<Self> {
+    fn launch(scratch: TempDir, config: &str, data: &Path) -> Result<Self> {
         let config = scratch.write("prometheus.yaml", config)?;
-        let [port] = place::free_ports()?;
+        let [port] = host::free_ports()?;
         let mut command = Command::new(tools::path("prometheus")?);
         command
             .arg(format!("--config.file={}", config.display()))
@@ -174,8 +174,8 @@ impl Prometheus {
     }
 }
 
-fn config(pace: Pace, jobs: &[Job]) -> Result<String> {
-    let (scrape, evaluation) = (pace.scrape.as_secs(), pace.evaluation.as_secs());
+fn config(intervals: Intervals, jobs: &[Job]) -> Result<String> {
+    let (scrape, evaluation) = (intervals.scrape.as_secs(), intervals.evaluation.as_secs());
     let mut text = format!(
         "global:\n  scrape_interval: {scrape}s\n  scrape_timeout: {}s\n  evaluation_interval: {evaluation}s\n\
          rule_files: ['*.rules.yaml']\nscrape_configs:\n",

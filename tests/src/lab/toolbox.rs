@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::host::{self, TempDir};
 use super::kafka::Version;
-use super::place::{self, Scratch};
 use super::process::{self, Process};
 
 const SOURCES: [(&str, &str); 7] = [
@@ -58,12 +58,12 @@ pub enum Tool {
 impl Toolbox {
     /// Finds the jars, for brokers of this version, and compiles the fixture, unless the cache has it.
     pub fn open(version: Version) -> Result<Self> {
-        let jars = place::jars(Version::V4_1)?;
+        let jars = host::jars(Version::V4_1)?;
         let mut hasher = DefaultHasher::new();
         SOURCES.hash(&mut hasher);
-        let fixture = place::cache()?.join(format!("fixture-{:016x}", hasher.finish()));
+        let fixture = host::cache()?.join(format!("fixture-{:016x}", hasher.finish()));
         let toolbox = Self {
-            brokers: place::jars(version)?,
+            brokers: host::jars(version)?,
             jars,
             fixture,
         };
@@ -125,7 +125,7 @@ impl Toolbox {
 
     /// Compiles beside the place and renames: a test that is killed leaves nothing half done.
     fn compile(&self) -> Result<()> {
-        let source = Scratch::new("fixture")?;
+        let source = TempDir::new("fixture")?;
         let mut javac = Command::new("javac");
         javac.arg("-cp").arg(class_path(&self.jars));
         javac.arg("-d").arg(source.path().join("classes"));

@@ -10,7 +10,7 @@ use k8s_openapi::ByteString;
 use serde_json::Value;
 
 use super::{KUBE_VERSION, root, tools, yaml};
-use crate::lab::place::Scratch;
+use crate::lab::host::TempDir;
 
 /// Rendered objects.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub fn composition(folder: &str, components: &[&str]) -> Result<Objects> {
 
 /// The same with more fields of the kustomization, as YAML.
 pub fn customized(folder: &str, components: &[&str], fields: &str) -> Result<Objects> {
-    let scratch = Scratch::new("kustomization")?;
+    let scratch = TempDir::new("kustomization")?;
     let there = relative(&fs::canonicalize(scratch.path())?, &root().canonicalize()?);
     let mut text = format!("resources: [{there}/{folder}]\ncomponents:\n");
     for component in components {

@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 pub fn path(name: &str) -> Result<PathBuf> {
     let dir = match std::env::var_os("KLAG_MANIFEST_TOOLS") {
         Some(dir) => PathBuf::from(dir),
-        None => place::cache()?.join("manifest-tools-2"),
+        None => host::cache()?.join("manifest-tools-2"),
     };
     let path = dir.join(name);
     ensure!(

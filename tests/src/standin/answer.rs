@@ -10,7 +10,7 @@ use kafka_protocol::{
 use super::{
     api,
     cluster::Cluster,
-    fault::{Effect, Faults, Place},
+    fault::{Effect, FaultSite, Faults},
     protocol::Api,
     server::Shared,
 };
@@ -26,7 +26,7 @@ pub(crate) enum Verdict {
 
 /// One request and what its answer is made from.
 #[derive(Debug)]
-pub(crate) struct Ask<'a> {
+pub(crate) struct RequestContext<'a> {
     pub(crate) cluster: &'a Cluster,
     pub(crate) node: i32,
     pub(crate) version: i16,
@@ -35,7 +35,7 @@ pub(crate) struct Ask<'a> {
 
 /// A request whose header has been read.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct RequestHead {
     pub(crate) api: Api,
     pub(crate) node: i32,
     pub(crate) version: i16,
@@ -62,7 +62,7 @@ pub(crate) async fn to(shared: &Shared, node: i32, mut frame: Bytes) -> anyhow::
     let header: RequestHeader = decode_request_header_from_buffer(&mut frame)?;
     let faults = Faults::of(&shared.faults.borrow(), api, node);
     let correlation_id = header.correlation_id;
-    let asked = Asked {
+    let asked = RequestHead {
         api,
         node,
         version,
@@ -75,13 +75,17 @@ pub(crate) async fn to(shared: &Shared, node: i32, mut frame: Bytes) -> anyhow::
 }
 
 /// Lets the faults of an answer as a whole happen.
-async fn spoil(shared: &Shared, asked: Asked, answer: Option<BytesMut>) -> anyhow::Result<Verdict> {
+async fn spoil(
+    shared: &Shared,
+    asked: RequestHead,
+    answer: Option<BytesMut>,
+) -> anyhow::Result<Verdict> {
     let effects = asked.faults.effects();
     let struck = asked.faults.into_struck();
     if !struck.is_empty() {
         shared
-            .ledger
-            .send_modify(|ledger| ledger.struck(asked.api, &struck));
+            .request_counts
+            .send_modify(|request_counts| request_counts.struck(asked.api, &struck));
     }
     let Some(mut answer) = answer else {
         return Ok(Verdict::Silence);
@@ -132,19 +136,19 @@ fn set_length(answer: &mut BytesMut) -> anyhow::Result<()> {
 
 // === impl Ask ===
 
-impl Ask<'_> {
+impl RequestContext<'_> {
     /// The code a fault puts here, else 0.
-    pub(crate) fn fault(&self, place: Place<'_>) -> i16 {
+    pub(crate) fn fault(&self, place: FaultSite<'_>) -> i16 {
         self.faults.code_at(place)
     }
 }
 
 // === impl Asked ===
 
-impl Asked {
+impl RequestHead {
     /// The request together with the cluster as it is now.
-    pub(crate) fn of<'a>(&'a self, cluster: &'a Cluster) -> Ask<'a> {
-        Ask {
+    pub(crate) fn of<'a>(&'a self, cluster: &'a Cluster) -> RequestContext<'a> {
+        RequestContext {
             cluster,
             node: self.node,
             version: self.version,
@@ -157,7 +161,7 @@ impl Asked {
         &self,
         shared: &Shared,
         body: &mut Bytes,
-        answer: impl FnOnce(&Ask<'_>, &R) -> R::Response,
+        answer: impl FnOnce(&RequestContext<'_>, &R) -> R::Response,
     ) -> anyhow::Result<Option<BytesMut>> {
         let request = R::decode(body, self.version)?;
         let answer = answer(&self.of(&shared.cluster.borrow()), &request);

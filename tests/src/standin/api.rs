@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::{answer::Asked, protocol::Api, server::Shared};
+use super::{answer::RequestHead, protocol::Api, server::Shared};
 
 mod epochs;
 mod fetch;
@@ -18,7 +18,7 @@ pub(crate) mod versions;
 /// Answers one request; `None` if it wants no answer.
 pub(crate) async fn dispatch(
     shared: &Shared,
-    asked: &Asked,
+    asked: &RequestHead,
     mut body: Bytes,
 ) -> anyhow::Result<Option<BytesMut>> {
     let body = &mut body;

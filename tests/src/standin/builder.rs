@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::{
     GroupSpec, PartitionSpec, StandIn, TopicSpec,
     cluster::{Cluster, Condition, Node, Port, Standing},
-    ledger::Ledger,
     protocol::text,
+    request_counts::RequestCounts,
     server::{self, Shared},
 };
 
@@ -125,7 +125,7 @@ impl Builder {
         let shared = Arc::new(Shared {
             cluster: watch::Sender::new(cluster),
             faults: watch::Sender::new(Vec::new()),
-            ledger: watch::Sender::new(Ledger::default()),
+            request_counts: watch::Sender::new(RequestCounts::default()),
         });
         let end = CancellationToken::new();
         let ended = server::spawn(Arc::clone(&shared), sockets, end.clone())?;

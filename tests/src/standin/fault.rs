@@ -6,7 +6,7 @@ use super::protocol::Api;
 
 mod active;
 
-pub(crate) use active::{Active, Faults, Place};
+pub(crate) use active::{Active, FaultSite, Faults};
 
 /// Something that goes wrong with answers to one kind of request.
 ///

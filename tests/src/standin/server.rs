@@ -25,8 +25,8 @@ use super::{
     answer::{self, Verdict},
     cluster::{Cluster, Condition, Port},
     fault::Active,
-    ledger::{Arrival, Ledger},
     protocol::Api,
+    request_counts::{Arrival, RequestCounts},
 };
 
 /// Larger requests are refused, as a broker does.
@@ -37,7 +37,7 @@ const MAX_REQUEST: usize = 100 << 20;
 pub(crate) struct Shared {
     pub(crate) cluster: watch::Sender<Cluster>,
     pub(crate) faults: watch::Sender<Vec<Arc<Active>>>,
-    pub(crate) ledger: watch::Sender<Ledger>,
+    pub(crate) request_counts: watch::Sender<RequestCounts>,
 }
 
 /// Binds one port per node: those after `first_port`, or free ones if that is 0.
@@ -145,13 +145,13 @@ async fn accept(
         let up = up.clone();
         task::spawn_local(async move {
             shared
-                .ledger
+                .request_counts
                 .send_modify(|l| *l.connections.entry(node).or_default() += 1);
             let place = (node, peer.ip());
             up.run_until_cancelled(converse(&shared, place, stream))
                 .await;
             shared
-                .ledger
+                .request_counts
                 .send_modify(|l| *l.connections.entry(node).or_default() -= 1);
         });
     }
@@ -193,7 +193,9 @@ async fn hear(
                 node,
                 from,
             };
-            shared.ledger.send_modify(|ledger| ledger.arrived(arrival));
+            shared
+                .request_counts
+                .send_modify(|request_counts| request_counts.arrived(arrival));
         }
         if requests.send(frame.freeze()).is_err() {
             return Ok(());

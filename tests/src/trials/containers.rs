@@ -6,10 +6,10 @@ use anyhow::{Context, Result};
 use tokio::time::Instant;
 
 use super::outage::kept;
-use super::{Ground, within};
+use super::{TrialSetup, within};
 use crate::lab::pod::{BOTH, Part};
 use crate::lab::process::Signal;
-use crate::lab::{self, Duel};
+use crate::lab::{self, TwoPods};
 
 /// The longest grant: nobody acts on an elector's word for longer.
 const GRANT: Duration = Duration::from_secs(5);
@@ -29,22 +29,22 @@ pub enum Loss {
 
 /// The leader's elector is killed and comes back after a while, as a kubelet does it: nothing happens.
 pub fn elector_restarts(
-    ground: &Ground<'_>,
+    setup: &TrialSetup<'_>,
     name: &str,
     (durations, away, times): ((u64, u64), Duration, usize),
 ) -> Result<String> {
-    let mut duel = Duel::start(ground.kube, &ground.setting(name, durations))?;
-    let transitions = duel.lease().read()?.context("no Lease")?.transitions;
+    let mut pair = TwoPods::start(setup.kube, &setup.pair_plan(name, durations))?;
+    let transitions = pair.lease().read()?.context("no Lease")?.transitions;
     let begun = Instant::now();
     for _ in 0..times {
-        duel.pod(0).kill(&[Part::Elector])?;
+        pair.pod(0).kill(&[Part::Elector])?;
         lab::pause(away);
-        duel.pod(0).start(Part::Elector)?;
+        pair.pod(0).start(Part::Elector)?;
         lab::pause(Duration::from_secs(durations.1 + 1));
     }
-    kept(&duel, begun)?;
-    let record = duel.lease().read()?.context("no Lease")?;
-    duel.promise(record.transitions == transitions, || format!("{record:?}"))?;
+    kept(&pair, begun)?;
+    let record = pair.lease().read()?.context("no Lease")?;
+    pair.promise(record.transitions == transitions, || format!("{record:?}"))?;
     Ok(format!(
         "{times} restarts after {away:?}: no transition, no gap"
     ))
@@ -52,30 +52,30 @@ pub fn elector_restarts(
 
 /// The leader's collector is lost: the other pod leads before the lease has run out.
 pub fn collector_lost(
-    ground: &Ground<'_>,
+    setup: &TrialSetup<'_>,
     name: &str,
     (durations, loss): ((u64, u64), Loss),
 ) -> Result<String> {
-    let mut duel = Duel::start(ground.kube, &ground.setting(name, durations))?;
+    let mut pair = TwoPods::start(setup.kube, &setup.pair_plan(name, durations))?;
     let lost = Instant::now();
     let part = [Part::Collector];
     match loss {
-        Loss::Killed => duel.pod(0).kill(&part)?,
-        Loss::Stopped => duel.pod(0).signal(&part, Signal::Stop)?,
+        Loss::Killed => pair.pod(0).kill(&part)?,
+        Loss::Stopped => pair.pod(0).signal(&part, Signal::Stop)?,
     }
     let promised = within(GRANT, Duration::from_millis(500));
-    let taken = duel.first_request(1, lost, promised + GRANT)?;
-    duel.promise(taken <= promised, || format!("taken over after {taken:?}"))?;
+    let taken = pair.first_request(1, lost, promised + GRANT)?;
+    pair.promise(taken <= promised, || format!("taken over after {taken:?}"))?;
     let mut late = 0;
     if loss == Loss::Stopped {
         lab::pause(Duration::from_secs(2));
         let goes_on = Instant::now();
-        duel.pod(0).signal(&part, Signal::Continue)?;
+        pair.pod(0).signal(&part, Signal::Continue)?;
         lab::pause(Duration::from_secs(3));
-        late = duel.set_apart(0, goes_on, LEFTOVER);
+        late = pair.set_apart(0, goes_on, LEFTOVER);
     }
-    let chronicle = duel.never_two()?;
-    duel.promise(chronicle.moves() == 1, || format!("{chronicle}"))?;
+    let history = pair.never_two()?;
+    pair.promise(history.moves() == 1, || format!("{history}"))?;
     Ok(format!(
         "taken over after {taken:.1?}; 0 ms of two; {late} requests right after the stop"
     ))
@@ -83,53 +83,53 @@ pub fn collector_lost(
 
 /// Containers of the leader stand still for a while: never two, and soon one again.
 pub fn stands_still(
-    ground: &Ground<'_>,
+    setup: &TrialSetup<'_>,
     name: &str,
     (durations, parts, lasts): ((u64, u64), &[Part], Duration),
 ) -> Result<String> {
-    let mut duel = Duel::start(ground.kube, &ground.setting(name, durations))?;
-    duel.pod(0).signal(parts, Signal::Stop)?;
+    let mut pair = TwoPods::start(setup.kube, &setup.pair_plan(name, durations))?;
+    pair.pod(0).signal(parts, Signal::Stop)?;
     lab::pause(lasts);
     let goes_on = Instant::now();
-    duel.pod(0).signal(parts, Signal::Continue)?;
+    pair.pod(0).signal(parts, Signal::Continue)?;
     lab::pause(Duration::from_secs(3));
     // A collector that was not stopped has no such excuse.
     let late = if parts.contains(&Part::Collector) {
-        duel.set_apart(0, goes_on, LEFTOVER)
+        pair.set_apart(0, goes_on, LEFTOVER)
     } else {
         0
     };
-    let chronicle = duel.never_two()?;
-    let again = (0..2).filter_map(|n| chronicle.first_act_after(n, goes_on));
+    let history = pair.never_two()?;
+    let again = (0..2).filter_map(|n| history.first_act_after(n, goes_on));
     let again = again.min().map(|at| at - goes_on);
-    duel.promise(again.is_some(), || format!("nobody leads: {chronicle}"))?;
+    pair.promise(again.is_some(), || format!("nobody leads: {history}"))?;
     Ok(format!(
         "{} moves, 0 ms of two; {late} requests right after the stop",
-        chronicle.moves()
+        history.moves()
     ))
 }
 
 /// All four containers get 5 ms of each 100 ms for a while, as under a CPU quota, whatever that costs: never two, and one when
 /// it is over.
 pub fn throttled(
-    ground: &Ground<'_>,
+    setup: &TrialSetup<'_>,
     name: &str,
     (durations, lasts): ((u64, u64), Duration),
 ) -> Result<String> {
-    let mut duel = Duel::start(ground.kube, &ground.setting(name, durations))?;
+    let mut pair = TwoPods::start(setup.kube, &setup.pair_plan(name, durations))?;
     let end = Instant::now() + lasts;
     while Instant::now() < end {
         for (signal, ms) in [(Signal::Stop, 95), (Signal::Continue, 5)] {
             for n in 0..2 {
-                duel.pod(n).signal(&BOTH, signal)?;
+                pair.pod(n).signal(&BOTH, signal)?;
             }
             lab::pause(Duration::from_millis(ms));
         }
     }
     lab::pause(Duration::from_secs(durations.0 + 3));
-    let chronicle = duel.never_two()?;
-    duel.promise(duel.acting().is_some(), || {
-        format!("nobody leads: {chronicle}")
+    let history = pair.never_two()?;
+    pair.promise(pair.acting().is_some(), || {
+        format!("nobody leads: {history}")
     })?;
-    Ok(format!("0 ms of two, {} moves", chronicle.moves()))
+    Ok(format!("0 ms of two, {} moves", history.moves()))
 }

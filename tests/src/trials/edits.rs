@@ -6,10 +6,10 @@ use anyhow::Result;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{Ground, within};
-use crate::lab::faults::Way;
+use super::{TrialSetup, within};
+use crate::lab::faults::TcpFault;
 use crate::lab::kubernetes::Lease;
-use crate::lab::{self, Duel};
+use crate::lab::{self, TwoPods};
 
 /// What is done to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,31 +77,31 @@ impl Edit {
 
 /// An edit: never two, and one again in time.
 pub fn edited(
-    ground: &Ground<'_>,
+    setup: &TrialSetup<'_>,
     name: &str,
     (durations, edit, leader): ((u64, u64), Edit, Leader),
 ) -> Result<String> {
-    let mut duel = Duel::start(ground.kube, &ground.setting(name, durations))?;
+    let mut pair = TwoPods::start(setup.kube, &setup.pair_plan(name, durations))?;
     let duration = Duration::from_secs(durations.0);
     if leader == Leader::CutOff {
-        duel.pod(0).road().set(Way::Drop);
+        pair.pod(0).route().set(TcpFault::Drop);
     }
-    let other = duel.pod(1).name().to_owned();
+    let other = pair.pod(1).name().to_owned();
     let edited = Instant::now();
-    edit.apply(duel.lease(), &other)?;
+    edit.apply(pair.lease(), &other)?;
     // Two leases: as long as a record that vanished, and the one after it, may be waited for.
     let longest = 2 * duration + Duration::from_secs(2);
     lab::pause(longest);
-    let chronicle = duel.never_two()?;
-    let leads = duel.acting();
-    duel.promise(leads.is_some(), || format!("nobody leads: {chronicle}"))?;
+    let history = pair.never_two()?;
+    let leads = pair.acting();
+    pair.promise(leads.is_some(), || format!("nobody leads: {history}"))?;
     let promised = match leader {
         Leader::Reachable => edit.mended_within(duration),
         Leader::CutOff => longest,
     };
-    let gap = duel.longest_gap_since(edited)?;
-    duel.promise(gap <= promised, || {
-        format!("nobody acted for {gap:?}: {chronicle}")
+    let gap = pair.longest_gap_since(edited)?;
+    pair.promise(gap <= promised, || {
+        format!("nobody acted for {gap:?}: {history}")
     })?;
     Ok(format!(
         "0 ms of two; nobody acted for {gap:.1?}; pod {} leads",

@@ -5,16 +5,16 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::time::Instant;
 
-use super::{Ground, within};
-use crate::lab::faults::Way;
+use super::{TrialSetup, within};
+use crate::lab::faults::TcpFault;
 use crate::lab::pod::BOTH;
-use crate::lab::{self, Duel};
+use crate::lab::{self, TwoPods};
 
 /// How a pod ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// SIGTERM to both containers.
-    Asked,
+    ApiRequest,
     /// SIGKILL to both containers.
     Killed,
 }
@@ -25,13 +25,13 @@ const PROMISED: Duration = Duration::from_millis(600);
 /// Ends whichever pod leads, so many times, and starts it again each time; from each end to the other pod's first request to
 /// Kafka.
 pub fn failovers(
-    ground: &Ground<'_>,
+    setup: &TrialSetup<'_>,
     name: &str,
     (durations, end, times): ((u64, u64), End, usize),
 ) -> Result<Vec<Duration>> {
-    let mut duel = Duel::start(ground.kube, &ground.setting(name, durations))?;
+    let mut pair = TwoPods::start(setup.kube, &setup.pair_plan(name, durations))?;
     let waited = match end {
-        End::Asked => Duration::ZERO,
+        End::ApiRequest => Duration::ZERO,
         End::Killed => Duration::from_secs(durations.0),
     };
     let mut took = Vec::new();
@@ -39,46 +39,46 @@ pub fn failovers(
         let (leader, other) = (n % 2, (n + 1) % 2);
         let ended = Instant::now();
         match end {
-            End::Asked => drop(duel.pod(leader).terminate()?),
-            End::Killed => duel.pod(leader).kill(&BOTH)?,
+            End::ApiRequest => drop(pair.pod(leader).terminate()?),
+            End::Killed => pair.pod(leader).kill(&BOTH)?,
         }
         let limit = within(waited, PROMISED) + 10 * PROMISED;
-        let taken = duel.first_request(other, ended, limit)?;
-        duel.promise(taken <= within(waited, PROMISED), || {
+        let taken = pair.first_request(other, ended, limit)?;
+        pair.promise(taken <= within(waited, PROMISED), || {
             format!("{end:?} the {n}th time: taken over after {taken:?}")
         })?;
         took.push(taken);
-        duel.wait_until_acting(other, limit)?;
-        duel.pod(leader).start_both()?;
-        duel.wait_until_standing_by(leader)?;
+        pair.wait_until_acting(other, limit)?;
+        pair.pod(leader).start_both()?;
+        pair.wait_until_standing_by(leader)?;
         // Not always at the same moment between two renewals.
         lab::pause(Duration::from_millis(137 * (n as u64 % 7)));
     }
-    let chronicle = duel.never_two()?;
-    duel.promise(chronicle.moves() == times, || {
-        format!("{} moves: {chronicle}", chronicle.moves())
+    let history = pair.never_two()?;
+    pair.promise(history.moves() == times, || {
+        format!("{} moves: {history}", history.moves())
     })?;
     Ok(took)
 }
 
 /// A leader that is asked to end while its requests are lost gives its lease back too late, when the other pod leads: that
 /// changes nothing.
-pub fn late_release(ground: &Ground<'_>, name: &str, durations: (u64, u64)) -> Result<String> {
-    let mut duel = Duel::start(ground.kube, &ground.setting(name, durations))?;
+pub fn late_release(setup: &TrialSetup<'_>, name: &str, durations: (u64, u64)) -> Result<String> {
+    let mut pair = TwoPods::start(setup.kube, &setup.pair_plan(name, durations))?;
     let duration = Duration::from_secs(durations.0);
-    duel.pod(0).road().set(Way::DropRequests);
+    pair.pod(0).route().set(TcpFault::DropRequests);
     let ended = Instant::now();
-    duel.pod(0).terminate()?;
+    pair.pod(0).terminate()?;
     let limit = within(duration, PROMISED);
-    let taken = duel.first_request(1, ended, limit + duration)?;
-    duel.promise(taken <= limit, || format!("taken over after {taken:?}"))?;
-    let holder = duel.lease().read()?.context("no Lease")?.holder;
-    duel.pod(0).road().set(Way::Pass);
+    let taken = pair.first_request(1, ended, limit + duration)?;
+    pair.promise(taken <= limit, || format!("taken over after {taken:?}"))?;
+    let holder = pair.lease().read()?.context("no Lease")?.holder;
+    pair.pod(0).route().set(TcpFault::Pass);
     lab::pause(duration);
-    let chronicle = duel.never_two()?;
-    let now = duel.lease().read()?.context("no Lease")?.holder;
-    duel.promise(now == holder && chronicle.moves() == 1, || {
-        format!("{holder:?} held it, now {now:?}: {chronicle}")
+    let history = pair.never_two()?;
+    let now = pair.lease().read()?.context("no Lease")?.holder;
+    pair.promise(now == holder && history.moves() == 1, || {
+        format!("{holder:?} held it, now {now:?}: {history}")
     })?;
     Ok(format!("taken over after {taken:.1?}, and kept"))
 }

@@ -5,16 +5,16 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::time::Instant;
 
-use super::{Ground, within};
-use crate::lab::faults::{Road, Spoil, Way, Weather};
-use crate::lab::observer::Sight;
-use crate::lab::{self, Duel};
+use super::{TrialSetup, within};
+use crate::lab::faults::{ApiRoute, ErrorInjection, HttpFault, TcpFault};
+use crate::lab::observer::ProbeResult;
+use crate::lab::{self, TwoPods};
 
 /// What is wrong with the API server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// Connections go this way.
-    Way(Way),
+    TcpFault(TcpFault),
     /// Every request is answered with this status.
     Status(u16),
 }
@@ -43,14 +43,14 @@ pub struct Outage {
 
 impl Trouble {
     /// Begins it for a pod.
-    pub fn begin(self, road: &Road) -> Result<()> {
+    pub fn begin(self, route: &ApiRoute) -> Result<()> {
         match self {
-            Self::Way(way) => road.set(way),
+            Self::TcpFault(way) => route.set(way),
             Self::Status(status) => {
-                let spoil = Some(Spoil { status, every: 1 });
-                road.weather(Weather {
-                    spoil,
-                    ..Weather::default()
+                let error = Some(ErrorInjection { status, every: 1 });
+                route.http_fault(HttpFault {
+                    error,
+                    ..HttpFault::default()
                 })?;
             }
         }
@@ -58,17 +58,19 @@ impl Trouble {
     }
 
     /// Ends whatever has begun for a pod.
-    pub fn end(road: &Road) -> Result<()> {
-        road.set(Way::Pass);
-        road.weather(Weather::default())
+    pub fn end(route: &ApiRoute) -> Result<()> {
+        route.set(TcpFault::Pass);
+        route.http_fault(HttpFault::default())
     }
 
     /// How soon somebody must lead when it is over.
     fn healed_within(self) -> Duration {
         match self {
             // What was lost is sent anew only after a while.
-            Self::Way(Way::Drop | Way::DropAnswers | Way::DropRequests) => Duration::from_secs(3),
-            Self::Way(_) | Self::Status(_) => Duration::from_secs(1),
+            Self::TcpFault(TcpFault::Drop | TcpFault::DropAnswers | TcpFault::DropRequests) => {
+                Duration::from_secs(3)
+            }
+            Self::TcpFault(_) | Self::Status(_) => Duration::from_secs(1),
         }
     }
 }
@@ -86,43 +88,43 @@ impl Scope {
 
 /// An outage that outlasts the lease: never two, soon one again.
 pub fn long(
-    ground: &Ground<'_>,
+    setup: &TrialSetup<'_>,
     name: &str,
     (durations, outage): ((u64, u64), Outage),
 ) -> Result<String> {
-    let mut duel = Duel::start(ground.kube, &ground.setting(name, durations))?;
+    let mut pair = TwoPods::start(setup.kube, &setup.pair_plan(name, durations))?;
     let begun = Instant::now();
     for n in outage.scope.pods() {
-        outage.trouble.begin(duel.pod(n).road())?;
+        outage.trouble.begin(pair.pod(n).route())?;
     }
     lab::pause(outage.lasts);
-    let before = duel.chronicle()?;
+    let before = pair.history()?;
     let last = before.last_act(0).context("the leader never acted")?;
     let healed = Instant::now();
     for n in outage.scope.pods() {
-        Trouble::end(duel.pod(n).road())?;
+        Trouble::end(pair.pod(n).route())?;
     }
     // One that begins to act only now must do so soon; and long enough for a second one to show.
     lab::pause(outage.trouble.healed_within() + Duration::from_secs(2));
-    let chronicle = duel.never_two()?;
+    let history = pair.never_two()?;
     let deadline = Duration::from_secs(durations.0);
     let acted_on = last.saturating_duration_since(begun);
-    duel.promise(acted_on < deadline, || {
+    pair.promise(acted_on < deadline, || {
         format!("the leader acted for {acted_on:?} more")
     })?;
     let mut again: Vec<_> = (0..2)
-        .filter_map(|n| chronicle.first_act_after(n, healed))
+        .filter_map(|n| history.first_act_after(n, healed))
         .collect();
     again.sort();
     let limit = within(Duration::ZERO, outage.trouble.healed_within());
     let soon = again.first().map(|at| *at - healed);
-    duel.promise(soon.is_some_and(|soon| soon <= limit), || {
-        format!("somebody led {soon:?} after the end: {chronicle}")
+    pair.promise(soon.is_some_and(|soon| soon <= limit), || {
+        format!("somebody led {soon:?} after the end: {history}")
     })?;
-    let leads = duel.acting();
-    duel.promise(leads.is_some(), || format!("nobody leads: {chronicle}"))?;
+    let leads = pair.acting();
+    pair.promise(leads.is_some(), || format!("nobody leads: {history}"))?;
     if outage.scope == Scope::Leader {
-        duel.promise(leads == Some(1), || format!("pod {leads:?} leads"))?;
+        pair.promise(leads == Some(1), || format!("pod {leads:?} leads"))?;
     }
     Ok(format!(
         "0 ms of two; the leader acted for {acted_on:.1?} more, somebody did {:.0?} after the end",
@@ -132,26 +134,26 @@ pub fn long(
 
 /// An outage that is over in time: the same leader all the time, and never an empty `/metrics`.
 pub fn short(
-    ground: &Ground<'_>,
+    setup: &TrialSetup<'_>,
     name: &str,
     (durations, outage, times): ((u64, u64), Outage, usize),
 ) -> Result<String> {
-    let mut duel = Duel::start(ground.kube, &ground.setting(name, durations))?;
+    let mut pair = TwoPods::start(setup.kube, &setup.pair_plan(name, durations))?;
     let begun = Instant::now();
     for n in 0..times {
         for pod in outage.scope.pods() {
-            outage.trouble.begin(duel.pod(pod).road())?;
+            outage.trouble.begin(pair.pod(pod).route())?;
         }
         lab::pause(outage.lasts);
         for pod in outage.scope.pods() {
-            Trouble::end(duel.pod(pod).road())?;
+            Trouble::end(pair.pod(pod).route())?;
         }
         // Two renewals, and not always at the same moment between two.
         let rest =
             Duration::from_secs(2 * durations.1) + Duration::from_millis(310 * (n as u64 % 5));
         lab::pause(rest);
     }
-    kept(&duel, begun)?;
+    kept(&pair, begun)?;
     Ok(format!(
         "kept through {times} outages of {:.1?}",
         outage.lasts
@@ -160,18 +162,18 @@ pub fn short(
 
 /// Weather that a leader has to bear for so long: the same leader, never an empty `/metrics`.
 pub fn borne(
-    ground: &Ground<'_>,
+    setup: &TrialSetup<'_>,
     name: &str,
-    (durations, weather, lasts): ((u64, u64), Weather, Duration),
+    (durations, http_fault, lasts): ((u64, u64), HttpFault, Duration),
 ) -> Result<String> {
-    let mut duel = Duel::start(ground.kube, &ground.setting(name, durations))?;
+    let mut pair = TwoPods::start(setup.kube, &setup.pair_plan(name, durations))?;
     let begun = Instant::now();
     for n in 0..2 {
-        duel.pod(n).road().weather(weather)?;
+        pair.pod(n).route().http_fault(http_fault)?;
     }
     lab::pause(lasts);
-    kept(&duel, begun)?;
-    let asked = duel.pod(0).road().asked()?;
+    kept(&pair, begun)?;
+    let asked = pair.pod(0).route().asked()?;
     let asked = asked.iter().filter(|asked| asked.at >= begun).count();
     Ok(format!(
         "kept for {lasts:.0?} and {asked} requests of the leader"
@@ -180,41 +182,46 @@ pub fn borne(
 
 /// Every request of both pods takes so long for a while, whatever that costs: never two, and one when it is over.
 pub fn slow(
-    ground: &Ground<'_>,
+    setup: &TrialSetup<'_>,
     name: &str,
     (durations, latency, lasts): ((u64, u64), Duration, Duration),
 ) -> Result<String> {
-    let mut duel = Duel::start(ground.kube, &ground.setting(name, durations))?;
-    let weather = Weather {
+    let mut pair = TwoPods::start(setup.kube, &setup.pair_plan(name, durations))?;
+    let http_fault = HttpFault {
         latency,
-        spoil: None,
+        error: None,
     };
     for n in 0..2 {
-        duel.pod(n).road().weather(weather)?;
+        pair.pod(n).route().http_fault(http_fault)?;
     }
     lab::pause(lasts);
     for n in 0..2 {
-        duel.pod(n).road().weather(Weather::default())?;
+        pair.pod(n).route().http_fault(HttpFault::default())?;
     }
     // What was under way when it ended is as late as all before it.
     lab::pause(latency + Duration::from_secs(3));
-    let chronicle = duel.never_two()?;
-    duel.promise(duel.acting().is_some(), || {
-        format!("nobody leads: {chronicle}")
+    let history = pair.never_two()?;
+    pair.promise(pair.acting().is_some(), || {
+        format!("nobody leads: {history}")
     })?;
-    Ok(format!("0 ms of two, {} moves", chronicle.moves()))
+    Ok(format!("0 ms of two, {} moves", history.moves()))
 }
 
 /// Pod 0 has led since this moment, alone and without a gap.
-pub fn kept(duel: &Duel, since: Instant) -> Result<()> {
-    let chronicle = duel.never_two()?;
-    duel.promise(chronicle.moves() == 0, || format!("{chronicle}"))?;
-    let looks = duel.sightings(0)?.looks;
-    let since = looks.iter().filter(|look| look.sent >= since);
+pub fn kept(pair: &TwoPods, since: Instant) -> Result<()> {
+    let history = pair.never_two()?;
+    pair.promise(history.moves() == 0, || format!("{history}"))?;
+    let probes = pair.observations(0)?.probes;
+    let since = probes.iter().filter(|probe| probe.sent >= since);
     let gaps = since
-        .filter(|look| matches!(look.sight, Sight::Empty | Sight::Closed | Sight::Gone))
+        .filter(|probe| {
+            matches!(
+                probe.result,
+                ProbeResult::Empty | ProbeResult::Closed | ProbeResult::Gone
+            )
+        })
         .count();
-    duel.promise(gaps == 0, || format!("{gaps} looks found nothing"))?;
-    duel.promise(duel.acting() == Some(0), || format!("{chronicle}"))?;
+    pair.promise(gaps == 0, || format!("{gaps} looks found nothing"))?;
+    pair.promise(pair.acting() == Some(0), || format!("{history}"))?;
     Ok(())
 }

@@ -33,7 +33,7 @@ fn so_it_is_with_the_newest_kafka() -> Result<()> {
 }
 
 fn compare(version: Version) -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let kafka = Kafka::start(&Plan::of(1).with(version))?;
     kafka.fixture("build", &[])?;
     let _members = kafka.hold()?;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 #[test]
 fn the_tools_see_what_the_fixture_says() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let started = Instant::now();
     let kafka = Kafka::start(&Plan::of(1))?;
     lab::say(format_args!(

@@ -1,7 +1,7 @@
 //! The collector before Apache Kafka. Needs Java, the jars that `tests/kafka/get-jars` fetches, and openssl.
 
 mod every_value;
-mod fixture_doors;
+mod fixture_listeners;
 mod fixture_situations;
 mod members;
 mod security;

@@ -72,7 +72,7 @@ fn check(metrics: &Exposition, n_live: f64) -> Result<()> {
 
 #[test]
 fn members_who_choose_their_bytes_and_names_hide_nothing_and_forge_nothing() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let extra = "unstable.api.versions.enable=true\nunstable.feature.versions.enable=true\ngroup.coordinator.rebalance.protocols=classic,consumer,share,streams\n";
     let kafka = Kafka::start(&Plan {
         extra: extra.to_owned(),

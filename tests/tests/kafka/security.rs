@@ -25,7 +25,7 @@ const SCALE: Scale = Scale {
 
 /// A door of a secured Kafka, and what to show there.
 #[derive(Clone, Copy, Debug)]
-enum Door {
+enum Listener {
     Plain,
     Scram,
     Certificate,
@@ -34,7 +34,7 @@ enum Door {
 
 // === impl Door ===
 
-impl Door {
+impl Listener {
     const ALL: [Self; 4] = [Self::Plain, Self::Scram, Self::Certificate, Self::Token];
 
     fn config(self, kafka: &Kafka, user: User) -> Result<Config> {
@@ -102,23 +102,30 @@ fn counted(config: &Config, reason: &str) -> Result<(Collector, Exposition)> {
 
 #[test]
 fn every_door_opens_to_who_has_its_key() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let kafka = secured()?;
-    for door in Door::ALL {
-        let collector = Collector::start(&door.config(&kafka, User::Monitor)?)?;
+    for listener in Listener::ALL {
+        let collector = Collector::start(&listener.config(&kafka, User::Monitor)?)?;
         let metrics = collector
             .wait_until_complete(MINUTE)
-            .with_context(|| format!("{door:?}"))?;
+            .with_context(|| format!("{listener:?}"))?;
         let verdict = SCALE.judge(&metrics, lab::wall_seconds())?;
-        ensure!(verdict.complete == SCALE.groups, "{door:?}: {verdict:?}");
-        ensure!(verdict.wrong.is_empty(), "{door:?}: {:?}", verdict.wrong);
+        ensure!(
+            verdict.complete == SCALE.groups,
+            "{listener:?}: {verdict:?}"
+        );
+        ensure!(
+            verdict.wrong.is_empty(),
+            "{listener:?}: {:?}",
+            verdict.wrong
+        );
         let n_errors = metrics.count("kafka_lag_exporter_errors_total", []);
         let late = errors(&metrics, "timeout");
         // On a busy machine a broker may be late once, which no door is the cause of.
         let n_excused = Length::asked().pick(0, late);
-        ensure!(n_errors == n_excused, "{door:?}: {n_errors} errors");
+        ensure!(n_errors == n_excused, "{listener:?}: {n_errors} errors");
         lab::say(format_args!(
-            "{door:?}: {} groups, 0 wrong values, {n_errors} errors",
+            "{listener:?}: {} groups, 0 wrong values, {n_errors} errors",
             verdict.complete
         ));
     }
@@ -127,10 +134,10 @@ fn every_door_opens_to_who_has_its_key() -> Result<()> {
 
 #[test]
 fn a_shut_door_is_counted_by_why_it_is_shut() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let kafka = secured()?;
-    for door in [Door::Plain, Door::Scram] {
-        let wrong = door
+    for listener in [Listener::Plain, Listener::Scram] {
+        let wrong = listener
             .config(&kafka, User::Monitor)?
             .property("sasl.password", "wrong-password");
         let (collector, metrics) = counted(&wrong, "authentication")?;
@@ -141,7 +148,7 @@ fn a_shut_door_is_counted_by_why_it_is_shut() -> Result<()> {
         );
     }
     let other = kafka.keys()?.other_ca().display().to_string();
-    let wrong = Door::Certificate
+    let wrong = Listener::Certificate
         .config(&kafka, User::Monitor)?
         .property("ssl.ca.location", &other);
     let (collector, metrics) = counted(&wrong, "tls")?;
@@ -167,10 +174,10 @@ fn down(collector: &Collector, metrics: &Exposition) -> Result<()> {
 
 #[test]
 fn missing_rights_are_findings_and_not_zeros() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let kafka = secured()?;
     let (_nobody, metrics) = counted(
-        &Door::Plain.config(&kafka, User::Nobody)?,
+        &Listener::Plain.config(&kafka, User::Nobody)?,
         "nothing_visible",
     )?;
     ensure!(
@@ -181,7 +188,10 @@ fn missing_rights_are_findings_and_not_zeros() -> Result<()> {
         "nobody sees lag"
     );
     // May describe s-t0000 but not read it: offset lag is there, exact time lag is not.
-    let (limited, _) = counted(&Door::Plain.config(&kafka, User::Limited)?, "authorization")?;
+    let (limited, _) = counted(
+        &Listener::Plain.config(&kafka, User::Limited)?,
+        "authorization",
+    )?;
     let metrics = limited.metrics()?;
     let topics = metrics
         .series("kafka_consumergroup_group_lag")
@@ -195,10 +205,10 @@ fn missing_rights_are_findings_and_not_zeros() -> Result<()> {
 
 #[test]
 fn check_connect_names_what_this_user_lacks() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let kafka = secured()?;
     let check = |user| -> Result<(bool, String)> {
-        let config = Door::Plain.config(&kafka, user)?;
+        let config = Listener::Plain.config(&kafka, user)?;
         let (status, text) = collector::run_to_end(&config, &["--check", "--connect"], MINUTE)?;
         lab::say(format_args!(
             "--check --connect as {}: {status}\n{text}",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use e2e::lab::kafka::Plan;
 use e2e::lab::scale::Scale;
-use e2e::lab::{self, Collector, Config, Kafka, place};
+use e2e::lab::{self, Collector, Config, Kafka, host};
 
 const SECOND: Duration = Duration::from_secs(1);
 const PROMISED: Duration = Duration::from_secs(2);
@@ -29,8 +29,8 @@ fn stop(mut collector: Collector, when: &str) -> Result<()> {
 
 #[test]
 fn it_ends_in_time_while_no_kafka_was_ever_there() -> Result<()> {
-    let _alone = lab::alone()?;
-    let [nobody] = place::free_ports()?;
+    let _reservation = lab::reserve()?;
+    let [nobody] = host::free_ports()?;
     let config = Config::of(&format!("127.0.0.1:{nobody}"));
     for wait in [0, 3] {
         let collector = Collector::start(&config)?;
@@ -42,7 +42,7 @@ fn it_ends_in_time_while_no_kafka_was_ever_there() -> Result<()> {
 
 #[test]
 fn it_ends_in_time_in_the_middle_of_a_collection_and_between_two() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let kafka = Kafka::start(&Plan::of(1))?;
     SCALE.build(&kafka)?;
     // A first collection takes a while: at some of these delays it is under way.
@@ -62,7 +62,7 @@ fn it_ends_in_time_in_the_middle_of_a_collection_and_between_two() -> Result<()>
 
 #[test]
 fn it_ends_in_time_while_kafka_is_down_and_while_a_broker_stalls() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let mut kafka = Kafka::start(&Plan::of(3))?;
     SCALE.build(&kafka)?;
     let config = Config::of(&kafka.bootstrap());

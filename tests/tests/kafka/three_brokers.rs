@@ -45,7 +45,7 @@ struct Watch {
 
 #[test]
 fn no_group_is_lost_and_no_value_is_wrong_while_brokers_come_and_go() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let mut kafka = Kafka::start(&Plan::of(3))?;
     SCALE.build(&kafka)?;
     let mut collector = Collector::start(&Config::of(&kafka.bootstrap()))?;

@@ -18,7 +18,7 @@ const PARTITIONS: usize = 1000;
 
 #[test]
 fn a_thousand_time_lags_are_exact_in_the_first_collection() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     // Built, if need be, before the clock starts.
     Program::Collector.path()?;
     let kafka = Kafka::start(&Plan::of(1))?;
@@ -105,7 +105,7 @@ fn loopback_bytes() -> Result<u64> {
 
 #[test]
 fn records_that_are_not_what_they_seem_are_not_told_of() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     Program::Collector.path()?;
     let kafka = Kafka::start(&Plan::of(1))?;
     kafka.fixture("ages", &[])?;

@@ -135,7 +135,7 @@ fn uncommitted_as_written(metrics: &Exposition) -> Result<()> {
 
 #[test]
 fn what_a_group_has_not_committed_is_counted_and_an_empty_topic_is_no_trouble() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let (kafka, _members) = kafka()?;
     let world = World::ask(&kafka, &[])?;
     let wanted = world.expected()?;
@@ -172,7 +172,7 @@ fn what_a_group_has_not_committed_is_counted_and_an_empty_topic_is_no_trouble() 
 
 #[test]
 fn a_topic_that_this_user_may_not_see_leaves_its_group_without_a_sum() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let (kafka, _members) = kafka()?;
     let config = config(&kafka, User::Limited);
     whoever_collects(&config, |metrics| {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use e2e::lab::kubernetes::Part;
 use e2e::lab::process::Signal;
-use e2e::lab::{self, ControlPlane, Duel, Setting};
+use e2e::lab::{self, ControlPlane, PairPlan, TwoPods};
 use e2e::trials::outage::kept;
 use e2e::trials::within;
 use tokio::time::Instant;
@@ -14,31 +14,31 @@ use tokio::time::Instant;
 const SOON: Duration = Duration::from_secs(3);
 
 /// Short leases, which do not outlast what happens here, and one that does.
-fn duels(plane: &ControlPlane) -> Result<Vec<Duel>> {
+fn duels(plane: &ControlPlane) -> Result<Vec<TwoPods>> {
     let settings = [
         ("plane-6", (6, 2)),
         ("plane-10", (10, 3)),
         ("plane-60", (60, 5)),
     ];
     let start =
-        |(name, durations)| Duel::start(plane.kube(), &Setting::of(name, durations).direct());
+        |(name, durations)| TwoPods::start(plane.kube(), &PairPlan::of(name, durations).direct());
     settings.into_iter().map(start).collect()
 }
 
 /// None has ever been two, and each acts soon after this moment, or never stopped.
-fn judge(duels: &[Duel], what: &str, healed: Instant) -> Result<()> {
+fn judge(duels: &[TwoPods], what: &str, healed: Instant) -> Result<()> {
     lab::pause(SOON + Duration::from_secs(2));
-    for duel in duels {
-        let chronicle = duel.never_two()?;
+    for pair in duels {
+        let history = pair.never_two()?;
         let acts = (0..2)
-            .filter_map(|n| chronicle.first_act_after(n, healed))
+            .filter_map(|n| history.first_act_after(n, healed))
             .min();
         let soon = acts.map(|at| at - healed);
-        duel.promise(
+        pair.promise(
             soon.is_some_and(|soon| soon <= within(Duration::ZERO, SOON)),
-            || format!("{what}: acts {soon:?} after the end: {chronicle}"),
+            || format!("{what}: acts {soon:?} after the end: {history}"),
         )?;
-        let lease = duel.lease().name();
+        let lease = pair.lease().name();
         lab::say(format_args!(
             "{what}, {lease}: 0 ms of two, acts {soon:.0?} after the end"
         ));
@@ -48,7 +48,7 @@ fn judge(duels: &[Duel], what: &str, healed: Instant) -> Result<()> {
 
 #[test]
 fn a_control_plane_that_restarts_or_stands_still_never_makes_two_leaders() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let mut plane = ControlPlane::start()?;
     let duels = duels(&plane)?;
     let begun = Instant::now();

@@ -3,18 +3,18 @@
 use anyhow::Result;
 use e2e::lab::{self, ControlPlane, Length};
 use e2e::trials::edits::{self, Edit, Leader};
-use e2e::trials::{self, Ground, Trial};
+use e2e::trials::{self, Trial, TrialSetup};
 
 #[test]
 fn an_edited_lease_never_makes_two_leaders() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
-    let ground = Ground::of(plane.kube());
+    let setup = TrialSetup::of(plane.kube());
     let durations = Length::asked().pick((15, 5), (6, 2));
     let mut all = Vec::new();
     for leader in [Leader::Reachable, Leader::CutOff] {
         for edit in Edit::ALL {
-            let run = move |name: &str| edits::edited(&ground, name, (durations, edit, leader));
+            let run = move |name: &str| edits::edited(&setup, name, (durations, edit, leader));
             let name = format!("edit-{edit:?}-{leader:?}").to_lowercase();
             all.push(Trial::new(name, run));
         }

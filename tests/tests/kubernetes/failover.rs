@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use e2e::lab::{self, ControlPlane, Length};
 use e2e::trials::failover::{self, End, failovers, figures};
-use e2e::trials::{self, Ground, Trial, within};
+use e2e::trials::{self, Trial, TrialSetup, within};
 
 /// Seconds.
 const BALANCED: (u64, u64) = (15, 5);
@@ -21,12 +21,12 @@ fn line(took: &[Duration]) -> String {
 
 #[test]
 fn a_leader_that_is_asked_to_end_hands_over() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let length = Length::asked();
     let plane = ControlPlane::start()?;
-    let ground = Ground::of(plane.kube());
+    let setup = TrialSetup::of(plane.kube());
     let times = length.pick(30, 5);
-    let took = failovers(&ground, "asked", (BALANCED, End::Asked, times))?;
+    let took = failovers(&setup, "asked", (BALANCED, End::ApiRequest, times))?;
     lab::say(format_args!(
         "SIGTERM to the other's first request, {}",
         line(&took)
@@ -43,17 +43,11 @@ fn a_leader_that_is_asked_to_end_hands_over() -> Result<()> {
 
 #[test]
 fn a_leader_that_is_killed_is_followed_when_its_lease_has_run_out() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
-    let ground = Ground::of(plane.kube());
+    let setup = TrialSetup::of(plane.kube());
     let (durations, pairs) = Length::asked().pick((BALANCED, 5), (SHORT, 1));
-    let killed = |name: &str| {
-        Ok(line(&failovers(
-            &ground,
-            name,
-            (durations, End::Killed, 2),
-        )?))
-    };
+    let killed = |name: &str| Ok(line(&failovers(&setup, name, (durations, End::Killed, 2))?));
     let trials: Vec<_> = (0..pairs)
         .map(|n| Trial::new(format!("killed-{n}"), killed))
         .collect();
@@ -62,24 +56,24 @@ fn a_leader_that_is_killed_is_followed_when_its_lease_has_run_out() -> Result<()
 
 #[test]
 fn a_release_that_comes_too_late_changes_nothing() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
-    let ground = Ground::of(plane.kube());
-    let late = |name: &str| failover::late_release(&ground, name, SHORT);
+    let setup = TrialSetup::of(plane.kube());
+    let late = |name: &str| failover::late_release(&setup, name, SHORT);
     trials::run_all(&[Trial::new("late-release", late)], 1)
 }
 
 #[test]
 fn the_guides_presets_keep_their_times() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
-    let ground = Ground::of(plane.kube());
+    let setup = TrialSetup::of(plane.kube());
     let mut all = Vec::new();
     for durations in [(10, 3), (15, 5), (30, 10)] {
-        for (end, times) in [(End::Asked, 3), (End::Killed, 1)] {
+        for (end, times) in [(End::ApiRequest, 3), (End::Killed, 1)] {
             let name = format!("preset-{}-{}-{end:?}", durations.0, durations.1);
             let run =
-                move |name: &str| Ok(line(&failovers(&ground, name, (durations, end, times))?));
+                move |name: &str| Ok(line(&failovers(&setup, name, (durations, end, times))?));
             all.push(Trial::new(name.to_lowercase(), run));
         }
     }

@@ -5,11 +5,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use e2e::lab::host::TempDir;
 use e2e::lab::http::{self, Coding};
-use e2e::lab::place::Scratch;
 use e2e::lab::pod::Part;
 use e2e::lab::programs::Program;
-use e2e::lab::{self, ControlPlane, Duel, Setting, process};
+use e2e::lab::{self, ControlPlane, PairPlan, TwoPods, process};
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
 const LIMIT: Duration = Duration::from_secs(10);
@@ -37,7 +37,7 @@ fn block(language: &str) -> Result<String> {
 
 #[test]
 fn both_programs_take_the_example_configuration() -> Result<()> {
-    let scratch = Scratch::new("guide")?;
+    let scratch = TempDir::new("guide")?;
     let file = scratch.write("config.toml", block("toml")?)?;
     for program in [Program::Elector, Program::Collector] {
         let mut command = Command::new(program.path()?);
@@ -86,21 +86,21 @@ fn cargo_takes_the_feature_and_only_the_elector_has_kubernetes() -> Result<()> {
 
 #[test]
 fn endpoints_lease_and_logs_are_as_the_guide_shows_them() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
-    let mut duel = Duel::start(plane.kube(), &Setting::of("guide", (15, 5)))?;
-    endpoints([duel.pod(0).port(), duel.pod(1).port()])?;
+    let mut pair = TwoPods::start(plane.kube(), &PairPlan::of("guide", (15, 5)))?;
+    endpoints([pair.pod(0).port(), pair.pod(1).port()])?;
     let yaml = plane
         .kube()
         .kubectl(&["get", "lease", "guide", "-o", "yaml"])?;
     for line in [
-        &*format!("holderIdentity: {}", duel.pod(0).name()),
+        &*format!("holderIdentity: {}", pair.pod(0).name()),
         "leaseDurationSeconds: 15",
         "renewTime: \"20",
     ] {
         ensure!(yaml.contains(line), "no {line} in\n{yaml}");
     }
-    logs(&mut duel)
+    logs(&mut pair)
 }
 
 /// Of the leader, and of the standby.
@@ -125,20 +125,20 @@ fn endpoints(ports: [u16; 2]) -> Result<()> {
     Ok(())
 }
 
-fn logs(duel: &mut Duel) -> Result<()> {
-    let elector = |n: usize, words: &str, duel: &mut Duel| {
-        let name = duel.pod(n).name().to_owned();
+fn logs(pair: &mut TwoPods) -> Result<()> {
+    let elector = |n: usize, words: &str, pair: &mut TwoPods| {
+        let name = pair.pod(n).name().to_owned();
         let line = format!("klag_exporter::leadership::kubernetes: {words} identity=\"{name}\"");
-        duel.pod(n).wait_for_log(Part::Elector, &line, LIMIT)
+        pair.pod(n).wait_for_log(Part::Elector, &line, LIMIT)
     };
-    elector(0, "Acquired leadership", duel)?;
-    elector(1, "On standby, waiting for leadership", duel)?;
+    elector(0, "Acquired leadership", pair)?;
+    elector(1, "On standby, waiting for leadership", pair)?;
     for (n, words) in [
         (0, "Acquired leadership - starting collection"),
         (1, "Starting in standby mode - waiting for leadership"),
     ] {
         let line = format!("klag_exporter::cluster::manager: {words}");
-        duel.pod(n).wait_for_log(Part::Collector, &line, LIMIT)?;
+        pair.pod(n).wait_for_log(Part::Collector, &line, LIMIT)?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use e2e::lab::faults::{Road, Spoil, Surface, Verb, Way, Weather};
+use e2e::lab::faults::{ApiRoute, ErrorInjection, HttpFault, RouteKind, TcpFault, Verb};
 use e2e::lab::kubernetes::{Lease, Part, Rights};
 use e2e::lab::process::Signal;
 use e2e::lab::{self, ControlPlane};
@@ -22,8 +22,8 @@ struct Lab {
 }
 
 /// A pod's client, as the elector makes one.
-fn client(runtime: &Runtime, road: &Road) -> Result<Client> {
-    let kubeconfig = Kubeconfig::from_yaml(road.kubeconfig())?;
+fn client(runtime: &Runtime, route: &ApiRoute) -> Result<Client> {
+    let kubeconfig = Kubeconfig::from_yaml(route.kubeconfig())?;
     runtime.block_on(async {
         let options = KubeConfigOptions::default();
         let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
@@ -63,9 +63,9 @@ impl Lab {
 }
 
 /// A road lets pass and holds up what it is told to.
-fn try_road(road: &Road, surface: Surface) -> Result<()> {
+fn try_road(route: &ApiRoute, route_kind: RouteKind) -> Result<()> {
     let runtime = Runtime::new()?;
-    let client = client(&runtime, road)?;
+    let client = client(&runtime, route)?;
     let lab = Lab {
         runtime,
         client,
@@ -73,33 +73,38 @@ fn try_road(road: &Road, surface: Surface) -> Result<()> {
     };
     ensure!(lab.get() == Some(200), "no answer");
     ensure!(lab.list() == Some(403), "a list without a name is allowed");
-    for way in [Way::Refuse, Way::Drop, Way::DropAnswers, Way::DropRequests] {
-        road.set(way);
+    for way in [
+        TcpFault::Refuse,
+        TcpFault::Drop,
+        TcpFault::DropAnswers,
+        TcpFault::DropRequests,
+    ] {
+        route.set(way);
         let begin = Instant::now();
         ensure!(lab.get().is_none(), "{way:?}: an answer");
         let took = begin.elapsed();
         lab::say(format_args!(
-            "{surface:?} {way:?}: given up after {took:.0?}"
+            "{route_kind:?} {way:?}: given up after {took:.0?}"
         ));
-        road.set(Way::Pass);
+        route.set(TcpFault::Pass);
         lab::wait_for("an answer", 3 * SECOND, || lab.get().context("none"))?;
     }
-    road.set(Way::Delay(SECOND / 4));
+    route.set(TcpFault::Delay(SECOND / 4));
     let begin = Instant::now();
     ensure!(lab.get() == Some(200), "no late answer");
     ensure!(begin.elapsed() > SECOND / 2, "{:?}", begin.elapsed());
-    if surface == Surface::Watched {
-        road.set(Way::Pass);
-        let spoil = Some(Spoil {
+    if route_kind == RouteKind::Watched {
+        route.set(TcpFault::Pass);
+        let error = Some(ErrorInjection {
             status: 503,
             every: 1,
         });
-        road.weather(Weather {
-            spoil,
-            ..Weather::default()
+        route.http_fault(HttpFault {
+            error,
+            ..HttpFault::default()
         })?;
         ensure!(lab.get() == Some(503), "not spoiled");
-        let asked = road.asked()?;
+        let asked = route.asked()?;
         ensure!(
             asked.iter().any(|asked| asked.verb == Verb::List),
             "{asked:?}"
@@ -110,7 +115,7 @@ fn try_road(road: &Road, surface: Surface) -> Result<()> {
 
 #[test]
 fn rights_doors_and_gateways_do_what_they_say() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
     let kube = plane.kube();
     let lease = Lease::of(kube, "one");
@@ -119,9 +124,9 @@ fn rights_doors_and_gateways_do_what_they_say() -> Result<()> {
     let shown = kube.kubectl(&["get", "lease", "one", "-o", path])?;
     ensure!(shown.trim() == "1", "kubectl says {shown}");
     let account = kube.account("pod", &Rights::on("one"))?;
-    for surface in [Surface::Direct, Surface::Watched] {
-        let road = Road::build(kube, &account, surface)?;
-        try_road(&road, surface).with_context(|| format!("{surface:?}"))?;
+    for route_kind in [RouteKind::Direct, RouteKind::Watched] {
+        let route = ApiRoute::build(kube, &account, route_kind)?;
+        try_road(&route, route_kind).with_context(|| format!("{route_kind:?}"))?;
     }
     let asked = kube.asked_by(&account, 0)?;
     ensure!(asked.get("list") == Some(&2), "{asked:?}");
@@ -135,7 +140,7 @@ fn rights_doors_and_gateways_do_what_they_say() -> Result<()> {
 
 #[test]
 fn parts_of_the_control_plane_stop_and_come_back() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let mut plane = ControlPlane::start()?;
     Lease::of(plane.kube(), "kept").ship()?;
     plane.kill(Part::ApiServer)?;

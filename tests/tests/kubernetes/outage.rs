@@ -3,20 +3,20 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use e2e::lab::faults::{Spoil, Way, Weather};
+use e2e::lab::faults::{ErrorInjection, HttpFault, TcpFault};
 use e2e::lab::{self, ControlPlane, Length};
 use e2e::trials::outage::{self, Outage, Scope, Trouble};
-use e2e::trials::{self, Ground, Trial};
+use e2e::trials::{self, Trial, TrialSetup};
 
 /// Seconds.
 const SHORT: (u64, u64) = (6, 2);
 const BALANCED: (u64, u64) = (15, 5);
 
 const TROUBLES: [(&str, Trouble); 8] = [
-    ("dropped", Trouble::Way(Way::Drop)),
-    ("refused", Trouble::Way(Way::Refuse)),
-    ("answers-lost", Trouble::Way(Way::DropAnswers)),
-    ("requests-lost", Trouble::Way(Way::DropRequests)),
+    ("dropped", Trouble::TcpFault(TcpFault::Drop)),
+    ("refused", Trouble::TcpFault(TcpFault::Refuse)),
+    ("answers-lost", Trouble::TcpFault(TcpFault::DropAnswers)),
+    ("requests-lost", Trouble::TcpFault(TcpFault::DropRequests)),
     ("500", Trouble::Status(500)),
     ("503", Trouble::Status(503)),
     ("504", Trouble::Status(504)),
@@ -26,9 +26,9 @@ const SCOPES: [(&str, Scope); 2] = [("leader", Scope::Leader), ("all", Scope::Al
 
 #[test]
 fn an_outage_longer_than_the_lease_never_makes_two_and_leaves_one() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
-    let ground = Ground::of(plane.kube());
+    let setup = TrialSetup::of(plane.kube());
     let lasts = Duration::from_secs(Length::asked().pick(18, 10));
     let mut all = Vec::new();
     for (what, trouble) in TROUBLES {
@@ -38,7 +38,7 @@ fn an_outage_longer_than_the_lease_never_makes_two_and_leaves_one() -> Result<()
                 scope,
                 lasts,
             };
-            let run = move |name: &str| outage::long(&ground, name, (SHORT, outage));
+            let run = move |name: &str| outage::long(&setup, name, (SHORT, outage));
             all.push(Trial::new(format!("long-{what}-{whom}"), run));
         }
     }
@@ -47,9 +47,9 @@ fn an_outage_longer_than_the_lease_never_makes_two_and_leaves_one() -> Result<()
 
 #[test]
 fn an_outage_that_ends_in_time_costs_nothing() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
-    let ground = Ground::of(plane.kube());
+    let setup = TrialSetup::of(plane.kube());
     // Less than the lease less a renewal's period less 2.5 s.
     let (durations, millis, times) = Length::asked().pick((BALANCED, 7400, 5), (SHORT, 1400, 3));
     let lasts = Duration::from_millis(millis);
@@ -60,7 +60,7 @@ fn an_outage_that_ends_in_time_costs_nothing() -> Result<()> {
             scope: Scope::All,
             lasts,
         };
-        let run = move |name: &str| outage::short(&ground, name, (durations, outage, times));
+        let run = move |name: &str| outage::short(&setup, name, (durations, outage, times));
         all.push(Trial::new(format!("short-{what}"), run));
     }
     trials::run_all(&all, 4)
@@ -68,17 +68,17 @@ fn an_outage_that_ends_in_time_costs_nothing() -> Result<()> {
 
 #[test]
 fn a_slow_api_server_and_errors_now_and_then_cost_nothing() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
-    let ground = Ground::of(plane.kube());
+    let setup = TrialSetup::of(plane.kube());
     let length = Length::asked();
-    let slow = Weather {
+    let slow = HttpFault {
         latency: Duration::from_secs(2),
-        spoil: None,
+        error: None,
     };
-    let errors = Weather {
+    let errors = HttpFault {
         latency: Duration::from_millis(200),
-        spoil: Some(Spoil {
+        error: Some(ErrorInjection {
             status: 503,
             every: length.pick(100, 10),
         }),
@@ -86,11 +86,11 @@ fn a_slow_api_server_and_errors_now_and_then_cost_nothing() -> Result<()> {
     let lasts = Duration::from_secs(length.pick(310, 40));
     let all = [
         Trial::new("slow", |name| {
-            outage::borne(&ground, name, (BALANCED, slow, lasts))
+            outage::borne(&setup, name, (BALANCED, slow, lasts))
         }),
         // A renewal every second.
         Trial::new("errors", |name| {
-            outage::borne(&ground, name, ((6, 1), errors, lasts))
+            outage::borne(&setup, name, ((6, 1), errors, lasts))
         }),
     ];
     trials::run_all(&all, 2)
@@ -98,13 +98,13 @@ fn a_slow_api_server_and_errors_now_and_then_cost_nothing() -> Result<()> {
 
 #[test]
 fn whatever_a_request_takes_there_are_never_two_leaders() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
-    let ground = Ground::of(plane.kube());
+    let setup = TrialSetup::of(plane.kube());
     let lasts = Duration::from_secs(Length::asked().pick(60, 20));
     let slow = |millis: u64| {
         let latency = Duration::from_millis(millis);
-        let run = move |name: &str| outage::slow(&ground, name, (SHORT, latency, lasts));
+        let run = move |name: &str| outage::slow(&setup, name, (SHORT, latency, lasts));
         Trial::new(format!("latency-{millis}"), run)
     };
     trials::run_all(&[100, 500, 1000, 2000, 3500, 5000].map(slow), 3)

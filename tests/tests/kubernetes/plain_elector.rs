@@ -3,42 +3,42 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use e2e::lab::faults::Way;
+use e2e::lab::faults::TcpFault;
 use e2e::lab::pod::BOTH;
 use e2e::lab::programs::Program;
 use e2e::lab::{self, ControlPlane};
 use e2e::trials::containers::{self, Loss};
 use e2e::trials::edits::{self, Edit, Leader};
 use e2e::trials::outage::{self, Outage, Scope, Trouble};
-use e2e::trials::{self, Ground, Trial};
+use e2e::trials::{self, Trial, TrialSetup};
 
 /// Seconds.
 const DURATIONS: (u64, u64) = (6, 2);
 
 #[test]
 fn leadership_that_is_a_mere_yes_or_no_fails_the_same_trials() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
-    let ground = Ground {
+    let setup = TrialSetup {
         kube: plane.kube(),
         elector: Program::PlainElector,
     };
     let dropped = Outage {
-        trouble: Trouble::Way(Way::Drop),
+        trouble: Trouble::TcpFault(TcpFault::Drop),
         scope: Scope::Leader,
         lasts: Duration::from_secs(18),
     };
     let refused = Outage {
-        trouble: Trouble::Way(Way::Refuse),
+        trouble: Trouble::TcpFault(TcpFault::Refuse),
         ..dropped
     };
     let failing = Outage {
         trouble: Trouble::Status(503),
         ..dropped
     };
-    let outage = |outage| move |name: &str| outage::long(&ground, name, (DURATIONS, outage));
+    let outage = |outage| move |name: &str| outage::long(&setup, name, (DURATIONS, outage));
     let edit =
-        |edit| move |name: &str| edits::edited(&ground, name, (DURATIONS, edit, Leader::Reachable));
+        |edit| move |name: &str| edits::edited(&setup, name, (DURATIONS, edit, Leader::Reachable));
     let trials = [
         Trial::new("plain-dropped", outage(dropped)),
         Trial::new("plain-refused", outage(refused)),
@@ -47,10 +47,10 @@ fn leadership_that_is_a_mere_yes_or_no_fails_the_same_trials() -> Result<()> {
         Trial::new("plain-deleted", edit(Edit::Deleted)),
         Trial::new("plain-other-pod", edit(Edit::OtherPod)),
         Trial::new("plain-collector-stopped", |name| {
-            containers::collector_lost(&ground, name, ((15, 5), Loss::Stopped))
+            containers::collector_lost(&setup, name, ((15, 5), Loss::Stopped))
         }),
         Trial::new("plain-stopped", |name| {
-            containers::stands_still(&ground, name, (DURATIONS, &BOTH, Duration::from_secs(18)))
+            containers::stands_still(&setup, name, (DURATIONS, &BOTH, Duration::from_secs(18)))
         }),
     ];
     let outcomes = trials::run(&trials, 4);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use e2e::lab::kubernetes::{Kube, Lease, Rights};
-use e2e::lab::{self, ControlPlane, Length, Pod, Setting};
+use e2e::lab::{self, ControlPlane, Length, PairPlan, Pod};
 use e2e::trials::blocked::{blocked, leads, start};
 use e2e::trials::{self, Trial};
 use tokio::time::Instant;
@@ -30,11 +30,11 @@ fn pod(kube: &Kube, name: &str, rights: Rights, before: Before) -> Result<(Pod, 
         Before::ReleasedLease => lease.ship()?,
         Before::EmptyLease => lease.ship_empty()?,
     }
-    let setting = Setting {
+    let pair_plan = PairPlan {
         rights,
-        ..Setting::of(name, DURATIONS)
+        ..PairPlan::of(name, DURATIONS)
     };
-    let mut pod = setting.pod(kube, 0)?;
+    let mut pod = pair_plan.pod(kube, 0)?;
     start(&mut pod)?;
     Ok((pod, lease))
 }
@@ -63,7 +63,7 @@ fn too_few(
 
 #[test]
 fn named_rights_suffice_and_a_missing_one_is_named() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
     let kube = plane.kube();
     let guide = || Rights::any(&["get", "create", "update"]);
@@ -122,18 +122,18 @@ fn named_rights_suffice_and_a_missing_one_is_named() -> Result<()> {
 
 #[test]
 fn who_is_blocked_leads_when_that_is_mended_and_loses_with_its_rights() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
     let kube = plane.kube();
     let all = [
         Trial::new("mended-rights", |name| {
             let (pod, _lease) = pod(kube, name, Rights::none(), Before::ReleasedLease)?;
             blocked(&pod, "forbidden", "get")?;
-            kube.set_rights(pod.road().account(), &Rights::on(name))?;
+            kube.set_rights(pod.route().account(), &Rights::on(name))?;
             // A denial may be remembered for a while.
             let mended = leads(&pod, Duration::from_secs(20))?;
             let reading = Rights::named(name, &["get", "list", "watch"]);
-            kube.set_rights(pod.road().account(), &reading)?;
+            kube.set_rights(pod.route().account(), &reading)?;
             let lost = Instant::now();
             lab::wait_for(
                 "the gate to close",

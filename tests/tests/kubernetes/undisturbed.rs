@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use e2e::lab::pod::Part;
-use e2e::lab::{self, ControlPlane, Duel, Length, Setting};
+use e2e::lab::{self, ControlPlane, Length, PairPlan, TwoPods};
 use tokio::time::Instant;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -25,27 +25,27 @@ const SLACK: u32 = 5;
 
 #[test]
 fn one_leader_asks_seldom_and_an_elector_is_small() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let length = Length::asked();
     let lasts = length.pick(10 * MINUTE, MINUTE);
     let plane = ControlPlane::start()?;
     let kube = plane.kube();
-    let mut duel = Duel::start(kube, &Setting::of("undisturbed", (15, 5)).direct())?;
-    let transitions = duel.lease().read()?.context("no Lease")?.transitions;
+    let mut pair = TwoPods::start(kube, &PairPlan::of("undisturbed", (15, 5)).direct())?;
+    let transitions = pair.lease().read()?.context("no Lease")?.transitions;
     let since = kube.audit()?.len();
     let before = [
-        duel.pod(0).usage(Part::Elector)?,
-        duel.pod(1).usage(Part::Elector)?,
+        pair.pod(0).usage(Part::Elector)?,
+        pair.pod(1).usage(Part::Elector)?,
     ];
     let begun = Instant::now();
     lab::pause(lasts);
     let took = begun.elapsed().as_secs_f64();
     for (n, what, budget) in [(0, "leader", LEADER), (1, "standby", STANDBY)] {
-        let asked = kube.asked_by(duel.account(n), since)?;
+        let asked = kube.asked_by(pair.account(n), since)?;
         let watches = asked.get("watch").copied().unwrap_or_default();
         let others = asked.values().sum::<usize>() - watches;
         let a_minute = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX)) / took * 60.0;
-        let after = duel.pod(n).usage(Part::Elector)?;
+        let after = pair.pod(n).usage(Part::Elector)?;
         let cpu = after.cpu.saturating_sub(before[n].cpu).as_secs_f64() * 1000.0 / took;
         lab::say(format_args!(
             "{what}: {:.1} requests and {:.1} watches a minute {asked:?}; elector {:.1} MB, at most {:.1}, {cpu:.2} ms of CPU a second",
@@ -69,11 +69,11 @@ fn one_leader_asks_seldom_and_an_elector_is_small() -> Result<()> {
             "{what}: {cpu} ms/s"
         );
     }
-    let chronicle = duel.never_two()?;
-    ensure!(chronicle.moves() == 0, "{chronicle}");
-    let record = duel.lease().read()?.context("no Lease")?;
+    let history = pair.never_two()?;
+    ensure!(history.moves() == 0, "{history}");
+    let record = pair.lease().read()?.context("no Lease")?;
     ensure!(record.transitions == transitions, "{record:?}");
-    lab::say(format_args!("{chronicle}; {record:?}"));
+    lab::say(format_args!("{history}; {record:?}"));
     Ok(())
 }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use e2e::lab::faults::Way;
+use e2e::lab::faults::TcpFault;
 use e2e::lab::kubernetes::{Kube, Lease, NAMESPACE};
-use e2e::lab::{self, ControlPlane, Length, Pod, Setting};
+use e2e::lab::{self, ControlPlane, Length, PairPlan, Pod};
 use e2e::trials::blocked::{blocked, leads, start};
 use e2e::trials::{self, Trial};
 use serde_json::{Value, json};
@@ -25,9 +25,9 @@ const FILES: Duration = Duration::from_secs(10);
 /// A pod of its own TLS connection, and a Lease that nobody holds.
 fn pod(kube: &Kube, name: &str, clock: Option<&'static str>) -> Result<Pod> {
     Lease::of(kube, name).ship()?;
-    let mut setting = Setting::of(name, DURATIONS).direct();
-    setting.plans[0].clock = clock;
-    setting.pod(kube, 0)
+    let mut pair_plan = PairPlan::of(name, DURATIONS).direct();
+    pair_plan.plans[0].clock = clock;
+    pair_plan.pod(kube, 0)
 }
 
 /// The pod says what is wrong, is mended, and leads.
@@ -48,14 +48,14 @@ fn trial(
 }
 
 fn kubeconfig(pod: &Pod) -> Result<Value> {
-    Ok(serde_json::from_str(pod.road().kubeconfig())?)
+    Ok(serde_json::from_str(pod.route().kubeconfig())?)
 }
 
 fn server_away(kube: &Kube, name: &str) -> Result<String> {
     let mut pod = pod(kube, name, None)?;
-    pod.road().set(Way::Refuse);
+    pod.route().set(TcpFault::Refuse);
     let mend = |pod: &Pod| {
-        pod.road().set(Way::Pass);
+        pod.route().set(TcpFault::Pass);
         Ok(())
     };
     trial(&mut pod, ("api_unreachable", ""), (Duration::ZERO, mend))
@@ -63,7 +63,7 @@ fn server_away(kube: &Kube, name: &str) -> Result<String> {
 
 fn wrong_server(kube: &Kube, name: &str) -> Result<String> {
     let mut pod = pod(kube, name, None)?;
-    let right = pod.road().kubeconfig().to_owned();
+    let right = pod.route().kubeconfig().to_owned();
     let mut wrong = kubeconfig(&pod)?;
     // Of the machine's authorities, none has signed the server's certificate.
     let cluster = &mut wrong["clusters"][0]["cluster"];
@@ -85,7 +85,7 @@ fn certificate_of_tomorrow(kube: &Kube, name: &str) -> Result<String> {
 
 fn expired_token(kube: &Kube, name: &str) -> Result<String> {
     let mut pod = pod(kube, name, None)?;
-    let right = pod.road().kubeconfig().to_owned();
+    let right = pod.route().kubeconfig().to_owned();
     let mut wrong = kubeconfig(&pod)?;
     wrong["users"][0]["user"] = json!({"token": "expired"});
     pod.set_kubeconfig(&wrong.to_string())?;
@@ -114,10 +114,10 @@ fn rotated_token(kube: &Kube, name: &str) -> Result<String> {
 }
 
 fn missing_namespace(kube: &Kube, name: &str) -> Result<String> {
-    let setting = Setting::of(name, DURATIONS)
+    let pair_plan = PairPlan::of(name, DURATIONS)
         .direct()
         .planned(|plan| name.clone_into(&mut plan.namespace));
-    let mut pod = setting.pod(kube, 0)?;
+    let mut pod = pair_plan.pod(kube, 0)?;
     let account = format!("--serviceaccount={NAMESPACE}:{}", pod.name());
     kube.kubectl(&[
         "create",
@@ -134,7 +134,7 @@ fn missing_namespace(kube: &Kube, name: &str) -> Result<String> {
 
 #[test]
 fn whoever_cannot_take_part_says_why_and_leads_when_that_is_mended() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
     let kube = plane.kube();
     let all = [

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use e2e::lab::place::Scratch;
+use e2e::lab::host::TempDir;
 use e2e::manifests::{self, tools};
 
 /// A file of tests takes promtool half a minute, more beside others.
@@ -121,7 +121,7 @@ fn worse_rules_fail_the_tests_of_the_alerts() -> Result<()> {
     let rules = manifests::read("alerts/klag-exporter.rules.yaml")?;
     for (test, good, bad) in WORSE {
         ensure!(rules.contains(good), "no {good:?}");
-        let scratch = Scratch::new("rules")?;
+        let scratch = TempDir::new("rules")?;
         fs::create_dir(scratch.path().join("tests"))?;
         scratch.write("klag-exporter.rules.yaml", rules.replacen(good, bad, 1))?;
         for name in [

@@ -8,13 +8,13 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use e2e::lab::host::TempDir;
 use e2e::lab::http::{self, Coding};
 use e2e::lab::kubernetes::{Kube, Lease, Rights};
-use e2e::lab::place::Scratch;
 use e2e::lab::pod::{BOTH, Part};
 use e2e::lab::prom::Labels;
-use e2e::lab::prometheus::{Pace, Prometheus, jobs};
-use e2e::lab::{self, ControlPlane, Length, Pod, Setting};
+use e2e::lab::prometheus::{Intervals, Prometheus, jobs};
+use e2e::lab::{self, ControlPlane, Length, PairPlan, Pod};
 use e2e::manifests::{self, tools};
 use e2e::trials::{self, Trial};
 
@@ -109,7 +109,7 @@ fn promtool_agrees(pods: [&Pod; 2], expected: &[Expected]) -> Result<usize> {
     lab::pause(apart);
     let after = record(pods)?;
     let text = unit_test((&before, &after), apart.as_secs_f64(), expected)?;
-    let scratch = Scratch::new("recorded")?;
+    let scratch = TempDir::new("recorded")?;
     let file = scratch
         .write("recorded.test.yaml", &text)?
         .display()
@@ -121,12 +121,12 @@ fn promtool_agrees(pods: [&Pod; 2], expected: &[Expected]) -> Result<usize> {
 /// A Prometheus sees exactly the expected alerts fire, each as long after it began to wait as it should.
 fn prometheus_agrees(pods: [&Pod; 2], expected: &[Expected]) -> Result<String> {
     let interval = Duration::from_secs(INTERVAL.into());
-    let pace = Pace {
+    let intervals = Intervals {
         scrape: interval,
         evaluation: interval,
     };
     let rules = manifests::read(RULES)?;
-    let prometheus = Prometheus::start(pace, &jobs(&pods), &[&rules])?;
+    let prometheus = Prometheus::start(intervals, &jobs(&pods), &[&rules])?;
     let longest = expected.iter().map(|(_, _, after)| *after).max();
     // As long as any alert waits, so that one that should not fire would.
     let seconds = longest.unwrap_or_default().max(300) + 3 * INTERVAL;
@@ -194,8 +194,12 @@ fn alerts(mut pods: [Pod; 2], expected: &[Expected]) -> Result<String> {
 }
 
 /// Two pods, started; whatever must be done to them is done before.
-fn pods(kube: &Kube, setting: &Setting, before: impl Fn(&Pod) -> Result<()>) -> Result<[Pod; 2]> {
-    let mut pods = [setting.pod(kube, 0)?, setting.pod(kube, 1)?];
+fn pods(
+    kube: &Kube,
+    pair_plan: &PairPlan,
+    before: impl Fn(&Pod) -> Result<()>,
+) -> Result<[Pod; 2]> {
+    let mut pods = [pair_plan.pod(kube, 0)?, pair_plan.pod(kube, 1)?];
     for pod in &mut pods {
         before(pod)?;
         pod.start_both()?;
@@ -204,11 +208,11 @@ fn pods(kube: &Kube, setting: &Setting, before: impl Fn(&Pod) -> Result<()>) -> 
 }
 
 fn no_rights(kube: &Kube, name: &str) -> Result<String> {
-    let setting = Setting {
+    let pair_plan = PairPlan {
         rights: Rights::none(),
-        ..Setting::of(name, DURATIONS)
+        ..PairPlan::of(name, DURATIONS)
     };
-    let mut pods = pods(kube, &setting, |_| Ok(()))?;
+    let mut pods = pods(kube, &pair_plan, |_| Ok(()))?;
     for pod in &mut pods {
         let why = "reason=\"forbidden\"";
         pod.wait_for_log(Part::Elector, why, LIMIT)?;
@@ -227,7 +231,7 @@ fn no_kafka(kube: &Kube, name: &str) -> Result<String> {
         .enable_all()
         .build()?;
     Lease::of(kube, name).ship()?;
-    let mut pods = pods(kube, &Setting::of(name, DURATIONS), |pod| {
+    let mut pods = pods(kube, &PairPlan::of(name, DURATIONS), |pod| {
         runtime.block_on(pod.kafka().stop_node(1));
         Ok(())
     })?;
@@ -249,7 +253,7 @@ fn no_kafka(kube: &Kube, name: &str) -> Result<String> {
 
 #[test]
 fn pods_of_which_nothing_comes_stay_up_and_say_why_and_alerts_fire() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
     let kube = plane.kube();
     let all = [

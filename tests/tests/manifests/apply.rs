@@ -5,8 +5,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use e2e::lab::host::TempDir;
 use e2e::lab::kubernetes::Kube;
-use e2e::lab::place::Scratch;
 use e2e::lab::{self, ControlPlane, process};
 use e2e::manifests::render::{Objects, chart, composition, kustomization};
 use e2e::manifests::{self, tools};
@@ -18,7 +18,7 @@ const MONITORING: &str = r#"{"apiVersion": "v1", "kind": "Namespace", "metadata"
 
 struct World {
     plane: ControlPlane,
-    scratch: Scratch,
+    scratch: TempDir,
 }
 
 // === impl World ===
@@ -28,7 +28,7 @@ impl World {
     fn start() -> Result<Self> {
         let world = Self {
             plane: ControlPlane::start()?,
-            scratch: Scratch::new("apply")?,
+            scratch: TempDir::new("apply")?,
         };
         let crds = tools::path("crds")?.display().to_string();
         world.kubectl(&["apply", "--server-side", "-f", &crds])?;
@@ -85,7 +85,7 @@ impl World {
 
 #[test]
 fn everything_is_accepted_without_a_warning() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let world = World::start()?;
     for overlay in [
         "base",
@@ -113,7 +113,7 @@ fn everything_is_accepted_without_a_warning() -> Result<()> {
 /// The proof proves itself: a warning is an error, and a pod that is less than restricted is refused.
 #[test]
 fn what_is_not_restricted_is_refused() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let world = World::start()?;
     let mut objects = kustomization("base")?;
     objects.text = objects.text.replace(
@@ -139,7 +139,7 @@ fn what_is_not_restricted_is_refused() -> Result<()> {
 
 #[test]
 fn a_shipped_lease_is_left_as_the_holder_has_it() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let world = World::start()?;
     let objects = kustomization("overlays/named-lease-only")?;
     let file = world.write("objects.yaml", &objects.text)?;
@@ -157,7 +157,7 @@ fn a_shipped_lease_is_left_as_the_holder_has_it() -> Result<()> {
 /// What a service account may do, in the words of `kubectl auth can-i --list`, is what the Role says and nothing else.
 #[test]
 fn the_rights_are_those_of_the_role_and_no_others() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let world = World::start()?;
     let objects = kustomization("base")?;
     let file = world.write("objects.yaml", &objects.text)?;
@@ -180,7 +180,7 @@ fn the_rights_are_those_of_the_role_and_no_others() -> Result<()> {
     Ok(())
 }
 
-fn helm(kube: &Kube, scratch: &Scratch, args: &[&str]) -> Result<String> {
+fn helm(kube: &Kube, scratch: &TempDir, args: &[&str]) -> Result<String> {
     let config = scratch.write("kubeconfig", kube.kubectl(&["config", "view", "--raw"])?)?;
     let chart: PathBuf = manifests::root().join("helm/klag-exporter");
     let mut command = Command::new(tools::path("helm")?);
@@ -199,7 +199,7 @@ fn helm(kube: &Kube, scratch: &Scratch, args: &[&str]) -> Result<String> {
 
 #[test]
 fn helm_installs_upgrades_and_uninstalls_and_the_lease_outlives_an_upgrade() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let world = World::start()?;
     let kube = world.plane.kube();
     let said = helm(

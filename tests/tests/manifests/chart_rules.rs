@@ -1,7 +1,7 @@
 //! The rules that the chart makes: they follow intervals, keep labels, and know budgets.
 
 use anyhow::{Context, Result, ensure};
-use e2e::lab::place::Scratch;
+use e2e::lab::host::TempDir;
 use e2e::manifests::render::{Objects, chart};
 use e2e::manifests::{self, tools};
 use serde_json::json;
@@ -13,7 +13,7 @@ fn rendered() -> Result<Objects> {
 
 /// promtool on the rules as the chart makes them.
 fn judge(rules: &str) -> Result<()> {
-    let scratch = Scratch::new("chart")?;
+    let scratch = TempDir::new("chart")?;
     scratch.write("chart.rules.yaml", rules)?;
     let test = manifests::read("alerts/tests/chart.test.yaml")?;
     let file = scratch.write("chart.test.yaml", test)?;

@@ -26,12 +26,12 @@ const BY_PARTITION: &str = "Partitions";
 /// What the queries gave, by panel.
 type Answers = BTreeMap<String, Vec<Series>>;
 
-struct Asked {
+struct ApiRequest {
     answers: Answers,
     slowest: (Duration, String),
 }
 
-fn ask(prometheus: &Prometheus, records: &Records, queries: &[Query]) -> Result<Asked> {
+fn ask(prometheus: &Prometheus, records: &Records, queries: &[Query]) -> Result<ApiRequest> {
     let mut answers = Answers::new();
     let mut slowest = (Duration::ZERO, String::new());
     for (n, query) in queries.iter().enumerate() {
@@ -48,7 +48,7 @@ fn ask(prometheus: &Prometheus, records: &Records, queries: &[Query]) -> Result<
         }
         answers.insert(format!("{n:02} {}", query.panel), answer);
     }
-    Ok(Asked { answers, slowest })
+    Ok(ApiRequest { answers, slowest })
 }
 
 fn panels_without_series(answers: &Answers) -> BTreeSet<&str> {
@@ -81,7 +81,7 @@ fn rows(series: &[Series]) -> Vec<Vec<(&str, &str)>> {
 
 #[test]
 fn without_data_no_query_fails_and_none_gives_a_number() -> Result<()> {
-    let scratch = lab::place::Scratch::new("records")?;
+    let scratch = lab::host::TempDir::new("records")?;
     let prometheus = Prometheus::of_records(scratch.path())?;
     let end = lab::wall_seconds();
     let nothing = Records::none(end);
@@ -97,7 +97,7 @@ fn without_data_no_query_fails_and_none_gives_a_number() -> Result<()> {
 
 #[test]
 fn a_thousand_groups_of_two_releases_with_and_without_rules() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let dashboard = Dashboard::read()?;
     let records = Records::make(Length::asked())?;
     lab::say(format_args!(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use e2e::lab::place::Scratch;
+use e2e::lab::host::TempDir;
 use e2e::lab::{self, Length};
 use e2e::manifests::month::Month;
 use e2e::manifests::{self, tools};
@@ -30,7 +30,7 @@ const LIMIT: Duration = Duration::from_secs(7200);
 
 /// What promtool says of a month under these rules.
 fn judge(month: &Month, rules: &str) -> Result<()> {
-    let scratch = Scratch::new("month")?;
+    let scratch = TempDir::new("month")?;
     scratch.write("klag-exporter.rules.yaml", rules)?;
     scratch.write("budgets.rules.yaml", BUDGETS)?;
     let test = month.unit_test(&["klag-exporter.rules.yaml", "budgets.rules.yaml"]);

@@ -154,7 +154,7 @@ impl Scene {
 
 #[test]
 fn exactly_the_expected_pages_come_once_each_to_whom_they_concern() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let runtime = Runtime::new()?;
     let (well, late) = (kafka(&runtime, 1000), kafka(&runtime, 900));
     let mut scene = Scene::start(&well, &late)?;

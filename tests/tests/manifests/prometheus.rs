@@ -22,11 +22,11 @@ const SHORT: (u64, u64) = (6, 2);
 
 #[test]
 fn a_waiting_alert_outlives_failovers_and_what_is_recorded_has_no_gap() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
     let durations = Length::asked().pick(BALANCED, SHORT);
     let mut scene = Scene::start(&plane, durations)?;
-    scene.fail_over(End::Asked, (0, 1))?;
+    scene.fail_over(End::ApiRequest, (0, 1))?;
     scene.fail_over(End::Killed, (1, 0))?;
     scene.shipped_alert_has_fired()?;
     scene.was_unbroken()?;

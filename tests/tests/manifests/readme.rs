@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use collector::exposition::FAMILIES;
-use e2e::lab::place::Scratch;
+use e2e::lab::host::TempDir;
 use e2e::lab::{self, ControlPlane, kubernetes, process};
 use e2e::manifests::{self, tools};
 use regex::Regex;
@@ -37,7 +37,7 @@ fn blocks() -> Result<Vec<(String, String)>> {
 
 /// A directory with a copy of `manifests/`, and shells in it that have kubectl and helm.
 struct Reader {
-    scratch: Scratch,
+    scratch: TempDir,
     #[expect(dead_code, reason = "it runs as long as it is held")]
     plane: ControlPlane,
 }
@@ -52,7 +52,7 @@ impl Reader {
         let kube = plane.kube();
         kube.kubectl(&["apply", "--server-side", "-f", &crds])?;
         kube.kubectl(&["wait", "--for=condition=Established", "crd", "--all"])?;
-        let scratch = Scratch::new("readme")?;
+        let scratch = TempDir::new("readme")?;
         scratch.write("kubeconfig", kube.kubectl(&["config", "view", "--raw"])?)?;
         let kubectl = format!("{} kubectl", kubernetes::program()?.display());
         let helm = tools::path("helm")?.display().to_string();
@@ -123,7 +123,7 @@ impl Reader {
 
 #[test]
 fn what_the_readme_tells_to_do_is_done_by_a_real_api_server() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let reader = Reader::start()?;
     let mut n = 0;
     for block in blocks()? {
@@ -149,7 +149,7 @@ fn what_the_readme_tells_to_do_is_done_by_a_real_api_server() -> Result<()> {
 /// The configuration and the images of the kustomization are the user's, under the label of theirs.
 #[test]
 fn the_kustomization_of_the_readme_comes_to_what_it_says() -> Result<()> {
-    let scratch = Scratch::new("readme")?;
+    let scratch = TempDir::new("readme")?;
     let mut copy = Command::new("cp");
     copy.arg("-r").arg(manifests::root());
     copy.arg(scratch.path().join("manifests"));
@@ -185,7 +185,7 @@ fn the_alert_of_the_readme_is_one_and_the_names_without_a_rule_are_told() -> Res
         .iter()
         .filter(|(_, text)| text.starts_with("- alert: "));
     let (_, alert) = alerts.next().context("no alert")?;
-    let scratch = Scratch::new("readme")?;
+    let scratch = TempDir::new("readme")?;
     let file = scratch.write(
         "rules.yaml",
         format!(

@@ -1,7 +1,7 @@
 //! The chart where it must fit a cluster: several releases beside each other, networks that let through no more than is needed.
 
 use anyhow::{Context, Result, ensure};
-use e2e::lab::place::Scratch;
+use e2e::lab::host::TempDir;
 use e2e::manifests::dashboard::Dashboard;
 use e2e::manifests::render::{Objects, chart};
 use serde_json::{Value, json};
@@ -73,7 +73,7 @@ fn a_dashboard_begins_with_its_own_release_where_the_chart_says_how_that_is_scra
 fn policy(values: &Value) -> Result<Objects> {
     let mut values = values.clone();
     values["networkPolicy"]["enabled"] = json!(true);
-    let scratch = Scratch::new("values")?;
+    let scratch = TempDir::new("values")?;
     let file = scratch.write("values.json", values.to_string())?;
     chart(&["--values", &file.display().to_string()])
 }

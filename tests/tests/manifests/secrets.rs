@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use e2e::lab::place::Scratch;
+use e2e::lab::host::TempDir;
 use e2e::manifests::render::{Objects, chart, customized, kustomization};
 use e2e::manifests::{self, tools};
 use regex::Regex;
@@ -47,7 +47,7 @@ fn environment() -> Environment {
 
 /// The chart with these consumer properties, as JSON.
 fn chart_with(properties: &Value, more: &[&str]) -> Result<Objects> {
-    let scratch = Scratch::new("values")?;
+    let scratch = TempDir::new("values")?;
     let cluster = json!({"name": "production", "bootstrap_servers": "kafka:9092",
         "clusters.consumer_properties": properties});
     let values = json!({"config": {"clusters": [cluster]}});
@@ -249,7 +249,7 @@ fn the_elector_of_the_base_has_its_name_a_configmap_and_a_token() -> Result<()> 
 
 #[test]
 fn helm_takes_values_with_secrets_without_a_complaint_and_without_showing_them() -> Result<()> {
-    let scratch = Scratch::new("values")?;
+    let scratch = TempDir::new("values")?;
     let mut values = String::from("config:\n  clusters:\n");
     for name in ["one", "two"] {
         writeln!(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use e2e::lab::node::{Kafka, Overlay, Seen, Setup, Stage};
+use e2e::lab::node::{Installation, Kafka, Overlay, Seen, Setup};
 use e2e::lab::{self, Node};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -94,13 +94,13 @@ fn the_rights_suffice(node: &Node) -> Result<()> {
 
 #[test]
 fn two_pods_of_the_base_have_one_leader_and_the_guides_commands_answer() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let Some(node) = Node::start()? else {
         return Ok(());
     };
-    let stage = Stage::play(&node, Setup::of(Overlay::Base))?;
-    let leader = stage.leader()?;
-    let standby = stage.standby()?;
+    let installation = Installation::play(&node, Setup::of(Overlay::Base))?;
+    let leader = installation.leader()?;
+    let standby = installation.standby()?;
     for (pod, says) in [
         (format!("pod/{}", leader.name), r#"{"is_leader":true}"#),
         (format!("pod/{}", standby.name), r#"{"is_leader":false}"#),
@@ -113,13 +113,13 @@ fn two_pods_of_the_base_have_one_leader_and_the_guides_commands_answer() -> Resu
     the_lease_tells(&node, &leader)?;
     the_logs_tell(&node, &leader)?;
     the_rights_suffice(&node)?;
-    lab::say(stage.never_two()?);
+    lab::say(installation.never_two()?);
     Ok(())
 }
 
 #[test]
 fn the_leader_shows_the_lag_of_a_real_kafka_outside_of_the_cluster() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let Some(node) = Node::start()? else {
         return Ok(());
     };
@@ -127,8 +127,8 @@ fn the_leader_shows_the_lag_of_a_real_kafka_outside_of_the_cluster() -> Result<(
     kafka.fixture("build", &[])?;
     let bootstrap = kafka.bootstrap();
     let setup = Setup::of(Overlay::Base);
-    let stage = Stage::play(&node, Setup { bootstrap, ..setup })?;
-    let name = format!("pod/{}", stage.leader()?.name);
+    let installation = Installation::play(&node, Setup { bootstrap, ..setup })?;
+    let name = format!("pod/{}", installation.leader()?.name);
     let ask = [
         "exec",
         &name,
@@ -149,6 +149,6 @@ fn the_leader_shows_the_lag_of_a_real_kafka_outside_of_the_cluster() -> Result<(
     let n = metrics.lines().filter(|line| line.starts_with(lag)).count();
     lab::say(format_args!("real Kafka: lag of {n} groups"));
     ensure!(n > 3, "{metrics}");
-    stage.never_two()?;
+    installation.never_two()?;
     Ok(())
 }

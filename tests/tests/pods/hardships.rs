@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use e2e::lab::node::{Overlay, Rights, Seen, Setup, Stage};
+use e2e::lab::node::{Installation, Overlay, Rights, Seen, Setup};
 use e2e::lab::{self, Length, Node};
 
 const LIMIT: Duration = Duration::from_secs(90);
 
 /// All pods run, and no container of theirs was ever restarted.
-fn all_stay_up(stage: &Stage<'_>) -> Result<()> {
-    for pod in stage.pods() {
+fn all_stay_up(installation: &Installation<'_>) -> Result<()> {
+    for pod in installation.pods() {
         let phase = &pod.object["status"]["phase"];
         ensure!(phase == "Running", "{} is {phase}", pod.name);
         for name in ["elector", "klag-exporter"] {
@@ -29,13 +29,13 @@ fn logs(node: &Node) -> Result<String> {
 
 #[test]
 fn an_elector_without_rights_says_which_and_leads_when_it_has_them() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let Some(node) = Node::start()? else {
         return Ok(());
     };
     let rights = Rights::Forgotten;
     let setup = Setup::of(Overlay::Base).durations((6, 2));
-    let mut stage = Stage::set(&node, Setup { rights, ..setup })?;
+    let mut installation = Installation::set(&node, Setup { rights, ..setup })?;
     let said = lab::wait_for("a word about rights", LIMIT, || {
         let logs = logs(&node)?;
         let said: Vec<_> = logs
@@ -52,30 +52,30 @@ fn an_elector_without_rights_says_which_and_leads_when_it_has_them() -> Result<(
     let verb = "patch is not allowed on leases.coordination.k8s.io";
     ensure!(said.contains(verb), "no verb: {said}");
     lab::pause(Duration::from_secs(Length::asked().pick(120, 15)));
-    let pods = stage.pods();
+    let pods = installation.pods();
     ensure!(
         pods.len() == 2 && pods.iter().all(Seen::stands_by),
         "somebody leads"
     );
-    all_stay_up(&stage)?;
-    stage.change(|setup| setup.rights = Rights::Bound)?;
-    stage.wait_until_settled()?;
-    stage.never_two()?;
+    all_stay_up(&installation)?;
+    installation.change(|setup| setup.rights = Rights::Bound)?;
+    installation.wait_until_settled()?;
+    installation.never_two()?;
     Ok(())
 }
 
 #[test]
 fn a_collector_without_kafka_leads_and_says_so() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let Some(node) = Node::start()? else {
         return Ok(());
     };
     let bootstrap = "10.87.0.1:1".to_owned();
     let setup = Setup::of(Overlay::Base).durations((6, 2));
-    let stage = Stage::play(&node, Setup { bootstrap, ..setup })?;
+    let installation = Installation::play(&node, Setup { bootstrap, ..setup })?;
     lab::pause(Duration::from_secs(Length::asked().pick(120, 15)));
-    all_stay_up(&stage)?;
-    let leader = stage.leader()?;
+    all_stay_up(&installation)?;
+    let leader = installation.leader()?;
     let ask = |path: &str| {
         let url = format!("localhost:8000/{path}");
         let name = format!("pod/{}", leader.name);
@@ -105,6 +105,6 @@ fn a_collector_without_kafka_leads_and_says_so() -> Result<()> {
         .lines()
         .find(|line| line.contains("WARN") && line.contains("10.87.0.1:1"));
     lab::say(line.with_context(|| logs.clone())?);
-    stage.never_two()?;
+    installation.never_two()?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use e2e::lab::node::{self, BUILT, Collector, Overlay, Setup, Stage};
+use e2e::lab::node::{self, BUILT, Collector, Installation, Overlay, Setup};
 use e2e::lab::{self, Node, process};
 use serde_json::{Value, json};
 
@@ -141,7 +141,7 @@ fn pod(name: &str) -> Value {
 
 #[test]
 fn every_image_runs_by_itself_without_root_and_with_nothing_to_write() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let Some(dir) = built()? else {
         return Ok(());
     };
@@ -170,7 +170,7 @@ fn every_image_runs_by_itself_without_root_and_with_nothing_to_write() -> Result
 
 #[test]
 fn pods_of_either_collector_have_one_leader() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     if built()?.is_none() {
         return Ok(());
     }
@@ -179,8 +179,8 @@ fn pods_of_either_collector_have_one_leader() -> Result<()> {
     };
     for collector in [Collector::Slim, Collector::Static] {
         let setup = Setup::of(Overlay::Base);
-        let stage = Stage::play(&node, Setup { collector, ..setup })?;
-        let (leader, standby) = (stage.leader()?, stage.standby()?);
+        let installation = Installation::play(&node, Setup { collector, ..setup })?;
+        let (leader, standby) = (installation.leader()?, installation.standby()?);
         for (pod, says) in [
             (&leader.name, r#"{"is_leader":true}"#),
             (&standby.name, r#"{"is_leader":false}"#),
@@ -197,7 +197,7 @@ fn pods_of_either_collector_have_one_leader() -> Result<()> {
                 Collector::Static => ensure!(!done.success(), "a curl: {said}"),
             }
         }
-        lab::say(format_args!("{collector:?}: {}", stage.never_two()?));
+        lab::say(format_args!("{collector:?}: {}", installation.never_two()?));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use e2e::lab::node::{Gaps, Overlay, Seen, Setup, Stage};
+use e2e::lab::node::{Gaps, Installation, Overlay, Seen, Setup};
 use e2e::lab::{self, Length, Node};
 use tokio::time::Instant;
 
@@ -33,30 +33,30 @@ fn when_the_lease_has_run_out() -> Duration {
 
 /// Does something to the leader, waits until all is as it should be again, and holds the time without a leader against a bound.
 fn lose(
-    stage: &Stage<'_>,
+    installation: &Installation<'_>,
     (what, bound): (&str, Duration),
     act: impl FnOnce(&Seen) -> Result<()>,
 ) -> Result<Gaps> {
-    let leader = stage.leader()?;
+    let leader = installation.leader()?;
     let begin = Instant::now();
     act(&leader)?;
     // What has just begun is over by then, if only because a container runs again.
     lab::pause(2 * SECOND);
-    stage.wait_until_settled()?;
+    installation.wait_until_settled()?;
     lab::pause(2 * SECOND);
-    let gaps = stage.gaps_since(begin);
-    let now = stage.leader()?;
+    let gaps = installation.gaps_since(begin);
+    let now = installation.leader()?;
     let same = if now.name == leader.name {
         "the same"
     } else {
         "another"
     };
     lab::say(format_args!("{what}: {gaps}; {same} pod leads"));
-    stage.never_two()?;
+    installation.never_two()?;
     ensure!(
         gaps.acting <= bound,
         "{what}: {gaps}, bound {bound:?}\n{}",
-        stage.logs()
+        installation.logs()
     );
     Ok(gaps)
 }
@@ -75,15 +75,15 @@ fn evict(node: &Node, pod: &str) -> Result<(bool, String)> {
 
 #[test]
 fn a_leader_whose_pod_is_deleted_or_evicted_hands_over() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let Some(node) = Node::start()? else {
         return Ok(());
     };
-    let stage = Stage::play(&node, two_pods(Overlay::ReadyStandbys))?;
+    let installation = Installation::play(&node, two_pods(Overlay::ReadyStandbys))?;
     let soon = Length::asked().slack(SECOND);
     for time in 1..=Length::asked().pick(5, 1) {
         let what = format!("delete pod {time}");
-        let gaps = lose(&stage, (&what, soon), |leader| {
+        let gaps = lose(&installation, (&what, soon), |leader| {
             node.kubectl(&["delete", "pod", &leader.name, "-n", "monitoring"])?;
             Ok(())
         })?;
@@ -93,17 +93,21 @@ fn a_leader_whose_pod_is_deleted_or_evicted_hands_over() -> Result<()> {
             "wait deployment/klag-exporter -n monitoring --for=condition=Available --timeout=60s";
         node.kubectl(&wait.split(' ').collect::<Vec<_>>())?;
         lab::pause(5 * SECOND);
-        let standby = stage.standby()?;
-        let gaps = lose(&stage, (&format!("eviction {time}"), soon), |leader| {
-            let (done, said) = evict(&node, &leader.name)?;
-            ensure!(done, "{said}");
-            let (done, said) = evict(&node, &standby.name)?;
-            ensure!(
-                !done && said.contains("disruption budget"),
-                "two at once: {said}"
-            );
-            Ok(())
-        })?;
+        let standby = installation.standby()?;
+        let gaps = lose(
+            &installation,
+            (&format!("eviction {time}"), soon),
+            |leader| {
+                let (done, said) = evict(&node, &leader.name)?;
+                ensure!(done, "{said}");
+                let (done, said) = evict(&node, &standby.name)?;
+                ensure!(
+                    !done && said.contains("disruption budget"),
+                    "two at once: {said}"
+                );
+                Ok(())
+            },
+        )?;
         ensure!(gaps.moves == 1, "{gaps}");
     }
     Ok(())
@@ -111,15 +115,15 @@ fn a_leader_whose_pod_is_deleted_or_evicted_hands_over() -> Result<()> {
 
 #[test]
 fn a_leader_whose_pod_is_deleted_by_force_is_followed() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let Some(node) = Node::start()? else {
         return Ok(());
     };
-    let stage = Stage::play(&node, two_pods(Overlay::Base))?;
+    let installation = Installation::play(&node, two_pods(Overlay::Base))?;
     for time in 1..=Length::asked().pick(5, 2) {
         let what = format!("delete pod by force {time}");
         let bound = when_the_lease_has_run_out();
-        lose(&stage, (&what, bound), |leader| {
+        lose(&installation, (&what, bound), |leader| {
             let now = ["--force", "--grace-period=0", "-n", "monitoring"];
             node.kubectl(&[&["delete", "pod", &leader.name], &now[..]].concat())?;
             Ok(())
@@ -130,11 +134,11 @@ fn a_leader_whose_pod_is_deleted_by_force_is_followed() -> Result<()> {
 
 #[test]
 fn a_container_that_is_killed_comes_back() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let Some(node) = Node::start()? else {
         return Ok(());
     };
-    let stage = Stage::play(&node, two_pods(Overlay::Base))?;
+    let installation = Installation::play(&node, two_pods(Overlay::Base))?;
     let bounds = [
         ("elector", when_the_lease_has_run_out()),
         (
@@ -143,37 +147,41 @@ fn a_container_that_is_killed_comes_back() -> Result<()> {
         ),
     ];
     for (name, bound) in bounds {
-        lose(&stage, (&format!("{name} killed"), bound), |leader| {
-            let (id, before) = leader.container(name)?;
-            node.kill_container(&id)?;
-            let begin = Instant::now();
-            lab::wait_for("a restart", 60 * SECOND, || {
-                let pods = stage.pods();
-                let pod = pods.iter().find(|pod| pod.name == leader.name);
-                let (_, after) = pod.context("it is gone")?.container(name)?;
-                ensure!(after == before + 1, "{after} restarts");
+        lose(
+            &installation,
+            (&format!("{name} killed"), bound),
+            |leader| {
+                let (id, before) = leader.container(name)?;
+                node.kill_container(&id)?;
+                let begin = Instant::now();
+                lab::wait_for("a restart", 60 * SECOND, || {
+                    let pods = installation.pods();
+                    let pod = pods.iter().find(|pod| pod.name == leader.name);
+                    let (_, after) = pod.context("it is gone")?.container(name)?;
+                    ensure!(after == before + 1, "{after} restarts");
+                    Ok(())
+                })?;
+                lab::say(format_args!(
+                    "{name} is said to run again after {:.1?}",
+                    begin.elapsed()
+                ));
                 Ok(())
-            })?;
-            lab::say(format_args!(
-                "{name} is said to run again after {:.1?}",
-                begin.elapsed()
-            ));
-            Ok(())
-        })?;
+            },
+        )?;
     }
     Ok(())
 }
 
 #[test]
 fn leadership_goes_on_without_a_kubelet_and_moves_when_nobody_restarts_what_died() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let Some(node) = Node::start()? else {
         return Ok(());
     };
-    let stage = Stage::play(&node, two_pods(Overlay::Base))?;
+    let installation = Installation::play(&node, two_pods(Overlay::Base))?;
     let stands = Duration::from_secs(Length::asked().pick(90, 20));
     let gaps = lose(
-        &stage,
+        &installation,
         ("kubelet stopped", Length::asked().slack(SECOND)),
         |_| {
             node.signal_kubelet("STOP")?;
@@ -184,13 +192,13 @@ fn leadership_goes_on_without_a_kubelet_and_moves_when_nobody_restarts_what_died
     ensure!(gaps.moves == 0, "{gaps}");
     let bound = when_the_lease_has_run_out();
     let gaps = lose(
-        &stage,
+        &installation,
         ("both containers killed without a kubelet", bound),
         |leader| {
             for name in ["elector", "klag-exporter"] {
                 node.kill_container(&leader.container(name)?.0)?;
             }
-            stage.wait_until_followed(leader, 2 * bound)?;
+            installation.wait_until_followed(leader, 2 * bound)?;
             node.signal_kubelet("CONT")
         },
     )?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use e2e::lab::node::{Overlay, Setup, Stage, TAGS};
+use e2e::lab::node::{Installation, Overlay, Setup, TAGS};
 use e2e::lab::{self, Length, Node};
 use tokio::time::Instant;
 
@@ -18,39 +18,39 @@ fn rollouts(node: &Node, overlay: Overlay, (replicas, times): (usize, usize)) ->
         Setup::of(overlay),
         Setup::of(overlay).durations((6, 2)).handing_over_after(12),
     );
-    let mut stage = Stage::play(node, Setup { replicas, ..setup })?;
+    let mut installation = Installation::play(node, Setup { replicas, ..setup })?;
     let mut longest = Duration::ZERO;
     for time in 1..=times {
         let begin = Instant::now();
-        stage.change(|setup| setup.tag = TAGS[time % 2])?;
+        installation.change(|setup| setup.tag = TAGS[time % 2])?;
         if overlay == Overlay::ReadyStandbys {
             let status = "rollout status deployment/klag-exporter -n monitoring --timeout=150s";
             node.kubectl(&status.split(' ').collect::<Vec<_>>())?;
         }
-        stage.wait_until_settled()?;
+        installation.wait_until_settled()?;
         let took = begin.elapsed();
         lab::pause(Duration::from_secs(1));
-        let gaps = stage.gaps_since(begin);
+        let gaps = installation.gaps_since(begin);
         lab::say(format_args!(
             "{overlay:?}, {replicas} pods, rollout {time}: {took:.1?}, {gaps}"
         ));
-        stage.never_two()?;
+        installation.never_two()?;
         longest = longest.max(gaps.acting);
     }
-    let chronicle = stage.never_two()?;
+    let history = installation.never_two()?;
     lab::say(format_args!(
-        "{overlay:?}, {replicas} pods: at most {longest:.0?} without a leader; {chronicle}"
+        "{overlay:?}, {replicas} pods: at most {longest:.0?} without a leader; {history}"
     ));
     ensure!(
         longest <= length.slack(GOAL),
         "{longest:?} without a leader\n{}",
-        stage.logs()
+        installation.logs()
     );
     Ok(())
 }
 
 fn all(overlay: Overlay) -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let Some(node) = Node::start()? else {
         return Ok(());
     };
@@ -73,27 +73,27 @@ fn a_rollout_with_ready_standbys_moves() -> Result<()> {
 
 #[test]
 fn a_version_that_cannot_start_changes_nothing() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let Some(node) = Node::start()? else {
         return Ok(());
     };
     let setup = Setup::of(Overlay::ReadyStandbys).durations((6, 2));
-    let mut stage = Stage::play(&node, setup)?;
-    let leader = stage.leader()?;
+    let mut installation = Installation::play(&node, setup)?;
+    let leader = installation.leader()?;
     let begin = Instant::now();
-    stage.change(|setup| setup.tag = "absent")?;
+    installation.change(|setup| setup.tag = "absent")?;
     let status = "rollout status deployment/klag-exporter -n monitoring --timeout=15s";
     let (status, said) = node.kubectl_says(&status.split(' ').collect::<Vec<_>>())?;
     ensure!(!status.success(), "the rollout is said to be done: {said}");
-    ensure!(stage.leader()?.name == leader.name, "another leader");
-    stage.change(|setup| setup.tag = TAGS[0])?;
-    stage.wait_until_settled()?;
-    let gaps = stage.gaps_since(begin);
+    ensure!(installation.leader()?.name == leader.name, "another leader");
+    installation.change(|setup| setup.tag = TAGS[0])?;
+    installation.wait_until_settled()?;
+    let gaps = installation.gaps_since(begin);
     lab::say(format_args!("a version without an image: {gaps}"));
     ensure!(
         gaps.moves == 0 && gaps.acting <= Length::asked().slack(GOAL),
         "{gaps}"
     );
-    stage.never_two()?;
+    installation.never_two()?;
     Ok(())
 }

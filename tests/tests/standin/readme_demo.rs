@@ -7,7 +7,7 @@ use std::process::{ChildStdin, Command};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use e2e::lab::place::Scratch;
+use e2e::lab::host::TempDir;
 use e2e::lab::process::{self, Process, Signal};
 use e2e::lab::programs::Program;
 use e2e::lab::{self, Length};
@@ -21,8 +21,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 struct Demo {
     process: Process,
     stdin: ChildStdin,
-    outside: Scratch,
-    inside: Scratch,
+    outside: TempDir,
+    inside: TempDir,
 }
 
 fn command() -> Result<Command> {
@@ -37,7 +37,7 @@ fn command() -> Result<Command> {
 
 impl Demo {
     fn start() -> Result<Self> {
-        let (outside, inside) = (Scratch::new("demo-log")?, Scratch::new("demo")?);
+        let (outside, inside) = (TempDir::new("demo-log")?, TempDir::new("demo")?);
         let mut command = command()?;
         command.env("TMPDIR", inside.path());
         let (process, stdin) = Process::converse("demo", command, &outside.path().join("log"))?;

@@ -15,7 +15,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{self, Instant};
 
 use super::Net;
-use crate::lab::observer::{self, Look, Sight};
+use crate::lab::observer::{self, Probe, ProbeResult};
 
 /// From one list of the pods to the next.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -39,7 +39,7 @@ pub struct Seen {
     pub object: Value,
     /// When it was no longer in the list.
     pub gone: Option<Instant>,
-    looks: watch::Receiver<Vec<Look>>,
+    probes: watch::Receiver<Vec<Probe>>,
 }
 
 /// Watches until dropped, on a thread of its own.
@@ -162,7 +162,7 @@ impl Watching {
     }
 
     fn look_at(&mut self, address: IpAddr, object: &Value) -> (Seen, AbortHandle) {
-        let (sender, looks) = watch::channel(Vec::new());
+        let (sender, probes) = watch::channel(Vec::new());
         let place = SocketAddr::from((address, PORT));
         let looking = self
             .tasks
@@ -173,7 +173,7 @@ impl Watching {
             address,
             object: object.clone(),
             gone: None,
-            looks,
+            probes,
         };
         (seen, looking)
     }
@@ -183,18 +183,18 @@ impl Watching {
 
 impl Seen {
     /// Everything seen of it so far.
-    pub fn looks(&self) -> Vec<Look> {
-        self.looks.borrow().clone()
+    pub fn probes(&self) -> Vec<Probe> {
+        self.probes.borrow().clone()
     }
 
     /// Whether its gate was open when it was last looked at.
     pub fn acts(&self) -> bool {
-        self.gate() == Some(Sight::Open)
+        self.gate() == Some(ProbeResult::Open)
     }
 
     /// Whether its gate was closed when it was last looked at.
     pub fn stands_by(&self) -> bool {
-        self.gate() == Some(Sight::Closed)
+        self.gate() == Some(ProbeResult::Closed)
     }
 
     /// Whether it is of this version, and not asked to end.
@@ -219,9 +219,14 @@ impl Seen {
         Ok((id.to_owned(), found["restartCount"].as_u64().unwrap_or(0)))
     }
 
-    fn gate(&self) -> Option<Sight> {
-        let looks = self.looks.borrow();
-        let mut gate = looks.iter().rev().map(|look| look.sight);
-        gate.find(|sight| matches!(sight, Sight::Open | Sight::Closed | Sight::Gone))
+    fn gate(&self) -> Option<ProbeResult> {
+        let probes = self.probes.borrow();
+        let mut gate = probes.iter().rev().map(|probe| probe.result);
+        gate.find(|result| {
+            matches!(
+                result,
+                ProbeResult::Open | ProbeResult::Closed | ProbeResult::Gone
+            )
+        })
     }
 }

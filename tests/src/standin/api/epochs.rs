@@ -7,17 +7,17 @@ use kafka_protocol::messages::{
     offset_for_leader_epoch_response::{EpochEndOffset, OffsetForLeaderTopicResult},
 };
 
-use crate::standin::{answer::Ask, code, fault::Place};
+use crate::standin::{answer::RequestContext, code, fault::FaultSite};
 
 pub(crate) fn answer(
-    ask: &Ask<'_>,
+    context: &RequestContext<'_>,
     request: &OffsetForLeaderEpochRequest,
 ) -> OffsetForLeaderEpochResponse {
     let topics = request.topics.iter().map(|topic| {
         let partitions = topic
             .partitions
             .iter()
-            .map(|wanted| end(ask, &topic.topic, wanted));
+            .map(|wanted| end(context, &topic.topic, wanted));
         OffsetForLeaderTopicResult::default()
             .with_topic(topic.topic.clone())
             .with_partitions(partitions.collect())
@@ -25,13 +25,17 @@ pub(crate) fn answer(
     OffsetForLeaderEpochResponse::default().with_topics(topics.collect())
 }
 
-fn end(ask: &Ask<'_>, topic: &str, wanted: &OffsetForLeaderPartition) -> EpochEndOffset {
+fn end(
+    context: &RequestContext<'_>,
+    topic: &str,
+    wanted: &OffsetForLeaderPartition,
+) -> EpochEndOffset {
     let answer = EpochEndOffset::default().with_partition(wanted.partition);
-    let found = ask.cluster.partition(topic, wanted.partition);
+    let found = context.cluster.partition(topic, wanted.partition);
     let refusal = found.map_or(code::UNKNOWN_TOPIC_OR_PARTITION, |(_, partition)| {
-        partition.refusal(ask.node, wanted.current_leader_epoch)
+        partition.refusal(context.node, wanted.current_leader_epoch)
     });
-    let code = match ask.fault(Place::Partition(topic, wanted.partition)) {
+    let code = match context.fault(FaultSite::Partition(topic, wanted.partition)) {
         0 => refusal,
         injected => injected,
     };

@@ -14,11 +14,11 @@ use kafka_protocol::{
 use tokio::time::{Instant, timeout_at};
 
 use crate::standin::{
-    answer::{self, Ask, Asked},
+    answer::{self, RequestContext, RequestHead},
     batch::{Allowance, FirstBatch, Log},
     cluster::Cluster,
     code,
-    fault::Place,
+    fault::FaultSite,
     server::Shared,
 };
 
@@ -37,7 +37,7 @@ struct Pass {
 /// Answers once there are enough bytes, an error, or no more patience.
 pub(crate) async fn answer(
     shared: &Shared,
-    asked: &Asked,
+    asked: &RequestHead,
     body: &mut Bytes,
 ) -> anyhow::Result<Option<BytesMut>> {
     let request = FetchRequest::decode(body, asked.version)?;
@@ -64,12 +64,12 @@ async fn changed_before<E>(
 }
 
 /// The code faults put at each partition, in the order of the request.
-fn draw(ask: &Ask<'_>, request: &FetchRequest) -> Vec<i16> {
+fn draw(context: &RequestContext<'_>, request: &FetchRequest) -> Vec<i16> {
     let topics = request.topics.iter();
     let partitions = topics.flat_map(|topic| {
-        let name = name_of(ask.cluster, ask.version, topic);
+        let name = name_of(context.cluster, context.version, topic);
         topic.partitions.iter().map(move |partition| {
-            ask.fault(Place::Partition(
+            context.fault(FaultSite::Partition(
                 &name.clone().unwrap_or_default(),
                 partition.partition,
             ))
@@ -85,13 +85,13 @@ fn name_of(cluster: &Cluster, version: i16, topic: &FetchTopic) -> Option<TopicN
     }
 }
 
-fn pass(ask: &Ask<'_>, request: &FetchRequest, injected: &[i16]) -> Pass {
+fn pass(context: &RequestContext<'_>, request: &FetchRequest, injected: &[i16]) -> Pass {
     let limit = usize::try_from(request.max_bytes).unwrap_or(0);
     let (mut n_bytes, mut n_errors) = (0, 0);
     let mut injected = injected.iter().copied();
     let mut endpoints = Vec::new();
     let topics = request.topics.iter().map(|topic| {
-        let name = name_of(ask.cluster, ask.version, topic);
+        let name = name_of(context.cluster, context.version, topic);
         let partitions = topic.partitions.iter().map(|partition| {
             let wanted = Wanted {
                 partition,
@@ -104,12 +104,12 @@ fn pass(ask: &Ask<'_>, request: &FetchRequest, injected: &[i16]) -> Pass {
                 },
             };
             let answer = match injected.next().unwrap_or(0) {
-                0 => read(ask, name.as_deref(), &wanted),
+                0 => read(context, name.as_deref(), &wanted),
                 code => refuse(partition, code),
             };
             n_bytes += answer.records.as_ref().map_or(0, Bytes::len);
             n_errors += usize::from(answer.error_code != 0);
-            endpoints.extend(endpoint(ask.cluster, answer.current_leader.leader_id));
+            endpoints.extend(endpoint(context.cluster, answer.current_leader.leader_id));
             answer
         });
         let partitions = partitions.collect();
@@ -140,7 +140,7 @@ struct Wanted<'a> {
 }
 
 fn read(
-    ask: &Ask<'_>,
+    context: &RequestContext<'_>,
     topic: Option<&kafka_protocol::protocol::StrBytes>,
     wanted: &Wanted<'_>,
 ) -> PartitionData {
@@ -148,16 +148,16 @@ fn read(
     let Some(topic) = topic else {
         return refuse(asked, code::UNKNOWN_TOPIC_ID);
     };
-    let Some((topic, partition)) = ask.cluster.partition(topic, asked.partition) else {
+    let Some((topic, partition)) = context.cluster.partition(topic, asked.partition) else {
         return refuse(asked, code::UNKNOWN_TOPIC_OR_PARTITION);
     };
-    let refusal = partition.refusal(ask.node, asked.current_leader_epoch);
+    let refusal = partition.refusal(context.node, asked.current_leader_epoch);
     if refusal != 0 {
         let answer = refuse(asked, refusal);
         let leader = LeaderIdAndEpoch::default()
             .with_leader_id(BrokerId(partition.leader))
             .with_leader_epoch(partition.leader_epoch);
-        let is_told = ask.version >= FIRST_WITH_LEADER && refusal != code::UNKNOWN_LEADER_EPOCH;
+        let is_told = context.version >= FIRST_WITH_LEADER && refusal != code::UNKNOWN_LEADER_EPOCH;
         return if is_told {
             answer.with_current_leader(leader)
         } else {

@@ -9,10 +9,10 @@ use kafka_protocol::{
 };
 
 use crate::standin::{
-    answer::Ask,
+    answer::RequestContext,
     cluster::{Coordinator, Group, Standing},
     code,
-    fault::Place,
+    fault::FaultSite,
     protocol::text,
 };
 
@@ -20,16 +20,16 @@ use crate::standin::{
 const FIRST_OF_SEVERAL: i16 = 4;
 
 pub(crate) fn find_coordinator(
-    ask: &Ask<'_>,
+    context: &RequestContext<'_>,
     request: &FindCoordinatorRequest,
 ) -> FindCoordinatorResponse {
     let answer = FindCoordinatorResponse::default();
-    if ask.version >= FIRST_OF_SEVERAL {
+    if context.version >= FIRST_OF_SEVERAL {
         let keys = request.coordinator_keys.iter();
-        let found = keys.map(|key| coordinator_of(ask, key, request.key_type));
+        let found = keys.map(|key| coordinator_of(context, key, request.key_type));
         return answer.with_coordinators(found.collect());
     }
-    let found = coordinator_of(ask, &request.key, request.key_type);
+    let found = coordinator_of(context, &request.key, request.key_type);
     answer
         .with_error_code(found.error_code)
         .with_error_message(found.error_message)
@@ -39,12 +39,12 @@ pub(crate) fn find_coordinator(
 }
 
 fn coordinator_of(
-    ask: &Ask<'_>,
+    context: &RequestContext<'_>,
     key: &StrBytes,
     key_type: i8,
 ) -> find_coordinator_response::Coordinator {
     // What a broker says where there is nothing to say.
-    let praise = if ask.version < FIRST_OF_SEVERAL {
+    let praise = if context.version < FIRST_OF_SEVERAL {
         "NONE"
     } else {
         ""
@@ -52,9 +52,9 @@ fn coordinator_of(
     let answer = find_coordinator_response::Coordinator::default()
         .with_key(key.clone())
         .with_error_message(Some(text(praise)));
-    let injected = ask.fault(Place::Group(key));
-    let at = ask.cluster.coordinator(key).node();
-    let node = ask
+    let injected = context.fault(FaultSite::Group(key));
+    let at = context.cluster.coordinator(key).node();
+    let node = context
         .cluster
         .nodes
         .get(&at)
@@ -80,12 +80,15 @@ fn refuse(
         .with_port(-1)
 }
 
-pub(crate) fn list(ask: &Ask<'_>, request: &ListGroupsRequest) -> ListGroupsResponse {
+pub(crate) fn list(
+    context: &RequestContext<'_>,
+    request: &ListGroupsRequest,
+) -> ListGroupsResponse {
     let answer = ListGroupsResponse::default();
-    match ask.fault(Place::Answer) {
+    match context.fault(FaultSite::Answer) {
         0 => {
-            let groups = ask.cluster.groups.iter();
-            let here = groups.filter(|(_, g)| g.coordinator == Coordinator::At(ask.node));
+            let groups = context.cluster.groups.iter();
+            let here = groups.filter(|(_, g)| g.coordinator == Coordinator::At(context.node));
             let wanted = here.filter(|(_, group)| is_wanted(request, group));
             answer.with_groups(wanted.map(|(name, group)| listed(name, group)).collect())
         }

@@ -6,7 +6,9 @@ use kafka_protocol::messages::{
     list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse},
 };
 
-use crate::standin::{answer::Ask, cluster::Topic, code, fault::Place, partition::Partition};
+use crate::standin::{
+    answer::RequestContext, cluster::Topic, code, fault::FaultSite, partition::Partition,
+};
 
 /// From this version on the leader's epoch is told.
 const FIRST_WITH_EPOCH: i16 = 4;
@@ -14,13 +16,16 @@ const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
 const MAX_TIMESTAMP: i64 = -3;
 
-pub(crate) fn answer(ask: &Ask<'_>, request: &ListOffsetsRequest) -> ListOffsetsResponse {
+pub(crate) fn answer(
+    context: &RequestContext<'_>,
+    request: &ListOffsetsRequest,
+) -> ListOffsetsResponse {
     let level = request.isolation_level;
     let topics = request.topics.iter().map(|topic| {
         let partitions = topic
             .partitions
             .iter()
-            .map(|p| partition(ask, &topic.name, level, p));
+            .map(|p| partition(context, &topic.name, level, p));
         let partitions = partitions.collect();
         ListOffsetsTopicResponse::default()
             .with_name(topic.name.clone())
@@ -30,7 +35,7 @@ pub(crate) fn answer(ask: &Ask<'_>, request: &ListOffsetsRequest) -> ListOffsets
 }
 
 fn partition(
-    ask: &Ask<'_>,
+    context: &RequestContext<'_>,
     topic: &TopicName,
     level: i8,
     request: &ListOffsetsPartition,
@@ -40,11 +45,11 @@ fn partition(
         .with_timestamp(-1)
         .with_offset(-1)
         .with_leader_epoch(-1);
-    let found = ask.cluster.partition(topic, request.partition_index);
+    let found = context.cluster.partition(topic, request.partition_index);
     let refusal = found.map_or(code::UNKNOWN_TOPIC_OR_PARTITION, |(_, partition)| {
-        partition.refusal(ask.node, request.current_leader_epoch)
+        partition.refusal(context.node, request.current_leader_epoch)
     });
-    let code = match ask.fault(Place::Partition(topic, request.partition_index)) {
+    let code = match context.fault(FaultSite::Partition(topic, request.partition_index)) {
         0 => refusal,
         injected => injected,
     };
@@ -52,7 +57,7 @@ fn partition(
         Some((topic, partition)) if code == 0 => {
             match offset(topic, partition, partition.end(level), request.timestamp) {
                 Some((offset, timestamp)) => {
-                    let is_told = ask.version >= FIRST_WITH_EPOCH;
+                    let is_told = context.version >= FIRST_WITH_EPOCH;
                     answer
                         .with_offset(offset)
                         .with_timestamp(timestamp)

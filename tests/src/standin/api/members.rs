@@ -13,10 +13,10 @@ use kafka_protocol::{
 };
 
 use crate::standin::{
-    answer::Ask,
+    answer::RequestContext,
     cluster::Group,
     code,
-    fault::Place,
+    fault::FaultSite,
     group_spec::{GroupKind, GroupState, MemberSpec},
     protocol::text,
 };
@@ -29,18 +29,18 @@ const MEMBER_VERSION: i16 = 0;
 const FIRST_WITH_NOT_FOUND: i16 = 6;
 
 pub(crate) fn describe_classic(
-    ask: &Ask<'_>,
+    context: &RequestContext<'_>,
     request: &DescribeGroupsRequest,
 ) -> DescribeGroupsResponse {
-    let groups = request.groups.iter().map(|name| classic(ask, name));
+    let groups = request.groups.iter().map(|name| classic(context, name));
     DescribeGroupsResponse::default().with_groups(groups.collect())
 }
 
-fn classic(ask: &Ask<'_>, name: &GroupId) -> DescribedGroup {
+fn classic(context: &RequestContext<'_>, name: &GroupId) -> DescribedGroup {
     let answer = DescribedGroup::default().with_authorized_operations(NO_OPERATIONS);
-    let code = refusal(ask, name);
+    let code = refusal(context, name);
     let answer = answer.with_group_id(name.clone());
-    let complaint = match ask.cluster.group(name) {
+    let complaint = match context.cluster.group(name) {
         _ if code != 0 => return answer.with_error_code(code),
         Some(group) if group.kind == GroupKind::Classic => {
             return answer
@@ -53,7 +53,7 @@ fn classic(ask: &Ask<'_>, name: &GroupId) -> DescribedGroup {
         None => format!("Group {} not found.", &**name),
     };
     let answer = answer.with_group_state(text("Dead"));
-    if ask.version < FIRST_WITH_NOT_FOUND {
+    if context.version < FIRST_WITH_NOT_FOUND {
         return answer;
     }
     answer
@@ -101,25 +101,25 @@ fn stored(message: &impl Encodable) -> Bytes {
 }
 
 pub(crate) fn describe_consumer(
-    ask: &Ask<'_>,
+    context: &RequestContext<'_>,
     request: &ConsumerGroupDescribeRequest,
 ) -> ConsumerGroupDescribeResponse {
-    let groups = request.group_ids.iter().map(|name| consumer(ask, name));
+    let groups = request.group_ids.iter().map(|name| consumer(context, name));
     ConsumerGroupDescribeResponse::default().with_groups(groups.collect())
 }
 
-fn consumer(ask: &Ask<'_>, name: &GroupId) -> described_consumer::DescribedGroup {
+fn consumer(context: &RequestContext<'_>, name: &GroupId) -> described_consumer::DescribedGroup {
     let answer = described_consumer::DescribedGroup::default()
         .with_group_id(name.clone())
         .with_authorized_operations(NO_OPERATIONS);
-    let code = refusal(ask, name);
-    let complaint = match ask.cluster.group(name) {
+    let code = refusal(context, name);
+    let complaint = match context.cluster.group(name) {
         _ if code != 0 => return answer.with_error_code(code),
         Some(group) if group.kind == GroupKind::Consumer => {
             let members = group
                 .members
                 .iter()
-                .map(|member| consumer_member(ask, member));
+                .map(|member| consumer_member(context, member));
             return answer
                 .with_group_state(StrBytes::from_static_str(group.state.as_str()))
                 .with_group_epoch(1)
@@ -135,11 +135,14 @@ fn consumer(ask: &Ask<'_>, name: &GroupId) -> described_consumer::DescribedGroup
         .with_error_message(Some(text(&complaint)))
 }
 
-fn consumer_member(ask: &Ask<'_>, member: &MemberSpec) -> described_consumer::Member {
+fn consumer_member(
+    context: &RequestContext<'_>,
+    member: &MemberSpec,
+) -> described_consumer::Member {
     let topics = member.assignment.iter();
     let names = topics.clone().map(|(topic, _)| TopicName(text(topic)));
     let assigned = topics.map(|(topic, partitions)| {
-        let id = ask
+        let id = context
             .cluster
             .topic(topic)
             .map(|topic| topic.id)
@@ -164,9 +167,9 @@ fn consumer_member(ask: &Ask<'_>, member: &MemberSpec) -> described_consumer::Me
         .with_member_type(1)
 }
 
-fn refusal(ask: &Ask<'_>, group: &str) -> i16 {
-    match ask.fault(Place::Group(group)) {
-        0 => ask.cluster.refusal(ask.node, group),
+fn refusal(context: &RequestContext<'_>, group: &str) -> i16 {
+    match context.fault(FaultSite::Group(group)) {
+        0 => context.cluster.refusal(context.node, group),
         injected => injected,
     }
 }

@@ -7,16 +7,17 @@ use kafka_protocol::messages::{
 };
 
 use crate::standin::{
-    answer::Ask, cluster::Topic, code, fault::Place, partition::Partition, protocol::text,
+    answer::RequestContext, cluster::Topic, code, fault::FaultSite, partition::Partition,
+    protocol::text,
 };
 
 /// Kafka's mark for "not asked".
 const NO_OPERATIONS: i32 = i32::MIN;
 
-pub(crate) fn answer(ask: &Ask<'_>, request: &MetadataRequest) -> MetadataResponse {
-    let registered = ask.cluster.registered();
+pub(crate) fn answer(context: &RequestContext<'_>, request: &MetadataRequest) -> MetadataResponse {
+    let registered = context.cluster.registered();
     let brokers = registered.iter().filter_map(|id| {
-        let node = ask.cluster.nodes.get(id)?;
+        let node = context.cluster.nodes.get(id)?;
         let broker = MetadataResponseBroker::default()
             .with_node_id(BrokerId(*id))
             .with_host(node.host.clone())
@@ -24,15 +25,15 @@ pub(crate) fn answer(ask: &Ask<'_>, request: &MetadataRequest) -> MetadataRespon
         Some(broker)
     });
     let topics = match &request.topics {
-        Some(wanted) if !(wanted.is_empty() && ask.version == 0) => wanted
+        Some(wanted) if !(wanted.is_empty() && context.version == 0) => wanted
             .iter()
-            .map(|wanted| wanted_topic(ask, wanted))
+            .map(|wanted| wanted_topic(context, wanted))
             .collect(),
-        _ => ask
+        _ => context
             .cluster
             .topics
             .values()
-            .map(|topic| known_topic(ask, topic))
+            .map(|topic| known_topic(context, topic))
             .collect(),
     };
     MetadataResponse::default()
@@ -43,16 +44,19 @@ pub(crate) fn answer(ask: &Ask<'_>, request: &MetadataRequest) -> MetadataRespon
         .with_topics(topics)
 }
 
-fn wanted_topic(ask: &Ask<'_>, wanted: &MetadataRequestTopic) -> MetadataResponseTopic {
-    let by_id = || ask.cluster.ids.get(&wanted.topic_id).cloned();
+fn wanted_topic(
+    context: &RequestContext<'_>,
+    wanted: &MetadataRequestTopic,
+) -> MetadataResponseTopic {
+    let by_id = || context.cluster.ids.get(&wanted.topic_id).cloned();
     let name = wanted
         .name
         .as_ref()
         .map(|name| name.0.clone())
         .or_else(by_id);
-    let found = name.as_ref().and_then(|name| ask.cluster.topic(name));
+    let found = name.as_ref().and_then(|name| context.cluster.topic(name));
     if let Some(topic) = found {
-        return known_topic(ask, topic);
+        return known_topic(context, topic);
     }
     let unknown = match &wanted.name {
         Some(name) if !is_possible(name) => code::INVALID_TOPIC,
@@ -72,16 +76,17 @@ fn is_possible(name: &str) -> bool {
     (1..=249).contains(&name.len()) && name.chars().all(is_allowed) && ![".", ".."].contains(&name)
 }
 
-fn known_topic(ask: &Ask<'_>, topic: &Topic) -> MetadataResponseTopic {
+fn known_topic(context: &RequestContext<'_>, topic: &Topic) -> MetadataResponseTopic {
     let answer = MetadataResponseTopic::default()
         .with_name(Some(topic.name.clone()))
         .with_topic_id(topic.id)
         .with_topic_authorized_operations(NO_OPERATIONS);
-    match ask.fault(Place::Topic(&topic.name)) {
+    match context.fault(FaultSite::Topic(&topic.name)) {
         0 => {
-            let nodes: Vec<i32> = ask.cluster.nodes.keys().copied().collect();
+            let nodes: Vec<i32> = context.cluster.nodes.keys().copied().collect();
             let partitions = (0..).zip(&topic.partitions);
-            let partitions = partitions.map(|(index, p)| partition(ask, (topic, &nodes), index, p));
+            let partitions =
+                partitions.map(|(index, p)| partition(context, (topic, &nodes), index, p));
             answer.with_partitions(partitions.collect())
         }
         code => answer.with_error_code(code),
@@ -89,19 +94,19 @@ fn known_topic(ask: &Ask<'_>, topic: &Topic) -> MetadataResponseTopic {
 }
 
 fn partition(
-    ask: &Ask<'_>,
+    context: &RequestContext<'_>,
     (topic, nodes): (&Topic, &[i32]),
     index: i32,
     partition: &Partition,
 ) -> MetadataResponsePartition {
-    let injected = ask.fault(Place::Partition(&topic.name, index));
+    let injected = context.fault(FaultSite::Partition(&topic.name, index));
     let leaderless = if partition.leader < 0 {
         code::LEADER_NOT_AVAILABLE
     } else {
         0
     };
     let replicas = partition.replicas(nodes, topic.replicas);
-    let is_registered = |node: &i32| ask.cluster.is_registered(*node);
+    let is_registered = |node: &i32| context.cluster.is_registered(*node);
     let brokers = |ids: &mut dyn Iterator<Item = i32>| ids.map(BrokerId).collect::<Vec<_>>();
     MetadataResponsePartition::default()
         .with_error_code(if injected == 0 { leaderless } else { injected })

@@ -15,10 +15,10 @@ use kafka_protocol::{
 };
 
 use crate::standin::{
-    answer::{Ask, Asked},
+    answer::{RequestContext, RequestHead},
     cluster::Cluster,
     code,
-    fault::Place,
+    fault::FaultSite,
 };
 
 /// From this version on a request asks for several groups.
@@ -26,9 +26,15 @@ const FIRST_OF_SEVERAL: i16 = 8;
 /// Before this version the group itself had no error code.
 const FIRST_WITH_CODE: i16 = 2;
 
-pub(crate) fn fetch(ask: &Ask<'_>, request: &OffsetFetchRequest) -> OffsetFetchResponse {
-    if ask.version >= FIRST_OF_SEVERAL {
-        let groups = request.groups.iter().map(|group| fetch_group(ask, group));
+pub(crate) fn fetch(
+    context: &RequestContext<'_>,
+    request: &OffsetFetchRequest,
+) -> OffsetFetchResponse {
+    if context.version >= FIRST_OF_SEVERAL {
+        let groups = request
+            .groups
+            .iter()
+            .map(|group| fetch_group(context, group));
         return OffsetFetchResponse::default().with_groups(groups.collect());
     }
     let topics = request.topics.as_ref().map(|topics| {
@@ -42,8 +48,8 @@ pub(crate) fn fetch(ask: &Ask<'_>, request: &OffsetFetchRequest) -> OffsetFetchR
     let group = OffsetFetchRequestGroup::default()
         .with_group_id(request.group_id.clone())
         .with_topics(topics);
-    let mut answer = fetch_group(ask, &group);
-    if ask.version < FIRST_WITH_CODE {
+    let mut answer = fetch_group(context, &group);
+    if context.version < FIRST_WITH_CODE {
         answer.topics.extend(refused(&group, answer.error_code));
         answer.error_code = 0;
     }
@@ -86,31 +92,34 @@ fn as_before_several(topic: OffsetFetchResponseTopics) -> OffsetFetchResponseTop
         .with_partitions(partitions.collect())
 }
 
-fn fetch_group(ask: &Ask<'_>, request: &OffsetFetchRequestGroup) -> OffsetFetchResponseGroup {
+fn fetch_group(
+    context: &RequestContext<'_>,
+    request: &OffsetFetchRequestGroup,
+) -> OffsetFetchResponseGroup {
     let name: &GroupId = &request.group_id;
     let answer = OffsetFetchResponseGroup::default().with_group_id(name.clone());
-    let code = match ask.fault(Place::Group(name)) {
-        0 => ask.cluster.refusal(ask.node, name),
+    let code = match context.fault(FaultSite::Group(name)) {
+        0 => context.cluster.refusal(context.node, name),
         injected => injected,
     };
     if code != 0 {
         return answer.with_error_code(code);
     }
-    let group = ask.cluster.group(name);
+    let group = context.cluster.group(name);
     let commits_of = |topic: &[u8]| group.and_then(|group| group.commits.get(topic));
     let topics = if let Some(wanted) = &request.topics {
         let wanted = wanted.iter().map(|wanted| {
             let commits = commits_of(wanted.name.as_bytes());
             let offset = |p: &i32| commits.and_then(|c| c.get(p)).copied().unwrap_or(-1);
             let partitions = wanted.partition_indexes.iter().map(|p| (*p, offset(p)));
-            topic(ask, &wanted.name.0, partitions)
+            topic(context, &wanted.name.0, partitions)
         });
         wanted.collect()
     } else {
         let all = group.into_iter().flat_map(|group| &group.commits);
         let all = all.map(|(name, partitions)| {
             topic(
-                ask,
+                context,
                 name,
                 partitions.iter().map(|(p, offset)| (*p, *offset)),
             )
@@ -121,12 +130,12 @@ fn fetch_group(ask: &Ask<'_>, request: &OffsetFetchRequestGroup) -> OffsetFetchR
 }
 
 fn topic(
-    ask: &Ask<'_>,
+    context: &RequestContext<'_>,
     name: &StrBytes,
     offsets: impl Iterator<Item = (i32, i64)>,
 ) -> OffsetFetchResponseTopics {
     let partitions = offsets.map(|(partition, offset)| {
-        let code = ask.fault(Place::Partition(name, partition));
+        let code = context.fault(FaultSite::Partition(name, partition));
         OffsetFetchResponsePartitions::default()
             .with_partition_index(partition)
             .with_committed_offset(if code == 0 { offset } else { -1 })
@@ -141,7 +150,7 @@ fn topic(
 
 /// Stores commits whoever sends them: members and generations are not checked.
 pub(crate) fn commit(
-    asked: &Asked,
+    asked: &RequestHead,
     cluster: &mut Cluster,
     request: OffsetCommitRequest,
 ) -> OffsetCommitResponse {
@@ -150,7 +159,10 @@ pub(crate) fn commit(
         let partitions = topic.partitions.iter().map(|partition| {
             let index = partition.partition_index;
             let unknown = cluster.partition(&topic.name, index).is_none();
-            let code = match asked.faults.code_at(Place::Partition(&topic.name, index)) {
+            let code = match asked
+                .faults
+                .code_at(FaultSite::Partition(&topic.name, index))
+            {
                 0 if refusal != 0 => refusal,
                 0 if unknown => code::UNKNOWN_TOPIC_OR_PARTITION,
                 injected => injected,

@@ -11,10 +11,10 @@ use kafka_protocol::{
 };
 
 use crate::standin::{
-    answer::Asked,
+    answer::RequestHead,
     cluster::Cluster,
     code,
-    fault::Place,
+    fault::FaultSite,
     records::{Slot, SlotKind, SlotValue},
     server::Shared,
 };
@@ -25,7 +25,7 @@ const FIRST_BY_ID: i16 = 13;
 /// Appends; a producer that wants no acknowledgement gets no answer.
 pub(crate) fn answer(
     shared: &Shared,
-    asked: &Asked,
+    asked: &RequestHead,
     body: &mut Bytes,
 ) -> anyhow::Result<Option<BytesMut>> {
     let mut acks = 0;
@@ -36,7 +36,7 @@ pub(crate) fn answer(
     Ok(answer.filter(|_| acks != 0))
 }
 
-fn append(asked: &Asked, cluster: &mut Cluster, request: ProduceRequest) -> ProduceResponse {
+fn append(asked: &RequestHead, cluster: &mut Cluster, request: ProduceRequest) -> ProduceResponse {
     let responses = request.topic_data.into_iter().map(|topic| {
         let name = match asked.version {
             ..FIRST_BY_ID => topic.name.clone(),
@@ -59,7 +59,7 @@ fn append(asked: &Asked, cluster: &mut Cluster, request: ProduceRequest) -> Prod
 }
 
 fn append_to(
-    asked: &Asked,
+    asked: &RequestHead,
     cluster: &mut Cluster,
     topic: &str,
     data: PartitionProduceData,
@@ -68,7 +68,9 @@ fn append_to(
         .with_index(data.index)
         .with_log_append_time_ms(-1)
         .with_base_offset(-1);
-    let injected = asked.faults.code_at(Place::Partition(topic, data.index));
+    let injected = asked
+        .faults
+        .code_at(FaultSite::Partition(topic, data.index));
     let records = data
         .records
         .map(|mut bytes| RecordBatchDecoder::decode_all(&mut bytes));

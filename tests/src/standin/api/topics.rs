@@ -17,10 +17,10 @@ use kafka_protocol::{
 };
 
 use crate::standin::{
-    answer::{Ask, Asked},
+    answer::{RequestContext, RequestHead},
     cluster::{Cluster, Topic},
     code,
-    fault::Place,
+    fault::FaultSite,
     protocol::text,
     topic_spec::TopicSpec,
 };
@@ -33,7 +33,10 @@ const FROM_DEFAULT: i8 = 5;
 const TYPE_STRING: i8 = 2;
 const TYPE_LIST: i8 = 7;
 
-pub(crate) fn describe(ask: &Ask<'_>, request: &DescribeConfigsRequest) -> DescribeConfigsResponse {
+pub(crate) fn describe(
+    context: &RequestContext<'_>,
+    request: &DescribeConfigsRequest,
+) -> DescribeConfigsResponse {
     let synonyms = if request.include_synonyms {
         Synonyms::Told
     } else {
@@ -42,7 +45,7 @@ pub(crate) fn describe(ask: &Ask<'_>, request: &DescribeConfigsRequest) -> Descr
     let results = request
         .resources
         .iter()
-        .map(|wanted| resource(ask, wanted, synonyms));
+        .map(|wanted| resource(context, wanted, synonyms));
     DescribeConfigsResponse::default().with_results(results.collect())
 }
 
@@ -53,7 +56,7 @@ enum Synonyms {
 }
 
 fn resource(
-    ask: &Ask<'_>,
+    context: &RequestContext<'_>,
     wanted: &DescribeConfigsResource,
     synonyms: Synonyms,
 ) -> DescribeConfigsResult {
@@ -64,8 +67,8 @@ fn resource(
     if wanted.resource_type != TOPIC {
         return answer;
     }
-    let injected = ask.fault(Place::Topic(&wanted.resource_name));
-    match ask.cluster.topic(&wanted.resource_name) {
+    let injected = context.fault(FaultSite::Topic(&wanted.resource_name));
+    match context.cluster.topic(&wanted.resource_name) {
         _ if injected != 0 => answer.with_error_code(injected),
         Some(topic) => {
             let keys = wanted.configuration_keys.as_deref();
@@ -125,14 +128,14 @@ fn setting(key: &str, set: Option<&str>, synonyms: Synonyms) -> DescribeConfigsR
 }
 
 pub(crate) fn create(
-    asked: &Asked,
+    asked: &RequestHead,
     cluster: &mut Cluster,
     request: CreateTopicsRequest,
 ) -> CreateTopicsResponse {
     let topics = request.topics.into_iter().map(|wanted| {
         let exists = cluster.topic(&wanted.name).is_some();
         let complaint = format!("Topic '{}' already exists.", &**wanted.name);
-        let code = match asked.faults.code_at(Place::Topic(&wanted.name)) {
+        let code = match asked.faults.code_at(FaultSite::Topic(&wanted.name)) {
             0 if exists => code::TOPIC_ALREADY_EXISTS,
             injected => injected,
         };

@@ -4,19 +4,24 @@ use kafka_protocol::messages::{
     ApiVersionsRequest, ApiVersionsResponse, api_versions_response::ApiVersion,
 };
 
-use crate::standin::{answer::Ask, cluster::Release, code, fault::Place, protocol::Api};
+use crate::standin::{
+    answer::RequestContext, cluster::Release, code, fault::FaultSite, protocol::Api,
+};
 
-pub(crate) fn answer(ask: &Ask<'_>, _request: &ApiVersionsRequest) -> ApiVersionsResponse {
+pub(crate) fn answer(
+    context: &RequestContext<'_>,
+    _request: &ApiVersionsRequest,
+) -> ApiVersionsResponse {
     let api_keys = Api::all().map(|api| {
         let (oldest, newest) = api.versions();
-        let newest = newest.min(newest_of(ask.cluster.release, api));
+        let newest = newest.min(newest_of(context.cluster.release, api));
         ApiVersion::default()
             .with_api_key(api.key())
             .with_min_version(oldest)
             .with_max_version(newest)
     });
     ApiVersionsResponse::default()
-        .with_error_code(ask.fault(Place::Answer))
+        .with_error_code(context.fault(FaultSite::Answer))
         .with_api_keys(api_keys.collect())
 }
 

@@ -13,7 +13,7 @@ use crate::standin::protocol::{Api, Unit};
 
 /// A place in an answer that can carry an error code.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Place<'a> {
+pub(crate) enum FaultSite<'a> {
     Answer,
     Group(&'a str),
     Topic(&'a str),
@@ -87,15 +87,15 @@ impl Active {
         }
     }
 
-    fn concerns(&self, place: Place<'_>, unit: Unit) -> bool {
+    fn concerns(&self, place: FaultSite<'_>, unit: Unit) -> bool {
         match (&self.fault.target, place) {
             (Target::Any, place) => place.unit() == unit,
-            (Target::Group(wanted), Place::Group(group)) => wanted == group,
-            (Target::Topic(wanted), Place::Topic(topic)) => wanted == topic,
-            (Target::Topic(wanted), Place::Partition(topic, _)) => {
+            (Target::Group(wanted), FaultSite::Group(group)) => wanted == group,
+            (Target::Topic(wanted), FaultSite::Topic(topic)) => wanted == topic,
+            (Target::Topic(wanted), FaultSite::Partition(topic, _)) => {
                 wanted == topic && unit != Unit::Topic
             }
-            (Target::Partition(wanted, number), Place::Partition(topic, partition)) => {
+            (Target::Partition(wanted, number), FaultSite::Partition(topic, partition)) => {
                 wanted == topic && *number == partition
             }
             _ => false,
@@ -135,7 +135,7 @@ impl Faults {
     }
 
     /// The code to put at this place of the answer, 0 for none.
-    pub(crate) fn code_at(&self, place: Place<'_>) -> i16 {
+    pub(crate) fn code_at(&self, place: FaultSite<'_>) -> i16 {
         for (active, concerned) in &self.others {
             concerned.set(concerned.get() || active.concerns(place, self.unit));
         }
@@ -169,7 +169,7 @@ impl Faults {
 
 // === impl Place ===
 
-impl Place<'_> {
+impl FaultSite<'_> {
     fn unit(self) -> Unit {
         match self {
             Self::Answer => Unit::Answer,

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use e2e::lab::kafka::User;
 use e2e::lab::{self, Collector, Config, Kafka, collector};
 
-use super::{Door, MINUTE, errors, secured};
+use super::{Listener, MINUTE, errors, secured};
 
 /// What is wrong, the configuration, and what has to be said of it.
 type Mistake = (&'static str, Config, [&'static str; 2]);
@@ -16,7 +16,7 @@ const PROTOCOL: &str = "security.protocol";
 /// Protocols, logins and listeners.
 fn of_protocols(kafka: &Kafka) -> Result<Vec<Mistake>> {
     let plain = |bootstrap: String| Config::of(&bootstrap);
-    let password = Door::Plain.config(kafka, User::Monitor)?;
+    let password = Listener::Plain.config(kafka, User::Monitor)?;
     Ok(vec![
         (
             "no TLS on a listener with TLS",
@@ -59,7 +59,7 @@ fn of_protocols(kafka: &Kafka) -> Result<Vec<Mistake>> {
 fn of_certificates(kafka: &Kafka) -> Result<Vec<Mistake>> {
     let keys = kafka.keys()?;
     let file = |path: &Path| path.display().to_string();
-    let good = Door::Certificate.config(kafka, User::Monitor)?;
+    let good = Listener::Certificate.config(kafka, User::Monitor)?;
     let bare = |bootstrap: &str| {
         Config::of(bootstrap)
             .property(PROTOCOL, "SSL")
@@ -91,7 +91,7 @@ fn of_certificates(kafka: &Kafka) -> Result<Vec<Mistake>> {
 
 #[test]
 fn check_connect_names_the_likely_cause_and_what_to_write() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let kafka = secured()?;
     let all = [of_protocols(&kafka)?, of_certificates(&kafka)?].concat();
     for (mistake, config, words) in all {
@@ -115,7 +115,7 @@ fn check_connect_names_the_likely_cause_and_what_to_write() -> Result<()> {
 /// What the check says, the log says while the collector runs, at its usual level and once.
 #[test]
 fn the_log_names_tls_where_a_listener_wants_it() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let kafka = secured()?;
     let collector = Collector::start(&Config::of(&kafka.bootstrap_tls()))?;
     let log = lab::wait_for("two collections", MINUTE, || {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use e2e::lab::place::Scratch;
+use e2e::lab::host::TempDir;
 use e2e::lab::prom::{Exposition, Labels};
 use e2e::lab::prometheus::Prometheus;
 use e2e::lab::{self, Collector, Config, Length};
@@ -27,7 +27,7 @@ const DEPTH: usize = 4;
 
 /// What is recorded, and when.
 pub(crate) struct Records {
-    scratch: Scratch,
+    scratch: TempDir,
     /// The first moment, in seconds since 1970.
     pub(crate) start: f64,
     /// The last.
@@ -49,7 +49,7 @@ impl Records {
     /// Nothing, at this moment.
     pub(crate) fn none(end: f64) -> Self {
         Self {
-            scratch: Scratch::new("records").expect("a directory"),
+            scratch: TempDir::new("records").expect("a directory"),
             start: end - 10_800.0,
             end,
             n_series: 0,
@@ -58,7 +58,7 @@ impl Records {
 
     /// Two releases with the same name of the cluster: three hours of them, or half an hour in a short run.
     pub(crate) fn make(length: Length) -> Result<Self> {
-        let scratch = Scratch::new("records")?;
+        let scratch = TempDir::new("records")?;
         let n = length.pick(180, 30);
         let end = (lab::wall_seconds() / 60.0).floor() * 60.0;
         let mut lines = scraped("klag-exporter", &measure(GROUPS, Config::by_topic)?);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use e2e::lab::pod::BOTH;
-use e2e::lab::{self, ControlPlane, Duel, Length, Setting};
+use e2e::lab::{self, ControlPlane, Length, PairPlan, TwoPods};
 use e2e::trials::failover::End;
 use tokio::time::Instant;
 
@@ -31,7 +31,7 @@ fn slack() -> f64 {
 pub(crate) struct Scene {
     watches: Vec<Watch>,
     forgetful: Watch,
-    duel: Duel,
+    pair: TwoPods,
     lag: Lag,
     patience: Duration,
     /// From here on everything was recorded, in seconds since 1970.
@@ -47,13 +47,13 @@ impl Scene {
     pub(crate) fn start(plane: &ControlPlane, durations: (u64, u64)) -> Result<Self> {
         let length = Length::asked();
         let patience = Duration::from_secs(length.pick(120, 20));
-        let duel = Duel::start(plane.kube(), &Setting::of("prometheus", durations))?;
+        let pair = TwoPods::start(plane.kube(), &PairPlan::of("prometheus", durations))?;
         let kinds = length.pick(&[EVERY_SECOND, AS_SHIPPED][..], &[EVERY_SECOND]);
-        let start = |kind| Watch::start(kind, duel.pods(), patience);
+        let start = |kind| Watch::start(kind, pair.pods(), patience);
         let mut scene = Self {
             watches: kinds.iter().copied().map(start).collect::<Result<_>>()?,
             forgetful: start(FORGETFUL)?,
-            duel,
+            pair,
             lag: Lag::calm(),
             patience,
             begin: 0.0,
@@ -81,10 +81,10 @@ impl Scene {
         mut ask: impl FnMut(&mut Self) -> Result<()>,
     ) -> Result<()> {
         let waited = lab::wait_for(what, Duration::from_secs(seconds), || {
-            self.lag.grow(self.duel.pods());
+            self.lag.grow(self.pair.pods());
             ask(self)
         });
-        waited.with_context(|| self.duel.logs())
+        waited.with_context(|| self.pair.logs())
     }
 
     fn until_all(
@@ -115,16 +115,16 @@ impl Scene {
         let ended = lab::wall_seconds();
         self.ended.push(ended);
         match end {
-            End::Asked => drop(self.duel.pod(leader).terminate()?),
-            End::Killed => self.duel.pod(leader).kill(&BOTH)?,
+            End::ApiRequest => drop(self.pair.pod(leader).terminate()?),
+            End::Killed => self.pair.pod(leader).kill(&BOTH)?,
         }
         self.until("the other pod to act", 60, |scene| {
-            ensure!(scene.duel.acting() == Some(other), "not yet");
+            ensure!(scene.pair.acting() == Some(other), "not yet");
             Ok(())
         })?;
         let without = lab::wall_seconds() - ended;
-        self.duel.pod(leader).start_both()?;
-        self.duel.wait_until_standing_by(leader)?;
+        self.pair.pod(leader).start_both()?;
+        self.pair.wait_until_standing_by(leader)?;
         let limit = self.patience.as_secs() + 120;
         self.until_all("the alert to fire", limit, |watch| {
             watch.course(OURS, begin).map(drop)
@@ -133,7 +133,7 @@ impl Scene {
             let figures = self.judge(watch, begin, (ended, without))?;
             lab::say(format_args!("{end:?}, {}: {figures}", watch.name));
         }
-        self.lag.end(self.duel.pods());
+        self.lag.end(self.pair.pods());
         self.until_all("the alert to end", 120, |watch| {
             let left = format!("ALERTS{{alertname=~\"{OURS}.*\"}}");
             let left = watch.prometheus.now(&left)?;
@@ -262,9 +262,9 @@ impl Scene {
                 watch.name
             ));
         }
-        let chronicle = self.duel.never_two()?;
-        ensure!(chronicle.moves() == self.ended.len(), "{chronicle}");
-        lab::say(&chronicle);
+        let history = self.pair.never_two()?;
+        ensure!(history.moves() == self.ended.len(), "{history}");
+        lab::say(&history);
         Ok(())
     }
 }

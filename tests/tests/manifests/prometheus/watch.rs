@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use e2e::lab::prometheus::{Pace, Prometheus, Series, jobs};
+use e2e::lab::prometheus::{Intervals, Prometheus, Series, jobs};
 use e2e::lab::{Length, Pod};
 use e2e::manifests;
 
@@ -65,7 +65,7 @@ pub(crate) struct Watch {
     pub(crate) name: &'static str,
     /// What it knows.
     pub(crate) prometheus: Prometheus,
-    pace: Pace,
+    intervals: Intervals,
 }
 
 /// What an alert did: times in seconds since 1970.
@@ -88,7 +88,7 @@ impl Watch {
             memory,
         } = kind;
         let interval = Duration::from_secs(seconds);
-        let pace = Pace {
+        let intervals = Intervals {
             scrape: interval,
             evaluation: interval,
         };
@@ -108,14 +108,14 @@ impl Watch {
         let users = format!("groups:\n- name: user\n  rules:\n{}", users.concat());
         Ok(Self {
             name,
-            prometheus: Prometheus::start(pace, &jobs(&pods), &[&rules, &users])?,
-            pace,
+            prometheus: Prometheus::start(intervals, &jobs(&pods), &[&rules, &users])?,
+            intervals,
         })
     }
 
     /// A scrape and an evaluation, in seconds: as exact as a Prometheus can be.
     pub(crate) fn step(&self) -> f64 {
-        (self.pace.scrape + self.pace.evaluation).as_secs_f64()
+        (self.intervals.scrape + self.intervals.evaluation).as_secs_f64()
     }
 
     /// When an alert was seen in a state since a time, whatever its other labels.
@@ -156,7 +156,7 @@ impl Watch {
     /// Every recorded series has a value at every step between two times and no labels but its own; figures.
     pub(crate) fn unbroken(&self, (from, to): (f64, f64)) -> Result<String> {
         let every = "{__name__=~\"klag:kafka_.+\"}";
-        let step = self.pace.evaluation;
+        let step = self.intervals.evaluation;
         let shown = self.prometheus.range(every, (from, to), step)?;
         let most = shown.iter().map(|series| series.samples.len()).max();
         let wanted = most.context("nothing is recorded")?;

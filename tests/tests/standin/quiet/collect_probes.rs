@@ -183,7 +183,7 @@ fn readers(port: u16, n: usize, time: Duration) -> Result<Served> {
 
 #[test]
 fn beside_readers_that_take_no_gzip() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let runtime = Runtime::new()?;
     let full = Size {
         topics: 1_000,
@@ -224,7 +224,7 @@ fn beside_readers_that_take_no_gzip() -> Result<()> {
 
 #[test]
 fn beside_a_large_collection() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let runtime = Runtime::new()?;
     let full = Size {
         topics: 500,

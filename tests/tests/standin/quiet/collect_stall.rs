@@ -68,7 +68,7 @@ fn start() -> Result<StandIn> {
 
 #[test]
 fn a_stalled_broker_makes_nothing_of_the_others_old() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     stall(Duration::from_secs(2))?;
     if Length::asked() == Length::Full {
         stall(Duration::from_secs(5))?;

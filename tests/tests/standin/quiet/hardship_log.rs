@@ -6,8 +6,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use e2e::lab::host::{self, TempDir};
 use e2e::lab::http::{self, Coding};
-use e2e::lab::place::{self, Scratch};
 use e2e::lab::programs::Program;
 use e2e::lab::{self, Length};
 use e2e::leases::Leases;
@@ -40,7 +40,7 @@ struct World {
     runtime: Runtime,
     leases: Leases,
     kafka: StandIn,
-    scratch: Scratch,
+    scratch: TempDir,
     /// Of collector and elector.
     ports: [u16; 2],
 }
@@ -98,8 +98,8 @@ impl World {
             .topic("orders", 3, |_| PartitionSpec::ending_at(1000))
             .group("billing", GroupSpec::classic().committed("orders", 0, 900));
         let kafka = runtime.block_on(kafka.start());
-        let scratch = Scratch::new("mute")?;
-        let ports = place::free_ports()?;
+        let scratch = TempDir::new("mute")?;
+        let ports = host::free_ports()?;
         let [collector, elector] = ports;
         let bootstrap = kafka.bootstrap();
         let config = format!(
@@ -175,7 +175,7 @@ fn a_pod_that_loses_its_terminal_gives_the_lease_back() -> Result<()> {
 
 /// Leads for so `long`, and is ended by this `signal`.
 fn lead(signal: &str, long: Duration) -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let world = World::start()?;
     let mut elector = Mute::start(Program::Elector, world.scratch.path())?;
     let mut collector = Mute::start(Program::Collector, world.scratch.path())?;

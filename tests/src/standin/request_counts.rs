@@ -26,7 +26,7 @@ pub struct Arrival {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Ledger {
+pub(crate) struct RequestCounts {
     pub(crate) requests: BTreeMap<(Api, i32), u64>,
     pub(crate) injected: BTreeMap<(Api, Injected), u64>,
     pub(crate) arrivals: VecDeque<Arrival>,
@@ -36,7 +36,7 @@ pub(crate) struct Ledger {
 
 // === impl Ledger ===
 
-impl Ledger {
+impl RequestCounts {
     pub(crate) fn arrived(&mut self, arrival: Arrival) {
         *self
             .requests

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use super::{ADDRESS, Node, Seen, Setup, Watch};
 use crate::lab;
-use crate::lab::chronicle::{Chronicle, Overlap, Sightings, Stint};
-use crate::lab::observer::Sight;
+use crate::lab::history::{History, LeadInterval, Observations, Overlap};
+use crate::lab::observer::ProbeResult;
 use crate::standin::{GroupSpec, PartitionSpec, StandIn};
 
 /// Pods start in 5 s on an idle machine, and a first leader waits for a Lease that nobody is known to have given up.
@@ -17,7 +17,7 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// A namespace `monitoring`, and everything in it; deleted when dropped.
 #[derive(Debug)]
-pub struct Stage<'a> {
+pub struct Installation<'a> {
     node: &'a Node,
     watch: Watch,
     kafka: StandIn,
@@ -37,7 +37,7 @@ pub struct Gaps {
 
 // === impl Stage ===
 
-impl<'a> Stage<'a> {
+impl<'a> Installation<'a> {
     /// Makes the namespace, in which only restricted pods are allowed, and applies what a user has written, with the stand-in for
     /// Kafka.
     pub fn set(node: &'a Node, setup: Setup) -> Result<Self> {
@@ -51,22 +51,22 @@ impl<'a> Stage<'a> {
         if setup.bootstrap.is_empty() {
             setup.bootstrap = kafka.bootstrap();
         }
-        let stage = Self {
+        let installation = Self {
             node,
             watch,
             kafka,
             setup,
         };
-        let said = stage.setup.apply(node)?;
+        let said = installation.setup.apply(node)?;
         ensure!(!said.contains("Warning"), "{said}");
-        Ok(stage)
+        Ok(installation)
     }
 
     /// The same, and waits until one pod acts and all others stand by.
     pub fn play(node: &'a Node, setup: Setup) -> Result<Self> {
-        let stage = Self::set(node, setup)?;
-        stage.wait_until_settled()?;
-        Ok(stage)
+        let installation = Self::set(node, setup)?;
+        installation.wait_until_settled()?;
+        Ok(installation)
     }
 
     /// Kafka.
@@ -134,44 +134,44 @@ impl<'a> Stage<'a> {
     }
 
     /// What has happened so far, pods counted as [`Watch::pods`] does.
-    pub fn chronicle(&self) -> Chronicle {
+    pub fn history(&self) -> History {
         let arrivals = self.kafka.arrivals();
-        let sightings = self.watch.pods().into_iter().map(|pod| {
+        let observations = self.watch.pods().into_iter().map(|pod| {
             let asked = arrivals
                 .iter()
                 .filter(|arrival| arrival.from == pod.address);
-            Sightings {
-                looks: pod.looks(),
+            Observations {
+                probes: pod.probes(),
                 requests: asked.map(|arrival| arrival.at).collect(),
             }
         });
-        Chronicle::of(&sightings.collect::<Vec<_>>())
+        History::of(&observations.collect::<Vec<_>>())
     }
 
     /// No pod ever acted while another one did; what happened, in words.
-    pub fn never_two(&self) -> Result<Chronicle> {
-        let chronicle = self.chronicle();
-        let Overlap { certain, possible } = chronicle.overlap();
+    pub fn never_two(&self) -> Result<History> {
+        let history = self.history();
+        let Overlap { certain, possible } = history.overlap();
         ensure!(
             certain.is_zero(),
-            "two acted for {certain:?} (possibly {possible:?}): {chronicle}\n{}",
+            "two acted for {certain:?} (possibly {possible:?}): {history}\n{}",
             self.logs()
         );
-        Ok(chronicle)
+        Ok(history)
     }
 
     /// What was missing since a moment, the time until now included.
     pub fn gaps_since(&self, since: Instant) -> Gaps {
-        let chronicle = self.chronicle();
-        let acts = chronicle.stints.iter().flat_map(|stint| &stint.acts);
+        let history = self.history();
+        let acts = history.intervals.iter().flat_map(|interval| &interval.acts);
         let pods = self.watch.pods();
-        let looks = pods.iter().flat_map(Seen::looks);
-        let series = looks.filter(|look| look.sight == Sight::Series);
+        let probes = pods.iter().flat_map(Seen::probes);
+        let series = probes.filter(|probe| probe.result == ProbeResult::Series);
         Gaps {
             acting: longest_gap(since, acts.map(|act| act.to)),
-            series: longest_gap(since, series.map(|look| look.heard)),
-            moves: Chronicle {
-                stints: later(&chronicle, since),
+            series: longest_gap(since, series.map(|probe| probe.answered)),
+            moves: History {
+                intervals: later(&history, since),
             }
             .moves(),
         }
@@ -222,15 +222,15 @@ fn longest_gap(since: Instant, times: impl Iterator<Item = Instant>) -> Duration
 }
 
 /// The stints that had not ended by then.
-fn later(chronicle: &Chronicle, since: Instant) -> Vec<Stint> {
-    let stints = chronicle.stints.iter();
-    stints
-        .filter(|stint| stint.last.to > since)
+fn later(history: &History, since: Instant) -> Vec<LeadInterval> {
+    let intervals = history.intervals.iter();
+    intervals
+        .filter(|interval| interval.last.to > since)
         .cloned()
         .collect()
 }
 
-impl Drop for Stage<'_> {
+impl Drop for Installation<'_> {
     fn drop(&mut self) {
         // Nobody is to hold the Lease for the next one, or to take 20 s to end.
         let now = ["--force", "--grace-period=0", "-n", "monitoring"];

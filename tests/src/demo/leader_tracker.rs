@@ -26,7 +26,7 @@ pub(super) enum Role {
 
 /// What an elector tells anybody.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Facts {
+pub(super) struct ElectorStatus {
     pub(super) state: String,
     pub(super) reason: String,
     pub(super) term: u64,
@@ -34,25 +34,25 @@ pub(super) struct Facts {
 
 /// A pod as it was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct PodSight {
+pub(super) struct PodStatus {
     pub(super) role: Role,
-    pub(super) facts: Option<Facts>,
+    pub(super) facts: Option<ElectorStatus>,
 }
 
 /// All pods, asked at about the same time.
 #[derive(Clone, Debug)]
-pub(super) struct Sight {
+pub(super) struct Poll {
     /// Before the first question.
     pub(super) asked_at: Instant,
     /// After the last answer.
     pub(super) seen_at: Instant,
     /// In the order of the pods.
-    pub(super) pods: Vec<PodSight>,
+    pub(super) pods: Vec<PodStatus>,
 }
 
 /// Who leads.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Course {
+pub(super) struct LeaderTracker {
     leader: Option<usize>,
     /// The last moment at which a pod is known to have led.
     led_until: Option<Instant>,
@@ -62,7 +62,7 @@ pub(super) struct Course {
 
 /// What has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum News {
+pub(super) enum LeaderChange {
     /// This pod leads now; with the gap, if it is not the first.
     Leads(usize, Option<Gap>),
     /// This one does not any more, and no other does.
@@ -80,7 +80,7 @@ pub(super) struct Gap {
 
 // === impl Course ===
 
-impl Course {
+impl LeaderTracker {
     /// The pod that leads.
     pub(super) fn leader(&self) -> Option<usize> {
         self.leader
@@ -102,36 +102,36 @@ impl Course {
     }
 
     /// Takes note of a sight, each later than the one before.
-    pub(super) fn see(&mut self, sight: &Sight) -> Option<News> {
-        if matches!(self.ended, Some((_, at)) if sight.asked_at < at) {
+    pub(super) fn see(&mut self, poll: &Poll) -> Option<LeaderChange> {
+        if matches!(self.ended, Some((_, at)) if poll.asked_at < at) {
             // It was looked at before, and may show who is no more.
             return None;
         }
-        let role = |pod: usize| sight.pods.get(pod).map_or(Role::Gone, |pod| pod.role);
-        let others = (0..sight.pods.len()).find(|pod| {
+        let role = |pod: usize| poll.pods.get(pod).map_or(Role::Gone, |pod| pod.role);
+        let others = (0..poll.pods.len()).find(|pod| {
             // Who gives up last was asked first: the other one is the news.
             Some(*pod) != self.leader && role(*pod) == Role::Leads
         });
         if let Some(next) = others {
-            let since = |at: Instant| sight.seen_at.saturating_duration_since(at);
+            let since = |at: Instant| poll.seen_at.saturating_duration_since(at);
             let gap = self.led_until.map(|until| Gap {
                 nobody_led: since(until),
                 after: self.ended.take().map(|(how, at)| (how, since(at))),
             });
             self.leader = Some(next);
-            self.led_until = Some(sight.asked_at);
-            return Some(News::Leads(next, gap));
+            self.led_until = Some(poll.asked_at);
+            return Some(LeaderChange::Leads(next, gap));
         }
         let leader = self.leader?;
         match role(leader) {
             Role::Leads => {
-                self.led_until = Some(sight.asked_at);
+                self.led_until = Some(poll.asked_at);
                 None
             }
             Role::Unknown => None,
             Role::StandsBy | Role::Gone => {
                 self.leader = None;
-                Some(News::Nobody(leader))
+                Some(LeaderChange::Nobody(leader))
             }
         }
     }
@@ -156,16 +156,19 @@ mod tests {
 
     struct Story {
         begin: Instant,
-        course: Course,
+        leader_tracker: LeaderTracker,
     }
 
     impl Story {
         /// A first pod that leads, seen at 1 s.
         fn begun() -> Self {
-            let (begin, course) = (Instant::now(), Course::default());
-            let mut story = Self { begin, course };
+            let (begin, leader_tracker) = (Instant::now(), LeaderTracker::default());
+            let mut story = Self {
+                begin,
+                leader_tracker,
+            };
             let first = story.see(1000, [Leads, StandsBy]);
-            assert_eq!(first, Some(News::Leads(0, None)));
+            assert_eq!(first, Some(LeaderChange::Leads(0, None)));
             story
         }
 
@@ -174,46 +177,49 @@ mod tests {
         }
 
         /// What is asked at `ms`, and answered 2 ms later.
-        fn see(&mut self, ms: u64, roles: [Role; 2]) -> Option<News> {
-            let pods = roles.map(|role| PodSight { role, facts: None });
-            let sight = Sight {
+        fn see(&mut self, ms: u64, roles: [Role; 2]) -> Option<LeaderChange> {
+            let pods = roles.map(|role| PodStatus { role, facts: None });
+            let poll = Poll {
                 asked_at: self.at(ms),
                 seen_at: self.at(ms + 2),
                 pods: pods.into(),
             };
-            self.course.see(&sight)
+            self.leader_tracker.see(&poll)
         }
     }
 
-    fn leads(pod: usize, nobody_ms: u64, after: Option<(Ending, u64)>) -> News {
+    fn leads(pod: usize, nobody_ms: u64, after: Option<(Ending, u64)>) -> LeaderChange {
         let ms = Duration::from_millis;
         let gap = Gap {
             nobody_led: ms(nobody_ms),
             after: after.map(|(how, after)| (how, ms(after))),
         };
-        News::Leads(pod, Some(gap))
+        LeaderChange::Leads(pod, Some(gap))
     }
 
     #[test]
     fn nobody_leads_from_the_kill_until_the_other_is_seen_to() {
         let mut story = Story::begun();
-        story.course.end(Ending::Kill, story.at(1500));
+        story.leader_tracker.end(Ending::Kill, story.at(1500));
         assert_eq!(story.see(1499, [Leads, StandsBy]), None);
         assert_eq!(story.see(1600, [Gone, StandsBy]), None);
         let now = story.at(2000);
-        let so_far = story.course.nobody_for(now);
+        let so_far = story.leader_tracker.nobody_for(now);
         assert_eq!(so_far, Some(Duration::from_millis(500)));
         let led = story.see(5000, [Gone, Leads]);
         assert_eq!(led, Some(leads(1, 3502, Some((Ending::Kill, 3502)))));
-        assert_eq!(story.course.nobody_for(now), None);
+        assert_eq!(story.leader_tracker.nobody_for(now), None);
     }
 
     #[test]
     fn who_is_asked_to_end_leads_until_it_is_seen_not_to() {
         let mut story = Story::begun();
-        story.course.end(Ending::Terminate, story.at(1500));
+        story.leader_tracker.end(Ending::Terminate, story.at(1500));
         assert_eq!(story.see(1600, [Leads, StandsBy]), None);
-        assert_eq!(story.see(1610, [StandsBy, StandsBy]), Some(News::Nobody(0)));
+        assert_eq!(
+            story.see(1610, [StandsBy, StandsBy]),
+            Some(LeaderChange::Nobody(0))
+        );
         let led = story.see(1620, [StandsBy, Leads]);
         assert_eq!(led, Some(leads(1, 22, Some((Ending::Terminate, 122)))));
     }
@@ -230,7 +236,10 @@ mod tests {
     fn a_late_answer_is_no_loss() {
         let mut story = Story::begun();
         assert_eq!(story.see(1100, [Unknown, StandsBy]), None);
-        assert_eq!(story.course.leader(), Some(0));
-        assert_eq!(story.see(1200, [Gone, StandsBy]), Some(News::Nobody(0)));
+        assert_eq!(story.leader_tracker.leader(), Some(0));
+        assert_eq!(
+            story.see(1200, [Gone, StandsBy]),
+            Some(LeaderChange::Nobody(0))
+        );
     }
 }

@@ -12,24 +12,24 @@ use crate::lab;
 
 /// All of it, started.
 #[derive(Debug)]
-pub(super) struct World {
+pub(super) struct Backends {
     pub(super) kafka: Kafka,
     pub(super) kubernetes: Option<Kubernetes>,
 }
 
 // === impl World ===
 
-impl World {
+impl Backends {
     /// Starts it; `None` if a signal came first.
     pub(super) async fn start(args: &Args, stop: &CancellationToken) -> Result<Option<Self>> {
         let mut starting = pin!(Self::all(args));
         tokio::select! { biased;
-        world = &mut starting => return world.map(Some),
+        backends = &mut starting => return backends.map(Some),
         () = stop.cancelled() => {} }
         // What has begun to start is ended in order, which does not take long when nothing is waited for.
         lab::give_up();
-        if let Ok(world) = starting.await {
-            world.stop().await?;
+        if let Ok(backends) = starting.await {
+            backends.stop().await?;
         }
         Ok(None)
     }

@@ -12,7 +12,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::watch;
 use tokio::time::{self, Instant};
 
-use super::door::Way;
+use super::tcp_proxy::TcpFault;
 
 /// More than this is not kept; the sender has to wait, as for a network's.
 const ROOM: usize = 64;
@@ -24,7 +24,7 @@ enum Direction {
 }
 
 /// Both directions until one ends; the connection is reset then, for whoever still has something to say.
-pub(super) async fn run(from: TcpStream, to: SocketAddr, ways: watch::Receiver<Way>) {
+pub(super) async fn run(from: TcpStream, to: SocketAddr, faults: watch::Receiver<TcpFault>) {
     let Ok(to) = TcpStream::connect(to).await else {
         return;
     };
@@ -36,20 +36,20 @@ pub(super) async fn run(from: TcpStream, to: SocketAddr, ways: watch::Receiver<W
     let (client_read, client_write) = from.into_split();
     let (server_read, server_write) = to.into_split();
     tokio::select! {
-        _ = pass(Direction::Requests, (client_read, server_write), ways.clone()) => {}
-        _ = pass(Direction::Answers, (server_read, client_write), ways) => {}
+        _ = pass(Direction::Requests, (client_read, server_write), faults.clone()) => {}
+        _ = pass(Direction::Answers, (server_read, client_write), faults) => {}
     }
 }
 
 async fn pass(
     direction: Direction,
     (mut read, mut write): (OwnedReadHalf, OwnedWriteHalf),
-    mut ways: watch::Receiver<Way>,
+    mut faults: watch::Receiver<TcpFault>,
 ) -> io::Result<()> {
     let mut kept: VecDeque<(Instant, Bytes)> = VecDeque::new();
     let mut ended = false;
     loop {
-        let due = match delay(*ways.borrow_and_update(), direction) {
+        let due = match delay(*faults.borrow_and_update(), direction) {
             Some(delay) => kept.front().map(|(arrived, _)| *arrived + delay),
             None => None,
         };
@@ -57,7 +57,7 @@ async fn pass(
             return Ok(());
         }
         tokio::select! { biased;
-            changed = ways.changed() => changed.map_err(io::Error::other)?,
+            changed = faults.changed() => changed.map_err(io::Error::other)?,
             () = until(due) => {
                 if let Some((_, bytes)) = kept.pop_front() {
                     write.write_all(&bytes).await?;
@@ -72,15 +72,15 @@ async fn pass(
 }
 
 /// How late bytes pass in this direction; `None` if they do not.
-fn delay(way: Way, direction: Direction) -> Option<Duration> {
-    match (way, direction) {
-        (Way::Delay(delay), _) => Some(delay),
-        (Way::Pass, _)
-        | (Way::DropAnswers, Direction::Requests)
-        | (Way::DropRequests, Direction::Answers) => Some(Duration::ZERO),
-        (Way::Refuse | Way::Drop, _)
-        | (Way::DropAnswers, Direction::Answers)
-        | (Way::DropRequests, Direction::Requests) => None,
+fn delay(fault: TcpFault, direction: Direction) -> Option<Duration> {
+    match (fault, direction) {
+        (TcpFault::Delay(delay), _) => Some(delay),
+        (TcpFault::Pass, _)
+        | (TcpFault::DropAnswers, Direction::Requests)
+        | (TcpFault::DropRequests, Direction::Answers) => Some(Duration::ZERO),
+        (TcpFault::Refuse | TcpFault::Drop, _)
+        | (TcpFault::DropAnswers, Direction::Answers)
+        | (TcpFault::DropRequests, Direction::Requests) => None,
     }
 }
 

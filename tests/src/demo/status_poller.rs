@@ -8,79 +8,79 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
 
-use super::course::{Facts, PodSight, Role, Sight};
+use super::leader_tracker::{ElectorStatus, PodStatus, Poll, Role};
 
 /// An answer that takes longer is as good as none.
 const ANSWER_LIMIT: Duration = Duration::from_millis(500);
 
 /// How often to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pace {
+pub(super) enum PollRate {
     /// Nothing is expected to change.
-    Calm,
+    Slow,
     /// The moment of a change matters.
-    Keen,
+    Fast,
 }
 
 /// Where a pod is asked.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Doors {
+pub(super) struct PodPorts {
     pub(super) collector: u16,
     pub(super) elector: Option<u16>,
 }
 
 /// What is seen, in order; the looking ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Lookout {
-    sights: mpsc::Receiver<Sight>,
-    pace: watch::Sender<Pace>,
+pub(super) struct StatusPoller {
+    polls: mpsc::Receiver<Poll>,
+    rate: watch::Sender<PollRate>,
     task: AbortHandle,
 }
 
 // === impl Pace ===
 
-impl Pace {
+impl PollRate {
     fn pause(self) -> Duration {
         match self {
-            Self::Calm => Duration::from_millis(100),
-            Self::Keen => Duration::from_millis(5),
+            Self::Slow => Duration::from_millis(100),
+            Self::Fast => Duration::from_millis(5),
         }
     }
 }
 
 // === impl Lookout ===
 
-impl Lookout {
+impl StatusPoller {
     /// Begins to look.
-    pub(super) fn begin(pods: Vec<Doors>) -> Result<Self> {
+    pub(super) fn begin(pods: Vec<PodPorts>) -> Result<Self> {
         let client = reqwest::Client::builder().timeout(ANSWER_LIMIT).build()?;
-        let (send, sights) = mpsc::channel(16);
-        let (pace, paces) = watch::channel(Pace::Calm);
-        let task = tokio::spawn(look(client, pods, (send, paces))).abort_handle();
-        Ok(Self { sights, pace, task })
+        let (send, polls) = mpsc::channel(16);
+        let (rate, rates) = watch::channel(PollRate::Slow);
+        let task = tokio::spawn(poll_all(client, pods, (send, rates))).abort_handle();
+        Ok(Self { polls, rate, task })
     }
 
     /// What is seen next.
-    pub(super) async fn next(&mut self) -> Result<Sight> {
-        self.sights.recv().await.context("nobody looks any more")
+    pub(super) async fn next(&mut self) -> Result<Poll> {
+        self.polls.recv().await.context("nobody looks any more")
     }
 
     /// From now on looks as often.
-    pub(super) fn set(&self, pace: Pace) {
-        self.pace.send_replace(pace);
+    pub(super) fn set(&self, rate: PollRate) {
+        self.rate.send_replace(rate);
     }
 }
 
-impl Drop for Lookout {
+impl Drop for StatusPoller {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-async fn look(
+async fn poll_all(
     client: reqwest::Client,
-    pods: Vec<Doors>,
-    (sights, mut pace): (mpsc::Sender<Sight>, watch::Receiver<Pace>),
+    pods: Vec<PodPorts>,
+    (polls, mut rate): (mpsc::Sender<Poll>, watch::Receiver<PollRate>),
 ) {
     loop {
         let asked_at = Instant::now();
@@ -89,47 +89,47 @@ async fn look(
             vec![a, b]
         } else {
             let mut all = Vec::new();
-            for doors in &pods {
-                all.push(pod(&client, *doors).await);
+            for ports in &pods {
+                all.push(pod(&client, *ports).await);
             }
             all
         };
-        let sight = Sight {
+        let poll = Poll {
             asked_at,
             seen_at: Instant::now(),
             pods,
         };
-        if sights.send(sight).await.is_err() {
+        if polls.send(poll).await.is_err() {
             return;
         }
-        let pause = pace.borrow_and_update().pause();
+        let pause = rate.borrow_and_update().pause();
         tokio::select! {
             () = sleep(pause) => {}
-            _ = pace.changed() => {}
+            _ = rate.changed() => {}
         }
     }
 }
 
 /// The collector first: an elector knows of a term before its collector does.
-async fn pod(client: &reqwest::Client, doors: Doors) -> PodSight {
-    let role = match leader(client, doors.collector).await {
+async fn pod(client: &reqwest::Client, ports: PodPorts) -> PodStatus {
+    let role = match leader(client, ports.collector).await {
         Ok(answer) if answer["is_leader"] == true => Role::Leads,
         Ok(_) => Role::StandsBy,
         Err(error) if error.is_connect() => Role::Gone,
         Err(_) => Role::Unknown,
     };
-    let facts = match doors.elector {
+    let facts = match ports.elector {
         Some(port) if role != Role::Gone => leader(client, port).await.ok(),
         _ => None,
     };
     let facts = facts.and_then(|answer| {
-        Some(Facts {
+        Some(ElectorStatus {
             state: answer["state"].as_str()?.to_owned(),
             reason: answer["reason"].as_str()?.to_owned(),
             term: answer["term"].as_u64()?,
         })
     });
-    PodSight { role, facts }
+    PodStatus { role, facts }
 }
 
 /// `GET /leader`; a 503 says something too.

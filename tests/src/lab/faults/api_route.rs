@@ -3,13 +3,13 @@
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::door::{Door, Way};
-use super::gateway::{Asked, Gateway, Weather};
+use super::http_proxy::{ApiRequest, HttpFault, HttpProxy};
+use super::tcp_proxy::{TcpFault, TcpProxy};
 use crate::lab::kubernetes::{Account, Kube};
 
 /// What requests go through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Surface {
+pub enum RouteKind {
     /// A door to the API server's own TLS.
     Direct,
     /// A door to a gateway, in plain HTTP.
@@ -18,22 +18,22 @@ pub enum Surface {
 
 /// A pod's own way, with its token.
 #[derive(Debug)]
-pub struct Road {
-    door: Door,
-    gateway: Option<Gateway>,
+pub struct ApiRoute {
+    tcp_proxy: TcpProxy,
+    http_proxy: Option<HttpProxy>,
     account: Account,
     kubeconfig: String,
 }
 
 // === impl Road ===
 
-impl Road {
+impl ApiRoute {
     /// Builds one for an account.
-    pub fn build(kube: &Kube, account: &Account, surface: Surface) -> Result<Self> {
+    pub fn build(kube: &Kube, account: &Account, route_kind: RouteKind) -> Result<Self> {
         let authority = kube.authority();
-        let gateway = match surface {
-            Surface::Direct => None,
-            Surface::Watched => {
+        let http_proxy = match route_kind {
+            RouteKind::Direct => None,
+            RouteKind::Watched => {
                 let server = format!("https://127.0.0.1:{}", kube.port());
                 let cluster = json!({"server": server, "certificate-authority": authority});
                 let upstream = kube.client(&json!({
@@ -42,20 +42,22 @@ impl Road {
                     "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "nobody"}}],
                     "users": [{"name": "nobody", "user": {}}],
                 }))?;
-                Some(Gateway::open(kube.runtime(), upstream)?)
+                Some(HttpProxy::open(kube.runtime(), upstream)?)
             }
         };
-        let to = gateway.as_ref().map_or(kube.port(), Gateway::port);
-        let door = Door::open(kube.runtime(), to)?;
-        let cluster = match surface {
-            Surface::Direct => json!({
-                "server": format!("https://127.0.0.1:{}", door.port()), "certificate-authority": authority}),
-            Surface::Watched => json!({"server": format!("http://127.0.0.1:{}", door.port())}),
+        let to = http_proxy.as_ref().map_or(kube.port(), HttpProxy::port);
+        let tcp_proxy = TcpProxy::open(kube.runtime(), to)?;
+        let cluster = match route_kind {
+            RouteKind::Direct => json!({
+                "server": format!("https://127.0.0.1:{}", tcp_proxy.port()), "certificate-authority": authority}),
+            RouteKind::Watched => {
+                json!({"server": format!("http://127.0.0.1:{}", tcp_proxy.port())})
+            }
         };
         let kubeconfig = account.kubeconfig(&cluster).to_string();
         Ok(Self {
-            door,
-            gateway,
+            tcp_proxy,
+            http_proxy,
             account: account.clone(),
             kubeconfig,
         })
@@ -72,22 +74,22 @@ impl Road {
     }
 
     /// What becomes of connections from now on.
-    pub fn set(&self, way: Way) {
-        self.door.set(way);
+    pub fn set(&self, fault: TcpFault) {
+        self.tcp_proxy.set(fault);
     }
 
-    /// What becomes of requests from now on; only on a [`Surface::Watched`] road.
-    pub fn weather(&self, weather: Weather) -> Result<()> {
-        self.gateway()?.set(weather);
+    /// What becomes of requests from now on; only on a [`RouteKind::Watched`] road.
+    pub fn http_fault(&self, http_fault: HttpFault) -> Result<()> {
+        self.http_proxy()?.set(http_fault);
         Ok(())
     }
 
-    /// What was asked so far; only on a [`Surface::Watched`] road.
-    pub fn asked(&self) -> Result<Vec<Asked>> {
-        Ok(self.gateway()?.asked())
+    /// What was asked so far; only on a [`RouteKind::Watched`] road.
+    pub fn asked(&self) -> Result<Vec<ApiRequest>> {
+        Ok(self.http_proxy()?.asked())
     }
 
-    fn gateway(&self) -> Result<&Gateway> {
-        self.gateway.as_ref().context("nobody watches this road")
+    fn http_proxy(&self) -> Result<&HttpProxy> {
+        self.http_proxy.as_ref().context("nobody watches this road")
     }
 }

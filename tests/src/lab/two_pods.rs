@@ -6,10 +6,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use tokio::time::Instant;
 
-use super::chronicle::{Chronicle, Overlap, Sightings};
-use super::faults::{Road, Surface};
+use super::faults::{ApiRoute, RouteKind};
+use super::history::{History, Observations, Overlap};
 use super::kubernetes::{Account, Kube, Lease, Rights};
-use super::observer::{Observer, Sight};
+use super::observer::{Observer, ProbeResult};
 use super::pod::{Plan, Pod};
 use super::programs::Program;
 
@@ -18,11 +18,11 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// A promise that was not kept; other errors are about the lab.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken(pub String);
+pub struct BrokenPromise(pub String);
 
 /// Two pods; pod 0 led first.
 #[derive(Debug)]
-pub struct Duel {
+pub struct TwoPods {
     // The observer goes first, so that it does not see the end.
     observer: Observer,
     pods: [Pod; 2],
@@ -33,27 +33,27 @@ pub struct Duel {
 
 /// What both pods have in common, and what not.
 #[derive(Clone, Debug)]
-pub struct Setting {
+pub struct PairPlan {
     /// The name of the Lease; pods are called after it.
     pub name: String,
     /// What the pods are made of.
     pub plans: [Plan; 2],
     /// What their roads go through.
-    pub surface: Surface,
+    pub route_kind: RouteKind,
     /// What their accounts may do.
     pub rights: Rights,
 }
 
 // === impl Setting ===
 
-impl Setting {
+impl PairPlan {
     /// Two electors with these durations in seconds and the rights of the manifests, on watched roads.
     pub fn of(name: &str, durations: (u64, u64)) -> Self {
         let plan = Plan::of(name, durations);
         Self {
             name: name.to_owned(),
             plans: [plan.clone(), plan],
-            surface: Surface::Watched,
+            route_kind: RouteKind::Watched,
             rights: Rights::on(name),
         }
     }
@@ -68,42 +68,42 @@ impl Setting {
     /// Roads that go straight to the API server's TLS.
     #[must_use]
     pub fn direct(self) -> Self {
-        let surface = Surface::Direct;
-        Self { surface, ..self }
+        let route_kind = RouteKind::Direct;
+        Self { route_kind, ..self }
     }
 
     /// One pod of them, not started: its account, its road, its files.
     pub fn pod(&self, kube: &Kube, n: usize) -> Result<Pod> {
         let name = format!("{}-{}", self.name, ["a", "b"][n]);
         let account = kube.account(&name, &self.rights)?;
-        let road = Road::build(kube, &account, self.surface)?;
-        Pod::make(&name, self.plans[n].clone(), road)
+        let route = ApiRoute::build(kube, &account, self.route_kind)?;
+        Pod::make(&name, self.plans[n].clone(), route)
     }
 }
 
 // === impl Duel ===
 
-impl Duel {
+impl TwoPods {
     /// Makes the Lease as a released one, starts both pods, and waits until the first one acts and the second one stands by.
-    pub fn start(kube: &Kube, setting: &Setting) -> Result<Self> {
-        let lease = Lease::of(kube, &setting.name);
+    pub fn start(kube: &Kube, pair_plan: &PairPlan) -> Result<Self> {
+        let lease = Lease::of(kube, &pair_plan.name);
         // kube-lease-manager by itself is kept out for ever by a field that somebody else owns.
-        if setting.plans[0].elector == Program::Elector {
+        if pair_plan.plans[0].elector == Program::Elector {
             lease.ship()?;
         }
-        let pods = [setting.pod(kube, 0)?, setting.pod(kube, 1)?];
+        let pods = [pair_plan.pod(kube, 0)?, pair_plan.pod(kube, 1)?];
         let observer = Observer::watch(&[pods[0].port(), pods[1].port()])?;
-        let mut duel = Self {
+        let mut pair = Self {
             observer,
             pods,
             lease,
             apart: Vec::new(),
         };
-        duel.pods[0].start_both()?;
-        duel.wait_until_acting(0, START_LIMIT)?;
-        duel.pods[1].start_both()?;
-        duel.wait_until_standing_by(1)?;
-        Ok(duel)
+        pair.pods[0].start_both()?;
+        pair.wait_until_acting(0, START_LIMIT)?;
+        pair.pods[1].start_both()?;
+        pair.wait_until_standing_by(1)?;
+        Ok(pair)
     }
 
     /// A pod.
@@ -123,14 +123,14 @@ impl Duel {
 
     /// A pod's account.
     pub fn account(&self, n: usize) -> &Account {
-        self.pods[n].road().account()
+        self.pods[n].route().account()
     }
 
     /// Which pod's gate is open now, as far as seen.
     pub fn acting(&self) -> Option<usize> {
         (0..2).find(|n| {
             let gate = self.observer.gate(*n);
-            gate.is_some_and(|gate| gate.sight == Sight::Open)
+            gate.is_some_and(|gate| gate.result == ProbeResult::Open)
         })
     }
 
@@ -138,7 +138,11 @@ impl Duel {
     pub fn wait_until_acting(&self, n: usize, limit: Duration) -> Result<()> {
         super::wait_for(&format!("pod {n} to act"), limit, || {
             let gate = self.observer.gate(n).context("never seen")?;
-            ensure!(gate.sight == Sight::Open, "its gate is {:?}", gate.sight);
+            ensure!(
+                gate.result == ProbeResult::Open,
+                "its gate is {:?}",
+                gate.result
+            );
             Ok(())
         })
         .with_context(|| self.logs())
@@ -150,7 +154,11 @@ impl Duel {
         super::wait_for(&format!("pod {n} to stand by"), START_LIMIT, || {
             let gate = self.observer.gate(n).context("never seen")?;
             ensure!(gate.sent >= started, "not seen since");
-            ensure!(gate.sight == Sight::Closed, "its gate is {:?}", gate.sight);
+            ensure!(
+                gate.result == ProbeResult::Closed,
+                "its gate is {:?}",
+                gate.result
+            );
             // A stranger to the contract has no state.
             let facts = self.pods[n].facts()?;
             let state = facts["state"].as_str().unwrap_or("standby");
@@ -163,9 +171,9 @@ impl Duel {
     }
 
     /// What has happened so far.
-    pub fn chronicle(&self) -> Result<Chronicle> {
-        let sightings = [self.sightings(0)?, self.sightings(1)?];
-        Ok(Chronicle::of(&sightings))
+    pub fn history(&self) -> Result<History> {
+        let observations = [self.observations(0)?, self.observations(1)?];
+        Ok(History::of(&observations))
     }
 
     /// Takes requests to Kafka that reach it so soon after a stopped pod goes on for what had been begun before, as they are:
@@ -179,8 +187,8 @@ impl Duel {
 
     /// The longest time since a moment in which nobody acted, the time until now included.
     pub fn longest_gap_since(&self, since: Instant) -> Result<Duration> {
-        let chronicle = self.chronicle()?;
-        let acts = chronicle.stints.iter().flat_map(|stint| &stint.acts);
+        let history = self.history()?;
+        let acts = history.intervals.iter().flat_map(|interval| &interval.acts);
         let mut times: Vec<_> = acts.map(|act| act.to).filter(|at| *at > since).collect();
         times.extend([since, Instant::now()]);
         times.sort();
@@ -189,10 +197,10 @@ impl Duel {
     }
 
     /// What was seen of a pod.
-    pub fn sightings(&self, n: usize) -> Result<Sightings> {
+    pub fn observations(&self, n: usize) -> Result<Observations> {
         let arrivals = self.pods[n].kafka().arrivals();
-        Ok(Sightings {
-            looks: self.observer.looks(n)?,
+        Ok(Observations {
+            probes: self.observer.probes(n)?,
             requests: arrivals
                 .iter()
                 .map(|arrival| arrival.at)
@@ -220,16 +228,16 @@ impl Duel {
     }
 
     /// No pod ever acted while the other did; what happened, in words.
-    pub fn never_two(&self) -> Result<Chronicle> {
-        let chronicle = self.chronicle()?;
-        let Overlap { certain, possible } = chronicle.overlap();
+    pub fn never_two(&self) -> Result<History> {
+        let history = self.history()?;
+        let Overlap { certain, possible } = history.overlap();
         self.promise(certain.is_zero(), || {
-            format!("two acted for {certain:?} (possibly {possible:?}): {chronicle}")
+            format!("two acted for {certain:?} (possibly {possible:?}): {history}")
         })?;
-        Ok(chronicle)
+        Ok(history)
     }
 
-    /// `kept` says whether what is promised has come true; if not, an error that is a [`Broken`], with all logs.
+    /// `kept` says whether what is promised has come true; if not, an error that is a [`BrokenPromise`], with all logs.
     #[expect(
         clippy::fn_params_excessive_bools,
         reason = "it reads as `assert!` does"
@@ -239,7 +247,7 @@ impl Duel {
             return Ok(());
         }
         let what = broken();
-        Err(Broken(what)).with_context(|| self.logs())
+        Err(BrokenPromise(what)).with_context(|| self.logs())
     }
 
     /// All logs.
@@ -249,10 +257,10 @@ impl Duel {
     }
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for BrokenPromise {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Broken {}
+impl std::error::Error for BrokenPromise {}

@@ -33,7 +33,7 @@ pub enum Verb {
 
 /// One request as it came in.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked {
+pub struct ApiRequest {
     /// When its head had been read.
     pub at: Instant,
     /// What it was.
@@ -42,16 +42,16 @@ pub struct Asked {
 
 /// What becomes of requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Weather {
+pub struct HttpFault {
     /// From a request's arrival until it is passed on.
     pub latency: Duration,
     /// Answered here, not by the API server.
-    pub spoil: Option<Spoil>,
+    pub error: Option<ErrorInjection>,
 }
 
 /// Some requests are answered with an error, and not passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Spoil {
+pub struct ErrorInjection {
     /// The status code.
     pub status: u16,
     /// Every `every`th request; 1 means all.
@@ -60,40 +60,40 @@ pub struct Spoil {
 
 /// A proxy; closed when dropped.
 #[derive(Debug)]
-pub struct Gateway {
+pub struct HttpProxy {
     port: u16,
-    weather: watch::Sender<Weather>,
-    ledger: watch::Sender<Vec<Asked>>,
+    http_fault: watch::Sender<HttpFault>,
+    requests: watch::Sender<Vec<ApiRequest>>,
     task: AbortHandle,
 }
 
 #[derive(Clone)]
 struct Shared {
     upstream: Client,
-    weather: watch::Receiver<Weather>,
-    ledger: watch::Sender<Vec<Asked>>,
+    http_fault: watch::Receiver<HttpFault>,
+    requests: watch::Sender<Vec<ApiRequest>>,
 }
 
 // === impl Gateway ===
 
-impl Gateway {
+impl HttpProxy {
     /// Opens one; `upstream` knows the API server and brings no credentials.
     pub(in crate::lab) fn open(runtime: &Handle, upstream: Client) -> Result<Self> {
         let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0)))?;
         let port = listener.local_addr()?.port();
-        let weather = watch::Sender::new(Weather::default());
-        let ledger = watch::Sender::new(Vec::new());
+        let http_fault = watch::Sender::new(HttpFault::default());
+        let requests = watch::Sender::new(Vec::new());
         let shared = Shared {
             upstream,
-            weather: weather.subscribe(),
-            ledger: ledger.clone(),
+            http_fault: http_fault.subscribe(),
+            requests: requests.clone(),
         };
         let router = Router::new().fallback(answer).with_state(shared);
         let task = runtime.spawn(async move { axum::serve(listener, router).await });
         Ok(Self {
             port,
-            weather,
-            ledger,
+            http_fault,
+            requests,
             task: task.abort_handle(),
         })
     }
@@ -104,38 +104,38 @@ impl Gateway {
     }
 
     /// From the next request on it is like this.
-    pub fn set(&self, weather: Weather) {
-        self.weather.send_replace(weather);
+    pub fn set(&self, http_fault: HttpFault) {
+        self.http_fault.send_replace(http_fault);
     }
 
     /// Everything asked so far.
-    pub fn asked(&self) -> Vec<Asked> {
-        self.ledger.borrow().clone()
+    pub fn asked(&self) -> Vec<ApiRequest> {
+        self.requests.borrow().clone()
     }
 }
 
-impl Drop for Gateway {
+impl Drop for HttpProxy {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
 async fn answer(State(shared): State<Shared>, request: Request) -> Response {
-    let asked = Asked {
+    let asked = ApiRequest {
         at: Instant::now(),
         verb: Verb::of(&request),
     };
     let mut n = 0;
-    shared.ledger.send_modify(|ledger| {
-        ledger.push(asked);
-        n = ledger.len();
+    shared.requests.send_modify(|requests| {
+        requests.push(asked);
+        n = requests.len();
     });
-    let weather = *shared.weather.borrow();
+    let http_fault = *shared.http_fault.borrow();
     // On a task of its own: whoever gives up waiting does not stop what is under way.
     let under_way = tokio::spawn(async move {
-        time::sleep(weather.latency).await;
-        match weather.spoil {
-            Some(spoil) if n % spoil.every == 0 => spoiled(spoil.status),
+        time::sleep(http_fault.latency).await;
+        match http_fault.error {
+            Some(error) if n % error.every == 0 => error_answer(error.status),
             _ => pass_on(&shared.upstream, request).await,
         }
     });
@@ -158,7 +158,7 @@ async fn pass_on(upstream: &Client, mut request: Request) -> Response {
 }
 
 /// An error as the API server words it.
-fn spoiled(status: u16) -> Response {
+fn error_answer(status: u16) -> Response {
     let body = json!({
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": status,
         "message": "the lab says no", "reason": "InternalError",

@@ -12,7 +12,7 @@ use super::kafka::Version;
 
 /// A directory of one test, removed with it; `KLAG_KEEP=1` keeps it for reading.
 #[derive(Debug)]
-pub struct Scratch(PathBuf);
+pub struct TempDir(PathBuf);
 
 /// `${XDG_CACHE_HOME:-$HOME/.cache}/klag-exporter`, made if absent.
 pub fn cache() -> Result<PathBuf> {
@@ -61,7 +61,7 @@ pub fn free_ports<const N: usize>() -> Result<[u16; N]> {
 
 // === impl Scratch ===
 
-impl Scratch {
+impl TempDir {
     /// A new directory in the machine's place for temporary files.
     pub fn new(name: &str) -> Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -84,7 +84,7 @@ impl Scratch {
     }
 }
 
-impl Drop for Scratch {
+impl Drop for TempDir {
     fn drop(&mut self) {
         if std::env::var_os("KLAG_KEEP").is_some() {
             super::say(format_args!("kept for reading: {}", self.0.display()));

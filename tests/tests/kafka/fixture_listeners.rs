@@ -19,7 +19,7 @@ const SCALE: Scale = Scale {
 
 #[test]
 fn a_user_sees_what_it_may() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let kafka = Kafka::start(&Plan::of(1).secured())?;
     SCALE.build(&kafka)?;
     let rights = ["monitor", "GROUP", "*", "DESCRIBE"];
@@ -56,7 +56,7 @@ fn a_user_sees_what_it_may() -> Result<()> {
 
 #[test]
 fn brokers_come_and_go() -> Result<()> {
-    let _alone = lab::alone()?;
+    let _reservation = lab::reserve()?;
     let mut kafka = Kafka::start(&Plan::of(3))?;
     SCALE.build(&kafka)?;
     let whole = |kafka: &Kafka| {

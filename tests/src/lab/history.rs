@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::observer::{Look, Sight};
+use super::observer::{Probe, ProbeResult};
 
 /// Something that happened between two moments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,16 +22,16 @@ pub struct Span {
 
 /// What was seen of one pod.
 #[derive(Clone, Debug, Default)]
-pub struct Sightings {
+pub struct Observations {
     /// From its `/metrics` and `/leader`, in order.
-    pub looks: Vec<Look>,
+    pub probes: Vec<Probe>,
     /// When its requests reached Kafka, in order.
     pub requests: Vec<Instant>,
 }
 
 /// A time in which a pod acted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stint {
+pub struct LeadInterval {
     /// Which pod, by its place.
     pub pod: usize,
     /// Its first act.
@@ -44,9 +44,9 @@ pub struct Stint {
 
 /// Who acted when.
 #[derive(Clone, Debug)]
-pub struct Chronicle {
+pub struct History {
     /// In the order of their first acts.
-    pub stints: Vec<Stint>,
+    pub intervals: Vec<LeadInterval>,
 }
 
 /// How two stints lie to each other.
@@ -72,14 +72,17 @@ impl Span {
 
 // === impl Sightings ===
 
-impl Sightings {
+impl Observations {
     /// All acts, in order.
     fn acts(&self) -> Vec<Span> {
-        let series = self.looks.iter().filter(|look| look.sight == Sight::Series);
+        let series = self
+            .probes
+            .iter()
+            .filter(|probe| probe.result == ProbeResult::Series);
         let mut acts: Vec<_> = series
-            .map(|look| Span {
-                from: look.sent,
-                to: look.heard,
+            .map(|probe| Span {
+                from: probe.sent,
+                to: probe.answered,
             })
             .chain(self.requests.iter().copied().map(Span::at))
             .collect();
@@ -89,34 +92,34 @@ impl Sightings {
 
     fn closed(&self) -> Vec<Span> {
         let closed = self
-            .looks
+            .probes
             .iter()
-            .filter(|look| matches!(look.sight, Sight::Closed | Sight::Gone));
+            .filter(|probe| matches!(probe.result, ProbeResult::Closed | ProbeResult::Gone));
         closed
-            .map(|look| Span {
-                from: look.sent,
-                to: look.heard,
+            .map(|probe| Span {
+                from: probe.sent,
+                to: probe.answered,
             })
             .collect()
     }
 
-    fn stints(&self, pod: usize) -> Vec<Stint> {
-        let mut stints: Vec<Stint> = Vec::new();
+    fn intervals(&self, pod: usize) -> Vec<LeadInterval> {
+        let mut intervals: Vec<LeadInterval> = Vec::new();
         let mut closed = self.closed().into_iter().peekable();
         for act in self.acts() {
             let mut parted = false;
             while let Some(proof) = closed.next_if(|proof| proof.to <= act.from) {
-                let last = stints.last().map(|stint| stint.last);
+                let last = intervals.last().map(|interval| interval.last);
                 parted |= last.is_some_and(|last| last.to <= proof.from);
             }
-            match stints.last_mut() {
-                Some(stint) if !parted => {
-                    if act.from > stint.last.from {
-                        stint.last = act;
+            match intervals.last_mut() {
+                Some(interval) if !parted => {
+                    if act.from > interval.last.from {
+                        interval.last = act;
                     }
-                    stint.acts.push(act);
+                    interval.acts.push(act);
                 }
-                _ => stints.push(Stint {
+                _ => intervals.push(LeadInterval {
                     pod,
                     first: act,
                     last: act,
@@ -124,29 +127,29 @@ impl Sightings {
                 }),
             }
         }
-        stints
+        intervals
     }
 }
 
 // === impl Chronicle ===
 
-impl Chronicle {
+impl History {
     /// Of all pods, each at its place.
-    pub fn of(pods: &[Sightings]) -> Self {
-        let mut stints: Vec<_> = pods
+    pub fn of(pods: &[Observations]) -> Self {
+        let mut intervals: Vec<_> = pods
             .iter()
             .enumerate()
-            .flat_map(|(pod, sightings)| sightings.stints(pod))
+            .flat_map(|(pod, observations)| observations.intervals(pod))
             .collect();
-        stints.sort_by_key(|stint| stint.first.from);
-        Self { stints }
+        intervals.sort_by_key(|interval| interval.first.from);
+        Self { intervals }
     }
 
     /// For how long two pods acted, summed over all pairs of their stints.
     pub fn overlap(&self) -> Overlap {
         let mut sum = Overlap::default();
-        for (n, one) in self.stints.iter().enumerate() {
-            for other in &self.stints[n + 1..] {
+        for (n, one) in self.intervals.iter().enumerate() {
+            for other in &self.intervals[n + 1..] {
                 if one.pod != other.pod {
                     let overlap = between(one, other);
                     sum.certain += overlap.certain;
@@ -159,7 +162,7 @@ impl Chronicle {
 
     /// How often another pod than the last one began to act.
     pub fn moves(&self) -> usize {
-        let pairs = self.stints.windows(2);
+        let pairs = self.intervals.windows(2);
         pairs.filter(|pair| pair[0].pod != pair[1].pod).count()
     }
 
@@ -177,15 +180,20 @@ impl Chronicle {
     }
 
     fn acts_of(&self, pod: usize) -> impl Iterator<Item = &Span> {
-        let stints = self.stints.iter().filter(move |stint| stint.pod == pod);
-        stints.flat_map(|stint| &stint.acts)
+        let intervals = self
+            .intervals
+            .iter()
+            .filter(move |interval| interval.pod == pod);
+        intervals.flat_map(|interval| &interval.acts)
     }
 }
 
-fn between(one: &Stint, other: &Stint) -> Overlap {
+fn between(one: &LeadInterval, other: &LeadInterval) -> Overlap {
     let begin = one.first.to.max(other.first.to);
     let end = one.last.from.min(other.last.from);
-    let inside = |act: &Span, stint: &Stint| act.from > stint.first.to && act.to < stint.last.from;
+    let inside = |act: &Span, interval: &LeadInterval| {
+        act.from > interval.first.to && act.to < interval.last.from
+    };
     let touched = one.acts.iter().any(|act| inside(act, other))
         || other.acts.iter().any(|act| inside(act, one));
     let least = Duration::from_millis(u64::from(touched));
@@ -197,16 +205,16 @@ fn between(one: &Stint, other: &Stint) -> Overlap {
     }
 }
 
-impl fmt::Display for Chronicle {
+impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(begin) = self.stints.first().map(|stint| stint.first.from) else {
+        let Some(begin) = self.intervals.first().map(|interval| interval.first.from) else {
             return f.write_str("nobody acted");
         };
-        for (n, stint) in self.stints.iter().enumerate() {
+        for (n, interval) in self.intervals.iter().enumerate() {
             let separator = if n == 0 { "" } else { ", " };
-            let from = stint.first.from.saturating_duration_since(begin);
-            let to = stint.last.to.saturating_duration_since(begin);
-            let (pod, acts) = (stint.pod, stint.acts.len());
+            let from = interval.first.from.saturating_duration_since(begin);
+            let to = interval.last.to.saturating_duration_since(begin);
+            let (pod, acts) = (interval.pod, interval.acts.len());
             write!(
                 f,
                 "{separator}pod {pod} {from:.3?} to {to:.3?} ({acts} acts)"
@@ -221,15 +229,15 @@ mod tests {
     use super::*;
 
     /// Acts and proofs of a closed gate at these milliseconds.
-    fn pod(begin: Instant, acts: &[u64], closed: &[u64]) -> Sightings {
+    fn pod(begin: Instant, acts: &[u64], closed: &[u64]) -> Observations {
         let at = |ms: &u64| begin + Duration::from_millis(*ms);
-        let look = |ms: &u64| Look {
+        let probe = |ms: &u64| Probe {
             sent: at(ms),
-            heard: at(ms),
-            sight: Sight::Closed,
+            answered: at(ms),
+            result: ProbeResult::Closed,
         };
-        Sightings {
-            looks: closed.iter().map(look).collect(),
+        Observations {
+            probes: closed.iter().map(probe).collect(),
             requests: acts.iter().map(at).collect(),
         }
     }
@@ -243,14 +251,14 @@ mod tests {
         let begin = Instant::now();
         let one = pod(begin, &[0, 10, 500, 510], &[20, 400]);
         let other = pod(begin, &[100, 200], &[0, 50, 300]);
-        let chronicle = Chronicle::of(&[one, other]);
-        assert_eq!(chronicle.overlap(), Overlap::default());
-        assert_eq!(chronicle.moves(), 2);
+        let history = History::of(&[one, other]);
+        assert_eq!(history.overlap(), Overlap::default());
+        assert_eq!(history.moves(), 2);
         assert_eq!(
-            chronicle.first_act_after(0, begin + ms(20)),
+            history.first_act_after(0, begin + ms(20)),
             Some(begin + ms(500))
         );
-        assert_eq!(chronicle.last_act(1), Some(begin + ms(200)));
+        assert_eq!(history.last_act(1), Some(begin + ms(200)));
     }
 
     #[test]
@@ -259,7 +267,7 @@ mod tests {
         // Nothing says that the gate of the first was closed while the second acted.
         let one = pod(begin, &[0, 500], &[]);
         let other = pod(begin, &[100, 200], &[]);
-        let overlap = Chronicle::of(&[one, other]).overlap();
+        let overlap = History::of(&[one, other]).overlap();
         assert_eq!(overlap.certain, ms(100));
     }
 
@@ -268,7 +276,7 @@ mod tests {
         let begin = Instant::now();
         let one = pod(begin, &[0, 10, 20], &[]);
         let other = pod(begin, &[15], &[]);
-        let overlap = Chronicle::of(&[one, other]).overlap();
+        let overlap = History::of(&[one, other]).overlap();
         assert_eq!(overlap.certain, ms(1));
     }
 
@@ -276,13 +284,13 @@ mod tests {
     fn the_time_a_look_takes_is_doubt_not_certainty() {
         let begin = Instant::now();
         let mut one = pod(begin, &[0], &[]);
-        one.looks.push(Look {
+        one.probes.push(Probe {
             sent: begin + ms(10),
-            heard: begin + ms(30),
-            sight: Sight::Series,
+            answered: begin + ms(30),
+            result: ProbeResult::Series,
         });
         let other = pod(begin, &[20, 40], &[]);
-        let overlap = Chronicle::of(&[one, other]).overlap();
+        let overlap = History::of(&[one, other]).overlap();
         assert_eq!(
             (overlap.certain, overlap.possible),
             (Duration::ZERO, ms(10))

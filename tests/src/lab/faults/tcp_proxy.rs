@@ -14,12 +14,12 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::wire;
-use crate::lab::place;
+use super::connection;
+use crate::lab::host;
 
 /// What a door does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum TcpFault {
     /// Everything passes.
     Pass,
     /// Connections are reset, and new ones refused.
@@ -36,27 +36,27 @@ pub enum Way {
 
 /// A port of loopback that leads to another one; closed when dropped.
 #[derive(Debug)]
-pub struct Door {
+pub struct TcpProxy {
     port: u16,
-    way: watch::Sender<Way>,
+    fault: watch::Sender<TcpFault>,
     task: AbortHandle,
 }
 
 // === impl Door ===
 
-impl Door {
+impl TcpProxy {
     /// Opens one that leads to `to`.
     pub fn open(runtime: &Handle, to: u16) -> Result<Self> {
         let _guard = runtime.enter();
-        let (port, listener) = listen_anywhere()?;
-        let (way, ways) = watch::channel(Way::Pass);
+        let (port, listener) = listen_on_free_port()?;
+        let (fault, faults) = watch::channel(TcpFault::Pass);
         let task = runtime.spawn(async move {
-            if let Err(error) = keep(listener, (port, to), ways).await {
+            if let Err(error) = serve(listener, (port, to), faults).await {
                 tracing::error!(port, %error, "Door failed");
             }
         });
         let task = task.abort_handle();
-        Ok(Self { port, way, task })
+        Ok(Self { port, fault, task })
     }
 
     /// Where it is.
@@ -65,12 +65,12 @@ impl Door {
     }
 
     /// From now on it does this.
-    pub fn set(&self, way: Way) {
-        self.way.send_replace(way);
+    pub fn set(&self, fault: TcpFault) {
+        self.fault.send_replace(fault);
     }
 }
 
-impl Drop for Door {
+impl Drop for TcpProxy {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -80,7 +80,7 @@ fn address(port: u16) -> SocketAddr {
     SocketAddrV4::new(Ipv4Addr::LOCALHOST, port).into()
 }
 
-fn bound(port: u16) -> io::Result<TcpSocket> {
+fn bound_socket(port: u16) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
     socket.bind(address(port))?;
@@ -88,13 +88,13 @@ fn bound(port: u16) -> io::Result<TcpSocket> {
 }
 
 fn listen(port: u16) -> io::Result<TcpListener> {
-    bound(port)?.listen(1024)
+    bound_socket(port)?.listen(1024)
 }
 
 /// On a port that stays this door's own when it is shut for a while.
-fn listen_anywhere() -> Result<(u16, TcpListener)> {
+fn listen_on_free_port() -> Result<(u16, TcpListener)> {
     loop {
-        let [port] = place::free_ports()?;
+        let [port] = host::free_ports()?;
         match listen(port) {
             Ok(listener) => return Ok((port, listener)),
             // Another lab on this machine was quicker.
@@ -104,44 +104,47 @@ fn listen_anywhere() -> Result<(u16, TcpListener)> {
     }
 }
 
-async fn keep(
+async fn serve(
     listener: TcpListener,
     (port, to): (u16, u16),
-    mut ways: watch::Receiver<Way>,
+    mut faults: watch::Receiver<TcpFault>,
 ) -> io::Result<()> {
     let mut listener = Some(listener);
-    let mut wires = JoinSet::new();
+    let mut connections = JoinSet::new();
     loop {
-        let way = *ways.borrow_and_update();
-        match way {
-            Way::Refuse => {
+        let fault = *faults.borrow_and_update();
+        match fault {
+            TcpFault::Refuse => {
                 listener = None;
                 // Each resets its connection when it ends.
-                wires.abort_all();
-                ways.changed().await.map_err(io::Error::other)?;
+                connections.abort_all();
+                faults.changed().await.map_err(io::Error::other)?;
             }
-            Way::Drop => {
+            TcpFault::Drop => {
                 listener = None;
                 let full = Full::at(port).await?;
-                ways.changed().await.map_err(io::Error::other)?;
+                faults.changed().await.map_err(io::Error::other)?;
                 drop(full);
             }
-            Way::Pass | Way::DropAnswers | Way::DropRequests | Way::Delay(_) => {
+            TcpFault::Pass
+            | TcpFault::DropAnswers
+            | TcpFault::DropRequests
+            | TcpFault::Delay(_) => {
                 let open = match listener.take() {
                     Some(open) => open,
                     None => listen(port)?,
                 };
                 tokio::select! { biased;
-                    changed = ways.changed() => changed.map_err(io::Error::other)?,
+                    changed = faults.changed() => changed.map_err(io::Error::other)?,
                     accepted = open.accept() => {
                         let (from, _) = accepted?;
-                        wires.spawn(wire::run(from, address(to), ways.clone()));
+                        connections.spawn(connection::run(from, address(to), faults.clone()));
                     }
                 }
                 listener = Some(open);
             }
         }
-        while wires.try_join_next().is_some() {}
+        while connections.try_join_next().is_some() {}
     }
 }
 
@@ -155,7 +158,7 @@ struct Full {
 
 impl Full {
     async fn at(port: u16) -> io::Result<Self> {
-        let listener = bound(port)?.listen(1)?;
+        let listener = bound_socket(port)?.listen(1)?;
         let mut waiting = JoinSet::new();
         let made = Arc::new(tokio::sync::Semaphore::new(0));
         for _ in 0..4 {
