@@ -41,7 +41,7 @@ use self::args::Layout;
 
 pub use self::args::Args;
 
-/// How often records are written and read.
+/// The interval at which records are written and read.
 const STEP: Duration = Duration::from_millis(100);
 
 /// Shows the demo until a signal, or for as long as `args` say.
@@ -117,12 +117,12 @@ struct Demo {
     stop: CancellationToken,
     screen: Screen,
     keys: Keys,
-    /// How Enter ends a pod.
+    /// The way in which Enter ends a pod.
     ending: Ending,
     begun: Instant,
     ends: Option<Instant>,
     show: Interval,
-    /// When it is to be said again for how long nobody leads.
+    /// The next time at which the demo prints for how long nobody has led.
     nobody: Instant,
 }
 
@@ -279,7 +279,7 @@ impl Demo {
     }
 }
 
-/// What may be typed.
+/// The lines that may be typed.
 fn keys(enter: Ending) -> String {
     let (enter, other) = match enter {
         Ending::Kill => ("SIGKILL", "t and Enter sends it SIGTERM"),

@@ -46,7 +46,7 @@ pub use node::Node;
 pub use pod::Pod;
 pub use two_pods::{BrokenPromise, PairPlan, TwoPods};
 
-/// How long the proofs last.
+/// The length of the proofs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {
     /// `KLAG_PROOF` is set: as long as the promise says.

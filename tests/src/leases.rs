@@ -1,8 +1,8 @@
 //! A stand-in of the Kubernetes API for one Lease: what the elector asks of an API server, in plain HTTP on loopback.
 //!
-//! It has GET, POST, PATCH, LIST and WATCH of a Lease of one name, versions that count every change, and a conflict for every
-//! write that is conditional on another version. There are no rights, no tokens, and nothing outlives the process. Who wrote
-//! which field is not kept: an apply without force conflicts with any other value.
+//! The server has GET, POST, PATCH, LIST and WATCH of a Lease of one name, versions that count every change, and a conflict
+//! for every write that is conditional on another version. There are no rights, no tokens, and nothing outlives the process.
+//! Who wrote which field is not kept: an apply without force conflicts with any other value.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub struct Leases {
 #[derive(Clone, Debug)]
 struct Shared(Arc<watch::Sender<Store>>);
 
-/// What a request may ask for; as words, for lack of a reason to refuse any.
+/// The query of a request; any parameter is accepted.
 type Asked = Query<std::collections::BTreeMap<String, String>>;
 
 // === impl Leases ===
@@ -69,12 +69,12 @@ impl Leases {
         })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Where the Lease is.
+    /// The URL of the Lease.
     pub fn lease_url(&self) -> String {
         let Self {
             url,
@@ -85,7 +85,7 @@ impl Leases {
         format!("{url}/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}")
     }
 
-    /// What a client's `KUBECONFIG` is to say.
+    /// The text of a client's `KUBECONFIG`.
     pub fn kubeconfig(&self) -> String {
         let namespace = &self.namespace;
         let kubeconfig = json!({

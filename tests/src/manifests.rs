@@ -1,4 +1,4 @@
-//! What `manifests/` comes to: objects as kustomize and Helm make them, and the names in queries.
+//! The results of `manifests/`: objects as kustomize and Helm make them, and the names in queries.
 
 pub mod alike;
 pub mod dashboard;
@@ -16,10 +16,10 @@ use serde_json::Value;
 
 pub use render::Objects;
 
-/// What the chart is told instead of Kubernetes 1.20, which Helm takes for granted when nobody has built it otherwise.
+/// The version that the chart is told instead of Kubernetes 1.20, which Helm assumes when it was built without one.
 pub const KUBE_VERSION: &str = crate::lab::kubernetes::VERSION;
 
-/// Where it is.
+/// The folder `manifests/`.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests")
 }

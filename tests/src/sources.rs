@@ -46,7 +46,7 @@ impl Source {
         })
     }
 
-    /// What a collector's configuration calls it.
+    /// The value of `source` in a collector's configuration.
     pub fn url(&self) -> String {
         format!("http://{}/", self.address)
     }

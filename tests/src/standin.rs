@@ -1,7 +1,7 @@
 //! A Kafka cluster that is not there: the answers of its brokers, from a state that tests write,
 //! with faults that tests inject.
 //!
-//! It speaks the protocol to any client over loopback, but stores nothing, replicates nothing and
+//! The stand-in speaks the protocol to any client over loopback, but stores nothing, replicates nothing and
 //! knows no consumer joining a group: members are what the test says.
 
 mod answer;
@@ -58,7 +58,7 @@ pub struct StandIn {
     end: DropGuard,
 }
 
-/// Where a group and a partition stand, as the server would answer now.
+/// The offsets of a group and a partition, as the server would answer now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expected {
     /// Next offset the group will read.
@@ -167,12 +167,12 @@ impl StandIn {
         self.change(|cluster| cluster.fence(node));
     }
 
-    /// How often each node was asked each thing.
+    /// The number of requests by API and node.
     pub fn requests(&self) -> BTreeMap<(Api, i32), u64> {
         self.shared.request_counts.borrow().requests.clone()
     }
 
-    /// How often the cluster was asked this thing.
+    /// The number of requests of this API to all nodes.
     pub fn n_requests(&self, api: Api) -> u64 {
         self.shared.request_counts.borrow().n_requests(api)
     }
@@ -189,7 +189,7 @@ impl StandIn {
             .await;
     }
 
-    /// How often each fault has struck.
+    /// The number of times each fault has struck.
     pub fn injected(&self) -> BTreeMap<(Api, Injected), u64> {
         self.shared.request_counts.borrow().injected.clone()
     }

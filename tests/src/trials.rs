@@ -1,7 +1,7 @@
-//! What happens to two pods in the proofs of the election, and what must come of it.
+//! The trials of the election: something happens to two pods, and something must come of it.
 //!
-//! Each trial takes the program that stands in the elector's place, so that the same trial can be shown to fail with another one.
-//! A trial gives its figures in words, or says what was wrong.
+//! Each trial takes the program that stands in the elector's place, so that the same trial can be shown to fail with another
+//! one. A trial gives its figures in words, or says what was wrong.
 
 pub mod blocked;
 pub mod containers;
@@ -21,12 +21,12 @@ use crate::lab::kubernetes::Kube;
 use crate::lab::programs::Program;
 use crate::lab::{self, BrokenPromise, PairPlan};
 
-/// What a trial is tried on.
+/// The control plane and the program that a trial is run with.
 #[derive(Clone, Copy, Debug)]
 pub struct TrialSetup<'a> {
     /// The control plane.
     pub kube: &'a Kube,
-    /// What stands in the elector's place.
+    /// The program that stands in the elector's place.
     pub elector: Program,
 }
 
@@ -37,10 +37,10 @@ pub struct Trial<'a> {
     run: Box<Run<'a>>,
 }
 
-/// What happens, under this name, and its figures.
+/// The course of a trial under this name; returns its figures.
 type Run<'a> = dyn Fn(&str) -> Result<String> + Send + Sync + 'a;
 
-/// How a trial ended.
+/// The end of a trial.
 #[derive(Debug)]
 pub struct Outcome {
     /// Its name.
@@ -83,7 +83,8 @@ pub fn run_all(trials: &[Trial<'_>], at_once: usize) -> Result<()> {
     Ok(())
 }
 
-/// How soon something must happen: what is waited for anyway, and what is promised beside it, with slack in the short runs.
+/// The time within which something must happen: what is waited for anyway, and what is promised beside it, with slack in
+/// short runs.
 pub fn within(waited: Duration, promised: Duration) -> Duration {
     waited + lab::Length::asked().slack(promised)
 }
@@ -130,7 +131,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-// === impl Ground ===
+// === impl TrialSetup ===
 
 impl<'a> TrialSetup<'a> {
     /// The elector on this control plane.
@@ -139,7 +140,7 @@ impl<'a> TrialSetup<'a> {
         Self { kube, elector }
     }
 
-    /// Two pods with these durations in seconds, on watched roads.
+    /// Two pods with these durations in seconds, on watched routes.
     pub fn pair_plan(&self, name: &str, durations: (u64, u64)) -> PairPlan {
         PairPlan::of(name, durations).planned(|plan| plan.elector = self.elector)
     }

@@ -1,6 +1,7 @@
-//! Leader election as kube-lease-manager's `watch()` gives it, behind the simplest answer a collector takes: `{"is_leader":bool}`.
+//! Leader election as kube-lease-manager's `watch()` gives it, behind the simplest answer a collector takes:
+//! `{"is_leader":bool}`.
 //!
-//! It takes the elector's place in the trials, so that they show what they are good for: they must fail with it.
+//! This program takes the elector's place in the trials to show that they find faults: they must fail with it.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

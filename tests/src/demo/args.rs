@@ -46,7 +46,7 @@ pub struct Args {
     pub port: u16,
 }
 
-/// Which pods there are, with their ports.
+/// The pods, with their ports.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Layout {
     /// One collector.
@@ -82,7 +82,7 @@ impl Args {
         Ok(ports)
     }
 
-    /// How Enter ends a pod.
+    /// The way in which Enter ends a pod.
     pub(super) fn ending(&self) -> Ending {
         if self.gentle {
             Ending::Terminate

@@ -1,4 +1,4 @@
-//! What the pods need: Kafka, and a Kubernetes API if there is an election.
+//! The servers that the pods need: Kafka, and a Kubernetes API if there is an election.
 
 use std::pin::pin;
 
@@ -17,7 +17,7 @@ pub(super) struct Backends {
     pub(super) kubernetes: Option<Kubernetes>,
 }
 
-// === impl World ===
+// === impl Backends ===
 
 impl Backends {
     /// Starts it; `None` if a signal came first.

@@ -22,7 +22,7 @@ pub(super) enum Kafka {
     Simulated(Box<Simulated>, Why),
 }
 
-/// Why it is the stand-in.
+/// The reason for a stand-in.
 #[derive(Debug)]
 pub(super) enum Why {
     /// The command line says so.
@@ -98,7 +98,7 @@ impl fmt::Display for Kafka {
     }
 }
 
-/// Whether there is all that Apache Kafka needs; if not, what is missing.
+/// Checks for all that Apache Kafka needs; the error says what is missing.
 fn can_start() -> Result<()> {
     let version = Version::asked()?;
     host::jars(version)?;

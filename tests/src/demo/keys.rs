@@ -1,4 +1,4 @@
-//! What is typed: a line for each wish.
+//! The lines that are typed.
 
 use std::fs;
 use std::io::{self, IsTerminal as _};
@@ -68,7 +68,7 @@ impl Keys {
     }
 }
 
-/// Whether the terminal is somebody else's now: the kernel stops who reads from it all the same.
+/// True if another process group has the terminal: the kernel would stop this one when it read from it.
 fn is_in_background() -> bool {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // After the name, which may have any characters: state, parent, group, session, terminal, its foreground group.

@@ -22,7 +22,7 @@ pub(super) const LEASE: &str = "klag-exporter";
 pub(super) enum Kubernetes {
     /// The API server and etcd.
     Real(Box<Real>),
-    /// What knows one Lease.
+    /// A server that knows one Lease.
     StandIn(Leases, Why),
 }
 
@@ -57,7 +57,7 @@ impl Kubernetes {
         Ok(Self::StandIn(Leases::start(NAMESPACE, LEASE).await?, why))
     }
 
-    /// What `KUBECONFIG` of a pod says.
+    /// The text of a pod's `KUBECONFIG`.
     pub(super) fn kubeconfig(&self) -> String {
         match self {
             Self::Real(real) => real.kubeconfig.clone(),
@@ -131,7 +131,7 @@ impl Real {
     }
 }
 
-/// Whether there is all that the control plane needs; if not, what is missing.
+/// Checks for all that the control plane needs; the error says what is missing.
 fn can_start() -> Result<()> {
     kubernetes::program()?;
     let openssl = Command::new("openssl")

@@ -1,10 +1,10 @@
-//! Who leads, as seen from outside, and for how long nobody did. Values only.
+//! The leader as seen from outside, and the time for which nobody led. Values only.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How to end a pod.
+/// A way to end a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
     /// SIGKILL to both of its containers: no last word.
@@ -13,7 +13,7 @@ pub(super) enum Ending {
     Terminate,
 }
 
-/// What a collector says of itself.
+/// The role that a collector reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Leads,
@@ -24,7 +24,7 @@ pub(super) enum Role {
     Gone,
 }
 
-/// What an elector tells anybody.
+/// The answer of an elector to anybody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ElectorStatus {
     pub(super) state: String,
@@ -50,7 +50,7 @@ pub(super) struct Poll {
     pub(super) pods: Vec<PodStatus>,
 }
 
-/// Who leads.
+/// The leader, followed from poll to poll.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LeaderTracker {
     leader: Option<usize>,
@@ -60,7 +60,7 @@ pub(super) struct LeaderTracker {
     ended: Option<(Ending, Instant)>,
 }
 
-/// What has changed.
+/// A change of the leader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LeaderChange {
     /// This pod leads now; with the gap, if it is not the first.
@@ -69,16 +69,16 @@ pub(super) enum LeaderChange {
     Nobody(usize),
 }
 
-/// How long it took from one leader to the next.
+/// The time from one leader to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Gap {
     /// At most so long did nobody lead.
     pub(super) nobody_led: Duration,
-    /// What brought it about, and how long after that the next one led.
+    /// The end that brought it about, and the time from that until the next pod led.
     pub(super) after: Option<(Ending, Duration)>,
 }
 
-// === impl Course ===
+// === impl LeaderTracker ===
 
 impl LeaderTracker {
     /// The pod that leads.
@@ -176,7 +176,7 @@ mod tests {
             self.begin + Duration::from_millis(ms)
         }
 
-        /// What is asked at `ms`, and answered 2 ms later.
+        /// A poll that is asked at `ms` and answered 2 ms later.
         fn see(&mut self, ms: u64, roles: [Role; 2]) -> Option<LeaderChange> {
             let pods = roles.map(|role| PodStatus { role, facts: None });
             let poll = Poll {

@@ -34,14 +34,14 @@ struct Container {
     process: Option<Process>,
 }
 
-/// What is expected of a pod.
+/// The state that a pod is expected to be in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Life {
-    /// It runs until it is ended.
+    /// The pod runs until it is ended.
     Runs,
-    /// It has been asked to end.
+    /// The pod has been asked to end.
     Ends,
-    /// It has ended, as it was to.
+    /// The pod has ended, as it was to.
     Ended,
 }
 
@@ -167,7 +167,7 @@ impl Pod {
         Ok(None)
     }
 
-    /// What is expected of it.
+    /// The state that it is expected to be in.
     pub(super) fn life(&self) -> Life {
         self.life
     }
@@ -177,7 +177,7 @@ impl Pod {
         self.name
     }
 
-    /// Where to ask it.
+    /// The ports to ask it on.
     pub(super) fn ports(&self) -> PodPorts {
         self.ports
     }
@@ -191,7 +191,7 @@ impl Pod {
         named.collect::<Vec<_>>().join(", ")
     }
 
-    /// Where to look at it, in lines.
+    /// Lines that say where to look at it.
     pub(super) fn introduction(&self) -> Vec<String> {
         let PodPorts { collector, elector } = self.ports;
         let at = |port: u16, path: &str| format!("http://127.0.0.1:{port}{path}");

@@ -11,7 +11,7 @@ use super::status_poller::{PollRate, StatusPoller};
 use super::table::Row;
 use crate::lab::prom;
 
-/// What the pods have to end in, of the two seconds that the demo has.
+/// The time in which the pods have to end, of the two seconds that the demo has.
 const END_LIMIT: Duration = Duration::from_millis(1500);
 
 /// A table that takes longer is not shown.
@@ -23,7 +23,7 @@ pub(super) struct Pods {
     all: Vec<Pod>,
     status_poller: StatusPoller,
     leader_tracker: LeaderTracker,
-    /// What was seen last.
+    /// The last poll.
     poll: Option<Poll>,
     /// A pod that has been started, since when; until it stands by.
     awaited: Option<(usize, Instant)>,
@@ -62,7 +62,7 @@ impl Pods {
         self.all.len() < 2
     }
 
-    /// What is seen next.
+    /// Waits for the next poll.
     pub(super) async fn next(&mut self) -> Result<Poll> {
         self.status_poller.next().await
     }
@@ -157,7 +157,7 @@ impl Pods {
         Ok(lines)
     }
 
-    /// How it stands; empty where there is no election.
+    /// The state of the election in words; empty where there is none.
     pub(super) fn headline(&self, now: Instant) -> String {
         if self.is_alone() {
             return String::new();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use tokio_util::sync::CancellationToken;
 
-/// Where they are.
+/// Their paths.
 #[derive(Clone, Debug)]
 pub(super) struct Programs {
     pub(super) collector: PathBuf,

@@ -15,7 +15,7 @@ use super::scenario::{Budget, Meter, READERS, Reader, TOPICS};
 use crate::lab;
 use crate::lab::kafka::{Plan, Version};
 
-/// How long members have to leave at the end. Without a broker they would never be done.
+/// The time that members have to leave at the end. Without a broker they would never be done.
 const LEAVE_LIMIT: Duration = Duration::from_millis(400);
 
 /// One broker with its writers and readers.

@@ -1,4 +1,4 @@
-//! What happens in the demo: topics that are written, groups that read them. Values only; who really writes and reads
+//! The course of the demo: topics that are written, groups that read them. Values only; who really writes and reads
 //! is for [`super::kafka`] to say.
 
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub(super) struct Reader {
     pub(super) words: &'static str,
 }
 
-/// How a group reads.
+/// The rate at which a group reads.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ReadRate {
     /// Whatever there is, at once.
@@ -34,7 +34,7 @@ pub(super) enum ReadRate {
     Leaves { after: u64 },
 }
 
-/// What a reader may do now.
+/// The step that a reader may take now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Budget {
     /// Read up to so many records.
@@ -103,10 +103,10 @@ pub(super) const READERS: [Reader; 5] = [
 /// More than any reader finds in one step; bounds how long a step takes.
 const ALL: u64 = 2_000;
 
-// === impl Pace ===
+// === impl ReadRate ===
 
 impl ReadRate {
-    /// What a reader that has read `n_read` records in all may do at `elapsed`.
+    /// The step that a reader with `n_read` records read in all may take at `elapsed`.
     pub(super) fn budget(self, elapsed: Duration, n_read: u64) -> Budget {
         match self {
             Self::KeepsUp => Budget::Read(ALL),

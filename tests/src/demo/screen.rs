@@ -1,4 +1,4 @@
-//! Where the demo writes: a terminal, where the table stands below everything else and is redrawn in place, or anything
+//! The output of the demo: a terminal, where the table stands below everything else and is redrawn in place, or anything
 //! else, which gets lines.
 
 use std::fmt::Display;
@@ -39,7 +39,7 @@ impl Screen {
         Self { out, kind }
     }
 
-    /// How often a table is worth showing.
+    /// The interval at which the table is shown.
     pub(super) fn period(&self) -> Duration {
         match self.kind {
             Kind::Terminal { .. } => Duration::from_secs(1),
@@ -47,7 +47,7 @@ impl Screen {
         }
     }
 
-    /// How often it is worth saying for how long nobody leads.
+    /// The interval at which the demo prints for how long nobody has led.
     pub(super) fn tick(&self) -> Duration {
         match self.kind {
             Kind::Terminal { .. } => Duration::from_millis(100),
@@ -66,7 +66,7 @@ impl Screen {
         Ok(())
     }
 
-    /// Whether the table is redrawn in place.
+    /// True if the table is redrawn in place.
     pub(super) fn is_redrawn(&self) -> bool {
         matches!(self.kind, Kind::Terminal { .. })
     }

@@ -13,7 +13,7 @@ use super::leader_tracker::{ElectorStatus, PodStatus, Poll, Role};
 /// An answer that takes longer is as good as none.
 const ANSWER_LIMIT: Duration = Duration::from_millis(500);
 
-/// How often to look.
+/// The rate of polls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PollRate {
     /// Nothing is expected to change.
@@ -22,14 +22,14 @@ pub(super) enum PollRate {
     Fast,
 }
 
-/// Where a pod is asked.
+/// The ports that a pod is asked on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PodPorts {
     pub(super) collector: u16,
     pub(super) elector: Option<u16>,
 }
 
-/// What is seen, in order; the looking ends when this is dropped.
+/// The polls, in order; polling ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct StatusPoller {
     polls: mpsc::Receiver<Poll>,
@@ -37,7 +37,7 @@ pub(super) struct StatusPoller {
     task: AbortHandle,
 }
 
-// === impl Pace ===
+// === impl PollRate ===
 
 impl PollRate {
     fn pause(self) -> Duration {
@@ -48,7 +48,7 @@ impl PollRate {
     }
 }
 
-// === impl Lookout ===
+// === impl StatusPoller ===
 
 impl StatusPoller {
     /// Begins to look.
@@ -60,7 +60,7 @@ impl StatusPoller {
         Ok(Self { polls, rate, task })
     }
 
-    /// What is seen next.
+    /// Waits for the next poll.
     pub(super) async fn next(&mut self) -> Result<Poll> {
         self.polls.recv().await.context("nobody looks any more")
     }

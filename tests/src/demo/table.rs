@@ -5,7 +5,7 @@ use std::fmt;
 use super::scenario::READERS;
 use crate::lab::prom::{Exposition, Labels};
 
-/// What is known of one group. What has no sample is `None`, and shown as such.
+/// The row of one group. A value without a sample is `None`, and shown as such.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Row {
     group: String,

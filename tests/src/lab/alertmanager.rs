@@ -18,7 +18,7 @@ use super::process::Process;
 use super::prom::Labels;
 use crate::manifests::{self, tools};
 
-/// It starts within a second on an idle machine.
+/// The longest time until it is ready, which takes less than a second on an idle machine.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// The longest an answer may take.
@@ -37,7 +37,7 @@ pub struct Alertmanager {
 /// An alert in a notification.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Page {
-    /// Who was notified: a team, or `default`.
+    /// The receiver: a team, or `default`.
     pub receiver: String,
     /// `firing` or `resolved`.
     pub status: String,
@@ -89,7 +89,7 @@ impl Alertmanager {
         })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn port(&self) -> u16 {
         self.port
     }

@@ -124,7 +124,7 @@ impl Collector {
         Ok(fs::read_to_string(self.scratch.path().join("log"))?)
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -139,7 +139,7 @@ impl Collector {
         self.process.id()
     }
 
-    /// Whether it has ended, and how.
+    /// The exit status, if the process has ended.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
         self.process.ended()
     }

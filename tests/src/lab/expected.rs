@@ -1,4 +1,4 @@
-//! What `/metrics` has to show, computed from the oracle alone, and how it differs from what is shown.
+//! The exposition that `/metrics` has to show, computed from the oracle alone, and its differences from what is shown.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What lies between a pod and the API server, and what goes wrong there: a door for every connection, a gateway for every
+//! The way from a pod to the API server, and what goes wrong there: a TCP proxy for every connection, an HTTP proxy for every
 //! request.
 
 mod api_route;

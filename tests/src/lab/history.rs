@@ -1,8 +1,8 @@
-//! Who acted when, from what was seen of pods, and for how long two of them did.
+//! The history of who acted when, from observations of pods, and for how long two of them did.
 //!
-//! A pod acts when a request of its collector reaches Kafka, and when it begins an answer to `/metrics` that has series. Acts with
-//! no proof between them that the gate was closed are one stint: from its first act to its last the pod is taken to have acted
-//! all the time. No clock is read here.
+//! A pod acts when a request of its collector reaches Kafka, and when it begins an answer to `/metrics` that has series.
+//! Acts with no proof between them that the gate was closed are one interval: from its first act to its last the pod is
+//! taken to have acted all the time. No clock is read here.
 
 use std::fmt;
 use std::time::Duration;
@@ -20,19 +20,19 @@ pub struct Span {
     pub to: Instant,
 }
 
-/// What was seen of one pod.
+/// The observations of one pod.
 #[derive(Clone, Debug, Default)]
 pub struct Observations {
     /// From its `/metrics` and `/leader`, in order.
     pub probes: Vec<Probe>,
-    /// When its requests reached Kafka, in order.
+    /// The times at which its requests reached Kafka, in order.
     pub requests: Vec<Instant>,
 }
 
 /// A time in which a pod acted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeadInterval {
-    /// Which pod, by its place.
+    /// The pod's index.
     pub pod: usize,
     /// Its first act.
     pub first: Span,
@@ -42,19 +42,19 @@ pub struct LeadInterval {
     pub acts: Vec<Span>,
 }
 
-/// Who acted when.
+/// The intervals in which pods acted.
 #[derive(Clone, Debug)]
 pub struct History {
     /// In the order of their first acts.
     pub intervals: Vec<LeadInterval>,
 }
 
-/// How two stints lie to each other.
+/// The overlap of two intervals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Overlap {
-    /// How long two pods certainly acted at once. At least 1 ms if one did while the other's stint lasted.
+    /// The time for which two pods certainly acted at once. At least 1 ms if one acted within the other's interval.
     pub certain: Duration,
-    /// How long they may have, as far as looks can tell: each takes a while.
+    /// The time for which they may have acted at once: a probe takes a while, so that it leaves a margin.
     pub possible: Duration,
 }
 
@@ -70,7 +70,7 @@ impl Span {
     }
 }
 
-// === impl Sightings ===
+// === impl Observations ===
 
 impl Observations {
     /// All acts, in order.
@@ -131,7 +131,7 @@ impl Observations {
     }
 }
 
-// === impl Chronicle ===
+// === impl History ===
 
 impl History {
     /// Of all pods, each at its place.
@@ -145,7 +145,7 @@ impl History {
         Self { intervals }
     }
 
-    /// For how long two pods acted, summed over all pairs of their stints.
+    /// For how long two pods acted, summed over all pairs of their intervals.
     pub fn overlap(&self) -> Overlap {
         let mut sum = Overlap::default();
         for (n, one) in self.intervals.iter().enumerate() {
@@ -160,13 +160,13 @@ impl History {
         sum
     }
 
-    /// How often another pod than the last one began to act.
+    /// The number of times another pod than the last one began to act.
     pub fn moves(&self) -> usize {
         let pairs = self.intervals.windows(2);
         pairs.filter(|pair| pair[0].pod != pair[1].pod).count()
     }
 
-    /// When this pod first acted after a moment.
+    /// The time at which this pod first acted after a moment.
     pub fn first_act_after(&self, pod: usize, moment: Instant) -> Option<Instant> {
         self.acts_of(pod)
             .map(|act| act.to)

@@ -1,4 +1,4 @@
-//! Where the lab keeps things: the cache, directories that go with their test, ports.
+//! The lab's share of the machine: the cache, temporary directories, ports.
 
 use std::fs;
 use std::net::TcpListener;
@@ -59,7 +59,7 @@ pub fn free_ports<const N: usize>() -> Result<[u16; N]> {
     anyhow::bail!("no free ports on loopback")
 }
 
-// === impl Scratch ===
+// === impl TempDir ===
 
 impl TempDir {
     /// A new directory in the machine's place for temporary files.
@@ -71,7 +71,7 @@ impl TempDir {
         Ok(Self(dir))
     }
 
-    /// Where it is.
+    /// The path of the directory.
     pub fn path(&self) -> &Path {
         &self.0
     }

@@ -1,4 +1,5 @@
-//! A Kubernetes control plane on loopback: etcd and the API server, with RBAC and an audit log, and nothing that acts by itself.
+//! A Kubernetes control plane on loopback: etcd and the API server, with RBAC and an audit log, and nothing that acts by
+//! itself.
 
 use std::fs;
 use std::path::PathBuf;
@@ -28,7 +29,7 @@ pub use rights::Rights;
 /// The version of Kubernetes under test.
 pub const VERSION: &str = "1.34.4";
 
-/// It starts in 3 s on an idle machine.
+/// The longest time until it is ready, which takes 3 s on an idle machine.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// Reads and writes of Leases are logged, with who asked; nothing else.
@@ -50,7 +51,7 @@ pub struct ControlPlane {
     keys: Keys,
     ports: Ports,
     scratch: TempDir,
-    /// Doors, gateways and the administrator's requests run on it.
+    /// Proxies and the administrator's requests run on it.
     #[expect(dead_code, reason = "it runs as long as it is held")]
     runtime: Runtime,
 }
@@ -71,7 +72,7 @@ pub enum Part {
     Etcd,
 }
 
-/// Where the program is: `KLAG_KUBERNETES`, else in the cache. An absent one is an error that says what to do.
+/// The path of the program: `KLAG_KUBERNETES`, else in the cache. An absent one is an error that says what to do.
 pub fn program() -> Result<PathBuf> {
     let path = match std::env::var_os("KLAG_KUBERNETES") {
         Some(path) => PathBuf::from(path),
@@ -116,7 +117,7 @@ impl ControlPlane {
         Ok(plane)
     }
 
-    /// How to talk to it, and to make others talk to it.
+    /// A handle to talk to it, and to make others talk to it.
     pub fn kube(&self) -> &Kube {
         &self.kube
     }

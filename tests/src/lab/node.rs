@@ -1,8 +1,9 @@
 //! A Kubernetes of one node with real pods: control plane, containerd, kubelet and kube-proxy in namespaces of their own
 //! (`tests/node`), and images of the programs under test.
 //!
-//! It takes no part in the machine's network. Tests run programs in its network ([`Node::command`]) or go there with a thread
-//! ([`Net::inside`]); what they listen on there, pods reach at [`ADDRESS`]. Pods have no DNS, and network policies are not enforced.
+//! The node takes no part in the machine's network. Tests run programs in the node's network ([`Node::command`]) or go there
+//! with a thread ([`Net::inside`]); what they listen on there, pods reach at [`ADDRESS`]. Pods have no DNS, and network
+//! policies are not enforced.
 
 mod exporter;
 mod installation;
@@ -41,7 +42,7 @@ pub const TAGS: [&str; 2] = [env!("CARGO_PKG_VERSION"), "next"];
 /// The images that `tests/manifests/images` builds.
 pub const BUILT: [&str; 3] = ["elector", "collector", "collector-static"];
 
-/// It starts in 10 s on an idle machine.
+/// The longest time until a node is ready, which takes 10 s on an idle machine.
 const START_LIMIT: Duration = Duration::from_secs(180);
 
 /// No command takes longer but one that waits itself.
@@ -186,7 +187,7 @@ impl Drop for Node {
     }
 }
 
-/// Where the images are that `tests/manifests/images` has built: what `KLAG_IMAGES` names, if anything.
+/// The directory of the images that `tests/manifests/images` has built: what `KLAG_IMAGES` names, if anything.
 pub fn built_images() -> Result<Option<PathBuf>> {
     let Some(dir) = std::env::var_os("KLAG_IMAGES").filter(|dir| !dir.is_empty()) else {
         return Ok(None);
@@ -203,8 +204,8 @@ pub fn built_images() -> Result<Option<PathBuf>> {
     Ok(Some(dir))
 }
 
-/// Images of the programs under test: those that were built, if there are such, else some that are put together from files of this
-/// machine.
+/// Images of the programs under test: those that were built, if there are such, else some that are put together from files
+/// of this machine.
 fn images(scratch: &TempDir) -> Result<()> {
     let dir = scratch.path().join("images");
     fs::create_dir_all(&dir)?;

@@ -1,4 +1,5 @@
-//! Watches pods from outside: whether `/metrics` is empty and whether the gate is open, over and over, each look with its times.
+//! Watches pods from outside: whether `/metrics` is empty and whether the gate is open, over and over, each look with its
+//! times.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::thread::JoinHandle;
@@ -16,18 +17,18 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// An answer that takes longer is not waited for: the process stands still.
 const LIMIT: Duration = Duration::from_millis(500);
 
-/// What was seen of one pod at one moment.
+/// One answer of a pod, or its absence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probe {
     /// Before the question was sent.
     pub sent: Instant,
-    /// When the answer began to arrive, or failed to.
+    /// The time at which the answer began to arrive, or failed to.
     pub answered: Instant,
-    /// What it was.
+    /// Its meaning.
     pub result: ProbeResult,
 }
 
-/// What a look can show.
+/// The result of a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProbeResult {
     /// `/metrics` with series: the pod has acted.
@@ -117,7 +118,7 @@ pub(super) fn client() -> Result<Client> {
     Ok(Client::builder().timeout(LIMIT).no_proxy().build()?)
 }
 
-/// Looks at the collector at an address, for ever.
+/// Probes the collector at an address, for ever.
 pub(super) async fn watch_one(
     client: Client,
     address: SocketAddr,

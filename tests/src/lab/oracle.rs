@@ -1,4 +1,4 @@
-//! What Kafka's own tools and client say, to compare with what was exported.
+//! The output of Kafka's own tools and client, to compare with what was exported.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +44,7 @@ pub type Uncommitted = BTreeMap<(String, String), BTreeMap<i32, i64>>;
 /// Group, topic, partition.
 pub type Place = (String, String, i32);
 
-/// What stands in a log at a committed offset.
+/// The record that stands in a log at a committed offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {
     /// First offset retention has left.
@@ -92,7 +92,8 @@ pub fn rows(kafka: &Kafka) -> Result<BTreeMap<Place, Row>> {
     Ok(rows)
 }
 
-/// What members are assigned without a commit: by group and topic of members the log ends of such partitions, by partition.
+/// The partitions that members are assigned without a commit: by group and topic of members the log ends of such partitions,
+/// by partition.
 pub fn uncommitted(kafka: &Kafka) -> Result<Uncommitted> {
     let text = kafka.tool(Tool::ConsumerGroups, &["--describe", "--all-groups"])?;
     let mut uncommitted = Uncommitted::new();
@@ -127,7 +128,7 @@ pub fn states(kafka: &Kafka) -> Result<BTreeMap<String, State>> {
     Ok(states)
 }
 
-/// What stands at these (topic, partition, offset), read by Kafka's own consumer.
+/// The records at these (topic, partition, offset), read by Kafka's own consumer.
 pub fn records(
     kafka: &Kafka,
     at: &[(String, i32, i64)],

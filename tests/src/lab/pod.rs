@@ -178,14 +178,14 @@ impl Pod {
         Ok(asked.elapsed())
     }
 
-    /// What the elector tells anybody: `state`, `reason`, `name` and so on.
+    /// The elector's answer to anybody: `state`, `reason`, `name` and so on.
     pub fn facts(&self) -> Result<Value> {
         let limit = Duration::from_secs(2);
         let answer = http::get(self.ports.elector, "/leader", Coding::Plain, limit)?;
         Ok(serde_json::from_str(&answer.text()?)?)
     }
 
-    /// Whether the collector has its gate open.
+    /// True if the collector has its gate open.
     pub fn acts(&self) -> Result<bool> {
         let limit = Duration::from_secs(2);
         let answer = http::get(self.ports.collector, "/leader", Coding::Plain, limit)?;
@@ -210,7 +210,7 @@ impl Pod {
         process.context("it is not running")?.usage()
     }
 
-    /// What a container has logged, over all its lives.
+    /// The log of a container, over all its runs.
     pub fn log(&self, part: Part) -> String {
         fs::read_to_string(self.log_file(part)).unwrap_or_default()
     }
@@ -236,12 +236,12 @@ impl Pod {
         &self.kafka
     }
 
-    /// Where its collector listens.
+    /// The port of its collector.
     pub fn port(&self) -> u16 {
         self.ports.collector
     }
 
-    /// Where its elector listens.
+    /// The port of its elector.
     pub fn elector_port(&self) -> u16 {
         self.ports.elector
     }

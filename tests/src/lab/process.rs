@@ -25,7 +25,7 @@ pub struct Process {
     name: String,
 }
 
-/// What a process has used so far.
+/// The resources that a process has used so far.
 #[derive(Clone, Copy, Debug)]
 pub struct Usage {
     /// CPU time of all its threads, those that have ended included; in steps of 10 ms.
@@ -184,7 +184,7 @@ impl Process {
         }
     }
 
-    /// What it has used so far.
+    /// The resources that it has used so far.
     pub fn usage(&self) -> Result<Usage> {
         let dir = format!("/proc/{}", self.id());
         let stat = fs::read_to_string(format!("{dir}/stat"))?;

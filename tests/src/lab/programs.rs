@@ -16,7 +16,7 @@ pub enum Program {
     Collector,
     /// The elector: `KLAG_ELECTOR`, else the one beside the running test.
     Elector,
-    /// What kube-lease-manager does by itself, for comparison: `KLAG_PLAIN_ELECTOR`, else the one beside the running test.
+    /// An elector made of kube-lease-manager alone, for comparison: `KLAG_PLAIN_ELECTOR`, else the one beside the running test.
     PlainElector,
 }
 
@@ -25,7 +25,7 @@ type Built = OnceLock<Result<PathBuf, String>>;
 // === impl Program ===
 
 impl Program {
-    /// Where it is, after building it if it was not named.
+    /// The path of the program, which is built first if it was not named.
     pub fn path(self) -> Result<PathBuf> {
         static COLLECTOR: Built = OnceLock::new();
         static ELECTOR: Built = OnceLock::new();

@@ -15,7 +15,7 @@ use super::process::Process;
 use super::prom::Labels;
 use crate::manifests::tools;
 
-/// It starts within a second on an idle machine.
+/// The longest time until it is ready, which takes less than a second on an idle machine.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// The longest an answer may take.
@@ -30,7 +30,7 @@ pub struct Prometheus {
     scratch: TempDir,
 }
 
-/// How often it does things.
+/// The intervals at which a Prometheus scrapes and evaluates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Intervals {
     /// From one scrape of a target to the next, in whole seconds.
@@ -39,12 +39,12 @@ pub struct Intervals {
     pub evaluation: Duration,
 }
 
-/// What it scrapes under one name.
+/// The targets that it scrapes under one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
     /// The label `job`.
     pub name: &'static str,
-    /// Where on each target.
+    /// The path on each target.
     pub path: &'static str,
     /// Targets, by their ports on loopback.
     pub ports: Vec<u16>,
@@ -129,7 +129,7 @@ impl Prometheus {
         })
     }
 
-    /// Where it is asked.
+    /// The URL of its API.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
@@ -139,12 +139,12 @@ impl Prometheus {
         self.query("query", &[("query", &format!("{selector}[1h]"))])
     }
 
-    /// What a query gives at this moment.
+    /// The result of a query at this moment.
     pub fn now(&self, query: &str) -> Result<Vec<Series>> {
         self.query("query", &[("query", query)])
     }
 
-    /// What a query gives at every step, from a time to another, in seconds since 1970: what a graph shows.
+    /// The result of a query at every step from a time to another, in seconds since 1970: what a graph shows.
     pub fn range(
         &self,
         query: &str,

@@ -29,7 +29,7 @@ pub struct Scale {
     pub width: u32,
 }
 
-/// What one scrape showed.
+/// The findings of one scrape.
 #[derive(Clone, Debug, Default)]
 pub struct Verdict {
     /// Groups with `group_complete` 1.
@@ -56,7 +56,7 @@ struct Row {
 struct Shown<'a> {
     groups: BTreeMap<(&'static str, &'a str), f64>,
     rows: BTreeMap<(&'static str, &'a str, &'a str, &'a str), f64>,
-    /// When it was asked for (seconds since 1970).
+    /// The time at which it was asked for (seconds since 1970).
     asked: f64,
 }
 
@@ -185,7 +185,7 @@ impl<'a> Shown<'a> {
         self.rows.get(&key).copied()
     }
 
-    /// What is there is right.
+    /// Everything that is there is right.
     fn check_rows(&self, group: &str, rows: &[Row], wrong: &mut Vec<String>) {
         for row in rows {
             for (family, wanted) in [

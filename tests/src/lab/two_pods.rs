@@ -31,23 +31,23 @@ pub struct TwoPods {
     apart: Vec<(usize, Instant, Instant)>,
 }
 
-/// What both pods have in common, and what not.
+/// The plan of two pods that share a Lease.
 #[derive(Clone, Debug)]
 pub struct PairPlan {
     /// The name of the Lease; pods are called after it.
     pub name: String,
-    /// What the pods are made of.
+    /// The plans of the pods.
     pub plans: [Plan; 2],
-    /// What their roads go through.
+    /// The proxies on their routes.
     pub route_kind: RouteKind,
-    /// What their accounts may do.
+    /// The rights of their accounts.
     pub rights: Rights,
 }
 
-// === impl Setting ===
+// === impl PairPlan ===
 
 impl PairPlan {
-    /// Two electors with these durations in seconds and the rights of the manifests, on watched roads.
+    /// Two electors with these durations in seconds and the rights of the manifests, on watched routes.
     pub fn of(name: &str, durations: (u64, u64)) -> Self {
         let plan = Plan::of(name, durations);
         Self {
@@ -65,14 +65,14 @@ impl PairPlan {
         self
     }
 
-    /// Roads that go straight to the API server's TLS.
+    /// Routes that go straight to the API server's TLS.
     #[must_use]
     pub fn direct(self) -> Self {
         let route_kind = RouteKind::Direct;
         Self { route_kind, ..self }
     }
 
-    /// One pod of them, not started: its account, its road, its files.
+    /// One pod of them, not started: its account, its route, its files.
     pub fn pod(&self, kube: &Kube, n: usize) -> Result<Pod> {
         let name = format!("{}-{}", self.name, ["a", "b"][n]);
         let account = kube.account(&name, &self.rights)?;
@@ -81,7 +81,7 @@ impl PairPlan {
     }
 }
 
-// === impl Duel ===
+// === impl TwoPods ===
 
 impl TwoPods {
     /// Makes the Lease as a released one, starts both pods, and waits until the first one acts and the second one stands by.
@@ -126,7 +126,7 @@ impl TwoPods {
         self.pods[n].route().account()
     }
 
-    /// Which pod's gate is open now, as far as seen.
+    /// The pod whose gate was open when it was last probed.
     pub fn acting(&self) -> Option<usize> {
         (0..2).find(|n| {
             let gate = self.observer.gate(*n);
@@ -170,7 +170,7 @@ impl TwoPods {
         .with_context(|| self.logs())
     }
 
-    /// What has happened so far.
+    /// The history so far.
     pub fn history(&self) -> Result<History> {
         let observations = [self.observations(0)?, self.observations(1)?];
         Ok(History::of(&observations))
@@ -196,7 +196,7 @@ impl TwoPods {
         Ok(gaps.max().unwrap_or_default())
     }
 
-    /// What was seen of a pod.
+    /// The observations of a pod.
     pub fn observations(&self, n: usize) -> Result<Observations> {
         let arrivals = self.pods[n].kafka().arrivals();
         Ok(Observations {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
-/// How many events are kept for those who come back to a watch.
+/// The number of events that are kept for those who come back to a watch.
 const KEPT: usize = 100;
 
 /// A Lease that may be there, and what became of it.
@@ -18,7 +18,7 @@ pub(super) struct Store {
     events: VecDeque<(u64, Value)>,
 }
 
-/// How to patch.
+/// A kind of patch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Patch {
     /// Values are set, null removes; what a strategic merge, a merge and a forced apply are to a Lease.
@@ -27,7 +27,7 @@ pub(super) enum Patch {
     Apply,
 }
 
-/// Why something is not done.
+/// The reason for a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     NotFound,
@@ -36,7 +36,7 @@ pub(super) enum Refusal {
     OtherName,
 }
 
-/// What comes after a version.
+/// The event after a version.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Next {
     /// The event, and the version it made.
@@ -77,7 +77,7 @@ impl Store {
         })
     }
 
-    /// What came first after the version `seen`. There has to be something.
+    /// The first event after the version `seen`. There has to be one.
     pub(super) fn after(&self, seen: u64) -> Next {
         let next = self.events.iter().find(|(version, _)| *version > seen);
         match next {

@@ -12,7 +12,7 @@ use super::Objects;
 /// Objects by kind and name, to be compared with others.
 pub type Plain = BTreeMap<String, Value>;
 
-/// What is left to compare.
+/// The parts that are compared.
 pub fn plain(objects: &Objects) -> Result<Plain> {
     let plain = objects.by_name.iter().map(|((kind, name), object)| {
         let mut object = object.clone();
@@ -33,7 +33,7 @@ pub fn plain(objects: &Objects) -> Result<Plain> {
     plain.collect()
 }
 
-/// What is different, in words, one line each.
+/// The differences in words, one line each.
 pub fn differences(left: &Plain, right: &Plain) -> Vec<String> {
     let mut found = Vec::new();
     for name in left.keys().chain(right.keys()) {
@@ -114,7 +114,7 @@ fn dashboard(data: &Value) -> Result<Value> {
     Ok(dashboard)
 }
 
-/// What both programs make of a configuration. Without an election no elector reads it.
+/// The effective configuration of both programs. Without an election no elector reads it.
 fn effective(text: &str) -> Result<Value> {
     let mut programs = vec![Program::Collector];
     if text.contains("enabled = true") {

@@ -18,13 +18,13 @@ pub struct Query {
     pub panel: String,
     /// The title of the row that the panel is in.
     pub row: String,
-    /// What Prometheus is asked.
+    /// The query.
     pub expr: String,
-    /// Whether it is asked for the last moment, or for each step of the time that is shown.
+    /// The span it is asked for: the last moment, or each step of the time that is shown.
     pub span: Span,
 }
 
-/// What a query is asked for.
+/// The span that a query is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Span {
     /// The last moment.
@@ -81,7 +81,7 @@ impl Dashboard {
         Ok(queries)
     }
 
-    /// What variables and annotations are asked of Prometheus: selectors whose labels are listed, and queries.
+    /// The queries of variables and annotations: selectors whose labels are listed, and queries.
     pub fn lists(&self) -> Result<Vec<String>> {
         let of_labels = Regex::new(r"^label_values\((.*), \w+\)$")?;
         let variables = list(&self.0["templating"]["list"]);

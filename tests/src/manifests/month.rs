@@ -1,5 +1,6 @@
-//! A simulated month of a cluster, a minute at a time: fifty groups of every kind that is well, deploys of all of them and of the
-//! exporter twice a day, and faults at known times; as a test for promtool, which evaluates the rules of `manifests/alerts` on it.
+//! A simulated month of a cluster, a minute at a time: fifty groups of every kind that is well, deploys of all of them and
+//! of the exporter twice a day, and faults at known times; as a test for promtool, which evaluates the rules of
+//! `manifests/alerts` on it.
 
 mod faults;
 mod groups;
@@ -39,7 +40,7 @@ const FOLLOWING: [(&str, &[&str]); 2] = [
     ),
 ];
 
-/// What a family has of a minute.
+/// The samples of a family in a minute.
 type Value = fn(&Minute) -> f64;
 
 /// Everything of so many days.
@@ -94,7 +95,7 @@ impl Month {
         test
     }
 
-    /// Which pod's answer there is, if any.
+    /// The pod whose answer there is, if any.
     fn leader(&self, minute: usize) -> Option<usize> {
         let (day, of_day) = (minute / DAY, minute % DAY);
         if DEPLOYS.contains(&of_day) || self.is_in("KafkaLagExporterLeaderUnseen", minute) {
@@ -104,7 +105,7 @@ impl Month {
         Some((day * DEPLOYS.len() + deployed) % 2)
     }
 
-    /// Whether the cluster itself is in a fault that this alert is about.
+    /// True if the cluster itself is in a fault that this alert is about.
     fn is_in(&self, alert: &str, minute: usize) -> bool {
         let mut faults = self.faults.iter();
         faults.any(|fault| fault.alert == alert && fault.group.is_none() && fault.covers(minute))

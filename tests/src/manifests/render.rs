@@ -21,7 +21,7 @@ pub struct Objects {
     pub by_name: BTreeMap<(String, String), Value>,
 }
 
-/// What `kubectl apply -k` would apply for a folder of `manifests/`.
+/// The objects that `kubectl apply -k` would apply for a folder of `manifests/`.
 pub fn kustomization(folder: &str) -> Result<Objects> {
     let dir = root().join(folder);
     Objects::parse(tools::kubectl(&["kustomize", &dir.display().to_string()])?)
@@ -47,7 +47,7 @@ pub fn customized(folder: &str, components: &[&str], fields: &str) -> Result<Obj
     Objects::parse(tools::kubectl(&["kustomize", &dir])?)
 }
 
-/// What `helm install klag-exporter --namespace monitoring` would apply, with these arguments besides.
+/// The objects that `helm install klag-exporter --namespace monitoring` would apply, with these arguments besides.
 pub fn chart(args: &[&str]) -> Result<Objects> {
     let dir = root().join("helm/klag-exporter").display().to_string();
     let fixed = [

@@ -11,7 +11,7 @@ use crate::lab::{kubernetes, place, process};
 /// No tool takes this long, but on a machine that is building something else at the time.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Where the tools are: `KLAG_MANIFEST_TOOLS`, else in the cache. An absent one is an error that says what to do.
+/// The path of a tool: in `KLAG_MANIFEST_TOOLS`, else in the cache. An absent one is an error that says what to do.
 pub fn path(name: &str) -> Result<PathBuf> {
     let dir = match std::env::var_os("KLAG_MANIFEST_TOOLS") {
         Some(dir) => PathBuf::from(dir),

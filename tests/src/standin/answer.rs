@@ -15,7 +15,7 @@ use super::{
     server::Shared,
 };
 
-/// What to do on the connection.
+/// The consequence for the connection.
 #[derive(Debug)]
 pub(crate) enum Verdict {
     Send(BytesMut),
@@ -134,7 +134,7 @@ fn set_length(answer: &mut BytesMut) -> anyhow::Result<()> {
     Ok(())
 }
 
-// === impl Ask ===
+// === impl RequestContext ===
 
 impl RequestContext<'_> {
     /// The code a fault puts here, else 0.
@@ -143,7 +143,7 @@ impl RequestContext<'_> {
     }
 }
 
-// === impl Asked ===
+// === impl RequestHead ===
 
 impl RequestHead {
     /// The request together with the cluster as it is now.

@@ -25,14 +25,14 @@ use super::{
 /// Values of no particular content are cut from this.
 static FILLING: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(vec![b'x'; 1 << 20]));
 
-/// How many bytes a read may bring.
+/// The number of bytes that a read may bring.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Allowance {
     pub(crate) bytes: usize,
     pub(crate) first_batch: FirstBatch,
 }
 
-/// Whether the first batch may be larger than the allowance.
+/// True if the first batch may be larger than the allowance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FirstBatch {
     WhateverItsSize,
@@ -44,7 +44,7 @@ pub(crate) enum FirstBatch {
 pub(crate) struct Log<'a> {
     pub(crate) topic: &'a Topic,
     pub(crate) partition: &'a Partition,
-    /// Where it ends for this reader.
+    /// The offset at which the log ends for this reader.
     pub(crate) end: i64,
 }
 
@@ -167,7 +167,7 @@ impl SlotKind {
 // === impl Slot ===
 
 impl Slot {
-    /// Whether it goes into the batch that ends with `before`.
+    /// True if it goes into the batch that ends with `before`.
     fn joins(&self, before: &Self) -> bool {
         self.kind == before.kind && self.kind.marker().is_none()
     }

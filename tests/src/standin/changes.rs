@@ -1,4 +1,4 @@
-//! What a test changes while the cluster runs. Every change is whole: no answer sees half of it.
+//! Changes that a test makes while the cluster runs. Every change is whole: no answer sees half of it.
 
 use super::{
     GroupSpec, GroupState, MemberSpec, Slot, StandIn, TopicSpec,
@@ -19,7 +19,8 @@ impl StandIn {
         self.change(|cluster| cluster.remove_topic(topic));
     }
 
-    /// Whoever connects from now on meets brokers of Kafka 2.6: topics have no ids, and records of every message format are told.
+    /// Whoever connects from now on meets brokers of Kafka 2.6: topics have no ids, and records of every message format are
+    /// told.
     pub fn make_old(&self) {
         self.change(|cluster| cluster.release = Release::Old);
     }

@@ -21,14 +21,14 @@ pub(crate) struct Cluster {
     pub(crate) groups: BTreeMap<StrBytes, Group>,
     /// Names by topic id, for requests that name topics by id.
     pub(crate) ids: HashMap<Uuid, StrBytes>,
-    /// Where deleted groups were, so that their coordinator still answers for them.
+    /// The coordinators of deleted groups, which still answer for them.
     pub(crate) departed: BTreeMap<StrBytes, i32>,
-    /// How many topics were ever made; the next one's id.
+    /// The number of topics ever made; the next one's id.
     n_topics_made: u64,
     pub(crate) release: Release,
 }
 
-/// Which Kafka the brokers are like.
+/// The version of Kafka that the brokers behave like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Release {
     #[default]
@@ -48,7 +48,7 @@ pub(crate) struct Node {
     pub(crate) port_is: Port,
 }
 
-/// Whether a broker's port takes connections.
+/// Tells whether a broker's port takes connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Port {
     Open,
@@ -56,7 +56,7 @@ pub(crate) enum Port {
     Closed,
 }
 
-/// What a broker's process does.
+/// The state of a broker's process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Condition {
     Running,
@@ -66,7 +66,7 @@ pub(crate) enum Condition {
     Stopped,
 }
 
-/// What the controller thinks of a broker.
+/// The controller's view of a broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     Registered,
@@ -100,7 +100,7 @@ pub(crate) struct Group {
     pub(crate) commits: BTreeMap<StrBytes, BTreeMap<i32, i64>>,
 }
 
-/// Who answers for a group.
+/// The coordinator of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Coordinator {
     At(i32),

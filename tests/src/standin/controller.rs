@@ -1,4 +1,4 @@
-//! Who answers for what: group coordinators, partition leaders, brokers coming and going.
+//! The roles of brokers: group coordinators, partition leaders, brokers coming and going.
 
 use super::{
     cluster::{Cluster, Coordinator, Standing},
@@ -20,7 +20,7 @@ impl Cluster {
         }
     }
 
-    /// Who answers for a group, which need not exist.
+    /// The coordinator of a group, which need not exist.
     pub(crate) fn coordinator(&self, group: &str) -> Coordinator {
         match (self.group(group), self.departed.get(group.as_bytes())) {
             (Some(group), _) => group.coordinator,

@@ -27,7 +27,7 @@ pub struct Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FaultId(pub(crate) u64);
 
-/// What a fault did, for counting.
+/// The effect of a fault, for counting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Injected {
     /// Answered with this error code.

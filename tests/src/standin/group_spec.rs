@@ -1,10 +1,10 @@
-//! What a test says about groups.
+//! The description of groups by a test.
 
 use bytes::Bytes;
 
 use super::api::members;
 
-/// Which protocol a group speaks.
+/// The protocol that a group speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupKind {
     /// `JoinGroup`, `SyncGroup`: the group leader assigns.
@@ -131,7 +131,7 @@ impl GroupSpec {
         }
     }
 
-    /// What it was when it was listed: a client may turn an empty group into one of another kind between two requests.
+    /// The kind it had when it was listed: a client may turn an empty group into one of another kind between two requests.
     #[must_use]
     pub fn listed_as(self, kind: GroupKind) -> Self {
         Self {
@@ -158,7 +158,7 @@ impl GroupSpec {
         }
     }
 
-    /// What the group says it is: `consumer`, `connect`, or empty for commits without membership.
+    /// The protocol type of the group: `consumer`, `connect`, or empty for commits without membership.
     #[must_use]
     pub fn protocol_type(self, protocol_type: &str) -> Self {
         Self {
@@ -215,12 +215,12 @@ impl MemberSpec {
         }
     }
 
-    /// What the leader of its group stores as its assignment, unless told otherwise.
+    /// The assignment that the leader of its group stores, unless told otherwise.
     pub fn assignment_bytes(&self) -> Bytes {
         members::assignment(self)
     }
 
-    /// Where it connected from, as a broker writes it: `/10.0.0.7`.
+    /// The address it connected from, as a broker writes it: `/10.0.0.7`.
     #[must_use]
     pub fn host(self, host: &str) -> Self {
         Self {

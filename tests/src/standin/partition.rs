@@ -20,7 +20,7 @@ pub(crate) struct Partition {
     home: i32,
     /// `None` means what the topic says.
     records: Option<Records>,
-    /// What was appended since the start, ordered by offset.
+    /// The records appended since the start, ordered by offset.
     appended: Vec<Run>,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Partition {
 struct Run {
     first: i64,
     slots: Vec<Slot>,
-    /// How often the slots repeat; more than once only for runs of equal records.
+    /// The number of repetitions of the slots; more than one only for runs of equal records.
     times: i64,
 }
 
@@ -97,7 +97,7 @@ impl Partition {
         }
     }
 
-    /// What stands at `offset`.
+    /// The slot at `offset`.
     pub(crate) fn slot(&self, topic: &Records, offset: i64) -> Slot {
         let run = self
             .appended

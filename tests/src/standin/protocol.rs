@@ -23,11 +23,11 @@ pub enum Api {
     DescribeGroups,
     /// The groups one broker coordinates.
     ListGroups,
-    /// Which requests and versions a broker takes.
+    /// The requests and versions that a broker takes.
     ApiVersions,
     /// Creates topics.
     CreateTopics,
-    /// Where the log ended in a leader's epoch.
+    /// The end of the log in a leader's epoch.
     OffsetForLeaderEpoch,
     /// Settings of topics.
     DescribeConfigs,
@@ -35,7 +35,7 @@ pub enum Api {
     ConsumerGroupDescribe,
 }
 
-/// What carries the error code in an answer to a request, when a fault names nothing narrower.
+/// The part of an answer that carries the error code, when a fault names nothing narrower.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     /// The answer as a whole.

@@ -1,15 +1,15 @@
-//! What a log holds at an offset, made when it is asked for: a log of any length costs nothing.
+//! The contents of a log at an offset, made when they are asked for: a log of any length costs nothing.
 
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 
-/// What stands at one offset of a log.
+/// The content of one offset of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
     /// Milliseconds since 1970. Must not decrease with the offset.
     pub timestamp: i64,
-    /// What kind of thing it is.
+    /// The kind of content.
     pub kind: SlotKind,
     /// The key's bytes.
     pub key: Option<Bytes>,
@@ -43,7 +43,7 @@ pub enum SlotValue {
     Bytes(Bytes),
 }
 
-/// What a log holds: a function of the offset.
+/// The contents of a log: a function of the offset.
 #[derive(Clone)]
 pub struct Records(Arc<dyn Fn(i64) -> Slot + Send + Sync>);
 
@@ -84,12 +84,12 @@ impl Records {
         Self::by(move |offset| Slot::at(first_ms + offset * every_ms))
     }
 
-    /// What `slot` says for each offset.
+    /// A log with what `slot` gives for each offset.
     pub fn by(slot: impl Fn(i64) -> Slot + Send + Sync + 'static) -> Self {
         Self(Arc::new(slot))
     }
 
-    /// What stands at `offset`.
+    /// The slot at `offset`.
     pub fn slot(&self, offset: i64) -> Slot {
         (self.0)(offset)
     }

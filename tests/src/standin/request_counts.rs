@@ -1,4 +1,4 @@
-//! What was asked and what was spoiled, counted.
+//! The counts of requests and of faults.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -9,17 +9,17 @@ use tokio::time::Instant;
 
 use super::{fault::Injected, protocol::Api};
 
-/// How many arrivals are remembered; older ones are forgotten, never miscounted.
+/// The number of arrivals that are remembered; older ones are forgotten, but stay counted.
 const REMEMBERED: usize = 200_000;
 
 /// One request as it came in.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival {
-    /// When its last byte was read, on the clock of the whole machine.
+    /// The time at which its last byte was read, on the clock of the whole machine.
     pub at: Instant,
-    /// What was asked.
+    /// The API that was asked.
     pub api: Api,
-    /// Which node was asked.
+    /// The node that was asked.
     pub node: i32,
     /// By whom.
     pub from: IpAddr,
@@ -34,7 +34,7 @@ pub(crate) struct RequestCounts {
     pub(crate) connections: BTreeMap<i32, u64>,
 }
 
-// === impl Ledger ===
+// === impl RequestCounts ===
 
 impl RequestCounts {
     pub(crate) fn arrived(&mut self, arrival: Arrival) {

@@ -32,7 +32,7 @@ use super::{
 /// Larger requests are refused, as a broker does.
 const MAX_REQUEST: usize = 100 << 20;
 
-/// What the handle and all connections share: whole values, each behind its own channel.
+/// The state that the handle and all connections share: whole values, each behind its own channel.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) cluster: watch::Sender<Cluster>,

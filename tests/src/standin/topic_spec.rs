@@ -1,4 +1,4 @@
-//! What a test says about topics and their partitions.
+//! The description of topics and their partitions by a test.
 
 use std::collections::BTreeMap;
 
@@ -17,9 +17,9 @@ pub struct PartitionSpec {
     pub last_stable: Option<i64>,
     /// Node that leads it; `None` spreads partitions over the nodes.
     pub leader: Option<i32>,
-    /// How often leadership has changed.
+    /// The number of times leadership has changed.
     pub leader_epoch: i32,
-    /// What the log holds; `None` means what the topic says.
+    /// The contents of the log; `None` means those of the topic.
     pub records: Option<Records>,
 }
 
@@ -112,13 +112,13 @@ impl TopicSpec {
         self
     }
 
-    /// What the logs of all its partitions hold.
+    /// The contents of the logs of all its partitions.
     #[must_use]
     pub fn records(self, records: Records) -> Self {
         Self { records, ..self }
     }
 
-    /// How its batches are compressed.
+    /// The compression of its batches.
     #[must_use]
     pub fn compression(self, compression: Compression) -> Self {
         Self {
@@ -127,7 +127,7 @@ impl TopicSpec {
         }
     }
 
-    /// How many offsets a full batch spans, 10 by default.
+    /// The number of offsets that a full batch spans, 10 by default.
     #[must_use]
     pub fn batch_len(self, batch_len: i64) -> Self {
         Self {

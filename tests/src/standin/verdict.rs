@@ -1,20 +1,20 @@
-//! Whether a collector's exposition says of a stand-in only what is so.
+//! Judges a collector's exposition of a stand-in by the stand-in's own state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Expected;
 use crate::lab::prom::{Exposition, Labels};
 
-/// What is so: the commit and the bounds of the log of each (group, topic, partition).
+/// The truth: the commit and the bounds of the log of each (group, topic, partition).
 pub type Truth = BTreeMap<(String, String, i32), Expected>;
 
 /// The timestamp of the record at an offset, Unix time in milliseconds.
 pub type Written = fn(i64) -> i64;
 
-/// What a family says of a row.
+/// The value of a family for a row.
 type Value = fn(&Expected) -> i64;
 
-/// How old an exposition may be, in seconds: by so much less may a time lag be.
+/// The age that an exposition may have, in seconds: a time lag may be less by so much.
 const OLD: f64 = 15.0;
 
 /// An exposition, judged.
@@ -227,7 +227,7 @@ impl<'e> Shown<'e> {
 // === impl Verdict ===
 
 impl Verdict {
-    /// Whether every group is shown with all its data, and nothing is wrong.
+    /// True if every group is shown with all its data, and nothing is wrong.
     pub fn is_whole(&self) -> bool {
         self.wrong.is_empty()
             && self.absent.is_empty()

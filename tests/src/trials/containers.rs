@@ -14,11 +14,11 @@ use crate::lab::{self, TwoPods};
 /// The longest grant: nobody acts on an elector's word for longer.
 const GRANT: Duration = Duration::from_secs(5);
 
-/// A request to Kafka that a collector had begun when it was stopped may go out when it goes on; what comes this soon is counted
-/// apart.
+/// A request to Kafka that a collector had begun when it was stopped may go out when it goes on; what comes this soon is
+/// counted apart.
 const LEFTOVER: Duration = Duration::from_millis(50);
 
-/// What happens to the leader's collector.
+/// The fault that happens to the leader's collector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
     /// SIGKILL; it does not come back.

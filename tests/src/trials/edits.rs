@@ -11,7 +11,7 @@ use crate::lab::faults::TcpFault;
 use crate::lab::kubernetes::Lease;
 use crate::lab::{self, TwoPods};
 
-/// What is done to it.
+/// The edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edit {
     /// `holderIdentity: null`
@@ -28,10 +28,10 @@ pub enum Edit {
     OtherPod,
 }
 
-/// Whether the leader can see it.
+/// Tells whether the leader can see the edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leader {
-    /// It has the API server.
+    /// The leader reaches the API server.
     Reachable,
     /// Everything between it and the API server is lost, from just before the edit on.
     CutOff,
@@ -64,7 +64,7 @@ impl Edit {
         }
     }
 
-    /// How soon somebody must lead again, the leader being there to see it.
+    /// The time within which somebody must lead again, if the leader can see the edit.
     fn mended_within(self, duration: Duration) -> Duration {
         match self {
             Self::Nulled | Self::Deleted | Self::Recreated | Self::Shortened => {

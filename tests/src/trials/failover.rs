@@ -10,7 +10,7 @@ use crate::lab::faults::TcpFault;
 use crate::lab::pod::BOTH;
 use crate::lab::{self, TwoPods};
 
-/// How a pod ends.
+/// The way in which a pod ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// SIGTERM to both containers.

@@ -10,7 +10,7 @@ use crate::lab::faults::{ApiRoute, ErrorInjection, HttpFault, TcpFault};
 use crate::lab::observer::ProbeResult;
 use crate::lab::{self, TwoPods};
 
-/// What is wrong with the API server.
+/// The trouble that the API server has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// Connections go this way.
@@ -31,11 +31,11 @@ pub enum Scope {
 /// An outage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outage {
-    /// What is wrong.
+    /// The trouble.
     pub trouble: Trouble,
     /// For whom.
     pub scope: Scope,
-    /// How long.
+    /// The duration of the trouble.
     pub lasts: Duration,
 }
 
@@ -63,7 +63,7 @@ impl Trouble {
         route.http_fault(HttpFault::default())
     }
 
-    /// How soon somebody must lead when it is over.
+    /// The time within which somebody must lead when it is over.
     fn healed_within(self) -> Duration {
         match self {
             // What was lost is sent anew only after a while.
@@ -160,7 +160,7 @@ pub fn short(
     ))
 }
 
-/// Weather that a leader has to bear for so long: the same leader, never an empty `/metrics`.
+/// A fault of the API server that a leader has to bear for so long: the same leader, never an empty `/metrics`.
 pub fn borne(
     setup: &TrialSetup<'_>,
     name: &str,

@@ -1,4 +1,4 @@
-//! The lab by itself: Kafka's own tools find its doors open, shut, and what lies behind them, as the security proofs
+//! The lab by itself: Kafka's own tools find its listeners open or shut, and what lies behind them, as the security proofs
 //! take them to be; and its brokers stop, die, stall and return when told to.
 
 use std::time::Duration;

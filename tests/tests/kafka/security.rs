@@ -1,5 +1,5 @@
-//! Ways in, doors that stay shut, and rights that are missing: each is counted under its own reason, because Kafka
-//! itself says nothing about most of them.
+//! Listeners that let the collector in, listeners that do not, and rights that are missing: each is counted under its own
+//! reason, because Kafka itself says nothing about most of them.
 
 mod mistakes;
 
@@ -23,7 +23,7 @@ const SCALE: Scale = Scale {
     width: 2,
 };
 
-/// A door of a secured Kafka, and what to show there.
+/// A listener of a secured Kafka, and the credentials to show there.
 #[derive(Clone, Copy, Debug)]
 enum Listener {
     Plain,
@@ -32,7 +32,7 @@ enum Listener {
     Token,
 }
 
-// === impl Door ===
+// === impl Listener ===
 
 impl Listener {
     const ALL: [Self; 4] = [Self::Plain, Self::Scram, Self::Certificate, Self::Token];
@@ -121,7 +121,7 @@ fn every_door_opens_to_who_has_its_key() -> Result<()> {
         );
         let n_errors = metrics.count("kafka_lag_exporter_errors_total", []);
         let late = errors(&metrics, "timeout");
-        // On a busy machine a broker may be late once, which no door is the cause of.
+        // On a busy machine a broker may be late once, which no listener is the cause of.
         let n_excused = Length::asked().pick(0, late);
         ensure!(n_errors == n_excused, "{listener:?}: {n_errors} errors");
         lab::say(format_args!(

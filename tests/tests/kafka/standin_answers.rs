@@ -1,7 +1,7 @@
 //! The Kafka stand-in answers as real Kafka does: the same state is made on both, the same bytes are
 //! sent to both, and the decoded answers are compared field by field.
 //!
-//! What can't be equal (ports, ids, times of commits) is blanked in both; see `questions`.
+//! Values that can't be equal (ports, ids, times of commits) are blanked in both; see `questions`.
 
 use e2e::{
     lab::kafka::{Kafka, Plan},

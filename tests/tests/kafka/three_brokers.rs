@@ -34,7 +34,7 @@ struct Scrape {
     collections: BTreeMap<&'static str, u64>,
 }
 
-/// What observers saw, second by second.
+/// The observations, second by second.
 #[derive(Default)]
 struct Watch {
     scrapes: Mutex<Vec<Scrape>>,

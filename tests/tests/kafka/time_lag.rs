@@ -159,7 +159,7 @@ fn collections(metrics: &Exposition) -> u64 {
     metrics.count("kafka_lag_exporter_collections_total", [])
 }
 
-/// Whether the age shown for g-anew is that of the record that Kafka's own consumer finds there.
+/// Checks that the age shown for g-anew is that of the record that Kafka's own consumer finds there.
 fn age_is_that_of(kafka: &Kafka, metrics: &Exposition) -> Result<()> {
     let at = ("ag-anew".to_owned(), 0, 4);
     let records = oracle::records(kafka, std::slice::from_ref(&at))?;

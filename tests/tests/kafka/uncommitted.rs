@@ -1,5 +1,6 @@
-//! What members are assigned and have not committed never passes for health: it is counted with what it holds, or it is why the
-//! group is not complete. On real Kafka, whose tools give the right values; also after a restart, and in a pod that takes over.
+//! Partitions that members are assigned and have not committed never pass for health: they are counted with what they hold,
+//! or are why the group is not complete. On real Kafka, whose tools give the right values; also after a restart, and in a
+//! pod that takes over.
 
 use std::time::Duration;
 

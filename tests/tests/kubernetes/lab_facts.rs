@@ -62,7 +62,7 @@ impl Lab {
     }
 }
 
-/// A road lets pass and holds up what it is told to.
+/// A route lets pass and holds up what it is told to.
 fn try_road(route: &ApiRoute, route_kind: RouteKind) -> Result<()> {
     let runtime = Runtime::new()?;
     let client = client(&runtime, route)?;

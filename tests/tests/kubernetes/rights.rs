@@ -1,4 +1,4 @@
-//! What the elector may do to the Lease, and what it says when that is not enough.
+//! The elector's rights on the Lease, and what it says when they are not enough.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use tokio::time::Instant;
 /// Seconds.
 const DURATIONS: (u64, u64) = (6, 2);
 
-/// How soon a missing right must be said.
+/// The time within which a missing right must be reported.
 const SAID: Duration = Duration::from_secs(2);
 
-/// What is in the namespace before the pod starts.
+/// The Lease that is there before the pod starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Before {
     Nothing,

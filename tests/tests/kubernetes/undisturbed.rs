@@ -1,4 +1,4 @@
-//! Where nothing happens, nothing happens: one leader, few requests, little memory and CPU.
+//! Two pods that nothing happens to: one leader, few requests, little memory and CPU.
 
 use std::time::Duration;
 

@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 /// Seconds.
 const DURATIONS: (u64, u64) = (6, 2);
 
-/// How soon a trouble must be said.
+/// The time within which a trouble must be reported.
 const SAID: Duration = Duration::from_secs(2);
 
-/// How soon a pod must lead once its trouble is over, but for what it has to wait for.
+/// The time within which a pod must lead once its trouble is over, beside what it has to wait for.
 const MENDED: Duration = Duration::from_secs(3);
 
-/// How often files are read again while nothing gets through.
+/// The interval at which files are read again while nothing gets through.
 const FILES: Duration = Duration::from_secs(10);
 
 /// A pod of its own TLS connection, and a Lease that nobody holds.

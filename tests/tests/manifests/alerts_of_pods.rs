@@ -1,5 +1,5 @@
-//! Pods of which nothing comes: electors without any right, collectors that cannot reach Kafka. They stay up and say why, and the
-//! alerts of `manifests/alerts` fire on what they expose, which is recorded here and given to promtool.
+//! Pods of which nothing comes: electors without any right, collectors that cannot reach Kafka. They stay up and say why,
+//! and the alerts of `manifests/alerts` fire on what they expose, which is recorded here and given to promtool.
 //!
 //! In a full run a real Prometheus besides scrapes them, with the rules as they are shipped and at the pace of the manifests.
 
@@ -149,7 +149,7 @@ fn prometheus_agrees(pods: [&Pod; 2], expected: &[Expected]) -> Result<String> {
     Ok(figures.collect::<Vec<_>>().join(", "))
 }
 
-/// How long each alert waited that has fired, in seconds, by its name.
+/// The seconds for which each alert that has fired waited, by its name.
 fn fired(prometheus: &Prometheus) -> Result<BTreeMap<String, Vec<f64>>> {
     let only = |mut labels: Labels| {
         labels.retain(|name, _| !["__name__", "alertstate"].contains(&name.as_str()));

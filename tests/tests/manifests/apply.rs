@@ -154,7 +154,7 @@ fn a_shipped_lease_is_left_as_the_holder_has_it() -> Result<()> {
     Ok(())
 }
 
-/// What a service account may do, in the words of `kubectl auth can-i --list`, is what the Role says and nothing else.
+/// Checks that a service account may do what the Role says and nothing else, by `kubectl auth can-i --list`.
 #[test]
 fn the_rights_are_those_of_the_role_and_no_others() -> Result<()> {
     let _reservation = lab::reserve()?;

@@ -1,5 +1,5 @@
-//! Every query of the dashboard, run by a real Prometheus: over recorded series of a thousand groups, with the recording rules and
-//! without them, and over nothing.
+//! Every query of the dashboard, run by a real Prometheus: over recorded series of a thousand groups, with the recording
+//! rules and without them, and over nothing.
 
 mod records;
 
@@ -14,16 +14,17 @@ use tokio::time::Instant;
 
 use records::{GROUPS, Records};
 
-/// What is asked of Prometheus for each pixel or so: Grafana's step for three hours on a screen of common width.
+/// The step of queries: Grafana's for three hours on a screen of common width.
 const STEP: Duration = Duration::from_secs(60);
 
-/// How long a panel may wait. On a busy machine without optimized queries this is far from the seconds people wait for.
+/// The longest time that a panel may wait. On a busy machine without optimized queries this is far from the seconds people
+/// wait for.
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// The rows of the dashboard that need `granularity = "partition"`.
 const BY_PARTITION: &str = "Partitions";
 
-/// What the queries gave, by panel.
+/// The results of the queries, by panel.
 type Answers = BTreeMap<String, Vec<Series>>;
 
 struct ApiRequest {
@@ -64,7 +65,7 @@ fn most(answers: &Answers) -> (usize, &str) {
     sizes.max().unwrap_or_default()
 }
 
-/// What tells a row of a table or graph from another: neither the pod nor the name of a rule.
+/// The labels that tell a row of a table or graph from another: neither the pod nor the name of a rule.
 fn rows(series: &[Series]) -> Vec<Vec<(&str, &str)>> {
     let mut rows: Vec<Vec<(&str, &str)>> = series
         .iter()

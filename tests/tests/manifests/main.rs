@@ -1,5 +1,5 @@
-//! What `manifests/` holds, before the programs it is made for: kubectl, Helm, Prometheus and Alertmanager. Needs the program that
-//! `tests/kubernetes/build` makes, the tools that `tests/manifests/get-tools` makes, and openssl.
+//! The contents of `manifests/` before the programs they are made for: kubectl, Helm, Prometheus and Alertmanager. Needs the
+//! program that `tests/kubernetes/build` makes, the tools that `tests/manifests/get-tools` makes, and openssl.
 
 mod alerts;
 mod alerts_of_pods;

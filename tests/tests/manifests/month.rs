@@ -28,7 +28,7 @@ const BUDGETS: &str = r#"groups:
 /// promtool takes some 45 seconds for a day, more beside others.
 const LIMIT: Duration = Duration::from_secs(7200);
 
-/// What promtool says of a month under these rules.
+/// The alerts that promtool finds in a month under these rules.
 fn judge(month: &Month, rules: &str) -> Result<()> {
     let scratch = TempDir::new("month")?;
     scratch.write("klag-exporter.rules.yaml", rules)?;

@@ -1,5 +1,5 @@
-//! The README's chapter on Kubernetes, done as it is written: its files are written, its commands run in their order, on a real API
-//! server.
+//! The README's chapter on Kubernetes, done as it is written: its files are written, its commands run in their order, on a
+//! real API server.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -70,7 +70,7 @@ impl Reader {
         Ok(Self { scratch, plane })
     }
 
-    /// What a command prints, be it a no.
+    /// The output of a command, also of one that fails.
     fn ask(&self, line: &str) -> Result<String> {
         self.shell(&format!("{line} || true"))
     }

@@ -1,4 +1,4 @@
-//! What is wrong from the beginning: pods stay up and say why.
+//! Faults that are there from the beginning: pods stay up and say why.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn all_stay_up(installation: &Installation<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What the guide tells to look at.
+/// The objects that the guide tells to look at.
 fn logs(node: &Node) -> Result<String> {
     let asked = "logs -l app=klag-exporter -n monitoring --tail=-1";
     node.kubectl(&asked.split(' ').collect::<Vec<_>>())

@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 struct Archive {
     name: &'static str,
     file: PathBuf,
-    /// What an engine goes by.
+    /// The fields of an image that an engine goes by.
     config: Value,
     /// Names of the layers in the archive.
     layers: Vec<String>,
@@ -67,7 +67,7 @@ impl Archive {
     }
 }
 
-/// Where the images are; `None`, and a word about it, where nobody has built any.
+/// The directory of the images; `None`, with a line that says so, where nobody has built any.
 fn built() -> Result<Option<PathBuf>> {
     let built = node::built_images()?;
     if built.is_none() {

@@ -7,7 +7,7 @@ use e2e::lab::node::{Installation, Overlay, Setup, TAGS};
 use e2e::lab::{self, Length, Node};
 use tokio::time::Instant;
 
-/// How long a rollout may leave the pods without a leader.
+/// The longest time for which a rollout may leave the pods without a leader.
 const GOAL: Duration = Duration::from_secs(1);
 
 /// So many rollouts of so many pods, one after the other.

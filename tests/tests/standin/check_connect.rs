@@ -8,7 +8,7 @@ use e2e::standin::{GroupSpec, PartitionSpec, StandIn};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// What is printed of a cluster of three brokers, of which those are stopped.
+/// The output of the check for a cluster of three brokers, of which those are stopped.
 async fn check(stopped: &[i32]) -> Result<String> {
     let mut kafka = StandIn::builder()
         .nodes(3)

@@ -1,4 +1,4 @@
-//! What members claim to be assigned: whatever of it is there is accounted for in the very exposition that shows the group, and
+//! Assignments that members claim: whatever of them is there is accounted for in the very exposition that shows the group, and
 //! what is made up costs little and is nobody else's trouble.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 const POLL: Duration = Duration::from_secs(1);
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// How long the collector does not read metadata again for the sake of claims.
+/// The seconds for which the collector does not read metadata again for the sake of claims.
 const REST: u64 = 10;
 
 /// Topics and partitions that a member makes up.
@@ -60,7 +60,7 @@ fn n_collections(metrics: &Exposition) -> u64 {
     metrics.count("kafka_lag_exporter_collections_total", [])
 }
 
-/// Looks at every exposition until `n` more collections have ended; the last one.
+/// Checks every exposition until `n` more collections have ended; the last one.
 fn watch(
     collector: &Collector,
     n: u64,

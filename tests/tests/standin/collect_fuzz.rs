@@ -1,5 +1,6 @@
-//! Members that store anything: every prefix of a valid assignment, and valid ones with bytes changed, against a whole collector.
-//! It goes on, no other group's numbers change, and a group has members exactly if all of its assignments can be read.
+//! Members that store anything: every prefix of a valid assignment, and valid ones with bytes changed, against a whole
+//! collector. The collector goes on, no other group's numbers change, and a group has members exactly if all of its
+//! assignments can be read.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,7 +20,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// Numbers that are the same in every run (xorshift64*, Vigna 2016).
 struct Dice(u64);
 
-/// What the bytes of an assignment are read from.
+/// A position in the bytes of an assignment.
 struct Cursor<'a>(&'a [u8]);
 
 type Series = BTreeMap<(&'static str, Labels), u64>;
@@ -132,7 +133,8 @@ fn hostile(bytes: &mut impl Iterator<Item = Vec<u8>>) -> Vec<Vec<Vec<u8>>> {
     groups.take_while(|members| !members.is_empty()).collect()
 }
 
-/// What is known of a group is kept while it looks the same, so it looks another way in each round.
+/// Makes every group look different in each round, since the collector keeps what it knows of a group while that looks the
+/// same.
 fn spec(members: &[Vec<u8>], n_rounds: usize, dice: &mut Dice) -> GroupSpec {
     let state = match n_rounds % 2 {
         0 => GroupState::Stable,

@@ -80,7 +80,7 @@ impl Lab {
         Ok(lab)
     }
 
-    /// How many collections have ended, and what is shown.
+    /// The number of collections that have ended, and what is shown.
     fn look(&self) -> Result<(u64, Verdict)> {
         let metrics = self.collector.metrics()?;
         let cluster = lab::config::CLUSTER;
@@ -88,7 +88,7 @@ impl Lab {
         Ok((n_collections(&metrics, cluster), verdict))
     }
 
-    /// Looks at every exposition until so many more collections have ended; none may be wrong or miss a group.
+    /// Checks every exposition until so many more collections have ended; none may be wrong or miss a group.
     fn watch(&self, what: &str, n: u64) -> Result<()> {
         let (begin, _) = self.look()?;
         loop {
@@ -102,7 +102,7 @@ impl Lab {
         }
     }
 
-    /// How many collections end until what is shown is right and whole; it may be out of date until then.
+    /// The number of collections until what is shown is right and whole; it may be out of date until then.
     fn until_whole(&self, what: &str) -> Result<()> {
         let (begin, _) = self.look()?;
         let n = lab::wait_for(what, LIMIT, || {

@@ -13,6 +13,7 @@ mod collect_time_lag;
 mod dashboard_text;
 mod manifests_text;
 mod other_sources;
+mod process_hardship;
 mod quiet;
 mod readme_demo;
 mod readme_facts;

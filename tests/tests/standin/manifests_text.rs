@@ -1,6 +1,6 @@
 //! The manifests as texts: what is made from something else is up to date, and names are those of things that exist.
 //!
-//! What is made is written by `KLAG_WRITE_MANIFESTS=1 cargo test --workspace --test standin manifests_text`.
+//! The generated parts are written by `KLAG_WRITE_MANIFESTS=1 cargo test --workspace --test standin manifests_text`.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -84,7 +84,7 @@ fn rules() -> Result<Vec<Value>> {
     Ok(all)
 }
 
-/// What Prometheus can know: families of both programs, and recording rules.
+/// The names that Prometheus can know: families of both programs, and recording rules.
 fn known() -> Result<BTreeSet<String>> {
     let telemetry = Telemetry::new()?;
     telemetry.polls()?;

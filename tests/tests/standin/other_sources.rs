@@ -15,7 +15,8 @@ use tokio::time::Instant;
 const LIMIT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_secs(1);
 
-/// How soon a collector that was told so may have neither series nor connections: one question of 200 ms, and slack.
+/// The time within which a collector that was told so must have neither series nor connections: one request of 200 ms, and
+/// slack.
 const SOON: Duration = Duration::from_secs(1);
 
 fn kafka(runtime: &Runtime) -> StandIn {

@@ -1,4 +1,4 @@
-//! What the README says of keys, metrics, endpoints and settings is what the programs do.
+//! Checks that the programs do what the README says of keys, metrics, endpoints and settings.
 //!
 //! The generated parts are written by `KLAG_WRITE_README=1 cargo test --workspace --test standin readme_facts`.
 

@@ -1,4 +1,4 @@
-//! How what is shown differs from what was expected.
+//! The differences between what is shown and what was expected.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

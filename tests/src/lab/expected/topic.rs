@@ -1,4 +1,4 @@
-//! What the rows of one group on one topic come to.
+//! The totals of one group's rows on one topic.
 
 use crate::lab::oracle::{Record, Row};
 

@@ -1,4 +1,4 @@
-//! The way from a pod to the API server.
+//! The route from a pod to the API server, through proxies that can have faults.
 
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -7,16 +7,16 @@ use super::http_proxy::{ApiRequest, HttpFault, HttpProxy};
 use super::tcp_proxy::{TcpFault, TcpProxy};
 use crate::lab::kubernetes::{Account, Kube};
 
-/// What requests go through.
+/// The proxies that requests go through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RouteKind {
-    /// A door to the API server's own TLS.
+    /// A TCP proxy to the API server's own TLS.
     Direct,
-    /// A door to a gateway, in plain HTTP.
+    /// A TCP proxy to an HTTP proxy, in plain HTTP.
     Watched,
 }
 
-/// A pod's own way, with its token.
+/// The route of one pod, with its token.
 #[derive(Debug)]
 pub struct ApiRoute {
     tcp_proxy: TcpProxy,
@@ -25,10 +25,10 @@ pub struct ApiRoute {
     kubeconfig: String,
 }
 
-// === impl Road ===
+// === impl ApiRoute ===
 
 impl ApiRoute {
-    /// Builds one for an account.
+    /// Builds the route of an account.
     pub fn build(kube: &Kube, account: &Account, route_kind: RouteKind) -> Result<Self> {
         let authority = kube.authority();
         let http_proxy = match route_kind {
@@ -63,33 +63,35 @@ impl ApiRoute {
         })
     }
 
-    /// What the pod's `KUBECONFIG` says.
+    /// The text of the pod's `KUBECONFIG`.
     pub fn kubeconfig(&self) -> &str {
         &self.kubeconfig
     }
 
-    /// Who the pod is to the API server.
+    /// The service account of the pod.
     pub fn account(&self) -> &Account {
         &self.account
     }
 
-    /// What becomes of connections from now on.
+    /// Sets the fault that happens to connections from now on.
     pub fn set(&self, fault: TcpFault) {
         self.tcp_proxy.set(fault);
     }
 
-    /// What becomes of requests from now on; only on a [`RouteKind::Watched`] road.
+    /// Sets the fault that happens to requests from now on; only on a [`RouteKind::Watched`] route.
     pub fn http_fault(&self, http_fault: HttpFault) -> Result<()> {
         self.http_proxy()?.set(http_fault);
         Ok(())
     }
 
-    /// What was asked so far; only on a [`RouteKind::Watched`] road.
+    /// The requests so far; only on a [`RouteKind::Watched`] route.
     pub fn asked(&self) -> Result<Vec<ApiRequest>> {
         Ok(self.http_proxy()?.asked())
     }
 
     fn http_proxy(&self) -> Result<&HttpProxy> {
-        self.http_proxy.as_ref().context("nobody watches this road")
+        self.http_proxy
+            .as_ref()
+            .context("this route has no HTTP proxy")
     }
 }

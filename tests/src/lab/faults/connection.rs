@@ -1,4 +1,4 @@
-//! One connection through a door.
+//! One connection through a TCP proxy.
 
 use std::collections::VecDeque;
 use std::io;
@@ -71,7 +71,7 @@ async fn pass(
     }
 }
 
-/// How late bytes pass in this direction; `None` if they do not.
+/// The delay of bytes in this direction; `None` if they do not pass.
 fn delay(fault: TcpFault, direction: Direction) -> Option<Duration> {
     match (fault, direction) {
         (TcpFault::Delay(delay), _) => Some(delay),

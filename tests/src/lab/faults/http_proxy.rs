@@ -1,6 +1,7 @@
-//! An HTTP proxy before the API server: counts requests, spoils answers, makes them wait.
+//! An HTTP proxy before the API server: counts requests, delays them, and answers some with errors.
 //!
-//! It speaks plain HTTP to its clients, who bring their own tokens. A request that its sender gives up goes its way all the same.
+//! The proxy speaks plain HTTP to its clients, who bring their own tokens. A request that its sender gives up is passed on
+//! all the same.
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{self, Instant};
 
-/// What a request means to the API server.
+/// The verb of a request, as the API server sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the API server's own words")]
 pub enum Verb {
@@ -34,13 +35,13 @@ pub enum Verb {
 /// One request as it came in.
 #[derive(Clone, Copy, Debug)]
 pub struct ApiRequest {
-    /// When its head had been read.
+    /// The time at which its head had been read.
     pub at: Instant,
-    /// What it was.
+    /// Its meaning.
     pub verb: Verb,
 }
 
-/// What becomes of requests.
+/// A fault that happens to requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HttpFault {
     /// From a request's arrival until it is passed on.
@@ -74,10 +75,10 @@ struct Shared {
     requests: watch::Sender<Vec<ApiRequest>>,
 }
 
-// === impl Gateway ===
+// === impl HttpProxy ===
 
 impl HttpProxy {
-    /// Opens one; `upstream` knows the API server and brings no credentials.
+    /// Opens a proxy; `upstream` knows the API server and brings no credentials.
     pub(in crate::lab) fn open(runtime: &Handle, upstream: Client) -> Result<Self> {
         let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0)))?;
         let port = listener.local_addr()?.port();
@@ -98,17 +99,17 @@ impl HttpProxy {
         })
     }
 
-    /// Where it is.
+    /// The port of the proxy.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// From the next request on it is like this.
+    /// Sets the fault of all requests from the next one on.
     pub fn set(&self, http_fault: HttpFault) {
         self.http_fault.send_replace(http_fault);
     }
 
-    /// Everything asked so far.
+    /// All requests so far.
     pub fn asked(&self) -> Vec<ApiRequest> {
         self.requests.borrow().clone()
     }

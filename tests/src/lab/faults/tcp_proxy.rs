@@ -1,7 +1,7 @@
-//! A TCP proxy that can be shut in every way a network is.
+//! A TCP proxy with the faults that a network has.
 //!
-//! What is lost is kept and delivered when the way is free again, as TCP would by sending it anew; so a request can arrive long
-//! after its sender has given it up.
+//! Bytes that do not pass are kept, and delivered when the fault is over, as TCP would by sending them anew. So a request
+//! can arrive long after its sender has given it up.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -17,7 +17,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::connection;
 use crate::lab::host;
 
-/// What a door does.
+/// The fault of a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TcpFault {
     /// Everything passes.
@@ -42,29 +42,29 @@ pub struct TcpProxy {
     task: AbortHandle,
 }
 
-// === impl Door ===
+// === impl TcpProxy ===
 
 impl TcpProxy {
-    /// Opens one that leads to `to`.
+    /// Opens a proxy to the port `to`.
     pub fn open(runtime: &Handle, to: u16) -> Result<Self> {
         let _guard = runtime.enter();
         let (port, listener) = listen_on_free_port()?;
         let (fault, faults) = watch::channel(TcpFault::Pass);
         let task = runtime.spawn(async move {
             if let Err(error) = serve(listener, (port, to), faults).await {
-                tracing::error!(port, %error, "Door failed");
+                tracing::error!(port, %error, "TCP proxy failed");
             }
         });
         let task = task.abort_handle();
         Ok(Self { port, fault, task })
     }
 
-    /// Where it is.
+    /// The port of the proxy.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// From now on it does this.
+    /// Sets the fault of all connections, also of those that are open.
     pub fn set(&self, fault: TcpFault) {
         self.fault.send_replace(fault);
     }
@@ -91,7 +91,7 @@ fn listen(port: u16) -> io::Result<TcpListener> {
     bound_socket(port)?.listen(1024)
 }
 
-/// On a port that stays this door's own when it is shut for a while.
+/// Listens on a port that stays this proxy's own while nobody listens on it.
 fn listen_on_free_port() -> Result<(u16, TcpListener)> {
     loop {
         let [port] = host::free_ports()?;

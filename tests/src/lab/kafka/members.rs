@@ -31,8 +31,8 @@ impl Kafka {
         Ok(process)
     }
 
-    /// Starts live groups of one member each, as `stay` of the fixture takes them, four words a group; they end when the process
-    /// is dropped. Returns when all have what they subscribe to and have committed.
+    /// Starts live groups of one member each, as `stay` of the fixture takes them, four words a group; they end when the
+    /// process is dropped. Returns when all have what they subscribe to and have committed.
     pub fn stay(&self, groups: &[&str]) -> Result<Process> {
         let bootstrap = self.bootstrap();
         let mut args = vec!["stay", &*bootstrap];

@@ -1,17 +1,17 @@
-//! What cluster to start.
+//! The plan of a cluster.
 
 use anyhow::Result;
 
 use super::{Listeners, Version};
 
-/// What to start.
+/// A cluster that is to be started.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Brokers, 1 to 3; node ids count from 1.
     pub nodes: u16,
     /// Of the brokers; `None` is [`Version::asked`].
     pub version: Option<Version>,
-    /// How clients may connect.
+    /// The ways in which clients may connect.
     pub listeners: Listeners,
     /// Further lines for server.properties.
     pub extra: String,

@@ -11,13 +11,13 @@ use crate::lab::keys::Keys;
 /// The password of every user.
 pub const PASSWORD: &str = "lab-secret";
 
-/// How clients may connect.
+/// The ways in which clients may connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listeners {
     /// PLAINTEXT alone, everything allowed.
     Plain,
-    /// Also SASL (PLAIN, SCRAM-SHA-256, OAUTHBEARER with unsecured tokens) and TLS with client certificates. Rights come from ACLs, and there are none at
-    /// first; the plain listener's anonymous user may do everything.
+    /// Also SASL (PLAIN, SCRAM-SHA-256, OAUTHBEARER with unsecured tokens) and TLS with client certificates. Rights come
+    /// from ACLs, and there are none at first; the plain listener's anonymous user may do everything.
     Secured,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Ports {
     pub(super) controller: u16,
 }
 
-/// What server.properties is made of.
+/// The contents of server.properties.
 pub(super) struct Broker<'a> {
     pub(super) id: u16,
     /// Of all brokers, in the order of their ids.

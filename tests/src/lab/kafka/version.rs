@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 pub enum Version {
     /// The last one that can still be migrated to from `ZooKeeper`.
     V3_9,
-    /// What every test starts that does not name another.
+    /// The version that every test starts that does not name another.
     V4_1,
     /// The newest.
     V4_3,
@@ -45,7 +45,7 @@ impl Version {
         }
     }
 
-    /// What `kafka-storage format` has to be told to have share groups, which 4.1 has but does not switch on.
+    /// The arguments of `kafka-storage format` for share groups, which 4.1 has but does not switch on.
     pub(super) const fn features(self) -> &'static [&'static str] {
         match self {
             Self::V3_9 => &[],
@@ -53,7 +53,7 @@ impl Version {
         }
     }
 
-    /// What server.properties has to say to have groups of the protocol of KIP-848, which 3.9 has but does not switch on.
+    /// The lines of server.properties for groups of the protocol of KIP-848, which 3.9 has but does not switch on.
     pub(super) const fn properties(self) -> &'static str {
         match self {
             Self::V3_9 => "group.coordinator.rebalance.protocols=classic,consumer\n",

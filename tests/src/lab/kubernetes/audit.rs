@@ -1,4 +1,4 @@
-//! Who asked the API server what about Leases, by its own log.
+//! The API server's own log of requests about Leases.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use super::kube::Kube;
 /// One request about a Lease that has been answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Who asked.
+    /// The account that asked.
     pub user: String,
     /// `get`, `patch`, `create`, `list`, `watch` and so on.
     pub verb: String,
@@ -29,7 +29,7 @@ impl Kube {
             .collect()
     }
 
-    /// How often an account has asked for each verb since the log had so many lines.
+    /// The number of an account's requests for each verb since the log had so many lines.
     pub fn asked_by(&self, account: &Account, since: usize) -> Result<BTreeMap<String, usize>> {
         let user = account.user();
         let mut asked = BTreeMap::new();

@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use super::keys::Keys;
 use crate::lab::process;
 
-/// Where everything of a test is.
+/// The namespace of everything in a test.
 pub const NAMESPACE: &str = "lab";
 
 /// No answer to the administrator takes this long.
@@ -31,7 +31,7 @@ pub struct Kube {
     program: PathBuf,
 }
 
-/// How to write.
+/// A way of writing.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Write {
     /// POST
@@ -79,7 +79,7 @@ impl Kube {
         self.port
     }
 
-    /// What doors and gateways run on.
+    /// The runtime that proxies run on.
     pub(crate) fn runtime(&self) -> &Handle {
         &self.runtime
     }

@@ -12,7 +12,7 @@ pub struct Lease {
     name: String,
 }
 
-/// What it says.
+/// The Lease as the API server has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// `spec.holderIdentity`, empty if none.
@@ -27,7 +27,7 @@ pub struct Record {
     pub resource_version: u64,
     /// `metadata.annotations`
     pub annotations: Value,
-    /// How many entries `metadata.managedFields` has.
+    /// The number of entries in `metadata.managedFields`.
     pub managers: usize,
 }
 

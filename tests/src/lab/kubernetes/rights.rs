@@ -9,8 +9,8 @@ pub struct Rights(Vec<Value>);
 // === impl Rights ===
 
 impl Rights {
-    /// What the manifests give: everything the elector needs on the Lease of this name, and `create`, which cannot be limited to
-    /// a name.
+    /// The rights of the manifests: everything the elector needs on the Lease of this name, and `create`, which cannot be
+    /// limited to a name.
     pub fn on(lease: &str) -> Self {
         let mut rights = Self::on_shipped(lease);
         rights.0.push(rule(&["create"], &[]));

@@ -11,7 +11,7 @@ use super::{LIMIT, Node, TAGS};
 use crate::lab::process;
 use crate::manifests;
 
-/// What leaves the `RoleBinding` out.
+/// The patch that leaves the `RoleBinding` out.
 const UNBOUND: &str = "patches:
 - target: {kind: RoleBinding}
   patch: |-
@@ -21,7 +21,7 @@ const UNBOUND: &str = "patches:
     metadata: {name: klag-exporter-leader-election}
 ";
 
-/// Which of the kustomizations.
+/// The kustomization that is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overlay {
     /// Standbys are never ready.
@@ -30,7 +30,7 @@ pub enum Overlay {
     ReadyStandbys,
 }
 
-/// Which image of the collector.
+/// An image of the collector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Collector {
     /// The one with a shell and curl.
@@ -39,28 +39,28 @@ pub enum Collector {
     Static,
 }
 
-/// What a user has written.
+/// The overlay that a user has written.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// What it is made from.
+    /// The kustomization it is made from.
     pub overlay: Overlay,
-    /// How many pods.
+    /// The number of pods.
     pub replicas: usize,
-    /// Which image the collector is from.
+    /// The image that the collector runs from.
     pub collector: Collector,
-    /// Which version of the images.
+    /// The tag of the images.
     pub tag: &'static str,
-    /// Where Kafka is; empty means the stand-in.
+    /// The address of Kafka; empty means the stand-in.
     pub bootstrap: String,
     /// `poll_interval`
     pub poll_interval: Duration,
     /// Further keys of `[exporter.leadership]`.
     pub leadership: BTreeMap<&'static str, u64>,
-    /// Whether the account has its rights.
+    /// The rights of the account.
     pub rights: Rights,
 }
 
-/// What a user has done about rights.
+/// The rights that a user has given to the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rights {
     /// Nothing: they are as they come.

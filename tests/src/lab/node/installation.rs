@@ -31,15 +31,15 @@ pub struct Gaps {
     pub acting: Duration,
     /// Nobody showed series.
     pub series: Duration,
-    /// How often leadership moved.
+    /// The number of times leadership moved.
     pub moves: usize,
 }
 
-// === impl Stage ===
+// === impl Installation ===
 
 impl<'a> Installation<'a> {
-    /// Makes the namespace, in which only restricted pods are allowed, and applies what a user has written, with the stand-in for
-    /// Kafka.
+    /// Makes the namespace, in which only restricted pods are allowed, and applies what a user has written, with the
+    /// stand-in for Kafka.
     pub fn set(node: &'a Node, setup: Setup) -> Result<Self> {
         node.kubectl(&["create", "namespace", "monitoring"])?;
         let labels =
@@ -133,7 +133,7 @@ impl<'a> Installation<'a> {
         .with_context(|| self.logs())
     }
 
-    /// What has happened so far, pods counted as [`Watch::pods`] does.
+    /// The history so far, with pods counted as [`Watch::pods`] does.
     pub fn history(&self) -> History {
         let arrivals = self.kafka.arrivals();
         let observations = self.watch.pods().into_iter().map(|pod| {
@@ -160,7 +160,7 @@ impl<'a> Installation<'a> {
         Ok(history)
     }
 
-    /// What was missing since a moment, the time until now included.
+    /// The longest gaps since a moment, the time until now included.
     pub fn gaps_since(&self, since: Instant) -> Gaps {
         let history = self.history();
         let acts = history.intervals.iter().flat_map(|interval| &interval.acts);
@@ -221,7 +221,7 @@ fn longest_gap(since: Instant, times: impl Iterator<Item = Instant>) -> Duration
     gaps.max().unwrap_or_default()
 }
 
-/// The stints that had not ended by then.
+/// The intervals that had not ended by then.
 fn later(history: &History, since: Instant) -> Vec<LeadInterval> {
     let intervals = history.intervals.iter();
     intervals

@@ -69,7 +69,7 @@ impl<'a> Kafka<'a> {
         Ok(kafka)
     }
 
-    /// Where it is.
+    /// The address of the broker.
     pub fn bootstrap(&self) -> String {
         format!("{ADDRESS}:{PORT}")
     }

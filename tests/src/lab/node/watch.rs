@@ -25,7 +25,7 @@ const AFTERLIFE: Duration = Duration::from_secs(60);
 
 const PODS: &str = "/api/v1/namespaces/monitoring/pods?labelSelector=app%3Dklag-exporter";
 
-/// Where collectors listen.
+/// The port that collectors listen on.
 const PORT: u16 = 8000;
 
 /// A pod that was there at some time.
@@ -37,7 +37,7 @@ pub struct Seen {
     pub address: IpAddr,
     /// As the API server has it, or last had it.
     pub object: Value,
-    /// When it was no longer in the list.
+    /// The time at which it was no longer in the list.
     pub gone: Option<Instant>,
     probes: watch::Receiver<Vec<Probe>>,
 }
@@ -50,13 +50,13 @@ pub struct Watch {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the thread has.
+/// The state of the thread.
 struct Watching {
     kube: Client,
     http: reqwest::Client,
     pods: watch::Sender<Vec<Seen>>,
     tasks: JoinSet<()>,
-    /// Who looks at which pod, by its unique id.
+    /// The task that probes each pod, by the pod's unique id.
     looking: BTreeMap<String, (usize, AbortHandle)>,
 }
 
@@ -187,17 +187,17 @@ impl Seen {
         self.probes.borrow().clone()
     }
 
-    /// Whether its gate was open when it was last looked at.
+    /// True if its gate was open when it was last probed.
     pub fn acts(&self) -> bool {
         self.gate() == Some(ProbeResult::Open)
     }
 
-    /// Whether its gate was closed when it was last looked at.
+    /// True if its gate was closed when it was last probed.
     pub fn stands_by(&self) -> bool {
         self.gate() == Some(ProbeResult::Closed)
     }
 
-    /// Whether it is of this version, and not asked to end.
+    /// True if it is of this version and not asked to end.
     pub fn is_of(&self, tag: &str) -> bool {
         let image = self.object["spec"]["containers"][0]["image"].as_str();
         image.is_some_and(|image| image.ends_with(&format!(":{tag}")))

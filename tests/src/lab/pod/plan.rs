@@ -1,9 +1,9 @@
-//! What a pod is made of, and the configuration file that says so.
+//! The plan of a pod, and the configuration file that follows from it.
 
 use crate::lab::kubernetes::NAMESPACE;
 use crate::lab::programs::Program;
 
-/// What a pod is made of.
+/// The plan of a pod.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Name of the Lease.
@@ -14,11 +14,11 @@ pub struct Plan {
     pub duration_secs: u64,
     /// `grace_period_secs`
     pub grace_secs: u64,
-    /// What stands in the elector's place.
+    /// The program that stands in the elector's place.
     pub elector: Program,
     /// `identity` in the file; without it, each pod has its own.
     pub identity: Option<String>,
-    /// What libfaketime makes of the elector's wall clock, such as `+20s`.
+    /// The offset that libfaketime gives to the elector's wall clock, such as `+20s`.
     pub clock: Option<&'static str>,
 }
 

@@ -1,4 +1,4 @@
-//! What goes wrong in the month, and by when whom must be told.
+//! The faults of the month, and the time by which somebody must be told of each.
 
 use super::DAY;
 use super::groups::{Group, Minute, number};
@@ -19,7 +19,7 @@ pub struct Fault {
     change: Change,
 }
 
-/// What a minute of the group becomes, so many minutes after the beginning; `None`: Kafka does not list it any more.
+/// The group's minute, so many minutes after the fault began; `None`: Kafka no longer lists the group.
 type Change = Option<fn(Minute, usize) -> Minute>;
 
 /// An alert, minutes that the fault lasts, minutes within which it is told, and the change.
@@ -90,7 +90,7 @@ impl Fault {
         }
     }
 
-    /// Whether it lasts at a minute.
+    /// True if it lasts at a minute.
     pub(super) fn covers(&self, minute: usize) -> bool {
         (self.begin..self.begin + self.length).contains(&minute)
     }

@@ -23,7 +23,7 @@ pub(super) struct Minute {
     pub(super) margin: f64,
 }
 
-/// What a kind of group does in one minute: its number among its kind, the minute, and a number that nobody expects, from 0 to 1.
+/// The behaviour of a kind of group in one minute, from its number among its kind, the minute, and a random number from 0 to 1.
 type Kind = fn(usize, usize, f64) -> Minute;
 
 const KINDS: [(&str, usize, Kind); 6] = [
@@ -190,7 +190,7 @@ fn throwaway(i: usize, minute: usize, unexpected: f64) -> Minute {
     }
 }
 
-/// When a throwaway group begins to be.
+/// The minute in which a throwaway group begins to exist.
 fn first_look(i: usize) -> usize {
     400 + 611 * i
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// Whether there is any.
+/// True if there is any.
 pub(super) fn present(samples: &[Option<f64>]) -> bool {
     samples.iter().any(Option::is_some)
 }

@@ -27,7 +27,7 @@ const FIRST_BY_ID: i16 = 13;
 /// From this version on a refusal names the leader.
 const FIRST_WITH_LEADER: i16 = 16;
 
-/// What one pass over the request brought.
+/// The result of one pass over the request.
 struct Pass {
     response: FetchResponse,
     n_bytes: usize,

@@ -73,7 +73,7 @@ fn classic_member(member: &MemberSpec) -> DescribedGroupMember {
         .with_member_assignment(assignment(member))
 }
 
-/// What the leader of a group has stored for a member.
+/// The assignment that the leader of a group has stored for a member.
 pub(crate) fn assignment(member: &MemberSpec) -> Bytes {
     if let Some(bytes) = &member.stored {
         return bytes.clone();
@@ -90,7 +90,7 @@ pub(crate) fn assignment(member: &MemberSpec) -> Bytes {
     stored(&assignment)
 }
 
-/// What a classic member stores: its version, then the message.
+/// The bytes that a classic member stores: its version, then the message.
 fn stored(message: &impl Encodable) -> Bytes {
     let mut bytes = BytesMut::new();
     bytes.put_i16(MEMBER_VERSION);
@@ -177,7 +177,7 @@ fn refusal(context: &RequestContext<'_>, group: &str) -> i16 {
 // === impl Group ===
 
 impl Group {
-    /// Whether the members have agreed on how to assign.
+    /// True if the members have agreed on how to assign.
     fn has_protocol(&self) -> bool {
         matches!(
             self.state,

@@ -27,7 +27,7 @@ use crate::standin::{
 
 const TOPIC: i8 = 2;
 const POLICY: &str = "cleanup.policy";
-/// Where a value is from: the topic, or Kafka's own default.
+/// The source of a value: the topic, or Kafka's own default.
 const FROM_TOPIC: i8 = 1;
 const FROM_DEFAULT: i8 = 5;
 const TYPE_STRING: i8 = 2;

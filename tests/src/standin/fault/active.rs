@@ -150,7 +150,7 @@ impl Faults {
         0
     }
 
-    /// What happens to the answer as a whole; asked once, after all its places.
+    /// The fault of the answer as a whole; asked once, after all its parts.
     pub(crate) fn effects(&self) -> Vec<Effect> {
         let concerned = self.others.iter().filter(|(_, concerned)| concerned.get());
         let struck = concerned.filter(|(active, _)| active.strikes());
@@ -167,7 +167,7 @@ impl Faults {
     }
 }
 
-// === impl Place ===
+// === impl FaultSite ===
 
 impl FaultSite<'_> {
     fn unit(self) -> Unit {

@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// `StreamsGroupHeartbeat` of KIP-1071, which the types of requests do not have: key and version.
 const STREAMS_HEARTBEAT: (i16, i16) = (88, 0);
 
-/// Who has joined; it stays for its session.
+/// A member that has joined; it stays for its session.
 pub(crate) struct Member {
     bootstrap: String,
     group: String,

@@ -8,7 +8,7 @@ use e2e::lab::{self, Collector, Config, Kafka, collector};
 
 use super::{Listener, MINUTE, errors, secured};
 
-/// What is wrong, the configuration, and what has to be said of it.
+/// A mistake, the configuration that has it, and what has to be said of it.
 type Mistake = (&'static str, Config, [&'static str; 2]);
 
 const PROTOCOL: &str = "security.protocol";
@@ -112,7 +112,7 @@ fn check_connect_names_the_likely_cause_and_what_to_write() -> Result<()> {
     Ok(())
 }
 
-/// What the check says, the log says while the collector runs, at its usual level and once.
+/// Checks that the log of a running collector says the same as the check, at its usual level and once.
 #[test]
 fn the_log_names_tls_where_a_listener_wants_it() -> Result<()> {
     let _reservation = lab::reserve()?;

@@ -1,4 +1,4 @@
-//! What is asked of both clusters, and their answers as comparable text: sorted, and blanked where two clusters can't be
+//! The questions to both clusters, and their answers as comparable text: sorted, and blanked where two clusters can't be
 //! equal (ports, hosts' ids, epochs, ids of topics, members and producers).
 
 use std::sync::LazyLock;

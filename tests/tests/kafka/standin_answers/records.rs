@@ -43,7 +43,7 @@ fn record(at: i64, offset: i64) -> Record {
     }
 }
 
-/// What a fetch brought: offsets, times, sizes, and what kind of record.
+/// The records of a fetch: offsets, times, sizes and kinds.
 pub(crate) fn describe(bytes: Option<Bytes>) -> String {
     let Some(mut bytes) = bytes else {
         return "null".to_owned();

@@ -25,14 +25,14 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// Rules read what other rules have recorded, and promtool evaluates each for itself: as many times as they are deep.
 const DEPTH: usize = 4;
 
-/// What is recorded, and when.
+/// The records and their times.
 pub(crate) struct Records {
     scratch: TempDir,
     /// The first moment, in seconds since 1970.
     pub(crate) start: f64,
     /// The last.
     pub(crate) end: f64,
-    /// How many series.
+    /// The number of series.
     pub(crate) n_series: usize,
 }
 
@@ -93,7 +93,7 @@ impl Records {
         })
     }
 
-    /// Where Prometheus finds them.
+    /// The directory in which Prometheus finds them.
     pub(crate) fn path(&self) -> PathBuf {
         self.scratch.path().join("data")
     }
@@ -146,7 +146,7 @@ fn move_blocks(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What a collector says of that many groups.
+/// The exposition of a collector of that many groups.
 fn measure(groups: usize, config: impl Fn(Config) -> Config) -> Result<Exposition> {
     let mut builder = StandIn::builder();
     for topic in 0..TOPICS {
@@ -198,7 +198,7 @@ fn written(name: &str, labels: &Labels, job: &str) -> String {
     series + "}"
 }
 
-/// What the two programs of a pod that leads say of themselves: job, name, more labels, value, growth in a minute.
+/// The telemetry of the two programs of a pod that leads: job, name, more labels, value, growth in a minute.
 const TELEMETRY: &[(&str, &str, &str, f64, f64)] = &[
     ("telemetry", "leader", "", 1.0, 0.0),
     ("telemetry", "leadership_valid_seconds", "", 4.5, 0.0),

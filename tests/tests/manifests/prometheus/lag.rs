@@ -6,13 +6,13 @@ use tokio::time::Instant;
 /// The group.
 pub(crate) const GROUP: &str = "billing";
 
-/// What is too much.
+/// The lag that is too much.
 pub(crate) const THRESHOLD: i64 = 1500;
 
 /// The lag when nothing is wrong.
 const CALM: i64 = 100;
 
-/// How it was with the lag.
+/// The lag over time.
 #[derive(Debug)]
 pub(crate) struct Lag {
     end: i64,
@@ -62,7 +62,7 @@ impl Lag {
         }
     }
 
-    /// How long it had been more than this, at a time; in seconds.
+    /// The seconds for which it had been more than this at a time.
     pub(crate) fn age(&self, (at, lag): (f64, f64)) -> f64 {
         let mut more = self.told.iter().filter(|(_, told)| f64_of(*told) > lag);
         more.next().map_or(0.0, |(since, _)| (at - since).max(0.0))

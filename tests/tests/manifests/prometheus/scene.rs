@@ -21,7 +21,7 @@ const COLLECTED: f64 = 0.6;
 /// The book about alerts has whole seconds.
 const ROUNDING: f64 = 1.0;
 
-/// How exact the times of alerts must be, in scrapes and evaluations.
+/// The precision that the times of alerts must have, in scrapes and evaluations.
 fn slack() -> f64 {
     Length::asked().pick(1.0, 3.0)
 }
@@ -36,7 +36,7 @@ pub(crate) struct Scene {
     patience: Duration,
     /// From here on everything was recorded, in seconds since 1970.
     begin: f64,
-    /// When pods ended, in seconds since 1970.
+    /// The times at which pods ended, in seconds since 1970.
     ended: Vec<f64>,
 }
 

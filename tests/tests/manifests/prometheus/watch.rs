@@ -26,14 +26,14 @@ const KEPT: [&str; 6] = [
     "topic",
 ];
 
-/// How a Prometheus is set up.
+/// The set-up of a Prometheus.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kind {
-    /// What is said of it in the figures.
+    /// Its name in the figures.
     name: &'static str,
     /// From one scrape or evaluation to the next.
     seconds: u64,
-    /// What the rules look back.
+    /// The window of the rules.
     memory: &'static str,
 }
 
@@ -61,19 +61,19 @@ pub(crate) const FORGETFUL: Kind = Kind {
 /// A Prometheus.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    /// What is said of it in the figures.
+    /// Its name in the figures.
     pub(crate) name: &'static str,
-    /// What it knows.
+    /// The records of the Prometheus.
     pub(crate) prometheus: Prometheus,
     intervals: Intervals,
 }
 
-/// What an alert did: times in seconds since 1970.
+/// The life of an alert: times in seconds since 1970.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Course {
     /// Its condition was seen to hold.
     pub(crate) pending: f64,
-    /// It had held for long enough.
+    /// The alert's condition had held for long enough.
     pub(crate) fired: f64,
 }
 
@@ -118,7 +118,7 @@ impl Watch {
         (self.intervals.scrape + self.intervals.evaluation).as_secs_f64()
     }
 
-    /// When an alert was seen in a state since a time, whatever its other labels.
+    /// The times at which an alert was seen in a state since a time, whatever its other labels.
     pub(crate) fn times(&self, alert: &str, state: &str, since: f64) -> Result<Vec<f64>> {
         let selector = format!("ALERTS{{alertname=\"{alert}\",alertstate=\"{state}\"}}");
         let series = self.prometheus.samples(&selector)?;
@@ -145,7 +145,7 @@ impl Watch {
         })
     }
 
-    /// What is recorded of the group's lag; two series are an error.
+    /// The recorded lag of the group; two series are an error.
     pub(crate) fn recorded(&self) -> Result<Series> {
         let lag = format!("klag:kafka_consumergroup_group_max_lag{{group=\"{GROUP}\"}}");
         let series = self.prometheus.samples(&lag)?;
@@ -190,7 +190,8 @@ impl Watch {
         ))
     }
 
-    /// How often the series of lag went over from one pod to the other, by the times of all samples; how many samples.
+    /// The number of times the series of lag went over from one pod to the other, by the times of all samples; and the
+    /// number of samples.
     pub(crate) fn moves(&self) -> Result<(usize, usize)> {
         let every = "{__name__=~\"kafka_.+\",job=\"klag-exporter\"}";
         let mut seen = Vec::new();
@@ -204,7 +205,7 @@ impl Watch {
         Ok((moves.count(), seen.len()))
     }
 
-    /// How many samples there are of who leads, from how many jobs and pods.
+    /// The number of samples of who leads, from how many jobs and pods.
     pub(crate) fn telemetry(&self) -> Result<(usize, usize)> {
         let about = "{__name__=~\"kafka_lag_exporter_leader|kafka_lag_exporter_elector_state\"}";
         let series = self.prometheus.samples(about)?;

@@ -1,4 +1,4 @@
-//! What each error is counted under, and how often.
+//! The reason under which each error is counted, and the number of times.
 
 use e2e::standin::Api;
 
@@ -33,7 +33,7 @@ pub(crate) fn label(api: Api) -> &'static str {
     }
 }
 
-/// How many questions of a kind one collection has to leave unanswered when every answer is an error.
+/// The number of questions of a kind that one collection has to leave unanswered when every answer is an error.
 pub(crate) fn questions(api: Api) -> u64 {
     match api {
         // A topic each, a broker each, and a KIP-848 group each.

@@ -52,7 +52,7 @@ pub(crate) fn config(kafka: &StandIn) -> Config {
     Config::of(&kafka.bootstrap()).every(Duration::from_secs(1))
 }
 
-/// What is shown when one more collection has both begun and ended.
+/// The exposition after one more collection has both begun and ended.
 pub(crate) fn next(collector: &Collector) -> Result<Exposition> {
     let ended = |metrics: &Exposition| metrics.count("kafka_lag_exporter_collections_total", []);
     let before = ended(&collector.metrics()?);

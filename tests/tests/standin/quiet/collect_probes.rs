@@ -32,11 +32,11 @@ struct Size {
     groups: usize,
 }
 
-/// How long each probe took.
+/// The durations of the probes.
 #[derive(Debug, Default)]
 struct Waits(Vec<Duration>);
 
-/// What became of the questions for text.
+/// The results of the requests for text.
 #[derive(Clone, Copy, Debug, Default)]
 struct Served {
     whole: usize,

@@ -1,4 +1,4 @@
-//! What a collection of 20,000 partitions and 1,000 groups costs brokers, and the collector.
+//! The cost of a collection of 20,000 partitions and 1,000 groups to brokers and to the collector.
 
 use std::time::Duration;
 

@@ -14,7 +14,7 @@ const STALLED: i32 = 3;
 const TICK: Duration = Duration::from_millis(100);
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// What every offset was at tick 0; each grows by one with each tick.
+/// The value of every offset at tick 0; each grows by one with each tick.
 const COMMITTED: i64 = 1_000;
 const END: i64 = 1_000_000;
 
@@ -24,7 +24,7 @@ struct Clock {
     ticks: Vec<Instant>,
 }
 
-/// What one look at the exposition found.
+/// The findings of one scrape.
 #[derive(Default)]
 struct Look {
     /// The age of the oldest value of the brokers that answer.
@@ -149,7 +149,7 @@ impl Clock {
         Ok(worst)
     }
 
-    /// How many collections end until every group is complete again.
+    /// The number of collections until every group is complete again.
     fn until_whole(&mut self, collector: &Collector) -> Result<u64> {
         let begin = Instant::now();
         let before = count(&collector.metrics()?, "collections");
@@ -213,7 +213,7 @@ impl Clock {
         Ok(oldest)
     }
 
-    /// How long ago the value of a tick was replaced by the next one.
+    /// The time since the value of a tick was replaced by the next one.
     fn since(&self, tick: i64, now: Instant) -> Result<Duration> {
         let tick = usize::try_from(tick)?;
         ensure!(tick < self.ticks.len(), "a value that never was");

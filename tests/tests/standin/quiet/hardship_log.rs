@@ -16,13 +16,13 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
-/// How long the kubelet waits for a probe.
+/// The time that the kubelet waits for a probe.
 const PROBE: Duration = Duration::from_secs(1);
 
-/// How long a start may take on a busy machine.
+/// The longest time that a start may take on a busy machine.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// How long each program may take to end.
+/// The longest time that each program may take to end.
 const ENDING: Duration = Duration::from_secs(2);
 
 const NAME: &str = "klag-exporter";

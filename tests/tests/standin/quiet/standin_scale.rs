@@ -1,5 +1,5 @@
 //! The Kafka stand-in serves 50,000 partitions and 1,000 groups without being in the way.
-//! How long each question took is printed (`--nocapture`), not judged: the machine may be busy.
+//! The time of each request is printed (`--nocapture`), not judged: the machine may be busy.
 
 use e2e::lab::raw_kafka::{Connection, ask};
 use e2e::standin::{GroupSpec, PartitionSpec, StandIn};
@@ -100,7 +100,7 @@ fn commits(connection: &mut Connection, group: &GroupId) -> usize {
         .sum()
 }
 
-/// How many partitions of these topics have told their end.
+/// The number of partitions of these topics whose end was in the answer.
 fn ends(connection: &mut Connection, topics: std::ops::Range<usize>) -> usize {
     let partition = |p| {
         ListOffsetsPartition::default()

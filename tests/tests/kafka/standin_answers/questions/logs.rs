@@ -99,7 +99,7 @@ fn offsets_of(
     in_versions(address, asked, request, |_| {})
 }
 
-/// What a fetch asks for.
+/// The request of a fetch.
 #[derive(Clone, Copy)]
 struct Wanted {
     topic: &'static str,

@@ -1,0 +1,89 @@
+//! A collector's exposition while a fault happens, and what of it is wrong.
+
+use std::collections::BTreeMap;
+
+use e2e::lab;
+use e2e::standin::Api;
+use e2e::standin::verdict::Verdict;
+
+use super::counts::{label, questions};
+
+pub(crate) type Errors = BTreeMap<(String, String), u64>;
+
+/// The observations of one case.
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) n_collections: u64,
+    pub(crate) n_scrapes: u64,
+    pub(crate) errors: Errors,
+    pub(crate) wrong: Vec<String>,
+    pub(crate) last: Verdict,
+}
+
+// === impl Seen ===
+
+impl Seen {
+    pub(crate) fn problems(
+        &self,
+        case: &str,
+        (api, reason): (Api, &str),
+        share: f64,
+    ) -> Vec<String> {
+        let Self {
+            n_collections,
+            n_scrapes,
+            errors,
+            wrong,
+            last,
+        } = self;
+        lab::say(format_args!(
+            "{case}: {n_collections} collections, {n_scrapes} scrapes, {} wrong, {errors:?}, {} absent, {} incomplete, {} dark, {} undated",
+            wrong.len(),
+            last.absent.len(),
+            last.incomplete.len(),
+            last.without_bounds.len(),
+            last.undated
+        ));
+        let mut problems: Vec<String> = wrong.iter().take(2).cloned().collect();
+        let label = label(api);
+        // What librdkafka retries by itself until time is out is told as that.
+        let late = [(Api::ListOffsets, "timeout"), (Api::Fetch, "deadline")];
+        // What cannot be described as a KIP-848 group costs the connection, lest librdkafka parse it as a classic one. Here
+        // that is every broker's, four times a second, and metadata may have to wait for one.
+        let is_cut = api == Api::ConsumerGroupDescribe && reason == "group_not_found";
+        for (pair, n) in errors {
+            let is_late = late.contains(&(api, &*pair.1));
+            if is_cut && pair.0 == "metadata" && pair.1 == "timeout" {
+                continue;
+            }
+            if pair.0 != label || (pair.1 != reason && !is_late) {
+                problems.push(format!("{n} errors under {pair:?}"));
+            }
+        }
+        let pair = (label.to_owned(), reason.to_owned());
+        let counted = errors.get(&pair).copied().unwrap_or_default();
+        let all = questions(api) * n_collections;
+        let is_late = errors
+            .keys()
+            .any(|(_, reason)| late.contains(&(api, reason)));
+        if counted > all {
+            problems.push(format!("{counted} errors, of {all} questions"));
+        }
+        let denied = api == Api::Fetch && reason == "authorization";
+        if share >= 1.0 && !is_late && !denied && counted != all {
+            problems.push(format!("{counted} errors, not {all}"));
+        }
+        // Without its members no group is known to be complete, but all of its lag is.
+        let describes = matches!(api, Api::DescribeGroups | Api::ConsumerGroupDescribe);
+        let n_incomplete = if describes { 0 } else { last.incomplete.len() };
+        let hidden = n_incomplete + last.without_bounds.len();
+        let hides = matches!(api, Api::Metadata | Api::OffsetFetch | Api::ListOffsets);
+        if !last.absent.is_empty() || (hidden > 0 && !hides) {
+            problems.push(format!("too much is hidden: {last:?}"));
+        }
+        problems
+            .iter()
+            .map(|what| format!("{case}: {what}"))
+            .collect()
+    }
+}

@@ -1,0 +1,241 @@
+//! The collector or the elector as a process of its own, with a log and a configuration file that make trouble.
+
+use std::io::{PipeReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use e2e::lab::host::TempDir;
+use e2e::lab::pause;
+use e2e::lab::programs::Program;
+use tokio::time::Instant;
+
+/// Both programs.
+pub(super) const BOTH: [Program; 2] = [Program::Elector, Program::Collector];
+
+/// The longest time until a program serves.
+pub(super) const START_LIMIT: Duration = Duration::from_secs(10);
+
+/// The time that a probe waits for its answer, as the kubelet does by default.
+const PROBE: Duration = Duration::from_secs(1);
+
+/// The longest time until a program has ended, which takes 2 s at most.
+const ENDING: Duration = Duration::from_secs(4);
+
+/// A program that is yet to be started, and the directory of its files.
+pub(super) struct Subject {
+    pub(super) program: Program,
+    files: TempDir,
+}
+
+/// A program that serves; killed when dropped.
+pub(super) struct Running {
+    pub(super) child: Child,
+    program: Program,
+    address: SocketAddr,
+    _subject: Subject,
+}
+
+/// A port of loopback that nobody listens on.
+pub(super) fn free_port() -> u16 {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap().port()
+}
+
+/// Sends the signal of this name.
+pub(super) fn send(signal: &str, child: &Child) {
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-s", signal, &id]).status();
+    assert!(sent.unwrap().success());
+}
+
+/// Waits for the end, as long as it usually takes; the exit status.
+pub(super) fn ended(child: &mut Child) -> Option<i32> {
+    let began = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        if began.elapsed() > ENDING {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("it runs {ENDING:?} after the signal");
+        }
+        pause(Duration::from_millis(10));
+    }
+}
+
+/// A pipe that stays full for as long as the reader, which does not read, is kept.
+pub(super) fn full_pipe() -> (PipeReader, Stdio) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut filling = writer.try_clone().unwrap();
+    std::thread::spawn(move || while filling.write_all(&[b'.'; 512]).is_ok() {});
+    (reader, writer.into())
+}
+
+/// The signals that have a handler: signal n has bit n - 1.
+fn caught(child: &Child) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let set = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    u64::from_str_radix(set.unwrap().trim(), 16).unwrap()
+}
+
+// === impl Subject ===
+
+impl Subject {
+    pub(super) fn new(program: Program) -> Self {
+        Self {
+            program,
+            files: TempDir::new(program.name()).unwrap(),
+        }
+    }
+
+    /// The program's file.
+    pub(super) fn path(&self) -> PathBuf {
+        self.program.path().unwrap()
+    }
+
+    /// A file beside the configuration.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.files.path().join(name)
+    }
+
+    /// Writes a configuration file that is right, for a program that listens on `port`.
+    pub(super) fn config(&self, port: u16) -> PathBuf {
+        let text = match self.program {
+            Program::Collector => format!(
+                "[exporter]\nhttp_host = \"127.0.0.1\"\nhttp_port = {port}\npoll_interval = \"1s\"\n\
+                 [exporter.performance]\nkafka_timeout = \"1s\"\n\
+                 [[clusters]]\nname = \"orders\"\nbootstrap_servers = \"127.0.0.1:1\"\n"
+            ),
+            _ => format!("[exporter.leadership]\nenabled = false\nlisten = \"127.0.0.1:{port}\"\n"),
+        };
+        self.files.write("config.toml", text).unwrap()
+    }
+
+    /// Makes a named pipe in place of the configuration file.
+    pub(super) fn named_pipe(&self) -> PathBuf {
+        let pipe = self.file("config.pipe");
+        let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        pipe
+    }
+
+    /// Starts the program with this configuration file, and waits until it receives signals.
+    pub(super) fn begin(&self, config: &Path) -> Child {
+        let mut command = Command::new(self.path());
+        command.arg("--config").arg(config).stderr(Stdio::null());
+        let child = command.spawn().unwrap();
+        let began = Instant::now();
+        // SIGTERM is 15.
+        while caught(&child) & 1 << 14 == 0 {
+            assert!(began.elapsed() < START_LIMIT, "it does not begin");
+            pause(Duration::from_millis(5));
+        }
+        child
+    }
+
+    /// Starts the program on a free port with a log that goes to `log`, and waits until it serves.
+    pub(super) fn start(self, log: Stdio) -> Running {
+        let command = Command::new(self.path());
+        self.run(command, log)
+    }
+
+    /// The same, with at most so many file descriptors.
+    pub(super) fn with_descriptors(self, n: u32, log: Stdio) -> Running {
+        let mut shell = Command::new("sh");
+        let script = format!("ulimit -n {n} && exec \"$0\" \"$@\"");
+        shell.args(["-c", &script]).arg(self.path());
+        self.run(shell, log)
+    }
+
+    /// The same by a command that becomes the program.
+    pub(super) fn run(self, mut command: Command, log: Stdio) -> Running {
+        let port = free_port();
+        let child = command
+            .arg("--config")
+            .arg(self.config(port))
+            .args(["--log", "debug"])
+            .env("HOSTNAME", "pod-h")
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut running = Running {
+            child,
+            program: self.program,
+            address: SocketAddr::from(([127, 0, 0, 1], port)),
+            _subject: self,
+        };
+        let began = Instant::now();
+        while running.get("/health").is_err() {
+            let status = running.child.try_wait().unwrap();
+            assert_eq!(status, None, "{:?} ended", running.program);
+            assert!(began.elapsed() < START_LIMIT, "it does not serve");
+        }
+        running
+    }
+}
+
+// === impl Running ===
+
+impl Running {
+    /// The whole answer to `GET path`.
+    pub(super) fn get(&self, path: &str) -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(self.address)?;
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"
+        )?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+
+    /// Asks for `/health` as a probe does.
+    pub(super) fn assert_healthy(&self) {
+        let began = Instant::now();
+        let answer = self.get("/health").unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        if self.program == Program::Collector {
+            assert!(answer.ends_with("healthy\n"), "{answer}");
+        }
+        assert!(began.elapsed() < PROBE, "{:?}", began.elapsed());
+    }
+
+    /// Connections on which a request begins and does not go on.
+    pub(super) fn half_open(&self, n: usize) -> Vec<TcpStream> {
+        let mut streams = Vec::new();
+        for _ in 0..n {
+            let mut stream = TcpStream::connect(self.address).unwrap();
+            // Some are closed before they have said anything.
+            stream.write_all(b"GET / HTTP/1.1\r\nho").ok();
+            streams.push(stream);
+        }
+        streams
+    }
+
+    /// The number of collections that have ended.
+    pub(super) fn n_collections(&self) -> u64 {
+        let metrics = self.get("/metrics").unwrap();
+        let samples = metrics
+            .lines()
+            .filter(|line| line.starts_with("kafka_lag_exporter_collections_total{"));
+        let values = samples.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+        values.sum()
+    }
+
+    /// Ends it with SIGTERM; the exit status.
+    pub(super) fn end(&mut self) -> Option<i32> {
+        send("TERM", &self.child);
+        ended(&mut self.child)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A test that fails leaves nothing behind. It has ended where the test has not failed.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
