@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::lab::{kubernetes, place, process};
+use crate::lab::{host, kubernetes, process};
 
 /// No tool takes this long, but on a machine that is building something else at the time.
 const LIMIT: Duration = Duration::from_secs(120);
