@@ -112,7 +112,7 @@ impl Worker {
 
     /// How long a collection may take at most; twice that is a wedge.
     fn deadline(&self) -> Duration {
-        crate::kafka::deadline(&self.exporter)
+        crate::kafka::collection_timeout(&self.exporter)
     }
 }
 

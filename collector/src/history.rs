@@ -12,7 +12,7 @@ use crate::snapshot::{Api, Name, Offset, OldestUnread, Reason, Snapshot, TopicPa
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
+pub struct HistoryLimits {
     /// Observations of one partition; fewer than two are taken as two.
     pub samples: usize,
     /// Age at which an observation is dropped, except for the newest that is older: it is where the others begin.
@@ -22,15 +22,15 @@ pub struct Bounds {
 /// What was observed of the partitions of one cluster.
 #[derive(Clone, Debug)]
 pub struct History {
-    bounds: Bounds,
-    partitions: HashMap<TopicPartition, Observed>,
+    limits: HistoryLimits,
+    partitions: HashMap<TopicPartition, PartitionHistory>,
     /// The moment at which partitions were last observed, Unix time in milliseconds.
     observed_at: i64,
 }
 
 /// What was observed of one partition: never empty once something was recorded, rising in time, never falling in offset.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Observed {
+pub struct PartitionHistory {
     samples: VecDeque<Sample>,
 }
 
@@ -69,9 +69,9 @@ struct Sample {
 
 impl History {
     /// Nothing observed yet.
-    pub fn new(bounds: Bounds) -> Self {
+    pub fn new(limits: HistoryLimits) -> Self {
         Self {
-            bounds,
+            limits,
             partitions: HashMap::new(),
             observed_at: i64::MIN,
         }
@@ -96,9 +96,9 @@ impl History {
                 }
             }
         }
-        let cutoff = now_ms.saturating_sub_unsigned(self.bounds.max_age_ms());
+        let cutoff = now_ms.saturating_sub_unsigned(self.limits.max_age_ms());
         self.partitions.retain(|_, observed| {
-            observed.trim(self.bounds.samples.max(2), cutoff);
+            observed.trim(self.limits.samples.max(2), cutoff);
             observed
                 .samples
                 .back()
@@ -112,7 +112,7 @@ impl History {
     }
 
     /// When each of the `wanted` records was written.
-    pub fn date(
+    pub fn oldest_unread(
         &self,
         wanted: &BTreeMap<TopicPartition, BTreeSet<Offset>>,
     ) -> HashMap<(TopicPartition, Offset), OldestUnread> {
@@ -141,9 +141,9 @@ impl History {
     }
 }
 
-// === impl Observed ===
+// === impl PartitionHistory ===
 
-impl Observed {
+impl PartitionHistory {
     /// Records that the high watermark was `high_watermark` at `at`, Unix time in milliseconds.
     pub fn record(&mut self, high_watermark: Offset, at: i64) -> Recorded {
         let sample = Sample { at, high_watermark };
@@ -196,9 +196,9 @@ impl Observed {
     }
 }
 
-// === impl Bounds ===
+// === impl HistoryLimits ===
 
-impl Bounds {
+impl HistoryLimits {
     fn max_age_ms(self) -> u64 {
         u64::try_from(self.max_age.as_millis()).unwrap_or(u64::MAX)
     }

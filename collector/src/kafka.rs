@@ -1,26 +1,60 @@
-//! Kafka, through librdkafka: the only importer of it, and the only place that blocks.
+//! Kafka, through librdkafka: the only module that uses it, and the only one that blocks.
 //!
-//! One thread per cluster owns the clients. It takes orders to collect, one at a time, and answers with plain values. The
-//! threads it starts for single calls end before it goes on. Dropping [`Kafka`] ends all connections at once, by the fence
-//! around them, and then the thread, which drops the clients; nobody waits for that, because a stalled broker may hold it for
-//! as long as one request may take.
+//! # Threads
+//! [`Kafka::open`] starts one thread for each cluster, which owns the cluster's librdkafka clients. It takes orders to collect, one at
+//! a time, and answers each with a [`Snapshot`] of plain values. Threads that it starts for single calls end before it goes on. Dropping
+//! [`Kafka`] closes the [`Fence`] around the clients' sockets, which ends all connections at once; the thread drops the clients
+//! afterwards in its own time, because a stalled broker may hold it for as long as one request may take.
+//!
+//! # The requests of a collection, in order
+//! The order is what makes the numbers true, see [`session`] for the code.
+//! 1. **Metadata** (`Metadata`), when it is due: brokers, topics, partitions and their leaders.
+//! 2. **Groups** (`ListGroups` to every broker): the broker that lists a group coordinates it. A group that is missing from the listings
+//!    may only be moving between coordinators, so groups of the last collection are asked about as well.
+//! 3. **Topic ids** (`DescribeTopics`) of topics that are new in the metadata. A topic that was deleted and created again has the same
+//!    name and other records; only its id shows it.
+//! 4. **Members of classic groups** (`DescribeGroups` to every broker), when a group's state has changed or the last answer is old.
+//! 5. **Log starts** (`ListOffsets` to every partition leader), before the commits. A commit below a log start that was read earlier has
+//!    lost records. If log starts were read later, an application could have committed beyond the purged records meanwhile, and would be
+//!    reported as losing them.
+//! 6. **Committed offsets** (`OffsetFetch`, one per group, to its coordinator), with further rounds where coordinators moved.
+//! 7. **Cleanup policies** (`DescribeConfigs`) of topics whose answer is old.
+//! 8. **Log ends** (`ListOffsets`), after the commits: high watermarks, and last stable offsets where groups read committed records
+//!    only. An end that was read after a commit is never below it, unless records are gone, so lag is never negative.
+//! 9. **Members of KIP-848 groups** (`DescribeConsumerGroups`), at the end, because librdkafka may have to give up a connection for it.
+//! 10. **Timestamps** (`Fetch`) of the oldest unread records, or their estimation from the history of high watermarks. Before a cached
+//!     timestamp is used, the topic's id is asked for again.
+//!
+//! # Failures
+//! A failed request makes the values unknown that it would have brought, and no others. A broker that does not answer a request is not
+//! asked again in the same collection, as every request would cost another timeout; what it would have answered is unknown, with the
+//! reason of its first failure. Answers that point to a moved coordinator or leader are followed within the collection.
+//!
+//! # Safe calls
+//! librdkafka crashes in some of its calls when a broker stalls or answers with an error. [`native`] has the calls that are safe and says
+//! which ones are missing on purpose. All requests name the broker they go to, and all clients have a `group.id`, although no client
+//! ever joins a group or commits.
+//!
+//! # Not promised
+//! A snapshot is not a consistent cut: its values are read one after the other, in the order above. What Kafka hides from this user shows
+//! as absent, without an error; some of that is noticed and reported as a failure, but not all of it can be.
 
-mod assignment;
-mod cause;
-mod code;
-mod compaction;
-mod ends;
-mod groups;
-mod identity;
+mod cleanup_policies;
+mod collection_context;
+mod committed_offsets;
+mod error_code;
+mod group_listing;
+mod likely_cause;
+mod log_offsets;
+mod member_assignment;
 mod members;
+mod metadata;
 mod native;
-mod offsets;
-mod pass;
 mod properties;
 mod records;
 mod session;
-mod topology;
-mod unseen;
+mod topic_ids;
+mod unseen_assignments;
 
 use std::io;
 use std::sync::Arc;
@@ -38,25 +72,25 @@ use crate::gate::hold::Held;
 use crate::progress::Progress;
 use crate::snapshot::Snapshot;
 
-/// How often the clients are served between collections: librdkafka's logs, errors and token refresh wait for it.
-const IDLE: Duration = Duration::from_millis(250);
+pub use self::collection_context::CLUSTER_SUBJECT;
+pub use self::session::ConnectionError;
 
-/// The subject of a failure that is the whole cluster's.
-pub const CLUSTER: &str = "cluster";
+/// The interval at which the clients are served between collections. librdkafka's logs, errors and token refresh wait for that.
+const SERVE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The thread that owns one cluster's clients.
 #[derive(Debug)]
 pub struct Kafka {
     orders: Sender<Order>,
-    troubles: watch::Receiver<Vec<Trouble>>,
+    connection_errors: watch::Receiver<Vec<ConnectionError>>,
     fence: Arc<Fence>,
     ended: CancellationToken,
-    /// Given back when the fence is shut.
+    /// Allows connections; dropped after the fence is closed.
     #[expect(dead_code, reason = "held until it is dropped")]
     held: Held,
 }
 
-/// The clients cannot be made.
+/// An error that keeps the clients from being made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// librdkafka refuses a property, or a file that one names.
@@ -64,7 +98,7 @@ pub enum Error {
     Refused {
         /// The cluster's name.
         cluster: Arc<str>,
-        /// What librdkafka said, without secrets.
+        /// The message of librdkafka, without secrets.
         reason: String,
     },
     /// The operating system refuses a thread.
@@ -72,35 +106,27 @@ pub enum Error {
     Thread {
         /// The cluster's name.
         cluster: Arc<str>,
-        /// Why.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
 }
 
-/// The trouble that keeps a connection from working.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
-    /// The likely cause, and what to write; `None` where librdkafka's words are all there is.
-    pub advice: Option<String>,
-    /// librdkafka's words, without secrets.
-    pub text: String,
-}
-
-/// One collection to make.
+/// An order for one collection.
 #[derive(Debug)]
 struct Order {
+    /// Takes the result; dropped by a caller that no longer wants it.
     reply: oneshot::Sender<Snapshot>,
 }
 
 // === impl Kafka ===
 
 impl Kafka {
-    /// Makes the clients and starts the thread. Connects when the first collection is ordered, and for as long as there is
-    /// leave. `held` is given back when no connection is left.
+    /// Makes the clients and starts the thread. The clients connect when the first collection is ordered, and only while `held` permits
+    /// it. `held` is dropped when no connection is left.
     ///
     /// # Errors
-    /// A configuration that librdkafka refuses, or no thread.
+    /// librdkafka refuses the configuration, or the operating system a thread.
     pub fn open(
         cluster: Arc<Cluster>,
         exporter: Arc<Exporter>,
@@ -115,18 +141,18 @@ impl Kafka {
                 reason: error.to_string(),
             }
         })?;
-        let troubles = session.troubles();
+        let connection_errors = session.connection_errors();
         let (orders, inbox) = channel();
-        // Below the span of the worker, which names the cluster.
+        // A child of the worker's span, which names the cluster.
         let span = info_span!("kafka");
         let ended = CancellationToken::new();
-        let ends = ended.clone().drop_guard();
+        let end_guard = ended.clone().drop_guard();
         std::thread::Builder::new()
             .name("kafka".to_owned())
             .spawn(move || {
-                // Outlives the session, also where a panic ends it.
-                let _ends = ends;
-                serve(session, &inbox, &progress, &span);
+                // Dropped after the session, also where a panic ends it.
+                let _end_guard = end_guard;
+                run(session, &inbox, &progress, &span);
             })
             .map_err(|source| Error::Thread {
                 cluster: name,
@@ -134,25 +160,25 @@ impl Kafka {
             })?;
         Ok(Self {
             orders,
-            troubles,
+            connection_errors,
             fence,
             ended,
             held,
         })
     }
 
-    /// Orders a collection; dropping `self` abandons it. The receiver fails when the thread has ended, which it does unasked
+    /// Orders a collection. Dropping `self` abandons it. The receiver fails when the thread has ended; without being told to, it ends
     /// only by a panic.
     pub fn collect(&self) -> oneshot::Receiver<Snapshot> {
         let (reply, answer) = oneshot::channel();
-        // A thread that has ended drops the order, and the receiver says so.
+        // A thread that has ended drops the order, and with it the sender, so that the receiver fails.
         drop(self.orders.send(Order { reply }));
         answer
     }
 
-    /// What keeps connections from working, each thing once, since the metadata was last read.
-    pub fn troubles(&self) -> Vec<Trouble> {
-        self.troubles.borrow().clone()
+    /// The errors that have kept connections from working since the metadata was last read, each kind once.
+    pub fn connection_errors(&self) -> Vec<ConnectionError> {
+        self.connection_errors.borrow().clone()
     }
 
     /// Cancelled when the thread has ended, and with it the clients.
@@ -163,14 +189,14 @@ impl Kafka {
 
 impl Drop for Kafka {
     fn drop(&mut self) {
-        self.fence.shut();
+        self.fence.close();
     }
 }
 
-/// Whether clients can be made for `cluster`. Connects to nothing.
+/// Checks that clients can be made for `cluster`. Connects to nothing.
 ///
 /// # Errors
-/// A configuration that librdkafka refuses.
+/// librdkafka refuses the configuration.
 pub fn check(cluster: &Cluster) -> Result<(), Error> {
     session::check(cluster).map_err(|error| Error::Refused {
         cluster: Arc::clone(&cluster.name),
@@ -178,12 +204,13 @@ pub fn check(cluster: &Cluster) -> Result<(), Error> {
     })
 }
 
-/// How long a collection may take at most.
-pub fn deadline(exporter: &Exporter) -> Duration {
-    pass::Bounds::of(exporter).collection
+/// The longest time that a collection may take.
+pub fn collection_timeout(exporter: &Exporter) -> Duration {
+    collection_context::Timeouts::of(exporter).collection
 }
 
-fn serve(
+/// Takes orders until their sender is dropped, and serves the clients in between.
+fn run(
     mut session: Session,
     inbox: &Receiver<Order>,
     progress: &watch::Sender<Progress>,
@@ -191,13 +218,13 @@ fn serve(
 ) {
     let _guard = span.enter();
     loop {
-        match inbox.recv_timeout(IDLE) {
+        match inbox.recv_timeout(SERVE_INTERVAL) {
             Ok(Order { reply }) => {
                 let snapshot = session.collect(progress);
-                // Whoever abandoned the collection does not listen any more.
+                // A caller that has abandoned the collection has dropped the receiver.
                 drop(reply.send(snapshot));
             }
-            Err(RecvTimeoutError::Timeout) => session.idle(),
+            Err(RecvTimeoutError::Timeout) => session.serve_clients(),
             Err(RecvTimeoutError::Disconnected) => return,
         }
     }

@@ -11,26 +11,20 @@
 //!
 //! Everything borrows from the snapshot: nothing computed here outlives the rendering of it.
 
-mod assigned;
+mod assignments;
 mod group;
 mod partition;
 mod totals;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use shared::config::{self, LostPartitions};
+use shared::config;
 
 use crate::snapshot::{
-    Api, Compaction, Failure, GroupState, Member, Name, Offset, Reading, Reason, Snapshot, Topic,
-    TopicPartition, Unknown, Unsupported,
+    Compaction, Failure, GroupState, Member, Name, Offset, Reading, Reason, Snapshot, Topic,
+    Unknown, Unsupported,
 };
-
-use self::partition::Found;
-
-/// The reading that says a partition is gone, rather than unknown: fresh metadata does not have it. A commit that still stands
-/// on such a partition is left out of the group altogether.
-pub const GONE: Unknown = Unknown::new(Api::Metadata, Reason::UnknownTopicOrPartition);
 
 /// What one collection of one cluster says about lag.
 #[derive(Debug)]
@@ -150,7 +144,7 @@ pub struct Retention {
 
 /// The lag of every group of `snapshot` at `now_ms`, Unix time in milliseconds. With [`config::TimeLagMode::Off`] no time lag is known.
 pub fn compute(snapshot: &Snapshot, time_lag: config::TimeLagMode, now_ms: i64) -> Lag<'_> {
-    let clock = partition::Clock { time_lag, now_ms };
+    let clock = partition::TimeLagClock { time_lag, now_ms };
     let mut findings = Vec::new();
     let groups = snapshot
         .groups
@@ -158,7 +152,7 @@ pub fn compute(snapshot: &Snapshot, time_lag: config::TimeLagMode, now_ms: i64) 
         .map(|(name, group)| {
             findings.extend(partition::beyond_end(snapshot, name, group));
             let lag = group::lag(snapshot, name, group, clock);
-            findings.extend(lag.undated());
+            findings.extend(lag.records_without_age());
             lag
         })
         .collect();
@@ -168,31 +162,6 @@ pub fn compute(snapshot: &Snapshot, time_lag: config::TimeLagMode, now_ms: i64) 
         unsupported: &snapshot.unsupported,
         findings,
     }
-}
-
-/// The (partition, offset) pairs whose record has to be dated to know the time lag of `snapshot`: every commit with something
-/// left to read after it. Where the commit is below the log start, and `lost` wants it, the pair has the log start: the oldest
-/// record that is left.
-///
-/// Answers belong in [`Snapshot::oldest_unread`] under the same pairs.
-pub fn wanted_reads(
-    snapshot: &Snapshot,
-    lost: LostPartitions,
-) -> BTreeMap<TopicPartition, BTreeSet<Offset>> {
-    let mut wanted = BTreeMap::<_, BTreeSet<_>>::new();
-    let commits = snapshot
-        .groups
-        .values()
-        .flat_map(|group| group.committed.iter().flatten());
-    for (tp, committed) in commits {
-        if let (Ok(committed), Found::Log(log)) = (*committed, Found::of(snapshot, tp))
-            && let Ok(Some(oldest_left)) = partition::oldest_left(committed, log)
-            && (oldest_left == committed || lost == LostPartitions::Read)
-        {
-            wanted.entry(tp.clone()).or_default().insert(oldest_left);
-        }
-    }
-    wanted
 }
 
 // === impl Lag ===
@@ -224,7 +193,7 @@ impl Lag<'_> {
 
 impl GroupLag<'_> {
     /// A finding for every partition whose oldest unread record was read and has no usable timestamp.
-    fn undated(&self) -> impl Iterator<Item = Failure> {
+    fn records_without_age(&self) -> impl Iterator<Item = Failure> {
         let rows = self
             .topics
             .iter()
@@ -256,7 +225,7 @@ impl Sum {
     }
 
     /// Whether no partition is missing from it, or why one is.
-    pub const fn whole(self) -> Reading<()> {
+    pub const fn completeness(self) -> Reading<()> {
         match self {
             Self::NoPartitions | Self::Of(_) => Ok(()),
             Self::Missing(unknown) => Err(unknown),

@@ -53,7 +53,7 @@ fn load(file: &Path) -> Result<Loaded, String> {
     let environment: Environment = env::vars_os().collect();
     let loaded =
         config::load(file, Program::Collector, &environment).map_err(|error| error.to_string())?;
-    let refused = check::properties(&loaded.config);
+    let refused = check::refused_properties(&loaded.config);
     if refused.is_empty() {
         return Ok(loaded);
     }
@@ -148,7 +148,7 @@ fn connect(loaded: &Loaded) -> ExitCode {
     };
     let lacking = reports
         .iter()
-        .any(|report| report.verdict == Verdict::Lacking);
+        .any(|report| report.verdict == Verdict::Incomplete);
     let said = reports
         .iter()
         .try_for_each(|report| write!(io::stdout(), "\n{report}"));

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod unknown;
+mod unread;
 
 pub use unknown::{Api, Failure, Reason, Unknown};
+pub use unread::PartitionLookup;
 
 /// A name shared by many rows: topic, group, member.
 pub type Name = Arc<str>;
@@ -44,8 +46,8 @@ pub struct Snapshot {
     pub groups: BTreeMap<Name, Group>,
     /// Groups that the filter lets through and that cannot be shown, by type; empty while not known.
     pub unsupported: BTreeMap<Unsupported, usize>,
-    /// The oldest unread record of a partition, for every (partition, offset) as wanted by [`crate::lag::wanted_reads`]: the
-    /// offset is the commit, or the log start above it. A pair that is missing was not asked about.
+    /// The oldest unread record of a partition, for every (partition, offset) of [`Snapshot::oldest_unread_offsets`].
+    /// A pair that is missing was not asked about.
     pub oldest_unread: HashMap<(TopicPartition, Offset), OldestUnread>,
     /// Each failure of this collection, once.
     pub failures: Vec<Failure>,

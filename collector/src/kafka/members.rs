@@ -1,9 +1,9 @@
-//! Who is in a group, and what it is assigned; kept while a group looks the same.
+//! The members of groups and their assignments. They are kept as long as a group's listing stays the same, and for two minutes at most.
 //!
-//! Classic groups are described all at once, as raw bytes that are read here ([`survey`]); KIP-848 groups are described by
-//! librdkafka, group by group ([`consumer`]).
+//! Classic groups are described all at once, by an answer whose bytes are parsed here ([`survey`]). KIP-848 groups are described by
+//! librdkafka, group by group ([`kip848`]).
 
-mod consumer;
+mod kip848;
 mod survey;
 
 use std::collections::BTreeMap;
@@ -13,58 +13,63 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use self::survey::Survey;
-use super::code::Code;
-use super::groups::{Listed, Listing, Protocol};
-use super::offsets::Committed;
-use super::pass::Pass;
-use super::topology::Topology;
+use super::collection_context::CollectionContext;
+use super::committed_offsets::CommittedOffsets;
+use super::error_code::ErrorCode;
+use super::group_listing::{GroupListing, ListedAs, Protocol};
+use super::metadata::Metadata;
 use crate::snapshot::{
     Api, GroupState, Member, Name, Reading, Reason, TopicPartition, Unknown, Unsupported,
 };
 
-pub(super) use self::survey::Ground;
+pub(super) use self::survey::SurveyInput;
 
-/// How long a description serves while the listed state stays the same; a rebalance between two listings shows this late.
-const TTL: Duration = Duration::from_secs(120);
+/// The longest use of a description while the listed state stays the same. A rebalance that no listing has shown is seen this late.
+const DESCRIPTION_TTL: Duration = Duration::from_secs(120);
 
-/// What was described.
+/// The descriptions of groups, kept from one collection to the next.
 #[derive(Debug, Default)]
-pub(super) struct Members {
-    groups: BTreeMap<Name, Described>,
+pub(super) struct GroupMembers {
+    /// The last description of each group.
+    groups: BTreeMap<Name, Description>,
+    /// The last complete survey, until it is too old.
     survey: Option<Survey>,
-    /// Groups that the last survey was not told about. Whether that is a failure depends on whether they exist.
-    refused: BTreeMap<Name, Code>,
+    /// Groups for which the last survey got an error. It counts as a failure only where the group turns out to exist.
+    failed_groups: BTreeMap<Name, ErrorCode>,
 }
 
+/// The description of one group.
 #[derive(Debug)]
-struct Described {
-    /// As listed when this was asked for.
-    listed: Listed,
-    found: Found,
+struct Description {
+    /// The entry in the listing when this was asked for.
+    listed: ListedAs,
+    found: DescribedAs,
+    /// The time of the answer.
     at: Instant,
 }
 
-/// What a description says.
+/// The content of a description.
 #[derive(Debug)]
-enum Found {
+enum DescribedAs {
     Group {
-        /// As the coordinator said; it may tell what a listing does not.
+        /// The state in the description, which may say more than the listing.
         state: GroupState,
         /// Unknown where a member's assignment cannot be read.
         members: Reading<Arc<Vec<Member>>>,
     },
-    /// No classic group of this name, although a broker lists one: its name has a NUL byte, at which librdkafka cuts it.
-    Nobody,
+    /// There is no classic group of this name, although a broker lists one: the listed name is a part of another name, which librdkafka cut
+    /// at a NUL byte.
+    NoSuchGroup,
 }
 
-// === impl Members ===
+// === impl GroupMembers ===
 
-impl Members {
-    /// Members of a group, and its state where the description tells more than the listing.
+impl GroupMembers {
+    /// The members of a group, and its state: that of the description where the listing does not know it.
     pub(super) fn of(
         &self,
         group: &Name,
-        listed: Listed,
+        listed: ListedAs,
     ) -> (Reading<Arc<Vec<Member>>>, GroupState) {
         if listed.state == GroupState::Empty {
             return (Ok(Arc::default()), listed.state);
@@ -74,35 +79,35 @@ impl Members {
             return (Err(unknown), listed.state);
         };
         match &described.found {
-            Found::Group { state, members }
+            DescribedAs::Group { state, members }
                 if described.listed == listed && listed.state == GroupState::Unknown =>
             {
                 (members.clone(), *state)
             }
-            Found::Group { members, .. } => (members.clone(), listed.state),
-            Found::Nobody => (Err(unknown), listed.state),
+            DescribedAs::Group { members, .. } => (members.clone(), listed.state),
+            DescribedAs::NoSuchGroup => (Err(unknown), listed.state),
         }
     }
 
-    /// Takes out groups that are listed under a name that is not theirs: nobody has described or committed anything by it.
-    pub(super) fn leave_out_nameless(&self, committed: &mut Committed) {
-        let is_nobody = |name: &Name| {
+    /// Removes groups whose listed name is a part of another name: no broker describes such a group, and it has no commits.
+    pub(super) fn drop_truncated_names(&self, committed: &mut CommittedOffsets) {
+        let is_no_group = |name: &Name| {
             let described = self.groups.get(name);
-            described.is_some_and(|described| matches!(described.found, Found::Nobody))
+            described.is_some_and(|described| matches!(described.found, DescribedAs::NoSuchGroup))
         };
         let before = committed.groups.len();
         committed.groups.retain(|name, found| {
             let empty = found.rows.as_ref().is_ok_and(Vec::is_empty);
-            !(empty && is_nobody(name))
+            !(empty && is_no_group(name))
         });
-        committed.n_nameless += before - committed.groups.len();
+        committed.n_truncated_names += before - committed.groups.len();
     }
 
-    /// Groups that are not shown, by type; empty while not known.
+    /// The number of groups that are not shown, by type; empty while there is no complete survey.
     pub(super) fn unsupported(
         &self,
-        listing: &Listing,
-        committed: &Committed,
+        listing: &GroupListing,
+        committed: &CommittedOffsets,
     ) -> BTreeMap<Unsupported, usize> {
         let Some(survey) = &self.survey else {
             return BTreeMap::new();
@@ -112,10 +117,13 @@ impl Members {
             .iter()
             .filter(|name| !committed.groups.contains_key(*name))
             .filter(|name| !listing.groups.contains_key(*name));
-        let (n_silent, n_nameless) = (silent.count(), listing.nameless.values().sum::<usize>());
+        let (n_silent, n_truncated_names) = (
+            silent.count(),
+            listing.truncated_names.values().sum::<usize>(),
+        );
         let count = |kind: Unsupported| match kind {
             Unsupported::ShareOrStreams => n_silent,
-            Unsupported::NameWithNul => n_nameless + committed.n_nameless,
+            Unsupported::NameWithNul => n_truncated_names + committed.n_truncated_names,
             kind => survey.others.get(&kind).copied().unwrap_or_default(),
         };
         Unsupported::ALL
@@ -124,13 +132,18 @@ impl Members {
             .collect()
     }
 
-    /// Forgets groups that are not there any more, and what is too old. Records what could not be read, in every collection
-    /// that goes without it.
-    pub(super) fn settle(&mut self, committed: &Committed, pass: &mut Pass<'_>) {
+    /// Drops descriptions of groups that are gone, and old ones. Records a failure for each group whose members are unknown, in every
+    /// collection in which they are.
+    pub(super) fn expire(
+        &mut self,
+        committed: &CommittedOffsets,
+        context: &mut CollectionContext<'_>,
+    ) {
         let now = Instant::now();
         self.groups.retain(|name, described| {
             let is_there = committed.groups.contains_key(name);
-            described.is_fresh(now) && (is_there || matches!(described.found, Found::Nobody))
+            described.is_fresh(now)
+                && (is_there || matches!(described.found, DescribedAs::NoSuchGroup))
         });
         if self
             .survey
@@ -139,47 +152,47 @@ impl Members {
         {
             self.survey = None;
         }
-        for (name, code) in std::mem::take(&mut self.refused) {
+        for (name, code) in std::mem::take(&mut self.failed_groups) {
             if committed.groups.contains_key(&name) {
-                let reason = pass.reason(code);
-                pass.fail(Api::DescribeGroups, reason, format!("group {name}"));
+                let reason = context.reason_of(code);
+                context.record_failure(Api::DescribeGroups, reason, format!("group {name}"));
             }
         }
         for (name, described) in &self.groups {
-            if let Found::Group {
+            if let DescribedAs::Group {
                 members: Err(unknown),
                 ..
             } = described.found
             {
-                pass.fail(unknown.api, unknown.reason, format!("group {name}"));
+                context.record_failure(unknown.api, unknown.reason, format!("group {name}"));
             }
         }
     }
 
-    /// Whether what is known of a group still holds.
-    fn serves(&self, group: &Name, listed: Listed, now: Instant) -> bool {
+    /// True while the description of a group may be used for the listing's entry `listed`.
+    fn is_current(&self, group: &Name, listed: ListedAs, now: Instant) -> bool {
         self.groups
             .get(group)
             .is_some_and(|known| known.listed == listed && known.is_fresh(now))
     }
 }
 
-// === impl Described ===
+// === impl Description ===
 
-impl Described {
+impl Description {
     fn is_fresh(&self, now: Instant) -> bool {
-        now.duration_since(self.at) < TTL
+        now.duration_since(self.at) < DESCRIPTION_TTL
     }
 }
 
-/// Each partition once, in order.
+/// The assigned partitions in order, each once.
 fn partitions<'a>(
     assigned: impl Iterator<Item = (&'a str, Vec<i32>)>,
-    topology: &Topology,
+    metadata: &Metadata,
 ) -> Vec<TopicPartition> {
     let mut all: Vec<_> = assigned
         .flat_map(|(topic, partitions)| {
-            let topic = topology.name(topic);
+            let topic = metadata.shared_name(topic);
             partitions
                 .into_iter()
                 .map(move |partition| TopicPartition::of(&topic, partition))
@@ -190,7 +203,7 @@ fn partitions<'a>(
     all
 }
 
-/// Whether a group is one whose members choose what they store.
-fn is_classic(listed: Listed) -> bool {
+/// True for a group whose members choose the bytes of their assignment.
+fn is_classic(listed: ListedAs) -> bool {
     matches!(listed.protocol, Protocol::Classic | Protocol::Unknown)
 }

@@ -1,14 +1,15 @@
-//! What librdkafka is told.
+//! The properties of librdkafka's clients.
 
 use shared::config::{Cluster, Mask};
 
-/// The group that makes librdkafka's group requests safe: without any `group.id` an error in an `OffsetFetch` answer
-/// dereferences NULL. The group is never joined and never committed to, so no broker lists it.
-const GROUP: &str = "klag-exporter-admin";
+/// The `group.id` of all clients. Without one, librdkafka dereferences NULL on an error in an `OffsetFetch` answer. The group is never
+/// joined and nothing is committed in it, so no broker lists it.
+const ADMIN_GROUP_ID: &str = "klag-exporter-admin";
 
-/// Set on every client, over whatever the user sets. The configuration refuses these keys, so nothing is overruled silently.
-const OURS: &[(&str, &str)] = &[
-    ("group.id", GROUP),
+/// Properties of every client. They take effect over the user's; the configuration refuses these keys, so no user's value is silently
+/// without effect.
+const FIXED: &[(&str, &str)] = &[
+    ("group.id", ADMIN_GROUP_ID),
     ("client.id", "klag-exporter"),
     ("enable.auto.commit", "false"),
     ("enable.metrics.push", "false"),
@@ -16,32 +17,33 @@ const OURS: &[(&str, &str)] = &[
     ("log.queue", "true"),
     // Metadata is asked for by the collection, when it is due.
     ("topic.metadata.refresh.interval.ms", "-1"),
-    // The defaults of 10 s and 30 s delay a broker that returns.
+    // With the defaults of 10 s and 30 s a broker that has returned would be reached late.
     ("reconnect.backoff.max.ms", "1000"),
     ("socket.connection.setup.timeout.ms", "5000"),
     ("socket.timeout.ms", "10000"),
-    // An answer with an error is asked for again twice inside librdkafka; the default of 100 ms makes that dear.
+    // librdkafka repeats a request that was answered with an error, twice. The default of 100 ms between would cost much time.
     ("retry.backoff.ms", "20"),
     ("retry.backoff.max.ms", "200"),
 ];
 
+/// The property with the addresses of brokers.
 const BROKERS: &str = "bootstrap.servers";
 
 /// Every property of a client.
 #[derive(Debug)]
 pub(super) struct Properties {
     values: Vec<(String, String)>,
-    /// Hides in librdkafka's words what the user's values have to hide.
+    /// Hides the user's secret values in librdkafka's messages.
     mask: Mask,
 }
 
-/// Every property of a client of `cluster`; `added` comes last.
+/// The properties of a client of `cluster`. Those in `added` take effect over all others.
 pub(super) fn of(cluster: &Cluster, added: &[(&str, &str)]) -> Properties {
     let user = cluster
         .consumer_properties
         .iter()
         .map(|(name, value)| (name.clone(), value.expose().to_owned()));
-    let ours = OURS
+    let ours = FIXED
         .iter()
         .chain(added)
         .map(|&(name, value)| (name.to_owned(), value.to_owned()));
@@ -54,7 +56,7 @@ pub(super) fn of(cluster: &Cluster, added: &[(&str, &str)]) -> Properties {
 // === impl Properties ===
 
 impl Properties {
-    /// The same, for a client that knows no broker.
+    /// The same properties for a client that knows no broker's address.
     pub(super) fn without_brokers(mut self) -> Self {
         self.values.retain(|(name, _)| name != BROKERS);
         self
@@ -65,7 +67,7 @@ impl Properties {
         &self.values
     }
 
-    /// What librdkafka's words have to go through.
+    /// The mask that librdkafka's messages have to pass before they are shown.
     pub(super) const fn mask(&self) -> &Mask {
         &self.mask
     }

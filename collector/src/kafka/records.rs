@@ -2,7 +2,7 @@
 //!
 //! Nothing is fetched between calls: a partition left assigned would be read on to its end.
 
-mod memory;
+mod cache;
 mod reader;
 mod search;
 
@@ -16,17 +16,17 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use self::memory::{Ends, Memory, Recalled};
-use self::reader::{Reach, Reader};
-use self::search::{Found, Search};
+use self::cache::{CacheLookup, Ends, TimestampCache};
+use self::reader::{ReadOutcome, RecordReader};
+use self::search::{Search, SearchResult};
 use super::native::Fence;
 use super::properties::Properties;
 use crate::snapshot::{Failure, Name, Offset, OldestUnread, Reason, TopicPartition};
 
-pub(super) use self::reader::{Limits, properties};
+pub(super) use self::reader::{ReadLimits, properties};
 
 /// How often it is said that a record is too large.
-const REMINDER: Duration = Duration::from_secs(3600);
+const WARNING_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Positions whose record is wanted.
 type Wanted = BTreeMap<TopicPartition, BTreeSet<Offset>>;
@@ -35,18 +35,18 @@ type Wanted = BTreeMap<TopicPartition, BTreeSet<Offset>>;
 type Answers = HashMap<(TopicPartition, Offset), OldestUnread>;
 
 /// Dates the oldest unread records of one cluster.
-pub(super) struct Records {
+pub(super) struct RecordTimestamps {
     properties: Properties,
     fence: Arc<Fence>,
     /// Made when first needed.
-    reader: Option<Reader>,
-    memory: Memory,
+    reader: Option<RecordReader>,
+    cache: TimestampCache,
     /// When it was last said that a record is too large.
-    warned: Option<Instant>,
+    warned_at: Option<Instant>,
 }
 
 /// What one call found.
-pub(super) struct Dated {
+pub(super) struct TimestampLookup {
     /// An answer for every pair that was wanted.
     pub(super) oldest_unread: Answers,
     /// Each failure once: per topic for rights, per partition for other answers, per call for lack of time.
@@ -55,43 +55,47 @@ pub(super) struct Dated {
     pub(super) n_reads: u64,
 }
 
-// === impl Records ===
+// === impl RecordTimestamps ===
 
-impl Records {
+impl RecordTimestamps {
     /// Reads with a client of these properties, which must contain [`properties`], behind `fence`.
     pub(super) fn new(properties: Properties, fence: Arc<Fence>) -> Self {
         Self {
             properties,
             fence,
             reader: None,
-            memory: Memory::default(),
-            warned: None,
+            cache: TimestampCache::default(),
+            warned_at: None,
         }
     }
 
     /// Dates every pair of `wanted`, which stand below `ends`, within `limits`. `progress` is told offsets done and to do, of those that have to be read.
     /// Blocking.
-    pub(super) fn date(
+    pub(super) fn look_up(
         &mut self,
         wanted: &Wanted,
         ends: &Ends<'_>,
-        limits: &Limits<'_>,
+        limits: &ReadLimits<'_>,
         progress: &mut dyn FnMut(usize, usize),
-    ) -> Dated {
-        let Recalled { mut known, unread } = self.memory.recall(wanted, ends, Instant::now());
-        if self.reader.as_ref().is_some_and(|it| it.hoards(wanted)) {
+    ) -> TimestampLookup {
+        let CacheLookup { mut known, unread } = self.cache.look_up(wanted, ends, Instant::now());
+        if self
+            .reader
+            .as_ref()
+            .is_some_and(|it| it.holds_unused_topics(wanted))
+        {
             self.reader = None;
         }
-        let Found {
+        let SearchResult {
             answers,
             failures,
             denied,
             n_reads,
         } = self.read(unread, limits, progress);
-        self.memory.deny(denied, Instant::now());
-        self.memory.keep(&answers, ends);
+        self.cache.deny(denied, Instant::now());
+        self.cache.keep(&answers, ends);
         known.extend(answers);
-        Dated {
+        TimestampLookup {
             oldest_unread: known,
             failures,
             n_reads,
@@ -99,64 +103,64 @@ impl Records {
     }
 
     /// Topics of which something is kept that `wanted` asks for: it will be told of whatever topic has that name now.
-    pub(super) fn kept(&self, wanted: &Wanted) -> BTreeSet<Name> {
-        self.memory.topics(wanted)
+    pub(super) fn cached_topics(&self, wanted: &Wanted) -> BTreeSet<Name> {
+        self.cache.cached_topics(wanted)
     }
 
     /// Forgets what was read of these topics.
     pub(super) fn forget(&mut self, topics: &BTreeSet<Name>) {
-        self.memory.forget(topics);
+        self.cache.forget(topics);
     }
 
     /// Serves the client between calls: logs, connection errors, token refresh.
-    pub(super) fn idle(&self) {
+    pub(super) fn serve_client(&self) {
         if let Some(reader) = &self.reader {
-            reader.heed();
+            reader.drain_notices();
         }
     }
 
     fn read(
         &mut self,
         unread: Wanted,
-        limits: &Limits<'_>,
+        limits: &ReadLimits<'_>,
         progress: &mut dyn FnMut(usize, usize),
-    ) -> Found {
+    ) -> SearchResult {
         let mut search = Search::of(unread);
-        if search.is_over() {
-            return search.end(Reason::Deadline);
+        if search.is_done() {
+            return search.finish(Reason::Deadline);
         }
         let reader = self
             .reader
             .take()
-            .map_or_else(|| Reader::open(&self.properties, &self.fence), Ok);
+            .map_or_else(|| RecordReader::open(&self.properties, &self.fence), Ok);
         let mut reader = match reader {
             Ok(reader) => reader,
             Err(error) => {
                 warn!(%error, "Cannot make a client that reads records");
-                return search.end(Reason::Other);
+                return search.finish(Reason::Other);
             }
         };
-        let reach = reader.run(&mut search, limits, progress);
-        match reach {
-            Ok(Reach::Going) => self.reader = Some(reader),
-            Ok(Reach::Stuck) => debug!("Records no longer arrive, giving up the client"),
-            Ok(Reach::TooLarge) => self.warn(),
+        let outcome = reader.run(&mut search, limits, progress);
+        match outcome {
+            Ok(ReadOutcome::Responsive) => self.reader = Some(reader),
+            Ok(ReadOutcome::Stuck) => debug!("Records no longer arrive, giving up the client"),
+            Ok(ReadOutcome::RecordTooLarge) => self.warn_of_large_record(),
             Err(code) => debug!(code = code.0, "Cannot assign, giving up the client"),
         }
-        search.end(match reach {
-            Ok(Reach::Going | Reach::Stuck) => Reason::Deadline,
-            Ok(Reach::TooLarge) => Reason::RecordTooLarge,
+        search.finish(match outcome {
+            Ok(ReadOutcome::Responsive | ReadOutcome::Stuck) => Reason::Deadline,
+            Ok(ReadOutcome::RecordTooLarge) => Reason::RecordTooLarge,
             Err(code) => code.reason(),
         })
     }
 
     /// Names the remedy, and again after a while.
-    fn warn(&mut self) {
+    fn warn_of_large_record(&mut self) {
         let now = Instant::now();
-        if self.warned.is_none_or(|at| now - at >= REMINDER) {
-            self.warned = Some(now);
+        if self.warned_at.is_none_or(|at| now - at >= WARNING_INTERVAL) {
+            self.warned_at = Some(now);
             warn!(
-                property = reader::MAX_ANSWER,
+                property = reader::MAX_ANSWER_PROPERTY,
                 "A record is too large to be read for its timestamp; raise the property in clusters.consumer_properties"
             );
         }

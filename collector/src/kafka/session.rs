@@ -1,11 +1,11 @@
-//! The clients of one cluster, and what is kept from one collection to the next. Everything here blocks.
+//! The clients of one cluster, and everything that is kept from one collection to the next. All calls block.
 
 mod collection;
-mod dating;
+mod connection_errors;
+mod missing_rights;
 #[cfg(test)]
 mod tests;
-mod troubles;
-mod visibility;
+mod timestamps;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,54 +14,58 @@ use shared::config::{Cluster, Exporter, IsolationLevel, TimeLagMode};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
-use super::Trouble;
-use super::code::Code;
-use super::compaction::Policies;
-use super::identity::Identities;
-use super::members::Members;
+use super::cleanup_policies::CleanupPolicies;
+use super::collection_context::{CLUSTER_SUBJECT, CollectionContext, Timeouts};
+use super::error_code::ErrorCode;
+use super::members::GroupMembers;
+use super::metadata::Metadata;
 use super::native::{Client, CreateError, Fence, Notice};
-use super::pass::{Bounds, Pass};
 use super::properties;
-use super::records::{self, Records};
-use super::topology::Topology;
-use super::unseen::Unseen;
+use super::records::{self, RecordTimestamps};
+use super::topic_ids::TopicIds;
+use super::unseen_assignments::UnseenAssignments;
 use crate::gate::hold::Held;
 use crate::history::{self, History};
 use crate::progress::{Phase as Step, Progress};
 use crate::snapshot::{Api, Name, Snapshot};
 
-use self::troubles::{News, Troubles};
+use self::connection_errors::{ConnectionErrors, Novelty};
 
-/// Collections without metadata after which the client is replaced.
-const PATIENCE: u32 = 3;
+pub use self::connection_errors::ConnectionError;
 
-/// One cluster's clients and memory.
+/// The number of collections in a row without metadata after which the clients are replaced.
+const COLLECTIONS_BEFORE_NEW_CLIENT: u32 = 3;
+
+/// One cluster's clients, and the state that outlives a collection.
 pub(super) struct Session {
     cluster: Arc<Cluster>,
     exporter: Arc<Exporter>,
-    bounds: Bounds,
+    timeouts: Timeouts,
     fence: Arc<Fence>,
     client: Client,
-    /// Sees the last stable offset; only with `read_committed`.
-    stable: Option<Client>,
-    topology: Option<Topology>,
-    /// Collections in a row that had no metadata.
+    /// Reads last stable offsets; only where the cluster is collected with `read_committed`.
+    read_committed_client: Option<Client>,
+    /// The last metadata; `None` before the first answer.
+    metadata: Option<Metadata>,
+    /// The number of collections in a row, up to the last one, that could not read metadata.
     n_without_metadata: u32,
-    /// Every group that exists as far as known, and its last coordinator.
-    known: BTreeMap<Name, i32>,
-    members: Members,
-    unseen: Unseen,
-    policies: Policies,
-    identities: Identities,
-    timestamps: Timestamps,
-    troubles: Troubles,
+    /// The groups that the last collection showed, with their coordinators.
+    known_groups: BTreeMap<Name, i32>,
+    members: GroupMembers,
+    unseen_assignments: UnseenAssignments,
+    cleanup_policies: CleanupPolicies,
+    topic_ids: TopicIds,
+    timestamps: TimestampSource,
+    connection_errors: ConnectionErrors,
 }
 
-/// How time lag is found.
-enum Timestamps {
+/// The source of time lag.
+enum TimestampSource {
     Off,
-    Read(Box<Records>),
-    Interpolate(History),
+    /// The timestamps of records.
+    Records(Box<RecordTimestamps>),
+    /// The history of high watermarks.
+    History(History),
 }
 
 // === impl Session ===
@@ -77,67 +81,69 @@ impl Session {
         fence: Arc<Fence>,
     ) -> Result<Self, CreateError> {
         let timestamps = match exporter.time_lag {
-            TimeLagMode::Off => Timestamps::Off,
+            TimeLagMode::Off => TimestampSource::Off,
             TimeLagMode::Message { .. } => {
                 let added = [isolation(&cluster), records::properties()].concat();
                 let properties = properties::of(&cluster, &added);
-                let records = Records::new(properties, Arc::clone(&fence));
-                Timestamps::Read(Box::new(records))
+                let records = RecordTimestamps::new(properties, Arc::clone(&fence));
+                TimestampSource::Records(Box::new(records))
             }
             TimeLagMode::Rate { samples, max_age } => {
-                Timestamps::Interpolate(History::new(history::Bounds { samples, max_age }))
+                TimestampSource::History(History::new(history::HistoryLimits { samples, max_age }))
             }
         };
         Ok(Self {
-            bounds: Bounds::of(&exporter),
-            client: plain(&cluster, &fence)?,
-            stable: stable(&cluster, &fence)?,
+            timeouts: Timeouts::of(&exporter),
+            client: read_uncommitted_client(&cluster, &fence)?,
+            read_committed_client: read_committed_client(&cluster, &fence)?,
             fence,
             cluster,
             exporter,
-            topology: None,
+            metadata: None,
             n_without_metadata: 0,
-            known: BTreeMap::new(),
-            members: Members::default(),
-            unseen: Unseen::default(),
-            policies: Policies::default(),
-            identities: Identities::default(),
+            known_groups: BTreeMap::new(),
+            members: GroupMembers::default(),
+            unseen_assignments: UnseenAssignments::default(),
+            cleanup_policies: CleanupPolicies::default(),
+            topic_ids: TopicIds::default(),
             timestamps,
-            troubles: Troubles::none(),
+            connection_errors: ConnectionErrors::new(),
         })
     }
 
-    /// Serves the clients between collections: logs, connection errors, token refresh.
-    pub(super) fn idle(&mut self) {
-        if let Timestamps::Read(records) = &self.timestamps {
-            records.idle();
+    /// Serves the clients: writes their logs, takes in connection errors, lets them refresh tokens.
+    pub(super) fn serve_clients(&mut self) {
+        if let TimestampSource::Records(records) = &self.timestamps {
+            records.serve_client();
         }
-        let clients = std::iter::once(&self.client).chain(&self.stable);
+        let clients = std::iter::once(&self.client).chain(&self.read_committed_client);
         let notices: Vec<_> = clients.flat_map(Client::notices).collect();
         for notice in notices {
             match notice {
-                Notice::Error { code, text } => self.hear(code, &text),
+                Notice::Error { code, text } => self.record_connection_error(code, &text),
                 Notice::Log {
                     level,
                     facility,
                     text,
                 } => {
                     debug!(target: "librdkafka", level, "{facility}: {text}");
-                    if let Some((code, text)) = troubles::told_in_log(level, &facility, &text) {
-                        self.hear(code, &text);
+                    if let Some((code, text)) =
+                        connection_errors::error_in_log(level, &facility, &text)
+                    {
+                        self.record_connection_error(code, &text);
                     }
                 }
             }
         }
     }
 
-    /// Takes in that a connection failed. Connections that this process has ended itself are no trouble.
-    fn hear(&mut self, code: Code, text: &str) {
-        if self.fence.is_shut() {
+    /// Takes in the error of a connection, and logs it if it is new. Connections that this process has ended itself are no errors.
+    fn record_connection_error(&mut self, code: ErrorCode, text: &str) {
+        if self.fence.is_closed() {
             return;
         }
-        let reason = code.explained(text);
-        if let News::New(advice) = self.troubles.hear(code, reason, text) {
+        let reason = code.reason_with_text(text);
+        if let Novelty::New(advice) = self.connection_errors.record(code, reason, text) {
             warn!(
                 reason = reason.label(),
                 error = text,
@@ -147,120 +153,131 @@ impl Session {
         }
     }
 
-    /// What keeps connections from working, until there is metadata again.
-    pub(super) fn troubles(&self) -> watch::Receiver<Vec<Trouble>> {
-        self.troubles.told()
+    /// The errors that keep connections from working, until metadata is read again.
+    pub(super) fn connection_errors(&self) -> watch::Receiver<Vec<ConnectionError>> {
+        self.connection_errors.subscribe()
     }
 
-    /// One collection. A shut fence abandons it: no request begins any more, and the result is worth nothing.
+    /// Makes one collection. Closing the fence abandons it: no further request begins, and the result is useless.
     pub(super) fn collect(&mut self, progress: &watch::Sender<Progress>) -> Snapshot {
-        self.idle();
+        self.serve_clients();
         let fence = Arc::clone(&self.fence);
-        let mut pass = Pass::begin(self.bounds, &fence, progress);
-        pass.trouble = self.troubles.certain();
-        pass.tell(|progress| progress.phase = Step::Connecting);
-        self.orient(&mut pass);
+        let mut context = CollectionContext::begin(self.timeouts, &fence, progress);
+        context.connection_reason = self.connection_errors.definite_reason();
+        context.report_progress(|progress| progress.phase = Step::Connecting);
+        self.refresh_metadata(&mut context);
         let mut snapshot = Snapshot::default();
-        if let Some(mut topology) = self.topology.take() {
-            self.read(&mut topology, &mut snapshot, &mut pass);
-            self.topology = Some(topology);
-            // Librdkafka's threads tell of a connection before they fail what was to be sent by it.
-            self.idle();
-            self.troubles.judge(&pass.failures);
+        if let Some(mut metadata) = self.metadata.take() {
+            self.read_cluster(&mut metadata, &mut snapshot, &mut context);
+            self.metadata = Some(metadata);
+            // librdkafka reports that a connection failed before it fails the requests that were to be sent on it.
+            self.serve_clients();
+            self.connection_errors.note_collection(&context.failures);
         }
         Snapshot {
-            failures: pass.failures,
-            requests: pass.requests,
-            phases: pass.phases,
+            failures: context.failures,
+            requests: context.requests,
+            phases: context.phases,
             ..snapshot
         }
     }
 
-    /// Metadata, when due. Without any for several collections the client is replaced.
-    fn orient(&mut self, pass: &mut Pass<'_>) {
+    /// Reads the metadata when that is due. After several collections without any, the clients are replaced.
+    fn refresh_metadata(&mut self, context: &mut CollectionContext<'_>) {
         let ttl = self.exporter.performance.metadata_ttl;
         if self
-            .topology
+            .metadata
             .as_ref()
-            .is_some_and(|topology| !topology.is_due(ttl))
+            .is_some_and(|metadata| !metadata.needs_refresh(ttl))
         {
             return;
         }
-        match Topology::read(&self.client, &self.cluster.topics, pass) {
-            Ok(topology) => {
-                self.topology = Some(topology);
+        match Metadata::read(&self.client, &self.cluster.topics, context) {
+            Ok(metadata) => {
+                self.metadata = Some(metadata);
                 self.n_without_metadata = 0;
-                self.troubles.clear();
-                pass.trouble = None;
+                self.connection_errors.clear();
+                context.connection_reason = None;
             }
             Err(code) => {
-                self.idle();
-                if code == Code::UNSUPPORTED_FEATURE {
-                    self.hear(code, "Metadata: Required feature not supported by broker");
+                self.serve_clients();
+                if code == ErrorCode::LOCAL_UNSUPPORTED_FEATURE {
+                    self.record_connection_error(
+                        code,
+                        "Metadata: Required feature not supported by broker",
+                    );
                 }
-                pass.trouble = self.troubles.certain();
-                pass.fail(Api::Metadata, self.troubles.behind(code), super::CLUSTER);
+                context.connection_reason = self.connection_errors.definite_reason();
+                context.record_failure(
+                    Api::Metadata,
+                    self.connection_errors.reason_without_metadata(code),
+                    CLUSTER_SUBJECT,
+                );
                 self.n_without_metadata += 1;
             }
         }
-        if self.n_without_metadata >= PATIENCE {
+        if self.n_without_metadata >= COLLECTIONS_BEFORE_NEW_CLIENT {
             self.replace_clients();
         }
     }
 
+    /// Makes new clients in the place of those that cannot read metadata.
     fn replace_clients(&mut self) {
         let made = (
-            plain(&self.cluster, &self.fence),
-            stable(&self.cluster, &self.fence),
+            read_uncommitted_client(&self.cluster, &self.fence),
+            read_committed_client(&self.cluster, &self.fence),
         );
         match made {
-            (Ok(client), Ok(stable)) => {
+            (Ok(client), Ok(read_committed_client)) => {
                 info!("No metadata for several collections, starting with a new client");
-                (self.client, self.stable) = (client, stable);
+                (self.client, self.read_committed_client) = (client, read_committed_client);
                 self.n_without_metadata = 0;
-                self.troubles.forget_success();
+                self.connection_errors.forget_success();
             }
             (Err(error), _) | (_, Err(error)) => warn!(%error, "Cannot make a new client"),
         }
     }
 }
 
-const UNCOMMITTED: &[(&str, &str)] = &[("isolation.level", "read_uncommitted")];
-const COMMITTED: &[(&str, &str)] = &[("isolation.level", "read_committed")];
+const READ_UNCOMMITTED: &[(&str, &str)] = &[("isolation.level", "read_uncommitted")];
+const READ_COMMITTED: &[(&str, &str)] = &[("isolation.level", "read_committed")];
 
-/// Makes the kinds of clients that a session has and drops them again, behind a fence that is shut and without any broker to
-/// look for.
+/// Makes each kind of client that a session has and drops it again, behind a closed fence and without any broker's address.
 ///
 /// # Errors
-/// What librdkafka refuses.
+/// A property that librdkafka refuses.
 pub(super) fn check(cluster: &Cluster) -> Result<(), CreateError> {
     let fence = Fence::new(Held::without_election().leave());
-    fence.shut();
-    for added in [UNCOMMITTED, COMMITTED, records::properties()] {
+    fence.close();
+    for added in [READ_UNCOMMITTED, READ_COMMITTED, records::properties()] {
         let properties = properties::of(cluster, added).without_brokers();
         Client::create(&properties, &fence)?;
     }
     Ok(())
 }
 
-/// The level at which a group of this cluster is taken to read.
+/// The isolation level at which the groups of this cluster are taken to read.
 const fn isolation(cluster: &Cluster) -> &'static [(&'static str, &'static str)] {
     match cluster.isolation {
-        IsolationLevel::ReadUncommitted => UNCOMMITTED,
-        IsolationLevel::ReadCommitted => COMMITTED,
+        IsolationLevel::ReadUncommitted => READ_UNCOMMITTED,
+        IsolationLevel::ReadCommitted => READ_COMMITTED,
     }
 }
 
-/// The client that everything but the last stable offset comes from.
-fn plain(cluster: &Cluster, fence: &Arc<Fence>) -> Result<Client, CreateError> {
-    Client::create(&properties::of(cluster, UNCOMMITTED), fence)
+/// Makes the client that everything is read with, except last stable offsets.
+fn read_uncommitted_client(cluster: &Cluster, fence: &Arc<Fence>) -> Result<Client, CreateError> {
+    Client::create(&properties::of(cluster, READ_UNCOMMITTED), fence)
 }
 
-fn stable(cluster: &Cluster, fence: &Arc<Fence>) -> Result<Option<Client>, CreateError> {
+/// Makes the client that last stable offsets are read with, where they are wanted.
+fn read_committed_client(
+    cluster: &Cluster,
+    fence: &Arc<Fence>,
+) -> Result<Option<Client>, CreateError> {
     match cluster.isolation {
         IsolationLevel::ReadUncommitted => Ok(None),
         IsolationLevel::ReadCommitted => {
-            Client::create(&properties::of(cluster, COMMITTED), fence).map(Some)
+            Client::create(&properties::of(cluster, READ_COMMITTED), fence).map(Some)
         }
     }
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::snapshot::{
-    Api, Group, GroupState, Name, Offset, Reading, Reason, Snapshot, TopicPartition, Unknown,
+    Api, Group, GroupState, Name, Offset, PartitionLookup, Reading, Reason, Snapshot,
+    TopicPartition, Unknown,
 };
 
-use super::assigned::Assigned;
-use super::partition::{self, Clock, Found};
+use super::assignments::Assignments;
+use super::partition::{self, TimeLagClock};
 use super::{GroupLag, PartitionLag, Sum, TopicLag};
 
 /// The lag of `group`, called `name`.
@@ -16,11 +17,11 @@ pub(super) fn lag<'a>(
     snapshot: &'a Snapshot,
     name: &'a Name,
     group: &'a Group,
-    clock: Clock,
+    clock: TimeLagClock,
 ) -> GroupLag<'a> {
     let (topics, offset_lag) = match &group.committed {
         Ok(committed) => {
-            let assigned = Assigned::of(group);
+            let assigned = Assignments::of(group);
             let mut topics = topic_lags(snapshot, &assigned, committed, clock);
             let sum = Sum::over(topics.iter().flat_map(|topic| &topic.partitions));
             assigned.add_uncommitted(snapshot, committed, &mut topics);
@@ -50,7 +51,7 @@ fn max_time_lag<'r>(rows: impl Iterator<Item = &'r PartitionLag<'r>> + Clone) ->
 
 /// Nothing is known to be well with a group whose members could not be asked about.
 fn complete(group: &Group, topics: &[TopicLag<'_>], offset_lag: Sum) -> Reading<()> {
-    offset_lag.whole()?;
+    offset_lag.completeness()?;
     n_members(group)?;
     let mut uncommitted = topics.iter().filter_map(|topic| topic.uncommitted);
     uncommitted.try_for_each(|reading| reading.map(drop))
@@ -67,14 +68,13 @@ fn n_members(group: &Group) -> Reading<usize> {
 
 fn topic_lags<'a>(
     snapshot: &'a Snapshot,
-    assigned: &Assigned<'a>,
+    assigned: &Assignments<'a>,
     committed: &'a BTreeMap<TopicPartition, Reading<Offset>>,
-    clock: Clock,
+    clock: TimeLagClock,
 ) -> Vec<TopicLag<'a>> {
     let mut topics = Vec::<TopicLag<'a>>::new();
     for (tp, committed) in committed {
-        let found = Found::of(snapshot, tp);
-        if matches!(found, Found::Gone) {
+        if matches!(snapshot.partition(tp), PartitionLookup::Gone) {
             continue;
         }
         if topics.last().is_none_or(|topic| *topic.topic != tp.topic) {

@@ -5,26 +5,15 @@ use std::time::Duration;
 use shared::config;
 
 use crate::snapshot::{
-    Api, Failure, Group, Log, Name, Offset, OldestUnread, Reading, Reason, Snapshot, Topic,
-    TopicPartition, Unknown,
+    Api, Failure, Group, Log, Name, Offset, OldestUnread, PartitionLookup, Reading, Reason,
+    Snapshot, TopicPartition, Unknown,
 };
 
-use super::{GONE, PartitionLag, Retention, TimeLag};
-
-/// What the snapshot knows of a partition.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Found<'a> {
-    /// It has a log, with bounds that may be unknown.
-    Log(&'a Log),
-    /// There is no such partition any more.
-    Gone,
-    /// The collection did not see it.
-    Missing(Unknown),
-}
+use super::{PartitionLag, Retention, TimeLag};
 
 /// The instant of the computation.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clock {
+pub(super) struct TimeLagClock {
     pub(super) time_lag: config::TimeLagMode,
     pub(super) now_ms: i64,
 }
@@ -37,17 +26,17 @@ struct Position<'a> {
     log: &'a Log,
 }
 
-/// The row of `committed` on `tp`, which is not [`Found::Gone`]. Its member is not filled in.
+/// The row of `committed` on `tp`, which is not [`PartitionLookup::Gone`]. Its member is not filled in.
 pub(super) fn lag<'a>(
     snapshot: &Snapshot,
     tp: &TopicPartition,
     committed: Reading<Offset>,
-    clock: Clock,
+    clock: TimeLagClock,
 ) -> PartitionLag<'a> {
-    let both = match (committed, Found::of(snapshot, tp)) {
-        (Ok(committed), Found::Log(log)) => Ok((committed, log)),
-        (Err(unknown), _) | (_, Found::Missing(unknown)) => Err(unknown),
-        (Ok(_), Found::Gone) => Err(GONE),
+    let both = match (committed, snapshot.partition(tp)) {
+        (Ok(committed), PartitionLookup::Log(log)) => Ok((committed, log)),
+        (Err(unknown), _) | (_, PartitionLookup::NotSeen(unknown)) => Err(unknown),
+        (Ok(_), PartitionLookup::Gone) => Err(Unknown::PARTITION_GONE),
     };
     PartitionLag {
         partition: tp.partition,
@@ -74,7 +63,7 @@ pub(super) fn beyond_end<'a>(
         .iter()
         .flatten()
         .filter_map(move |(tp, committed)| {
-            let Found::Log(log) = Found::of(snapshot, tp) else {
+            let PartitionLookup::Log(log) = snapshot.partition(tp) else {
                 return None;
             };
             let beyond = log.high_watermark.ok()? < committed.ok()?;
@@ -95,27 +84,19 @@ pub(super) fn retained(log: &Log) -> Reading<u64> {
     Ok(log.end()?.distance_from(log.log_start?))
 }
 
-/// The oldest offset that a group at `committed` can still read; `None` when nothing is left before the end.
-pub(super) fn oldest_left(committed: Offset, log: &Log) -> Reading<Option<Offset>> {
-    let oldest = log
-        .log_start
-        .map_or(committed, |log_start| log_start.max(committed));
-    Ok((oldest < log.end()?).then_some(oldest))
-}
-
-fn time_lag(snapshot: &Snapshot, position: &Position<'_>, clock: Clock) -> TimeLag {
+fn time_lag(snapshot: &Snapshot, position: &Position<'_>, clock: TimeLagClock) -> TimeLag {
     let Position { tp, committed, log } = *position;
     let not_asked = Unknown::new(Api::Fetch, Reason::NotAsked);
     if clock.time_lag == config::TimeLagMode::Off {
         return TimeLag::Unknown(not_asked);
     }
-    let oldest_left = match oldest_left(committed, log) {
+    let oldest_unread = match log.oldest_unread(committed) {
         Err(unknown) => return TimeLag::Unknown(unknown),
         Ok(None) => return TimeLag::CaughtUp,
-        Ok(Some(oldest_left)) => oldest_left,
+        Ok(Some(oldest_unread)) => oldest_unread,
     };
-    let lost = oldest_left > committed;
-    match snapshot.oldest_unread.get(&(tp.clone(), oldest_left)) {
+    let lost = oldest_unread > committed;
+    match snapshot.oldest_unread.get(&(tp.clone(), oldest_unread)) {
         None => TimeLag::Unknown(not_asked),
         Some(OldestUnread::Unknown(unknown)) => TimeLag::Unknown(*unknown),
         Some(OldestUnread::NothingReadable) => TimeLag::CaughtUp,
@@ -150,9 +131,9 @@ fn unread_percent(committed: Offset, log: &Log) -> Reading<f64> {
     Ok(unread as f64 * 100.0 / retained as f64)
 }
 
-// === impl Clock ===
+// === impl TimeLagClock ===
 
-impl Clock {
+impl TimeLagClock {
     /// How long ago `at` was; zero for what is yet to come.
     fn age(self, at: i64) -> Duration {
         let age = self.now_ms.saturating_sub(at);
@@ -173,25 +154,6 @@ impl Clock {
             kind(self.age(at))
         } else {
             TimeLag::Unknown(Unknown::new(Api::Fetch, Reason::FutureTimestamp))
-        }
-    }
-}
-
-// === impl Found ===
-
-impl<'a> Found<'a> {
-    const NOT_SEEN: Self = Self::Missing(Unknown::new(Api::Metadata, Reason::NotAsked));
-
-    pub(super) fn of(snapshot: &'a Snapshot, tp: &TopicPartition) -> Self {
-        let topic = snapshot.topics.get(&tp.topic);
-        topic.map_or(Self::NOT_SEEN, |topic| Self::in_topic(topic, tp.partition))
-    }
-
-    pub(super) fn in_topic(topic: &'a Topic, partition: i32) -> Self {
-        match topic.partitions.get(&partition) {
-            Some(log) if log.high_watermark == Err(GONE) => Self::Gone,
-            Some(log) => Self::Log(log),
-            None => Self::NOT_SEEN,
         }
     }
 }

@@ -12,7 +12,7 @@ use collector::snapshot::{
 };
 use shared::config::{Compatibility, ExtraLabels, Granularity};
 
-use crate::world::{NOW, UNKNOWN, World, lag_of, log, reading};
+use crate::snapshot_builder::{NOW, SnapshotBuilder, UNKNOWN, lag_of, log, reading};
 
 /// klag-exporter's labels and granularity.
 pub(crate) fn cluster(name: &str) -> Cluster {
@@ -28,8 +28,8 @@ pub(crate) fn cluster(name: &str) -> Cluster {
 }
 
 /// A cluster whose last collection, a complete one, was this.
-pub(crate) fn view(cluster: Cluster, world: &World) -> ClusterView {
-    let lag = Sections::of(&cluster, &lag_of(world));
+pub(crate) fn view(cluster: Cluster, builder: &SnapshotBuilder) -> ClusterView {
+    let lag = Sections::of(&cluster, &lag_of(builder));
     let mut counters = Counters::default();
     counters.count_collection(Outcome::Complete);
     ClusterView {
@@ -83,12 +83,12 @@ pub(crate) fn stale(name: &str) -> ClusterView {
 }
 
 /// Groups in every state of knowledge.
-pub(crate) fn shop() -> World {
+pub(crate) fn shop() -> SnapshotBuilder {
     let stable = Log {
         last_stable: Some(reading(Some(95))),
         ..log(Some(0), Some(100))
     };
-    let mut world = World::default()
+    let mut builder = SnapshotBuilder::default()
         .topic(
             "orders",
             &[log(Some(0), Some(100)), log(Some(50), Some(120)), stable],
@@ -120,8 +120,8 @@ pub(crate) fn shop() -> World {
         .unread("orders", 0, 70, OldestUnread::Written(NOW - 12_345))
         .unread("orders", 1, 50, OldestUnread::Written(NOW - 86_400_000))
         .unread("prices", 0, 4, OldestUnread::NothingReadable);
-    world.snapshot.unsupported = [(Unsupported::Connect, 2), (Unsupported::Other, 0)].into();
-    world
+    builder.snapshot.unsupported = [(Unsupported::Connect, 2), (Unsupported::Other, 0)].into();
+    builder
 }
 
 /// The text of `clusters` under term 0.

@@ -11,7 +11,7 @@ use shared::config::{self, ExtraLabels, Granularity};
 
 use crate::clusters::{cluster, shop, stale, text, text_of, view};
 use crate::parse::{parse, value};
-use crate::world::{NOW, UNKNOWN, World, log};
+use crate::snapshot_builder::{NOW, SnapshotBuilder, UNKNOWN, log};
 
 #[test]
 fn two_clusters_read_like_this() {
@@ -153,7 +153,7 @@ fn topic_granularity_has_sums_and_no_partitions_of_groups() {
 
 #[test]
 fn both_granularities_show_what_is_uncommitted_and_what_is_not_seen() {
-    let world = World::default()
+    let builder = SnapshotBuilder::default()
         .topic("t", &[log(Some(0), Some(9)), log(Some(2), Some(9))])
         .unseen("secret", UNKNOWN)
         .group("g", &[("t", 0, Some(4))])
@@ -163,7 +163,7 @@ fn both_granularities_show_what_is_uncommitted_and_what_is_not_seen() {
     for granularity in [Granularity::Topic, Granularity::Partition] {
         let mut shown = cluster("a");
         shown.granularity = granularity;
-        let families = parse(&text_of(&[view(shown, &world)]));
+        let families = parse(&text_of(&[view(shown, &builder)]));
         let of = |name: &str, group| {
             let name = format!("kafka_consumergroup_group_{name}");
             value(&families, &name, &[("group", group)])
@@ -181,9 +181,9 @@ fn both_granularities_show_what_is_uncommitted_and_what_is_not_seen() {
 
 #[test]
 fn without_time_lag_there_is_no_family_of_it() {
-    let world = shop();
-    let without = compute(&world.snapshot, config::TimeLagMode::Off, NOW);
-    let with = view(cluster("a"), &world);
+    let builder = shop();
+    let without = compute(&builder.snapshot, config::TimeLagMode::Off, NOW);
+    let with = view(cluster("a"), &builder);
     let sections = Sections::of(&with.cluster, &without);
     let text = text_of(&[ClusterView {
         lag: Some(Arc::new(sections)),
@@ -218,12 +218,12 @@ fn the_compatibility_switches_take_and_give_labels() {
 
 #[test]
 fn names_are_escaped() {
-    let world = World::default()
+    let builder = SnapshotBuilder::default()
         .topic("t", &[log(Some(0), Some(9))])
         .group("a \"quoted\" \\ back\nslash", &[("t", 0, Some(4))]);
     let mut odd = cluster("c\\");
     odd.labels = BTreeMap::from([("note".into(), "\"\n".into())]);
-    let text = text_of(&[view(odd, &world)]);
+    let text = text_of(&[view(odd, &builder)]);
     let line = text
         .lines()
         .find(|line| line.starts_with("kafka_consumergroup_group_sum_lag{"));
@@ -233,7 +233,7 @@ fn names_are_escaped() {
 #[test]
 fn numbers_are_exact_or_the_shortest_that_read_back() {
     let far = i64::MAX - 1;
-    let world = World::default()
+    let builder = SnapshotBuilder::default()
         .topic(
             "t",
             &[
@@ -246,7 +246,7 @@ fn numbers_are_exact_or_the_shortest_that_read_back() {
             "g",
             &[("t", 0, Some(0)), ("t", 1, Some(4)), ("t", 2, Some(2))],
         );
-    let text = text_of(&[view(cluster("c"), &world)]);
+    let text = text_of(&[view(cluster("c"), &builder)]);
     let rows = |family: &str| {
         let rows = text
             .lines()
@@ -272,10 +272,10 @@ fn numbers_are_exact_or_the_shortest_that_read_back() {
 
 #[test]
 fn an_empty_name_is_a_name() {
-    let world = World::default()
+    let builder = SnapshotBuilder::default()
         .topic("", &[log(Some(0), Some(9))])
         .group("", &[("", 0, Some(4))]);
-    let families = parse(&text_of(&[view(cluster(""), &world)]));
+    let families = parse(&text_of(&[view(cluster(""), &builder)]));
     assert_eq!(
         value(
             &families,

@@ -8,5 +8,5 @@ mod parse;
 mod promlint;
 mod properties;
 mod scale;
-#[path = "../lag_model/world.rs"]
-mod world;
+#[path = "../lag_model/snapshot_builder.rs"]
+mod snapshot_builder;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use crate::clusters::{cluster, text_of, view};
 use crate::parse::{Parsed, parse};
-use crate::world::{World, log};
+use crate::snapshot_builder::{SnapshotBuilder, log};
 
 /// (log start, high watermark) by topic and partition.
 type Logs = BTreeMap<String, Vec<(i64, i64)>>;
@@ -31,26 +31,30 @@ fn contents() -> impl Strategy<Value = (Logs, Commits)> {
             .flat_map(|(topic, logs)| (0..).zip(logs).map(move |(p, _)| (topic.clone(), p)))
             .collect();
         let n_most = if places.is_empty() { 0 } else { 6 };
-        let place = any::<prop::sample::Index>().prop_map(move |i| i.get(&places).clone());
-        let commits = btree_map(name(), btree_map(place, offset(), 0..=n_most), 0..4);
+        let partition_id = any::<prop::sample::Index>().prop_map(move |i| i.get(&places).clone());
+        let commits = btree_map(name(), btree_map(partition_id, offset(), 0..=n_most), 0..4);
         (Just(logs), commits)
     })
 }
 
-fn world(logs: &Logs, commits: &Commits) -> World {
-    let with_topics = logs.iter().fold(World::default(), |world, (topic, logs)| {
-        let logs: Vec<_> = logs
-            .iter()
-            .map(|(start, high)| log(Some(*start), Some(*high)))
-            .collect();
-        world.topic(topic, &logs)
-    });
-    commits.iter().fold(with_topics, |world, (group, commits)| {
-        let commits = commits
-            .iter()
-            .map(|((topic, p), at)| (topic.as_str(), *p, Some(*at)));
-        world.group(group, &commits.collect::<Vec<_>>())
-    })
+fn builder(logs: &Logs, commits: &Commits) -> SnapshotBuilder {
+    let with_topics = logs
+        .iter()
+        .fold(SnapshotBuilder::default(), |builder, (topic, logs)| {
+            let logs: Vec<_> = logs
+                .iter()
+                .map(|(start, high)| log(Some(*start), Some(*high)))
+                .collect();
+            builder.topic(topic, &logs)
+        });
+    commits
+        .iter()
+        .fold(with_topics, |builder, (group, commits)| {
+            let commits = commits
+                .iter()
+                .map(|((topic, p), at)| (topic.as_str(), *p, Some(*at)));
+            builder.group(group, &commits.collect::<Vec<_>>())
+        })
 }
 
 /// The samples of a family, sorted, with the labels asked for in that order.
@@ -91,7 +95,7 @@ proptest! {
     ) {
         let views: Vec<_> = clusters
             .iter()
-            .map(|(name, (logs, commits))| view(cluster(name), &world(logs, commits)))
+            .map(|(name, (logs, commits))| view(cluster(name), &builder(logs, commits)))
             .collect();
         let families = parse(&text_of(&views));
         let highs = clusters.iter().flat_map(|(cluster, (logs, _))| {

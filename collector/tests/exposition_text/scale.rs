@@ -5,23 +5,24 @@ use tokio::time::Instant;
 
 use crate::clusters::{cluster, text, view};
 use crate::parse::parse;
-use crate::world::{World, lag_of, log};
+use crate::snapshot_builder::{SnapshotBuilder, lag_of, log};
 
 /// 40 topics of 20 partitions, all read by each of `n_groups`, with members.
-fn large(n_groups: i64) -> World {
+fn large(n_groups: i64) -> SnapshotBuilder {
     let topics: Vec<_> = (0..40)
         .map(|i| format!("shop.eu-west-1.orders-{i}.v1"))
         .collect();
-    let world = topics
-        .iter()
-        .zip(1_000..)
-        .fold(World::default(), |world, (topic, high)| {
-            let logs: Vec<_> = (0..20)
-                .map(|p| log(Some(17 * p), Some(1_000_000 + high * (p + 3))))
-                .collect();
-            world.topic(topic, &logs)
-        });
-    (0..n_groups).fold(world, |world, i| {
+    let builder =
+        topics
+            .iter()
+            .zip(1_000..)
+            .fold(SnapshotBuilder::default(), |builder, (topic, high)| {
+                let logs: Vec<_> = (0..20)
+                    .map(|p| log(Some(17 * p), Some(1_000_000 + high * (p + 3))))
+                    .collect();
+                builder.topic(topic, &logs)
+            });
+    (0..n_groups).fold(builder, |builder, i| {
         let group = format!("billing-service-{i}");
         let places = || {
             topics
@@ -32,23 +33,26 @@ fn large(n_groups: i64) -> World {
             .map(|(topic, p)| (topic, p, Some(1_000_000 - i * 1_000 + i64::from(p))))
             .collect();
         let assignment: Vec<_> = places().collect();
-        let mut world = world.group(&group, &commits);
+        let mut builder = builder.group(&group, &commits);
         for (k, partitions) in assignment.chunks(40).enumerate() {
             let name = format!("consumer-{group}-{k}-8f14e45f-ceea-467f-a8d4-{k:04}");
-            world = world.member(&group, &name, partitions);
+            builder = builder.member(&group, &name, partitions);
         }
-        world
+        builder
     })
 }
 
 #[test]
 fn a_series_costs_a_dozen_bytes_on_the_wire() {
-    let world = large(2);
-    let lag = lag_of(&world);
+    let builder = large(2);
+    let lag = lag_of(&builder);
     let begin = Instant::now();
     drop(Sections::of(&cluster("prod"), &lag));
     let sections_took = begin.elapsed();
-    let views = [view(cluster("prod"), &world), view(cluster("test"), &world)];
+    let views = [
+        view(cluster("prod"), &builder),
+        view(cluster("test"), &builder),
+    ];
     let begin = Instant::now();
     let exposition = render(&views, 1);
     let render_took = begin.elapsed();

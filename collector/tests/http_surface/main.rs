@@ -10,10 +10,10 @@ use collector::leadership::Outlook;
 use shared::leadership::State;
 use tokio::time::Instant;
 
-use world::{gzip, world};
+use harness::{gzip, harness};
 
+mod harness;
 mod readers;
-mod world;
 
 const OPENING: u64 = 2;
 const OPEN: Gate = Gate::Open {
@@ -28,10 +28,10 @@ const EXPOSITION_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 #[tokio::test]
 async fn a_standby_answers_a_scrape_with_nothing_of_the_usual_type() {
-    let world = world(STANDBY);
-    world.publish("lag 1\n", OPENING);
+    let harness = harness(STANDBY);
+    harness.publish("lag 1\n", OPENING);
     for accepts in ["gzip", "identity"] {
-        let answer = world.ask("GET", "/metrics", accepts).await;
+        let answer = harness.ask("GET", "/metrics", accepts).await;
         assert_eq!((answer.status, answer.text()), (StatusCode::OK, ""));
         assert_eq!(answer.header(header::CONTENT_TYPE), Some(EXPOSITION_TYPE));
         assert_eq!(answer.header(header::CONTENT_ENCODING), None);
@@ -40,9 +40,9 @@ async fn a_standby_answers_a_scrape_with_nothing_of_the_usual_type() {
 
 #[tokio::test]
 async fn a_leader_sends_the_bytes_as_they_are_kept_to_whoever_takes_gzip() {
-    let world = world(OPEN);
-    world.publish("lag 1\n", OPENING);
-    let answer = world.ask("GET", "/metrics", "gzip").await;
+    let harness = harness(OPEN);
+    harness.publish("lag 1\n", OPENING);
+    let answer = harness.ask("GET", "/metrics", "gzip").await;
     assert_eq!(answer.body, gzip("lag 1\n"));
     assert_eq!(answer.header(header::CONTENT_ENCODING), Some("gzip"));
     assert_eq!(answer.header(header::CONTENT_TYPE), Some(EXPOSITION_TYPE));
@@ -52,64 +52,67 @@ async fn a_leader_sends_the_bytes_as_they_are_kept_to_whoever_takes_gzip() {
 
 #[tokio::test]
 async fn a_leader_sends_text_to_whoever_takes_no_gzip() {
-    let world = world(OPEN);
+    let harness = harness(OPEN);
     // More than one chunk.
     let text = "kafka_consumergroup_group_lag{group=\"g\"} 1\n".repeat(10_000);
-    world.publish(&text, OPENING);
-    let answer = world.get("/metrics").await;
+    harness.publish(&text, OPENING);
+    let answer = harness.get("/metrics").await;
     assert!(answer.text() == text);
     assert_eq!(answer.header(header::CONTENT_ENCODING), None);
     assert_eq!(answer.header(header::VARY), Some("accept-encoding"));
     let length = text.len().to_string();
-    let head = world.ask("HEAD", "/metrics", "identity").await;
+    let head = harness.ask("HEAD", "/metrics", "identity").await;
     assert_eq!(head.header(header::CONTENT_LENGTH), Some(length.as_str()));
     assert_eq!(answer.header(header::CONTENT_TYPE), Some(EXPOSITION_TYPE));
 }
 
 #[tokio::test]
 async fn what_was_collected_before_the_gate_closed_last_is_not_shown() {
-    let world = world(OPEN);
-    world.publish("lag 1\n", OPENING - 1);
-    assert_eq!(world.get("/metrics").await.text(), "");
-    let ready = world.get("/ready").await;
+    let harness = harness(OPEN);
+    harness.publish("lag 1\n", OPENING - 1);
+    assert_eq!(harness.get("/metrics").await.text(), "");
+    let ready = harness.get("/ready").await;
     assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_series_are_gone_from_the_deadline_on_with_no_word_from_anyone() {
     let end = Instant::now() + Duration::from_secs(5);
-    let world = world(Gate::Open {
+    let harness = harness(Gate::Open {
         until: Until::At(end),
         term: 7,
         opening: OPENING,
     });
-    world.publish("lag 1\n", OPENING);
+    harness.publish("lag 1\n", OPENING);
     tokio::time::advance(Duration::from_millis(4999)).await;
-    assert_eq!(world.get("/metrics").await.text(), "lag 1\n");
+    assert_eq!(harness.get("/metrics").await.text(), "lag 1\n");
     tokio::time::advance(Duration::from_millis(1)).await;
-    assert_eq!(world.get("/metrics").await.text(), "");
-    assert_eq!(world.get("/leader").await.text(), r#"{"is_leader":false}"#);
+    assert_eq!(harness.get("/metrics").await.text(), "");
+    assert_eq!(
+        harness.get("/leader").await.text(),
+        r#"{"is_leader":false}"#
+    );
 }
 
 #[tokio::test]
 async fn the_same_leadership_under_another_number_goes_on_showing_what_it_has() {
-    let world = world(OPEN);
-    world.publish("lag 1\n", OPENING);
-    world.gate.send_replace(Gate::Open {
+    let harness = harness(OPEN);
+    harness.publish("lag 1\n", OPENING);
+    harness.gate.send_replace(Gate::Open {
         until: Until::Forever,
         term: 8,
         opening: OPENING,
     });
-    assert_eq!(world.get("/metrics").await.text(), "lag 1\n");
+    assert_eq!(harness.get("/metrics").await.text(), "lag 1\n");
 }
 
 #[tokio::test]
 async fn the_gate_decides_what_is_shown_from_one_answer_to_the_next() {
-    let world = world(OPEN);
-    world.publish("lag 1\n", OPENING);
-    assert_eq!(world.get("/metrics").await.text(), "lag 1\n");
-    world.gate.send_replace(STANDBY);
-    assert_eq!(world.get("/metrics").await.text(), "");
+    let harness = harness(OPEN);
+    harness.publish("lag 1\n", OPENING);
+    assert_eq!(harness.get("/metrics").await.text(), "lag 1\n");
+    harness.gate.send_replace(STANDBY);
+    assert_eq!(harness.get("/metrics").await.text(), "");
 }
 
 #[tokio::test]
@@ -119,10 +122,10 @@ async fn probes_say_what_holds_for_every_role() {
         (OPEN, r#"{"is_leader":true}"#),
         (STANDBY, r#"{"is_leader":false}"#),
     ] {
-        let world = world(gate);
-        assert_eq!(world.get("/health").await.status, StatusCode::OK);
-        assert_eq!(world.get("/ready").await.status, unavailable, "{gate:?}");
-        let answer = world.get("/leader").await;
+        let harness = harness(gate);
+        assert_eq!(harness.get("/health").await.status, StatusCode::OK);
+        assert_eq!(harness.get("/ready").await.status, unavailable, "{gate:?}");
+        let answer = harness.get("/leader").await;
         assert_eq!((answer.status, answer.text()), (StatusCode::OK, leader));
         let content_type = answer.header(header::CONTENT_TYPE);
         assert_eq!(content_type, Some("application/json"));
@@ -151,16 +154,16 @@ async fn whoever_leads_or_could_lead_is_available() {
         ),
         (ending, fit, "not available: shutting_down"),
     ] {
-        let world = world(gate);
-        world.outlook.send_replace(outlook);
-        let answer = world.get("/available").await;
+        let harness = harness(gate);
+        harness.outlook.send_replace(outlook);
+        let answer = harness.get("/available").await;
         assert_eq!(answer.text().trim_end(), said);
         assert_eq!(answer.status.is_success(), said.starts_with("available"));
     }
-    let world = world(STANDBY);
-    world.outlook.send_replace(fit);
+    let harness = harness(STANDBY);
+    harness.outlook.send_replace(fit);
     tokio::time::advance(Duration::from_secs(5)).await;
-    let answer = world.get("/available").await;
+    let answer = harness.get("/available").await;
     assert_eq!(
         answer.text(),
         "not available: the source of leadership does not answer\n"
@@ -169,21 +172,21 @@ async fn whoever_leads_or_could_lead_is_available() {
 
 #[tokio::test]
 async fn a_leader_is_ready_once_its_first_collection_is_published() {
-    let world = world(OPEN);
+    let harness = harness(OPEN);
     assert_eq!(
-        world.get("/ready").await.text(),
+        harness.get("/ready").await.text(),
         "not ready: no collection yet\n"
     );
-    world.publish("lag 1\n", OPENING);
-    assert_eq!(world.get("/ready").await.status, StatusCode::OK);
-    world.gate.send_replace(STANDBY);
-    assert_eq!(world.get("/ready").await.text(), "not ready: standby\n");
+    harness.publish("lag 1\n", OPENING);
+    assert_eq!(harness.get("/ready").await.status, StatusCode::OK);
+    harness.gate.send_replace(STANDBY);
+    assert_eq!(harness.get("/ready").await.text(), "not ready: standby\n");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_prestop_hook_holds_a_leader_back_and_nobody_else() {
     let began = Instant::now();
-    let leader = world(OPEN);
+    let leader = harness(OPEN);
     assert_eq!(leader.get("/prestop").await.status, StatusCode::OK);
     let held = began.elapsed();
     assert!(
@@ -192,26 +195,29 @@ async fn the_prestop_hook_holds_a_leader_back_and_nobody_else() {
     );
 
     let began = Instant::now();
-    assert_eq!(world(STANDBY).get("/prestop").await.status, StatusCode::OK);
+    assert_eq!(
+        harness(STANDBY).get("/prestop").await.status,
+        StatusCode::OK
+    );
     assert_eq!(began.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_prestop_hook_ends_with_the_leadership() {
     let began = Instant::now();
-    let world = world(OPEN);
+    let harness = harness(OPEN);
     let lose = async {
         tokio::time::sleep(Duration::from_secs(3)).await;
-        world.gate.send_replace(STANDBY);
+        harness.gate.send_replace(STANDBY);
     };
-    tokio::join!(world.get("/prestop"), lose);
+    tokio::join!(harness.get("/prestop"), lose);
     assert!(began.elapsed() < Duration::from_secs(4));
 }
 
 #[tokio::test]
 async fn head_answers_like_get_without_a_body() {
-    let world = world(OPEN);
-    world.publish("lag 1\n", OPENING);
+    let harness = harness(OPEN);
+    harness.publish("lag 1\n", OPENING);
     for path in [
         "/metrics",
         "/telemetry",
@@ -220,7 +226,7 @@ async fn head_answers_like_get_without_a_body() {
         "/leader",
         "/",
     ] {
-        let answer = world.ask("HEAD", path, "gzip").await;
+        let answer = harness.ask("HEAD", path, "gzip").await;
         assert_eq!(
             (answer.status, answer.text()),
             (StatusCode::OK, ""),
@@ -231,23 +237,23 @@ async fn head_answers_like_get_without_a_body() {
 
 #[tokio::test]
 async fn other_paths_and_other_methods_are_refused() {
-    let world = world(OPEN);
-    assert_eq!(world.get("/nowhere").await.status, StatusCode::NOT_FOUND);
-    assert_eq!(world.get("/metrics/").await.status, StatusCode::NOT_FOUND);
-    let post = world.ask("POST", "/metrics", "gzip").await;
+    let harness = harness(OPEN);
+    assert_eq!(harness.get("/nowhere").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(harness.get("/metrics/").await.status, StatusCode::NOT_FOUND);
+    let post = harness.ask("POST", "/metrics", "gzip").await;
     assert_eq!(post.status, StatusCode::METHOD_NOT_ALLOWED);
 }
 
 #[tokio::test]
 async fn the_first_page_links_every_endpoint() {
-    let world = world(STANDBY);
-    let page = world.get("/").await;
+    let harness = harness(STANDBY);
+    let page = harness.get("/").await;
     let links: Vec<&str> = page.text().split("href=\"").skip(1).collect();
     assert_eq!(links.len(), 7);
     for link in links {
         let path = link.split('"').next().unwrap();
         assert_ne!(
-            world.get(path).await.status,
+            harness.get(path).await.status,
             StatusCode::NOT_FOUND,
             "{path}"
         );
@@ -257,10 +263,10 @@ async fn the_first_page_links_every_endpoint() {
 #[tokio::test]
 async fn telemetry_is_served_in_both_roles_and_counts_requests() {
     for (gate, leader) in [(OPEN, "1"), (STANDBY, "0")] {
-        let world = world(gate);
-        world.get("/ready").await;
-        world.get("/nowhere/at/all").await;
-        let answer = world.get("/telemetry").await;
+        let harness = harness(gate);
+        harness.get("/ready").await;
+        harness.get("/nowhere/at/all").await;
+        let answer = harness.get("/telemetry").await;
         assert_eq!(answer.header(header::CONTENT_TYPE), Some(EXPOSITION_TYPE));
         for sample in [
             format!("kafka_lag_exporter_leader {leader}"),

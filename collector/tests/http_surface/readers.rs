@@ -8,7 +8,7 @@ use axum::response::Response;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::world::{World, world};
+use crate::harness::{Harness, harness};
 use crate::{OPEN, OPENING, STANDBY};
 
 /// Readers that are served at a time.
@@ -26,14 +26,14 @@ fn text() -> String {
 }
 
 /// A leader, and as many answers as there are places, none of which is read.
-async fn full() -> (World, Vec<Response>) {
-    let world = world(OPEN);
-    world.publish(&text(), OPENING);
+async fn full() -> (Harness, Vec<Response>) {
+    let harness = harness(OPEN);
+    harness.publish(&text(), OPENING);
     let mut unread = Vec::new();
     for _ in 0..PLACES {
-        unread.push(world.begin("GET", "/metrics", "identity").await);
+        unread.push(harness.begin("GET", "/metrics", "identity").await);
     }
-    (world, unread)
+    (harness, unread)
 }
 
 /// How many of the answers can still be read whole; the others break off.
@@ -58,9 +58,9 @@ async fn whoever_reads_slowly_keeps_its_place_while_nobody_wants_it() {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_waits_is_given_the_place_of_one_that_has_had_its_turn() {
-    let (world, unread) = full().await;
+    let (harness, unread) = full().await;
     let began = Instant::now();
-    let answer = world.get("/metrics").await;
+    let answer = harness.get("/metrics").await;
     let took = began.elapsed();
     assert!(answer.text() == text());
     assert!(
@@ -72,11 +72,11 @@ async fn whoever_waits_is_given_the_place_of_one_that_has_had_its_turn() {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_is_not_served_in_time_is_told_when_to_come_again() {
-    let (world, unread) = full().await;
+    let (harness, unread) = full().await;
     let began = Instant::now();
     let mut waiting = JoinSet::new();
     for _ in 0..PLACES + 2 {
-        waiting.spawn(world.begin("GET", "/metrics", "identity"));
+        waiting.spawn(harness.begin("GET", "/metrics", "identity"));
     }
     let answers = waiting.join_all().await;
     let took = began.elapsed();
@@ -97,7 +97,7 @@ async fn whoever_is_not_served_in_time_is_told_when_to_come_again() {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_takes_gzip_or_only_the_head_and_every_probe_waits_for_nobody() {
-    let (world, _unread) = full().await;
+    let (harness, _unread) = full().await;
     let began = Instant::now();
     for (method, path, accepts) in [
         ("GET", "/metrics", "gzip"),
@@ -106,7 +106,7 @@ async fn whoever_takes_gzip_or_only_the_head_and_every_probe_waits_for_nobody() 
         ("GET", "/ready", ""),
         ("GET", "/telemetry", ""),
     ] {
-        let answer = world.ask(method, path, accepts).await;
+        let answer = harness.ask(method, path, accepts).await;
         assert_eq!(answer.status, StatusCode::OK, "{path}");
     }
     assert_eq!(began.elapsed(), Duration::ZERO);
@@ -114,22 +114,22 @@ async fn whoever_takes_gzip_or_only_the_head_and_every_probe_waits_for_nobody() 
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_is_given_up_gives_its_place_to_the_next_at_once() {
-    let (world, mut unread) = full().await;
+    let (harness, mut unread) = full().await;
     let began = Instant::now();
     unread.pop();
-    assert!(world.get("/metrics").await.text() == text());
+    assert!(harness.get("/metrics").await.text() == text());
     assert!(began.elapsed() < TURN);
     assert_eq!(whole(unread).await, PLACES - 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn whoever_waited_while_the_gate_closed_is_shown_nothing() {
-    let (world, unread) = full().await;
+    let (harness, unread) = full().await;
     let close = async {
         tokio::time::sleep(TURN / 2).await;
-        world.gate.send_replace(STANDBY);
+        harness.gate.send_replace(STANDBY);
     };
-    let (answer, ()) = tokio::join!(world.get("/metrics"), close);
+    let (answer, ()) = tokio::join!(harness.get("/metrics"), close);
     assert_eq!((answer.status, answer.text()), (StatusCode::OK, ""));
     assert_eq!(whole(unread).await, PLACES - 1);
 }

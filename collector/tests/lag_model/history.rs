@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use collector::history::{Bounds, History, Observed, Passed, Recorded};
+use collector::history::{History, HistoryLimits, PartitionHistory, Passed, Recorded};
 use collector::snapshot::{Api, OldestUnread, Reason, Unknown};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::world::{World, log, offset, tp};
+use crate::snapshot_builder::{SnapshotBuilder, log, offset, tp};
 
-fn observed(samples: &[(i64, i64)]) -> Observed {
-    let mut observed = Observed::default();
+fn observed(samples: &[(i64, i64)]) -> PartitionHistory {
+    let mut observed = PartitionHistory::default();
     for (at, high_watermark) in samples {
         observed.record(offset(*high_watermark), *at);
     }
@@ -19,17 +19,17 @@ fn observed(samples: &[(i64, i64)]) -> Observed {
 }
 
 /// Records `samples` of one partition, dates `at`.
-fn dated(bounds: Bounds, samples: &[(i64, i64)], at: i64) -> OldestUnread {
-    let mut history = History::new(bounds);
+fn dated(limits: HistoryLimits, samples: &[(i64, i64)], at: i64) -> OldestUnread {
+    let mut history = History::new(limits);
     for (now_ms, high_watermark) in samples {
-        let world = World::default().topic("t", &[log(Some(0), Some(*high_watermark))]);
-        history.observe(&world.snapshot, *now_ms);
+        let builder = SnapshotBuilder::default().topic("t", &[log(Some(0), Some(*high_watermark))]);
+        history.observe(&builder.snapshot, *now_ms);
     }
     let wanted = BTreeMap::from([(tp("t", 0), BTreeSet::from([offset(at)]))]);
-    history.date(&wanted)[&(tp("t", 0), offset(at))]
+    history.oldest_unread(&wanted)[&(tp("t", 0), offset(at))]
 }
 
-const WIDE: Bounds = Bounds {
+const WIDE: HistoryLimits = HistoryLimits {
     samples: 100,
     max_age: Duration::from_secs(3_600),
 };
@@ -49,7 +49,10 @@ fn before_the_first_observation_nothing_is_known() {
     let observed = observed(&[(1_000, 100), (2_000, 110)]);
     assert_eq!(observed.passed(offset(99)), Passed::Before(1_000));
     assert_eq!(observed.passed(offset(110)), Passed::NotYet);
-    assert_eq!(Observed::default().passed(offset(0)), Passed::NotYet);
+    assert_eq!(
+        PartitionHistory::default().passed(offset(0)),
+        Passed::NotYet
+    );
 }
 
 #[test]
@@ -67,7 +70,7 @@ fn a_burst_after_silence_is_as_old_as_the_burst() {
 
 #[test]
 fn each_observation_says_what_became_of_it() {
-    let mut observed = Observed::default();
+    let mut observed = PartitionHistory::default();
     let table = [
         (10, 5, Recorded::Inserted),
         (20, 5, Recorded::Inserted),
@@ -97,54 +100,59 @@ fn a_high_watermark_that_went_back_begins_a_new_history() {
 #[test]
 fn what_is_older_than_the_samples_kept_is_at_least_as_old_as_they_are() {
     let samples = [(0, 0), (1_000, 10), (2_000, 20), (3_000, 30)];
-    let bounds = Bounds { samples: 3, ..WIDE };
+    let limits = HistoryLimits { samples: 3, ..WIDE };
     assert_eq!(
-        dated(bounds, &samples, 5),
+        dated(limits, &samples, 5),
         OldestUnread::PassedBefore(1_000)
     );
-    assert_eq!(dated(bounds, &samples, 10), OldestUnread::Passed(1_100));
+    assert_eq!(dated(limits, &samples, 10), OldestUnread::Passed(1_100));
     assert_eq!(dated(WIDE, &samples, 5), OldestUnread::Passed(600));
 }
 
 #[test]
 fn of_what_is_older_than_the_bound_one_sample_is_kept() {
     let samples = [(0, 0), (1_000, 10), (2_000, 20), (3_500, 30)];
-    let bounds = Bounds {
+    let limits = HistoryLimits {
         max_age: Duration::from_secs(2),
         ..WIDE
     };
     assert_eq!(
-        dated(bounds, &samples, 5),
+        dated(limits, &samples, 5),
         OldestUnread::PassedBefore(1_000)
     );
-    assert_eq!(dated(bounds, &samples, 10), OldestUnread::Passed(1_100));
+    assert_eq!(dated(limits, &samples, 10), OldestUnread::Passed(1_100));
 }
 
 #[test]
 fn a_partition_unseen_for_the_age_bound_is_forgotten() {
-    let mut history = History::new(Bounds {
+    let mut history = History::new(HistoryLimits {
         max_age: Duration::from_secs(2),
         ..WIDE
     });
-    let seen = World::default()
+    let seen = SnapshotBuilder::default()
         .topic("t", &[log(Some(0), Some(10))])
         .snapshot;
-    let unread = World::default().topic("t", &[log(Some(0), None)]).snapshot;
+    let unread = SnapshotBuilder::default()
+        .topic("t", &[log(Some(0), None)])
+        .snapshot;
     history.observe(&seen, 0);
     history.observe(&unread, 1_000);
-    let grown = World::default()
+    let grown = SnapshotBuilder::default()
         .topic("t", &[log(Some(0), Some(20))])
         .snapshot;
     let wanted = BTreeMap::from([(tp("t", 0), BTreeSet::from([offset(14)]))]);
     let mut kept = history.clone();
     kept.observe(&grown, 2_000);
     assert_eq!(
-        kept.date(&wanted)[&(tp("t", 0), offset(14))],
+        kept.oldest_unread(&wanted)[&(tp("t", 0), offset(14))],
         OldestUnread::Passed(1_000)
     );
     history.observe(&unread, 2_001);
     history.observe(&grown, 2_002);
-    assert_eq!(history.date(&wanted)[&(tp("t", 0), offset(14))], TOO_OLD);
+    assert_eq!(
+        history.oldest_unread(&wanted)[&(tp("t", 0), offset(14))],
+        TOO_OLD
+    );
 }
 
 #[test]
@@ -157,19 +165,19 @@ fn the_first_observation_bounds_nothing_and_the_second_does() {
 #[test]
 fn what_was_observed_of_a_topic_that_is_another_one_by_now_is_forgotten() {
     let mut history = History::new(WIDE);
-    let world = |high_watermark| {
+    let builder = |high_watermark| {
         let log = log(Some(0), Some(high_watermark));
-        World::default()
+        SnapshotBuilder::default()
             .topic("t", &[log])
             .topic("u", &[log])
             .snapshot
     };
-    history.observe(&world(10), 0);
+    history.observe(&builder(10), 0);
     history.forget(&BTreeSet::from(["t".into()]));
-    history.observe(&world(20), 1_000);
+    history.observe(&builder(20), 1_000);
     let at = BTreeSet::from([offset(14)]);
     let wanted = BTreeMap::from([(tp("t", 0), at.clone()), (tp("u", 0), at)]);
-    let dated = history.date(&wanted);
+    let dated = history.oldest_unread(&wanted);
     assert_eq!(dated[&(tp("t", 0), offset(14))], TOO_OLD);
     assert_eq!(dated[&(tp("u", 0), offset(14))], OldestUnread::Passed(500));
 }
@@ -231,8 +239,8 @@ proptest! {
     /// Bounds cost exactness, never truth: what is said instead is no earlier than what the whole history says.
     #[test]
     fn a_bounded_history_says_the_same_or_a_lower_bound(samples in samples(), at in 0..800i64, keep in 2..6usize, age in 1..500u64) {
-        let bounds = Bounds { samples: keep, max_age: Duration::from_millis(age) };
-        let (all, some) = (dated(WIDE, &samples, at), dated(bounds, &samples, at));
+        let limits = HistoryLimits { samples: keep, max_age: Duration::from_millis(age) };
+        let (all, some) = (dated(WIDE, &samples, at), dated(limits, &samples, at));
         let is_bound = match (some, all) {
             (OldestUnread::PassedBefore(bound), OldestUnread::PassedBefore(at) | OldestUnread::Passed(at)) => at <= bound,
             _ => some == TOO_OLD,

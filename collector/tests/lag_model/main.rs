@@ -2,9 +2,11 @@
 
 mod history;
 mod offsets;
-mod only;
 mod oracle;
 mod properties;
+mod retention;
+mod single;
+mod snapshot_builder;
 mod times;
 mod uncommitted;
-mod world;
+mod uncommitted_properties;

@@ -16,15 +16,15 @@ pub(crate) struct Bounds {
 }
 
 /// (topic, partition).
-pub(crate) type Place = (u8, i32);
+pub(crate) type PartitionId = (u8, i32);
 
 /// What a collection read.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) read_committed: bool,
-    pub(crate) logs: BTreeMap<Place, Bounds>,
+    pub(crate) logs: BTreeMap<PartitionId, Bounds>,
     /// Commits by group; `None` is unknown, on both levels.
-    pub(crate) groups: BTreeMap<u8, Option<BTreeMap<Place, Option<i64>>>>,
+    pub(crate) groups: BTreeMap<u8, Option<BTreeMap<PartitionId, Option<i64>>>>,
 }
 
 /// What is known of the record at an offset; a function of the place, so that a case need not list it.
@@ -51,7 +51,7 @@ pub(crate) struct Row {
     pub(crate) percent: Option<f64>,
 }
 
-pub(crate) fn record((topic, partition): Place, offset: i64) -> Record {
+pub(crate) fn record((topic, partition): PartitionId, offset: i64) -> Record {
     match (i64::from(topic) + i64::from(partition) + offset) % 10 {
         0 => Record::NotAsked,
         1 => Record::Unknown,
@@ -67,8 +67,8 @@ pub(crate) fn record((topic, partition): Place, offset: i64) -> Record {
 }
 
 impl Case {
-    fn end(&self, place: Place) -> Option<i64> {
-        let bounds = self.logs.get(&place)?;
+    fn end(&self, partition_id: PartitionId) -> Option<i64> {
+        let bounds = self.logs.get(&partition_id)?;
         if self.read_committed {
             bounds.last_stable
         } else {
@@ -76,7 +76,7 @@ impl Case {
         }
     }
 
-    pub(crate) fn row(&self, place: Place, committed: Option<i64>) -> Row {
+    pub(crate) fn row(&self, partition_id: PartitionId, committed: Option<i64>) -> Row {
         let mut row = Row {
             committed,
             ..Row::default()
@@ -84,11 +84,14 @@ impl Case {
         let Some(committed) = committed else {
             return row;
         };
-        let end = self.end(place);
-        let log_start = self.logs.get(&place).and_then(|bounds| bounds.log_start);
+        let end = self.end(partition_id);
+        let log_start = self
+            .logs
+            .get(&partition_id)
+            .and_then(|bounds| bounds.log_start);
         if let Some(end) = end {
             row.lag = Some(if end > committed { end - committed } else { 0 });
-            row.age = self.age(place, committed);
+            row.age = self.age(partition_id, committed);
         }
         if let Some(log_start) = log_start {
             row.lost = Some(if log_start > committed {
@@ -111,9 +114,9 @@ impl Case {
     }
 
     /// How far retention is from the first offset that is still to be read, where it has begun.
-    pub(crate) fn margin_at_risk(&self, place: Place, row: &Row) -> Option<f64> {
+    pub(crate) fn margin_at_risk(&self, partition_id: PartitionId, row: &Row) -> Option<f64> {
         let (lag, margin) = (row.lag?, row.margin?);
-        let begun = self.logs[&place].log_start? > 0;
+        let begun = self.logs[&partition_id].log_start? > 0;
         Some(match (begun, lag) {
             (false, _) | (true, 0) => f64::INFINITY,
             (true, _) => float(margin),
@@ -121,13 +124,13 @@ impl Case {
     }
 
     /// Looks at each offset that the group has yet to read until one is there.
-    fn age(&self, place: Place, committed: i64) -> Option<i64> {
-        let end = self.end(place)?;
-        let log_start = self.logs[&place].log_start.unwrap_or(0);
+    fn age(&self, partition_id: PartitionId, committed: i64) -> Option<i64> {
+        let end = self.end(partition_id)?;
+        let log_start = self.logs[&partition_id].log_start.unwrap_or(0);
         let Some(oldest) = (committed..end).find(|offset| *offset >= log_start) else {
             return Some(0);
         };
-        match record(place, oldest) {
+        match record(partition_id, oldest) {
             Record::NotAsked | Record::Unknown | Record::NoTimestamp => None,
             Record::NothingReadable => Some(0),
             // A minute ahead is what clocks may differ by.
@@ -139,17 +142,17 @@ impl Case {
         }
     }
 
-    pub(crate) fn wanted(&self) -> BTreeSet<(Place, i64)> {
+    pub(crate) fn wanted(&self) -> BTreeSet<(PartitionId, i64)> {
         let mut wanted = BTreeSet::new();
-        for (place, committed) in self.groups.values().flatten().flatten() {
-            let (Some(committed), Some(end)) = (*committed, self.end(*place)) else {
+        for (partition_id, committed) in self.groups.values().flatten().flatten() {
+            let (Some(committed), Some(end)) = (*committed, self.end(*partition_id)) else {
                 continue;
             };
-            let log_start = self.logs[place].log_start.unwrap_or(0);
+            let log_start = self.logs[partition_id].log_start.unwrap_or(0);
             wanted.extend(
                 (committed..end)
                     .find(|offset| *offset >= log_start)
-                    .map(|offset| (*place, offset)),
+                    .map(|offset| (*partition_id, offset)),
             );
         }
         wanted
@@ -158,10 +161,11 @@ impl Case {
     /// Rows whose oldest unread record was read and does not say when it was written.
     pub(crate) fn undated(&self) -> usize {
         let commits = self.groups.values().flatten().flatten();
-        let oldest = commits.filter_map(|(place, committed)| {
-            let start = self.logs.get(place)?.log_start.unwrap_or(0);
-            let mut left = ((*committed)?..self.end(*place)?).filter(|offset| *offset >= start);
-            Some(record(*place, left.next()?))
+        let oldest = commits.filter_map(|(partition_id, committed)| {
+            let start = self.logs.get(partition_id)?.log_start.unwrap_or(0);
+            let mut left =
+                ((*committed)?..self.end(*partition_id)?).filter(|offset| *offset >= start);
+            Some(record(*partition_id, left.next()?))
         });
         let says_nothing = |record: &Record| match record {
             Record::NoTimestamp => true,
@@ -174,8 +178,11 @@ impl Case {
     pub(crate) fn beyond_end(&self) -> usize {
         let commits = self.groups.values().flatten().flatten();
         commits
-            .filter(|(place, committed)| {
-                let high_watermark = self.logs.get(place).and_then(|log| log.high_watermark);
+            .filter(|(partition_id, committed)| {
+                let high_watermark = self
+                    .logs
+                    .get(partition_id)
+                    .and_then(|log| log.high_watermark);
                 matches!((committed, high_watermark), (Some(c), Some(high)) if *c > high)
             })
             .count()

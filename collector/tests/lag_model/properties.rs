@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use collector::lag::{PartitionLag, compute, wanted_reads};
+use collector::lag::{PartitionLag, compute};
 use collector::snapshot::{
     Compaction, Group, GroupState, Log, Name, Offset, OldestUnread, Snapshot, Topic,
 };
@@ -13,10 +13,10 @@ use proptest::option;
 use proptest::prelude::*;
 use shared::config::LostPartitions;
 
-use crate::oracle::{self, Bounds, Case, NOW, OFFSETS, Place, Record, Row};
-use crate::world::{MESSAGE, UNKNOWN, offset, reading, tp};
+use crate::oracle::{self, Bounds, Case, NOW, OFFSETS, PartitionId, Record, Row};
+use crate::snapshot_builder::{MESSAGE, UNKNOWN, offset, reading, tp};
 
-fn place() -> impl Strategy<Value = Place> {
+fn partition_id() -> impl Strategy<Value = PartitionId> {
     (0..2u8, 0..3i32)
 }
 
@@ -35,10 +35,10 @@ fn bounds() -> impl Strategy<Value = Bounds> {
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    let commits = option::weighted(0.9, btree_map(place(), an_offset(), 0..6));
+    let commits = option::weighted(0.9, btree_map(partition_id(), an_offset(), 0..6));
     (
         any::<bool>(),
-        btree_map(place(), bounds(), 0..6),
+        btree_map(partition_id(), bounds(), 0..6),
         btree_map(0..3u8, commits, 0..4),
     )
         .prop_map(|(read_committed, logs, groups)| Case {
@@ -140,9 +140,9 @@ proptest! {
                 .collect();
             let flat: Vec<_> = commits.iter().flatten().collect();
             prop_assert_eq!(rows.len(), flat.len());
-            let expected: Vec<Row> = flat.iter().map(|(place, at)| case.row(**place, **at)).collect();
-            for ((topic, partition, row), ((place, _), expected)) in rows.iter().zip(flat.iter().zip(&expected)) {
-                prop_assert_eq!((*topic, *partition), (&name("topic", place.0), place.1));
+            let expected: Vec<Row> = flat.iter().map(|(partition_id, at)| case.row(**partition_id, **at)).collect();
+            for ((topic, partition, row), ((partition_id, _), expected)) in rows.iter().zip(flat.iter().zip(&expected)) {
+                prop_assert_eq!((*topic, *partition), (&name("topic", partition_id.0), partition_id.1));
                 prop_assert_eq!(row, expected);
             }
             let lags: Vec<_> = expected.iter().map(|row| row.lag).collect();
@@ -157,12 +157,12 @@ proptest! {
             let lost: Vec<_> = expected.iter().map(|row| row.lost).collect();
             prop_assert_eq!(group.lost().map(signed), oracle::sum(&lost));
             for topic in &group.topics {
-                let rows: Vec<_> = flat.iter().zip(&expected).filter(|((place, _), _)| name("topic", place.0) == *topic.topic).collect();
+                let rows: Vec<_> = flat.iter().zip(&expected).filter(|((partition_id, _), _)| name("topic", partition_id.0) == *topic.topic).collect();
                 let oldest = rows.iter().filter_map(|(_, row)| row.age).max();
                 prop_assert_eq!(topic.max_time_lag().map(millis), oldest);
-                let margins = rows.iter().filter_map(|((place, _), row)| case.margin_at_risk(**place, row));
+                let margins = rows.iter().filter_map(|((partition_id, _), row)| case.margin_at_risk(**partition_id, row));
                 prop_assert_eq!(topic.min_margin(), margins.reduce(f64::min));
-                let of_topic = flat.iter().zip(&lags).filter(|((place, _), _)| name("topic", place.0) == *topic.topic);
+                let of_topic = flat.iter().zip(&lags).filter(|((partition_id, _), _)| name("topic", partition_id.0) == *topic.topic);
                 let of_topic: Vec<_> = of_topic.map(|(_, lag)| *lag).collect();
                 prop_assert_eq!(topic.offset_lag.known().map(signed), oracle::sum(&of_topic));
             }
@@ -171,7 +171,7 @@ proptest! {
 
     #[test]
     fn wanted_are_the_oldest_records_left_to_read(case in case()) {
-        let wanted = wanted_reads(&snapshot(&case), LostPartitions::Read);
+        let wanted = snapshot(&case).oldest_unread_offsets(LostPartitions::Read);
         let pairs = wanted.iter().flat_map(|(tp, offsets)| offsets.iter().map(move |at| (tp.clone(), *at)));
         let expected = case.wanted().into_iter();
         let expected = expected.map(|((topic, p), at)| (tp(&name("topic", topic), p), offset(at)));
@@ -181,7 +181,7 @@ proptest! {
     #[test]
     fn every_time_lag_that_is_not_known_is_of_a_pair_that_was_wanted_or_of_an_unknown_partition(case in case()) {
         let mut snapshot = snapshot(&case);
-        let wanted = wanted_reads(&snapshot, LostPartitions::Read);
+        let wanted = snapshot.oldest_unread_offsets(LostPartitions::Read);
         snapshot.oldest_unread = wanted
             .into_iter()
             .flat_map(|(tp, offsets)| offsets.into_iter().map(move |at| ((tp.clone(), at), OldestUnread::Written(0))))

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use collector::lag::{TimeLag, compute, wanted_reads};
+use collector::lag::{TimeLag, compute};
 use collector::snapshot::{Api, OldestUnread, Reason, Snapshot, Unknown};
 use shared::config::{self, LostPartitions};
 
-use crate::only::{group_of, one, row_of};
-use crate::world::{NOW, UNKNOWN, World, lag_of, log, offset, tp};
+use crate::single::{one_partition, only_group, only_row};
+use crate::snapshot_builder::{NOW, SnapshotBuilder, UNKNOWN, lag_of, log, offset, tp};
 
 #[test]
 fn time_lag_says_how_it_is_known() {
@@ -43,8 +43,8 @@ fn time_lag_says_how_it_is_known() {
         (OldestUnread::Unknown(UNKNOWN), TimeLag::Unknown(UNKNOWN)),
     ];
     for (oldest, expected) in table {
-        let world = one(log(Some(0), Some(9)), Some(4)).unread("t", 0, 4, oldest);
-        assert_eq!(row_of(&lag_of(&world)).time_lag, expected, "{oldest:?}");
+        let builder = one_partition(log(Some(0), Some(9)), Some(4)).unread("t", 0, 4, oldest);
+        assert_eq!(only_row(&lag_of(&builder)).time_lag, expected, "{oldest:?}");
     }
 }
 
@@ -54,15 +54,16 @@ fn of_a_lost_record_the_age_at_the_log_start_is_a_lower_bound() {
         OldestUnread::Written(NOW - 7),
         OldestUnread::Passed(NOW - 7),
     ] {
-        let world = one(log(Some(6), Some(9)), Some(4)).unread("t", 0, 6, oldest);
+        let builder = one_partition(log(Some(6), Some(9)), Some(4)).unread("t", 0, 6, oldest);
         let expected = TimeLag::AtLeast(Duration::from_millis(7));
-        assert_eq!(row_of(&lag_of(&world)).time_lag, expected, "{oldest:?}");
+        assert_eq!(only_row(&lag_of(&builder)).time_lag, expected, "{oldest:?}");
     }
 }
 
 #[test]
 fn what_was_not_asked_about_has_no_time_lag_and_what_is_caught_up_has_none_to_ask() {
-    let time_lag = |committed| row_of(&lag_of(&one(log(Some(0), Some(9)), committed))).time_lag;
+    let time_lag =
+        |committed| only_row(&lag_of(&one_partition(log(Some(0), Some(9)), committed))).time_lag;
     let not_asked = TimeLag::Unknown(Unknown::new(Api::Fetch, Reason::NotAsked));
     assert_eq!(time_lag(Some(4)), not_asked);
     assert_eq!(time_lag(Some(9)), TimeLag::CaughtUp);
@@ -70,16 +71,16 @@ fn what_was_not_asked_about_has_no_time_lag_and_what_is_caught_up_has_none_to_as
 
 #[test]
 fn disabled_time_lag_is_unknown_even_when_caught_up() {
-    let world = one(log(Some(0), Some(9)), Some(9));
-    let lag = compute(&world.snapshot, config::TimeLagMode::Off, NOW);
-    assert_eq!(row_of(&lag).time_lag.known(), None);
-    assert_eq!(group_of(&lag).max_time_lag, None);
+    let builder = one_partition(log(Some(0), Some(9)), Some(9));
+    let lag = compute(&builder.snapshot, config::TimeLagMode::Off, NOW);
+    assert_eq!(only_row(&lag).time_lag.known(), None);
+    assert_eq!(only_group(&lag).max_time_lag, None);
 }
 
 #[test]
 fn the_largest_time_lag_is_that_of_the_known_ones() {
     let end = log(Some(0), Some(9));
-    let world = World::default()
+    let builder = SnapshotBuilder::default()
         .topic("t", &[end, end, end])
         .group(
             "g",
@@ -88,7 +89,7 @@ fn the_largest_time_lag_is_that_of_the_known_ones() {
         .unread("t", 0, 1, OldestUnread::Written(NOW - 10))
         .unread("t", 1, 2, OldestUnread::Written(NOW - 20));
     assert_eq!(
-        group_of(&lag_of(&world)).max_time_lag,
+        only_group(&lag_of(&builder)).max_time_lag,
         Some(Duration::from_millis(20))
     );
 }
@@ -96,13 +97,13 @@ fn the_largest_time_lag_is_that_of_the_known_ones() {
 #[test]
 fn a_zero_beside_an_unknown_time_lag_is_no_maximum() {
     let end = log(Some(0), Some(9));
-    let world = |other| {
-        World::default()
+    let builder = |other| {
+        SnapshotBuilder::default()
             .topic("t", &[end, end])
             .group("g", &[("t", 0, Some(9)), ("t", 1, Some(4))])
             .unread("t", 1, 4, other)
     };
-    let most = |other| group_of(&lag_of(&world(other))).max_time_lag;
+    let most = |other| only_group(&lag_of(&builder(other))).max_time_lag;
     assert_eq!(most(OldestUnread::Unknown(UNKNOWN)), None);
     assert_eq!(most(OldestUnread::NoTimestamp), None);
     assert_eq!(most(OldestUnread::NothingReadable), Some(Duration::ZERO));
@@ -114,7 +115,7 @@ fn a_zero_beside_an_unknown_time_lag_is_no_maximum() {
 fn records_whose_date_says_nothing_are_findings() {
     let end = log(Some(0), Some(9));
     let future = OldestUnread::Written(NOW + 3_600_000);
-    let world = World::default()
+    let builder = SnapshotBuilder::default()
         .topic("t", &[end, end, end])
         .group(
             "g",
@@ -123,7 +124,7 @@ fn records_whose_date_says_nothing_are_findings() {
         .group("h", &[("t", 0, Some(1))])
         .unread("t", 0, 1, future)
         .unread("t", 1, 2, OldestUnread::NoTimestamp);
-    let findings: Vec<_> = lag_of(&world)
+    let findings: Vec<_> = lag_of(&builder)
         .findings
         .into_iter()
         .map(|found| (found.unknown.api, found.unknown.reason, found.subject))
@@ -138,7 +139,8 @@ fn records_whose_date_says_nothing_are_findings() {
 }
 
 fn wanted(snapshot: &Snapshot) -> Vec<i64> {
-    wanted_reads(snapshot, LostPartitions::Read)
+    snapshot
+        .oldest_unread_offsets(LostPartitions::Read)
         .values()
         .flatten()
         .map(|at| at.to_wire())
@@ -163,28 +165,35 @@ fn only_commits_with_something_unread_are_wanted() {
         ("beyond the end", log(Some(0), Some(9)), Some(12), vec![]),
     ];
     for (case, log, committed, expected) in table {
-        assert_eq!(wanted(&one(log, committed).snapshot), expected, "{case}");
+        assert_eq!(
+            wanted(&one_partition(log, committed).snapshot),
+            expected,
+            "{case}"
+        );
     }
 }
 
 #[test]
 fn groups_at_one_offset_want_one_read() {
-    let world = World::default()
+    let builder = SnapshotBuilder::default()
         .topic("t", &[log(Some(0), Some(9))])
         .group("a", &[("t", 0, Some(4))])
         .group("b", &[("t", 0, Some(4))])
         .group("c", &[("t", 0, Some(2))]);
     let expected = BTreeMap::from([(tp("t", 0), BTreeSet::from([offset(2), offset(4)]))]);
     assert_eq!(
-        wanted_reads(&world.snapshot, LostPartitions::Read),
+        builder.snapshot.oldest_unread_offsets(LostPartitions::Read),
         expected
     );
 }
 
 #[test]
 fn a_record_that_is_lost_is_not_wanted_where_the_configuration_skips_it() {
-    let lost = one(log(Some(6), Some(9)), Some(4)).snapshot;
-    assert_eq!(wanted_reads(&lost, LostPartitions::Skip), BTreeMap::new());
-    let kept = one(log(Some(6), Some(9)), Some(6)).snapshot;
-    assert_eq!(wanted_reads(&kept, LostPartitions::Skip).len(), 1);
+    let lost = one_partition(log(Some(6), Some(9)), Some(4)).snapshot;
+    assert_eq!(
+        lost.oldest_unread_offsets(LostPartitions::Skip),
+        BTreeMap::new()
+    );
+    let kept = one_partition(log(Some(6), Some(9)), Some(6)).snapshot;
+    assert_eq!(kept.oldest_unread_offsets(LostPartitions::Skip).len(), 1);
 }

@@ -10,17 +10,17 @@ use std::time::Duration;
 use shared::config::Filter;
 use tokio::time::Instant;
 
-use super::{Described, Found, Members, TTL, is_classic, partitions};
-use crate::kafka::assignment::{self, Malformed};
-use crate::kafka::code::Code;
-use crate::kafka::groups::{Listed, Listing};
+use super::{DESCRIPTION_TTL, DescribedAs, Description, GroupMembers, is_classic, partitions};
+use crate::kafka::collection_context::{CLUSTER_SUBJECT, CollectionContext};
+use crate::kafka::error_code::ErrorCode;
+use crate::kafka::group_listing::{GroupListing, ListedAs};
+use crate::kafka::member_assignment::{self, Malformed};
+use crate::kafka::metadata::Metadata;
 use crate::kafka::native::{Client, RawGroup};
-use crate::kafka::pass::Pass;
-use crate::kafka::topology::Topology;
 use crate::snapshot::{Api, GroupState, Member, Name, Reason, Unknown, Unsupported};
 
 /// Bound of a survey where a broker is known to be silent: the call waits for that one too.
-const WITHOUT_A_BROKER: Duration = Duration::from_secs(1);
+const TIMEOUT_WITH_SILENT_BROKER: Duration = Duration::from_secs(1);
 
 /// What only a survey tells.
 #[derive(Debug)]
@@ -33,16 +33,16 @@ pub(super) struct Survey {
 }
 
 /// What a survey is made of.
-pub(in crate::kafka) struct Ground<'a> {
+pub(in crate::kafka) struct SurveyInput<'a> {
     pub(in crate::kafka) client: &'a Client,
-    pub(in crate::kafka) listing: &'a Listing,
-    pub(in crate::kafka) topology: &'a Topology,
+    pub(in crate::kafka) listing: &'a GroupListing,
+    pub(in crate::kafka) metadata: &'a Metadata,
     pub(in crate::kafka) filter: &'a Filter,
 }
 
 /// What came of one.
 #[derive(Default)]
-struct Seen {
+struct SurveyFindings {
     /// Brokers that described a group.
     brokers: BTreeSet<i32>,
     /// Groups in no listing, and who coordinates them.
@@ -52,81 +52,81 @@ struct Seen {
     n_refused: usize,
 }
 
-// === impl Members ===
+// === impl GroupMembers ===
 
-impl Members {
+impl GroupMembers {
     /// Makes a survey if one is due, and says which groups it found in no listing, and their coordinators. What was known and
     /// is not told anew stays for its time.
     pub(in crate::kafka) fn survey(
         &mut self,
-        ground: &Ground<'_>,
-        pass: &mut Pass<'_>,
+        input: &SurveyInput<'_>,
+        context: &mut CollectionContext<'_>,
     ) -> BTreeMap<Name, i32> {
-        if !self.is_due(ground.listing) {
+        if !self.is_due(input.listing) {
             return BTreeMap::new();
         }
-        let Some(bound) = pass.timeout(Api::DescribeGroups) else {
+        let Some(bound) = context.request_timeout(Api::DescribeGroups) else {
             return BTreeMap::new();
         };
         // Half, as an older answer serves as well.
-        let bound = if pass.silent.is_empty() {
+        let bound = if context.silent_brokers.is_empty() {
             bound / 2
         } else {
-            WITHOUT_A_BROKER.min(bound / 2)
+            TIMEOUT_WITH_SILENT_BROKER.min(bound / 2)
         };
         let began = Instant::now();
-        let (described, whole) = ground.client.describe_all(bound);
-        let mut seen = Seen::default();
+        let (described, whole) = input.client.describe_all(bound);
+        let mut findings = SurveyFindings::default();
         for group in described.groups() {
-            seen.brokers.insert(group.broker);
-            let Some(name) = group.name.filter(|name| ground.filter.matches(name)) else {
+            findings.brokers.insert(group.broker);
+            let Some(name) = group.name.filter(|name| input.filter.matches(name)) else {
                 continue;
             };
-            let Some((name, _)) = ground.listing.groups.get_key_value(name) else {
-                seen.note(name, &group);
+            let Some((name, _)) = input.listing.groups.get_key_value(name) else {
+                findings.add_unlisted(name, &group);
                 continue;
             };
-            let listed = ground.listing.of(name, group.broker);
+            let listed = input.listing.entry_of(name, group.broker);
             if !is_classic(listed) {
                 continue;
             }
-            match found(&group, ground.topology) {
+            match found(&group, input.metadata) {
                 Ok(found) => {
                     let at = Instant::now();
-                    let described = Described { listed, found, at };
+                    let described = Description { listed, found, at };
                     self.groups.insert(Name::clone(name), described);
                 }
-                Err(code) => drop(self.refused.insert(Name::clone(name), code)),
+                Err(code) => drop(self.failed_groups.insert(Name::clone(name), code)),
             }
         }
         // One of two brokers that list a name may list the part of another one.
         let groups = &self.groups;
         let is_told = |name: &Name| groups.get(name).is_some_and(|known| known.at >= began);
-        self.refused.retain(|name, _| !is_told(name));
-        seen.count(ground.topology, pass);
-        let all = seen.missing(whole, ground, pass);
+        self.failed_groups.retain(|name, _| !is_told(name));
+        findings.count_requests(input.metadata, context);
+        let all = findings.record_missing(whole, input, context);
         if all {
             self.survey = Some(Survey {
                 at: Instant::now(),
-                unlisted: seen.unlisted.keys().cloned().collect(),
-                others: seen.others,
+                unlisted: findings.unlisted.keys().cloned().collect(),
+                others: findings.others,
             });
         }
-        seen.unlisted
+        findings.unlisted
     }
 
-    fn is_due(&self, listing: &Listing) -> bool {
+    fn is_due(&self, listing: &GroupListing) -> bool {
         let now = Instant::now();
         let fresh = self
             .survey
             .as_ref()
             .is_some_and(|survey| survey.is_fresh(now));
-        let unknown = |(name, brokers): (&Name, &BTreeMap<i32, Listed>)| {
+        let unknown = |(name, brokers): (&Name, &BTreeMap<i32, ListedAs>)| {
             let listed = brokers.values().any(|listed| is_classic(*listed));
             listed
                 && !brokers
                     .values()
-                    .any(|listed| self.serves(name, *listed, now))
+                    .any(|listed| self.is_current(name, *listed, now))
         };
         !fresh || listing.groups.iter().any(unknown)
     }
@@ -136,25 +136,25 @@ impl Members {
 
 impl Survey {
     pub(super) fn is_fresh(&self, now: Instant) -> bool {
-        now.duration_since(self.at) < TTL
+        now.duration_since(self.at) < DESCRIPTION_TTL
     }
 }
 
-// === impl Seen ===
+// === impl SurveyFindings ===
 
-impl Seen {
+impl SurveyFindings {
     /// Counts the requests: every broker is asked which groups it has, and those that have any for a description.
-    fn count(&self, topology: &Topology, pass: &mut Pass<'_>) {
-        for _ in &topology.brokers {
-            pass.count(Api::ListGroups);
+    fn count_requests(&self, metadata: &Metadata, context: &mut CollectionContext<'_>) {
+        for _ in &metadata.brokers {
+            context.count_request(Api::ListGroups);
         }
         for _ in &self.brokers {
-            pass.count(Api::DescribeGroups);
+            context.count_request(Api::DescribeGroups);
         }
     }
 
     /// Keeps what is said of a group that is in no listing.
-    fn note(&mut self, name: &str, group: &RawGroup<'_>) {
+    fn add_unlisted(&mut self, name: &str, group: &RawGroup<'_>) {
         if group.code.check().is_err() {
             self.n_refused += 1;
         } else if is_dead(group) {
@@ -169,11 +169,16 @@ impl Seen {
     }
 
     /// Records each broker that has described none of the groups that it lists, and says whether there are all groups.
-    fn missing(&self, whole: Result<(), Code>, ground: &Ground<'_>, pass: &mut Pass<'_>) -> bool {
-        let listing = ground.listing;
+    fn record_missing(
+        &self,
+        whole: Result<(), ErrorCode>,
+        input: &SurveyInput<'_>,
+        context: &mut CollectionContext<'_>,
+    ) -> bool {
+        let listing = input.listing;
         let reason = match whole {
-            Err(Code::PARTIAL) => Reason::Timeout,
-            Err(code) => pass.reason(code),
+            Err(ErrorCode::LOCAL_PARTIAL) => Reason::Timeout,
+            Err(code) => context.reason_of(code),
             // Of several failures librdkafka keeps the last, and none if a broker succeeded after it.
             Ok(()) => Reason::Other,
         };
@@ -187,33 +192,33 @@ impl Seen {
         let new: Vec<i32> = missing
             .iter()
             .copied()
-            .filter(|broker| !pass.silent.contains_key(broker))
+            .filter(|broker| !context.silent_brokers.contains_key(broker))
             .collect();
-        if self.brokers.is_empty() && pass.silent.is_empty() && !new.is_empty() {
-            pass.fail(Api::DescribeGroups, reason, crate::kafka::CLUSTER);
+        if self.brokers.is_empty() && context.silent_brokers.is_empty() && !new.is_empty() {
+            context.record_failure(Api::DescribeGroups, reason, CLUSTER_SUBJECT);
         } else {
             for broker in new {
-                pass.fail(Api::DescribeGroups, reason, format!("broker {broker}"));
+                context.record_failure(Api::DescribeGroups, reason, format!("broker {broker}"));
             }
         }
         whole.is_ok()
             && missing.is_empty()
             && self.n_refused == 0
-            && pass.silent.is_empty()
+            && context.silent_brokers.is_empty()
             && listing.failed.is_empty()
-            && listing.unasked.is_empty()
+            && listing.not_asked.is_empty()
     }
 }
 
 /// What is said of a group that a broker lists as one of consumers.
-fn found(group: &RawGroup<'_>, topology: &Topology) -> Result<Found, Code> {
+fn found(group: &RawGroup<'_>, metadata: &Metadata) -> Result<DescribedAs, ErrorCode> {
     group.code.check()?;
     if !is_consumers(group) {
-        return Ok(Found::Nobody);
+        return Ok(DescribedAs::NoSuchGroup);
     }
     let unreadable = Unknown::new(Api::DescribeGroups, Reason::BadAnswer);
-    let members = members(group, topology).map_err(|Malformed| unreadable);
-    Ok(Found::Group {
+    let members = members(group, metadata).map_err(|Malformed| unreadable);
+    Ok(DescribedAs::Group {
         state: state(&group.state),
         members: members.map(Arc::new),
     })
@@ -229,15 +234,15 @@ fn is_consumers(group: &RawGroup<'_>) -> bool {
     !is_dead(group) && matches!(&*group.protocol_type, "consumer" | "")
 }
 
-fn members(group: &RawGroup<'_>, topology: &Topology) -> Result<Vec<Member>, Malformed> {
+fn members(group: &RawGroup<'_>, metadata: &Metadata) -> Result<Vec<Member>, Malformed> {
     let members = group.members().map(|member| {
-        let assigned = assignment::parse(member.assignment)?;
+        let assigned = member_assignment::parse(member.assignment)?;
         let assigned = assigned.into_iter().map(|it| (it.topic, it.partitions));
         Ok(Member {
             consumer_id: Name::from(member.consumer_id),
             client_id: Name::from(member.client_id),
             host: Name::from(member.host),
-            assignment: partitions(assigned, topology),
+            assignment: partitions(assigned, metadata),
         })
     });
     let mut members: Vec<Member> = members.collect::<Result<_, _>>()?;

@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 
 use rdkafka::bindings as rd;
 
-use super::{CreateError, c_string, text, verify};
+use super::{CreateError, c_string, certificate_check, text};
 use crate::kafka::properties::Properties;
 
 /// A configuration that no client owns yet.
@@ -40,7 +40,7 @@ impl Conf {
         }
         // SAFETY: the configuration is live.
         unsafe { rd::rd_kafka_conf_set_events(conf.0.as_ptr(), rd::RD_KAFKA_EVENT_ERROR) };
-        verify::tell_why(conf.0);
+        certificate_check::log_rejections(conf.0);
         Ok(conf)
     }
 }

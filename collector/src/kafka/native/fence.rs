@@ -1,69 +1,94 @@
-//! The fence around a session's connections: librdkafka opens, connects and closes every socket through it.
+//! The fence: every socket of a session's clients is opened, connected and closed through it, so that one call ends them all.
 //!
-//! librdkafka's own threads reconnect, repeat requests and send what is queued, whatever the thread that uses the clients does. So
-//! the end of a leadership is not left to them: once the fence is shut, what was not yet sent is thrown away, no byte leaves the
-//! process and no connection is made, at that moment and without waiting for anybody. Destroying the clients may take as long
-//! as it takes.
+//! # The reason
+//! librdkafka's own threads reconnect, repeat requests and send what is queued, whatever the thread that uses the clients does.
+//! Destroying a client waits for those threads, which takes up to the timeout of a request. The end of a leadership cannot wait for
+//! that, because another pod may collect from then on. So the connections are cut below librdkafka, at its sockets.
+//!
+//! # The protocol
+//! 1. [`Fence::new`] takes the permission under which the session may be connected, with the deadline of that permission.
+//! 2. [`Fence::install`] registers three callbacks in the configuration of each client: librdkafka calls them to open a socket, to
+//!    connect it and to close it, and has no other way to a broker.
+//! 3. While the fence is open and the permission holds, the callbacks do what librdkafka asks for, and the fence keeps the number of
+//!    each open socket. Otherwise opening and connecting fail. librdkafka then retries at intervals, which fails in the same way.
+//! 4. [`Fence::close`] closes the fence for good and dissolves the connection of every open socket. What the kernel has not sent
+//!    yet is dropped. When the call returns, no connection is left, and no further byte of the clients leaves the process.
+//! 5. librdkafka's threads notice the errors and close the sockets in their own time. Each number leaves the fence before it is
+//!    closed, so that a number which the process uses for something else by then is never touched.
+//!
+//! # The lock
+//! A [`Mutex`] holds the state and the socket numbers, because the callbacks run synchronously on librdkafka's threads while another
+//! thread may close the fence. A callback checks the state and makes its system call under the lock; without it, a connection could
+//! be made between the check and the call, after the fence was closed. No system call under the lock blocks: librdkafka's sockets
+//! do not.
+//!
+//! # Not promised
+//! - A request that has left the process may still be answered by the broker. All requests only read.
+//! - Threads and clients are not ended, only their connections. A blocking call returns at its own timeout.
+//! - When the permission ends by its deadline alone, no connection can be made any more, but those that exist stay until somebody
+//!   closes the fence.
+//! - Names are resolved by the system's resolver, which has sockets of its own.
 
 use std::collections::BTreeSet;
 use std::ffi::{c_char, c_int, c_void};
 use std::mem;
 use std::ptr::NonNull;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use libc::{sockaddr, socklen_t};
 use rdkafka::bindings as rd;
-use tokio::sync::watch;
 
 use crate::gate::hold::Leave;
 
-/// Lets connections through for as long as there is leave, and until it is shut.
+/// Lets a session's clients connect while the permission holds, until it is closed. See the module for the protocol.
 #[derive(Debug)]
 pub(in crate::kafka) struct Fence {
+    /// The permission to be connected; it ends by its deadline or by the gate.
     leave: Leave,
-    /// Changed under its lock, so that no socket is used under a number that is somebody else's by now.
-    sockets: watch::Sender<Sockets>,
+    sockets: Mutex<Sockets>,
 }
 
 /// The sockets of all clients of a session.
 #[derive(Debug, Default)]
 struct Sockets {
-    door: Door,
+    state: State,
+    /// The numbers of the open sockets, each from its opening to its closing by librdkafka.
     open: BTreeSet<c_int>,
 }
 
+/// Whether sockets can be opened and connected. A closed fence stays closed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Door {
+enum State {
     #[default]
     Open,
-    Shut,
+    Closed,
 }
 
 // === impl Fence ===
 
 impl Fence {
+    /// An open fence without any socket. It lets connections through only while `leave` holds.
     pub(in crate::kafka) fn new(leave: Leave) -> Arc<Self> {
-        let (sockets, _) = watch::channel(Sockets::default());
+        let sockets = Mutex::default();
         Arc::new(Self { leave, sockets })
     }
 
-    /// Whether nothing may begin any more.
-    pub(in crate::kafka) fn is_shut(&self) -> bool {
-        self.sockets.borrow().door == Door::Shut || self.leave.is_over()
+    /// True once no connection can be made and no request may begin any more: the fence was closed, or the permission is over.
+    pub(in crate::kafka) fn is_closed(&self) -> bool {
+        self.sockets().state == State::Closed || self.leave.is_over()
     }
 
     /// Ends every connection now, and lets none be made again.
-    pub(in crate::kafka) fn shut(&self) {
-        self.sockets.send_modify(|sockets| {
-            sockets.door = Door::Shut;
-            for &socket in &sockets.open {
-                disconnect(socket);
-            }
-        });
+    pub(in crate::kafka) fn close(&self) {
+        let mut sockets = self.sockets();
+        sockets.state = State::Closed;
+        for &socket in &sockets.open {
+            disconnect(socket);
+        }
     }
 
-    /// Makes the clients of `conf` use sockets by this fence, which must outlive them.
-    pub(super) fn stand_around(self: &Arc<Self>, conf: NonNull<rd::rd_kafka_conf_t>) {
+    /// Makes the clients of `conf` open, connect and close their sockets through this fence, which must outlive them.
+    pub(super) fn install(self: &Arc<Self>, conf: NonNull<rd::rd_kafka_conf_t>) {
         let opaque = Arc::as_ptr(self).cast_mut().cast::<c_void>();
         // SAFETY: the configuration is live. The callbacks take what they are registered with.
         unsafe {
@@ -77,34 +102,39 @@ impl Fence {
     /// The fence that a callback was registered with.
     ///
     /// # Safety
-    /// `opaque` must come from [`Fence::stand_around`], and the fence must be alive for as long as the answer is used.
-    unsafe fn of<'a>(opaque: *mut c_void) -> &'a Self {
+    /// `opaque` must come from [`Fence::install`], and the fence must be alive for as long as the answer is used.
+    unsafe fn from_opaque<'a>(opaque: *mut c_void) -> &'a Self {
         // SAFETY: the caller's promise.
         unsafe { &*opaque.cast_const().cast::<Self>() }
     }
 
-    /// Does `what` with the sockets, under their lock, unless the fence is shut: then the answer is -1.
-    fn pass(&self, what: impl FnOnce(&mut BTreeSet<c_int>) -> c_int) -> c_int {
-        let mut answer = -1;
-        if !self.leave.is_over() {
-            self.sockets.send_modify(|sockets| {
-                if sockets.door == Door::Open {
-                    answer = what(&mut sockets.open);
-                }
-            });
+    /// Applies `action` to the open sockets, under their lock. Returns -1 without applying it where the fence is closed or the
+    /// permission is over.
+    fn with_open_sockets(&self, action: impl FnOnce(&mut BTreeSet<c_int>) -> c_int) -> c_int {
+        if self.leave.is_over() {
+            return -1;
         }
-        answer
+        let mut sockets = self.sockets();
+        match sockets.state {
+            State::Open => action(&mut sockets.open),
+            State::Closed => -1,
+        }
+    }
+
+    /// A panic under the lock leaves the set of numbers whole, so its poison is ignored.
+    fn sockets(&self) -> MutexGuard<'_, Sockets> {
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Dissolves a connection as it stands: unlike `shutdown` alone, this also drops what the kernel has not sent yet.
+/// Dissolves the connection of a socket. Unlike `shutdown` alone, this also drops the bytes that the kernel has not sent yet.
 pub(super) fn disconnect(socket: c_int) {
     // SAFETY: an address of zeros is a valid one, of no family.
     let mut nowhere: sockaddr = unsafe { mem::zeroed() };
     nowhere.sa_family = libc::sa_family_t::try_from(libc::AF_UNSPEC).unwrap_or_default();
     let size = socklen_t::try_from(size_of::<sockaddr>()).unwrap_or_default();
-    // SAFETY: the socket is open, as its number is taken out before it is closed; the address lives through the call. What
-    // either call cannot do, the other does.
+    // SAFETY: the socket is open, as its number leaves the set before it is closed; the address lives through the call. Where one of
+    // the two calls fails, the other one has done the work.
     unsafe {
         libc::connect(socket, &raw const nowhere, size);
         libc::shutdown(socket, libc::SHUT_RDWR);
@@ -119,12 +149,12 @@ extern "C" fn open_socket(
     opaque: *mut c_void,
 ) -> c_int {
     // SAFETY: the fence outlives the client that calls.
-    let fence = unsafe { Fence::of(opaque) };
-    fence.pass(|open| {
+    let fence = unsafe { Fence::from_opaque(opaque) };
+    fence.with_open_sockets(|open| {
         // SAFETY: takes numbers only.
         let socket = unsafe { libc::socket(domain, kind, protocol) };
         if socket >= 0 {
-            // SAFETY: a new socket; programs that are started have no use for it.
+            // SAFETY: a new socket. Programs that this process starts do not inherit it.
             unsafe { libc::fcntl(socket, libc::F_SETFD, libc::FD_CLOEXEC) };
             open.insert(socket);
         }
@@ -141,8 +171,8 @@ extern "C" fn connect(
     opaque: *mut c_void,
 ) -> c_int {
     // SAFETY: the fence outlives the client that calls.
-    let fence = unsafe { Fence::of(opaque) };
-    let error = fence.pass(|_| {
+    let fence = unsafe { Fence::from_opaque(opaque) };
+    let error = fence.with_open_sockets(|_| {
         // SAFETY: librdkafka lends an address of that size.
         let answer =
             unsafe { libc::connect(socket, address, socklen_t::try_from(size).unwrap_or(0)) };
@@ -159,14 +189,11 @@ extern "C" fn connect(
 /// Called by librdkafka when it is done with a socket.
 extern "C" fn close_socket(socket: c_int, opaque: *mut c_void) -> c_int {
     // SAFETY: the fence outlives the client that calls.
-    let fence = unsafe { Fence::of(opaque) };
-    let mut answer = 0;
-    fence.sockets.send_modify(|sockets| {
-        sockets.open.remove(&socket);
-        // SAFETY: the socket is librdkafka's, and this is its last use.
-        answer = unsafe { libc::close(socket) };
-    });
-    answer
+    let fence = unsafe { Fence::from_opaque(opaque) };
+    let mut sockets = fence.sockets();
+    sockets.open.remove(&socket);
+    // SAFETY: the socket is librdkafka's, and this is its last use.
+    unsafe { libc::close(socket) }
 }
 
 #[cfg(test)]
@@ -174,6 +201,7 @@ mod tests {
     use std::io::{ErrorKind, Read as _};
     use std::net::{TcpListener, TcpStream};
 
+    use tokio::sync::watch;
     use tokio::time::Instant;
 
     use super::*;
@@ -216,12 +244,12 @@ mod tests {
     }
 
     #[test]
-    fn shutting_ends_connections_and_lets_none_be_made() {
+    fn closing_ends_connections_and_lets_none_be_made() {
         let (fence, kafka) = (Fence::new(Held::without_election().leave()), listener());
         let (connected, waiting) = (socket(&fence), socket(&fence));
         assert_eq!(reach(&fence, connected, &kafka), 0);
         let (mut stream, _) = kafka.accept().unwrap();
-        fence.shut();
+        fence.close();
         assert!(is_closed(&mut stream));
         assert_eq!(reach(&fence, waiting, &kafka), libc::ECANCELED);
         assert_eq!(socket(&fence), -1);
@@ -231,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_somebody_elses_by_now_is_left_alone() {
+    fn closing_leaves_a_number_alone_that_the_process_uses_for_something_else() {
         let (fence, kafka) = (Fence::new(Held::without_election().leave()), listener());
         let first = socket(&fence);
         assert_eq!(close_socket(first, opaque(&fence)), 0);
@@ -241,7 +269,7 @@ mod tests {
             let ours = TcpStream::connect(kafka.local_addr().unwrap()).unwrap();
             others.push((ours, kafka.accept().unwrap().0));
         }
-        fence.shut();
+        fence.close();
         for (ours, _theirs) in &mut others {
             ours.set_nonblocking(true).unwrap();
             let open = ours.read(&mut [0; 8]).unwrap_err();
@@ -250,7 +278,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn at_the_deadline_no_connection_is_made_though_nobody_has_shut_it() {
+    async fn no_connection_is_made_after_the_deadline_even_before_the_fence_is_closed() {
         let second = std::time::Duration::from_secs(1);
         let gate = watch::channel(Gate::Open {
             until: Until::At(Instant::now() + second),
@@ -262,7 +290,7 @@ mod tests {
         let (fence, kafka) = (Fence::new(held.leave()), listener());
         let early = socket(&fence);
         tokio::time::advance(second).await;
-        assert!(fence.is_shut());
+        assert!(fence.is_closed());
         assert_eq!(reach(&fence, early, &kafka), libc::ECANCELED);
         assert_eq!(socket(&fence), -1);
         assert_eq!(close_socket(early, opaque(&fence)), 0);

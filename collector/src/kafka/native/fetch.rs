@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use rdkafka::bindings as rd;
 
-use super::list::List;
+use super::partition_list::PartitionList;
 use super::{Client, Event, Notice, c_string, error_code, text};
-use crate::kafka::code::Code;
+use crate::kafka::error_code::ErrorCode;
 use crate::snapshot::{Name, TopicPartition};
 
 /// Where librdkafka begins at the log start, wherever that is by then.
@@ -17,9 +17,9 @@ pub(in crate::kafka) const LOG_START: i64 = -2;
 
 /// What came of a poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::kafka) enum Arrival {
+pub(in crate::kafka) enum Polled {
     /// Something about an assigned partition.
-    Fetched(Fetched),
+    Partition(PartitionEvent),
     /// Something about the client.
     Notice(Notice),
     /// Nothing within the time.
@@ -28,13 +28,13 @@ pub(in crate::kafka) enum Arrival {
 
 /// What came for an assigned partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::kafka) struct Fetched {
+pub(in crate::kafka) struct PartitionEvent {
     pub(in crate::kafka) topic: String,
     pub(in crate::kafka) partition: i32,
     /// Where the record stands, or where reading failed; negative for an error at no position.
     pub(in crate::kafka) offset: i64,
     /// The record's timestamp, or why there is no record; that the end of the partition was reached counts as an error here.
-    pub(in crate::kafka) timestamp: Result<Timestamp, Code>,
+    pub(in crate::kafka) timestamp: Result<Timestamp, ErrorCode>,
 }
 
 /// When a record was written, as far as the record says.
@@ -47,7 +47,7 @@ pub(in crate::kafka) enum Timestamp {
 }
 
 /// Topics that the client knows, or asks the leaders of, as long as this is held.
-pub(in crate::kafka) struct Topics<'c> {
+pub(in crate::kafka) struct TopicHandles<'c> {
     handles: Vec<NonNull<rd::rd_kafka_topic_t>>,
     // A handle must not outlive its client.
     client: PhantomData<&'c Client>,
@@ -67,10 +67,10 @@ unsafe extern "C" {
 impl Client {
     /// Makes the client ask for the partition leaders of these topics at once, and all in one request. Assigning a partition of
     /// a topic that is new to it makes it ask only when it next looks around, which it does once a second.
-    pub(in crate::kafka) fn introduce<'n>(
+    pub(in crate::kafka) fn request_leaders<'n>(
         &self,
         names: impl Iterator<Item = &'n Name>,
-    ) -> Topics<'_> {
+    ) -> TopicHandles<'_> {
         let handles = names.filter_map(|name| {
             let name = c_string(name);
             // SAFETY: the handle is live, the name is copied, and no configuration means the default.
@@ -79,7 +79,7 @@ impl Client {
             };
             NonNull::new(topic)
         });
-        Topics {
+        TopicHandles {
             handles: handles.collect(),
             client: PhantomData,
         }
@@ -92,8 +92,8 @@ impl Client {
     pub(in crate::kafka) fn assign(
         &self,
         partitions: &[(TopicPartition, i64)],
-    ) -> Result<(), Code> {
-        let list = List::of(partitions.iter().map(|(tp, offset)| (tp, *offset)));
+    ) -> Result<(), ErrorCode> {
+        let list = PartitionList::of(partitions.iter().map(|(tp, offset)| (tp, *offset)));
         // SAFETY: handle and list live through the call.
         take(unsafe { rd::rd_kafka_incremental_assign(self.rk.as_ptr(), list.as_ptr()) })
     }
@@ -102,8 +102,11 @@ impl Client {
     ///
     /// # Errors
     /// The code, when one of them was not assigned.
-    pub(in crate::kafka) fn unassign(&self, partitions: &[TopicPartition]) -> Result<(), Code> {
-        let list = List::of(partitions.iter().map(|tp| (tp, 0)));
+    pub(in crate::kafka) fn unassign(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<(), ErrorCode> {
+        let list = PartitionList::of(partitions.iter().map(|tp| (tp, 0)));
         // SAFETY: handle and list live through the call.
         take(unsafe { rd::rd_kafka_incremental_unassign(self.rk.as_ptr(), list.as_ptr()) })
     }
@@ -112,26 +115,26 @@ impl Client {
     ///
     /// # Errors
     /// The code, when the client is beyond use.
-    pub(in crate::kafka) fn unassign_all(&self) -> Result<(), Code> {
+    pub(in crate::kafka) fn unassign_all(&self) -> Result<(), ErrorCode> {
         // SAFETY: the handle is live; no list means no partitions.
-        Code(unsafe { rd_kafka_assign(self.rk.as_ptr(), std::ptr::null()) }).check()
+        ErrorCode(unsafe { rd_kafka_assign(self.rk.as_ptr(), std::ptr::null()) }).check()
     }
 
     /// The next record, end of partition, or error.
-    pub(in crate::kafka) fn arrival(&self, timeout: Duration) -> Arrival {
+    pub(in crate::kafka) fn poll(&self, timeout: Duration) -> Polled {
         let Some(event) = self.events.poll(timeout) else {
-            return Arrival::Nothing;
+            return Polled::Nothing;
         };
-        let fetched = match event.kind() {
+        let of_partition = match event.kind() {
             rd::RD_KAFKA_EVENT_FETCH => event.record(),
             rd::RD_KAFKA_EVENT_ERROR => event.partition_error(),
             _ => None,
         };
-        match fetched {
-            Some(fetched) => Arrival::Fetched(fetched),
+        match of_partition {
+            Some(of_partition) => Polled::Partition(of_partition),
             None => event
                 .notice(&self.mask)
-                .map_or(Arrival::Nothing, Arrival::Notice),
+                .map_or(Polled::Nothing, Polled::Notice),
         }
     }
 }
@@ -153,7 +156,7 @@ unsafe fn timestamp(message: *const rd::rd_kafka_message_t) -> Timestamp {
     }
 }
 
-fn take(error: *mut rd::rd_kafka_error_t) -> Result<(), Code> {
+fn take(error: *mut rd::rd_kafka_error_t) -> Result<(), ErrorCode> {
     let code = error_code(error);
     if !error.is_null() {
         // SAFETY: the last use of the error.
@@ -162,9 +165,9 @@ fn take(error: *mut rd::rd_kafka_error_t) -> Result<(), Code> {
     code
 }
 
-// === impl Topics ===
+// === impl TopicHandles ===
 
-impl Drop for Topics<'_> {
+impl Drop for TopicHandles<'_> {
     fn drop(&mut self) {
         for topic in &self.handles {
             // SAFETY: the last use of the handle.
@@ -176,7 +179,7 @@ impl Drop for Topics<'_> {
 // === impl Event ===
 
 impl Event {
-    fn record(&self) -> Option<Fetched> {
+    fn record(&self) -> Option<PartitionEvent> {
         // SAFETY: an event of this kind; the message lives as long as the event.
         let message = unsafe { rd::rd_kafka_event_message_next(self.0.as_ptr()) };
         if message.is_null() {
@@ -184,8 +187,8 @@ impl Event {
         }
         // SAFETY: a live message. `err` is read as a number through a raw pointer, the other fields are plain.
         unsafe {
-            let code = Code((&raw const (*message).err).cast::<i32>().read());
-            Some(Fetched {
+            let code = ErrorCode((&raw const (*message).err).cast::<i32>().read());
+            Some(PartitionEvent {
                 topic: text(rd::rd_kafka_topic_name((*message).rkt)),
                 partition: (*message).partition,
                 offset: (*message).offset,
@@ -195,7 +198,7 @@ impl Event {
     }
 
     /// An error that belongs to one partition; client-wide errors have no topic.
-    fn partition_error(&self) -> Option<Fetched> {
+    fn partition_error(&self) -> Option<PartitionEvent> {
         // SAFETY: an error event of a consumer; NULL when it belongs to no partition.
         let tp = unsafe { rd::rd_kafka_event_topic_partition(self.0.as_ptr()) };
         if tp.is_null() {
@@ -207,7 +210,7 @@ impl Event {
         // SAFETY: the last use of the row.
         unsafe { rd::rd_kafka_topic_partition_destroy(tp) };
         let timestamp = Err(self.code());
-        Some(Fetched {
+        Some(PartitionEvent {
             topic,
             partition,
             offset,

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use rdkafka::bindings as rd;
 
-use super::{Client, lent, millis, rd_kafka_metadata, text};
-use crate::kafka::code::Code;
+use super::{Client, borrowed_slice, millis, rd_kafka_metadata, text};
+use crate::kafka::error_code::ErrorCode;
 
 /// The metadata of a whole cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::kafka) struct Cluster {
+pub(in crate::kafka) struct MetadataResponse {
     /// Node ids.
     pub(in crate::kafka) brokers: Vec<i32>,
     /// Topics that this user may describe.
@@ -21,18 +21,21 @@ pub(in crate::kafka) struct Cluster {
 pub(in crate::kafka) struct TopicMetadata {
     pub(in crate::kafka) name: String,
     /// (partition, leader's node id, or `None` while there is none); or why the broker does not tell. Such a topic is not gone.
-    pub(in crate::kafka) leaders: Result<Vec<(i32, Option<i32>)>, Code>,
+    pub(in crate::kafka) leaders: Result<Vec<(i32, Option<i32>)>, ErrorCode>,
 }
 
 /// Frees the metadata that librdkafka lent.
-struct Lent(*const rd::rd_kafka_metadata);
+struct BorrowedMetadata(*const rd::rd_kafka_metadata);
 
 impl Client {
     /// Asks one broker for all brokers and topics. Blocking.
     ///
     /// # Errors
     /// The code of the failure.
-    pub(in crate::kafka) fn metadata(&self, timeout: Duration) -> Result<Cluster, Code> {
+    pub(in crate::kafka) fn metadata(
+        &self,
+        timeout: Duration,
+    ) -> Result<MetadataResponse, ErrorCode> {
         let mut answer = std::ptr::null();
         // SAFETY: the handle is live; `answer` is written only on success.
         let code = unsafe {
@@ -44,20 +47,20 @@ impl Client {
                 millis(timeout),
             )
         };
-        Code(code).check()?;
-        Ok(Lent(answer).copy())
+        ErrorCode(code).check()?;
+        Ok(BorrowedMetadata(answer).copy())
     }
 }
 
-// === impl Lent ===
+// === impl BorrowedMetadata ===
 
-impl Lent {
-    fn copy(&self) -> Cluster {
+impl BorrowedMetadata {
+    fn copy(&self) -> MetadataResponse {
         // SAFETY: live until dropped. The structs hold error codes as enums, so only raw places are read, field by field.
         unsafe {
-            let brokers = lent((*self.0).brokers, count((*self.0).broker_cnt));
+            let brokers = borrowed_slice((*self.0).brokers, count((*self.0).broker_cnt));
             let topics = (*self.0).topics;
-            Cluster {
+            MetadataResponse {
                 brokers: brokers.iter().map(|broker| broker.id).collect(),
                 topics: (0..count((*self.0).topic_cnt))
                     .map(|i| topic(topics.add(i)))
@@ -73,7 +76,7 @@ impl Lent {
     }
 }
 
-impl Drop for Lent {
+impl Drop for BorrowedMetadata {
     fn drop(&mut self) {
         // SAFETY: the last use of the metadata.
         unsafe { rd::rd_kafka_metadata_destroy(self.0) };
@@ -86,7 +89,7 @@ unsafe fn topic(topic: *const rd::rd_kafka_metadata_topic) -> TopicMetadata {
     // SAFETY: the caller's promise; the topic's `err` is read as the number it is, those of partitions are not read.
     unsafe {
         let first = (*topic).partitions;
-        let code = Code((&raw const (*topic).err).cast::<i32>().read());
+        let code = ErrorCode((&raw const (*topic).err).cast::<i32>().read());
         TopicMetadata {
             name: text((*topic).topic),
             leaders: code.check().map(|()| {

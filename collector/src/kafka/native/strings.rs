@@ -18,7 +18,7 @@ pub(super) fn text(pointer: *const c_char) -> String {
 ///
 /// # Safety
 /// `pointer` must be NULL or point to a C string that lives as long as `'a`.
-pub(super) unsafe fn c_text<'a>(pointer: *const c_char) -> Option<&'a str> {
+pub(super) unsafe fn exact_text<'a>(pointer: *const c_char) -> Option<&'a str> {
     if pointer.is_null() {
         return None;
     }

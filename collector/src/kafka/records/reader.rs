@@ -8,68 +8,68 @@ use tokio::time::Instant;
 use tracing::{debug, trace};
 
 use super::Wanted;
-use super::search::{Moves, Search};
-use crate::kafka::code::Code;
-use crate::kafka::native::{Arrival, Client, CreateError, Fence, Notice};
+use super::search::{AssignmentChange, Search};
+use crate::kafka::error_code::ErrorCode;
+use crate::kafka::native::{Client, CreateError, Fence, Notice, Polled};
 use crate::kafka::properties::Properties;
 use crate::snapshot::Name;
 
 /// Partitions to stop fetching in one call while more is arriving: each call costs a round through librdkafka's threads, and
 /// until then they are fetched on.
-const BATCH: usize = 32;
+const UNASSIGN_BATCH: usize = 32;
 
 /// Arrivals after which a partition that is read on and on is looked at.
-const MANY: usize = 1000;
+const ARRIVALS_PER_CHECK: usize = 1000;
 
 /// How long one poll waits; bounds how late a stop is seen.
-const STEP: Duration = Duration::from_millis(20);
+const POLL_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// How long nothing may arrive before more partitions are fetched beside those that wait.
-const LULL: Duration = Duration::from_millis(500);
+const IDLE_BEFORE_WIDENING: Duration = Duration::from_millis(500);
 
 /// How long nothing may arrive at the end of a call before the client is held to be stuck.
-const SILENCE: Duration = Duration::from_secs(2);
+const IDLE_BEFORE_STUCK: Duration = Duration::from_secs(2);
 
 /// The least age at which a client is replaced for what it holds of topics that are no longer read.
-const HOARDING: Duration = Duration::from_secs(3600);
+const MIN_CLIENT_AGE: Duration = Duration::from_secs(3600);
 
 /// Topics that are never too many.
 const FEW_TOPICS: usize = 64;
 
 /// The property that bounds an answer, and with it a record. librdkafka names it when one is larger.
-pub(super) const MAX_ANSWER: &str = "receive.message.max.bytes";
+pub(super) const MAX_ANSWER_PROPERTY: &str = "receive.message.max.bytes";
 
 /// The client that reads.
-pub(super) struct Reader {
+pub(super) struct RecordReader {
     client: Client,
-    made: Instant,
+    created_at: Instant,
     /// Topics that librdkafka holds handles of; it never frees them.
     topics: HashSet<Name>,
 }
 
 /// How a run ended, other than by an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(super) enum ReadOutcome {
     /// Over, or stopped, or still arriving when time was out.
-    Going,
+    Responsive,
     /// Nothing arrived any more.
     Stuck,
     /// Nothing arrived any more but an answer that the client does not take because of its size.
-    TooLarge,
+    RecordTooLarge,
 }
 
 /// Whether an answer came that the client did not take. It goes on asking, and says so only once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refused {
-    Nothing,
-    ForItsSize,
+enum RejectedAnswer {
+    No,
+    TooLarge,
 }
 
 /// How long a call may go on.
-pub(in crate::kafka) struct Limits<'a> {
-    pub(in crate::kafka) until: Instant,
+pub(in crate::kafka) struct ReadLimits<'a> {
+    pub(in crate::kafka) deadline: Instant,
     /// Whether to return at once.
-    pub(in crate::kafka) stop: &'a dyn Fn() -> bool,
+    pub(in crate::kafka) is_abandoned: &'a dyn Fn() -> bool,
 }
 
 /// Settings of a client that reads, over those of every client and beside the isolation level of the cluster.
@@ -94,9 +94,9 @@ pub(in crate::kafka) const fn properties() -> &'static [(&'static str, &'static 
     ]
 }
 
-// === impl Reader ===
+// === impl RecordReader ===
 
-impl Reader {
+impl RecordReader {
     /// A reader that holds nothing yet. Connects when it first reads.
     ///
     /// # Errors
@@ -104,14 +104,14 @@ impl Reader {
     pub(super) fn open(properties: &Properties, fence: &Arc<Fence>) -> Result<Self, CreateError> {
         Ok(Self {
             client: Client::create(properties, fence)?,
-            made: Instant::now(),
+            created_at: Instant::now(),
             topics: HashSet::new(),
         })
     }
 
     /// Whether most of the topics it holds handles of are no longer read, and it is old enough for that to count.
-    pub(super) fn hoards(&self, wanted: &Wanted) -> bool {
-        if self.topics.len() < FEW_TOPICS || self.made.elapsed() < HOARDING {
+    pub(super) fn holds_unused_topics(&self, wanted: &Wanted) -> bool {
+        if self.topics.len() < FEW_TOPICS || self.created_at.elapsed() < MIN_CLIENT_AGE {
             return false;
         }
         let topics: HashSet<&Name> = wanted.keys().map(|tp| &tp.topic).collect();
@@ -125,83 +125,87 @@ impl Reader {
     pub(super) fn run(
         &mut self,
         search: &mut Search,
-        limits: &Limits<'_>,
+        limits: &ReadLimits<'_>,
         progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<Reach, Code> {
+    ) -> Result<ReadOutcome, ErrorCode> {
         let new: Vec<Name> = search
             .topics()
             .filter(|&topic| !self.topics.contains(topic))
             .cloned()
             .collect();
         self.topics.extend(new.iter().cloned());
-        let introduced = self.client.introduce(new.iter());
-        let reach = self.fetch(search, limits, progress);
-        drop(introduced);
-        let cleared = self.clear();
-        reach.and_then(|reach| cleared.map(|()| reach))
+        let handles = self.client.request_leaders(new.iter());
+        let outcome = self.fetch(search, limits, progress);
+        drop(handles);
+        let cleared = self.stop_fetching();
+        outcome.and_then(|outcome| cleared.map(|()| outcome))
     }
 
     fn fetch(
         &self,
         search: &mut Search,
-        limits: &Limits<'_>,
+        limits: &ReadLimits<'_>,
         progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<Reach, Code> {
-        self.heed();
-        self.apply(search.moves())?;
+    ) -> Result<ReadOutcome, ErrorCode> {
+        self.drain_notices();
+        self.apply(search.assignment_change())?;
         let (mut last, mut n_arrived) = (Instant::now(), 0);
         let mut widened = last;
-        let mut refused = Refused::Nothing;
-        while !search.is_over() {
-            if (limits.stop)() {
-                return Ok(Reach::Going);
+        let mut rejected = RejectedAnswer::No;
+        while !search.is_done() {
+            if (limits.is_abandoned)() {
+                return Ok(ReadOutcome::Responsive);
             }
             let step = if search.n_ready() > 0 {
                 Duration::ZERO
             } else {
-                STEP
+                POLL_TIMEOUT
             };
-            let arrival = self.client.arrival(step);
+            let polled = self.client.poll(step);
             let now = Instant::now();
-            match &arrival {
-                Arrival::Fetched(fetched) => {
-                    search.take(fetched);
+            match &polled {
+                Polled::Partition(event) => {
+                    search.handle(event);
                     (last, n_arrived) = (now, n_arrived + 1);
                 }
-                Arrival::Notice(notice) => {
-                    tell(notice);
-                    if notice.is_of_size() {
+                Polled::Notice(notice) => {
+                    log_notice(notice);
+                    if notice.is_answer_too_large() {
                         // Others may still be on their way.
-                        (refused, last) = (Refused::ForItsSize, now);
+                        (rejected, last) = (RejectedAnswer::TooLarge, now);
                     }
                 }
-                Arrival::Nothing => {}
+                Polled::Nothing => {}
             }
-            if now.duration_since(last.max(widened)) >= LULL {
+            if now.duration_since(last.max(widened)) >= IDLE_BEFORE_WIDENING {
                 search.widen();
-                self.apply(search.moves())?;
+                self.apply(search.assignment_change())?;
                 widened = now;
             }
-            let pause = arrival == Arrival::Nothing && search.n_ready() > 0;
-            if pause || search.n_ready() >= BATCH || n_arrived >= MANY {
-                self.apply(search.moves())?;
+            let pause = polled == Polled::Nothing && search.n_ready() > 0;
+            if pause || search.n_ready() >= UNASSIGN_BATCH || n_arrived >= ARRIVALS_PER_CHECK {
+                self.apply(search.assignment_change())?;
                 n_arrived = 0;
                 let (done, total) = search.progress();
                 progress(done, total);
             }
-            let silent = now.duration_since(last) >= SILENCE;
-            if refused == Refused::ForItsSize && (silent || now >= limits.until) {
-                return Ok(Reach::TooLarge);
+            let silent = now.duration_since(last) >= IDLE_BEFORE_STUCK;
+            if rejected == RejectedAnswer::TooLarge && (silent || now >= limits.deadline) {
+                return Ok(ReadOutcome::RecordTooLarge);
             }
-            if now >= limits.until {
-                return Ok(if silent { Reach::Stuck } else { Reach::Going });
+            if now >= limits.deadline {
+                return Ok(if silent {
+                    ReadOutcome::Stuck
+                } else {
+                    ReadOutcome::Responsive
+                });
             }
         }
-        Ok(Reach::Going)
+        Ok(ReadOutcome::Responsive)
     }
 
-    fn apply(&self, moves: Moves) -> Result<(), Code> {
-        let Moves { unassign, assign } = moves;
+    fn apply(&self, change: AssignmentChange) -> Result<(), ErrorCode> {
+        let AssignmentChange { unassign, assign } = change;
         if !unassign.is_empty() {
             self.client.unassign(&unassign)?;
         }
@@ -212,16 +216,16 @@ impl Reader {
     }
 
     /// Stops fetching, and drops what has come meanwhile.
-    fn clear(&self) -> Result<(), Code> {
+    fn stop_fetching(&self) -> Result<(), ErrorCode> {
         self.client.unassign_all()?;
-        self.heed();
+        self.drain_notices();
         Ok(())
     }
 
     /// Takes what is in the queue while nothing is fetched.
-    pub(super) fn heed(&self) {
+    pub(super) fn drain_notices(&self) {
         for notice in self.client.notices() {
-            tell(&notice);
+            log_notice(&notice);
         }
     }
 }
@@ -230,16 +234,18 @@ impl Reader {
 
 impl Notice {
     /// Whether it says that an answer is larger than the client takes.
-    fn is_of_size(&self) -> bool {
+    fn is_answer_too_large(&self) -> bool {
         match self {
-            Self::Error { code, text } => *code == Code::BAD_MESSAGE && text.contains(MAX_ANSWER),
+            Self::Error { code, text } => {
+                *code == ErrorCode::LOCAL_BAD_MSG && text.contains(MAX_ANSWER_PROPERTY)
+            }
             Self::Log { .. } => false,
         }
     }
 }
 
 /// Failures of connections are told by the client that asks for everything else, so these are for debugging only.
-fn tell(notice: &Notice) {
+fn log_notice(notice: &Notice) {
     match notice {
         Notice::Error { code, text } => debug!(code = code.0, error = %text, "Reader trouble"),
         Notice::Log {

@@ -7,9 +7,9 @@ mod partition;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use self::partition::{Outcome, Partition};
+use self::partition::{NextStep, PartitionSearch};
 use super::{Answers, Wanted};
-use crate::kafka::native::Fetched;
+use crate::kafka::native::PartitionEvent;
 use crate::snapshot::{Api, Failure, Name, OldestUnread, Reason, TopicPartition, Unknown};
 
 /// Partitions fetched at once: twice as many as fill an answer, so that the next one is on its way while one is dealt with.
@@ -20,23 +20,23 @@ const WINDOW: usize = 128;
 #[derive(Debug)]
 pub(super) struct Search {
     /// Partitions with something left to find.
-    partitions: HashMap<Name, HashMap<i32, Partition>>,
+    partitions: HashMap<Name, HashMap<i32, PartitionSearch>>,
     /// Partitions that were never fetched; some may have no entry above any more.
     waiting: VecDeque<TopicPartition>,
     /// Fetched, and nothing is left to find.
     finished: Vec<TopicPartition>,
     /// Fetched, and may have to be fetched from elsewhere.
-    moving: Vec<TopicPartition>,
+    may_seek: Vec<TopicPartition>,
     n_fetched: usize,
     /// How many may be fetched at once.
     window: usize,
     n_total: usize,
-    found: Found,
+    found: SearchResult,
 }
 
 /// What came of a search.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct SearchResult {
     /// The answers.
     pub(super) answers: Answers,
     /// Each failure once; a topic that may not be read is one.
@@ -49,7 +49,7 @@ pub(super) struct Found {
 
 /// What the client has to do. Removals come first: a partition may be in both.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Moves {
+pub(super) struct AssignmentChange {
     /// No longer to be fetched.
     pub(super) unassign: Vec<TopicPartition>,
     /// To be fetched, from these positions.
@@ -65,7 +65,7 @@ impl Search {
         let waiting = wanted.keys().cloned().collect();
         let mut partitions = HashMap::<_, HashMap<_, _>>::new();
         for (tp, offsets) in wanted {
-            if let Some(partition) = Partition::wanting(offsets) {
+            if let Some(partition) = PartitionSearch::for_offsets(offsets) {
                 partitions
                     .entry(tp.topic)
                     .or_default()
@@ -76,11 +76,11 @@ impl Search {
             partitions,
             waiting,
             finished: Vec::new(),
-            moving: Vec::new(),
+            may_seek: Vec::new(),
             n_fetched: 0,
             window: WINDOW,
             n_total,
-            found: Found::default(),
+            found: SearchResult::default(),
         }
     }
 
@@ -90,7 +90,7 @@ impl Search {
     }
 
     /// Whether nothing is left to find.
-    pub(super) fn is_over(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         self.partitions.is_empty()
     }
 
@@ -101,18 +101,18 @@ impl Search {
 
     /// Partitions that what arrived has made ready to be fetched no longer, or from elsewhere.
     pub(super) fn n_ready(&self) -> usize {
-        self.finished.len() + self.moving.len()
+        self.finished.len() + self.may_seek.len()
     }
 
     /// What arrived.
-    pub(super) fn take(&mut self, fetched: &Fetched) {
-        let Some((topic, partitions)) = self.partitions.get_key_value(&*fetched.topic) else {
+    pub(super) fn handle(&mut self, event: &PartitionEvent) {
+        let Some((topic, partitions)) = self.partitions.get_key_value(&*event.topic) else {
             return;
         };
-        if !partitions.contains_key(&fetched.partition) {
+        if !partitions.contains_key(&event.partition) {
             return;
         }
-        let tp = TopicPartition::of(topic, fetched.partition);
+        let tp = TopicPartition::of(topic, event.partition);
         let Some(partition) = self
             .partitions
             .get_mut(&tp.topic)
@@ -121,42 +121,45 @@ impl Search {
             return;
         };
         let answers = &mut self.found.answers;
-        let outcome = partition.take(fetched, &mut |offset, answer| {
+        let outcome = partition.handle(event, &mut |offset, answer| {
             answers.insert((tp.clone(), offset), answer);
         });
         match outcome {
-            Outcome::GoOn => {}
-            Outcome::MayMove => self.moving.push(tp),
-            Outcome::Finished => self.finish(tp),
-            Outcome::Failed(Reason::Authorization) => self.deny(&tp.topic),
-            Outcome::Failed(reason) => self.fail(tp, reason),
+            NextStep::Continue => {}
+            NextStep::MaySeek => self.may_seek.push(tp),
+            NextStep::Finished => self.finish_partition(tp),
+            NextStep::Failed(Reason::Authorization) => self.deny(&tp.topic),
+            NextStep::Failed(reason) => self.fail_partition(tp, reason),
         }
     }
 
     /// What the client has to do now.
-    pub(super) fn moves(&mut self) -> Moves {
-        let mut moves = Moves {
+    pub(super) fn assignment_change(&mut self) -> AssignmentChange {
+        let mut change = AssignmentChange {
             unassign: std::mem::take(&mut self.finished),
             assign: Vec::new(),
         };
-        for tp in std::mem::take(&mut self.moving) {
-            if let Some(position) = self.partition(&tp).and_then(Partition::leap) {
-                moves.unassign.push(tp.clone());
-                moves.assign.push((tp, position));
+        for tp in std::mem::take(&mut self.may_seek) {
+            if let Some(position) = self
+                .partition(&tp)
+                .and_then(PartitionSearch::better_position)
+            {
+                change.unassign.push(tp.clone());
+                change.assign.push((tp, position));
             }
         }
-        self.n_fetched -= moves.unassign.len();
-        while self.n_fetched + moves.assign.len() < self.window
+        self.n_fetched -= change.unassign.len();
+        while self.n_fetched + change.assign.len() < self.window
             && let Some(tp) = self.waiting.pop_front()
         {
             if let Some(partition) = self.partition(&tp) {
-                let position = partition.begin();
-                moves.assign.push((tp, position));
+                let position = partition.start();
+                change.assign.push((tp, position));
             }
         }
-        self.n_fetched += moves.assign.len();
-        self.found.n_reads += u64::try_from(moves.assign.len()).unwrap_or(u64::MAX);
-        moves
+        self.n_fetched += change.assign.len();
+        self.found.n_reads += u64::try_from(change.assign.len()).unwrap_or(u64::MAX);
+        change
     }
 
     /// Lets more partitions be fetched at once: those that are may all wait for a broker that does not answer.
@@ -165,13 +168,13 @@ impl Search {
     }
 
     /// Ends the search; whatever is left is unknown because of `reason`, which is one failure.
-    pub(super) fn end(mut self, reason: Reason) -> Found {
+    pub(super) fn finish(mut self, reason: Reason) -> SearchResult {
         let unknown = Unknown::new(Api::Fetch, reason);
         let mut n_left = 0;
         for (topic, partitions) in &self.partitions {
             for (&partition, sought) in partitions {
                 let tp = TopicPartition::of(topic, partition);
-                for offset in sought.left() {
+                for offset in sought.remaining() {
                     let pair = (tp.clone(), offset);
                     self.found
                         .answers
@@ -187,12 +190,12 @@ impl Search {
         self.found
     }
 
-    fn partition(&mut self, tp: &TopicPartition) -> Option<&mut Partition> {
+    fn partition(&mut self, tp: &TopicPartition) -> Option<&mut PartitionSearch> {
         self.partitions.get_mut(&tp.topic)?.get_mut(&tp.partition)
     }
 
     /// Forgets the partition, which is fetched.
-    fn finish(&mut self, tp: TopicPartition) {
+    fn finish_partition(&mut self, tp: TopicPartition) {
         if let Some(partitions) = self.partitions.get_mut(&tp.topic) {
             partitions.remove(&tp.partition);
             if partitions.is_empty() {
@@ -202,20 +205,20 @@ impl Search {
         self.finished.push(tp);
     }
 
-    fn fail(&mut self, tp: TopicPartition, reason: Reason) {
+    fn fail_partition(&mut self, tp: TopicPartition, reason: Reason) {
         let unknown = Unknown::new(Api::Fetch, reason);
-        let left: Vec<_> = self
+        let remaining: Vec<_> = self
             .partition(&tp)
-            .map(|it| it.left().collect())
+            .map(|it| it.remaining().collect())
             .unwrap_or_default();
-        for offset in left {
+        for offset in remaining {
             self.found
                 .answers
                 .insert((tp.clone(), offset), OldestUnread::Unknown(unknown));
         }
         let subject = format!("{}-{}", tp.topic, tp.partition);
         self.found.failures.push(Failure { unknown, subject });
-        self.finish(tp);
+        self.finish_partition(tp);
     }
 
     /// Gives up the whole topic: what one partition says of rights holds for all.
@@ -226,7 +229,7 @@ impl Search {
         let unknown = Unknown::new(Api::Fetch, Reason::Authorization);
         for (partition, sought) in partitions {
             let tp = TopicPartition::of(topic, partition);
-            for offset in sought.left() {
+            for offset in sought.remaining() {
                 self.found
                     .answers
                     .insert((tp.clone(), offset), OldestUnread::Unknown(unknown));

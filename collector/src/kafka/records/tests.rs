@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
-use super::search::Moves;
+use super::search::AssignmentChange;
 use super::*;
-use crate::kafka::code::Code;
-use crate::kafka::native::{Fetched, LOG_START, Timestamp};
+use crate::kafka::error_code::ErrorCode;
+use crate::kafka::native::{LOG_START, PartitionEvent, Timestamp};
 use crate::snapshot::{Api, Unknown};
 
+mod cache;
 mod log;
-mod memory;
 
 fn tp(topic: &str, partition: i32) -> TopicPartition {
     TopicPartition {
@@ -29,17 +29,22 @@ fn wanted(offsets: &[i64]) -> Wanted {
 /// A search that has begun to fetch, and where.
 fn begun(wanted: Wanted) -> (Search, Vec<(TopicPartition, i64)>) {
     let mut search = Search::of(wanted);
-    let moves = search.moves();
-    assert_eq!(moves.unassign, []);
-    (search, moves.assign)
+    let change = search.assignment_change();
+    assert_eq!(change.unassign, []);
+    (search, change.assign)
 }
 
-fn arrives(search: &mut Search, at: i64, timestamp: Result<i64, Code>) {
+fn arrives(search: &mut Search, at: i64, timestamp: Result<i64, ErrorCode>) {
     arrives_for(search, &tp("a", 0), at, timestamp);
 }
 
-fn arrives_for(search: &mut Search, tp: &TopicPartition, at: i64, timestamp: Result<i64, Code>) {
-    search.take(&Fetched {
+fn arrives_for(
+    search: &mut Search,
+    tp: &TopicPartition,
+    at: i64,
+    timestamp: Result<i64, ErrorCode>,
+) {
+    search.handle(&PartitionEvent {
         topic: tp.topic.to_string(),
         partition: tp.partition,
         offset: at,
@@ -54,7 +59,7 @@ fn records(search: &mut Search, offsets: impl IntoIterator<Item = i64>) {
     }
 }
 
-fn answer(found: &Found, at: i64) -> Option<OldestUnread> {
+fn answer(found: &SearchResult, at: i64) -> Option<OldestUnread> {
     found.answers.get(&(tp("a", 0), offset(at))).copied()
 }
 
@@ -67,8 +72,8 @@ fn the_first_record_at_or_after_an_offset_dates_it() {
     let (mut search, assigned) = begun(wanted(&[5]));
     assert_eq!(assigned, [(tp("a", 0), 5)]);
     records(&mut search, [9]);
-    assert!(search.is_over());
-    let found = search.end(Reason::Deadline);
+    assert!(search.is_done());
+    let found = search.finish(Reason::Deadline);
     assert_eq!(answer(&found, 5), Some(OldestUnread::Written(9000)));
     assert_eq!((found.failures, found.n_reads), (vec![], 1));
 }
@@ -76,14 +81,14 @@ fn the_first_record_at_or_after_an_offset_dates_it() {
 #[test]
 fn a_record_without_a_timestamp_is_said_to_have_none() {
     let (mut search, _) = begun(wanted(&[5]));
-    search.take(&Fetched {
+    search.handle(&PartitionEvent {
         topic: "a".to_owned(),
         partition: 0,
         offset: 5,
         timestamp: Ok(Timestamp::Missing),
     });
-    assert!(search.is_over());
-    let found = search.end(Reason::Deadline);
+    assert!(search.is_done());
+    let found = search.finish(Reason::Deadline);
     assert_eq!(answer(&found, 5), Some(OldestUnread::NoTimestamp));
 }
 
@@ -91,8 +96,8 @@ fn a_record_without_a_timestamp_is_said_to_have_none() {
 fn a_record_dates_every_offset_up_to_its_own_that_is_left() {
     let (mut search, _) = begun(wanted(&[5, 6, 7, 8]));
     records(&mut search, [5, 7, 8]);
-    assert!(search.is_over());
-    let found = search.end(Reason::Deadline);
+    assert!(search.is_done());
+    let found = search.finish(Reason::Deadline);
     let dates = [5, 6, 7, 8].map(|at| answer(&found, at));
     assert_eq!(
         dates,
@@ -106,34 +111,34 @@ fn a_finished_partition_is_fetched_no_longer() {
     let (mut search, _) = begun(wanted(&[5]));
     records(&mut search, [5, 6, 7]);
     assert_eq!(search.n_ready(), 1);
-    let moves = search.moves();
-    assert_eq!((moves.unassign, moves.assign), (vec![tp("a", 0)], vec![]));
+    let change = search.assignment_change();
+    assert_eq!((change.unassign, change.assign), (vec![tp("a", 0)], vec![]));
 }
 
 #[test]
 fn an_offset_that_another_such_batch_reaches_is_read_on_to() {
     let (mut search, _) = begun(wanted(&[5, 14]));
     records(&mut search, 5..10);
-    let moves = search.moves();
-    assert_eq!((moves.unassign, moves.assign), (vec![], vec![]));
+    let change = search.assignment_change();
+    assert_eq!((change.unassign, change.assign), (vec![], vec![]));
     records(&mut search, 10..15);
-    assert!(search.is_over());
+    assert!(search.is_done());
 }
 
 #[test]
 fn an_offset_farther_away_is_read_from_there() {
     let (mut search, _) = begun(wanted(&[5, 500]));
     records(&mut search, 5..10);
-    let moves = search.moves();
-    assert_eq!(moves.unassign, [tp("a", 0)]);
-    assert_eq!(moves.assign, [(tp("a", 0), 500)]);
+    let change = search.assignment_change();
+    assert_eq!(change.unassign, [tp("a", 0)]);
+    assert_eq!(change.assign, [(tp("a", 0), 500)]);
     // Left over from before the move.
     arrives(&mut search, 10, Ok(10_000));
-    arrives(&mut search, 10, Err(Code::PARTITION_EOF));
-    arrives(&mut search, 10, Err(Code::AUTO_OFFSET_RESET));
+    arrives(&mut search, 10, Err(ErrorCode::LOCAL_PARTITION_EOF));
+    arrives(&mut search, 10, Err(ErrorCode::LOCAL_AUTO_OFFSET_RESET));
     assert_eq!(search.n_ready(), 0);
     records(&mut search, [501]);
-    let found = search.end(Reason::Deadline);
+    let found = search.finish(Reason::Deadline);
     assert_eq!(answer(&found, 500), Some(OldestUnread::Written(501_000)));
     assert_eq!(found.n_reads, 2);
 }
@@ -141,9 +146,9 @@ fn an_offset_farther_away_is_read_from_there() {
 #[test]
 fn at_the_end_of_the_partition_nothing_is_readable() {
     let (mut search, _) = begun(wanted(&[5, 6]));
-    arrives(&mut search, 7, Err(Code::PARTITION_EOF));
-    assert!(search.is_over());
-    let found = search.end(Reason::Deadline);
+    arrives(&mut search, 7, Err(ErrorCode::LOCAL_PARTITION_EOF));
+    assert!(search.is_done());
+    let found = search.finish(Reason::Deadline);
     for at in [5, 6] {
         assert_eq!(answer(&found, at), Some(OldestUnread::NothingReadable));
     }
@@ -152,12 +157,12 @@ fn at_the_end_of_the_partition_nothing_is_readable() {
 #[test]
 fn an_offset_below_the_log_start_is_dated_there() {
     let (mut search, _) = begun(wanted(&[5]));
-    arrives(&mut search, 5, Err(Code::AUTO_OFFSET_RESET));
-    let moves = search.moves();
-    assert_eq!(moves.unassign, [tp("a", 0)]);
-    assert_eq!(moves.assign, [(tp("a", 0), LOG_START)]);
+    arrives(&mut search, 5, Err(ErrorCode::LOCAL_AUTO_OFFSET_RESET));
+    let change = search.assignment_change();
+    assert_eq!(change.unassign, [tp("a", 0)]);
+    assert_eq!(change.assign, [(tp("a", 0), LOG_START)]);
     records(&mut search, [60]);
-    let found = search.end(Reason::Deadline);
+    let found = search.finish(Reason::Deadline);
     assert_eq!(
         answer(&found, 5),
         Some(OldestUnread::WrittenAtLogStart(60_000))
@@ -167,11 +172,11 @@ fn an_offset_below_the_log_start_is_dated_there() {
 #[test]
 fn an_offset_beyond_the_end_is_not_known() {
     let (mut search, _) = begun(wanted(&[50]));
-    arrives(&mut search, 50, Err(Code::AUTO_OFFSET_RESET));
-    search.moves();
+    arrives(&mut search, 50, Err(ErrorCode::LOCAL_AUTO_OFFSET_RESET));
+    search.assignment_change();
     records(&mut search, [3]);
-    assert!(search.is_over());
-    let found = search.end(Reason::Deadline);
+    assert!(search.is_done());
+    let found = search.finish(Reason::Deadline);
     assert_eq!(answer(&found, 50), Some(unknown(Reason::Other)));
     assert_eq!(found.failures.len(), 1);
 }
@@ -180,13 +185,13 @@ fn an_offset_beyond_the_end_is_not_known() {
 fn a_log_start_that_keeps_moving_is_not_followed_for_ever() {
     let (mut search, _) = begun(wanted(&[5]));
     for _ in 0..4 {
-        assert!(!search.is_over());
-        arrives(&mut search, 5, Err(Code::AUTO_OFFSET_RESET));
-        search.moves();
+        assert!(!search.is_done());
+        arrives(&mut search, 5, Err(ErrorCode::LOCAL_AUTO_OFFSET_RESET));
+        search.assignment_change();
     }
-    assert!(search.is_over());
+    assert!(search.is_done());
     assert_eq!(
-        answer(&search.end(Reason::Deadline), 5),
+        answer(&search.finish(Reason::Deadline), 5),
         Some(unknown(Reason::Other))
     );
 }
@@ -194,8 +199,8 @@ fn a_log_start_that_keeps_moving_is_not_followed_for_ever() {
 #[test]
 fn an_error_of_a_partition_is_one_failure_for_all_its_offsets() {
     let (mut search, _) = begun(wanted(&[5, 6]));
-    arrives(&mut search, -1001, Err(Code(56)));
-    let found = search.end(Reason::Deadline);
+    arrives(&mut search, -1001, Err(ErrorCode::KAFKA_STORAGE_ERROR));
+    let found = search.finish(Reason::Deadline);
     for at in [5, 6] {
         assert_eq!(answer(&found, at), Some(unknown(Reason::StorageError)));
     }
@@ -210,14 +215,19 @@ fn a_topic_that_may_not_be_read_is_one_failure_and_is_given_up() {
     let offsets = BTreeSet::from([offset(5)]);
     let partitions = (0..300).map(|partition| (tp("a", partition), offsets.clone()));
     let (mut search, assigned) = begun(partitions.chain([(tp("b", 0), offsets.clone())]).collect());
-    arrives(&mut search, 5, Err(Code(29)));
-    arrives_for(&mut search, &tp("a", 1), 5, Err(Code(29)));
-    let moves = search.moves();
-    assert_eq!(moves.unassign.len(), assigned.len());
-    assert_eq!(moves.assign, [(tp("b", 0), 5)]);
+    arrives(&mut search, 5, Err(ErrorCode::TOPIC_AUTHORIZATION_FAILED));
+    arrives_for(
+        &mut search,
+        &tp("a", 1),
+        5,
+        Err(ErrorCode::TOPIC_AUTHORIZATION_FAILED),
+    );
+    let change = search.assignment_change();
+    assert_eq!(change.unassign.len(), assigned.len());
+    assert_eq!(change.assign, [(tp("b", 0), 5)]);
     arrives_for(&mut search, &tp("b", 0), 5, Ok(7));
-    assert!(search.is_over());
-    let found = search.end(Reason::Deadline);
+    assert!(search.is_done());
+    let found = search.finish(Reason::Deadline);
     assert_eq!(answer(&found, 5), Some(unknown(Reason::Authorization)));
     assert_eq!((found.answers.len(), found.failures.len()), (301, 1));
     assert_eq!(found.denied, [Arc::from("a")]);
@@ -227,7 +237,7 @@ fn a_topic_that_may_not_be_read_is_one_failure_and_is_given_up() {
 fn what_is_left_when_time_is_out_is_one_failure() {
     let (mut search, _) = begun(wanted(&[5, 6, 7]));
     records(&mut search, [5]);
-    let found = search.end(Reason::Deadline);
+    let found = search.finish(Reason::Deadline);
     assert_eq!(answer(&found, 5), Some(OldestUnread::Written(5000)));
     assert_eq!(answer(&found, 7), Some(unknown(Reason::Deadline)));
     let [failure] = &*found.failures else {
@@ -241,18 +251,23 @@ fn partitions_that_wait_do_not_keep_out_the_others() {
     let partitions = (0..300).map(|partition| (tp("a", partition), BTreeSet::from([offset(5)])));
     let (mut search, assigned) = begun(partitions.collect());
     assert_eq!(assigned.len(), 128);
-    assert_eq!(search.moves(), Moves::default());
+    assert_eq!(search.assignment_change(), AssignmentChange::default());
     search.widen();
-    assert_eq!(search.moves().assign.len(), 128);
+    assert_eq!(search.assignment_change().assign.len(), 128);
     search.widen();
-    assert_eq!(search.moves().assign.len(), 300 - 2 * 128);
+    assert_eq!(search.assignment_change().assign.len(), 300 - 2 * 128);
 }
 
 #[test]
 fn what_nobody_wants_is_ignored() {
     let (mut search, _) = begun(wanted(&[5]));
     arrives_for(&mut search, &tp("a", 1), 5, Ok(1));
-    arrives_for(&mut search, &tp("b", 0), 5, Err(Code(29)));
+    arrives_for(
+        &mut search,
+        &tp("b", 0),
+        5,
+        Err(ErrorCode::TOPIC_AUTHORIZATION_FAILED),
+    );
     assert_eq!(search.n_ready(), 0);
     assert_eq!(search.progress(), (0, 1));
 }

@@ -1,172 +1,190 @@
-//! One collection, step by step: groups and classic members, log starts, commits, policies, ends, members of KIP-848 groups,
-//! timestamps. Log starts before commits, so that a commit below one is a loss; commits before ends, so that lag is never
-//! negative.
+//! One collection, step by step, in the order that [`crate::kafka`] explains: log starts before commits, so that a commit below its log
+//! start has lost records, and commits before log ends, so that lag is never negative.
 
 use std::collections::BTreeMap;
 
 use super::Session;
-use crate::kafka::ends::{self, Starts};
-use crate::kafka::groups::Listing;
-use crate::kafka::members::Ground;
+use crate::kafka::collection_context::CollectionContext;
+use crate::kafka::committed_offsets::{
+    self, Brokers, CommittedOffsets, GroupOffsets, UnlistedGroups,
+};
+use crate::kafka::group_listing::GroupListing;
+use crate::kafka::log_offsets::{self, LogStarts};
+use crate::kafka::members::SurveyInput;
+use crate::kafka::metadata::Metadata;
 use crate::kafka::native::CommittedRow;
-use crate::kafka::offsets::{self, Brokers, Committed, Found, Unlisted};
-use crate::kafka::pass::Pass;
-use crate::kafka::topology::Topology;
 use crate::progress::Phase as Step;
 use crate::snapshot::{
     Api, Group, Log, Name, Offset, Phase, Reading, Reason, Snapshot, Topic, TopicPartition, Unknown,
 };
 
 impl Session {
-    /// Everything but metadata.
-    pub(super) fn read(
+    /// Reads everything of the cluster but its metadata into `snapshot`.
+    pub(super) fn read_cluster(
         &mut self,
-        topology: &mut Topology,
+        metadata: &mut Metadata,
         snapshot: &mut Snapshot,
-        pass: &mut Pass<'_>,
+        context: &mut CollectionContext<'_>,
     ) {
-        let mut listing = self.list(topology, pass);
-        self.identify(topology, pass);
-        let ground = Ground {
+        let mut listing = self.list_groups(metadata, context);
+        self.refresh_topic_ids(metadata, context);
+        let input = SurveyInput {
             client: &self.client,
             listing: &listing,
-            topology,
+            metadata,
             filter: &self.cluster.groups,
         };
-        let found = self.members.survey(&ground, pass);
-        pass.end(Phase::Groups);
+        let surveyed_groups = self.members.survey(&input, context);
+        context.finish_phase(Phase::Groups);
 
-        let clients = ends::Clients {
-            plain: &self.client,
-            stable: self.stable.as_ref(),
+        let clients = log_offsets::OffsetClients {
+            read_uncommitted_client: &self.client,
+            read_committed_client: self.read_committed_client.as_ref(),
         };
-        let starts = ends::starts(&clients, topology, pass);
-        pass.end(Phase::Ends);
+        let starts = log_offsets::read_log_starts(&clients, metadata, context);
+        context.finish_phase(Phase::Ends);
 
         let brokers = Brokers {
             client: &self.client,
-            all: &topology.brokers,
+            all: &metadata.brokers,
             filter: &self.cluster.groups,
         };
-        let unlisted = Unlisted {
-            known: &self.known,
-            found: &found,
+        let unlisted = UnlistedGroups {
+            known_groups: &self.known_groups,
+            surveyed_groups: &surveyed_groups,
         };
-        let mut committed = offsets::read(&brokers, &mut listing, unlisted, pass);
-        listing.record(pass);
-        self.members.leave_out_nameless(&mut committed);
-        self.known = committed
+        let mut committed = committed_offsets::read(&brokers, &mut listing, unlisted, context);
+        listing.record_failures(context);
+        self.members.drop_truncated_names(&mut committed);
+        self.known_groups = committed
             .groups
             .iter()
             .map(|(name, found)| (Name::clone(name), found.coordinator))
             .collect();
-        pass.end(Phase::Offsets);
+        context.finish_phase(Phase::Offsets);
 
-        self.policies.refresh(
+        self.cleanup_policies.refresh(
             &self.client,
-            topology,
+            metadata,
             self.exporter.performance.compaction_ttl,
-            pass,
+            context,
         );
-        pass.end(Phase::Groups);
+        context.finish_phase(Phase::Groups);
 
-        self.ends(topology, (starts, &committed), snapshot, pass);
+        self.read_log_ends(metadata, (starts, &committed), snapshot, context);
         snapshot.read_at_ms = now_ms();
-        pass.end(Phase::Ends);
-        // The last to ask by this client, as it may cost a connection.
+        context.finish_phase(Phase::Ends);
+        // The last requests on this client, because librdkafka may have to give up a connection for them.
         let groups = (&listing, &committed);
-        self.members.describe(&self.client, groups, topology, pass);
-        self.members.settle(&committed, pass);
+        self.members
+            .describe_kip848(&self.client, groups, metadata, context);
+        self.members.expire(&committed, context);
         snapshot.unsupported = self.members.unsupported(&listing, &committed);
-        self.report_invisible(&listing, &committed, pass);
-        snapshot.unseen = self.unseen(&snapshot.topics, topology, groups, pass);
-        pass.end(Phase::Groups);
-        snapshot.groups = self.groups(topology, &listing, committed, pass);
-        self.date(topology, snapshot, pass);
-        pass.end(Phase::Timestamps);
+        self.report_missing_rights(&listing, &committed, context);
+        snapshot.unseen = self.find_unseen(&snapshot.topics, metadata, groups, context);
+        context.finish_phase(Phase::Groups);
+        snapshot.groups = self.assemble_groups(metadata, &listing, committed, context);
+        self.look_up_timestamps(metadata, snapshot, context);
+        context.finish_phase(Phase::Timestamps);
     }
 
-    /// The groups that the brokers list. Brokers that do not answer are left out of the rest of the collection.
-    fn list(&self, topology: &Topology, pass: &mut Pass<'_>) -> Listing {
-        pass.tell(|progress| {
+    /// Lists the groups of all brokers. Brokers that do not answer are not asked again in this collection.
+    fn list_groups(
+        &self,
+        metadata: &Metadata,
+        context: &mut CollectionContext<'_>,
+    ) -> GroupListing {
+        context.report_progress(|progress| {
             progress.phase = Step::Listing;
-            progress.brokers = topology.brokers.len();
-            progress.partitions = topology.n_partitions();
+            progress.brokers = metadata.brokers.len();
+            progress.partitions = metadata.n_partitions();
         });
-        let listing = Listing::read(&self.client, &topology.brokers, &self.cluster.groups, pass);
-        listing.heed(pass);
-        pass.tell(|progress| progress.groups = listing.groups.len());
+        let listing = GroupListing::read(
+            &self.client,
+            &metadata.brokers,
+            &self.cluster.groups,
+            context,
+        );
+        listing.give_up_silent_brokers(context);
+        context.report_progress(|progress| progress.groups = listing.groups.len());
         listing
     }
 
-    fn ends(
+    /// Reads the log ends into `snapshot`. Reads the metadata first where commits stand on partitions that it does not have.
+    fn read_log_ends(
         &self,
-        topology: &mut Topology,
-        (starts, committed): (Starts, &Committed),
+        metadata: &mut Metadata,
+        (starts, committed): (LogStarts, &CommittedOffsets),
         snapshot: &mut Snapshot,
-        pass: &mut Pass<'_>,
+        context: &mut CollectionContext<'_>,
     ) {
-        let missing = self.commits_outside(topology, committed);
-        let refresh =
-            |pass: &mut Pass<'_>| Topology::read(&self.client, &self.cluster.topics, pass);
+        let missing = self.commits_unknown_to_metadata(metadata, committed);
+        let refresh = |context: &mut CollectionContext<'_>| {
+            Metadata::read(&self.client, &self.cluster.topics, context)
+        };
         if !missing.is_empty()
-            && let Ok(fresh) = refresh(pass)
+            && let Ok(fresh) = refresh(context)
         {
-            *topology = fresh;
-            for (topic, partition) in self.commits_outside(topology, committed) {
-                insert(snapshot, topic, partition, ends::gone());
+            *metadata = fresh;
+            for (topic, partition) in self.commits_unknown_to_metadata(metadata, committed) {
+                insert(snapshot, topic, partition, log_offsets::partition_gone());
             }
         }
-        let clients = ends::Clients {
-            plain: &self.client,
-            stable: self.stable.as_ref(),
+        let clients = log_offsets::OffsetClients {
+            read_uncommitted_client: &self.client,
+            read_committed_client: self.read_committed_client.as_ref(),
         };
-        let mut ends = ends::read(&clients, topology, starts, pass, refresh);
-        ends.doubt(committed);
+        let mut ends = log_offsets::read_log_ends(&clients, metadata, starts, context, refresh);
+        ends.discard_late_log_starts(committed);
         for (tp, log) in ends.logs {
             insert(snapshot, tp.topic, tp.partition, log);
         }
         for (name, topic) in &mut snapshot.topics {
-            topic.compaction = self.policies.of(name);
+            topic.compaction = self.cleanup_policies.of(name);
         }
     }
 
-    /// Partitions with a commit that the metadata does not have: it is older than they are, or they are gone.
-    fn commits_outside(&self, topology: &Topology, committed: &Committed) -> Vec<(Name, i32)> {
+    /// The partitions with a commit that are not in the metadata. They were created after it was read, or they are gone.
+    fn commits_unknown_to_metadata(
+        &self,
+        metadata: &Metadata,
+        committed: &CommittedOffsets,
+    ) -> Vec<(Name, i32)> {
         committed
             .groups
             .values()
             .filter_map(|found| found.rows.as_ref().ok())
             .flatten()
             .filter(|row| self.cluster.topics.matches(&row.topic))
-            .filter(|row| !topology.refused.contains_key(&*row.topic))
+            .filter(|row| !metadata.failed_topics.contains_key(&*row.topic))
             .filter(|row| {
-                let leaders = topology.topics.get(&*row.topic);
+                let leaders = metadata.topics.get(&*row.topic);
                 leaders.is_none_or(|leaders| !leaders.contains_key(&row.partition))
             })
             .map(|row| (Name::from(&*row.topic), row.partition))
             .collect()
     }
 
-    fn groups(
+    /// The groups with their states, members and commits, as they are published.
+    fn assemble_groups(
         &self,
-        topology: &Topology,
-        listing: &Listing,
-        committed: Committed,
-        pass: &mut Pass<'_>,
+        metadata: &Metadata,
+        listing: &GroupListing,
+        committed: CommittedOffsets,
+        context: &mut CollectionContext<'_>,
     ) -> BTreeMap<Name, Group> {
         committed
             .groups
             .into_iter()
-            .map(|(name, Found { coordinator, rows })| {
-                let listed = listing.of(&name, coordinator);
+            .map(|(name, GroupOffsets { coordinator, rows })| {
+                let listed = listing.entry_of(&name, coordinator);
                 let (members, state) = self.members.of(&name, listed);
                 let committed = rows.map(|rows| {
                     let shown = rows
                         .into_iter()
                         .filter(|row| self.cluster.topics.matches(&row.topic));
                     shown
-                        .filter_map(|row| commit(&name, &row, topology, pass))
+                        .filter_map(|row| commit(&name, &row, metadata, context))
                         .collect()
                 });
                 (
@@ -182,27 +200,28 @@ impl Session {
     }
 }
 
-/// One commit of a group; `None` where nothing is committed.
+/// One commit of a group; `None` for a row without a commit.
 fn commit(
     group: &Name,
     row: &CommittedRow,
-    topology: &Topology,
-    pass: &mut Pass<'_>,
+    metadata: &Metadata,
+    context: &mut CollectionContext<'_>,
 ) -> Option<(TopicPartition, Reading<Offset>)> {
     let tp = TopicPartition {
-        topic: topology.name(&row.topic),
+        topic: metadata.shared_name(&row.topic),
         partition: row.partition,
     };
     match row.code.check() {
         Ok(()) => Offset::from_wire(row.offset).map(|offset| (tp, Ok(offset))),
         Err(code) => {
             let subject = format!("group {group}, {}-{}", tp.topic, tp.partition);
-            let unknown = pass.fail(Api::OffsetFetch, code.reason(), subject);
+            let unknown = context.record_failure(Api::OffsetFetch, code.reason(), subject);
             Some((tp, Err(unknown)))
         }
     }
 }
 
+/// Adds a partition to `snapshot`, and its topic if that is new.
 fn insert(snapshot: &mut Snapshot, topic: Name, partition: i32, log: Log) {
     let unknown = Unknown::new(Api::DescribeConfigs, Reason::NotAsked);
     let topic = snapshot.topics.entry(topic).or_insert_with(|| Topic {
@@ -212,7 +231,7 @@ fn insert(snapshot: &mut Snapshot, topic: Name, partition: i32, log: Log) {
     topic.partitions.insert(partition, log);
 }
 
-/// Unix time in milliseconds.
+/// The current Unix time in milliseconds.
 #[expect(
     clippy::disallowed_methods,
     reason = "an edge: record timestamps are wall clock"

@@ -20,7 +20,7 @@ fn config(servers: &str, properties: &str) -> Config {
 }
 
 /// Why a collection from `servers` fails, and librdkafka's words.
-fn collect(servers: &str, properties: &str) -> (Reason, Option<Trouble>) {
+fn collect(servers: &str, properties: &str) -> (Reason, Option<ConnectionError>) {
     let config = config(servers, properties);
     let cluster = Arc::new(config.clusters[0].clone());
     let fence = Fence::new(Held::without_election().leave());
@@ -29,12 +29,12 @@ fn collect(servers: &str, properties: &str) -> (Reason, Option<Trouble>) {
     let snapshot = session.collect(&progress);
     let failure = &snapshot.failures[0];
     assert_eq!(failure.unknown.api, Api::Metadata);
-    let troubles = session.troubles().borrow().clone();
-    (failure.unknown.reason, troubles.into_iter().next())
+    let errors = session.connection_errors().borrow().clone();
+    (failure.unknown.reason, errors.into_iter().next())
 }
 
 /// Collects from a listener that answers each connection with `answer`, once something was said, and closes it.
-fn collect_from(answer: &'static [u8], properties: &str) -> (Reason, Option<Trouble>) {
+fn collect_from(answer: &'static [u8], properties: &str) -> (Reason, Option<ConnectionError>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let servers = listener.local_addr().unwrap().to_string();
     std::thread::spawn(move || {

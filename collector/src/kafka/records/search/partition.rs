@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use crate::kafka::code::Code;
-use crate::kafka::native::{Fetched, LOG_START, Timestamp};
+use crate::kafka::error_code::ErrorCode;
+use crate::kafka::native::{LOG_START, PartitionEvent, Timestamp};
 use crate::snapshot::{Offset, OldestUnread, Reason};
 
 /// How often reading may be sent back to the log start before the partition is given up: retention may take the record there
@@ -12,20 +12,20 @@ const MAX_RESETS: u32 = 3;
 
 /// One partition with at least one offset left to find.
 #[derive(Debug)]
-pub(super) struct Partition {
+pub(super) struct PartitionSearch {
     /// Ascending.
-    left: VecDeque<Offset>,
-    reading: Reading,
+    remaining: VecDeque<Offset>,
+    state: FetchState,
     n_resets: u32,
 }
 
 /// What came of something that arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum NextStep {
     /// Nothing changes.
-    GoOn,
-    /// [`Partition::leap`] may know a better position. Said once until that is asked.
-    MayMove,
+    Continue,
+    /// [`PartitionSearch::better_position`] may know a better position. Said once until that is asked.
+    MaySeek,
     /// Everything is found.
     Finished,
     /// Nothing more can be found.
@@ -34,11 +34,11 @@ pub(super) enum Outcome {
 
 /// How far the partition is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
+enum FetchState {
     /// Not fetched.
-    No,
+    NotFetched,
     /// Fetched from an offset that is wanted.
-    Forward(Run),
+    Forward(RecordRun),
     /// Fetched from the log start; no record has come yet.
     FromLogStart,
     /// Fetched from an offset that is out of range.
@@ -47,149 +47,151 @@ enum Reading {
 
 /// Records in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Run {
+struct RecordRun {
     /// The least offset that can come next; anything below is left over from before.
     next: i64,
     /// Records since the last look at whether to leap.
     n_records: i64,
-    leap: Leap,
+    hint: SeekHint,
 }
 
 /// Whether it has been said that the partition may move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Leap {
-    Unsaid,
-    Said,
+enum SeekHint {
+    NotGiven,
+    Given,
 }
 
-// === impl Partition ===
+// === impl PartitionSearch ===
 
-impl Partition {
+impl PartitionSearch {
     /// A partition of which `offsets` are wanted; `None` without any.
-    pub(super) fn wanting(offsets: BTreeSet<Offset>) -> Option<Self> {
-        let left = VecDeque::from_iter(offsets);
-        (!left.is_empty()).then_some(Self {
-            left,
-            reading: Reading::No,
+    pub(super) fn for_offsets(offsets: BTreeSet<Offset>) -> Option<Self> {
+        let remaining = VecDeque::from_iter(offsets);
+        (!remaining.is_empty()).then_some(Self {
+            remaining,
+            state: FetchState::NotFetched,
             n_resets: 0,
         })
     }
 
     /// Offsets without an answer.
-    pub(super) fn left(&self) -> impl Iterator<Item = Offset> {
-        self.left.iter().copied()
+    pub(super) fn remaining(&self) -> impl Iterator<Item = Offset> {
+        self.remaining.iter().copied()
     }
 
     /// Whether the client fetches it.
     pub(super) fn is_fetched(&self) -> bool {
-        self.reading != Reading::No
+        self.state != FetchState::NotFetched
     }
 
     /// Begins at the first offset that is left; gives the position.
-    pub(super) fn begin(&mut self) -> i64 {
-        let position = self.first_left();
-        self.reading = Reading::Forward(Run {
+    pub(super) fn start(&mut self) -> i64 {
+        let position = self.first_remaining();
+        self.state = FetchState::Forward(RecordRun {
             next: position,
             n_records: 0,
-            leap: Leap::Unsaid,
+            hint: SeekHint::NotGiven,
         });
         position
     }
 
     /// A better position to fetch from, now that everything that was here has been taken: where the next wanted offset is
     /// farther away than another batch like the last would reach.
-    pub(super) fn leap(&mut self) -> Option<i64> {
-        match &mut self.reading {
-            Reading::No | Reading::FromLogStart => None,
-            Reading::OutOfRange => {
-                self.reading = Reading::FromLogStart;
+    pub(super) fn better_position(&mut self) -> Option<i64> {
+        match &mut self.state {
+            FetchState::NotFetched | FetchState::FromLogStart => None,
+            FetchState::OutOfRange => {
+                self.state = FetchState::FromLogStart;
                 Some(LOG_START)
             }
-            Reading::Forward(run) => {
+            FetchState::Forward(run) => {
                 let reach = run.next.saturating_add(run.n_records);
-                (run.n_records, run.leap) = (0, Leap::Unsaid);
-                (self.first_left() > reach).then(|| self.begin())
+                (run.n_records, run.hint) = (0, SeekHint::NotGiven);
+                (self.first_remaining() > reach).then(|| self.start())
             }
         }
     }
 
     /// What arrived for it. `answer` is told what is found.
-    pub(super) fn take(
+    pub(super) fn handle(
         &mut self,
-        fetched: &Fetched,
+        event: &PartitionEvent,
         answer: &mut dyn FnMut(Offset, OldestUnread),
-    ) -> Outcome {
-        match fetched.timestamp {
-            _ if self.is_left_over(fetched) => Outcome::GoOn,
-            Ok(timestamp) => self.record(fetched.offset, timestamp, answer),
-            Err(Code::PARTITION_EOF) => self.nothing_readable(fetched.offset, answer),
-            Err(Code::AUTO_OFFSET_RESET) if self.n_resets < MAX_RESETS => {
-                self.n_resets += 1;
-                self.reading = Reading::OutOfRange;
-                Outcome::MayMove
+    ) -> NextStep {
+        match event.timestamp {
+            _ if self.is_stale(event) => NextStep::Continue,
+            Ok(timestamp) => self.handle_record(event.offset, timestamp, answer),
+            Err(ErrorCode::LOCAL_PARTITION_EOF) => {
+                self.handle_end_of_partition(event.offset, answer)
             }
-            Err(code) => Outcome::Failed(code.reason()),
+            Err(ErrorCode::LOCAL_AUTO_OFFSET_RESET) if self.n_resets < MAX_RESETS => {
+                self.n_resets += 1;
+                self.state = FetchState::OutOfRange;
+                NextStep::MaySeek
+            }
+            Err(code) => NextStep::Failed(code.reason()),
         }
     }
 
     /// Whether it belongs to an earlier position of the partition.
-    fn is_left_over(&self, fetched: &Fetched) -> bool {
+    fn is_stale(&self, event: &PartitionEvent) -> bool {
         let positional = matches!(
-            fetched.timestamp,
-            Ok(_) | Err(Code::PARTITION_EOF | Code::AUTO_OFFSET_RESET)
+            event.timestamp,
+            Ok(_) | Err(ErrorCode::LOCAL_PARTITION_EOF | ErrorCode::LOCAL_AUTO_OFFSET_RESET)
         );
-        match self.reading {
-            Reading::No | Reading::OutOfRange => true,
-            Reading::FromLogStart => false,
-            Reading::Forward(run) => positional && fetched.offset < run.next,
+        match self.state {
+            FetchState::NotFetched | FetchState::OutOfRange => true,
+            FetchState::FromLogStart => false,
+            FetchState::Forward(run) => positional && event.offset < run.next,
         }
     }
 
-    fn record(
+    fn handle_record(
         &mut self,
         at: i64,
         timestamp: Timestamp,
         answer: &mut dyn FnMut(Offset, OldestUnread),
-    ) -> Outcome {
-        let (dated, mut run) = match self.reading {
-            Reading::Forward(run) => (dated(timestamp, OldestUnread::Written), run),
+    ) -> NextStep {
+        let (dated, mut run) = match self.state {
+            FetchState::Forward(run) => (dated(timestamp, OldestUnread::Written), run),
             // Out of range, but not below the log start: the log was cut since its end was read.
-            _ if self.first_left() > at => return Outcome::Failed(Reason::Other),
+            _ if self.first_remaining() > at => return NextStep::Failed(Reason::Other),
             _ => {
-                let run = Run {
+                let run = RecordRun {
                     next: at,
                     n_records: 0,
-                    leap: Leap::Unsaid,
+                    hint: SeekHint::NotGiven,
                 };
                 (dated(timestamp, OldestUnread::WrittenAtLogStart), run)
             }
         };
         self.answer_up_to(at, dated, answer);
-        if self.left.is_empty() {
-            return Outcome::Finished;
+        if self.remaining.is_empty() {
+            return NextStep::Finished;
         }
         (run.next, run.n_records) = (at + 1, run.n_records + 1);
-        let said = std::mem::replace(&mut run.leap, Leap::Said);
-        self.reading = Reading::Forward(run);
-        if said == Leap::Said {
-            Outcome::GoOn
+        let said = std::mem::replace(&mut run.hint, SeekHint::Given);
+        self.state = FetchState::Forward(run);
+        if said == SeekHint::Given {
+            NextStep::Continue
         } else {
-            Outcome::MayMove
+            NextStep::MaySeek
         }
     }
 
     /// The log ends at `end`, and nothing that was wanted up to there can be read.
-    fn nothing_readable(
+    fn handle_end_of_partition(
         &mut self,
         end: i64,
         answer: &mut dyn FnMut(Offset, OldestUnread),
-    ) -> Outcome {
+    ) -> NextStep {
         self.answer_up_to(end, OldestUnread::NothingReadable, answer);
-        if self.left.is_empty() {
-            Outcome::Finished
+        if self.remaining.is_empty() {
+            NextStep::Finished
         } else {
             // The log was cut since its end was read.
-            Outcome::Failed(Reason::Other)
+            NextStep::Failed(Reason::Other)
         }
     }
 
@@ -199,16 +201,16 @@ impl Partition {
         found: OldestUnread,
         answer: &mut dyn FnMut(Offset, OldestUnread),
     ) {
-        while let Some(&offset) = self.left.front()
+        while let Some(&offset) = self.remaining.front()
             && offset.to_wire() <= at
         {
             answer(offset, found);
-            self.left.pop_front();
+            self.remaining.pop_front();
         }
     }
 
-    fn first_left(&self) -> i64 {
-        self.left
+    fn first_remaining(&self) -> i64 {
+        self.remaining
             .front()
             .map_or(LOG_START, |offset| offset.to_wire())
     }

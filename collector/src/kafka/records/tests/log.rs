@@ -55,7 +55,12 @@ impl Log {
             position
         };
         if !(self.start..=self.end).contains(&position) {
-            arrives_for(search, tp, position, Err(Code::AUTO_OFFSET_RESET));
+            arrives_for(
+                search,
+                tp,
+                position,
+                Err(ErrorCode::LOCAL_AUTO_OFFSET_RESET),
+            );
             return position;
         }
         let batch: Vec<_> = self.records.range(position..).take(n).copied().collect();
@@ -64,7 +69,7 @@ impl Log {
         }
         batch.last().map_or_else(
             || {
-                arrives_for(search, tp, self.end, Err(Code::PARTITION_EOF));
+                arrives_for(search, tp, self.end, Err(ErrorCode::LOCAL_PARTITION_EOF));
                 self.end
             },
             |last| last + 1,
@@ -87,14 +92,14 @@ proptest! {
         let mut search = Search::of(wanted.collect());
         let mut fetched = BTreeMap::<TopicPartition, i64>::new();
         for &n in batches.iter().cycle().take(2000) {
-            if search.is_over() {
+            if search.is_done() {
                 break;
             }
-            let moves = search.moves();
-            for tp in &moves.unassign {
+            let change = search.assignment_change();
+            for tp in &change.unassign {
                 prop_assert!(fetched.remove(tp).is_some(), "{tp:?} was not fetched");
             }
-            for (tp, position) in moves.assign {
+            for (tp, position) in change.assign {
                 prop_assert_eq!(fetched.insert(tp, position), None);
             }
             prop_assert!(fetched.len() <= 128, "{} at once", fetched.len());
@@ -103,8 +108,8 @@ proptest! {
                 *position = log.deliver(&mut search, tp, *position, n);
             }
         }
-        prop_assert!(search.is_over(), "{:?}", search);
-        let found = search.end(Reason::Deadline);
+        prop_assert!(search.is_done(), "{:?}", search);
+        let found = search.finish(Reason::Deadline);
         for (tp, (log, offsets)) in partitions.iter().zip(&logs) {
             for &at in offsets {
                 let answer = found.answers[&(tp.clone(), offset(at))];

@@ -1,0 +1,123 @@
+//! The best of several brokers' answers about a group, and the conclusion that follows for each group.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{CommittedOffsets, GroupOffsets, Rows, UnlistedGroups};
+use crate::kafka::collection_context::CollectionContext;
+use crate::kafka::error_code::{ErrorCode, Remedy};
+use crate::kafka::group_listing::GroupListing;
+use crate::snapshot::{Api, Name, Reason, Unknown};
+
+/// The best answer so far about one group.
+pub(super) struct BestAnswer {
+    /// The broker that gave it.
+    pub(super) broker: i32,
+    pub(super) answer: Result<Rows, ErrorCode>,
+}
+
+/// Keeps `new` unless a better answer about the group is there already; among equals the later one counts.
+pub(super) fn keep_better(best: &mut BTreeMap<Name, BestAnswer>, group: &Name, new: BestAnswer) {
+    let better = best.get(group).is_none_or(|old| new.rank() >= old.rank());
+    if better {
+        best.insert(Name::clone(group), new);
+    }
+}
+
+/// Decides which groups exist, and records a failure for each whose commits are unknown.
+///
+/// A group that no broker lists and that has no commits with its coordinator is gone. A listed group without commits that only a
+/// broker answered which does not list it has another name in truth, of which the listing shows a part.
+pub(super) fn conclude(
+    listing: &GroupListing,
+    unlisted: UnlistedGroups<'_>,
+    mut best: BTreeMap<Name, BestAnswer>,
+    context: &mut CollectionContext<'_>,
+) -> CommittedOffsets {
+    let mut committed = CommittedOffsets::default();
+    let names = listing
+        .groups
+        .keys()
+        .chain(unlisted.known_groups.keys())
+        .chain(unlisted.surveyed_groups.keys());
+    for name in names.collect::<BTreeSet<&Name>>() {
+        let listed_by = listing.groups.get(name);
+        let known_coordinator = unlisted.known_groups.get(name).copied();
+        let code = match best.remove(name) {
+            Some(BestAnswer {
+                broker,
+                answer: Ok(rows),
+            }) => {
+                match listed_by {
+                    None if rows.is_empty() => {}
+                    Some(brokers) if rows.is_empty() && !brokers.contains_key(&broker) => {
+                        committed.n_truncated_names += 1;
+                    }
+                    _ => committed.insert(name, broker, Ok(rows)),
+                }
+                continue;
+            }
+            Some(BestAnswer {
+                answer: Err(code), ..
+            }) => Some(code),
+            None => None,
+        };
+        let is_not_found = code.is_some_and(|code| code.reason() == Reason::GroupNotFound);
+        if listed_by.is_none() && (known_coordinator.is_none() || is_not_found) {
+            continue;
+        }
+        let coordinator = listed_by
+            .and_then(|brokers| brokers.keys().next().copied())
+            .or(known_coordinator)
+            .unwrap_or(-1);
+        let unknown = match code {
+            Some(code) => {
+                let reason = context.reason_of(code);
+                context.record_failure(Api::OffsetFetch, reason, format!("group {name}"))
+            }
+            None => not_asked(coordinator, name, context),
+        };
+        committed.insert(name, coordinator, Err(unknown));
+    }
+    committed
+}
+
+/// The reason why no broker was asked about a group: its coordinator is silent, which was counted when that was noticed, or the time of
+/// the collection was over.
+fn not_asked(coordinator: i32, group: &Name, context: &mut CollectionContext<'_>) -> Unknown {
+    if let Some(unknown) = context.silent_brokers.get(&coordinator) {
+        return *unknown;
+    }
+    context.record_failure(Api::OffsetFetch, Reason::Deadline, format!("group {group}"))
+}
+
+// === impl CommittedOffsets ===
+
+impl CommittedOffsets {
+    fn insert(&mut self, name: &Name, coordinator: i32, rows: Result<Rows, Unknown>) {
+        let group = GroupOffsets { coordinator, rows };
+        self.groups.insert(Name::clone(name), group);
+    }
+}
+
+// === impl BestAnswer ===
+
+impl BestAnswer {
+    /// The worth of the answer: rows above none, any answer above an error, an error about the group above one of the broker, and
+    /// any of them above a broker that says it is not the coordinator.
+    fn rank(&self) -> u8 {
+        match &self.answer {
+            Ok(rows) if !rows.is_empty() => 4,
+            Ok(_) => 3,
+            Err(code) if code.remedy() == Remedy::None => 2,
+            Err(code) if code.reason() == Reason::NotCoordinator => 0,
+            Err(_) => 1,
+        }
+    }
+
+    /// True where another broker may have the group by now.
+    pub(super) fn may_be_elsewhere(&self) -> bool {
+        self.answer
+            .as_ref()
+            .is_err_and(|code| code.remedy() == Remedy::RefreshAndRetry)
+    }
+}

@@ -1,0 +1,204 @@
+use tokio::sync::watch;
+
+use super::best_answer::keep_better;
+use super::*;
+use crate::gate::hold::Held;
+use crate::kafka::collection_context::Timeouts;
+use crate::kafka::error_code::ErrorCode;
+use crate::kafka::group_listing::{ListedAs, Protocol};
+use crate::kafka::native::Fence;
+use crate::progress::Progress;
+use crate::snapshot::{GroupState, Reason, Unknown};
+
+const NOT_COORDINATOR: ErrorCode = ErrorCode::NOT_COORDINATOR;
+
+fn listing(groups: &[(&str, i32)]) -> GroupListing {
+    let mut listing = GroupListing::default();
+    for (group, broker) in groups {
+        let brokers = listing.groups.entry(Name::from(*group)).or_default();
+        let listed = ListedAs {
+            state: GroupState::Stable,
+            protocol: Protocol::Classic,
+        };
+        brokers.insert(*broker, listed);
+    }
+    listing
+}
+
+fn known_groups(groups: &[(&str, i32)]) -> BTreeMap<Name, i32> {
+    groups
+        .iter()
+        .map(|(group, broker)| (Name::from(*group), *broker))
+        .collect()
+}
+
+/// Groups that were shown, and none besides.
+fn shown(known_groups: &BTreeMap<Name, i32>) -> UnlistedGroups<'_> {
+    static NONE: BTreeMap<Name, i32> = BTreeMap::new();
+    UnlistedGroups {
+        known_groups,
+        surveyed_groups: &NONE,
+    }
+}
+
+fn rows(n: usize) -> Rows {
+    let row = |partition| CommittedRow {
+        topic: "orders".to_owned(),
+        partition,
+        offset: 7,
+        code: ErrorCode::NONE,
+    };
+    (0..).map(row).take(n).collect()
+}
+
+/// What `answers` to questions about group `g` come to, and the failures that are counted.
+fn concluded(
+    listing: &GroupListing,
+    known_groups: &BTreeMap<Name, i32>,
+    answers: Vec<BestAnswer>,
+) -> (Option<Reading<usize>>, Vec<Reason>) {
+    let (found, reasons, _) = concluded_of(listing, shown(known_groups), answers);
+    (found, reasons)
+}
+
+/// The same for groups that may be in no listing, and how many names were found to be cut.
+fn concluded_of(
+    listing: &GroupListing,
+    unlisted: UnlistedGroups<'_>,
+    answers: Vec<BestAnswer>,
+) -> (Option<Reading<usize>>, Vec<Reason>, usize) {
+    let fence = Fence::new(Held::without_election().leave());
+    let (progress, _) = watch::channel(Progress::default());
+    let bounds = Timeouts {
+        collection: Duration::from_secs(5),
+        request: Duration::from_secs(1),
+        offset_fetch: Duration::from_secs(1),
+    };
+    let mut context = CollectionContext::begin(bounds, &fence, &progress);
+    let mut best = BTreeMap::new();
+    for answer in answers {
+        keep_better(&mut best, &Name::from("g"), answer);
+    }
+    let committed = conclude(listing, unlisted, best, &mut context);
+    let found = committed.groups.get("g").map(|found| {
+        found
+            .rows
+            .as_ref()
+            .map(Vec::len)
+            .map_err(|unknown| *unknown)
+    });
+    let reasons = context
+        .failures
+        .iter()
+        .map(|failure| failure.unknown.reason)
+        .collect();
+    (found, reasons, committed.n_truncated_names)
+}
+
+fn says(broker: i32, answer: Result<Rows, ErrorCode>) -> BestAnswer {
+    BestAnswer { broker, answer }
+}
+
+#[test]
+fn a_group_that_no_listing_has_is_asked_for_at_its_last_coordinator() {
+    let coordinators_to_ask = coordinators_to_ask(
+        &listing(&[("a", 1)]),
+        shown(&known_groups(&[("a", 1), ("g", 2)])),
+        &[1, 2, 3],
+    );
+    assert_eq!(coordinators_to_ask[&*Name::from("g")], [2]);
+    assert_eq!(coordinators_to_ask[&*Name::from("a")], [1]);
+}
+
+#[test]
+fn a_group_whose_coordinator_is_no_broker_any_more_is_asked_for_everywhere() {
+    let coordinators_to_ask =
+        coordinators_to_ask(&listing(&[]), shown(&known_groups(&[("g", 9)])), &[1, 2]);
+    assert_eq!(coordinators_to_ask[&*Name::from("g")], [1, 2]);
+}
+
+#[test]
+fn an_unlisted_group_without_commits_is_gone() {
+    let gone = concluded(
+        &listing(&[]),
+        &known_groups(&[("g", 1)]),
+        vec![says(1, Ok(rows(0)))],
+    );
+    assert_eq!(gone, (None, Vec::new()));
+    let gone = concluded(
+        &listing(&[]),
+        &known_groups(&[("g", 1)]),
+        vec![says(1, Err(ErrorCode::GROUP_ID_NOT_FOUND))],
+    );
+    assert_eq!(gone, (None, Vec::new()));
+}
+
+#[test]
+fn a_listed_group_without_commits_stays() {
+    let stays = concluded(
+        &listing(&[("g", 1)]),
+        &known_groups(&[]),
+        vec![says(1, Ok(rows(0)))],
+    );
+    assert_eq!(stays, (Some(Ok(0)), Vec::new()));
+}
+
+#[test]
+fn a_group_that_everybody_disowns_is_unknown_and_counts_once() {
+    let disowned = vec![says(1, Err(NOT_COORDINATOR)), says(2, Err(NOT_COORDINATOR))];
+    let unknown = Unknown::new(Api::OffsetFetch, Reason::NotCoordinator);
+    assert_eq!(
+        concluded(&listing(&[]), &known_groups(&[("g", 1)]), disowned),
+        (Some(Err(unknown)), vec![Reason::NotCoordinator])
+    );
+}
+
+#[test]
+fn whoever_does_not_disown_a_group_is_right_whatever_the_order() {
+    for swap in [0, 1] {
+        let mut answers = vec![says(1, Err(NOT_COORDINATOR)), says(2, Ok(rows(3)))];
+        answers.rotate_left(swap);
+        let found = concluded(&listing(&[("g", 1), ("g", 2)]), &known_groups(&[]), answers);
+        assert_eq!(found, (Some(Ok(3)), Vec::new()));
+    }
+}
+
+#[test]
+fn a_group_that_could_not_be_asked_about_is_unknown_for_lack_of_time() {
+    let unknown = Unknown::new(Api::OffsetFetch, Reason::Deadline);
+    assert_eq!(
+        concluded(&listing(&[("g", 1)]), &known_groups(&[]), Vec::new()),
+        (Some(Err(unknown)), vec![Reason::Deadline])
+    );
+}
+
+#[test]
+fn a_group_that_no_listing_can_have_is_shown_when_it_has_commits() {
+    let found = known_groups(&[("g", 2)]);
+    let unlisted = UnlistedGroups {
+        known_groups: &BTreeMap::new(),
+        surveyed_groups: &found,
+    };
+    let asked = coordinators_to_ask(&listing(&[]), unlisted, &[1, 2]);
+    assert_eq!(asked, [(Name::from("g"), vec![2])].into());
+    let shows = |answer| concluded_of(&listing(&[]), unlisted, vec![says(2, answer)]);
+    assert_eq!(shows(Ok(rows(3))), (Some(Ok(3)), Vec::new(), 0));
+    for none in [
+        Ok(rows(0)),
+        Err(ErrorCode::GROUP_ID_NOT_FOUND),
+        Err(NOT_COORDINATOR),
+        Err(ErrorCode::LOCAL_TIMED_OUT),
+    ] {
+        assert_eq!(shows(none), (None, Vec::new(), 0));
+    }
+}
+
+#[test]
+fn a_name_that_its_own_coordinator_does_not_list_is_part_of_another_name() {
+    let cut = listing(&[("g", 1)]);
+    let none = BTreeMap::new();
+    let answers = |n| vec![says(1, Err(NOT_COORDINATOR)), says(2, Ok(rows(n)))];
+    let shows = |n| concluded_of(&cut, shown(&none), answers(n));
+    assert_eq!(shows(0), (None, Vec::new(), 1));
+    assert_eq!(shows(3), (Some(Ok(3)), Vec::new(), 0));
+}

@@ -1,0 +1,205 @@
+//! The listing: which groups there are, and which broker coordinates each.
+//!
+//! A group that is in no listing may exist nevertheless. While a coordinator moves, the old broker has stopped listing the group and the
+//! new one has not begun, and no error says so. So a group stays known until its coordinator answers that it has no commits.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use shared::config::Filter;
+
+use super::collection_context::{CollectionContext, POLL_TIMEOUT};
+use super::error_code::ErrorCode;
+use super::native::{AdminRequests, AdminResult, Client, ListedGroup, Target};
+use crate::snapshot::{Api, GroupState, Name, Reason};
+
+/// The groups of consumers that all brokers list, of either protocol.
+#[derive(Debug, Default)]
+pub(super) struct GroupListing {
+    /// Each group by name, and by the node ids of the brokers that list it: usually one, two while a coordinator moves.
+    pub(super) groups: BTreeMap<Name, BTreeMap<i32, ListedAs>>,
+    /// The number of groups, by broker, of which only a part of the name is known. librdkafka cuts names at a NUL byte.
+    pub(super) truncated_names: BTreeMap<i32, usize>,
+    /// The brokers that listed nothing or not everything, and why.
+    pub(super) failed: BTreeMap<i32, ErrorCode>,
+    /// The brokers that could not be asked before the collection's deadline.
+    pub(super) not_asked: BTreeSet<i32>,
+    /// The number of listed groups, before the filter.
+    pub(super) n_visible: usize,
+}
+
+/// A group's state and protocol, as a broker lists them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ListedAs {
+    pub(super) state: GroupState,
+    pub(super) protocol: Protocol,
+}
+
+/// The protocol by which the members of a group share partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// The group's leader, one of the members, assigns partitions.
+    Classic,
+    /// The coordinator assigns partitions (KIP-848).
+    Consumer,
+    /// The broker does not say, as it is older than Kafka 3.8.
+    Unknown,
+}
+
+// === impl GroupListing ===
+
+impl GroupListing {
+    /// Asks all of `brokers` for their groups at once, and keeps those that `filter` lets through.
+    pub(super) fn read(
+        client: &Client,
+        brokers: &[i32],
+        filter: &Filter,
+        context: &mut CollectionContext<'_>,
+    ) -> Self {
+        let mut listing = Self::default();
+        let mut requests = AdminRequests::on(client);
+        for (tag, &broker) in brokers.iter().enumerate() {
+            let Some(timeout) = context.request_timeout(Api::ListGroups) else {
+                listing.not_asked.insert(broker);
+                continue;
+            };
+            context.count_request(Api::ListGroups);
+            requests.list_groups(Target {
+                broker,
+                tag,
+                timeout,
+            });
+        }
+        while requests.n_in_flight() > 0 && !context.is_abandoned() {
+            if let Some((tag, AdminResult::Groups(groups, whole))) =
+                requests.next_result(POLL_TIMEOUT)
+            {
+                let broker = brokers[tag];
+                listing.n_visible += groups.len();
+                for group in groups {
+                    listing.add(broker, group, filter);
+                }
+                if let Err(code) = whole {
+                    listing.failed.insert(broker, code);
+                }
+            }
+        }
+        listing
+    }
+
+    /// Adds a group. A broker lists each group once, so a name that comes a second time is the part of another group's name.
+    fn add(&mut self, broker: i32, group: ListedGroup, filter: &Filter) {
+        let listed = ListedAs::of(&group);
+        let Some(name) = group.group else {
+            *self.truncated_names.entry(broker).or_default() += 1;
+            return;
+        };
+        if !filter.matches(&name) {
+            return;
+        }
+        let brokers = self.groups.entry(Name::from(name)).or_default();
+        if let Some(before) = brokers.insert(broker, listed) {
+            brokers.insert(broker, before.or(listed));
+            *self.truncated_names.entry(broker).or_default() += 1;
+        }
+    }
+
+    /// The entry of a group: that of `coordinator` if it lists the group, else any broker's.
+    pub(super) fn entry_of(&self, group: &Name, coordinator: i32) -> ListedAs {
+        let brokers = self.groups.get(group);
+        brokers
+            .and_then(|brokers| brokers.get(&coordinator).or(brokers.values().next()))
+            .copied()
+            .unwrap_or(ListedAs::UNKNOWN)
+    }
+
+    /// Replaces the entries of the brokers in `asked` with those of a later listing.
+    pub(super) fn merge(&mut self, asked: &[i32], later: Self) {
+        for brokers in self.groups.values_mut() {
+            brokers.retain(|broker, _| !asked.contains(broker));
+        }
+        for (group, brokers) in later.groups {
+            self.groups.entry(group).or_default().extend(brokers);
+        }
+        self.groups.retain(|_, brokers| !brokers.is_empty());
+        self.truncated_names
+            .retain(|broker, _| !asked.contains(broker));
+        self.truncated_names.extend(later.truncated_names);
+        self.failed.retain(|broker, _| !asked.contains(broker));
+        self.failed.extend(later.failed);
+        self.not_asked.extend(later.not_asked);
+        self.n_visible = self.n_visible.max(later.n_visible);
+    }
+
+    /// Records a failure for each broker that did not list its groups.
+    pub(super) fn record_failures(&self, context: &mut CollectionContext<'_>) {
+        for (&broker, &code) in &self.failed {
+            let reason = context.reason_of(code);
+            context.record_failure(Api::ListGroups, reason, format!("broker {broker}"));
+        }
+        if !self.not_asked.is_empty() {
+            let subject = format!("brokers {:?}", self.not_asked);
+            context.record_failure(Api::ListGroups, Reason::Deadline, subject);
+        }
+    }
+
+    /// Gives up the brokers that did not answer, for the rest of this collection.
+    pub(super) fn give_up_silent_brokers(&self, context: &mut CollectionContext<'_>) {
+        for (&broker, &code) in &self.failed {
+            context.give_up_if_silent(Api::ListGroups, broker, code);
+        }
+    }
+}
+
+// === impl ListedAs ===
+
+impl ListedAs {
+    /// The entry of a group that no broker lists.
+    const UNKNOWN: Self = Self {
+        state: GroupState::Unknown,
+        protocol: Protocol::Unknown,
+    };
+
+    fn of(group: &ListedGroup) -> Self {
+        Self {
+            state: state(group.state),
+            protocol: protocol(group.kind),
+        }
+    }
+
+    /// The part of two entries that holds for both, where it is not known which of them is meant.
+    fn or(self, other: Self) -> Self {
+        Self {
+            state: if self.state == other.state {
+                self.state
+            } else {
+                GroupState::Unknown
+            },
+            protocol: if self.protocol == other.protocol {
+                self.protocol
+            } else {
+                Protocol::Unknown
+            },
+        }
+    }
+}
+
+/// The protocol that librdkafka numbers so (`rd_kafka_consumer_group_type_t`).
+const fn protocol(number: i32) -> Protocol {
+    match number {
+        1 => Protocol::Consumer,
+        2 => Protocol::Classic,
+        _ => Protocol::Unknown,
+    }
+}
+
+/// The state that librdkafka numbers so (`rd_kafka_consumer_group_state_t`).
+pub(super) const fn state(number: i32) -> GroupState {
+    match number {
+        1 => GroupState::PreparingRebalance,
+        2 => GroupState::CompletingRebalance,
+        3 => GroupState::Stable,
+        4 => GroupState::Dead,
+        5 => GroupState::Empty,
+        _ => GroupState::Unknown,
+    }
+}

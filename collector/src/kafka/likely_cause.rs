@@ -1,0 +1,238 @@
+//! What most likely keeps a connection from working, and what to change: read from librdkafka's words, which name the event
+//! and seldom the mistake.
+
+#[cfg(test)]
+mod tests;
+
+/// The likely cause of a connection's failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum LikelyCause {
+    /// The listener expects TLS.
+    TlsExpected,
+    /// The listener does not speak TLS.
+    PlaintextExpected,
+    /// The listener expects SASL.
+    SaslExpected,
+    /// The listener does not take SASL.
+    SaslRefused,
+    /// The listener does not have the SASL mechanism.
+    SaslMechanism,
+    /// The user or the password is wrong.
+    SaslCredentials,
+    /// The broker's certificate does not verify, and more is not said.
+    Certificate,
+    /// The authority that signed the broker's certificate is not trusted.
+    CertificateAuthority,
+    /// The broker's certificate is too old, or too new.
+    CertificateDates,
+    /// The broker's certificate is for another host.
+    CertificateHost,
+    /// The listener expects a certificate of its clients.
+    ClientCertificate,
+    /// The host has no address.
+    UnknownHost,
+    /// Nothing listens.
+    ConnectionRefused,
+    /// Packets vanish.
+    Unreachable,
+    /// The listener answers, but not what clients ask.
+    ControllerListener,
+}
+
+/// Words of librdkafka and OpenSSL, and what they mean; the first that fits counts. All words of a line must be there.
+const CAUSES_BY_TEXT: &[(&[&str], LikelyCause)] = &[
+    // From here, by the verification callback.
+    (
+        &["verification callback failed: certificate has expired"],
+        LikelyCause::CertificateDates,
+    ),
+    (
+        &["verification callback failed: certificate is not yet valid"],
+        LikelyCause::CertificateDates,
+    ),
+    (
+        &["verification callback failed: hostname mismatch"],
+        LikelyCause::CertificateHost,
+    ),
+    (
+        &["verification callback failed: IP address mismatch"],
+        LikelyCause::CertificateHost,
+    ),
+    (
+        &["verification callback failed: self-signed"],
+        LikelyCause::CertificateAuthority,
+    ),
+    (
+        &["verification callback failed: unable to"],
+        LikelyCause::CertificateAuthority,
+    ),
+    (&["certificate verify failed"], LikelyCause::Certificate),
+    (&["verification callback failed"], LikelyCause::Certificate),
+    // TLS alerts 42 and 116, and a broker's complaint that is none: sent where a client shows no certificate, or a wrong one.
+    (&["alert bad certificate"], LikelyCause::ClientCertificate),
+    (
+        &["alert certificate required"],
+        LikelyCause::ClientCertificate,
+    ),
+    (&["alert unknown ca"], LikelyCause::ClientCertificate),
+    (
+        &["alert certificate unknown"],
+        LikelyCause::ClientCertificate,
+    ),
+    (
+        &["client SSL authentication might be required"],
+        LikelyCause::ClientCertificate,
+    ),
+    (
+        &["SSL handshake failed", "Disconnected"],
+        LikelyCause::PlaintextExpected,
+    ),
+    (
+        &["SSL handshake failed", "wrong version number"],
+        LikelyCause::PlaintextExpected,
+    ),
+    (
+        &["Disconnected", "in state SSL_HANDSHAKE"],
+        LikelyCause::PlaintextExpected,
+    ),
+    (
+        &["mechanism handshake failed", "Unsupported SASL mechanism"],
+        LikelyCause::SaslMechanism,
+    ),
+    (&["mechanism handshake failed"], LikelyCause::SaslRefused),
+    (&["SASL authentication error"], LikelyCause::SaslCredentials),
+    (&["SASL authentication fail"], LikelyCause::SaslCredentials),
+    (&["Failed to resolve"], LikelyCause::UnknownHost),
+    (&["Connection refused"], LikelyCause::ConnectionRefused),
+    (&["timed out in state CONNECT"], LikelyCause::Unreachable),
+    (&["No route to host"], LikelyCause::Unreachable),
+    (&["Network is unreachable"], LikelyCause::Unreachable),
+    (
+        &["Required feature not supported by broker"],
+        LikelyCause::ControllerListener,
+    ),
+];
+
+/// How soon after a connection is up a broker hangs up on a client that ought to have logged in first; librdkafka has the
+/// same figure.
+const HANG_UP_WITHIN_MS: u64 = 2_000;
+
+// === impl LikelyCause ===
+
+impl LikelyCause {
+    /// What librdkafka's words about one connection mean.
+    pub(super) fn from_log(text: &str) -> Option<Self> {
+        let fits = |(words, _): &&(&[&str], Self)| words.iter().all(|word| text.contains(word));
+        let said = CAUSES_BY_TEXT.iter().find(fits).map(|&(_, cause)| cause);
+        said.or_else(|| is_tls_alert(text).then_some(Self::TlsExpected))
+            .or_else(|| Self::from_disconnect(text))
+    }
+
+    /// What it means that a listener hangs up without a word. The name of a connection begins with the client's protocol, but
+    /// for PLAINTEXT.
+    fn from_disconnect(text: &str) -> Option<Self> {
+        let speaks = |protocol: &str| text.starts_with(protocol);
+        if !text.contains("Disconnected") || speaks("ssl://") || speaks("sasl_ssl://") {
+            return None;
+        }
+        let (_, after) = text.rsplit_once("(after ")?;
+        let (ms, state) = after.split_once("ms in state ")?;
+        let state = state.trim_end_matches(')').split(',').next()?;
+        match state {
+            // The first question of all is not understood.
+            "APIVERSION_QUERY" => Some(Self::TlsExpected),
+            "UP" if !speaks("sasl_") && ms.parse::<u64>().ok()? < HANG_UP_WITHIN_MS => {
+                Some(Self::SaslExpected)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a broker that ends would show the same.
+    pub(super) const fn is_guess(self) -> bool {
+        matches!(self, Self::TlsExpected | Self::SaslExpected)
+    }
+
+    /// Whether this says more of a certificate than `other` does.
+    pub(super) const fn is_more_precise_than(self, other: Self) -> bool {
+        matches!(
+            self,
+            Self::CertificateAuthority | Self::CertificateDates | Self::CertificateHost
+        ) && matches!(other, Self::Certificate)
+    }
+
+    /// What is probably wrong, and what to write; `broker` is the node id of a broker that Kafka told of, and `None` for one of
+    /// `bootstrap_servers`.
+    pub(super) fn advice(self, broker: Option<i32>) -> String {
+        let address = match broker {
+            None => "see bootstrap_servers".to_owned(),
+            Some(id) => format!(
+                "Kafka tells clients this address of broker {id}: see advertised.listeners there, or connect to the listener that is \
+                 meant for here"
+            ),
+        };
+        let text = match self {
+            Self::TlsExpected => {
+                "the listener expects TLS, or is no Kafka; write \"security.protocol\" = \"SSL\", or \"SASL_SSL\" with a login"
+            }
+            Self::PlaintextExpected => {
+                "the listener does not speak TLS; write \"security.protocol\" = \"PLAINTEXT\", or \"SASL_PLAINTEXT\" with a login, or \
+                 the port of a listener that does"
+            }
+            Self::SaslExpected => {
+                "the listener expects a login; write \"security.protocol\" = \"SASL_PLAINTEXT\", \"sasl.mechanism\", \
+                 \"sasl.username\" and \"sasl.password\""
+            }
+            Self::SaslRefused => {
+                "the listener takes no login; write \"security.protocol\" = \"PLAINTEXT\", or \"SSL\" with TLS, or the port of a \
+                 listener that does"
+            }
+            Self::SaslMechanism => {
+                "the listener does not have this mechanism; write one that it has as \"sasl.mechanism\""
+            }
+            Self::SaslCredentials => {
+                "the user or the password is wrong; see \"sasl.username\" and \"sasl.password\", with OAUTHBEARER \
+                 \"sasl.oauthbearer.config\""
+            }
+            Self::Certificate | Self::CertificateAuthority => {
+                "the broker's certificate is not signed by an authority of \"ssl.ca.location\"; write the file with the one that did"
+            }
+            Self::CertificateDates => {
+                "the broker's certificate has expired or is not valid yet; renew it, or set the clock"
+            }
+            Self::CertificateHost => {
+                return format!(
+                    "the broker's certificate is for another host than this address; {address}"
+                );
+            }
+            Self::ClientCertificate => {
+                "the listener expects a certificate of its clients; write \"ssl.certificate.location\" and \"ssl.key.location\", of \
+                 one that the broker trusts"
+            }
+            Self::UnknownHost => return format!("the host is not known here; {address}"),
+            Self::ConnectionRefused => {
+                return format!("nothing listens there, or a firewall refuses; {address}");
+            }
+            Self::Unreachable => {
+                return format!(
+                    "a firewall or NetworkPolicy drops packets, or the host is away; {address}"
+                );
+            }
+            Self::ControllerListener => {
+                "the listener answers, but not the questions of clients: most likely it is a controller's; write a broker's in \
+                 bootstrap_servers"
+            }
+        };
+        text.to_owned()
+    }
+}
+
+/// Whether a listener with TLS has answered a client without: librdkafka reads type 21 (alert) and version 3.x as the size of an
+/// answer.
+pub(super) fn is_tls_alert(text: &str) -> bool {
+    const ALERT: u32 = 0x15_03;
+    let size = text
+        .split_once("Invalid response size ")
+        .and_then(|(_, rest)| rest.split_whitespace().next()?.parse::<u32>().ok());
+    size.is_some_and(|size| size >> 16 == ALERT)
+}

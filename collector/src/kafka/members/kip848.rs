@@ -1,0 +1,164 @@
+//! KIP-848 groups, described by `DescribeConsumerGroups`. Their coordinator assigns partitions, so there are no bytes in the answer
+//! that a client chose the form of.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::{DescribedAs, Description, GroupMembers, partitions};
+use crate::kafka::collection_context::{CollectionContext, POLL_TIMEOUT};
+use crate::kafka::committed_offsets::CommittedOffsets;
+use crate::kafka::error_code::ErrorCode;
+use crate::kafka::group_listing::{GroupListing, ListedAs, Protocol, state};
+use crate::kafka::metadata::Metadata;
+use crate::kafka::native::{
+    AdminRequests, AdminResult, Client, DescribedGroup, ResultsByName, Target,
+};
+use crate::snapshot::{Api, GroupState, Member, Name};
+
+/// Groups in one request.
+const GROUPS_PER_REQUEST: usize = 100;
+
+/// Groups to ask each broker about, as listed.
+type Due<'g> = BTreeMap<i32, Vec<(&'g Name, ListedAs)>>;
+
+// === impl GroupMembers ===
+
+impl GroupMembers {
+    /// Brings the descriptions of KIP-848 groups up to date.
+    pub(in crate::kafka) fn describe_kip848(
+        &mut self,
+        client: &Client,
+        (listing, committed): (&GroupListing, &CommittedOffsets),
+        metadata: &Metadata,
+        context: &mut CollectionContext<'_>,
+    ) {
+        let now = Instant::now();
+        let mut due = Due::new();
+        for (group, found) in &committed.groups {
+            let broker = found.coordinator;
+            let listed = listing.entry_of(group, broker);
+            let is_wanted = listed.protocol == Protocol::Consumer
+                && listed.state != GroupState::Empty
+                && !self.is_current(group, listed, now);
+            let is_there =
+                !context.silent_brokers.contains_key(&broker) && metadata.brokers.contains(&broker);
+            if is_wanted && is_there {
+                due.entry(broker).or_default().push((group, listed));
+            }
+        }
+        self.request(client, &due, metadata, context);
+    }
+
+    fn request(
+        &mut self,
+        client: &Client,
+        due: &Due<'_>,
+        metadata: &Metadata,
+        context: &mut CollectionContext<'_>,
+    ) {
+        let mut requests = AdminRequests::on(client);
+        let mut sent = Vec::new();
+        for (&broker, groups) in due {
+            for chunk in groups.chunks(GROUPS_PER_REQUEST) {
+                let Some(timeout) = context.request_timeout(Api::DescribeGroups) else {
+                    break;
+                };
+                let names: Vec<&str> = chunk.iter().map(|(group, _)| &***group).collect();
+                for _ in chunk {
+                    context.count_request(Api::DescribeGroups);
+                }
+                let tag = sent.len();
+                requests.members(
+                    Target {
+                        broker,
+                        tag,
+                        timeout,
+                    },
+                    &names,
+                );
+                sent.push((broker, chunk));
+            }
+        }
+        let mut answers = Vec::new();
+        while requests.n_in_flight() > 0 && !context.is_abandoned() {
+            if let Some((tag, AdminResult::Members(answer))) = requests.next_result(POLL_TIMEOUT) {
+                answers.push((sent[tag], answer));
+            }
+        }
+        let blocked = client.take_blocked_brokers();
+        for ((broker, chunk), mut answer) in answers {
+            if blocked.contains(&broker) {
+                answer = answer.map(blocked_as_not_found);
+            }
+            self.record_answer(broker, chunk, answer, (metadata, context));
+        }
+    }
+
+    fn record_answer(
+        &mut self,
+        broker: i32,
+        chunk: &[(&Name, ListedAs)],
+        answer: ResultsByName<DescribedGroup>,
+        (metadata, context): (&Metadata, &mut CollectionContext<'_>),
+    ) {
+        let groups = match answer {
+            Ok(groups) => groups,
+            Err(code) => {
+                context.record_broker_failure(Api::DescribeGroups, broker, code);
+                return;
+            }
+        };
+        let at = Instant::now();
+        for (name, description) in groups {
+            let Some(&(group, listed)) = chunk.iter().find(|(group, _)| ***group == *name) else {
+                continue;
+            };
+            match description {
+                Ok(described) => {
+                    let found = DescribedAs::Group {
+                        state: state(described.state),
+                        members: Ok(members(described, metadata)),
+                    };
+                    let described = Description { listed, found, at };
+                    self.groups.insert(Name::clone(group), described);
+                }
+                Err(code) => {
+                    let reason = context.reason_of(code);
+                    context.record_failure(Api::DescribeGroups, reason, format!("group {group}"));
+                }
+            }
+        }
+    }
+}
+
+/// Of connections that were ended lest librdkafka parse a classic group, it says only that they have ended.
+fn blocked_as_not_found(
+    groups: Vec<(String, Result<DescribedGroup, ErrorCode>)>,
+) -> Vec<(String, Result<DescribedGroup, ErrorCode>)> {
+    let cause = |code| match code {
+        ErrorCode::LOCAL_TRANSPORT => ErrorCode::GROUP_ID_NOT_FOUND,
+        code => code,
+    };
+    let groups = groups.into_iter();
+    groups
+        .map(|(name, description)| (name, description.map_err(cause)))
+        .collect()
+}
+
+fn members(group: DescribedGroup, metadata: &Metadata) -> Arc<Vec<Member>> {
+    let members = group.members.into_iter().map(|member| Member {
+        consumer_id: Name::from(member.consumer_id),
+        client_id: Name::from(member.client_id),
+        host: Name::from(member.host),
+        assignment: partitions(
+            member
+                .assignment
+                .iter()
+                .map(|(topic, partition)| (&**topic, vec![*partition])),
+            metadata,
+        ),
+    });
+    Arc::new(members.collect())
+}

@@ -1,0 +1,103 @@
+//! The cluster's metadata: brokers, topics and partition leaders. It is kept from one collection to the next until a refresh is due.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use shared::config::Filter;
+use tokio::time::Instant;
+
+use super::collection_context::CollectionContext;
+use super::error_code::ErrorCode;
+use super::native::{self, Client};
+use crate::snapshot::{Api, Name};
+
+/// The metadata of one answer, without the topics that the filter leaves out.
+#[derive(Debug)]
+pub(super) struct Metadata {
+    /// The node ids of all brokers.
+    pub(super) brokers: Vec<i32>,
+    /// The node id of each partition's leader, by topic and partition; `None` while the partition has none.
+    pub(super) topics: BTreeMap<Name, BTreeMap<i32, Option<i32>>>,
+    /// The topics that exist but for which the broker returned an error instead of partitions.
+    pub(super) failed_topics: BTreeMap<Name, ErrorCode>,
+    read_at: Instant,
+    freshness: Freshness,
+}
+
+/// Whether a later answer has contradicted the metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Freshness {
+    Current,
+    Outdated,
+}
+
+// === impl Metadata ===
+
+impl Metadata {
+    /// Asks any broker for the metadata of the whole cluster.
+    ///
+    /// # Errors
+    /// The code of the failure; nothing is recorded in `context`.
+    pub(super) fn read(
+        client: &Client,
+        filter: &Filter,
+        context: &mut CollectionContext<'_>,
+    ) -> Result<Self, ErrorCode> {
+        let timeout = context
+            .request_timeout(Api::Metadata)
+            .ok_or(ErrorCode::LOCAL_TIMED_OUT)?;
+        context.count_request(Api::Metadata);
+        let native::MetadataResponse { brokers, topics } = client.metadata(timeout)?;
+        let mut metadata = Self {
+            brokers,
+            topics: BTreeMap::new(),
+            failed_topics: BTreeMap::new(),
+            read_at: Instant::now(),
+            freshness: Freshness::Current,
+        };
+        for topic in topics
+            .into_iter()
+            .filter(|topic| filter.matches(&topic.name))
+        {
+            let name = Name::from(topic.name);
+            match topic.leaders {
+                Ok(leaders) => {
+                    metadata.topics.insert(name, leaders.into_iter().collect());
+                }
+                Err(code) => {
+                    metadata.failed_topics.insert(name, code);
+                }
+            }
+        }
+        Ok(metadata)
+    }
+
+    /// True when the metadata has to be read again: it is older than `ttl`, was contradicted, or lacks the partitions of a topic.
+    pub(super) fn needs_refresh(&self, ttl: Duration) -> bool {
+        !self.failed_topics.is_empty()
+            || self.freshness == Freshness::Outdated
+            || self.read_at.elapsed() >= ttl
+    }
+
+    /// Makes a refresh due, because another answer has contradicted this metadata.
+    pub(super) fn mark_outdated(&mut self) {
+        self.freshness = Freshness::Outdated;
+    }
+
+    /// The instant at which it was read.
+    pub(super) const fn read_at(&self) -> Instant {
+        self.read_at
+    }
+
+    /// The number of partitions of all topics.
+    pub(super) fn n_partitions(&self) -> usize {
+        self.topics.values().map(BTreeMap::len).sum()
+    }
+
+    /// The name of a topic. Topics of this metadata share one allocation of their name.
+    pub(super) fn shared_name(&self, topic: &str) -> Name {
+        self.topics
+            .get_key_value(topic)
+            .map_or_else(|| Name::from(topic), |(name, _)| Name::clone(name))
+    }
+}

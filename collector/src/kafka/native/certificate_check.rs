@@ -1,0 +1,75 @@
+//! Why a broker's certificate is not accepted. OpenSSL decides; librdkafka passes on that it did, but not why.
+
+use std::ffi::{c_char, c_int, c_void};
+use std::ptr::NonNull;
+
+use rdkafka::bindings as rd;
+
+/// Makes clients of `conf` say why a certificate is refused, in a log line that begins with `SSLCERTVRFY`. Not where
+/// verification is switched off: there is nothing to say.
+pub(super) fn log_rejections(conf: NonNull<rd::rd_kafka_conf_t>) {
+    if is_verified(conf) {
+        // SAFETY: the configuration is live. The answer is not looked at: it only fails in a build without TLS.
+        unsafe { rd::rd_kafka_conf_set_ssl_cert_verify_cb(conf.as_ptr(), Some(verify)) };
+    }
+}
+
+fn is_verified(conf: NonNull<rd::rd_kafka_conf_t>) -> bool {
+    let mut value: [c_char; 8] = [0; 8];
+    let mut size = value.len();
+    // SAFETY: all pointers live through the call; at most `size` bytes are written.
+    unsafe {
+        rd::rd_kafka_conf_get(
+            conf.as_ptr(),
+            c"enable.ssl.certificate.verification".as_ptr(),
+            value.as_mut_ptr(),
+            &raw mut size,
+        )
+    };
+    super::text(value.as_ptr()) == "true"
+}
+
+/// Called by librdkafka for each certificate of a broker's chain: 1 accepts it. The answer is always OpenSSL's own.
+unsafe extern "C" fn verify(
+    _rk: *mut rd::rd_kafka_t,
+    _broker: *const c_char,
+    _broker_id: i32,
+    error: *mut c_int,
+    _depth: c_int,
+    _certificate: *const c_char,
+    _size: usize,
+    why: *mut c_char,
+    why_size: usize,
+    _opaque: *mut c_void,
+) -> c_int {
+    // SAFETY: librdkafka lends the place of the error.
+    let error = unsafe { *error };
+    if error == 0 {
+        return 1;
+    }
+    let words = format!("{} (OpenSSL's verification error {error})", words(error));
+    let n = words.len().min(why_size.saturating_sub(1));
+    // SAFETY: librdkafka lends `why_size` bytes, of which `n` and a NUL are written.
+    unsafe {
+        std::ptr::copy_nonoverlapping(words.as_ptr().cast::<c_char>(), why, n);
+        if why_size > 0 {
+            *why.add(n) = 0;
+        }
+    }
+    0
+}
+
+/// OpenSSL's words for its common verification errors (`x509_vfy.h`).
+const fn words(error: c_int) -> &'static str {
+    match error {
+        9 => "certificate is not yet valid",
+        10 => "certificate has expired",
+        18 => "self-signed certificate",
+        19 => "self-signed certificate in certificate chain",
+        20 => "unable to get local issuer certificate",
+        21 => "unable to verify the first certificate",
+        62 => "hostname mismatch",
+        64 => "IP address mismatch",
+        _ => "another reason",
+    }
+}

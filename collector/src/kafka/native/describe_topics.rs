@@ -1,0 +1,86 @@
+//! Which topic it is that has a name: the id that the cluster gave it when it was made.
+
+use std::ffi::c_char;
+
+use rdkafka::bindings as rd;
+
+use super::{AdminRequests, Event, Target, borrowed_slice, c_string, error_code, text};
+use crate::kafka::error_code::ErrorCode;
+
+/// The id of a topic, which no other topic ever has; not even one of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::kafka) struct TopicId {
+    most: i64,
+    least: i64,
+}
+
+impl AdminRequests<'_> {
+    /// Asks a broker for the ids of `topics`, none of which may be empty or there twice. The answer describes their partitions as
+    /// well, which makes up most of its size.
+    pub(in crate::kafka) fn topic_ids(&mut self, to: Target, topics: &[&str]) {
+        let names: Vec<_> = topics.iter().map(|topic| c_string(topic)).collect();
+        let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
+        // SAFETY: the names are copied.
+        let collection = unsafe {
+            rd::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len())
+        };
+        let operation = rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS;
+        self.send(operation, to, |call| {
+            // SAFETY: all handles live; names and options are copied.
+            unsafe {
+                rd::rd_kafka_DescribeTopics(call.client, collection, call.options, call.queue);
+            }
+        });
+        // SAFETY: the last use of the collection.
+        unsafe { rd::rd_kafka_TopicCollection_destroy(collection) };
+    }
+}
+
+// === impl TopicId ===
+
+impl TopicId {
+    /// `None` for the zeros of a broker that gives no ids: one before 2.8.
+    fn of(most: i64, least: i64) -> Option<Self> {
+        ((most, least) != (0, 0)).then_some(Self { most, least })
+    }
+}
+
+// === impl Event ===
+
+impl Event {
+    pub(super) fn topic_ids(&self) -> Vec<(String, Result<Option<TopicId>, ErrorCode>)> {
+        // SAFETY: an event of this kind; NULL gives no topics.
+        let result = unsafe { rd::rd_kafka_event_DescribeTopics_result(self.0.as_ptr()) };
+        if result.is_null() {
+            return Vec::new();
+        }
+        let mut n = 0;
+        // SAFETY: the result is live as long as the event.
+        let topics = unsafe { rd::rd_kafka_DescribeTopics_result_topics(result, &raw mut n) };
+        // SAFETY: librdkafka gives array and length together.
+        let topics = unsafe { borrowed_slice(topics.cast_const(), n) };
+        // A topic that the broker left out of its answer leaves a hole in the array.
+        topics
+            .iter()
+            .filter(|topic| !topic.is_null())
+            .map(|&topic| {
+                // SAFETY: a live description.
+                let name = text(unsafe { rd::rd_kafka_TopicDescription_name(topic) });
+                // SAFETY: a live description.
+                let error = error_code(unsafe { rd::rd_kafka_TopicDescription_error(topic) });
+                (name, error.map(|()| id(topic)))
+            })
+            .collect()
+    }
+}
+
+fn id(topic: *const rd::rd_kafka_TopicDescription_t) -> Option<TopicId> {
+    // SAFETY: a live description; the id is part of it.
+    unsafe {
+        let id = rd::rd_kafka_TopicDescription_topic_id(topic);
+        TopicId::of(
+            rd::rd_kafka_Uuid_most_significant_bits(id),
+            rd::rd_kafka_Uuid_least_significant_bits(id),
+        )
+    }
+}

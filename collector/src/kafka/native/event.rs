@@ -1,0 +1,102 @@
+//! Queues of librdkafka and the events that come to them.
+
+use std::ffi::c_int;
+use std::ptr::NonNull;
+use std::time::Duration;
+
+use rdkafka::bindings as rd;
+use shared::config::Mask;
+
+use super::{rd_kafka_event_error, text};
+use crate::kafka::error_code::ErrorCode;
+
+/// A librdkafka queue.
+pub(super) struct Queue(pub(super) NonNull<rd::rd_kafka_queue_t>);
+
+/// An event taken from a queue.
+pub(super) struct Event(pub(super) NonNull<rd::rd_kafka_event_t>);
+
+/// What a client says of itself, without secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::kafka) enum Notice {
+    /// A connection failed, or something else that no request reports.
+    Error { code: ErrorCode, text: String },
+    /// A line that librdkafka would have written to its log, and what it is about; levels as of syslog.
+    Log {
+        level: i32,
+        facility: String,
+        text: String,
+    },
+}
+
+// === impl Queue ===
+
+impl Queue {
+    /// The next event, or `None` when `timeout` has passed.
+    pub(super) fn poll(&self, timeout: Duration) -> Option<Event> {
+        let timeout = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
+        // SAFETY: the queue is live as long as `self`.
+        let event = unsafe { rd::rd_kafka_queue_poll(self.0.as_ptr(), timeout) };
+        NonNull::new(event).map(Event)
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        // SAFETY: gives back the one reference this value holds.
+        unsafe { rd::rd_kafka_queue_destroy(self.0.as_ptr()) };
+    }
+}
+
+// === impl Event ===
+
+impl Event {
+    pub(super) fn kind(&self) -> i32 {
+        // SAFETY: the event is live as long as `self`.
+        unsafe { rd::rd_kafka_event_type(self.0.as_ptr()) }
+    }
+
+    pub(super) fn code(&self) -> ErrorCode {
+        // SAFETY: the event is live as long as `self`.
+        ErrorCode(unsafe { rd_kafka_event_error(self.0.as_ptr()) })
+    }
+
+    /// What it tells, if it is of the client itself.
+    pub(super) fn notice(&self, mask: &Mask) -> Option<Notice> {
+        match self.kind() {
+            rd::RD_KAFKA_EVENT_ERROR => {
+                // SAFETY: the text lives as long as the event.
+                let message = unsafe { rd::rd_kafka_event_error_string(self.0.as_ptr()) };
+                Some(Notice::Error {
+                    code: self.code(),
+                    text: mask.hide(&text(message)),
+                })
+            }
+            rd::RD_KAFKA_EVENT_LOG => {
+                let (mut facility, mut line, mut level) = (std::ptr::null(), std::ptr::null(), 7);
+                // SAFETY: the three places live through the call; the strings live as long as the event.
+                unsafe {
+                    rd::rd_kafka_event_log(
+                        self.0.as_ptr(),
+                        &raw mut facility,
+                        &raw mut line,
+                        &raw mut level,
+                    )
+                };
+                Some(Notice::Log {
+                    level,
+                    facility: text(facility),
+                    text: mask.hide(&text(line)),
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Drop for Event {
+    fn drop(&mut self) {
+        // SAFETY: the last use of the event.
+        unsafe { rd::rd_kafka_event_destroy(self.0.as_ptr()) };
+    }
+}

@@ -1,0 +1,113 @@
+//! Lists of partitions, and the blocking offset query.
+
+use std::ptr::NonNull;
+use std::time::Duration;
+
+use rdkafka::bindings as rd;
+
+use super::{Client, c_string, millis, rd_kafka_offsets_for_times, text};
+use crate::kafka::error_code::ErrorCode;
+use crate::snapshot::TopicPartition;
+
+/// An owned `rd_kafka_topic_partition_list_t`.
+pub(super) struct PartitionList(NonNull<rd::rd_kafka_topic_partition_list_t>);
+
+/// One row of a list.
+pub(super) struct PartitionRow {
+    pub(super) topic: String,
+    pub(super) partition: i32,
+    pub(super) offset: i64,
+    pub(super) code: ErrorCode,
+}
+
+impl Client {
+    /// The offsets that these partitions' leader gives for these timestamps (-1: end, -2: log start). One bad partition fails
+    /// the whole call.
+    ///
+    /// # Errors
+    /// The first error of any partition, or of the request.
+    pub(in crate::kafka) fn offsets_for_times(
+        &self,
+        partitions: &[TopicPartition],
+        timestamp: i64,
+        timeout: Duration,
+    ) -> Result<Vec<i64>, ErrorCode> {
+        let list = PartitionList::of(partitions.iter().map(|tp| (tp, timestamp)));
+        // SAFETY: the handle and the list live through the call, which blocks until it is done with the list.
+        let code =
+            unsafe { rd_kafka_offsets_for_times(self.rk.as_ptr(), list.as_ptr(), millis(timeout)) };
+        ErrorCode(code).check()?;
+        // librdkafka updates the rows in place and keeps their order.
+        list.partition_rows()
+            .into_iter()
+            .map(|row| row.code.check().map(|()| row.offset))
+            .collect()
+    }
+}
+
+// === impl PartitionList ===
+
+impl PartitionList {
+    pub(super) fn of<'a>(
+        partition_rows: impl ExactSizeIterator<Item = (&'a TopicPartition, i64)>,
+    ) -> Self {
+        let n = i32::try_from(partition_rows.len()).unwrap_or(i32::MAX);
+        // SAFETY: takes a size hint; never NULL.
+        let list = unsafe { rd::rd_kafka_topic_partition_list_new(n) };
+        let list = Self(NonNull::new(list).expect("a new list"));
+        for (tp, offset) in partition_rows {
+            let topic = c_string(&tp.topic);
+            // SAFETY: the list is live; the name is copied.
+            let row = unsafe {
+                rd::rd_kafka_topic_partition_list_add(list.as_ptr(), topic.as_ptr(), tp.partition)
+            };
+            // SAFETY: the row that was just added; nothing else refers to it.
+            unsafe { (*row).offset = offset };
+        }
+        list
+    }
+
+    pub(super) fn as_ptr(&self) -> *mut rd::rd_kafka_topic_partition_list_t {
+        self.0.as_ptr()
+    }
+
+    fn partition_rows(&self) -> Vec<PartitionRow> {
+        // SAFETY: the list is live as long as `self`.
+        unsafe { partition_rows(self.as_ptr()) }
+    }
+}
+
+impl Drop for PartitionList {
+    fn drop(&mut self) {
+        // SAFETY: the last use of the list.
+        unsafe { rd::rd_kafka_topic_partition_list_destroy(self.as_ptr()) };
+    }
+}
+
+/// Copies of a list's rows; none for NULL.
+///
+/// # Safety
+/// `list` must be NULL or a live list.
+pub(super) unsafe fn partition_rows(
+    list: *const rd::rd_kafka_topic_partition_list_t,
+) -> Vec<PartitionRow> {
+    if list.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: a live list; only the two plain fields are read.
+    let (first, n) = unsafe { ((*list).elems, (*list).cnt) };
+    (0..usize::try_from(n).unwrap_or(0))
+        .map(|i| {
+            // SAFETY: `i` is below the count. Fields are read through raw pointers: `err` may hold a code outside the enum.
+            unsafe {
+                let row = first.add(i);
+                PartitionRow {
+                    topic: text((*row).topic),
+                    partition: (*row).partition,
+                    offset: (*row).offset,
+                    code: ErrorCode((&raw const (*row).err).cast::<i32>().read()),
+                }
+            }
+        })
+        .collect()
+}

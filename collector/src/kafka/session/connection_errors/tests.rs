@@ -1,0 +1,153 @@
+//! What becomes of what connections tell.
+
+use super::*;
+use crate::snapshot::{Api, Unknown};
+
+const REFUSED: &str = "kafka:9092/bootstrap: Connect failed: Connection refused";
+const UNRESOLVED: &str = "kafka:9092/bootstrap: Failed to resolve 'kafka:9092'";
+const HUNG_UP: &str = "kafka:9092/bootstrap: Disconnected (after 1ms in state APIVERSION_QUERY)";
+const NO_METADATA: ErrorCode = ErrorCode::LOCAL_TRANSPORT;
+
+fn record(errors: &mut ConnectionErrors, code: i32, text: &str) -> Novelty {
+    let code = ErrorCode(code);
+    errors.record(code, code.reason_with_text(text), text)
+}
+
+fn texts(errors: &ConnectionErrors) -> Vec<String> {
+    let told = errors.subscribe().borrow().clone();
+    told.into_iter().map(|trouble| trouble.text).collect()
+}
+
+#[test]
+fn troubles_that_alternate_are_news_once_each_until_all_is_well() {
+    let mut errors = ConnectionErrors::new();
+    let told = [(-195, REFUSED), (-195, "SSL handshake failed")];
+    for is_news in [true, false, false] {
+        for (code, text) in told {
+            let news = record(&mut errors, code, text);
+            assert_eq!(news != Novelty::Known, is_news, "{text}");
+        }
+    }
+    errors.clear();
+    assert_ne!(record(&mut errors, -195, REFUSED), Novelty::Known);
+}
+
+#[test]
+fn a_summary_is_news_only_where_no_cause_was_told() {
+    let mut errors = ConnectionErrors::new();
+    assert_eq!(
+        record(&mut errors, -187, "1/1 brokers are down"),
+        Novelty::New(None)
+    );
+    record(&mut errors, -195, REFUSED);
+    errors.logged.clear();
+    assert_eq!(
+        record(&mut errors, -187, "1/1 brokers are down"),
+        Novelty::Known
+    );
+    assert_eq!(texts(&errors), [REFUSED]);
+}
+
+#[test]
+fn what_is_certain_explains_what_is_not() {
+    let mut errors = ConnectionErrors::new();
+    record(&mut errors, -193, UNRESOLVED);
+    record(&mut errors, -195, "kafka:9092/bootstrap: odd");
+    assert_eq!(errors.reason_without_metadata(NO_METADATA), Reason::Resolve);
+    assert_eq!(
+        errors.reason_without_metadata(ErrorCode::TOPIC_AUTHORIZATION_FAILED),
+        Reason::Authorization
+    );
+    assert_eq!(texts(&errors), [UNRESOLVED]);
+}
+
+#[test]
+fn without_any_trouble_told_of_a_broker_is_silent() {
+    let mut errors = ConnectionErrors::new();
+    assert_eq!(errors.reason_without_metadata(NO_METADATA), Reason::Timeout);
+    record(
+        &mut errors,
+        -195,
+        "Connection setup timed out in state APIVERSION_QUERY",
+    );
+    assert_eq!(errors.reason_without_metadata(NO_METADATA), Reason::Timeout);
+    record(&mut errors, -195, REFUSED);
+    assert_eq!(
+        errors.reason_without_metadata(NO_METADATA),
+        Reason::Transport
+    );
+}
+
+#[test]
+fn a_certificate_is_told_of_by_what_is_wrong_with_it() {
+    let mut errors = ConnectionErrors::new();
+    let name = "ssl://kafka:9093/bootstrap";
+    let line = format!(
+        "[thrd:{name}]: {name}: Certificate (subject=/CN=kafka, issuer=/CN=ca) verification callback failed: certificate has \
+         expired"
+    );
+    let (code, text) = error_in_log(3, "SSLCERTVRFY", &line).unwrap();
+    assert!(matches!(
+        record(&mut errors, code.0, &text),
+        Novelty::New(Some(_))
+    ));
+    let failed = format!("{name}: SSL handshake failed: certificate verify failed");
+    record(&mut errors, -181, &failed);
+    let told = errors.subscribe().borrow().clone();
+    assert_eq!(told.len(), 1);
+    assert!(told[0].text.contains("subject=/CN=kafka"), "{told:?}");
+    assert!(told[0].advice.as_ref().unwrap().contains("has expired"));
+    assert_eq!(errors.reason_without_metadata(NO_METADATA), Reason::Tls);
+}
+
+#[test]
+fn a_broker_that_hangs_up_is_a_mistake_only_until_all_have_worked() {
+    let mut errors = ConnectionErrors::new();
+    let (code, text) = error_in_log(6, "FAIL", HUNG_UP).unwrap();
+    assert!(matches!(
+        record(&mut errors, code.0, &text),
+        Novelty::New(Some(_))
+    ));
+    errors.clear();
+    let failed = |reason| Failure {
+        unknown: Unknown::new(Api::ListGroups, reason),
+        subject: "broker 1".to_owned(),
+    };
+    errors.note_collection(&[failed(Reason::Timeout)]);
+    assert_ne!(record(&mut errors, code.0, &text), Novelty::Known);
+    errors.clear();
+    errors.note_collection(&[failed(Reason::Authorization)]);
+    assert_eq!(record(&mut errors, code.0, &text), Novelty::Known);
+    errors.forget_success();
+    assert_ne!(record(&mut errors, code.0, &text), Novelty::Known);
+}
+
+#[test]
+fn lines_that_are_told_as_errors_too_or_mean_nothing_are_not_heard_twice() {
+    assert_eq!(error_in_log(3, "FAIL", REFUSED), None);
+    assert_eq!(error_in_log(7, "FAIL", HUNG_UP), None);
+    assert_eq!(error_in_log(6, "FAIL", "kafka:9092/1: odd"), None);
+    assert_eq!(error_in_log(4, "METADATA", HUNG_UP), None);
+}
+
+#[test]
+fn a_coordinator_is_told_of_by_its_own_name() {
+    let mut errors = ConnectionErrors::new();
+    let text = "GroupCoordinator: kafka:9092: Failed to resolve 'kafka:9092'";
+    assert_eq!(record(&mut errors, -193, text), Novelty::Known);
+    assert_eq!(texts(&errors), [""; 0]);
+    assert_eq!(errors.definite_reason(), None);
+}
+
+#[test]
+fn many_brokers_with_one_trouble_are_a_short_list() {
+    let mut errors = ConnectionErrors::new();
+    for id in 0..100 {
+        record(
+            &mut errors,
+            -195,
+            &format!("kafka-{id}:9092/{id}: Connection refused"),
+        );
+    }
+    assert_eq!(texts(&errors).len(), MAX_CONNECTIONS);
+}

@@ -1,0 +1,63 @@
+//! Signs that this user lacks rights. Kafka answers a missing right with less data, not with an error.
+
+use std::collections::BTreeMap;
+
+use super::Session;
+use crate::kafka::collection_context::CollectionContext;
+use crate::kafka::committed_offsets::CommittedOffsets;
+use crate::kafka::group_listing::GroupListing;
+use crate::kafka::metadata::Metadata;
+use crate::kafka::unseen_assignments::{GroupAssignments, Source};
+use crate::snapshot::{Api, GroupState, Name, Reason, Topic, Unknown};
+
+impl Session {
+    /// The topics with partitions that members are assigned and that are not among those that were `read`, and why.
+    pub(super) fn find_unseen(
+        &mut self,
+        read: &BTreeMap<Name, Topic>,
+        metadata: &mut Metadata,
+        (listing, committed): (&GroupListing, &CommittedOffsets),
+        context: &mut CollectionContext<'_>,
+    ) -> BTreeMap<Name, Unknown> {
+        let groups = committed.groups.iter();
+        let claims: Vec<GroupAssignments<'_>> = groups
+            .filter_map(|(name, found)| {
+                let listed = listing.entry_of(name, found.coordinator);
+                let (members, _) = self.members.of(name, listed);
+                Some((name, members.ok()?))
+            })
+            .collect();
+        let source = Source {
+            client: &self.client,
+            filter: &self.cluster.topics,
+            ttl: self.exporter.performance.metadata_ttl,
+        };
+        self.unseen_assignments
+            .find(source, (&claims, read), metadata, context)
+    }
+
+    /// Records that no group is visible, and each group with members of unknown assignments that has no visible commit. A group with known
+    /// assignments needs no such guess: [`Self::find_unseen`] names the topics that it cannot see.
+    pub(super) fn report_missing_rights(
+        &self,
+        listing: &GroupListing,
+        committed: &CommittedOffsets,
+        context: &mut CollectionContext<'_>,
+    ) {
+        if listing.n_visible == 0 && listing.failed.is_empty() && listing.not_asked.is_empty() {
+            context.record_failure(Api::ListGroups, Reason::NothingVisible, "groups");
+        }
+        for (name, found) in &committed.groups {
+            let listed = listing.entry_of(name, found.coordinator);
+            let (members, _) = self.members.of(name, listed);
+            let unknown = listed.state == GroupState::Stable && members.is_err();
+            if unknown && found.rows.as_ref().is_ok_and(Vec::is_empty) {
+                context.record_failure(
+                    Api::OffsetFetch,
+                    Reason::NothingVisible,
+                    format!("group {name}"),
+                );
+            }
+        }
+    }
+}

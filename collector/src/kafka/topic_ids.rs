@@ -1,0 +1,206 @@
+//! The ids of topics, which tell a topic from a later one of the same name.
+//!
+//! A topic that was deleted and created again is another topic, even where its offsets look like those of the first. State that is kept of
+//! the first one must not be used for it. [`TopicIds`] remembers the id under which such state was read, and reports each change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio::time::Instant;
+
+use super::collection_context::{CollectionContext, POLL_TIMEOUT};
+use super::metadata::Metadata;
+use super::native::{AdminRequests, AdminResult, Client, ResultsByName, Target, TopicId};
+use crate::snapshot::{Api, Name};
+
+/// The largest number of partitions of the topics in one request. The answer describes them all: 10,000 with three replicas each make
+/// half a megabyte.
+const MAX_PARTITIONS_PER_REQUEST: usize = 10_000;
+
+/// The largest number of topics in one request.
+const MAX_TOPICS_PER_REQUEST: usize = 500;
+
+/// The id of each topic, learned before anything was read that is kept of the topic.
+#[derive(Debug, Default)]
+pub(super) struct TopicIds {
+    /// The last id of each topic.
+    known: BTreeMap<Name, TopicId>,
+    /// Topics for which the broker gave no id. They are asked about again once metadata is read again.
+    without_id: BTreeSet<Name>,
+    /// The time of the metadata whose topics have all been asked about; `None` before the first.
+    metadata_read_at: Option<Instant>,
+}
+
+/// The result of asking for the ids of some topics.
+#[derive(Debug, Default)]
+pub(super) struct Verification {
+    /// Topics whose name belongs to another topic by now, and topics that are gone.
+    pub(super) changed: BTreeSet<Name>,
+    /// Topics with a known id for which no id came this time.
+    pub(super) unanswered: BTreeSet<Name>,
+}
+
+// === impl TopicIds ===
+
+impl TopicIds {
+    /// Reads the ids of all topics of new `metadata`. Of metadata that was here before, reads only ids that are still missing.
+    pub(super) fn refresh(
+        &mut self,
+        client: &Client,
+        metadata: &Metadata,
+        context: &mut CollectionContext<'_>,
+    ) -> Verification {
+        let is_new = self.metadata_read_at != Some(metadata.read_at());
+        if is_new {
+            self.without_id.clear();
+        }
+        let topics = metadata.topics.keys();
+        let due: BTreeSet<Name> = topics
+            .filter(|&topic| is_new || !self.has(topic) && !self.without_id.contains(topic))
+            .cloned()
+            .collect();
+        let mut verification = self.request(client, metadata, &due, context);
+        let is_gone = |topic: &Name| {
+            !metadata.topics.contains_key(topic) && !metadata.failed_topics.contains_key(topic)
+        };
+        let gone: Vec<Name> = self
+            .known
+            .keys()
+            .filter(|it| is_gone(it))
+            .cloned()
+            .collect();
+        self.known.retain(|topic, _| !is_gone(topic));
+        verification.changed.extend(gone);
+        self.metadata_read_at = Some(metadata.read_at());
+        verification
+    }
+
+    /// Reads the ids of `topics` again, except of those without a known id.
+    pub(super) fn verify(
+        &mut self,
+        client: &Client,
+        metadata: &Metadata,
+        topics: &BTreeSet<Name>,
+        context: &mut CollectionContext<'_>,
+    ) -> Verification {
+        let known = topics
+            .iter()
+            .filter(|topic| self.known.contains_key(*topic));
+        let known = known.cloned().collect();
+        self.request(client, metadata, &known, context)
+    }
+
+    /// True where an id of the topic is known.
+    pub(super) fn has(&self, topic: &Name) -> bool {
+        self.known.contains_key(topic)
+    }
+
+    /// Asks all brokers in turn, each for some of the topics, and compares the ids with the known ones.
+    fn request(
+        &mut self,
+        client: &Client,
+        metadata: &Metadata,
+        topics: &BTreeSet<Name>,
+        context: &mut CollectionContext<'_>,
+    ) -> Verification {
+        let mut verification = Verification {
+            changed: BTreeSet::new(),
+            unanswered: topics.clone(),
+        };
+        let brokers = metadata.brokers.iter().copied();
+        let brokers: Vec<i32> = brokers
+            .filter(|broker| !context.silent_brokers.contains_key(broker))
+            .collect();
+        let mut requests = AdminRequests::on(client);
+        let mut sent = Vec::new();
+        for (chunk, &broker) in chunks(topics, metadata).iter().zip(brokers.iter().cycle()) {
+            // Unlike metadata, an id from an older answer is of no use, so this request may take as long as any other.
+            let Some(timeout) = context.request_timeout(Api::DescribeConfigs) else {
+                break;
+            };
+            context.count_request(Api::Metadata);
+            let tag = sent.len();
+            requests.topic_ids(
+                Target {
+                    broker,
+                    tag,
+                    timeout,
+                },
+                chunk,
+            );
+            sent.push(broker);
+        }
+        while requests.n_in_flight() > 0 && !context.is_abandoned() {
+            if let Some((tag, AdminResult::TopicIds(answer))) = requests.next_result(POLL_TIMEOUT) {
+                self.record_answer(sent[tag], answer, &mut verification, context);
+            }
+        }
+        // Nothing is kept of a topic whose id was asked for the first time.
+        verification
+            .unanswered
+            .retain(|topic| self.known.contains_key(topic));
+        verification
+    }
+
+    /// Takes in the ids in an answer of `broker`.
+    fn record_answer(
+        &mut self,
+        broker: i32,
+        answer: ResultsByName<Option<TopicId>>,
+        verification: &mut Verification,
+        context: &mut CollectionContext<'_>,
+    ) {
+        let topics = match answer {
+            Ok(topics) => topics,
+            Err(code) => {
+                context.record_broker_failure(Api::Metadata, broker, code);
+                return;
+            }
+        };
+        for (topic, id) in topics {
+            let Some(name) = verification.unanswered.get(&*topic).cloned() else {
+                continue;
+            };
+            match id {
+                Ok(Some(id)) => {
+                    verification.unanswered.remove(&name);
+                    if self.known.insert(Name::clone(&name), id) != Some(id) {
+                        verification.changed.insert(name);
+                    }
+                }
+                Ok(None) => {
+                    verification.unanswered.remove(&name);
+                    if self.known.remove(&name).is_some() {
+                        verification.changed.insert(Name::clone(&name));
+                    }
+                    self.without_id.insert(name);
+                }
+                // The topic was deleted or is hidden from this user. The metadata and the log offsets will show which.
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+/// The topics in chunks, each small enough for one request.
+fn chunks<'t>(topics: &'t BTreeSet<Name>, metadata: &Metadata) -> Vec<Vec<&'t str>> {
+    let mut chunks: Vec<Vec<&str>> = Vec::new();
+    let mut n_partitions = MAX_PARTITIONS_PER_REQUEST;
+    // librdkafka fails the whole request for an empty name.
+    for topic in topics.iter().filter(|topic| !topic.is_empty()) {
+        let n = metadata.topics.get(topic).map_or(1, BTreeMap::len);
+        n_partitions += n;
+        match chunks.last_mut() {
+            Some(chunk)
+                if n_partitions <= MAX_PARTITIONS_PER_REQUEST
+                    && chunk.len() < MAX_TOPICS_PER_REQUEST =>
+            {
+                chunk.push(topic);
+            }
+            _ => {
+                chunks.push(vec![&**topic]);
+                n_partitions = n;
+            }
+        }
+    }
+    chunks
+}

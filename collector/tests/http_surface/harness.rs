@@ -1,0 +1,111 @@
+//! A router to ask, and the hands that move what it is answered from.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::response::Response;
+use bytes::Bytes;
+use collector::gate::Gate;
+use collector::http::{Published, Surface, router};
+use collector::leadership::Outlook;
+use collector::telemetry::Telemetry;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tokio::sync::watch;
+use tower::ServiceExt as _;
+
+/// A router, and the hands that move what it is answered from.
+pub(crate) struct Harness {
+    router: Router,
+    pub(crate) gate: watch::Sender<Gate>,
+    pub(crate) published: watch::Sender<Option<Published>>,
+    pub(crate) outlook: watch::Sender<Outlook>,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+pub(crate) fn harness(gate: Gate) -> Harness {
+    let (gate, gate_seen) = watch::channel(gate);
+    let (published, published_seen) = watch::channel(None);
+    let (outlook, outlook_seen) = watch::channel(Outlook::Unheard);
+    let router = router(Surface {
+        gate: gate_seen,
+        published: published_seen,
+        telemetry: Arc::new(Telemetry::new().unwrap()),
+        outlook: outlook_seen,
+        handover_delay: Duration::from_secs(20),
+    });
+    Harness {
+        router,
+        gate,
+        published,
+        outlook,
+    }
+}
+
+pub(crate) fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+// === impl World ===
+
+impl Harness {
+    pub(crate) fn publish(&self, text: &str, opening: u64) {
+        let gzip = gzip(text).into();
+        self.published
+            .send_replace(Some(Published { gzip, opening }));
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, "identity").await
+    }
+
+    /// An answer whose body has not been read.
+    pub(crate) fn begin(
+        &self,
+        method: &str,
+        path: &str,
+        accepts: &str,
+    ) -> impl Future<Output = Response> + Send + use<> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::ACCEPT_ENCODING, accepts)
+            .body(Body::empty())
+            .unwrap();
+        let router = self.router.clone();
+        async { router.oneshot(request).await.unwrap() }
+    }
+
+    pub(crate) async fn ask(&self, method: &str, path: &str, accepts: &str) -> Answer {
+        let response = self.begin(method, path, accepts).await;
+        let (parts, body) = response.into_parts();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: to_bytes(body, usize::MAX).await.unwrap(),
+        }
+    }
+}
+
+// === impl Answer ===
+
+impl Answer {
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(crate) fn header(&self, name: header::HeaderName) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}

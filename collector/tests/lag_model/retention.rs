@@ -1,0 +1,69 @@
+//! Each named case of records that retention has taken or is about to take, once.
+
+use collector::lag::Retention;
+use collector::snapshot::Log;
+
+use crate::single::{one_partition, only_group, only_row};
+use crate::snapshot_builder::{SnapshotBuilder, lag_of, log};
+
+#[test]
+fn retention_past_the_commit_is_loss() {
+    let builder = one_partition(log(Some(50), Some(100)), Some(20));
+    let lag = lag_of(&builder);
+    let row = only_row(&lag);
+    assert_eq!(
+        row.retention,
+        Ok(Retention {
+            lost: 30,
+            margin: -30
+        })
+    );
+    assert_eq!(row.unread_percent, Ok(160.0));
+    assert_eq!(lag.n_lost(), 1);
+}
+
+#[test]
+fn what_a_group_lost_is_a_sum_only_when_all_of_it_is_known() {
+    let commits = [("t", 0, Some(20)), ("t", 1, Some(60)), ("u", 0, Some(5))];
+    let lost = |last| {
+        let logs = [log(Some(50), Some(100)), log(Some(50), Some(100))];
+        let builder = SnapshotBuilder::default()
+            .topic("t", &logs)
+            .topic("u", &[last]);
+        only_group(&lag_of(&builder.group("g", &commits))).lost()
+    };
+    assert_eq!(lost(log(Some(7), Some(9))), Some(32));
+    assert_eq!(lost(log(None, Some(9))), None);
+    let builder = SnapshotBuilder::default().group("g", &[]);
+    assert_eq!(only_group(&lag_of(&builder)).lost(), None);
+}
+
+#[test]
+fn retention_is_as_near_as_the_nearest_partition_with_something_to_lose() {
+    let margin = |logs: &[Log], commits: &[(&str, i32, Option<i64>)]| {
+        let builder = SnapshotBuilder::default()
+            .topic("t", logs)
+            .group("g", commits);
+        only_group(&lag_of(&builder)).topics[0].min_margin()
+    };
+    let read_all = (log(Some(50), Some(60)), ("t", 0, Some(60)));
+    let never_cut = (log(Some(0), Some(100)), ("t", 1, Some(1)));
+    let unread = (log(Some(50), Some(100)), ("t", 2, Some(90)));
+    let nearer = (log(Some(50), Some(100)), ("t", 3, Some(70)));
+    let logs = [read_all.0, never_cut.0, unread.0, nearer.0];
+    let commits = [read_all.1, never_cut.1, unread.1, nearer.1];
+    assert_eq!(margin(&logs, &commits[..2]), Some(f64::INFINITY));
+    assert_eq!(margin(&logs, &commits), Some(20.0));
+    let unknown = [log(Some(50), None), log(None, Some(100))];
+    assert_eq!(margin(&unknown, &commits[..2]), None);
+    let lost = [log(Some(50), Some(100))];
+    assert_eq!(margin(&lost, &[("t", 0, Some(20))]), Some(-30.0));
+}
+
+#[test]
+fn the_unread_percentage_is_a_number_for_an_empty_log_too() {
+    let percent = |log, committed| only_row(&lag_of(&one_partition(log, committed))).unread_percent;
+    assert_eq!(percent(log(Some(9), Some(9)), Some(9)), Ok(0.0));
+    assert_eq!(percent(log(Some(9), Some(9)), Some(3)), Ok(f64::INFINITY));
+    assert_eq!(percent(log(Some(4), Some(9)), Some(4)), Ok(100.0));
+}
