@@ -6,6 +6,7 @@
 )]
 
 pub mod demo;
+pub mod documents;
 pub mod lab;
 pub mod leases;
 pub mod manifests;

@@ -1,38 +1,25 @@
-//! The examples of the README's chapter on high availability, each as written.
+//! The examples of the elector's document on high availability, each as written.
 
-use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use e2e::documents::{self, Document};
 use e2e::lab::host::TempDir;
 use e2e::lab::http::{self, Coding};
 use e2e::lab::pod::Part;
 use e2e::lab::programs::Program;
 use e2e::lab::{self, ControlPlane, PairPlan, TwoPods, process};
 
-const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// The chapter.
-fn chapter() -> Result<String> {
-    let text = fs::read_to_string(README)?;
-    let (_, rest) = text
-        .split_once("\n## High availability\n")
-        .context("no chapter")?;
-    let (chapter, _) = rest.split_once("\n## ").context("no end")?;
-    Ok(chapter.to_owned())
-}
-
-/// The chapter's only block in this language.
+/// The only block of the document in this language.
 fn block(language: &str) -> Result<String> {
-    let chapter = chapter()?;
-    let fence = format!("\n```{language}\n");
-    let mut blocks = chapter.split(&fence).skip(1);
-    let block = blocks.next().and_then(|rest| rest.split_once("\n```"));
-    let (block, _) = block.context("no block")?;
+    let blocks = documents::blocks(&Document::Elector.read()?)?;
+    let mut blocks = blocks.into_iter().filter(|block| block.language == language);
+    let block = blocks.next().context("no block")?;
     ensure!(blocks.next().is_none(), "another block");
-    Ok(block.to_owned())
+    Ok(block.text)
 }
 
 #[test]
@@ -65,8 +52,7 @@ fn both_programs_take_the_example_configuration() -> Result<()> {
 /// Building takes minutes; whether cargo takes the feature, and what it brings, takes none.
 #[test]
 fn cargo_takes_the_feature_and_only_the_elector_has_kubernetes() -> Result<()> {
-    let build = chapter()?;
-    let (_, build) = build.split_once("### Build").context("no section")?;
+    let build = Document::Elector.chapter("Build")?;
     let words = "cargo build --release --features kubernetes\ncargo build --release\n";
     ensure!(build.contains(words), "other commands");
     let tree = |options: &[&str]| {

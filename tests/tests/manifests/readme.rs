@@ -1,4 +1,4 @@
-//! The README's chapter on Kubernetes, done as it is written: its files are written, its commands run in their order, on a
+//! The documents about Kubernetes, followed as they are written: their files are written, their commands run in their order, on a
 //! real API server.
 
 use std::collections::BTreeSet;
@@ -9,30 +9,20 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use collector::exposition::FAMILIES;
+use e2e::documents::{self, Block, Document};
 use e2e::lab::host::TempDir;
 use e2e::lab::{self, ControlPlane, kubernetes, process};
 use e2e::manifests::{self, tools};
 use regex::Regex;
 
-const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
 const LIMIT: Duration = Duration::from_secs(60);
 
-fn chapter() -> Result<String> {
-    let text = fs::read_to_string(README)?;
-    let (_, rest) = text
-        .split_once("\n## On Kubernetes\n")
-        .context("no chapter")?;
-    let (chapter, _) = rest.split_once("\n## ").context("no end")?;
-    Ok(chapter.to_owned())
-}
-
-/// Its blocks of code, each with its language.
-fn blocks() -> Result<Vec<(String, String)>> {
-    let block = Regex::new(r"(?ms)^```(\w+)\n(.*?)^```$")?;
-    let chapter = chapter()?;
-    let found = block.captures_iter(&chapter);
-    let blocks = found.map(|found| (found[1].to_owned(), found[2].to_owned()));
-    Ok(blocks.collect())
+/// The blocks of code about Kubernetes: those of `manifests/README.md`, then those of the README's chapter on Helm.
+fn blocks() -> Result<Vec<Block>> {
+    let mut blocks = documents::blocks(&Document::Manifests.read()?)?;
+    let with_helm = Document::Readme.chapter("Five minutes with Helm")?;
+    blocks.extend(documents::blocks(&with_helm)?);
+    Ok(blocks)
 }
 
 /// A directory with a copy of `manifests/`, and shells in it that have kubectl and helm.
@@ -88,7 +78,7 @@ impl Reader {
     }
 
     /// Does what a block tells to do; how many commands that was.
-    fn follow(&self, (language, text): &(String, String)) -> Result<usize> {
+    fn follow(&self, Block { language, text }: &Block) -> Result<usize> {
         let first = text.lines().next().unwrap_or_default();
         match (&**language, first.strip_prefix("# ")) {
             ("toml" | "yaml", Some(file)) => {
@@ -122,14 +112,14 @@ impl Reader {
 }
 
 #[test]
-fn what_the_readme_tells_to_do_is_done_by_a_real_api_server() -> Result<()> {
+fn the_commands_of_the_documents_are_done_by_a_real_api_server() -> Result<()> {
     let _reservation = lab::reserve()?;
     let reader = Reader::start()?;
     let mut n = 0;
     for block in blocks()? {
         n += reader.follow(&block)?;
         let there = "kubectl get deployment,prometheusrule,servicemonitor,configmap --namespace monitoring --output name";
-        if block.1.contains("apply -k") || block.1.contains("helm install") {
+        if block.text.contains("apply -k") || block.text.contains("helm install") {
             let there = reader.shell(there)?;
             for wanted in [
                 "deployment.apps/klag-exporter\n",
@@ -141,21 +131,21 @@ fn what_the_readme_tells_to_do_is_done_by_a_real_api_server() -> Result<()> {
             }
         }
     }
-    lab::say(format_args!("{n} commands of the README"));
-    ensure!(n == 10, "{n} commands");
+    lab::say(format_args!("{n} commands of the documents"));
+    ensure!(n == 12, "{n} commands");
     Ok(())
 }
 
 /// The configuration and the images of the kustomization are the user's, under the label of theirs.
 #[test]
-fn the_kustomization_of_the_readme_comes_to_what_it_says() -> Result<()> {
+fn the_kustomization_of_the_document_comes_to_what_it_says() -> Result<()> {
     let scratch = TempDir::new("readme")?;
     let mut copy = Command::new("cp");
     copy.arg("-r").arg(manifests::root());
     copy.arg(scratch.path().join("manifests"));
     process::run(copy, LIMIT)?;
     fs::create_dir(scratch.path().join("deploy"))?;
-    for (_, text) in blocks()? {
+    for Block { text, .. } in blocks()? {
         let first = text.lines().next().unwrap_or_default();
         if let Some(file) = first.strip_prefix("# deploy/") {
             scratch.write(&format!("deploy/{file}"), &text)?;
@@ -178,13 +168,13 @@ fn the_kustomization_of_the_readme_comes_to_what_it_says() -> Result<()> {
 }
 
 #[test]
-fn the_alert_of_the_readme_is_one_and_the_names_without_a_rule_are_told() -> Result<()> {
-    let chapter = chapter()?;
-    let blocks = blocks()?;
+fn the_alert_of_the_document_is_one_and_the_names_without_a_rule_are_told() -> Result<()> {
+    let text = Document::Manifests.read()?;
+    let blocks = documents::blocks(&text)?;
     let mut alerts = blocks
         .iter()
-        .filter(|(_, text)| text.starts_with("- alert: "));
-    let (_, alert) = alerts.next().context("no alert")?;
+        .filter(|block| block.text.starts_with("- alert: "));
+    let alert = &alerts.next().context("no alert")?.text;
     let scratch = TempDir::new("readme")?;
     let file = scratch.write(
         "rules.yaml",
@@ -203,7 +193,7 @@ fn the_alert_of_the_readme_is_one_and_the_names_without_a_rule_are_told() -> Res
     let names = FAMILIES.iter().map(|family| family.name);
     let without =
         names.filter(|name| of_lag(name) && !rules.contains(&format!("record: klag:{name}\n")));
-    let (_, told) = chapter.split_once("There is none of").context("no list")?;
+    let (_, told) = text.split_once("There is none of").context("no list")?;
     let (told, _) = told.split_once("and of what").context("no end")?;
     let name = Regex::new("`(kafka_[a-z_]+)`")?;
     let told: BTreeSet<_> = name

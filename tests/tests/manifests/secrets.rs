@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use e2e::documents::Document;
 use e2e::lab::host::TempDir;
 use e2e::manifests::render::{Objects, chart, customized, kustomization};
 use e2e::manifests::{self, tools};
@@ -206,12 +207,12 @@ fn the_chart_keeps_the_collectors_environment_and_files_from_the_elector() -> Re
     Ok(())
 }
 
-/// The patch that the README gives to whoever uses kustomize, on each overlay.
+/// The patch that `manifests/README.md` gives to whoever uses kustomize, on each overlay.
 #[test]
-fn the_readmes_patch_gives_the_collector_alone_the_secret() -> Result<()> {
-    let readme = fs::read_to_string(manifests::root().join("../README.md"))?;
+fn the_patch_of_the_document_gives_the_collector_alone_the_secret() -> Result<()> {
+    let readme = Document::Manifests.read()?;
     let patch = Regex::new(r"(?ms)^```yaml\n(patches:\n.*?)^```$")?;
-    let patch = patch.captures(&readme).context("no patch in the README")?;
+    let patch = patch.captures(&readme).context("no patch in the document")?;
     for folder in ["base", "overlays/ready-standbys", "overlays/standalone"] {
         let objects = customized(folder, &[], &patch[1])?;
         let pod = objects.at("Deployment", "klag-exporter", POD)?;

@@ -1,23 +1,22 @@
-//! Checks that the programs do what the README says of keys, metrics, endpoints and settings.
+//! Checks that what the documents say of keys, metrics, endpoints and settings is what the programs do.
 //!
-//! The generated parts are written by `KLAG_WRITE_README=1 cargo test --workspace --test standin readme_facts`.
+//! The generated parts are written by `KLAG_WRITE_DOCUMENTS=1 cargo test --workspace --test standin readme_facts`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use collector::exposition::FAMILIES;
 use collector::snapshot::{Api, Phase, Reason, Unsupported};
+use e2e::documents::{self, Document};
 use e2e::lab::kafka::Version;
 use e2e::lab::{Collector, Config};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 use regex::Regex;
 use shared::config::{self, Environment, Loaded, Program};
-
-const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
 
 /// Every family with all its labels, as the collector's own test has it.
 const EXPOSITION: &str = include_str!(
@@ -27,31 +26,56 @@ const EXPOSITION: &str = include_str!(
 /// Labels that the cluster has in [`EXPOSITION`], besides those of the family.
 const OF_THE_CLUSTER: [&str; 3] = ["cluster_name", "env", "region"];
 
+/// Every generated part, and the document that it stands in.
+fn generated() -> Result<Vec<(Document, String, String)>> {
+    let keys = config::reference();
+    let of_leadership = keys
+        .split_inclusive("\n\n")
+        .find(|table| table.starts_with("| `[exporter.leadership]` |"))
+        .context("no table of leadership")?;
+    let of_leadership = format!("{}\n", of_leadership.trim_end());
+    let mut all = vec![
+        (
+            Document::Elector,
+            "keys of leadership".to_owned(),
+            of_leadership,
+        ),
+        (Document::Collector, "keys".to_owned(), keys),
+        (Document::Collector, "families".to_owned(), families()?),
+        (Document::Collector, "labels".to_owned(), labels()),
+    ];
+    for folder in ["shared/src", "elector/src", "collector/src", "tests/src"] {
+        let name = format!("map of {folder}");
+        let before = part_of(&Document::Contributing.read()?, &name)?;
+        let map = documents::module_map(folder, &before)?;
+        let map = format!("```text\n{map}```\n");
+        all.push((Document::Contributing, name, map));
+    }
+    Ok(all)
+}
+
 #[test]
 fn what_is_generated_is_up_to_date() -> Result<()> {
-    let before = fs::read_to_string(README)?;
-    let mut text = before.clone();
-    for (name, part) in [
-        ("keys", config::reference()),
-        ("families", families()?),
-        ("labels", labels()),
-    ] {
-        text = with_part(&text, name, &part)?;
-    }
-    if std::env::var_os("KLAG_WRITE_README").is_some() {
-        fs::write(README, &text)?;
-    } else {
-        ensure!(
-            text == before,
-            "README.md is out of date; write it with KLAG_WRITE_README=1"
-        );
+    for (document, name, part) in generated()? {
+        let before = document.read()?;
+        let text = with_part(&before, &name, &part)
+            .with_context(|| document.name())?;
+        if std::env::var_os("KLAG_WRITE_DOCUMENTS").is_some() {
+            fs::write(document.path(), &text)?;
+        } else {
+            ensure!(
+                text == before,
+                "{} is out of date; write it with KLAG_WRITE_DOCUMENTS=1",
+                document.name()
+            );
+        }
     }
     Ok(())
 }
 
 #[test]
 fn the_versions_of_kafka_are_those_that_the_lab_starts() -> Result<()> {
-    let text = fs::read_to_string(README)?;
+    let text = Document::Readme.read()?;
     let numbers = Version::ALL.map(Version::number);
     let [oldest, usual, newest] = numbers;
     let told = format!("Tried with Apache Kafka {oldest}, {usual} and {newest}:");
@@ -62,14 +86,26 @@ fn the_versions_of_kafka_are_those_that_the_lab_starts() -> Result<()> {
     Ok(())
 }
 
-/// `text` with what stands between the markers of `name` replaced.
-fn with_part(text: &str, name: &str, part: &str) -> Result<String> {
+/// The text before the generated part `name`, the part, and the text after it.
+fn split<'t>(text: &'t str, name: &str) -> Result<[&'t str; 3]> {
     let begin = format!("<!-- generated: {name} -->\n");
-    let (before, rest) = text
-        .split_once(&begin)
-        .with_context(|| format!("README.md has no {begin:?}"))?;
-    let (_, after) = rest.split_once("<!-- end -->").context("no end marker")?;
-    Ok(format!("{before}{begin}{part}<!-- end -->{after}"))
+    let at = text
+        .find(&begin)
+        .with_context(|| format!("no {begin:?}"))?;
+    let (before, rest) = text.split_at(at + begin.len());
+    let end = rest.find("<!-- end -->").context("no end marker")?;
+    let (part, after) = rest.split_at(end);
+    Ok([before, part, after])
+}
+
+fn part_of(text: &str, name: &str) -> Result<String> {
+    let [_, part, _] = split(text, name)?;
+    Ok(part.to_owned())
+}
+
+fn with_part(text: &str, name: &str, part: &str) -> Result<String> {
+    let [before, _, after] = split(text, name)?;
+    Ok(format!("{before}{part}{after}"))
 }
 
 fn families() -> Result<String> {
@@ -160,26 +196,26 @@ fn load(example: &str) -> Result<Loaded> {
         .map(|name| (name, "some-text"))
         .into_iter()
         .collect();
-    let loaded = config::parse(&text, "README.md", Program::Collector, &env)?;
+    let loaded = config::parse(&text, "example", Program::Collector, &env)?;
     ensure!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
     Ok(loaded)
 }
 
-/// Blocks of code in this language.
+/// The blocks of code in this language, of all documents.
 fn examples(language: &str) -> Result<Vec<String>> {
-    let text = fs::read_to_string(README)?;
-    let block = Regex::new(&format!("(?ms)^```{language}\n(.*?)^```$"))?;
-    let found: Vec<_> = block
-        .captures_iter(&text)
-        .map(|found| found[1].to_owned())
-        .collect();
-    ensure!(!found.is_empty(), "no example");
-    Ok(found)
+    let mut examples = Vec::new();
+    for document in Document::ALL {
+        let blocks = documents::blocks(&document.read()?).with_context(|| document.name())?;
+        let blocks = blocks.into_iter().filter(|block| block.language == language);
+        examples.extend(blocks.map(|block| block.text));
+    }
+    ensure!(!examples.is_empty(), "no example");
+    Ok(examples)
 }
 
 #[test]
 fn the_endpoints_and_what_is_told_of_the_process_are_those_served() -> Result<()> {
-    let text = fs::read_to_string(README)?;
+    let text = Document::Collector.read()?;
     // Nobody listens there: nothing here needs Kafka.
     let collector = Collector::start(&Config::of("127.0.0.1:9"))?;
 
@@ -206,21 +242,40 @@ fn words(text: &str, pattern: &str) -> Result<BTreeSet<String>> {
 
 #[test]
 fn links_lead_somewhere() -> Result<()> {
-    let text = fs::read_to_string(README)?;
-    let root = Path::new(README).parent().context("no directory")?;
-    for target in words(&text, r"\]\(([^)]+)\)")? {
-        let there = match target.strip_prefix('#') {
-            Some(anchor) => {
-                let title = |line: &str| {
-                    let title = line.trim_start_matches('#').trim();
-                    title.to_lowercase().replace(' ', "-")
-                };
-                text.lines()
-                    .any(|line| line.starts_with('#') && title(line) == anchor)
+    for document in Document::ALL {
+        let folder = document.path();
+        let folder = folder.parent().context("no folder")?;
+        for target in words(&document.read()?, r"\]\(([^)]+)\)")? {
+            if target.starts_with("https://") {
+                continue;
             }
-            None => target.starts_with("https://") || root.join(&target).exists(),
-        };
-        ensure!(there, "{target} leads nowhere");
+            let (file, anchor) = target.split_once('#').unwrap_or((&target, ""));
+            let file = if file.is_empty() {
+                document.path()
+            } else {
+                folder.join(file)
+            };
+            let from = document.name();
+            ensure!(file.exists(), "{from}: {target} leads to no file");
+            if !anchor.is_empty() {
+                let anchors = anchors(&file).with_context(|| target.clone())?;
+                ensure!(
+                    anchors.iter().any(|known| known == anchor),
+                    "{from}: {target} leads to no heading"
+                );
+            }
+        }
     }
     Ok(())
+}
+
+/// The anchors of the document at `path`.
+fn anchors(path: &Path) -> Result<Vec<String>> {
+    let path = path.canonicalize()?;
+    for document in Document::ALL {
+        if document.path().canonicalize()? == path {
+            return document.anchors();
+        }
+    }
+    bail!("no document is there")
 }
