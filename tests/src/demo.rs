@@ -10,6 +10,7 @@ mod keys;
 mod kubernetes;
 mod leader_tracker;
 mod lines;
+pub mod picture;
 mod pod;
 mod pods;
 mod programs;

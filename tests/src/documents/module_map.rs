@@ -8,7 +8,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use regex::Regex;
 
 /// A folder's modules, each with its first sentence and with the modules below it.
 #[derive(Debug, Default)]
@@ -68,8 +69,11 @@ fn first_sentence(source: &str) -> Result<String> {
     let text = words.join(" ");
     let (sentence, _) = text.split_once(". ").unwrap_or((&text, ""));
     let sentence = sentence.trim_end_matches(['.', ':']);
-    anyhow::ensure!(!sentence.is_empty(), "a module without documentation");
-    Ok(sentence.replace("[`", "").replace("`]", "").replace('`', ""))
+    ensure!(!sentence.is_empty(), "a module without documentation");
+    Ok(sentence
+        .replace("[`", "")
+        .replace("`]", "")
+        .replace('`', ""))
 }
 
 fn write(text: &mut String, folder: &Folder, (order, depth): (&[&str], usize)) {
@@ -94,7 +98,8 @@ mod tests {
 
     #[test]
     fn the_first_sentence_may_go_over_lines() {
-        let source = "//! The [`Gate`]: a deadline\n//! that ends. And more.\n//!\n//! Else.\nuse a;\n";
+        let source =
+            "//! The [`Gate`]: a deadline\n//! that ends. And more.\n//!\n//! Else.\nuse a;\n";
         assert_eq!(
             first_sentence(source).unwrap(),
             "The Gate: a deadline that ends"

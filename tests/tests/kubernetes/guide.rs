@@ -16,7 +16,9 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// The only block of the document in this language.
 fn block(language: &str) -> Result<String> {
     let blocks = documents::blocks(&Document::Elector.read()?)?;
-    let mut blocks = blocks.into_iter().filter(|block| block.language == language);
+    let mut blocks = blocks
+        .into_iter()
+        .filter(|block| block.language == language);
     let block = blocks.next().context("no block")?;
     ensure!(blocks.next().is_none(), "another block");
     Ok(block.text)

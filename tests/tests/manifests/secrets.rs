@@ -212,7 +212,9 @@ fn the_chart_keeps_the_collectors_environment_and_files_from_the_elector() -> Re
 fn the_patch_of_the_document_gives_the_collector_alone_the_secret() -> Result<()> {
     let readme = Document::Manifests.read()?;
     let patch = Regex::new(r"(?ms)^```yaml\n(patches:\n.*?)^```$")?;
-    let patch = patch.captures(&readme).context("no patch in the document")?;
+    let patch = patch
+        .captures(&readme)
+        .context("no patch in the document")?;
     for folder in ["base", "overlays/ready-standbys", "overlays/standalone"] {
         let objects = customized(folder, &[], &patch[1])?;
         let pod = objects.at("Deployment", "klag-exporter", POD)?;

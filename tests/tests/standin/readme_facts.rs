@@ -58,8 +58,7 @@ fn generated() -> Result<Vec<(Document, String, String)>> {
 fn what_is_generated_is_up_to_date() -> Result<()> {
     for (document, name, part) in generated()? {
         let before = document.read()?;
-        let text = with_part(&before, &name, &part)
-            .with_context(|| document.name())?;
+        let text = with_part(&before, &name, &part).with_context(|| document.name())?;
         if std::env::var_os("KLAG_WRITE_DOCUMENTS").is_some() {
             fs::write(document.path(), &text)?;
         } else {
@@ -89,9 +88,7 @@ fn the_versions_of_kafka_are_those_that_the_lab_starts() -> Result<()> {
 /// The text before the generated part `name`, the part, and the text after it.
 fn split<'t>(text: &'t str, name: &str) -> Result<[&'t str; 3]> {
     let begin = format!("<!-- generated: {name} -->\n");
-    let at = text
-        .find(&begin)
-        .with_context(|| format!("no {begin:?}"))?;
+    let at = text.find(&begin).with_context(|| format!("no {begin:?}"))?;
     let (before, rest) = text.split_at(at + begin.len());
     let end = rest.find("<!-- end -->").context("no end marker")?;
     let (part, after) = rest.split_at(end);
@@ -206,7 +203,9 @@ fn examples(language: &str) -> Result<Vec<String>> {
     let mut examples = Vec::new();
     for document in Document::ALL {
         let blocks = documents::blocks(&document.read()?).with_context(|| document.name())?;
-        let blocks = blocks.into_iter().filter(|block| block.language == language);
+        let blocks = blocks
+            .into_iter()
+            .filter(|block| block.language == language);
         examples.extend(blocks.map(|block| block.text));
     }
     ensure!(!examples.is_empty(), "no example");
@@ -278,4 +277,20 @@ fn anchors(path: &Path) -> Result<Vec<String>> {
         }
     }
     bail!("no document is there")
+}
+
+/// A path from the root of the repository, in backticks.
+#[test]
+fn paths_are_those_of_files() -> Result<()> {
+    for document in Document::ALL {
+        let text = document.read()?;
+        for path in words(
+            &text,
+            r"`((?:shared|elector|collector|tests|manifests)/[\w./-]+)`",
+        )? {
+            let there = documents::root().join(&path).exists();
+            ensure!(there, "{}: there is no {path}", document.name());
+        }
+    }
+    Ok(())
 }
