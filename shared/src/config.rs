@@ -1,32 +1,48 @@
-//! The configuration file: klag-exporter's, and a few keys of our own.
+//! The configuration file: that of klag-exporter, with a few keys more.
 //!
-//! One file serves both programs. It is read as a whole: every problem is told at once, with its
-//! line and what to write instead, and no message holds a secret. Each program resolves
-//! references to the environment only in its own keys, so that the elector starts without the
-//! Kafka password and the collector without the namespace. Keys that a program does not use have
-//! their default unless the file itself says otherwise.
+//! One file serves both programs. Each program reads all of it, and resolves references to the environment only in the keys that it
+//! uses itself. So the elector starts without the Kafka password, and the collector without the namespace of the Lease. A key that a
+//! program does not use has its default, unless the file has a value without references.
 //!
-//! Not here: watching the file for changes, several files, and the command line.
+//! A file goes through these steps:
+//!
+//! 1. `file` reads the bytes, `document` parses them as TOML into a tree that knows its lines. References outside quotes, which are
+//!    not TOML, are put into quotes before (`unquoted`).
+//! 2. Each file below `tables` reads one table of the tree with a `TableReader`, key by key: the reader finds the key, resolves its
+//!    references (`environment`), and has the key's form convert the value (`form`). A wrong value is noted and the default taken, so
+//!    that reading goes on to the end and the user is told every problem at once, with its line and with what to write instead.
+//! 3. [`parse`] returns the configuration where no problem was noted, else the problems (`problem`).
+//!
+//! Each key is one `static` in the file of its table: its name, form, default, meaning and user. The printed configuration
+//! ([`Effective`]), the reference in the documents ([`reference`]) and the test of the Helm chart's schema ([`json_schema`]) are made
+//! from these. To add a key, add the `static`, name it in the `TABLE` of the same file, and read and write it there.
+//!
+//! No message holds a secret: a value that came from the environment is never shown, and the values of librdkafka's properties are
+//! printed only where they are known to be harmless (`properties`, [`Mask`]).
+//!
+//! There is no watching of the file for changes, and no second file; a change needs a restart.
 
 mod brokers;
-mod clusters;
+mod context;
 mod document;
 mod effective;
 mod environment;
-mod exporter;
 mod file;
 mod filter;
-mod keys;
+mod form;
+mod key;
 mod mask;
-mod model;
+mod parsers;
 mod problem;
+mod program;
 mod properties;
 mod reference;
-mod section;
+mod secret;
+mod source_url;
 mod spelling;
+mod table_reader;
+mod tables;
 mod unquoted;
-mod values;
-mod walk;
 
 use std::path::Path;
 
@@ -34,45 +50,51 @@ pub use self::effective::Effective;
 pub use self::environment::Environment;
 pub use self::filter::Filter;
 pub use self::mask::Mask;
-pub use self::model::{
-    Cluster, Compatibility, Config, ConsumerRequirement, Election, ElectorServer, Exporter,
-    ExtraLabels, Granularity, IsolationLevel, Leadership, LostPartitions, Performance, Secret,
-    SourceUrl, TimeLagMode,
-};
 pub use self::problem::{ConfigError, Problem};
-pub use self::reference::reference;
-use self::walk::{Place, Walk};
+pub use self::program::Program;
+pub use self::reference::{json_schema, reference};
+pub use self::secret::Secret;
+pub use self::source_url::SourceUrl;
+pub use self::tables::clusters::{Cluster, IsolationLevel};
+pub use self::tables::compatibility::{Compatibility, ExtraLabels};
+pub use self::tables::exporter::{Exporter, Granularity};
+pub use self::tables::leadership::{ConsumerRequirement, Election, ElectorServer, Leadership};
+pub use self::tables::performance::Performance;
+pub use self::tables::timestamp_sampling::{LostPartitions, TimeLagMode};
 
-/// Who reads the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Program {
-    /// Reads Kafka and serves Prometheus.
-    Collector,
-    /// Holds the Lease.
-    Elector,
+use self::context::{ReadContext, TableRef};
+use self::table_reader::TableReader;
+
+/// Everything that one program takes from the file, defaults in place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The settings that hold for all clusters.
+    pub exporter: Exporter,
+    /// The clusters to collect from, no two with the same name. Empty for the elector.
+    pub clusters: Vec<Cluster>,
 }
 
-/// A usable configuration.
+/// A usable configuration, and what there is to say about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loaded {
-    /// The configuration, defaults in place.
+    /// The configuration.
     pub config: Config,
-    /// What the user should know, one sentence each, to be logged. Each program tells of its own keys; one is enough to tell of
-    /// those without effect, and that is the collector.
+    /// Sentences to be logged: what is allowed and most likely not meant. Each program warns about the keys that it uses; the collector
+    /// also about those that have no effect, so that the user is told once.
     pub warnings: Vec<String>,
 }
 
 /// Reads the file at `path`.
 ///
 /// # Errors
-/// The file cannot be read, has more than 4 MiB or is no text, or everything that is wrong with it.
+/// The file cannot be read, has more than 4 MiB or is no text; or everything that is wrong with its content.
 pub fn load(path: &Path, program: Program, env: &Environment) -> Result<Loaded, ConfigError> {
     let name = path.display().to_string();
     let text = file::read(path).map_err(|problem| ConfigError::new(&name, vec![problem]))?;
     parse(&text, &name, program, env)
 }
 
-/// Reads `text`; messages call it `file`.
+/// Reads `text`, which messages call `file`.
 ///
 /// # Errors
 /// Everything that is wrong with it.
@@ -83,29 +105,41 @@ pub fn parse(
     env: &Environment,
 ) -> Result<Loaded, ConfigError> {
     let entries = document::parse(text).map_err(|problems| ConfigError::new(file, problems))?;
-    let mut walk = Walk::new(program, env);
-    let root = Place {
+    let mut context = ReadContext::new(program, env, tables::ALL);
+    let root = TableRef {
         path: String::new(),
         line: None,
         entries: &entries,
     };
-    walk.section("", root.clone());
-    let exporter = exporter::read(&mut walk, &root);
-    let clusters = clusters::read(&mut walk, &root);
-    if !walk.problems.is_empty() {
-        return Err(ConfigError::new(file, walk.problems));
+    TableReader::new(&mut context, &tables::FILE, root.clone());
+    let exporter = tables::exporter::read(&mut context, &root);
+    let clusters = tables::clusters::read(&mut context, &root);
+    if !context.problems.is_empty() {
+        return Err(ConfigError::new(file, context.problems));
     }
-    if !walk.idle.is_empty() {
-        let keys = walk.idle.join(", ");
-        let warning = format!("these keys have no effect any more and can be removed: {keys}");
-        walk.warnings.push(warning);
+    let mut warnings = context.warnings;
+    if !context.ignored_keys.is_empty() {
+        let keys = context.ignored_keys.join(", ");
+        warnings.push(format!(
+            "these keys have no effect any more and can be removed: {keys}"
+        ));
+    }
+    if program == Program::Elector {
+        let warning = tables::leadership::open_listener_warning(&exporter);
+        warnings = warning.into_iter().collect();
     }
     let config = Config { exporter, clusters };
-    let warnings = match program {
-        Program::Collector => walk.warnings,
-        Program::Elector => exporter::open_listener_warning(&config.exporter)
-            .into_iter()
-            .collect(),
-    };
     Ok(Loaded { config, warnings })
+}
+
+// === impl Config ===
+
+impl Config {
+    /// The configuration as `program` uses it, to be printed.
+    pub const fn effective(&self, program: Program) -> Effective<'_> {
+        Effective {
+            config: self,
+            program,
+        }
+    }
 }

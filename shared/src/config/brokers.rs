@@ -1,18 +1,18 @@
-//! The brokers to begin with, read as librdkafka reads them, and refused where it would read less than is meant.
+//! The brokers to begin with, parsed as librdkafka parses them, and refused where it would silently leave some of them out.
 
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 
-use super::document::Value;
-use super::keys::Form;
-use super::model::Secret;
-use super::values::Rejection;
+use super::form::Rejection;
+use super::secret::Secret;
 
 const PROTOCOLS: [&str; 4] = ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"];
 
-/// Brokers, without spaces and empty items.
-pub(super) fn parse(_: &Form, value: &Value) -> Result<String, Rejection> {
-    let text = value.as_text().ok_or(Rejection::Form)?;
+/// Accepts brokers separated by commas; the result has no spaces and no empty items.
+///
+/// # Errors
+/// The place of the first item that is no broker, without its text, and what is wrong with it.
+pub(super) fn parse(text: &str) -> Result<String, Rejection> {
     let mut servers = Vec::new();
     for (i, item) in text.split(',').map(str::trim).enumerate() {
         if !item.is_empty() {
@@ -27,8 +27,8 @@ pub(super) fn parse(_: &Form, value: &Value) -> Result<String, Rejection> {
     Ok(servers.join(","))
 }
 
-/// What to tell where the protocol before a broker is not that of `properties`: librdkafka would leave out this broker and
-/// all that follow.
+/// The message for the user where a broker begins with another protocol than that of `properties`. librdkafka would leave out that
+/// broker and all that follow it.
 pub(super) fn protocol_mismatch(
     servers: &str,
     properties: &BTreeMap<String, Secret>,
@@ -47,18 +47,18 @@ pub(super) fn protocol_mismatch(
     })
 }
 
-/// One broker; `Err` says what is wrong with it, without the value.
+/// Accepts one broker; the error says what is wrong with it, without its text.
 fn server(item: &str) -> Result<String, &'static str> {
     let Some((protocol, address)) = item.split_once("://") else {
         return match item.parse::<Ipv6Addr>() {
-            // Its last group may be meant as a port.
+            // The last group of digits may be meant as a port.
             Ok(_) => Err("is an IPv6 address without brackets, such as [::1]:9092 has them"),
             Err(_) if is_broker(item) => Ok(item.to_owned()),
             Err(_) => Err("is not host:port"),
         };
     };
     let protocol = protocol.to_ascii_uppercase();
-    // What looks like the path of a URL has no meaning.
+    // librdkafka ignores what looks like the path of a URL.
     let address = address.split('/').next().unwrap_or_default();
     if !PROTOCOLS.contains(&&*protocol) {
         return Err("begins with a protocol that Kafka does not have");
@@ -75,7 +75,7 @@ pub(super) fn is_broker(text: &str) -> bool {
         let Some((address, port)) = rest.split_once(']') else {
             return false;
         };
-        // A link-local address names its interface.
+        // A link-local address has the name of its interface behind it.
         let (address, interface) = address.split_once('%').unwrap_or((address, "lo"));
         if address.parse::<Ipv6Addr>().is_err() || !is_name(interface) {
             return false;
@@ -102,16 +102,15 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<String, String> {
-        match parse(&Form::Text("brokers"), &Value::Text(text.to_owned())) {
-            Ok(servers) => Ok(servers),
-            Err(Rejection::Form) => Err(String::new()),
-            Err(Rejection::Because(why)) => Err(why),
-        }
+        parse(text).map_err(|rejection| match rejection {
+            Rejection::WrongForm => String::new(),
+            Rejection::Because(why) => why,
+        })
     }
 
-    /// As `rd_kafka_brokers_add0` of librdkafka 2.12.1 does: commas and spaces before a broker are skipped.
+    /// `rd_kafka_brokers_add0` of librdkafka 2.12.1 skips commas and spaces before a broker.
     #[test]
-    fn what_librdkafka_passes_over_is_passed_over() {
+    fn commas_and_spaces_that_librdkafka_ignores_are_ignored() {
         for (text, servers) in [
             ("a:9092,", "a:9092"),
             (",a:9092", "a:9092"),
@@ -127,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_broker_is_refused_by_its_place() {
+    fn an_item_that_is_no_broker_is_refused_with_its_place() {
         for (text, why) in [
             (",", "no entry names a broker"),
             (" ", "no entry names a broker"),
@@ -155,13 +154,13 @@ mod tests {
     }
 
     #[test]
-    fn a_protocol_that_is_not_the_clients_is_a_contradiction() {
+    fn a_protocol_other_than_that_of_the_properties_is_refused() {
         let ssl = BTreeMap::from([(
             "security.protocol".to_owned(),
             Secret::new("ssl".to_owned()),
         )]);
-        let told = protocol_mismatch("SSL://a:9092,b", &ssl);
-        assert_eq!(told, None);
+        let message = protocol_mismatch("SSL://a:9092,b", &ssl);
+        assert_eq!(message, None);
         assert!(protocol_mismatch("a,PLAINTEXT://b", &ssl).is_some());
         assert!(protocol_mismatch("SSL://a", &BTreeMap::new()).is_some());
         assert_eq!(protocol_mismatch("PLAINTEXT://a", &BTreeMap::new()), None);

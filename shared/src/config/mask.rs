@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 
-use super::model::Secret;
 use super::properties;
+use super::secret::Secret;
 
 /// What stands in place of a secret.
 const MASK: &str = "***";
@@ -42,7 +42,7 @@ impl Mask {
                 1..PIECE => mask.short.push(value.to_owned()),
                 PIECE.. => mask.values.push(value.to_owned()),
             }
-            if properties::is_taken_apart(name) {
+            if properties::is_split(name) {
                 // The headings of PEM texts tell nothing.
                 let parts = value.split("-----");
                 let bodies =

@@ -1,7 +1,34 @@
-//! librdkafka's properties: which are ours to set, and which may be shown.
+//! librdkafka's properties: those that the user may set, and those whose values may be shown.
 
-/// What to do instead of setting a property that is ours; `None` if it is the user's.
-pub(super) fn refusal(name: &str) -> Option<&'static str> {
+use super::document::Value;
+
+/// Converts the property `name` to the text that librdkafka is given.
+///
+/// # Errors
+/// The message for the user; never the value.
+pub(super) fn read(name: &str, value: &Value) -> Result<String, String> {
+    if let Some(remedy) = remedy(name) {
+        return Err(format!("is set by klag-exporter itself; {remedy}"));
+    }
+    let forbidden = |c: char| c.is_whitespace() || c.is_control();
+    if name.is_empty() || name.contains(forbidden) {
+        return Err("no property has such a name; write one of librdkafka's".to_owned());
+    }
+    match value {
+        Value::Text(text) | Value::Unquoted(text) | Value::Resolved(text) => Ok(text.clone()),
+        Value::Integer(n) => Ok(n.to_string()),
+        Value::Float(n) => Ok(n.clone()),
+        Value::Boolean(value) => Ok(value.to_string()),
+        // A name with dots outside quotes is a table in TOML.
+        Value::Table(_) => Err(format!(
+            "write the whole name in quotes, such as \"{name}.x\" = \"y\""
+        )),
+        Value::Datetime | Value::List(_) => Err("write the value in quotes".to_owned()),
+    }
+}
+
+/// What the user has to do instead of setting a property that the collector sets; `None` where the user may set it.
+fn remedy(name: &str) -> Option<&'static str> {
     let remedy = match name {
         "isolation.level" => "remove it and write isolation = \"read_committed\" in [[clusters]]",
         "bootstrap.servers" | "metadata.broker.list" => {
@@ -11,24 +38,24 @@ pub(super) fn refusal(name: &str) -> Option<&'static str> {
         "topic.metadata.refresh.interval.ms" => {
             "remove it and write metadata_cache_ttl in [exporter.performance]"
         }
-        name if OURS.contains(&name) => "remove it",
+        name if RESERVED.contains(&name) => "remove it",
         _ => return None,
     };
     Some(remedy)
 }
 
-/// Whether the value of a property may be printed.
+/// Whether the value of the property `name` may be printed.
 pub(super) fn is_public(name: &str) -> bool {
     PUBLIC.contains(&name) || (name.starts_with("ssl.") && name.ends_with(".location"))
 }
 
-/// Whether librdkafka takes the value apart, and may tell of a piece of it.
-pub(super) fn is_taken_apart(name: &str) -> bool {
+/// Whether librdkafka splits the value of the property `name`, so that its messages may show a part of it.
+pub(super) fn is_split(name: &str) -> bool {
     name == "sasl.oauthbearer.config" || name.rsplit('.').next() == Some("pem")
 }
 
-/// Set by the collector, or beyond a value that librdkafka survives.
-const OURS: &[&str] = &[
+/// Properties that the collector sets, or whose wrong values make librdkafka abort the process.
+const RESERVED: &[&str] = &[
     "allow.auto.create.topics",
     "auto.commit.enable",
     "auto.offset.reset",
@@ -55,6 +82,7 @@ const OURS: &[&str] = &[
     "socket.connection.setup.timeout.ms",
 ];
 
+/// Properties whose values are no secrets, besides the locations of files for TLS.
 const PUBLIC: &[&str] = &[
     "broker.address.family",
     "client.dns.lookup",

@@ -1,34 +1,49 @@
-//! The reference of all keys, for the README.
+//! All keys of the file, for documents and for other files that must agree with them.
 
 use std::fmt::Write as _;
 
-use super::keys::{KEYS, Key};
+use serde_json::{Map, Value, json};
+
+use super::key::DefaultValue;
+use super::tables;
 
 /// All keys with their defaults, as Markdown: one table for each table of the file.
 pub fn reference() -> String {
     let mut out = String::new();
-    let mut table = "";
-    for key in KEYS {
-        if key.table != table {
-            let header = match key.table {
-                "clusters" => "[[clusters]]".to_owned(),
-                table => format!("[{table}]"),
-            };
-            let space = if table.is_empty() { "" } else { "\n" };
-            let line = "| `{header}` | default | used by | meaning |\n|---|---|---|---|\n";
-            out.push_str(space);
-            out.push_str(&line.replace("{header}", &header));
-            table = key.table;
+    for table in tables::ALL {
+        let space = if out.is_empty() { "" } else { "\n" };
+        let header = table.header();
+        write!(
+            out,
+            "{space}| `{header}` | default | used by | meaning |\n|---|---|---|---|\n"
+        )
+        .expect("a String takes any text");
+        for key in table.keys {
+            let (name, default, used_by, meaning) =
+                (key.name(), key.default(), key.used_by(), key.meaning());
+            writeln!(out, "| `{name}` | {default} | {used_by} | {meaning} |")
+                .expect("a String takes any text");
         }
-        let Key {
-            name,
-            default,
-            used_by,
-            meaning,
-            ..
-        } = key;
-        writeln!(out, "| `{name}` | {default} | {used_by} | {meaning} |")
-            .expect("a String takes any text");
     }
     out
+}
+
+/// A JSON schema of the file in which each table stands under its full name, such as `exporter.performance`, as in the values of the
+/// Helm chart. A text with a reference to the environment may stand in place of any value, which the schema does not say.
+pub fn json_schema() -> Value {
+    let schemas = tables::ALL.iter().map(|table| {
+        let keys = table.keys.iter();
+        let properties: Map<String, Value> = keys
+            .map(|key| (key.name().to_owned(), key.form().json_schema()))
+            .collect();
+        let required: Vec<&str> = table
+            .keys
+            .iter()
+            .filter(|key| matches!(key.default(), DefaultValue::Required))
+            .map(|key| key.name())
+            .collect();
+        let schema = json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false});
+        (table.name.to_owned(), schema)
+    });
+    json!({"type": "object", "properties": schemas.collect::<Map<_, _>>(), "additionalProperties": false})
 }

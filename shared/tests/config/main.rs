@@ -1,6 +1,7 @@
 //! The configuration file, from its text to what the programs and the user get.
 
 mod bad;
+mod chart_schema;
 mod good;
 mod programs;
 mod references;

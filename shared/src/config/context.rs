@@ -1,0 +1,111 @@
+//! The state of reading one file: the inputs, and what was found so far.
+
+use super::document::{Entry, Value};
+use super::environment::Environment;
+use super::key::Table;
+use super::problem::Problem;
+use super::program::Program;
+
+/// The inputs of reading a file, and what was found while reading.
+pub(crate) struct ReadContext<'a> {
+    /// The program that reads.
+    pub(super) program: Program,
+    pub(super) environment: &'a Environment,
+    /// All tables that a file may have, to tell where a misplaced key belongs.
+    pub(super) tables: &'static [&'static Table],
+    /// What the user has to correct. With one problem there is no configuration.
+    pub(super) problems: Vec<Problem>,
+    /// The keys of the file that have no effect, with their tables.
+    pub(super) ignored_keys: Vec<String>,
+    /// What is allowed and most likely not meant, one sentence each.
+    pub(super) warnings: Vec<String>,
+}
+
+/// A table as the file has it.
+#[derive(Clone)]
+pub(crate) struct TableRef<'w> {
+    /// The name that messages have, such as `clusters[0]`; empty for the file itself.
+    pub(super) path: String,
+    /// The line of the table's header; `None` where the file does not have the table.
+    pub(super) line: Option<usize>,
+    pub(super) entries: &'w [Entry],
+}
+
+// === impl ReadContext ===
+
+impl<'a> ReadContext<'a> {
+    pub(super) const fn new(
+        program: Program,
+        environment: &'a Environment,
+        tables: &'static [&'static Table],
+    ) -> Self {
+        Self {
+            program,
+            environment,
+            tables,
+            problems: Vec::new(),
+            ignored_keys: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Adds something that the user has to correct.
+    pub(super) fn add_problem(&mut self, line: Option<usize>, path: String, message: String) {
+        self.problems.push(Problem {
+            line,
+            path,
+            message,
+        });
+    }
+}
+
+// === impl TableRef ===
+
+impl<'w> TableRef<'w> {
+    /// The table `name` directly below this one; an empty one if the file does not have it.
+    pub(super) fn below(&self, context: &mut ReadContext<'_>, name: &str) -> Self {
+        let path = match self.path.as_str() {
+            "" => name.to_owned(),
+            above => format!("{above}.{name}"),
+        };
+        let (line, entries): (_, &'w [Entry]) = match self.entry(name) {
+            Some(Entry {
+                line,
+                value: Value::Table(table),
+                ..
+            }) => (Some(*line), table),
+            Some(Entry { line, value, .. }) => {
+                let message = format!("write a table, not {}", value.kind());
+                context.add_problem(Some(*line), path.clone(), message);
+                (Some(*line), &[])
+            }
+            None => (None, &[]),
+        };
+        Self {
+            path,
+            line,
+            entries,
+        }
+    }
+
+    /// The entry of the key `name`.
+    pub(super) fn entry(&self, name: &str) -> Option<&'w Entry> {
+        self.entries.iter().find(|entry| entry.name == name)
+    }
+
+    /// The name that messages have for the key `name` of this table.
+    pub(super) fn path_of(&self, name: &str) -> String {
+        let path = format!("{}.{}", self.path, toml_key(name));
+        path.trim_start_matches('.').to_owned()
+    }
+}
+
+/// A key as TOML writes it: in quotes where it needs them.
+fn toml_key(name: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if !name.is_empty() && name.chars().all(is_bare) {
+        name.to_owned()
+    } else {
+        format!("{name:?}")
+    }
+}

@@ -1,0 +1,261 @@
+//! The tables `[[clusters]]`: the Kafka clusters, and what is exported of each.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::config::brokers;
+use crate::config::context::{ReadContext, TableRef};
+use crate::config::document::{Entry, Value};
+use crate::config::filter::Filter;
+use crate::config::form::{Choice, Patterns, Text, TextTable, TomlText};
+use crate::config::key::DefaultValue::{Required, Toml};
+use crate::config::key::{Key, Table};
+use crate::config::parsers;
+use crate::config::program::Program;
+use crate::config::program::UsedBy::Collector;
+use crate::config::properties;
+use crate::config::secret::Secret;
+use crate::config::table_reader::TableReader;
+
+mod labels;
+
+/// One Kafka cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cluster {
+    /// The `cluster_name` of its series.
+    pub name: Arc<str>,
+    /// `host:port` pairs separated by commas, with nothing else between them.
+    pub bootstrap_servers: String,
+    /// The groups that are exported.
+    pub groups: Filter,
+    /// The topics that are exported.
+    pub topics: Filter,
+    /// The properties that librdkafka is given beyond those that the collector sets itself.
+    pub consumer_properties: BTreeMap<String, Secret>,
+    /// The labels on every series of the cluster.
+    pub labels: BTreeMap<String, String>,
+    /// The end of the log to which lag counts.
+    pub isolation: IsolationLevel,
+}
+
+/// The end of the log to which lag counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IsolationLevel {
+    /// The high watermark.
+    ReadUncommitted,
+    /// The last stable offset.
+    ReadCommitted,
+}
+
+static NAME: Key<Text<String>> = Key {
+    name: "name",
+    form: Text {
+        words: "a name",
+        parse: parsers::title,
+    },
+    default: Required,
+    used_by: Collector,
+    meaning: "the `cluster_name` of its series; no two clusters share one",
+};
+
+static BOOTSTRAP_SERVERS: Key<Text<String>> = Key {
+    name: "bootstrap_servers",
+    form: Text {
+        words: "brokers such as \"kafka1:9092,kafka2:9092\"",
+        parse: brokers::parse,
+    },
+    default: Required,
+    used_by: Collector,
+    meaning: "brokers to begin with; without a port 9092 is meant",
+};
+
+static GROUP_WHITELIST: Key<Patterns> = patterns("group_whitelist", "[\".*\"]", "groups to export");
+static GROUP_BLACKLIST: Key<Patterns> =
+    patterns("group_blacklist", "[]", "groups to leave out of these");
+static TOPIC_WHITELIST: Key<Patterns> = patterns("topic_whitelist", "[\".*\"]", "topics to export");
+static TOPIC_BLACKLIST: Key<Patterns> = patterns(
+    "topic_blacklist",
+    "[\"^__.*\"]",
+    "topics to leave out of these",
+);
+
+static CONSUMER_PROPERTIES: Key<TextTable> = Key {
+    name: "consumer_properties",
+    form: TextTable {
+        words: "a table of librdkafka's properties",
+        read_entry: properties::read,
+    },
+    default: Toml("{}"),
+    used_by: Collector,
+    meaning: "what librdkafka is told, such as security settings",
+};
+
+static LABELS: Key<TextTable> = Key {
+    name: "labels",
+    form: TextTable {
+        words: "a table of labels such as { environment = \"production\" }",
+        read_entry: labels::read,
+    },
+    default: Toml("{}"),
+    used_by: Collector,
+    meaning: "labels on every series of the cluster",
+};
+
+static ISOLATION: Key<Choice<IsolationLevel>> = Key {
+    name: "isolation",
+    form: Choice(&[
+        ("read_uncommitted", IsolationLevel::ReadUncommitted),
+        ("read_committed", IsolationLevel::ReadCommitted),
+    ]),
+    default: Toml("\"read_uncommitted\""),
+    used_by: Collector,
+    meaning: "whether lag counts to the high watermark or to the last stable offset",
+};
+
+pub(crate) static TABLE: Table = Table {
+    name: "clusters",
+    keys: &[
+        &NAME,
+        &BOOTSTRAP_SERVERS,
+        &GROUP_WHITELIST,
+        &GROUP_BLACKLIST,
+        &TOPIC_WHITELIST,
+        &TOPIC_BLACKLIST,
+        &CONSUMER_PROPERTIES,
+        &LABELS,
+        &ISOLATION,
+    ],
+};
+
+const fn patterns(
+    name: &'static str,
+    default: &'static str,
+    meaning: &'static str,
+) -> Key<Patterns> {
+    Key {
+        name,
+        form: Patterns,
+        default: Toml(default),
+        used_by: Collector,
+        meaning,
+    }
+}
+
+/// Reads every `[[clusters]]` of the file. The elector, which checks them only, gets none.
+pub(crate) fn read(context: &mut ReadContext<'_>, file: &TableRef<'_>) -> Vec<Cluster> {
+    let tables: &[(usize, Value)] = match file.entry(TABLE.name) {
+        Some(Entry {
+            value: Value::List(items),
+            ..
+        }) => items,
+        Some(Entry { line, .. }) => {
+            let message = "write [[clusters]], in two pairs of brackets";
+            context.add_problem(Some(*line), TABLE.name.to_owned(), message.to_owned());
+            return Vec::new();
+        }
+        None => &[],
+    };
+    if tables.is_empty() && context.program == Program::Collector {
+        let message = "there is none; write [[clusters]] with name and bootstrap_servers";
+        context.add_problem(None, TABLE.name.to_owned(), message.to_owned());
+    }
+    let mut clusters: Vec<Cluster> = Vec::new();
+    let mut lines: BTreeMap<Arc<str>, usize> = BTreeMap::new();
+    for (i, (line, value)) in tables.iter().enumerate() {
+        let path = format!("clusters[{i}]");
+        let Value::Table(entries) = value else {
+            let message = format!("write a table, not {}", value.kind());
+            context.add_problem(Some(*line), path, message);
+            continue;
+        };
+        let table = TableRef {
+            path,
+            line: Some(*line),
+            entries,
+        };
+        let mut reader = TableReader::new(context, &TABLE, table);
+        let cluster = cluster(&mut reader);
+        if cluster.name.is_empty() {
+            continue;
+        }
+        let line = reader.line_of(NAME.name).unwrap_or_default();
+        if let Some(first) = lines.insert(Arc::clone(&cluster.name), line) {
+            let message = format!("line {first} has the same name; write one of its own");
+            reader.add_problem(NAME.name, message);
+        }
+        clusters.push(cluster);
+    }
+    match context.program {
+        Program::Collector => clusters,
+        Program::Elector => Vec::new(),
+    }
+}
+
+fn cluster(reader: &mut TableReader<'_, '_>) -> Cluster {
+    let name = reader.optional(&NAME).unwrap_or_default();
+    let bootstrap_servers = reader.optional(&BOOTSTRAP_SERVERS).unwrap_or_default();
+    let properties = reader.texts(&CONSUMER_PROPERTIES).into_iter();
+    let consumer_properties = properties
+        .map(|(name, value)| (name, Secret::new(value)))
+        .collect();
+    if let Some(message) = brokers::protocol_mismatch(&bootstrap_servers, &consumer_properties) {
+        reader.add_problem(BOOTSTRAP_SERVERS.name, message);
+    }
+    Cluster {
+        name: name.into(),
+        bootstrap_servers,
+        groups: filter(reader, &GROUP_WHITELIST, &GROUP_BLACKLIST),
+        topics: filter(reader, &TOPIC_WHITELIST, &TOPIC_BLACKLIST),
+        consumer_properties,
+        labels: reader.texts(&LABELS),
+        isolation: reader.value(&ISOLATION),
+    }
+}
+
+fn filter(
+    reader: &mut TableReader<'_, '_>,
+    include: &Key<Patterns>,
+    exclude: &Key<Patterns>,
+) -> Filter {
+    let included = reader.patterns(include);
+    let excluded = reader.patterns(exclude);
+    if included.is_empty() {
+        reader.warn(include.name, "is empty, so nothing is exported");
+    }
+    Filter::new(&included, &excluded).unwrap_or_else(|error| {
+        // Each pattern compiles by itself, so there are too many of them.
+        reader.add_problem(include.name, Patterns::describe(&error));
+        Filter::default()
+    })
+}
+
+/// Writes one `[[clusters]]` with the tables below it, secrets masked.
+pub(crate) fn write(f: &mut fmt::Formatter<'_>, cluster: &Cluster) -> fmt::Result {
+    writeln!(f, "\n{}", TABLE.header())?;
+    writeln!(f, "{} = {}", NAME.name, TomlText(&cluster.name))?;
+    BOOTSTRAP_SERVERS.write(f, &cluster.bootstrap_servers)?;
+    GROUP_WHITELIST.write(f, cluster.groups.include())?;
+    GROUP_BLACKLIST.write(f, cluster.groups.exclude())?;
+    TOPIC_WHITELIST.write(f, cluster.topics.include())?;
+    TOPIC_BLACKLIST.write(f, cluster.topics.exclude())?;
+    ISOLATION.write(f, &cluster.isolation)?;
+    if !cluster.consumer_properties.is_empty() {
+        writeln!(f, "\n[clusters.{}]", CONSUMER_PROPERTIES.name)?;
+    }
+    for (name, value) in &cluster.consumer_properties {
+        let name = TomlText(name);
+        if properties::is_public(name.0) {
+            writeln!(f, "{name} = {}", TomlText(value.expose()))?;
+        } else {
+            writeln!(f, "{name} = \"{value}\"")?;
+        }
+    }
+    if !cluster.labels.is_empty() {
+        writeln!(f, "\n[clusters.{}]", LABELS.name)?;
+    }
+    for (name, value) in &cluster.labels {
+        writeln!(f, "{name} = {}", TomlText(value))?;
+    }
+    Ok(())
+}

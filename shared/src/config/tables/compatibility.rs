@@ -1,0 +1,71 @@
+//! The table `[exporter.compatibility]`: labels that klag-exporter has.
+
+use std::fmt;
+
+use crate::config::context::{ReadContext, TableRef};
+use crate::config::form::Switch;
+use crate::config::key::DefaultValue::Toml;
+use crate::config::key::{Key, Table};
+use crate::config::program::UsedBy::Collector;
+use crate::config::table_reader::TableReader;
+
+/// Labels that klag-exporter has and that may be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compatibility {
+    /// `compaction_detected` and `data_loss_detected` on time lag.
+    pub state_labels: ExtraLabels,
+    /// `member_host`, `consumer_id` and `client_id` on the series of partitions.
+    pub member_labels: ExtraLabels,
+}
+
+/// Whether a family has certain labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExtraLabels {
+    /// The family has them.
+    Present,
+    /// The family does not have them.
+    Absent,
+}
+
+const LABELS: Switch<ExtraLabels> = Switch {
+    on: ExtraLabels::Present,
+    off: ExtraLabels::Absent,
+};
+
+static STATE_LABELS: Key<Switch<ExtraLabels>> = Key {
+    name: "state_labels",
+    form: LABELS,
+    default: Toml("false"),
+    used_by: Collector,
+    meaning: "`compaction_detected` and `data_loss_detected` on time lag",
+};
+
+static MEMBER_LABELS: Key<Switch<ExtraLabels>> = Key {
+    name: "member_labels",
+    form: LABELS,
+    default: Toml("true"),
+    used_by: Collector,
+    meaning: "`member_host`, `consumer_id` and `client_id` on the series of partitions",
+};
+
+pub(crate) static TABLE: Table = Table {
+    name: "exporter.compatibility",
+    keys: &[&STATE_LABELS, &MEMBER_LABELS],
+};
+
+/// Reads the table.
+pub(crate) fn read(context: &mut ReadContext<'_>, exporter: &TableRef<'_>) -> Compatibility {
+    let table = exporter.below(context, "compatibility");
+    let mut reader = TableReader::new(context, &TABLE, table);
+    Compatibility {
+        state_labels: reader.value(&STATE_LABELS),
+        member_labels: reader.value(&MEMBER_LABELS),
+    }
+}
+
+/// Writes the table.
+pub(crate) fn write(f: &mut fmt::Formatter<'_>, compatibility: Compatibility) -> fmt::Result {
+    writeln!(f, "[{}]", TABLE.name)?;
+    STATE_LABELS.write(f, &compatibility.state_labels)?;
+    MEMBER_LABELS.write(f, &compatibility.member_labels)
+}
