@@ -1,4 +1,8 @@
-//! The connections of one listener, and which of them leaves when there are too many.
+//! The open connections of one listener, and the rule that decides which of them is closed when there are too many.
+//!
+//! A connection either waits for its client, which has to send a request or to read its answer, or has an answer in the making. The
+//! connection that has waited for its client for the longest time is closed first; where none waits, the one whose answer has been in
+//! the making for the longest time.
 
 use std::collections::HashMap;
 
@@ -7,87 +11,88 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tracing::{debug, error};
 
-/// Connections that are served.
+/// The connections that are served, each by a task of its own. Dropping them ends the tasks.
 #[derive(Debug, Default)]
-pub(super) struct Crowd {
+pub(super) struct Connections {
     tasks: JoinSet<()>,
-    guests: HashMap<Id, Guest>,
+    open: HashMap<Id, Connection>,
 }
 
-/// What a connection does. The lesser of two leaves first.
+/// What a connection does, and since when. The lesser of two is closed first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Stance {
-    doing: Doing,
+pub(super) struct ConnectionState {
+    activity: Activity,
     since: Instant,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Doing {
+enum Activity {
     /// The client has to send a request, or to read its answer.
-    Waiting,
+    AwaitingClient,
     /// An answer is being made.
-    Answering,
+    Responding,
 }
 
 #[derive(Debug)]
-struct Guest {
+struct Connection {
     task: AbortHandle,
-    stance: watch::Receiver<Stance>,
+    /// Written by the connection's task.
+    state: watch::Receiver<ConnectionState>,
 }
 
-// === impl Crowd ===
+// === impl Connections ===
 
-impl Crowd {
-    /// Serves one more connection by `task`, which tells its stance.
-    pub(super) fn admit(
+impl Connections {
+    /// Starts `task`, which serves one more connection and writes its `state`.
+    pub(super) fn add(
         &mut self,
-        stance: watch::Receiver<Stance>,
+        state: watch::Receiver<ConnectionState>,
         task: impl Future<Output = ()> + Send + 'static,
     ) {
         let task = self.tasks.spawn(task);
-        self.guests.insert(task.id(), Guest { task, stance });
+        self.open.insert(task.id(), Connection { task, state });
     }
 
+    /// The number of open connections.
     pub(super) fn len(&self) -> usize {
-        self.guests.len()
+        self.open.len()
     }
 
-    /// Ends the connection that has been waiting for the longest time; where none waits, the one whose answer takes longest.
-    pub(super) fn dismiss(&mut self) {
-        if let Some((id, _)) = self.longest() {
-            self.end(id);
+    /// Closes the connection that has waited for its client for the longest time; where none waits, the one whose answer takes longest.
+    pub(super) fn close_one(&mut self) {
+        if let Some((id, _)) = self.first_to_close() {
+            self.close(id);
         }
     }
 
-    /// Ends the connection that has been waiting for the longest time, if any waits.
-    pub(super) fn dismiss_waiting(&mut self) {
-        if let Some((id, Doing::Waiting)) = self.longest() {
-            self.end(id);
+    /// Closes the connection that has waited for its client for the longest time, if there is one.
+    pub(super) fn close_one_awaiting_client(&mut self) {
+        if let Some((id, Activity::AwaitingClient)) = self.first_to_close() {
+            self.close(id);
         }
     }
 
-    /// The connection that leaves first, and what it does.
-    fn longest(&self) -> Option<(Id, Doing)> {
-        let stances = self
-            .guests
+    fn first_to_close(&self) -> Option<(Id, Activity)> {
+        let states = self
+            .open
             .iter()
-            .map(|(&id, guest)| (id, *guest.stance.borrow()));
-        stances
-            .min_by_key(|(_, stance)| *stance)
-            .map(|(id, stance)| (id, stance.doing))
+            .map(|(&id, connection)| (id, *connection.state.borrow()));
+        states
+            .min_by_key(|(_, state)| *state)
+            .map(|(id, state)| (id, state.activity))
     }
 
-    fn end(&mut self, id: Id) {
+    fn close(&mut self, id: Id) {
         debug!("The connection that has lasted longest is closed to make room");
-        if let Some(guest) = self.guests.remove(&id) {
-            guest.task.abort();
+        if let Some(connection) = self.open.remove(&id) {
+            connection.task.abort();
         }
     }
 
     /// Waits until a connection has ended; for ever if there is none. Cancel-safe.
-    pub(super) async fn ended(&mut self) {
+    pub(super) async fn next_ended(&mut self) {
         match self.tasks.join_next_with_id().await {
-            Some(ended) => self.note(ended),
+            Some(ended) => self.remove(ended),
             None => std::future::pending().await,
         }
     }
@@ -95,11 +100,11 @@ impl Crowd {
     /// Waits until every connection has ended.
     pub(super) async fn all_ended(&mut self) {
         while let Some(ended) = self.tasks.join_next_with_id().await {
-            self.note(ended);
+            self.remove(ended);
         }
     }
 
-    fn note(&mut self, ended: Result<(Id, ()), JoinError>) {
+    fn remove(&mut self, ended: Result<(Id, ()), JoinError>) {
         let id = match ended {
             Ok((id, ())) => id,
             Err(error) => {
@@ -109,22 +114,22 @@ impl Crowd {
                 error.id()
             }
         };
-        self.guests.remove(&id);
+        self.open.remove(&id);
     }
 }
 
-// === impl Stance ===
+// === impl ConnectionState ===
 
-impl Stance {
-    /// The client is waited for from `since` on.
-    pub(super) const fn waiting(since: Instant) -> Self {
-        let doing = Doing::Waiting;
-        Self { doing, since }
+impl ConnectionState {
+    /// The client is waited for since `since`.
+    pub(super) const fn awaiting_client(since: Instant) -> Self {
+        let activity = Activity::AwaitingClient;
+        Self { activity, since }
     }
 
-    /// An answer is being made from `since` on.
-    pub(super) const fn answering(since: Instant) -> Self {
-        let doing = Doing::Answering;
-        Self { doing, since }
+    /// An answer is being made since `since`.
+    pub(super) const fn responding(since: Instant) -> Self {
+        let activity = Activity::Responding;
+        Self { activity, since }
     }
 }

@@ -1,13 +1,34 @@
-//! Accepting connections and answering their requests.
+//! Accepting connections and answering their requests, within bounds that no client can move.
+//!
+//! The endpoints of both programs are read by probes and scrapers, and may be reachable by others. A client that opens many
+//! connections, sends nothing, or does not read its answer must not keep a probe from being answered, since the kubelet would then
+//! restart the pod; and it must not use up memory or file descriptors, which the connections to Kafka need too. So:
+//!
+//! - At most [`MAX_CONNECTIONS`] connections are open. Another one is accepted all the same, and the connection that has waited for its
+//!   client for the longest time is closed for it (`connections`). If newcomers were refused instead, a client that holds all
+//!   connections without sending anything could keep probes from being answered for [`HEAD_TIMEOUT`] and longer. As it is, a probe is
+//!   answered unless that many other connections are opened between its own and the arrival of its request. Honest clients are few,
+//!   and none of them is closed.
+//! - A client has [`HEAD_TIMEOUT`] to send the head of a request, counted from the beginning of the connection or from the last
+//!   answer. There is no bound on the time in which an answer is read: a connection whose client does not read is the first to be
+//!   closed when there are too many.
+//! - A connection buffers at most [`MAX_BUFFER`] bytes of a request's head and of an answer.
+//! - Where accepting fails, for example for lack of file descriptors, it is tried again after [`ACCEPT_RETRY`] or as soon as a
+//!   connection ends, and a connection that waits for its client is closed to return its descriptor.
+//!
+//! At shutdown the listener is closed first. Connections without a request are closed, and answers that have begun are finished, for
+//! the given grace at most; what is left then is dropped.
+//!
+//! Not promised: encryption, HTTP/2, fairness among clients, and an answer to a request that arrives while the server shuts down.
 
 use std::io;
-use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -15,55 +36,52 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, trace, warn};
 
-use super::connections::{Crowd, Stance};
+use super::connections::{ConnectionState, Connections};
 
-/// Connections of one listener at a time: many more than probes and scrapes need, and few enough to leave most of the usual 1024
-/// file descriptors to others, such as connections to Kafka.
-///
-/// One more is accepted all the same, and room is made for it: the connection that has waited longest for its client is closed.
-/// Leaving newcomers in the backlog, or closing them, would let whoever holds all connections, by sending nothing, keep probes
-/// from being answered for [`HEAD`] and longer; this way a probe is answered unless that many others come before its request has
-/// been read. Among honest clients, who are few, nobody is closed.
-pub(super) const CONNECTIONS: usize = 256;
+/// The number of connections that one listener has open: many more than probes and scrapes need, and few enough to leave most of the
+/// usual 1024 file descriptors to others, such as connections to Kafka.
+pub(super) const MAX_CONNECTIONS: usize = 256;
 
-/// How long a client has for the head of a request, from the connection's begin or from the last answer on.
-pub(super) const HEAD: Duration = Duration::from_secs(10);
+/// The time that a client has for the head of a request, from the beginning of the connection or from the last answer on.
+pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes of a request's head, and of an answer that waits to be read. Scrapers send less than one thousand.
-const BUFFER: usize = 32 * 1024;
+const MAX_BUFFER: usize = 32 * 1024;
 
-/// From an error of the listener, such as a lack of file descriptors, to the next attempt.
-const PAUSE: Duration = Duration::from_millis(100);
+/// The time from an error of the listener, such as a lack of file descriptors, to the next attempt.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// From one log line about such errors to the next.
-const REPEAT: Duration = Duration::from_secs(60);
+/// The least time from one log line about such errors to the next.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-/// How much is done, and for how long.
+/// The bounds that tests make smaller.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
-    /// Connections at a time.
+pub(super) struct Limits {
+    /// The number of open connections.
     pub(super) connections: usize,
-    /// How long answers that have begun may take after shutdown.
+    /// The time after shutdown in which answers that have begun may be finished.
     pub(super) grace: Duration,
 }
 
-/// What lets connections in.
-struct Door {
+/// The state of one listener's loop.
+struct Server {
     listener: TcpListener,
     http: http1::Builder,
     router: Router,
     shutdown: CancellationToken,
-    bounds: Bounds,
-    crowd: Crowd,
-    /// When to accept again after an error.
-    resume: Instant,
-    /// When the log was last told of an error.
-    logged: Option<Instant>,
+    limits: Limits,
+    connections: Connections,
+    /// Asks every connection to end after its present answer.
+    graceful: GracefulShutdown,
+    /// The time of the next attempt to accept. Later than now only after an error.
+    accept_at: Instant,
+    /// The time of the last log line about an error; `None` before the first.
+    logged_at: Option<Instant>,
 }
 
 enum Event {
     Shutdown,
-    Ended,
+    ConnectionEnded,
     Accepted(io::Result<TcpStream>),
 }
 
@@ -77,129 +95,124 @@ pub async fn serve(
     shutdown: CancellationToken,
     grace: Duration,
 ) -> anyhow::Result<()> {
-    let bounds = Bounds {
-        connections: CONNECTIONS,
+    let limits = Limits {
+        connections: MAX_CONNECTIONS,
         grace,
     };
-    serve_within(listener, router, shutdown, bounds).await
+    serve_with_limits(listener, router, shutdown, limits).await
 }
 
-/// Serves within other bounds.
-pub(super) async fn serve_within(
+/// Serves within other limits than [`MAX_CONNECTIONS`].
+pub(super) async fn serve_with_limits(
     listener: TcpListener,
     router: Router,
     shutdown: CancellationToken,
-    bounds: Bounds,
+    limits: Limits,
 ) -> anyhow::Result<()> {
     info!(address = %listener.local_addr()?, "Serving HTTP");
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .max_buf_size(BUFFER);
-    let door = Door {
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_BUFFER);
+    let server = Server {
         listener,
         http,
         router,
         shutdown,
-        bounds,
-        crowd: Crowd::default(),
-        resume: Instant::now(),
-        logged: None,
+        limits,
+        connections: Connections::default(),
+        graceful: GracefulShutdown::new(),
+        accept_at: Instant::now(),
+        logged_at: None,
     };
-    door.run().await;
+    server.run().await;
     Ok(())
 }
 
-// === impl Door ===
+// === impl Server ===
 
-impl Door {
+impl Server {
     async fn run(mut self) {
         loop {
-            match self.next().await {
+            match self.next_event().await {
                 Event::Shutdown => break,
-                // It has given back a file descriptor.
-                Event::Ended => self.resume = Instant::now(),
-                Event::Accepted(Ok(stream)) => self.admit(stream),
-                Event::Accepted(Err(error)) => self.refused(&error),
+                // The connection has returned a file descriptor.
+                Event::ConnectionEnded => self.accept_at = Instant::now(),
+                Event::Accepted(Ok(stream)) => self.serve_connection(stream),
+                Event::Accepted(Err(error)) => self.accept_failed(&error),
             }
         }
         let Self {
             listener,
-            bounds,
-            mut crowd,
+            limits,
+            mut connections,
+            graceful,
             ..
         } = self;
         drop(listener);
-        let drained = tokio::time::timeout(bounds.grace, crowd.all_ended()).await;
-        if drained.is_err() {
-            debug!(grace = ?bounds.grace, "Connections left behind");
+        // The second waits too for what the first waits for, and logs answers that fail.
+        let drained = async { tokio::join!(graceful.shutdown(), connections.all_ended()) };
+        if tokio::time::timeout(limits.grace, drained).await.is_err() {
+            debug!(grace = ?limits.grace, "Connections left behind");
         }
     }
 
-    async fn next(&mut self) -> Event {
+    async fn next_event(&mut self) -> Event {
         tokio::select! { biased;
         () = self.shutdown.cancelled() => Event::Shutdown,
-        () = self.crowd.ended() => Event::Ended,
-        accepted = accept(&self.listener, self.resume) => Event::Accepted(accepted) }
+        () = self.connections.next_ended() => Event::ConnectionEnded,
+        accepted = accept(&self.listener, self.accept_at) => Event::Accepted(accepted) }
     }
 
-    fn admit(&mut self, stream: TcpStream) {
-        if self.crowd.len() >= self.bounds.connections {
-            self.crowd.dismiss();
+    fn serve_connection(&mut self, stream: TcpStream) {
+        if self.connections.len() >= self.limits.connections {
+            self.connections.close_one();
         }
-        // A small answer would wait for the acknowledgement of what went before it. Without, it is only slower.
+        // Otherwise a small answer would wait for the acknowledgement of what went before it. An error leaves the connection slower.
         stream.set_nodelay(true).ok();
-        let (stance, seen) = watch::channel(Stance::waiting(Instant::now()));
+        let (state, seen) = watch::channel(ConnectionState::awaiting_client(Instant::now()));
         let router = TowerToHyperService::new(self.router.clone());
         let service = service_fn(move |request| {
-            let (stance, answer) = (stance.clone(), router.call(request));
+            let (state, answer) = (state.clone(), router.call(request));
             async move {
-                stance.send_replace(Stance::answering(Instant::now()));
+                state.send_replace(ConnectionState::responding(Instant::now()));
                 let answer = answer.await;
-                stance.send_replace(Stance::waiting(Instant::now()));
+                state.send_replace(ConnectionState::awaiting_client(Instant::now()));
                 answer
             }
         });
         let connection = self.http.serve_connection(TokioIo::new(stream), service);
-        let shutdown = self.shutdown.clone();
-        self.crowd.admit(seen, async move {
-            let mut connection = pin!(connection);
-            let served = tokio::select! { biased;
-            served = connection.as_mut() => served,
-            () = shutdown.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            } };
-            if let Err(error) = served {
+        let served = self.graceful.watch(connection);
+        self.connections.add(seen, async move {
+            if let Err(error) = served.await {
                 trace!(%error, "Connection broken off");
             }
         });
     }
 
-    fn refused(&mut self, error: &io::Error) {
-        if is_the_clients(error) {
+    fn accept_failed(&mut self, error: &io::Error) {
+        if is_client_abort(error) {
             return;
         }
         let now = Instant::now();
-        self.resume = now + PAUSE;
-        // Where file descriptors are lacking, the one of a client that waits is given to the next.
-        self.crowd.dismiss_waiting();
-        let told = |logged| now.duration_since(logged) < REPEAT;
-        if !self.logged.is_some_and(told) {
-            self.logged = Some(now);
+        self.accept_at = now + ACCEPT_RETRY;
+        self.connections.close_one_awaiting_client();
+        let is_recent = |logged_at| now.duration_since(logged_at) < LOG_INTERVAL;
+        if !self.logged_at.is_some_and(is_recent) {
+            self.logged_at = Some(now);
             warn!(%error, "Cannot accept connections, trying again");
         }
     }
 }
 
-async fn accept(listener: &TcpListener, resume: Instant) -> io::Result<TcpStream> {
-    tokio::time::sleep_until(resume).await;
+async fn accept(listener: &TcpListener, accept_at: Instant) -> io::Result<TcpStream> {
+    tokio::time::sleep_until(accept_at).await;
     let (stream, _) = listener.accept().await?;
     Ok(stream)
 }
 
-/// Whether the client went away before it was let in.
-fn is_the_clients(error: &io::Error) -> bool {
+/// Whether the client went away before its connection was accepted.
+fn is_client_abort(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted

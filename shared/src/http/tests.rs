@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::serve::{Bounds, HEAD, serve_within};
+use super::serve::{HEAD_TIMEOUT, Limits, serve_with_limits};
 use super::*;
 
 const ANY_PORT: &str = "127.0.0.1:0";
@@ -103,11 +103,11 @@ async fn an_answer_that_never_ends_is_left_behind_when_the_grace_is_over() {
 async fn small(router: Router) -> (SocketAddr, impl Future<Output = ()>, CancellationToken) {
     let (listener, address) = listener().await;
     let shutdown = CancellationToken::new();
-    let bounds = Bounds {
+    let limits = Limits {
         connections: 4,
         grace: GRACE,
     };
-    let served = serve_within(listener, router, shutdown.clone(), bounds);
+    let served = serve_with_limits(listener, router, shutdown.clone(), limits);
     (address, async { served.await.unwrap() }, shutdown)
 }
 
@@ -144,7 +144,7 @@ async fn whoever_holds_every_connection_keeps_no_other_from_being_answered() {
         let held = half_open(address, 20).await;
         let began = Instant::now();
         let answer = ask(address).await.unwrap();
-        assert!(began.elapsed() < HEAD / 2, "{:?}", began.elapsed());
+        assert!(began.elapsed() < HEAD_TIMEOUT / 2, "{:?}", began.elapsed());
         drop(held);
         answer
     };
@@ -194,13 +194,13 @@ async fn a_connection_on_which_no_request_comes_is_closed() {
         began.elapsed()
     };
     let took = during(served, shutdown, client).await;
-    assert!((HEAD..2 * HEAD).contains(&took), "{took:?}");
+    assert!((HEAD_TIMEOUT..2 * HEAD_TIMEOUT).contains(&took), "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_may_take_longer_than_a_request() {
     let slow = || async {
-        tokio::time::sleep(3 * HEAD).await;
+        tokio::time::sleep(3 * HEAD_TIMEOUT).await;
         "at last"
     };
     let (address, served, shutdown) = small(Router::new().route("/", get(slow))).await;
