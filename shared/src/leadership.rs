@@ -1,59 +1,102 @@
-//! The leadership contract: what a consumer asks and what a source of leadership answers.
+//! The leadership contract: what a consumer of leadership asks, and what a source of leadership answers.
 //!
-//! The consumer asks over and over, one request in flight, with [`Query`] as the query string of `GET /leader`; the answer is a
-//! [`LeaderReport`]. Deliberately absent: clocks, HTTP, and any judgement. The source computes a report from its own deadline
-//! while it writes the answer, and the consumer turns it into a deadline of its own, counted from the moment it sent the request.
+//! The consumer is the collector of a pod, which must not collect while another pod's collector does. The source is the elector of the
+//! same pod, or another program that takes its place. The consumer sends `GET /leader` with a [`Query`] as the query string, one
+//! request at a time; the source answers with a [`LeaderReport`] as JSON. There is no other message: a request is also the consumer's
+//! sign of life, and an answer is also the permission to act.
+//!
+//! # Grants
+//!
+//! An answer with `is_leader: true` and `valid_for_ms` above zero is a *grant*. The consumer may act on it for that time, counted from
+//! the moment at which it **sent the request**, on its own monotonic clock. The source counts the same time from the later moment at
+//! which it wrote the answer, so the consumer stops before the source considers the grant to be over, however long the answer
+//! travelled and though the two clocks are never compared. A new grant replaces the deadline of the one before. Where no new grant
+//! comes, because the source answers no, is silent or is gone, the consumer stops at its deadline without being told. An answer that
+//! is definite (status 200) and no grant stops it at once; an answer with status 503 says that the source cannot know at the moment,
+//! and neither extends nor ends a grant.
+//!
+//! The source must not give leadership away before every grant is over. It is allowed to do so earlier where the consumer has sent a
+//! request with `gate=closed` after its last grant: that is the consumer's promise that no request to Kafka will begin before it is
+//! granted leadership again.
+//!
+//! # Fields
+//!
+//! Times are whole milliseconds, rounded down. `seq` grows with every request of one `instance`; the source ignores a request whose
+//! number is not above the last one of that instance, so that a request which arrives late changes nothing. `instance` is drawn
+//! at random by each process, so that the source notices a restart and does not take the promise of one process for that of
+//! another. With `wait_ms` the consumer asks the source to hold the answer until it differs from the last one, at most for that time;
+//! the source may hold it for less. So a change arrives at once, and a consumer need not ask often.
+//!
+//! `term` is the fencing number of the leadership. It grows with each change of the holder, and every renewal of the same leadership
+//! has the same number. `name` is the leader that the source knows of, whoever that is. `state` and `reason` describe the source for
+//! people, metrics and logs; a consumer takes its decision from [`LeaderReport::grant`].
+//!
+//! # Conclusions
+//!
+//! A consumer with a grant may conclude that no other consumer under the same Lease has one at the same time, as long as clocks run at
+//! about the same rate. A source that hears nothing from its consumer may conclude, once the last grant is over, that the consumer
+//! does not act. A consumer must not conclude anything from `name` or `state`, and a source must not conclude from an answer that it
+//! was read.
+//!
+//! # Not promised
+//!
+//! The contract does not promise that somebody leads, nor that a request which the consumer has already sent to Kafka has come to an
+//! end when the grant does. It has no authentication: whoever can reach the source under the consumer's name is granted leadership,
+//! which is why the source listens on loopback.
+//!
+//! This module has types only, without clocks and HTTP. The elector's `leadership` decides on grants, and the collector's `leadership`
+//! turns answers into deadlines.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What a consumer tells about itself in the poll that is also its sign of life.
+/// The query string of a request: what the consumer says about itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Query {
-    /// The consumer's identity. Only the source's own consumer, the one of the same identity, is granted anything.
+    /// The identity of the consumer. A source grants leadership only to the consumer that has its own identity.
     pub consumer: String,
-    /// Drawn at random by each process of the consumer, so that a restart is seen.
+    /// A random word that each process of the consumer draws at its start.
     pub instance: String,
-    /// Counts up with every request of one `instance`; a poll that is not above the last one is ignored.
+    /// The number of the request. It grows with every request of one `instance`; a request with a number not above the last is ignored.
     pub seq: u64,
-    /// Whether this process could collect if it led. Kafka being unreachable is not ill health.
+    /// Whether this process could collect if it led. A Kafka cluster that does not answer is no reason to be unhealthy.
     pub healthy: bool,
-    /// Whether this process is acting.
+    /// Whether this process may be acting.
     pub gate: ReportedGate,
-    /// How long the answer may be held back while nothing changes. Milliseconds.
+    /// The time for which the source may hold the answer while nothing changes, in milliseconds. The default is 0.
     #[serde(default)]
     pub wait_ms: u64,
 }
 
-/// The consumer's gate, as it stands in a poll.
+/// The consumer's gate, as a request reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReportedGate {
     /// The consumer may be acting.
     Open,
-    /// A promise: no request to Kafka will begin, its connections are closed, `/metrics` is empty.
+    /// The consumer promises not to act before its next grant: no request to Kafka will begin, its connections are closed, and
+    /// `/metrics` is empty.
     Closed,
 }
 
 /// The answer of a source of leadership.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaderReport {
-    /// The asker may act now. True only together with a grant; see [`LeaderReport::grant`].
+    /// Whether the consumer may act now. True only together with a grant; see [`LeaderReport::grant`].
     pub is_leader: bool,
-    /// Who answers.
+    /// The identity of the source that answers.
     pub identity: String,
-    /// The identity of the currently valid leader as far as known, empty if none is.
+    /// The identity of the present leader as far as the source knows, empty where it knows of none.
     pub name: String,
-    /// The fencing number of the leadership; grows with every new one.
+    /// The fencing number of the leadership, which grows with every new one.
     pub term: u64,
-    /// How long this answer may be used, counted by the asker from the moment it sent the request. Milliseconds; 0 without a
-    /// grant.
+    /// The time for which this answer may be used, in milliseconds from the moment at which the request was sent; 0 without a grant.
     pub valid_for_ms: u64,
     /// What the source is doing.
     pub state: State,
-    /// Why it is doing that.
+    /// The cause of `state`.
     pub reason: Reason,
 }
 
@@ -61,53 +104,53 @@ pub struct LeaderReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// Nothing is known yet.
+    /// The source does not know anything yet.
     Starting,
-    /// No healthy consumer, so it does not campaign.
+    /// The source does not campaign, since it has no healthy consumer.
     Parked,
     /// Another pod leads.
     Standby,
-    /// Trying to take the lease.
+    /// The source is trying to take the lease.
     Campaigning,
-    /// Holds the lease.
+    /// The source holds the lease.
     Leading,
-    /// Giving the lease up; waits until nobody acts on its word any more.
+    /// The source is giving the lease up, and waits until every grant is over.
     Draining,
-    /// Holds the lease by name, but its own deadline has passed.
+    /// The source's own deadline has passed while the lease still names it as the holder.
     Fenced,
-    /// Something that a person has to mend keeps it from taking part.
+    /// The source cannot take part until a person has corrected something.
     Blocked,
     /// There is no election: this pod always leads.
     SingleInstance,
 }
 
-/// Why a source of leadership is in its state.
+/// The cause of a source's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// The lease has not been read yet.
     Starting,
-    /// The last own write succeeded.
+    /// The source's last write to the lease succeeded.
     Renewed,
     /// Another pod holds the lease.
     NotHolder,
-    /// The deadline passed without a successful own write.
+    /// The deadline passed without a successful write of the source.
     Expired,
     /// The Kubernetes API does not answer.
     ApiUnreachable,
-    /// A right on the lease is missing.
+    /// The source lacks a right on the lease.
     Forbidden,
-    /// The lease is not there and may not be created.
+    /// The lease does not exist, and the source lacks the right to create it.
     LeaseMissing,
     /// Another pod uses the same identity.
     DuplicateIdentity,
-    /// The last grant ran out without a new poll of the consumer.
+    /// The last grant ended without a new request of the consumer.
     ConsumerSilent,
-    /// The consumer says that it could not collect.
+    /// The consumer reports that it could not collect.
     ConsumerUnhealthy,
     /// The consumer keeps its gate closed although it was granted leadership.
     ConsumerRefuses,
-    /// The source was built without what the configuration asks for.
+    /// The source was built without a feature that the configuration asks for.
     FeatureMissing,
     /// The configuration asks for no election.
     Disabled,
@@ -118,7 +161,7 @@ pub enum Reason {
 // === impl LeaderReport ===
 
 impl LeaderReport {
-    /// How long the asker may act, counted from the moment it sent the request; `None` if it may not.
+    /// The time for which the consumer may act, counted from the moment at which it sent the request; `None` where it may not.
     pub fn grant(&self) -> Option<Duration> {
         (self.is_leader && self.valid_for_ms > 0).then(|| Duration::from_millis(self.valid_for_ms))
     }
@@ -127,7 +170,7 @@ impl LeaderReport {
 // === impl State ===
 
 impl State {
-    /// The word on the wire, also the label `state` and the log field.
+    /// The word in the JSON, in the label `state` and in log fields.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Starting => "starting",
@@ -146,7 +189,7 @@ impl State {
 // === impl Reason ===
 
 impl Reason {
-    /// The word on the wire, also the label `reason` and the log field.
+    /// The word in the JSON, in the label `reason` and in log fields.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Starting => "starting",

@@ -1,11 +1,26 @@
-//! The frame around every task of a program: each has a name, none may end unseen, and all of them are out in bounded time.
+//! The frame around all tasks of a program: each has a name, none ends unnoticed, and all have ended in bounded time.
 //!
-//! [`Tasks`] starts tasks; [`Supervisor`] waits for the first thing that ends the process (a signal, a task that ended though
-//! nobody had asked it to, or one that blocks its thread), cancels the rest and gives it a bounded time. The supervisor belongs
-//! on a thread of its own (the main thread, with a small runtime), so that its bound holds even where a task blocks every
-//! worker thread.
+//! A task that dies inside a running process is worse than a process that dies: the pod still answers its probes, and does not do its
+//! work. Nothing here restarts a task, since a task that fails is a bug or waits for something that will not come. The process ends
+//! instead, with a message that names the task, and is restarted from outside.
 //!
-//! Deliberately absent: restarting. A task that fails is a bug or a wedge, and the process ends so that it is seen.
+//! A program makes a [`SignalRuntime`] first of all, so that a signal during the start is not lost, and calls [`supervise`] for a
+//! [`Tasks`] and a [`Supervisor`]. Every task is started with [`Tasks::spawn`] and has to run until [`Tasks::shutdown`] is cancelled.
+//! [`Supervisor::run`] waits for the first of these causes:
+//!
+//! - one of the signals of [`Signals`];
+//! - a task that returns, fails or panics before shutdown has begun;
+//! - a task that blocks its thread: its future has been inside one and the same poll in [`MAX_UNCHANGED_CHECKS`] checks in a row, one
+//!   each [`CHECK_INTERVAL`] (`stuck`).
+//!
+//! Then it cancels the token and waits until all tasks have ended, for the given grace at most. A further signal ends the wait at
+//! once. The first failure is returned. A task that ends after the cancellation without an error is no failure.
+//!
+//! The supervisor belongs on the main thread with a runtime of its own, and the tasks of a program with several threads on another
+//! runtime: so its bounds hold even where tasks block all worker threads. In a program with a single thread, such as the elector, a task
+//! that blocks its thread blocks the supervisor too, and the third cause is never seen.
+//!
+//! Not promised: that a task which is left behind stops. The process has to exit after [`Supervisor::run`] has returned.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,61 +40,65 @@ pub use signals::{Signal, SignalRuntime, Signals};
 use stuck::{CHECK_INTERVAL, MAX_UNCHANGED_CHECKS, PollCounter};
 pub use supervisor::Supervisor;
 
-/// Starts tasks. Clones start tasks under the same supervisor.
+/// Starts tasks. All clones start them under the same supervisor.
 #[derive(Clone, Debug)]
 pub struct Tasks {
+    /// The runtime on which tasks run.
     runtime: Handle,
+    /// Cancelled by the supervisor when shutdown begins.
     shutdown: CancellationToken,
+    /// Tells the supervisor of tasks that start and end.
     events: mpsc::UnboundedSender<TaskEvent>,
 }
 
-/// Why the tasks of a program could not go on, or not be ended in order.
+/// The reason for which the tasks of a program could not go on, or did not end in time.
 #[derive(Debug, thiserror::Error)]
 pub enum TaskFailure {
     /// A task returned though shutdown had not begun.
     #[error("task {task} ended although nothing had asked it to")]
     Ended {
-        /// Its name.
+        /// The name of the task.
         task: Arc<str>,
     },
     /// A task returned an error.
     #[error("task {task} failed")]
     Failed {
-        /// Its name.
+        /// The name of the task.
         task: Arc<str>,
-        /// What it returned.
+        /// The error that the task returned.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A task panicked.
     #[error("task {task} panicked: {message}")]
     Panicked {
-        /// Its name.
+        /// The name of the task.
         task: Arc<str>,
-        /// What the panic said.
+        /// The message of the panic.
         message: String,
     },
-    /// A task has not come back from being polled, so it blocks its thread.
+    /// A task has not returned from a poll for a long time, so it blocks its thread.
     #[error("task {task} has blocked its thread for {:?}", CHECK_INTERVAL * MAX_UNCHANGED_CHECKS)]
     Stuck {
-        /// Its name.
+        /// The name of the task.
         task: Arc<str>,
     },
-    /// Tasks were still running when the time they had been given to end was over.
+    /// Tasks were still running when the grace was over.
     #[error("still running {grace:?} after shutdown began: {tasks}")]
     Wedged {
-        /// Their names, comma-separated.
+        /// The names of the tasks, separated by commas.
         tasks: String,
-        /// The time they had been given.
+        /// The time that the tasks had from the beginning of shutdown.
         grace: Duration,
     },
 }
 
-/// What a task may return: nothing, or an error that ends the process.
+/// The type that a task returns: nothing, or an error that ends the process.
 pub trait TaskResult: Send + 'static {
-    /// This outcome as a result.
+    /// Converts to a result, which is an error only where the task failed.
     fn into_result(self) -> anyhow::Result<()>;
 }
 
+/// The message to the supervisor that a task has started or ended.
 #[derive(Debug)]
 enum TaskEvent {
     Started {
@@ -93,7 +112,7 @@ enum TaskEvent {
     },
 }
 
-/// Tasks that run on `runtime`, and the supervisor that watches them.
+/// Returns the starter of tasks, which run on `runtime`, and the supervisor that watches them.
 pub fn supervise(runtime: Handle) -> (Tasks, Supervisor) {
     let (sender, events) = mpsc::unbounded_channel();
     let shutdown = CancellationToken::new();
@@ -108,18 +127,18 @@ pub fn supervise(runtime: Handle) -> (Tasks, Supervisor) {
 // === impl Tasks ===
 
 impl Tasks {
-    /// Starts `task`, which has to run until [`Tasks::shutdown`] is cancelled: if it ends before, or panics, the process ends with
-    /// a message that has this `name`.
+    /// Starts `task`, which has to run until [`Tasks::shutdown`] is cancelled. Where it ends before or panics, the process ends with a
+    /// message that has this `name`.
     pub fn spawn<F>(&self, name: impl Into<Arc<str>>, task: F)
     where
         F: Future<Output: TaskResult> + Send + 'static,
     {
         let polls = PollCounter::default();
-        let counted = polls.count(async move { task.await.into_result() });
+        let counted = polls.counting(async move { task.await.into_result() });
         let running = self.runtime.spawn(counted);
         let id = running.id();
         let events = self.events.clone();
-        // Nobody receives once the supervisor has given up, and then nobody needs to know.
+        // Sending fails once the supervisor has returned, and then the process is about to exit.
         events
             .send(TaskEvent::Started {
                 id,
@@ -133,7 +152,7 @@ impl Tasks {
         });
     }
 
-    /// Cancelled when the process is to end. Every task ends soon after.
+    /// The token that is cancelled when shutdown begins. Every task has to end soon after.
     pub fn shutdown(&self) -> CancellationToken {
         self.shutdown.clone()
     }

@@ -1,6 +1,7 @@
-//! Logging: lines for a person or for a machine on stderr, and one live line that log lines do not garble.
+//! Logging to stderr, as lines for a person or as JSON, and one live line at a terminal that log lines do not garble.
 //!
-//! Nothing here waits for whoever reads stderr; see `telemetry/stderr.rs`. What stands in a line is short, whoever said it; see `telemetry/fields.rs`.
+//! Logging never waits for the reader of stderr (`stderr`). Values in a line are cut to a bound and cannot break it into several
+//! (`fields`).
 
 use std::any::Any;
 use std::fmt;
@@ -27,25 +28,25 @@ use stderr::Stderr;
 /// The filter where none is given.
 pub const DEFAULT_FILTER: &str = "info";
 
-/// How long a process that ends waits for its last lines to be read.
+/// The longest time that a process waits at its end for its last lines to be written.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// How log lines are written.
+/// The form of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For a person; coloured at a terminal.
+    /// Text for a person, coloured at a terminal.
     #[default]
     Human,
     /// One JSON object per line.
     Json,
 }
 
-/// A word that is no [`LogFormat`].
+/// The error for a word that is no [`LogFormat`].
 #[derive(Debug, thiserror::Error)]
 #[error("write human or json")]
 pub struct UnknownFormat;
 
-/// Why logging could not begin.
+/// The reason for which logging could not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The filter does not parse.
@@ -55,10 +56,10 @@ pub enum LogError {
     Filter {
         /// The filter as given.
         filter: String,
-        /// What the parser says.
+        /// The message of the parser.
         source: tracing_subscriber::filter::ParseError,
     },
-    /// Logging has begun already.
+    /// Logging had begun already.
     #[error("logging was set up twice")]
     AlreadyInitialized(#[source] tracing_subscriber::util::TryInitError),
 }
@@ -67,18 +68,18 @@ pub enum LogError {
 #[derive(Clone, Debug)]
 pub struct LiveLine(&'static Stderr);
 
-/// Hands each log line to the queue before stderr.
+/// Passes each log line to the queue in front of stderr.
 struct LogWriter {
     format: LogFormat,
     stderr: &'static Stderr,
 }
 
-/// Begins to log to stderr what passes `filter`, written as in `RUST_LOG`; an empty filter is [`DEFAULT_FILTER`]. Panics are logged
-/// too, instead of being written to stderr by whoever panics.
-/// Returns the live line where a person is looking: format `human` at a terminal.
+/// Begins to log to stderr what passes `filter`, which has the syntax of `RUST_LOG`; an empty filter is [`DEFAULT_FILTER`]. From then on
+/// panics are logged instead of being written to stderr by the thread that panics. Returns the live line in the format `human` at a
+/// terminal, and `None` elsewhere.
 ///
 /// # Errors
-/// Where the filter does not parse, or this was called before.
+/// The filter does not parse, or this function was called before.
 pub fn init(filter: &str, format: LogFormat) -> Result<Option<LiveLine>, LogError> {
     let filter = parse_filter(filter)?;
     let builder = tracing_subscriber::fmt()
@@ -109,32 +110,32 @@ pub fn init(filter: &str, format: LogFormat) -> Result<Option<LiveLine>, LogErro
     Ok((format == LogFormat::Human && terminal).then_some(LiveLine(stderr())))
 }
 
-/// Whether [`init`] would take `filter`.
+/// Checks that [`init`] would accept `filter`.
 ///
 /// # Errors
-/// Where the filter does not parse.
+/// The filter does not parse.
 pub fn check_filter(filter: &str) -> Result<(), LogError> {
     parse_filter(filter).map(drop)
 }
 
-/// Writes `text` and a line end as they are, without waiting.
+/// Writes `text` and a line end to stderr, neither formatted nor filtered, without waiting.
 pub fn write_line(text: impl fmt::Display) {
     stderr().write(format!("{text}\n").into_bytes());
 }
 
-/// Lets what was logged or said be read, for a quarter of a second at most. The last thing that a process does.
+/// Waits until all lines are written, for a quarter of a second at most. To be called last in a process.
 pub fn flush() {
     stderr().flush(FLUSH_TIMEOUT);
 }
 
-/// What a panic said.
+/// The message of a panic.
 pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message")
 }
 
-/// The one of this process. Its thread starts with the first thing that is to be written.
+/// The queue in front of this process's stderr. Its thread starts with the first line.
 fn stderr() -> &'static Stderr {
     static STDERR: OnceLock<Stderr> = OnceLock::new();
     STDERR.get_or_init(|| Stderr::start(io::stderr()))
@@ -155,12 +156,12 @@ fn parse_filter(filter: &str) -> Result<EnvFilter, LogError> {
 // === impl LiveLine ===
 
 impl LiveLine {
-    /// Shows `text` in place of what was shown before; it is cut at the right margin.
+    /// Shows `text` in place of the text shown before, cut at the right margin.
     pub fn draw(&self, text: &str) {
         self.0.draw(text);
     }
 
-    /// Takes the line away.
+    /// Removes the line.
     pub fn clear(&self) {
         self.0.clear();
     }
@@ -177,7 +178,7 @@ impl<'a> MakeWriter<'a> for LogWriter {
 }
 
 impl Write for &LogWriter {
-    /// The subscriber hands over one whole line at a time.
+    /// Takes one whole line, as the subscriber writes them.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let short = match self.format {
             LogFormat::Human => None,

@@ -1,22 +1,22 @@
-//! Text that comes from outside the programs, made fit for a line of a log and for an answer: short, and on one line.
+//! Text from outside the programs, such as messages of brokers, made fit for a log line and for an HTTP answer: short and on one line.
 
 use std::fmt::{self, Write};
 
-/// Characters that a text from outside may have where it is shown.
+/// The greatest number of characters of a text from outside where it is shown.
 pub const MAX_CHARS: usize = 256;
 
-/// What stands where a text was cut.
+/// The character that stands at the end of a text that was cut.
 const ELLIPSIS: char = '\u{2026}';
 
-/// Writes no more than so many characters, none of which ends the line or steers a terminal.
+/// Writes at most a given number of characters, none of which ends the line or steers a terminal.
 #[derive(Debug)]
 struct Sanitizer<W> {
     to: W,
-    /// How many characters may still be written.
+    /// The number of characters that may still be written.
     left: usize,
-    /// The last character that fits: whether it or [`ELLIPSIS`] is written depends on what follows.
+    /// The last character that fits. It is written where nothing follows, else [`ELLIPSIS`] in its place.
     last: Option<char>,
-    end: State,
+    state: State,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,15 +25,15 @@ enum State {
     Cut,
 }
 
-/// `text` with at most [`MAX_CHARS`] characters. Control characters and those that change the direction of writing are escaped.
+/// Returns `text` cut to [`MAX_CHARS`] characters, with control characters and those that change the direction of writing escaped.
 pub fn sanitize(text: &str) -> String {
     let mut shown = String::new();
-    // A String takes everything.
+    // Writing to a String never fails.
     write_sanitized(&mut shown, MAX_CHARS, format_args!("{text}")).ok();
     shown
 }
 
-/// Writes `text` to `to` with at most `max_chars` characters, at least one.
+/// Writes `text` to `to` as [`sanitize`] does, cut to `max_chars` characters, which must be at least one.
 pub(crate) fn write_sanitized(
     to: impl Write,
     max_chars: usize,
@@ -43,18 +43,18 @@ pub(crate) fn write_sanitized(
         to,
         left: max_chars,
         last: None,
-        end: State::Open,
+        state: State::Open,
     };
     let written = sanitizer.write_fmt(text);
-    match (written, sanitizer.end) {
-        // The rest was not even formatted.
+    match (written, sanitizer.state) {
+        // The formatting was stopped on purpose.
         (Err(_), State::Cut) => Ok(()),
         (Err(error), State::Open) => Err(error),
         (Ok(()), _) => sanitizer.finish(),
     }
 }
 
-/// Whether a character must not be written as it is.
+/// Whether a character would end the line, steer a terminal or change the direction of writing.
 fn must_be_escaped(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -64,7 +64,7 @@ fn must_be_escaped(character: char) -> bool {
 impl<W: Write> Sanitizer<W> {
     fn push(&mut self, character: char) -> fmt::Result {
         if let Some(last) = self.last.take() {
-            self.end = State::Cut;
+            self.state = State::Cut;
             self.left = 0;
             self.to
                 .write_char(if last == ELLIPSIS { last } else { ELLIPSIS })?;
@@ -87,9 +87,9 @@ impl<W: Write> Sanitizer<W> {
 }
 
 impl<W: Write> Write for Sanitizer<W> {
-    /// Fails once the text is cut, which ends the formatting.
+    /// Fails once the text is cut, which stops the formatting.
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if self.end == State::Cut {
+        if self.state == State::Cut {
             return Err(fmt::Error);
         }
         for character in text.chars() {
@@ -125,13 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn what_would_end_the_line_or_steer_a_terminal_is_escaped() {
+    fn characters_that_end_the_line_or_steer_a_terminal_are_escaped() {
         let shown = sanitize("a\nb\r\x1b[31m\u{9b}\u{202e}\u{2028}\0");
         assert_eq!(shown, "a\\nb\\r\\u{1b}[31m\\u{9b}\\u{202e}\\u{2028}\\u{0}");
     }
 
     #[test]
-    fn escapes_count_for_what_they_are() {
+    fn each_character_of_an_escape_counts() {
         assert_eq!(sanitize(&"\n".repeat(MAX_CHARS)).chars().count(), MAX_CHARS);
     }
 

@@ -1,4 +1,4 @@
-//! The signals that end the process in order: SIGTERM, SIGINT, SIGHUP and SIGQUIT.
+//! The signals after which the process shuts down in order: SIGTERM, SIGINT, SIGHUP and SIGQUIT.
 
 use std::fs;
 use std::io;
@@ -9,16 +9,16 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{self, SignalKind};
 use tokio::sync::oneshot;
 
-/// A signal that ends the process.
+/// A signal after which the process shuts down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// SIGTERM, as the kubelet sends it.
     Terminate,
     /// SIGINT, as a terminal sends it for Ctrl-C.
     Interrupt,
-    /// SIGHUP, as a terminal sends it that is closed.
+    /// SIGHUP, as a terminal sends it when it is closed.
     Hangup,
-    /// SIGQUIT, as a terminal sends it for Ctrl-\, and some images to stop.
+    /// SIGQUIT, as a terminal sends it for Ctrl-\, and as some container images are stopped.
     Quit,
 }
 
@@ -28,24 +28,24 @@ pub struct Signals {
     terminate: unix::Signal,
     interrupt: unix::Signal,
     quit: unix::Signal,
-    /// `None` where the process was started to survive its terminal.
+    /// `None` where the process was started with SIGHUP ignored, so that it survives its terminal.
     hangup: Option<unix::Signal>,
 }
 
-/// A runtime of the main thread, and the signals that are received in it from its making on. A process that makes it first of
-/// all can be stopped in order as soon as it is started.
+/// The main thread's runtime, and the signals that it receives. A process that starts it first of all shuts down in order even where
+/// it is stopped as soon as it was started.
 #[derive(Debug)]
 pub struct SignalRuntime {
-    /// Has one thread: the one that blocks on it.
+    /// Runs on the thread that blocks on it, and has no others.
     pub runtime: Runtime,
-    /// What to ask in it for signals.
+    /// The signals, to be awaited in `runtime`.
     pub signals: Signals,
 }
 
 // === impl Watch ===
 
 impl SignalRuntime {
-    /// Begins to receive signals in place of their default effect.
+    /// Starts the runtime and receives the signals from now on, in place of their default effect.
     ///
     /// # Errors
     /// Where the operating system refuses.
@@ -55,8 +55,8 @@ impl SignalRuntime {
         Ok(Self { runtime, signals })
     }
 
-    /// What `work` comes to, or the signal that came before its end. `work` may block for ever: it has a thread of its own, which
-    /// goes on after a signal, until the process ends. A panic of `work` is passed on.
+    /// Runs `work` and returns its result, or the signal that came before its end. `work` may block for ever: it has a thread of its
+    /// own, which goes on after a signal until the process ends. A panic of `work` is passed on.
     ///
     /// # Errors
     /// Where the operating system refuses the thread.
@@ -87,8 +87,8 @@ impl SignalRuntime {
 // === impl Signals ===
 
 impl Signals {
-    /// From now on the signals are kept for [`Signals::next`]. Needs a runtime, which has to be the one that calls `next`.
-    /// SIGHUP stays ignored where it is ignored already, as `nohup` does.
+    /// Installs handlers that keep the signals for [`Signals::next`]. Has to be called inside the runtime in which `next` is awaited.
+    /// SIGHUP stays ignored where the process was started so, for example by `nohup`.
     ///
     /// # Errors
     /// Where the operating system refuses the handler.
@@ -106,7 +106,7 @@ impl Signals {
         })
     }
 
-    /// The next signal. Cancel-safe.
+    /// Waits for the next signal. Cancel-safe.
     pub async fn next(&mut self) -> Signal {
         tokio::select! { biased;
             Some(()) = self.terminate.recv() => Signal::Terminate,
@@ -122,14 +122,14 @@ async fn received(signal: &mut Option<unix::Signal>) -> Option<()> {
     signal.as_mut()?.recv().await
 }
 
-/// Whether this process was started with SIGHUP ignored. Linux tells; elsewhere it is taken for not ignored.
+/// Whether this process was started with SIGHUP ignored, which only Linux tells; elsewhere the answer is no.
 fn hangup_is_ignored() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    ignored(&status).is_some_and(|signals| signals & 1 == 1)
+    ignored_signals(&status).is_some_and(|signals| signals & 1 == 1)
 }
 
 /// The set of ignored signals in the text of `/proc/self/status`: bit 0 is SIGHUP, which has the number 1.
-fn ignored(status: &str) -> Option<u64> {
+fn ignored_signals(status: &str) -> Option<u64> {
     let set = status
         .lines()
         .find_map(|line| line.strip_prefix("SigIgn:"))?;
@@ -155,23 +155,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_signals_that_are_ignored_are_read() {
+    fn the_set_of_ignored_signals_is_parsed() {
         let status = "Name:\tcollector\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\n";
-        assert_eq!(ignored(status), Some(0x1001));
-        assert_eq!(ignored("Name:\tcollector\n"), None);
+        assert_eq!(ignored_signals(status), Some(0x1001));
+        assert_eq!(ignored_signals("Name:\tcollector\n"), None);
     }
 
     #[test]
-    fn work_that_ends_gives_what_it_came_to() {
-        let mut watch = SignalRuntime::start().unwrap();
-        assert_eq!(watch.run_until_signal(|| 7).unwrap(), Ok(7));
+    fn the_result_of_work_that_ends_is_returned() {
+        let mut runtime = SignalRuntime::start().unwrap();
+        assert_eq!(runtime.run_until_signal(|| 7).unwrap(), Ok(7));
     }
 
     #[test]
     fn a_panic_of_the_work_is_passed_on() {
-        let mut watch = SignalRuntime::start().unwrap();
+        let mut runtime = SignalRuntime::start().unwrap();
         let ended = panic::catch_unwind(panic::AssertUnwindSafe(|| {
-            watch.run_until_signal(|| panic::panic_any("as it is"))
+            runtime.run_until_signal(|| panic::panic_any("as it is"))
         }));
         let payload = ended.unwrap_err();
         assert_eq!(payload.downcast_ref(), Some(&"as it is"));

@@ -1,5 +1,8 @@
-//! Sees tasks that never come back. A task that blocks its thread, in a system call or a lock, goes on with nothing and answers
-//! nothing, while others on other threads do as if nothing were wrong.
+//! Detection of tasks that block their thread.
+//!
+//! A future that blocks inside a poll, in a system call or in a lock, never returns to the runtime, so neither a timeout nor a
+//! cancellation reaches it, while tasks on other threads go on. Each task therefore counts its polls, and the supervisor checks
+//! whether the count moves.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,14 +10,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// How often is looked.
+/// The time from one check to the next.
 pub(super) const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Looks in a row that may find a task in the same poll. A poll takes milliseconds where the machine has time for it, and is
-/// counted in looks and not by the clock, since a process that is stopped for a while is not stuck.
+/// The number of checks in a row that may find a task in the same poll. A poll takes milliseconds on a machine that is not overloaded.
+/// Checks are counted instead of time, since a process that was stopped for a while, for example with SIGSTOP, is not stuck.
 pub(super) const MAX_UNCHANGED_CHECKS: u32 = 30;
 
-/// How often a task was polled: odd while it is.
+/// The number of beginnings and ends of polls of one task, so it is odd during a poll. Written by the task's thread.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PollCounter(Arc<AtomicU64>);
 
@@ -24,19 +27,21 @@ pub(super) struct CountedTask<F> {
     polls: PollCounter,
 }
 
-/// What was seen of a task's polls.
+/// The supervisor's view of one task's polls.
 #[derive(Debug)]
 pub(super) struct StuckDetector {
     polls: PollCounter,
+    /// The count at the last check.
     seen: u64,
-    /// Looks in a row since it was another poll, or none.
+    /// The number of checks in a row that found the task in the same poll; 0 after a check that did not.
     n_unchanged: u32,
 }
 
 // === impl Polls ===
 
 impl PollCounter {
-    pub(super) fn count<F: Future>(&self, task: F) -> CountedTask<F> {
+    /// Wraps `task` so that its polls are counted here.
+    pub(super) fn counting<F: Future>(&self, task: F) -> CountedTask<F> {
         CountedTask {
             task: Box::pin(task),
             polls: self.clone(),
@@ -58,7 +63,8 @@ impl<F: Future> Future for CountedTask<F> {
 // === impl Watched ===
 
 impl StuckDetector {
-    pub(super) fn of(polls: PollCounter) -> Self {
+    /// A detector that has not checked yet.
+    pub(super) fn new(polls: PollCounter) -> Self {
         Self {
             polls,
             seen: 0,
@@ -66,11 +72,15 @@ impl StuckDetector {
         }
     }
 
-    /// Looks once more; whether the task is stuck.
-    pub(super) fn is_stuck(&mut self) -> bool {
+    /// Checks once more, and returns whether the task is stuck.
+    pub(super) fn check(&mut self) -> bool {
         let now = self.polls.0.load(Ordering::Relaxed);
-        let same = now % 2 == 1 && now == self.seen;
-        self.n_unchanged = if same { self.n_unchanged + 1 } else { 0 };
+        let is_same_poll = now % 2 == 1 && now == self.seen;
+        self.n_unchanged = if is_same_poll {
+            self.n_unchanged + 1
+        } else {
+            0
+        };
         self.seen = now;
         self.n_unchanged >= MAX_UNCHANGED_CHECKS
     }

@@ -1,4 +1,4 @@
-//! Waits for what ends the process, and ends it.
+//! The supervisor: waits for a cause to end the process, and ends its tasks.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::stuck::{CHECK_INTERVAL, StuckDetector};
 use super::{Signal, TaskEvent, TaskFailure};
 use crate::telemetry;
 
-/// Watches the tasks that its [`super::Tasks`] started, and ends them.
+/// Watches the tasks that its [`super::Tasks`] start, and ends them.
 #[derive(Debug)]
 pub struct Supervisor {
     shutdown: CancellationToken,
@@ -24,9 +24,10 @@ pub struct Supervisor {
 #[derive(Debug)]
 struct Running {
     task: Arc<str>,
-    polls: StuckDetector,
+    detector: StuckDetector,
 }
 
+/// What the supervisor waits for.
 enum Wakeup {
     Signal(Signal),
     TaskEvent(TaskEvent),
@@ -51,8 +52,8 @@ impl Supervisor {
     /// ended, at the latest `grace` after that moment; a further signal makes it return at once.
     ///
     /// # Errors
-    /// The first task that ended unasked, failed, panicked or is stuck; or the tasks that were still running when `grace` was
-    /// over.
+    /// The first task that ended before shutdown, failed, panicked or is stuck; or the tasks that were still running when `grace`
+    /// was over.
     pub async fn run(
         mut self,
         mut signal: impl AsyncFnMut() -> Signal,
@@ -87,7 +88,7 @@ impl Supervisor {
                     }
                 }
                 Wakeup::CheckStuck => {
-                    if let Some(task) = self.stuck() {
+                    if let Some(task) = self.find_stuck() {
                         return Err(TaskFailure::Stuck { task });
                     }
                 }
@@ -122,7 +123,7 @@ impl Supervisor {
                         failure = failure.or(result.err());
                     }
                 }
-                // Whatever blocks now is left behind when the grace is over.
+                // A task that blocks now is left behind when the grace is over.
                 Wakeup::CheckStuck => {}
             }
         }
@@ -137,12 +138,12 @@ impl Supervisor {
         }
     }
 
-    /// Keeps the books; returns the task that has ended, and how.
+    /// Updates the list of running tasks; returns the task that has ended and its result.
     fn record(&mut self, event: TaskEvent) -> Option<(Arc<str>, Result<(), TaskFailure>)> {
         match event {
             TaskEvent::Started { id, task, polls } => {
-                let polls = StuckDetector::of(polls);
-                self.running.insert(id, Running { task, polls });
+                let detector = StuckDetector::new(polls);
+                self.running.insert(id, Running { task, detector });
                 None
             }
             TaskEvent::Ended { id, result } => {
@@ -166,11 +167,11 @@ impl Supervisor {
         }
     }
 
-    /// Looks at every task; the first that is stuck.
-    fn stuck(&mut self) -> Option<Arc<str>> {
+    /// Checks every task, and returns the first that is stuck.
+    fn find_stuck(&mut self) -> Option<Arc<str>> {
         let mut stuck = None;
         for running in self.running.values_mut() {
-            if running.polls.is_stuck() {
+            if running.detector.check() {
                 stuck.get_or_insert_with(|| Arc::clone(&running.task));
             }
         }

@@ -1,4 +1,4 @@
-//! How many log lines were dropped, as a metric.
+//! The number of dropped log lines, as a metric.
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{self, Metric, MetricFamily};
@@ -11,10 +11,10 @@ pub struct DroppedLines(IntCounter);
 // === impl DroppedLines ===
 
 impl DroppedLines {
-    /// The counter, as a family of this `name`.
+    /// Makes the counter, as a family of this `name`.
     ///
     /// # Errors
-    /// Where `name` is no name of a metric.
+    /// `name` is no name of a metric.
     pub fn new(name: &str) -> prometheus::Result<Self> {
         let help =
             "Log lines that were dropped because nobody read stderr or it could not be written.";

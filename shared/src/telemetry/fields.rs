@@ -1,5 +1,5 @@
-//! The values in log lines. Whatever the program was told by others is in a value, so this is where all of it is made short and
-//! kept on its line.
+//! The values in log lines. Texts from outside, such as messages of brokers, are logged as values of fields, so here they are cut to a
+//! bound, and characters that would end the line or steer a terminal are escaped.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use tracing_subscriber::fmt::format::Writer;
 
 use crate::text::{MAX_CHARS, write_sanitized};
 
-/// Characters of the longest message. Messages are the programs' own words; only libraries put something into them.
+/// The greatest number of characters of a message. The programs' own messages are constant; only libraries put values into theirs.
 const MAX_MESSAGE_CHARS: usize = 1024;
 
-/// The field that has the message.
+/// The name of the field that has the message.
 const MESSAGE: &str = "message";
 
 /// Writes one field of an event or a span for a person.
@@ -33,7 +33,8 @@ pub(super) fn write_field(
     write_sanitized(to, MAX_CHARS, format_args!("{value:?}"))
 }
 
-/// The same for a whole line of JSON; `None` where nothing is too long. JSON escapes what must not stand there by itself.
+/// Cuts the values in a whole line of JSON; `None` where no value can be too long. JSON itself escapes the characters that would end the
+/// line or steer a terminal.
 pub(super) fn shorten_json_line(line: &[u8]) -> Option<Vec<u8>> {
     if line.len() <= MAX_CHARS {
         return None;
@@ -45,27 +46,27 @@ pub(super) fn shorten_json_line(line: &[u8]) -> Option<Vec<u8>> {
     Some(line)
 }
 
-fn shorten_values(value: &mut Value, longest: usize) {
+fn shorten_values(value: &mut Value, max_chars: usize) {
     match value {
         Value::String(text) => {
-            if text.chars().nth(longest).is_some() {
+            if text.chars().nth(max_chars).is_some() {
                 let mut short = String::new();
-                // A String takes everything.
-                write_sanitized(&mut short, longest, format_args!("{text}")).ok();
+                // Writing to a String never fails.
+                write_sanitized(&mut short, max_chars, format_args!("{text}")).ok();
                 *text = short;
             }
         }
         Value::Array(values) => values
             .iter_mut()
-            .for_each(|value| shorten_values(value, longest)),
+            .for_each(|value| shorten_values(value, max_chars)),
         Value::Object(fields) => {
             for (name, value) in fields {
-                let longest = if name == MESSAGE {
+                let max_chars = if name == MESSAGE {
                     MAX_MESSAGE_CHARS
                 } else {
-                    longest
+                    max_chars
                 };
-                shorten_values(value, longest);
+                shorten_values(value, max_chars);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -97,7 +98,7 @@ mod tests {
         }
     }
 
-    /// What `log` writes for a person, without time.
+    /// The lines that `log` writes in the format for a person, without the time.
     fn written(log: impl FnOnce()) -> String {
         let (sender, lines): (_, Receiver<Vec<u8>>) = channel();
         let line = Line(sender);
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_for_a_person_looks_as_it_always_did() {
+    fn a_line_for_a_person_has_level_span_message_and_fields() {
         let line = written(|| {
             let _entered = info_span!("cluster", cluster = %"orders").entered();
             info!(identity = "pod-a", n = 3, "Acquired leadership");
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_a_value_says_the_line_is_one_and_short() {
+    fn a_hostile_value_neither_breaks_the_line_nor_makes_it_long() {
         let hostile = format!("a\n ERROR Forged\x1b[2J{}", "x".repeat(3 << 20));
         let line = written(|| info!(error = %hostile, quoted = hostile, "Failed"));
         assert_eq!(line.lines().count(), 1, "{line}");

@@ -1,6 +1,23 @@
-//! Standard error behind a queue. Whoever has something to write never waits: a thread of its own writes, and it alone is blocked
-//! where stderr is a pipe whose reader has stopped, or a terminal that is paused. What does not fit into the queue is dropped
-//! and counted.
+//! Standard error behind a queue, so that no task waits for its reader.
+//!
+//! A write to stderr blocks where stderr is a pipe whose reader has stopped, a terminal that is paused with Ctrl-S, or a file on a disk
+//! that hangs. A task that logs would then block its thread: the elector would renew no Lease and the collector would answer no probe,
+//! for want of somebody who reads a log. So tasks put whole lines into a bounded queue, which never waits, and one thread takes
+//! them out and writes; it alone is blocked.
+//!
+//! The queue has two bounds, [`MAX_QUEUED`] messages and [`MAX_QUEUED_BYTES`] bytes. A line that does not fit is dropped and counted,
+//! as is a line that cannot be written because nobody reads any more; `DroppedLines` exports the count. A line that is in the queue is
+//! never dropped in favour of a newer one. A single line that is longer than the bound is accepted
+//! where the queue is empty.
+//!
+//! The same thread draws the live line, the last line of a terminal that shows the progress of the first collection. The thread knows
+//! whether the line is shown, so it erases it before it writes a log line. Only the latest text matters, so no second one is queued while
+//! one waits.
+//!
+//! At its end a process calls `flush`, which waits until everything before it is written, with a bound. If the queue is full,
+//! nobody reads, and the wait is left out.
+//!
+//! Not promised: that a line is written before the call returns. Lines may be lost when the process is killed.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -9,22 +26,22 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-/// Messages that may wait.
+/// The greatest number of messages in the queue.
 const MAX_QUEUED: usize = 512;
 
-/// Bytes that may wait.
+/// The greatest number of bytes in the queue.
 const MAX_QUEUED_BYTES: usize = 256 * 1024;
 
-/// The stack of the thread that writes, in bytes.
+/// The stack of the writing thread, in bytes.
 const STACK_SIZE: usize = 64 * 1024;
 
-/// How long to wait before a descriptor that does not block is tried again.
+/// The time after which a write is tried again where the descriptor is non-blocking and not ready.
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// To the start of the line, and erase it.
+/// The terminal's sequence to go to the start of the line and erase it.
 const ERASE: &str = "\r\x1b[2K";
 
-/// Where lines and the live line are handed in.
+/// The near side of the queue, used by the whole process.
 #[derive(Debug)]
 pub(super) struct Stderr {
     queue: SyncSender<Message>,
@@ -34,32 +51,34 @@ pub(super) struct Stderr {
 /// What both sides of the queue count.
 #[derive(Debug, Default)]
 struct Counts {
-    /// Bytes that were handed in and are not written yet.
+    /// Bytes that are queued and not yet written. Raised by the near side, lowered by the writer.
     waiting: AtomicUsize,
-    /// Messages that were not written and never will be.
+    /// Lines that were dropped, by either side.
     dropped: AtomicU64,
-    /// Whether a live line is in the queue: one that is not even written needs no successor.
+    /// Whether a live line waits in the queue. Set by the near side, cleared by the writer.
     drawing: AtomicBool,
 }
 
+/// A message in the queue.
 enum Message {
-    /// Written as it is, over the live line.
+    /// Lines to be written as they are, over the live line.
     Text(Vec<u8>),
-    /// Shown in place of what was shown before; cut at the right margin.
+    /// The text of the live line, cut at the right margin.
     Live(String),
-    /// Takes the live line away.
+    /// Removes the live line.
     Clear,
-    /// Answered when everything before is written.
+    /// Gets an answer when everything before it is written.
     Flush(SyncSender<()>),
 }
 
-/// The other side of the queue.
+/// The far side of the queue, on its thread.
 struct Writer<W> {
     to: W,
     counts: Arc<Counts>,
     live: LiveLineState,
 }
 
+/// Whether the terminal shows the live line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LiveLineState {
     Shown,
@@ -69,7 +88,7 @@ enum LiveLineState {
 // === impl Stderr ===
 
 impl Stderr {
-    /// Starts the thread that writes to `to`. Where the operating system refuses it, everything is dropped.
+    /// Starts the thread that writes to `to`. Where the operating system refuses a thread, every line is dropped.
     pub(super) fn start(to: impl Write + Send + 'static) -> Self {
         let (queue, messages) = sync_channel(MAX_QUEUED);
         let counts = Arc::new(Counts::default());
@@ -86,7 +105,7 @@ impl Stderr {
         Self { queue, counts }
     }
 
-    /// Hands in a whole line, or several. A text that is longer than the room there is has to be the only one.
+    /// Queues one or more whole lines, or drops them where the queue is full.
     pub(super) fn write(&self, text: Vec<u8>) {
         let n = text.len();
         let waiting = self.counts.waiting.fetch_add(n, Ordering::Relaxed);
@@ -97,6 +116,7 @@ impl Stderr {
         }
     }
 
+    /// Queues a text of the live line, unless one waits there already.
     pub(super) fn draw(&self, text: &str) {
         if !self.counts.drawing.swap(true, Ordering::Relaxed) {
             let drawn = self.queue.try_send(Message::Live(text.to_owned()));
@@ -106,12 +126,13 @@ impl Stderr {
         }
     }
 
+    /// Removes the live line.
     pub(super) fn clear(&self) {
-        // Where nothing can be written there is no line to take away.
+        // Where the queue is full, nobody sees the line either.
         self.queue.try_send(Message::Clear).ok();
     }
 
-    /// Waits until everything that was handed in is written, at most `limit`. Does not wait where the queue is full: nobody reads
+    /// Waits until everything that is queued is written, for `limit` at most. Does not wait where the queue is full, since nobody reads
     /// then.
     pub(super) fn flush(&self, limit: Duration) {
         let (done, written) = sync_channel(1);
@@ -120,7 +141,7 @@ impl Stderr {
         }
     }
 
-    /// How many texts were dropped so far.
+    /// The number of texts that were dropped so far.
     pub(super) fn dropped(&self) -> u64 {
         self.counts.dropped.load(Ordering::Relaxed)
     }
@@ -141,13 +162,14 @@ impl<W: Write> Writer<W> {
                 }
                 Message::Live(text) => {
                     self.live = LiveLineState::Shown;
-                    // Without automatic wrapping a long text stays on its line. A terminal that is gone is nobody's concern.
+                    // Automatic wrapping is switched off for this text, so that it stays on one line. A failed write is not counted, since
+                    // no log line is lost.
                     let line = format!("{ERASE}\x1b[?7l{text}\x1b[?7h");
                     self.write_all(line.as_bytes()).ok();
                     self.counts.drawing.store(false, Ordering::Relaxed);
                 }
                 Message::Clear => self.erase_live_line(),
-                // Whoever waited may have left.
+                // The caller may no longer wait.
                 Message::Flush(done) => {
                     done.try_send(()).ok();
                 }
@@ -162,14 +184,14 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    /// Writes all of `bytes`, however long it takes.
+    /// Writes all of `bytes`, and waits as long as that takes.
     fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             match self.to.write(bytes) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(n) => bytes = &bytes[n..],
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Another process that has the same terminal or pipe may have made it so.
+                // Another process that shares the terminal or pipe may have made it non-blocking.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => pause(),
                 Err(error) => return Err(error),
             }
@@ -180,7 +202,7 @@ impl<W: Write> Writer<W> {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "a thread that does nothing but write has nothing else to do"
+    reason = "this thread does nothing but write"
 )]
 fn pause() {
     thread::sleep(RETRY_INTERVAL);
@@ -194,13 +216,13 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(10);
 
-    /// Standard error into a pipe.
+    /// A queue in front of a pipe, and the pipe's reader.
     fn world() -> (Stderr, PipeReader) {
         let (reader, writer) = pipe().unwrap();
         (Stderr::start(writer), reader)
     }
 
-    /// Everything that was written, after the last of it.
+    /// Waits until everything is written, and reads it.
     fn read(stderr: Stderr, mut reader: PipeReader) -> String {
         stderr.flush(LIMIT);
         drop(stderr);
@@ -210,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_handed_in_is_written_in_order() {
+    fn queued_lines_are_written_in_order() {
         let (stderr, reader) = world();
         for n in 0..100 {
             stderr.write(format!("{n}\n").into_bytes());
@@ -224,9 +246,9 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_a_reader_that_has_stopped_and_what_is_dropped_is_counted() {
+    fn a_reader_that_has_stopped_delays_nobody_and_dropped_lines_are_counted() {
         let (stderr, reader) = world();
-        // A pipe has 64 KiB, and what is being written still counts as waiting.
+        // The pipe itself takes 64 KiB, and the line that is being written still counts as queued.
         let line = vec![b'x'; 1024];
         let n_written = 5_000;
         for _ in 0..n_written {
@@ -237,7 +259,7 @@ mod tests {
         let room = u64::try_from(MAX_QUEUED_BYTES / line.len()).unwrap();
         assert!((room..=room + 65).contains(&n_kept), "{n_kept} are kept");
         stderr.flush(Duration::ZERO);
-        // With a reader everything goes on.
+        // Once somebody reads, nothing more is dropped.
         let (sender, received) = std::sync::mpsc::channel();
         thread::spawn(move || {
             let mut reader = reader;
@@ -255,11 +277,11 @@ mod tests {
     }
 
     #[test]
-    fn a_text_longer_than_the_room_is_written_whole_where_nothing_waits() {
+    fn a_text_longer_than_the_queue_is_written_whole_where_the_queue_is_empty() {
         let (stderr, mut reader) = world();
         stderr.write(vec![b'x'; 2 * MAX_QUEUED_BYTES]);
         stderr.write(b"y".to_vec());
-        assert_eq!(stderr.dropped(), 1, "there is no room beside it");
+        assert_eq!(stderr.dropped(), 1, "the queue has no room beside it");
         let mut text = vec![0; 2 * MAX_QUEUED_BYTES];
         reader.read_exact(&mut text).unwrap();
         assert!(text.iter().all(|&byte| byte == b'x'));
@@ -278,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_is_counted() {
+    fn a_line_that_cannot_be_written_is_counted() {
         let (reader, writer) = pipe().unwrap();
         drop(reader);
         let stderr = Stderr::start(writer);
