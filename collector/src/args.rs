@@ -1,4 +1,4 @@
-//! The command line. The only reader of single environment variables.
+//! The command line. Nothing else reads single environment variables.
 
 use std::path::PathBuf;
 use std::sync::LazyLock;

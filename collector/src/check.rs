@@ -13,7 +13,7 @@ use std::time::Duration;
 use shared::config::{Cluster, Config, Exporter, Granularity};
 use tokio::sync::watch;
 
-use crate::gate::hold::Held;
+use crate::gate::client_slot::ClientGuard;
 use crate::kafka::{self, ConnectionError, Kafka};
 use crate::progress::Progress;
 use crate::snapshot::{Api, Snapshot};
@@ -59,9 +59,14 @@ pub async fn connect(config: &Config) -> anyhow::Result<Vec<Report>> {
     let mut reports = Vec::new();
     for cluster in &config.clusters {
         let (progress, _) = watch::channel(Progress::default());
-        let held = Held::without_election();
+        let client_guard = ClientGuard::without_election();
         let shared_cluster = Arc::new(cluster.clone());
-        let kafka = Kafka::open(shared_cluster, Arc::clone(&exporter), progress, held)?;
+        let kafka = Kafka::open(
+            shared_cluster,
+            Arc::clone(&exporter),
+            progress,
+            client_guard,
+        )?;
         let snapshot = kafka.collect().await?;
         reports.push(Report::of(cluster, &snapshot, &kafka.connection_errors()));
     }

@@ -1,6 +1,7 @@
-//! `--check-source`: what a source of leadership answers, what the collector would make of it, and where it breaks the contract.
+//! `--check-source`: shows the answers of a source of leadership, the decisions that follow from them, and violations of the
+//! contract.
 //!
-//! The answers are read and judged by the code that decides when the collector runs.
+//! The answers are parsed and evaluated by the code that decides about collecting.
 
 use std::fmt::{self, Write as _};
 
@@ -10,47 +11,48 @@ use tokio::time::Instant;
 
 use crate::gate::Gate;
 use crate::leadership::answer::{Answer, Form, Unusable};
-use crate::leadership::judge::{Ending, Judge, Times, Verdict};
-use crate::leadership::poll::{Asker, instance};
-use crate::leadership::{Contradiction, PATIENCE, WAIT};
+use crate::leadership::evaluate::{Decision, Evaluator, PollResult, Times};
+use crate::leadership::source_client::{SourceClient, random_instance};
+use crate::leadership::{Contradiction, INITIAL_TIMEOUT, QUERY_INTERVAL};
 
 #[cfg(test)]
 mod tests;
 
-/// How often the source is asked: enough to see it hold its answers, and contradict itself.
+/// The number of requests: enough to see whether the source holds its answers or contradicts itself.
 const QUESTIONS: u64 = 5;
 
-/// What is asked, and as whom.
+/// The source to check, and the identity to use.
 #[derive(Clone, Debug)]
 pub struct Subject {
-    /// Where, as in the configuration.
+    /// The address, as in the configuration.
     pub url: String,
-    /// The pod whose collector is played; `None` asks as anybody may, who is told the facts and granted nothing.
+    /// The pod in whose name the source is asked; `None` asks without an identity, as anybody may, which gets facts but no
+    /// permission from our elector.
     pub identity: Option<String>,
 }
 
-/// What the source did.
+/// The report on the source.
 #[derive(Debug)]
 pub struct Report {
     text: String,
     n_violations: usize,
 }
 
-/// One question.
+/// A request and its answer.
 #[derive(Debug)]
 struct Asked {
     times: Times,
     heard: Result<Answer, Unusable>,
 }
 
-/// Asks a few times and reports.
+/// Sends a few requests and reports on the answers.
 ///
 /// # Errors
-/// An address or a name that no configuration may have.
+/// The address or the name is not valid in a configuration.
 pub async fn ask(subject: &Subject) -> anyhow::Result<Report> {
     let election = election(subject)?;
-    let asker = Asker::new(&election.url)?;
-    let instance = instance();
+    let client = SourceClient::new(&election.url)?;
+    let instance = random_instance();
     let mut all = Vec::new();
     for seq in 1..=QUESTIONS {
         let query = subject.identity.as_ref().map(|identity| Query {
@@ -58,12 +60,12 @@ pub async fn ask(subject: &Subject) -> anyhow::Result<Report> {
             instance: instance.clone(),
             seq,
             healthy: true,
-            // Nothing is promised for a collector that may be there.
+            // `closed` would be a promise on behalf of a collector that may be running.
             gate: ReportedGate::Open,
-            wait_ms: u64::try_from(WAIT.as_millis()).unwrap_or_default(),
+            wait_ms: u64::try_from(QUERY_INTERVAL.as_millis()).unwrap_or_default(),
         });
         let asked_at = Instant::now();
-        let heard = asker.ask(query.as_ref(), PATIENCE).await;
+        let heard = client.query(query.as_ref(), INITIAL_TIMEOUT).await;
         let now = Instant::now();
         let times = Times { asked_at, now };
         all.push(Asked { times, heard });
@@ -71,7 +73,7 @@ pub async fn ask(subject: &Subject) -> anyhow::Result<Report> {
     Ok(Report::of(subject, election, &all))
 }
 
-/// The configuration of a collector that asks there, its defaults in place.
+/// Returns the election settings of a collector with this source, with defaults in place.
 fn election(subject: &Subject) -> anyhow::Result<Election> {
     let Subject { url, identity } = subject;
     let identity = identity.as_deref().unwrap_or("nobody");
@@ -90,7 +92,7 @@ fn election(subject: &Subject) -> anyhow::Result<Election> {
 // === impl Report ===
 
 impl Report {
-    /// Whether the source kept the contract.
+    /// Returns `true` if there is no violation.
     pub const fn is_clean(&self) -> bool {
         self.n_violations == 0
     }
@@ -119,7 +121,7 @@ impl Report {
                 election.identity
             ));
         }
-        let mut judge = Judge::new(&election);
+        let mut evaluator = Evaluator::new(&election);
         let mut last = None;
         for Asked { times, heard } in all {
             let Ok(answer) = heard
@@ -129,15 +131,15 @@ impl Report {
                 continue;
             };
             let closed = Gate::Closed {
-                reason: crate::gate::Reason::Starting,
+                reason: crate::gate::ClosedReason::Starting,
             };
-            let (verdict, ending) = judge.judge(answer, *times, closed);
-            let told = (verdict, ending);
+            let (decision, result) = evaluator.evaluate(answer, *times, closed);
+            let told = (decision, result);
             if last != Some(told.1) {
                 report.answer(answer, told, *times);
             }
-            last = Some(ending);
-            for violation in violations(answer, ending, &election) {
+            last = Some(result);
+            for violation in violations(answer, result, &election) {
                 report.violation(&violation);
             }
         }
@@ -147,7 +149,12 @@ impl Report {
         report
     }
 
-    fn answer(&mut self, answer: &Answer, (verdict, ending): (Verdict, Ending), times: Times) {
+    fn answer(
+        &mut self,
+        answer: &Answer,
+        (decision, result): (Decision, PollResult),
+        times: Times,
+    ) {
         if let Form::Contract(report, _) = &answer.form {
             let LeaderReport {
                 identity,
@@ -162,20 +169,20 @@ impl Report {
             ));
         }
         let took = (times.now - times.asked_at).as_millis();
-        let label = ending.label();
-        match verdict {
-            Verdict::Open { until, .. } => {
+        let label = result.label();
+        match decision {
+            Decision::Open { until, .. } => {
                 let left = until.saturating_duration_since(times.now).as_millis();
                 self.line(format_args!(
                     "the collector would collect ({label}), for {left} ms from the answer, which took {took} ms"
                 ));
             }
-            Verdict::Close(_) => {
+            Decision::Close(_) => {
                 self.line(format_args!(
                     "the collector would stand by ({label}); the answer took {took} ms"
                 ));
             }
-            Verdict::Leave => {
+            Decision::Keep => {
                 self.line(format_args!(
                     "the collector would do what it did before ({label}); the answer took {took} ms"
                 ));
@@ -186,7 +193,7 @@ impl Report {
     fn violation(&mut self, what: &dyn fmt::Display) {
         self.n_violations += 1;
         let line = format!("violation: the source {what}\n");
-        // The same one five times is one to read.
+        // A violation that repeats is shown once.
         if !self.text.contains(&line) {
             self.text.push_str(&line);
         }
@@ -203,7 +210,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// Whose collector would be meant by an answer.
+/// Returns the pod that an answer is about.
 fn owner(answer: &Answer) -> Option<String> {
     match &answer.form {
         Form::Name { name, .. } => Some(name.clone()),
@@ -211,19 +218,21 @@ fn owner(answer: &Answer) -> Option<String> {
     }
 }
 
-/// Where an answer breaks the contract, though it can be read.
-fn violations(answer: &Answer, ending: Ending, election: &Election) -> Vec<String> {
+/// Returns the violations of the contract in a well-formed answer.
+fn violations(answer: &Answer, result: PollResult, election: &Election) -> Vec<String> {
     let mut found = Vec::new();
-    match ending {
-        Ending::ForeignIdentity => {
+    match result {
+        PollResult::ForeignIdentity => {
             let identity = answer.form.identity().unwrap_or_default();
             found.push(format!(
                 "answers for {identity:?}, not for {:?}",
                 election.identity
             ));
         }
-        Ending::LowerTerm => found.push("grants a lower term than a moment ago".to_owned()),
-        Ending::Late => found.push("says yes, but for no longer than its answer takes".to_owned()),
+        PollResult::LowerTerm => found.push("grants a lower term than a moment ago".to_owned()),
+        PollResult::Late => {
+            found.push("says yes, but for no longer than its answer takes".to_owned())
+        }
         _ => {}
     }
     let Election {

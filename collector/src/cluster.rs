@@ -1,7 +1,28 @@
-//! One cluster's worker: collects while the gate is open, and keeps what is shown of the cluster.
+//! The worker of one cluster: collects while the gate is open, and keeps the cluster's state up to date.
+//!
+//! **A collection** is one pass over one cluster, in this order:
+//! 1. The gate opens. The worker takes its client slot and makes Kafka clients ([`crate::kafka`]), which live until the gate closes.
+//! 2. At each multiple of `poll_interval` since then, the clients read a [`Snapshot`](crate::snapshot::Snapshot): topics and
+//!    groups, log starts, committed offsets, log ends, and the timestamps of unread records. Commits are read between log starts
+//!    and log ends, so that a lag is never negative and a commit never seems to be lost to retention when it is not.
+//! 3. Lag is computed from the snapshot and its text is rendered, on a thread for blocking work ([`collection_result`]).
+//! 4. The result is written to the cluster's [`RenderedCluster`]; [`crate::publisher`] puts the clusters together.
+//!
+//! **The rule.** At most one collection runs at a time, and one that takes longer than the interval delays the next one. Each
+//! wait, for a snapshot, for a rendering or for the next interval, ends at once when the gate closes: the collection is abandoned
+//! and counted as such, the data is withdrawn and the clients are dropped. A cluster whose collections fail keeps its last data
+//! until that is older than `staleness_threshold`.
+//!
+//! **Why this is safe.** Nothing is collected without a client slot, and the state names the opening of the gate in which its
+//! data was collected, so data of an earlier leadership is not shown in a later one. A Kafka thread that does not answer within
+//! twice the time limit of a collection, or does not end, ends the process with an error: the pod is restarted, and another one
+//! takes over.
+//!
+//! **Not promised.** A collection is no consistent cut through the cluster: its values are read within seconds of each other, not
+//! at one instant. A collection that fails in part shows what was read, and leaves out the rest.
 
-mod leading;
-mod made;
+mod collection_result;
+mod leader_loop;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,111 +34,100 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info, info_span};
 
-use crate::exposition::{self, ClusterView, Counters};
-use crate::gate::hold::Hold;
+use crate::collected::{Cluster, ClusterState};
+use crate::exposition::RenderedCluster;
+use crate::gate::client_slot::ClientSlot;
 use crate::gate::{self, Gate};
 use crate::progress::Progress;
 
-use self::leading::Leading;
+use self::leader_loop::LeaderLoop;
 
-/// The log target of the guide's messages; operators filter on it.
-const TARGET: &str = "klag_exporter::cluster::manager";
+/// The log target of klag-exporter's messages about leadership, which operators filter on.
+const LOG_TARGET: &str = "klag_exporter::cluster::manager";
 
-/// What is shown of a cluster, and in which opening of the gate it was collected.
-#[derive(Clone, Debug)]
-pub struct Shown {
-    /// Name, options, lag, counters.
-    pub view: ClusterView,
-    /// The opening of the gate in which the lag was collected.
-    pub opening: u64,
-}
-
-/// Collects from one cluster.
+/// The worker of one cluster.
 #[derive(Debug)]
 pub struct Worker {
     /// The cluster's part of the configuration.
     pub cluster: Arc<config::Cluster>,
-    /// What holds for all clusters.
+    /// The settings for all clusters.
     pub exporter: Arc<Exporter>,
     /// The permission to collect.
     pub gate: watch::Receiver<Gate>,
-    /// Where it says that it has clients.
-    pub hold: Hold,
-    /// Where what is shown goes.
-    pub shown: watch::Sender<Shown>,
-    /// Where the first collection tells how far it is.
+    /// The record of the worker's clients.
+    pub client_slot: ClientSlot,
+    /// The channel for the cluster's state.
+    pub rendered: watch::Sender<RenderedCluster>,
+    /// The channel for the progress of the first collection.
     pub progress: watch::Sender<Progress>,
 }
 
-// === impl Shown ===
-
-impl Shown {
-    /// A cluster of which nothing was collected yet.
-    pub fn nothing(cluster: &config::Cluster, exporter: &Exporter) -> Self {
-        let cluster = exposition::Cluster {
-            name: Arc::clone(&cluster.name),
-            labels: cluster.labels.clone(),
-            granularity: exporter.granularity,
-            compatibility: exporter.compatibility,
-        };
-        let view = ClusterView {
-            cluster: Arc::new(cluster),
-            lag: None,
-            last_collection: None,
-            last_update: None,
-            counters: Counters::default(),
-        };
-        Self { view, opening: 0 }
+/// Returns the state of a cluster before its first collection.
+pub fn not_collected(cluster: &config::Cluster, exporter: &Exporter) -> RenderedCluster {
+    let cluster = Cluster {
+        name: Arc::clone(&cluster.name),
+        labels: cluster.labels.clone(),
+        granularity: exporter.granularity,
+        compatibility: exporter.compatibility,
+    };
+    RenderedCluster {
+        state: ClusterState::new(cluster),
+        lag_text: None,
     }
 }
 
 // === impl Worker ===
 
 impl Worker {
-    /// Runs until shutdown.
+    /// Collects whenever the gate is open, until shutdown.
     ///
     /// # Errors
-    /// When the clients cannot be made, or their thread ends or hangs.
+    /// The clients cannot be made, or their thread ends or hangs.
     pub async fn run(mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let span = info_span!("cluster", cluster = %self.cluster.name);
-        async {
-            if !self.gate.borrow().is_open(Instant::now()) {
-                info!(target: TARGET, "Starting in standby mode - waiting for leadership");
-            }
-            // The thread of the last leadership, and when it must have ended.
-            let mut ending = None;
-            loop {
-                tokio::select! { biased;
-                () = shutdown.cancelled() => return Ok(()),
-                _ = gate::wait::opened(&mut self.gate) => {}
-                () = wedge(ending.as_ref()) => bail!("the Kafka thread of cluster {} does not end", self.cluster.name) }
-                let Some(held) = self.hold.take(&self.gate) else {
-                    continue;
-                };
-                if held.permit.until != gate::Until::Forever {
-                    info!(target: TARGET, "Acquired leadership - starting collection");
-                }
-                let leading = Leading::begin(&mut self, held)?;
-                let ended = leading.run(&shutdown).await?;
-                if shutdown.is_cancelled() {
-                    return Ok(());
-                }
-                info!(target: TARGET, "Lost leadership - pausing collection");
-                ending = Some((ended, Instant::now() + 2 * self.deadline()));
-            }
-        }
-        .instrument(span)
-        .await
+        self.follow_gate(shutdown).instrument(span).await
     }
 
-    /// How long a collection may take at most; twice that is a wedge.
+    async fn follow_gate(&mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        if !self.gate.borrow().is_open(Instant::now()) {
+            self.log_leadership("Starting in standby mode - waiting for leadership");
+        }
+        // The thread of the leadership before, and the instant by which it must have ended.
+        let mut ending = None;
+        loop {
+            tokio::select! { biased;
+            () = shutdown.cancelled() => return Ok(()),
+            _ = gate::wait::opened(&mut self.gate) => {}
+            () = until_wedged(ending.as_ref()) => bail!("the Kafka thread of cluster {} does not end", self.cluster.name) }
+            let Some(client_guard) = self.client_slot.take(&self.gate) else {
+                continue;
+            };
+            if client_guard.permit.until != gate::Until::Forever {
+                self.log_leadership("Acquired leadership - starting collection");
+            }
+            let leader_loop = LeaderLoop::begin(self, client_guard)?;
+            let ended = leader_loop.run(&shutdown).await?;
+            if shutdown.is_cancelled() {
+                return Ok(());
+            }
+            self.log_leadership("Lost leadership - pausing collection");
+            ending = Some((ended, Instant::now() + 2 * self.deadline()));
+        }
+    }
+
+    /// Logs a change of leadership as klag-exporter does, with the cluster as a field and outside the span that names it too.
+    fn log_leadership(&self, message: &'static str) {
+        info!(target: LOG_TARGET, parent: None, cluster = &*self.cluster.name, "{message}");
+    }
+
+    /// Returns the time limit of a collection. A thread that takes twice as long is stuck.
     fn deadline(&self) -> Duration {
         crate::kafka::collection_timeout(&self.exporter)
     }
 }
 
-/// Waits until a thread has not ended by the moment when it must have.
-async fn wedge(ending: Option<&(CancellationToken, Instant)>) {
+/// Returns once a thread has not ended by the instant by which it must have; never if it has.
+async fn until_wedged(ending: Option<&(CancellationToken, Instant)>) {
     let wedged = match ending {
         Some((ended, limit)) => tokio::time::timeout_at(*limit, ended.cancelled())
             .await

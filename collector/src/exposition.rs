@@ -1,172 +1,109 @@
-//! The text that `/metrics` answers with, made from values. No I/O, no clock; nothing is kept per series.
+//! The metric families of `/metrics`, and their text.
 //!
-//! A family's series of all clusters have to stand together, but clusters are collected at different times. So the work is in
-//! two steps:
-//! 1. [`Sections::of`], once per collection of a cluster: the rows of each lag family, written and compressed.
-//! 2. [`render`], whenever a cluster has something new: headers and the few state families written, the sections put between
-//!    them as they are, compressed. It costs as much for a large cluster as for a small one, but for copying the bytes.
+//! Three things are kept apart:
+//! - [`FAMILIES`] is the table: name, type and help of each family, and the function that gives the value of a row.
+//! - [`rows`] goes through the [`Collected`](crate::collected::Collected) data and the state of a cluster and hands each row of a
+//!   family to a [`RowSink`], as labels and a [`Number`]. It knows no text format.
+//! - [`prometheus`] is one such sink and the renderer around it: the text format 0.0.4 of Prometheus, compressed. Another form of
+//!   output is another file beside it, which reads [`Published::clusters`] or implements [`RowSink`].
 //!
-//! The text format is Prometheus' 0.0.4, UTF-8. Order of families and rows is fixed.
+//! **The rule.** The exposition is a function of the clusters' states and the term. Nothing is kept per series, so a series lives
+//! as long as the data that it comes from. The order of families is that of the table; the order of rows is that of the data.
+//!
+//! **Two steps.** The text format wants all series of a family together, but clusters are collected at different times. So
+//! [`LagText`] is made once per collection of a cluster: the rows of its lag families, written and compressed, family by family.
+//! [`Published::render`] runs whenever a cluster's state or the term changes: it writes the headers and the small state families,
+//! and puts the compressed pieces between them as they are. Its cost hardly depends on the size of the clusters.
+//!
+//! **Why this is safe.** A value that was not read is absent from the data and gives no row; nothing is shown as zero in its place.
+//! [`Published`] carries the opening of the gate in which its data was collected, and the endpoints show it under no other.
+//! The result is one gzip member, which every client understands.
+//!
+//! **Not promised.** Series of two clusters in one exposition come from different instants. A client that reads slowly gets the
+//! exposition as it was when its request began.
 
-mod counters;
 mod families;
-mod rows;
-mod stream;
-mod text;
+mod gzip_stream;
+mod prometheus;
+pub mod rows;
+mod text_format;
 
-use std::collections::BTreeMap;
-use std::io::{self, Read};
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::body::Bytes;
-use flate2::read::GzDecoder;
-use shared::config::{Compatibility, Granularity};
+use bytes::Bytes;
 
-use crate::lag::Lag;
-use crate::snapshot::{Name, Phase};
+use crate::collected::ClusterState;
+use crate::snapshot::Offset;
 
-use self::families::Rows;
-use self::stream::{Piece, Pieces, Stream};
-use self::text::Labels;
-
-pub use self::counters::{Counters, Outcome};
 pub use self::families::{FAMILIES, Family, Kind};
+pub use self::prometheus::LagText;
+pub use self::rows::RowSink;
 
-/// What a cluster is called, and how finely it is shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cluster {
-    /// The value of the label `cluster_name`.
-    pub name: Name,
-    /// Further labels of each of its series.
-    pub labels: BTreeMap<String, String>,
-    /// How finely groups are shown.
-    pub granularity: Granularity,
-    /// Labels as klag-exporter had them.
-    pub compatibility: Compatibility,
+/// The value of a sample.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Number {
+    /// A non-negative integer, which is printed exactly.
+    Unsigned(u64),
+    /// An integer with a sign, which is printed exactly.
+    Signed(i64),
+    /// A real number, which is printed as the shortest text that reads back as the same number.
+    Real(f64),
 }
 
-/// The rows of the lag families of one collection of one cluster, written and compressed.
-#[derive(Debug)]
-pub struct Sections {
-    /// By the family's place in [`FAMILIES`].
-    pieces: Vec<Option<Piece>>,
-}
-
-/// Everything that is shown of one cluster.
+/// The state of a cluster, and the text of its lag families.
 #[derive(Clone, Debug)]
-pub struct ClusterView {
-    /// Its name and options.
-    pub cluster: Arc<Cluster>,
-    /// Its lag; `None` before the first collection that gave data and once that data has become stale.
-    pub lag: Option<Arc<Sections>>,
-    /// The last collection, whatever its outcome.
-    pub last_collection: Option<LastCollection>,
-    /// When the last collection that gave data ended, in seconds of Unix time.
-    pub last_update: Option<u64>,
-    /// What its collections went through.
-    pub counters: Counters,
+pub struct RenderedCluster {
+    /// The state.
+    pub state: ClusterState,
+    /// The text of [`ClusterState::collected`]; `None` where there is no such data.
+    pub lag_text: Option<Arc<LagText>>,
 }
 
-/// The last collection of a cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LastCollection {
-    /// How it ended.
-    pub outcome: Outcome,
-    /// How long it took.
-    pub duration: Duration,
-    /// How long each of its phases took.
-    pub phases: BTreeMap<Phase, Duration>,
-}
-
-/// A whole answer to a scrape.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Exposition {
-    /// The text as one gzip stream.
+/// The states of all clusters, and the exposition rendered from them.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// The states, in the order of the configuration.
+    pub clusters: Arc<[ClusterState]>,
+    /// The fencing number of the leadership; 0 when this process runs alone.
+    pub term: u64,
+    /// The opening of the gate in which the data was collected; it is not shown in any other.
+    pub opening: u64,
+    /// The text of the exposition, as one gzip member.
     pub gzip: Bytes,
 }
 
-/// Puts together what is shown of `clusters` under leadership `term` (0 when this process runs alone).
-pub fn render(clusters: &[ClusterView], term: u64) -> Exposition {
-    let mut stream = Stream::new();
-    let mut rows = Vec::new();
-    for (i, family) in FAMILIES.iter().enumerate() {
-        for view in clusters {
-            rows::write_state(family, view, &mut rows);
-        }
-        if let Rows::Process(value) = family.rows
-            && let Some(value) = value(term)
-        {
-            text::write_sample(&mut rows, family.name, &Labels::none(), value);
-        }
-        let pieces = || {
-            clusters
-                .iter()
-                .filter_map(|view| view.lag.as_ref()?.pieces[i].as_ref())
-        };
-        if !rows.is_empty() || pieces().next().is_some() {
-            text::write_header(stream.text(), family.name, family.kind.label(), family.help);
-        }
-        stream.text().append(&mut rows);
-        pieces().for_each(|piece| stream.put(piece));
-    }
-    Exposition {
-        gzip: stream.finish().into(),
+// === impl RenderedCluster ===
+
+impl RenderedCluster {
+    /// Takes the data of the cluster away. Its counters and its last collection stay.
+    pub fn withdraw(&mut self) {
+        self.state.collected = None;
+        self.lag_text = None;
     }
 }
 
-// === impl Cluster ===
+// === impl Number ===
 
-impl Cluster {
-    fn as_labels(&self) -> Labels {
-        let mut labels = Labels::none();
-        labels.push("cluster_name", &self.name);
-        self.labels
-            .iter()
-            .for_each(|(name, value)| labels.push(name, value));
-        labels
+impl From<u64> for Number {
+    fn from(value: u64) -> Self {
+        Self::Unsigned(value)
     }
 }
 
-// === impl Sections ===
-
-impl Sections {
-    /// Writes `lag` as `cluster` wants it shown.
-    pub fn of(cluster: &Cluster, lag: &Lag<'_>) -> Self {
-        let mut out = Pieces::new();
-        let pieces = FAMILIES.iter().map(|family| {
-            rows::write_lag(family, cluster, lag, &mut out);
-            out.cut()
-        });
-        Self {
-            pieces: pieces.collect(),
-        }
+impl From<i64> for Number {
+    fn from(value: i64) -> Self {
+        Self::Signed(value)
     }
 }
 
-// === impl ClusterView ===
-
-impl ClusterView {
-    /// Whether the last collection gave data that is still shown.
-    pub fn is_up(&self) -> bool {
-        let gave_data = self
-            .last_collection
-            .as_ref()
-            .is_some_and(|last| last.outcome.gave_data());
-        gave_data && self.lag.is_some()
+impl From<f64> for Number {
+    fn from(value: f64) -> Self {
+        Self::Real(value)
     }
 }
 
-// === impl Exposition ===
-
-impl Exposition {
-    /// The text as it is, for the rare client that takes no gzip.
-    ///
-    /// # Errors
-    /// Never for what [`render`] made.
-    pub fn plain(&self) -> io::Result<Bytes> {
-        let mut text = Vec::new();
-        GzDecoder::new(&*self.gzip).read_to_end(&mut text)?;
-        Ok(text.into())
+impl From<Offset> for Number {
+    fn from(offset: Offset) -> Self {
+        Self::Unsigned(offset.get())
     }
 }

@@ -1,61 +1,90 @@
-//! The collector's permission to act: a deadline, never a bool.
+//! The permission to collect: a value with a deadline.
 //!
-//! Pure: every question takes the moment it is asked at. A gate closes by itself when its deadline passes, so whoever is about to
-//! act asks again; the waiting for that moment is in [`wait`]. What a worker holds by it is told in [`hold`].
+//! `leadership` decides from the answers of the source of leadership whether this pod may collect, and publishes the decision as
+//! a [`Gate`] through a watch channel. Everything that acts on it (the cluster workers, their Kafka clients, the HTTP endpoints)
+//! holds a receiver.
+//!
+//! **The rule.** An open gate carries its deadline. Nobody has to close it: from the deadline on [`Gate::permit`] answers
+//! [`ClosedReason::Expired`], whether or not the deciding task, the source or the network still works. A reader therefore never
+//! keeps the outcome of a check; it asks again, with the current instant, whenever it is about to act. [`wait`] turns the
+//! deadline into a future for tasks that have to stop at it.
+//!
+//! **Client slots.** An open gate allows a worker to have Kafka clients, and clients hold connections and threads that outlive
+//! the moment at which the gate closes. [`client_slot`] keeps the record of them. A worker takes its
+//! [`ClientSlot`](client_slot::ClientSlot) before it makes clients and gets a [`ClientGuard`](client_slot::ClientGuard), which
+//! travels with the clients and is dropped after the last connection is closed. With the guard comes a
+//! [`PermitCheck`](client_slot::PermitCheck), by which the clients stop opening connections and starting requests at the
+//! deadline.
+//!
+//! **The fence, seen from outside.** The source of leadership may let another pod lead as soon as this one reports `gate=closed`.
+//! The report therefore means more than a closed gate: [`Quiescence`](client_slot::Quiescence) gives it only while the gate is
+//! closed and no worker holds clients. Until then the report is `gate=open`, and the source has to wait for the report or for the
+//! end of the permission it granted.
+//!
+//! **Why this is safe.** Every deadline counts from before the request was sent that brought the permission, so this pod's
+//! permission ends no later than the source believes. Series are shown only under the opening of the gate in which they were
+//! collected ([`Gate::admits`]), so data of an earlier leadership does not come back with a later one. The gate opens anew only
+//! after the clients of the opening before are gone.
+//!
+//! **Not promised.** Requests that were on the wire at the deadline still reach Kafka; they only read, and their answers are
+//! dropped. A process that is stopped for long enough and continued runs a few instructions with an old check before it asks
+//! again. A pod that is cut off from its source gives no report at all; the other pod then waits for the deadline instead.
+//!
+//! This module is pure: the current instant is an argument of every function. Only [`wait`] and [`client_slot`] read the clock.
 
 use tokio::time::Instant;
 
-pub mod hold;
+pub mod client_slot;
 pub mod wait;
 
-/// Whether this process may act, as its source of leadership last decided.
+/// The permission to collect, as `leadership` last decided it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
-    /// It may, until a moment.
+    /// Collecting is permitted until an instant.
     Open {
-        /// The first moment at which it may not any more.
+        /// The first instant at which collecting is no longer permitted.
         until: Until,
-        /// The fencing number of this leadership; 0 where there is no election, or the source has none.
+        /// The fencing number of this leadership; 0 without an election, and for a source that gives none.
         term: u64,
-        /// Counts the times the gate has opened. It stays the same as long as the gate stays open without a gap, also where the
-        /// term grows meanwhile: that is the same leadership under another number.
+        /// The number of times that the gate has opened so far. An extension keeps the number, even one with a higher term:
+        /// without a gap in between it is the same leadership.
         opening: u64,
     },
-    /// It may not.
+    /// Collecting is not permitted.
     Closed {
-        /// Why.
-        reason: Reason,
+        /// The cause.
+        reason: ClosedReason,
     },
 }
 
-/// When an open gate closes by itself.
+/// The end of a permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
-    /// It does not: there is no election.
+    /// The permission has no end, because there is no election.
     Forever,
-    /// At this moment.
+    /// The permission ends at this instant.
     At(Instant),
 }
 
-/// An open gate, seen at one moment.
+/// The permission of an open gate, as read at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Permit {
-    /// When it ends by itself.
+    /// The end of the permission.
     pub until: Until,
     /// The fencing number of this leadership.
     pub term: u64,
-    /// Which opening of the gate this is.
+    /// The number of this opening of the gate.
     pub opening: u64,
 }
 
-/// Why a gate is closed.
+/// The causes of a closed gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// No source of leadership has answered yet.
+pub enum ClosedReason {
+    /// The source of leadership has not answered yet.
     Starting,
     /// The source says that this pod does not lead.
     Standby,
-    /// The deadline passed without a new grant.
+    /// The deadline passed and no new grant had come.
     Expired,
     /// The source answered for another pod.
     ForeignIdentity,
@@ -72,16 +101,16 @@ pub enum Reason {
 // === impl Gate ===
 
 impl Gate {
-    /// The permission at `now`.
+    /// Returns the permission at `now`.
     ///
     /// # Errors
-    /// Why there is none; [`Reason::Expired`] from the deadline on.
-    pub fn permit(self, now: Instant) -> Result<Permit, Reason> {
+    /// The cause of the closed gate, which is [`ClosedReason::Expired`] from the deadline on.
+    pub fn permit(self, now: Instant) -> Result<Permit, ClosedReason> {
         match self {
             Self::Open {
                 until: Until::At(end),
                 ..
-            } if now >= end => Err(Reason::Expired),
+            } if now >= end => Err(ClosedReason::Expired),
             Self::Open {
                 until,
                 term,
@@ -95,21 +124,21 @@ impl Gate {
         }
     }
 
-    /// Whether acting may begin at `now`.
+    /// Returns `true` if collecting is permitted at `now`.
     pub fn is_open(self, now: Instant) -> bool {
         self.permit(now).is_ok()
     }
 
-    /// Whether what was collected in `opening` may be shown at `now`.
+    /// Returns `true` if data that was collected in `opening` may be shown at `now`.
     pub fn admits(self, opening: u64, now: Instant) -> bool {
         self.permit(now)
             .is_ok_and(|permit| permit.opening == opening)
     }
 }
 
-// === impl Reason ===
+// === impl ClosedReason ===
 
-impl Reason {
+impl ClosedReason {
     /// Every reason, in the order of the exposition.
     pub const ALL: [Self; 8] = [
         Self::Starting,
@@ -122,7 +151,7 @@ impl Reason {
         Self::ShuttingDown,
     ];
 
-    /// The value of the label `reason`, and the log field.
+    /// Returns the value of the label `reason` and of the log field.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Starting => "starting",
@@ -148,9 +177,9 @@ mod tests {
     #[test]
     fn a_closed_gate_says_why() {
         let gate = Gate::Closed {
-            reason: Reason::Standby,
+            reason: ClosedReason::Standby,
         };
-        assert_eq!(gate.permit(Instant::now()), Err(Reason::Standby));
+        assert_eq!(gate.permit(Instant::now()), Err(ClosedReason::Standby));
     }
 
     #[test]
@@ -175,7 +204,7 @@ mod tests {
             let [end, now] = [end, at].map(|ms| start + Duration::from_millis(ms));
             let gate = Gate::Open { until: Until::At(end), term, opening: 1 };
             prop_assert_eq!(gate.is_open(now), now < end);
-            prop_assert_eq!(gate.permit(now).err(), (now >= end).then_some(Reason::Expired));
+            prop_assert_eq!(gate.permit(now).err(), (now >= end).then_some(ClosedReason::Expired));
         }
 
         #[test]
@@ -187,7 +216,7 @@ mod tests {
             let now = Instant::now();
             let gate = Gate::Open { until: Until::Forever, term, opening };
             prop_assert_eq!(gate.admits(collected, now), collected == opening);
-            let closed = Gate::Closed { reason: Reason::Standby };
+            let closed = Gate::Closed { reason: ClosedReason::Standby };
             prop_assert!(!closed.admits(collected, now));
         }
     }

@@ -1,6 +1,7 @@
-//! What the collector serves. Bytes that others made, behind the gate.
+//! The HTTP endpoints of the collector.
 //!
-//! The gate is compared with the clock when an answer is begun, never before, so a permission that ran out shows at once.
+//! They serve bytes that were rendered before, if the gate allows it. The gate is compared with the clock when an answer is
+//! begun, so a permission that has ended shows at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,26 +12,26 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
-use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::gate::{Gate, Reason, wait};
-use crate::leadership::Outlook;
+use crate::exposition::Published;
+use crate::gate::{ClosedReason, Gate, wait};
+use crate::leadership::Availability;
 use crate::telemetry::Telemetry;
 
 use self::encoding::Encoding;
-use self::text::Places;
+use self::plain_text::TextSlots;
 
 mod encoding;
-mod exposition;
-mod text;
+mod metrics_response;
+mod plain_text;
 
-/// The type of every exposition, also of an empty one: Prometheus fails a scrape that has none.
+/// The content type of every exposition, even of an empty one: Prometheus fails a scrape without it.
 const EXPOSITION_TYPE: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
-/// The endpoints, with what the page at `/` says of them. Also the closed set of the label `path`.
+/// The endpoints and their descriptions on the page at `/`. The paths are also the values of the label `path`.
 const ENDPOINTS: [(&str, &str); 7] = [
     ("/metrics", "lag of consumer groups, empty on a standby"),
     ("/telemetry", "metrics about this process"),
@@ -50,36 +51,27 @@ const ENDPOINTS: [(&str, &str); 7] = [
     ),
 ];
 
-/// An exposition that is ready to be served.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Published {
-    /// The text, as one gzip member.
-    pub gzip: Bytes,
-    /// The opening of the gate it was collected in; in any other it is not shown.
-    pub opening: u64,
-}
-
-/// What the endpoints are answered from.
+/// The values that the endpoints are answered from.
 #[derive(Clone, Debug)]
-pub struct Surface {
-    /// The permission.
+pub struct HttpState {
+    /// The permission to collect.
     pub gate: watch::Receiver<Gate>,
-    /// The latest exposition; `None` before the first.
+    /// The latest published state and its exposition; `None` before the first.
     pub published: watch::Receiver<Option<Published>>,
     /// The families of `/telemetry`.
     pub telemetry: Arc<Telemetry>,
-    /// What the source of leadership lets hope for.
-    pub outlook: watch::Receiver<Outlook>,
-    /// How long whoever collects holds back the answer of `/prestop`.
+    /// Whether this pod leads or could lead.
+    pub availability: watch::Receiver<Availability>,
+    /// The time for which a collecting pod delays the answer of `/prestop`.
     pub handover_delay: Duration,
 }
 
-/// The router of every endpoint, counting what it answers.
-pub fn router(surface: Surface) -> Router {
-    let surface = Arc::new(surface);
+/// Builds the router of all endpoints, which counts the answers.
+pub fn router(state: HttpState) -> Router {
+    let state = Arc::new(state);
     Router::new()
         .route("/", get(index))
-        .route("/metrics", get(metrics).layer(Extension(Places::new())))
+        .route("/metrics", get(metrics).layer(Extension(TextSlots::new())))
         .route("/telemetry", get(telemetry))
         .route("/health", get(health))
         .route("/ready", get(ready))
@@ -87,23 +79,23 @@ pub fn router(surface: Surface) -> Router {
         .route("/leader", get(leader))
         .route("/prestop", get(prestop))
         .fallback(nowhere)
-        .layer(from_fn_with_state(Arc::clone(&surface), count))
-        .with_state(surface)
+        .layer(from_fn_with_state(Arc::clone(&state), count))
+        .with_state(state)
 }
 
 async fn metrics(
-    State(surface): State<Arc<Surface>>,
-    Extension(places): Extension<Places>,
+    State(state): State<Arc<HttpState>>,
+    Extension(text_slots): Extension<TextSlots>,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
-    let mut response = match (surface.shown(Instant::now()), encoding::chosen(&headers)) {
+    let mut response = match (state.shown(Instant::now()), encoding::chosen(&headers)) {
         (Err(_), _) => StatusCode::OK.into_response(),
-        (Ok(published), Encoding::Gzip) => exposition::gzip(published.gzip),
+        (Ok(published), Encoding::Gzip) => metrics_response::gzip(published.gzip),
         (Ok(published), Encoding::Identity) if method == Method::HEAD => {
-            exposition::head(&published.gzip)
+            metrics_response::head(&published.gzip)
         }
-        (Ok(_), Encoding::Identity) => as_text(&surface, &places).await,
+        (Ok(_), Encoding::Identity) => as_text(&state, &text_slots).await,
     };
     if response.status() == StatusCode::OK {
         response
@@ -113,21 +105,21 @@ async fn metrics(
     response
 }
 
-/// Waits for a place, so that what is shown is decided when the answer begins.
-async fn as_text(surface: &Surface, places: &Places) -> Response {
-    let Some(place) = places.take().await else {
-        return exposition::busy();
+/// Waits for a slot first, so that the gate is read when the answer begins.
+async fn as_text(state: &HttpState, text_slots: &TextSlots) -> Response {
+    let Some(text_slot) = text_slots.take().await else {
+        return metrics_response::busy();
     };
-    match surface.shown(Instant::now()) {
-        Ok(published) => exposition::text(published.gzip, place),
+    match state.shown(Instant::now()) {
+        Ok(published) => metrics_response::text(published.gzip, text_slot),
         Err(_) => StatusCode::OK.into_response(),
     }
 }
 
-async fn telemetry(State(surface): State<Arc<Surface>>) -> Response {
-    let gate = *surface.gate.borrow();
-    match surface.telemetry.render(gate, Instant::now()) {
-        Ok(text) => ([(header::CONTENT_TYPE, EXPOSITION_TYPE)], text).into_response(),
+async fn telemetry(State(state): State<Arc<HttpState>>) -> Response {
+    let gate = *state.gate.borrow();
+    match state.telemetry.render(gate, Instant::now()) {
+        Ok(plain_text) => ([(header::CONTENT_TYPE, EXPOSITION_TYPE)], plain_text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }
@@ -136,39 +128,39 @@ async fn health() -> &'static str {
     "healthy\n"
 }
 
-async fn ready(State(surface): State<Arc<Surface>>) -> Response {
-    match surface.shown(Instant::now()) {
+async fn ready(State(state): State<Arc<HttpState>>) -> Response {
+    match state.shown(Instant::now()) {
         Ok(_) => "ready\n".into_response(),
         Err(why) => unavailable("not ready", why.label()),
     }
 }
 
-async fn available(State(surface): State<Arc<Surface>>) -> Response {
+async fn available(State(state): State<Arc<HttpState>>) -> Response {
     let now = Instant::now();
-    let outlook = *surface.outlook.borrow();
-    match (surface.permit(now), outlook.check(now)) {
+    let availability = *state.availability.borrow();
+    match (state.permit(now), availability.check(now)) {
         (Ok(()), _) => "available\n".into_response(),
-        (Err(Reason::ShuttingDown), _) => {
-            unavailable("not available", Reason::ShuttingDown.label())
+        (Err(ClosedReason::ShuttingDown), _) => {
+            unavailable("not available", ClosedReason::ShuttingDown.label())
         }
         (Err(reason), Ok(())) => format!("available: {}\n", reason.label()).into_response(),
         (Err(_), Err(why)) => unavailable("not available", why),
     }
 }
 
-async fn leader(State(surface): State<Arc<Surface>>) -> Response {
-    let body = match surface.permit(Instant::now()) {
+async fn leader(State(state): State<Arc<HttpState>>) -> Response {
+    let body = match state.permit(Instant::now()) {
         Ok(()) => r#"{"is_leader":true}"#,
         Err(_) => r#"{"is_leader":false}"#,
     };
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-async fn prestop(State(surface): State<Arc<Surface>>) -> &'static str {
-    let mut gate = surface.gate.clone();
+async fn prestop(State(state): State<Arc<HttpState>>) -> &'static str {
+    let mut gate = state.gate.clone();
     tokio::select! { biased;
     _ = wait::closed(&mut gate) => "standby\n",
-    () = tokio::time::sleep(surface.handover_delay) => "handover delay is over\n" }
+    () = tokio::time::sleep(state.handover_delay) => "handover delay is over\n" }
 }
 
 async fn index() -> Html<String> {
@@ -187,8 +179,8 @@ async fn nowhere() -> (StatusCode, &'static str) {
     (StatusCode::NOT_FOUND, "no such endpoint; / lists them\n")
 }
 
-/// Counts each answer, and keeps caches from holding what is true for a moment.
-async fn count(State(surface): State<Arc<Surface>>, request: Request, next: Next) -> Response {
+/// Counts each answer, and forbids caches to keep it.
+async fn count(State(state): State<Arc<HttpState>>, request: Request, next: Next) -> Response {
     let asked = request.uri().path();
     let known = ENDPOINTS
         .iter()
@@ -199,18 +191,18 @@ async fn count(State(surface): State<Arc<Surface>>, request: Request, next: Next
     response
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    surface
+    state
         .telemetry
         .count_request(known.unwrap_or("other"), response.status().as_u16());
     response
 }
 
-/// Why there is no exposition to show.
+/// The reasons why no exposition is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unshown {
+enum NotShown {
     /// The gate is closed.
-    Closed(Reason),
-    /// Nothing has been collected since the gate opened.
+    Closed(ClosedReason),
+    /// No collection has ended since the gate opened.
     NothingYet,
 }
 
@@ -218,9 +210,9 @@ fn unavailable(what: &str, why: &str) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, format!("{what}: {why}\n")).into_response()
 }
 
-// === impl Unshown ===
+// === impl NotShown ===
 
-impl Unshown {
+impl NotShown {
     const fn label(self) -> &'static str {
         match self {
             Self::Closed(reason) => reason.label(),
@@ -229,21 +221,21 @@ impl Unshown {
     }
 }
 
-// === impl Surface ===
+// === impl HttpState ===
 
-impl Surface {
-    fn permit(&self, now: Instant) -> Result<(), Reason> {
+impl HttpState {
+    fn permit(&self, now: Instant) -> Result<(), ClosedReason> {
         self.gate.borrow().permit(now).map(|_| ())
     }
 
-    /// The exposition that may be shown at `now`.
-    fn shown(&self, now: Instant) -> Result<Published, Unshown> {
+    /// Returns the exposition that may be shown at `now`.
+    fn shown(&self, now: Instant) -> Result<Published, NotShown> {
         let gate = *self.gate.borrow();
-        gate.permit(now).map_err(Unshown::Closed)?;
+        gate.permit(now).map_err(NotShown::Closed)?;
         let published = self.published.borrow();
         let admitted = published
             .as_ref()
             .filter(|published| gate.admits(published.opening, now));
-        admitted.cloned().ok_or(Unshown::NothingYet)
+        admitted.cloned().ok_or(NotShown::NothingYet)
     }
 }

@@ -68,7 +68,7 @@ use tracing::{Span, info_span};
 
 use self::native::Fence;
 use self::session::Session;
-use crate::gate::hold::Held;
+use crate::gate::client_slot::ClientGuard;
 use crate::progress::Progress;
 use crate::snapshot::Snapshot;
 
@@ -87,7 +87,7 @@ pub struct Kafka {
     ended: CancellationToken,
     /// Allows connections; dropped after the fence is closed.
     #[expect(dead_code, reason = "held until it is dropped")]
-    held: Held,
+    client_guard: ClientGuard,
 }
 
 /// An error that keeps the clients from being made.
@@ -122,8 +122,8 @@ struct Order {
 // === impl Kafka ===
 
 impl Kafka {
-    /// Makes the clients and starts the thread. The clients connect when the first collection is ordered, and only while `held` permits
-    /// it. `held` is dropped when no connection is left.
+    /// Makes the clients and starts the thread. The clients connect when the first collection is ordered, and only while `client_guard` permits
+    /// it. `client_guard` is dropped when no connection is left.
     ///
     /// # Errors
     /// librdkafka refuses the configuration, or the operating system a thread.
@@ -131,10 +131,10 @@ impl Kafka {
         cluster: Arc<Cluster>,
         exporter: Arc<Exporter>,
         progress: watch::Sender<Progress>,
-        held: Held,
+        client_guard: ClientGuard,
     ) -> Result<Self, Error> {
         let name = Arc::clone(&cluster.name);
-        let fence = Fence::new(held.leave());
+        let fence = Fence::new(client_guard.permit_check());
         let session = Session::open(cluster, exporter, Arc::clone(&fence)).map_err(|error| {
             Error::Refused {
                 cluster: Arc::clone(&name),
@@ -163,7 +163,7 @@ impl Kafka {
             connection_errors,
             fence,
             ended,
-            held,
+            client_guard,
         })
     }
 

@@ -9,47 +9,44 @@
 //! A partition is *known* when both the commit and the end it is compared with were read. That end is the last stable offset
 //! where the cluster is collected with `read_committed`, else the high watermark.
 //!
-//! Everything borrows from the snapshot: nothing computed here outlives the rendering of it.
+//! The result owns its values and shares names and members with the snapshot, so it can outlive it.
 
 mod assignments;
 mod group;
 mod partition;
 mod totals;
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use shared::config;
 
 use crate::snapshot::{
-    Compaction, Failure, GroupState, Member, Name, Offset, Reading, Reason, Snapshot, Topic,
-    Unknown, Unsupported,
+    Compaction, Failure, GroupState, Member, Name, Offset, Reading, Reason, Snapshot, Unknown,
 };
 
 /// What one collection of one cluster says about lag.
-#[derive(Debug)]
-pub struct Lag<'a> {
-    /// Topics and the bounds of their logs, as read.
-    pub topics: &'a BTreeMap<Name, Topic>,
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lag {
     /// Groups by name.
-    pub groups: Vec<GroupLag<'a>>,
-    /// Groups that cannot be shown, by type.
-    pub unsupported: &'a BTreeMap<Unsupported, usize>,
+    pub groups: Vec<GroupLag>,
     /// What is odd about the answers, each once; to be counted beside the snapshot's failures.
     pub findings: Vec<Failure>,
 }
 
 /// The lag of one group.
-#[derive(Debug)]
-pub struct GroupLag<'a> {
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupLag {
     /// The group's name.
-    pub group: &'a Name,
+    pub group: Name,
     /// As the coordinator said.
     pub state: GroupState,
     /// Number of members.
     pub n_members: Reading<usize>,
+    /// The members as far as they are known, else none.
+    pub members: Arc<Vec<Member>>,
     /// The topics the group has commits on or its members are assigned partitions of, by name.
-    pub topics: Vec<TopicLag<'a>>,
+    pub topics: Vec<TopicLag>,
     /// Offset lag over all partitions the group has commits on; missing also while commits may be hidden.
     pub offset_lag: Sum,
     /// Whether nothing of the group is hidden: the lag of every partition with a commit is known, and so is which partitions
@@ -63,14 +60,14 @@ pub struct GroupLag<'a> {
 }
 
 /// The lag of one group on one topic.
-#[derive(Debug)]
-pub struct TopicLag<'a> {
+#[derive(Clone, Debug, PartialEq)]
+pub struct TopicLag {
     /// The topic's name.
-    pub topic: &'a Name,
+    pub topic: Name,
     /// Whether the topic's log is compacted.
     pub compaction: Reading<Compaction>,
     /// Partitions the group has commits on, by number.
-    pub partitions: Vec<PartitionLag<'a>>,
+    pub partitions: Vec<PartitionLag>,
     /// Offset lag over those partitions.
     pub offset_lag: Sum,
     /// What members are assigned of it without a commit; `None` where they are assigned nothing of it, or it is not known what.
@@ -88,11 +85,11 @@ pub struct Uncommitted {
 
 /// The lag of one group on one partition.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PartitionLag<'a> {
+pub struct PartitionLag {
     /// The partition's number.
     pub partition: i32,
-    /// The member that is assigned the partition, where members are known and one is.
-    pub member: Option<&'a Member>,
+    /// The index in [`GroupLag::members`] of the member that is assigned the partition, where members are known and one is.
+    pub member: Option<usize>,
     /// Next offset the group will read.
     pub committed: Reading<Offset>,
     /// Offsets between the commit and the end.
@@ -143,7 +140,7 @@ pub struct Retention {
 }
 
 /// The lag of every group of `snapshot` at `now_ms`, Unix time in milliseconds. With [`config::TimeLagMode::Off`] no time lag is known.
-pub fn compute(snapshot: &Snapshot, time_lag: config::TimeLagMode, now_ms: i64) -> Lag<'_> {
+pub fn compute(snapshot: &Snapshot, time_lag: config::TimeLagMode, now_ms: i64) -> Lag {
     let clock = partition::TimeLagClock { time_lag, now_ms };
     let mut findings = Vec::new();
     let groups = snapshot
@@ -156,17 +153,12 @@ pub fn compute(snapshot: &Snapshot, time_lag: config::TimeLagMode, now_ms: i64) 
             lag
         })
         .collect();
-    Lag {
-        topics: &snapshot.topics,
-        groups,
-        unsupported: &snapshot.unsupported,
-        findings,
-    }
+    Lag { groups, findings }
 }
 
 // === impl Lag ===
 
-impl Lag<'_> {
+impl Lag {
     /// How many (group, partition) pairs have a commit on a compacted topic, where offset lag overstates the records left.
     pub fn n_compacted(&self) -> usize {
         self.rows()
@@ -183,7 +175,7 @@ impl Lag<'_> {
             .count()
     }
 
-    fn rows(&self) -> impl Iterator<Item = (&TopicLag<'_>, &PartitionLag<'_>)> {
+    fn rows(&self) -> impl Iterator<Item = (&TopicLag, &PartitionLag)> {
         let topics = self.groups.iter().flat_map(|group| &group.topics);
         topics.flat_map(|topic| topic.partitions.iter().map(move |row| (topic, row)))
     }
@@ -191,13 +183,18 @@ impl Lag<'_> {
 
 // === impl GroupLag ===
 
-impl GroupLag<'_> {
+impl GroupLag {
+    /// Returns the member that is assigned the partition of `row`, where members are known and one is.
+    pub fn member_of(&self, row: &PartitionLag) -> Option<&Member> {
+        self.members.get(row.member?)
+    }
+
     /// A finding for every partition whose oldest unread record was read and has no usable timestamp.
     fn records_without_age(&self) -> impl Iterator<Item = Failure> {
         let rows = self
             .topics
             .iter()
-            .flat_map(|topic| topic.partitions.iter().map(move |row| (topic.topic, row)));
+            .flat_map(|topic| topic.partitions.iter().map(move |row| (&topic.topic, row)));
         rows.filter_map(|(topic, row)| match row.time_lag {
             TimeLag::Unknown(unknown)
                 if matches!(
@@ -232,7 +229,7 @@ impl Sum {
         }
     }
 
-    fn over<'r>(rows: impl Iterator<Item = &'r PartitionLag<'r>>) -> Self {
+    fn over<'r>(rows: impl Iterator<Item = &'r PartitionLag>) -> Self {
         rows.fold(Self::NoPartitions, |sum, row| match (sum, row.offset_lag) {
             (Self::Missing(unknown), _) | (_, Err(unknown)) => Self::Missing(unknown),
             (Self::NoPartitions, Ok(lag)) => Self::Of(lag),

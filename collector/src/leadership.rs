@@ -1,11 +1,38 @@
-//! Where the permission to act comes from.
+//! The source of the permission to collect: polling it, and deciding from its answers.
+//!
+//! The collector does not take part in the election. It polls a *source of leadership*, usually the elector in the same pod, over
+//! loopback HTTP or a Unix socket, and turns each answer into a decision about the [`Gate`](crate::gate::Gate).
 //!
 //! ```text
-//!  poll ─► answer ─► judge ─► keeper ─► Gate          polled: the loop around them
-//!  edge     pure      pure                            pace: when to ask; standing: what else is told of the source
+//! poll_task: the loop ─► source_client ─► answer ─► contradiction, evaluate ─► gate_writer ─► Gate
+//!                        HTTP             parsing   pure decision              hold_off
+//! poll_schedule: when to poll, and for how long to wait    source_status: log lines, and Availability for /available
 //! ```
-//! A [`Source`] decides; [`Gatekeeper`] publishes the decision as a [`Gate`](crate::gate::Gate) and counts the transitions.
-//! Everybody else holds a receiver, and compares with the clock.
+//!
+//! **The rule.** Only a definite, whole and consistent answer that names this pod as the leader opens or extends the gate. A
+//! definite no, an answer for another pod, a lower term and an answer that contradicts itself close the gate at once. Everything
+//! else (no answer, a timeout, an error status, a source that cannot know) changes nothing: the gate keeps its deadline and
+//! closes there by itself.
+//!
+//! **Deadlines.** A permission lasts for as long as the answer grants, counted from the instant just before the request was sent.
+//! The time that an answer was on its way is thereby never added to the permission. No grant counts for longer than a lease
+//! lasts, and an answer without a duration counts for `max_staleness`.
+//!
+//! **Terms.** A term that is lower than one granted before shows that the answer comes from the past, or from another election.
+//! It is refused for as long as a lease lasts, and accepted afterwards: a Lease that was deleted and created anew may start with
+//! a lower number.
+//!
+//! **The report.** Each request carries the state of this process: whether it is healthy, and `gate=open` or `gate=closed` as
+//! [`Quiescence`](crate::gate::client_slot::Quiescence) finds it at that instant. A request that was sent with `gate=open` is
+//! abandoned when `closed` becomes true, and the next one says so. The last request of the process says the same after its
+//! clients are gone, as far as that is true within a second.
+//!
+//! **Why this is safe.** The gate can be open only by an answer whose permission still runs, so a collector that hears nothing
+//! stops within the time it was granted, and two collectors overlap only if their source lets two pods lead.
+//!
+//! **Not promised.** A source that lies consistently is believed. Terms are compared with those that this process has seen since
+//! it started; nothing is stored. A source that gives and takes leadership all the time is followed more and more slowly when it
+//! gives ([`hold_off`]), and always at once when it takes.
 
 use prometheus::IntCounterVec;
 use shared::config::Leadership;
@@ -14,74 +41,87 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::gate::{Reason, Until};
-use crate::run;
+use crate::gate::{ClosedReason, Until};
 
 pub mod answer;
 mod contradiction;
+pub mod evaluate;
+pub mod gate_writer;
 mod hold_off;
-pub mod judge;
-pub mod keeper;
-mod pace;
-pub mod poll;
-mod polled;
-mod standing;
+mod poll_schedule;
+mod poll_task;
+pub mod source_client;
+mod source_status;
 #[cfg(test)]
 mod tests;
 
 pub use self::contradiction::Contradiction;
-pub use self::keeper::{Gatekeeper, transition_labels};
-pub use self::pace::{EVERY as WAIT, PATIENCE};
-pub use self::poll::BadSource;
-pub use self::polled::Polled;
-pub use self::standing::Outlook;
+pub use self::gate_writer::{GateWriter, transition_labels};
+pub use self::poll_schedule::{INITIAL_TIMEOUT, QUERY_INTERVAL};
+pub use self::poll_task::PollTask;
+pub use self::source_client::InvalidSource;
+pub use self::source_status::Availability;
 
-/// Where the permission comes from.
+/// The source of the permission.
 #[derive(Debug)]
 pub enum Source {
-    /// There is no election: this process always acts.
+    /// There is no election: this process always collects.
     Alone,
-    /// Somebody is asked.
-    Polled(Box<Polled>),
+    /// A source is polled.
+    Polled(Box<PollTask>),
+}
+
+/// The reasons why a source cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The configured address is not usable.
+    #[error(transparent)]
+    Source(#[from] InvalidSource),
+    /// The counter of polls cannot be registered.
+    #[error(transparent)]
+    Telemetry(#[from] prometheus::Error),
 }
 
 // === impl Source ===
 
 impl Source {
-    /// The source that `leadership` names, and what others see of it. Asks for the counter of its polls where it makes some.
+    /// Builds the source that the configuration names, and a receiver of its availability. `polls` makes the counter of polls; it
+    /// is called only if there is something to poll.
     ///
     /// # Errors
-    /// An address that cannot be asked, or no counter.
+    /// The configured address is not usable, or the counter cannot be registered.
     pub fn of(
         leadership: &Leadership,
         polls: impl FnOnce() -> Result<IntCounterVec, prometheus::Error>,
         now: Instant,
-    ) -> Result<(Self, watch::Receiver<Outlook>), run::Error> {
+    ) -> Result<(Self, watch::Receiver<Availability>), SetupError> {
         match leadership {
-            Leadership::SingleInstance => Ok((Self::Alone, watch::channel(Outlook::Unheard).1)),
+            Leadership::SingleInstance => {
+                Ok((Self::Alone, watch::channel(Availability::Pending).1))
+            }
             Leadership::Elected(election) => {
-                let (polled, outlook) = Polled::new(election, polls()?, now)?;
-                Ok((Self::Polled(Box::new(polled)), outlook))
+                let (poll_task, availability) = PollTask::new(election, polls()?, now)?;
+                Ok((Self::Polled(Box::new(poll_task)), availability))
             }
         }
     }
 
-    /// Decides what can be decided before anybody is asked.
-    pub fn begin(&self, keeper: &mut Gatekeeper, now: Instant) {
+    /// Opens the gate at once where there is no election.
+    pub fn begin(&self, gate_writer: &mut GateWriter, now: Instant) {
         if let Self::Alone = self {
-            keeper.open(Until::Forever, 0, now);
+            gate_writer.open(Until::Forever, 0, now);
         }
     }
 
-    /// Decides until `shutdown`, and closes the gate then.
-    pub async fn run(self, mut keeper: Gatekeeper, shutdown: CancellationToken) {
+    /// Decides until `shutdown`, then closes the gate.
+    pub async fn run(self, mut gate_writer: GateWriter, shutdown: CancellationToken) {
         match self {
             Self::Alone => {
                 info!("Running in single-instance mode - leader election is disabled");
                 shutdown.cancelled().await;
-                keeper.close(Reason::ShuttingDown, Instant::now());
+                gate_writer.close(ClosedReason::ShuttingDown, Instant::now());
             }
-            Self::Polled(polled) => polled.run(keeper, shutdown).await,
+            Self::Polled(poll_task) => poll_task.run(gate_writer, shutdown).await,
         }
     }
 }

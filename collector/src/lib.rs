@@ -8,6 +8,7 @@ pub mod args;
 pub mod check;
 pub mod check_source;
 pub mod cluster;
+pub mod collected;
 pub mod exposition;
 pub mod gate;
 pub mod history;

@@ -1,4 +1,4 @@
-//! The collector's process: command line, configuration, exit status.
+//! The process of the collector: command line, configuration, exit status.
 
 use std::env;
 use std::fmt::Display;
@@ -16,11 +16,11 @@ use shared::tasks::SignalRuntime;
 use shared::telemetry;
 use tracing::{error, info, warn};
 
-/// The configuration or the command line is wrong (`EX_USAGE`).
+/// The exit status for a wrong configuration or command line (`EX_USAGE`).
 const USAGE: u8 = 64;
-/// A cluster or a source of leadership does not answer as the collector needs it (`EX_UNAVAILABLE`).
+/// The exit status if a check finds that a cluster or a source of leadership lacks something (`EX_UNAVAILABLE`).
 const LACKING: u8 = 69;
-/// A bug, or something that would not end (`EX_SOFTWARE`).
+/// The exit status for a bug, or for a task that does not end (`EX_SOFTWARE`).
 const SOFTWARE: u8 = 70;
 
 fn main() -> ExitCode {
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What the configuration comes to.
+/// Loads the configuration and checks the librdkafka properties.
 ///
 /// # Errors
 /// Everything that is wrong with it, one line each.
@@ -86,7 +86,7 @@ fn check(args: &Args) -> ExitCode {
 }
 
 fn collect(args: &Args) -> ExitCode {
-    // First of all: a pod may be stopped as soon as it is started.
+    // Signals come first, because a pod may be stopped as soon as it is started.
     let mut signal_runtime = match SignalRuntime::start() {
         Ok(signal_runtime) => signal_runtime,
         Err(error) => return refuse(SOFTWARE, format_args!("cannot start: {error}")),
@@ -96,7 +96,7 @@ fn collect(args: &Args) -> ExitCode {
         Err(error) => return refuse(USAGE, error),
     };
     let file = args.config.clone();
-    // Opening a pipe waits for whoever writes to it.
+    // Opening a named pipe blocks until there is a writer, so a signal must be able to end the process meanwhile.
     let loaded = match signal_runtime.run_until_signal(move || load(&file)) {
         Ok(Ok(Ok(loaded))) => loaded,
         Ok(Ok(Err(error))) => return refuse(USAGE, error),
@@ -115,10 +115,10 @@ fn collect(args: &Args) -> ExitCode {
         "Starting"
     );
     for warning in &loaded.warnings {
-        // In the message, since it names every key that has no effect, and values are cut.
+        // The text is part of the message, because fields are cut and it names every key without effect.
         warn!("Configuration: {warning}");
     }
-    let status = match run::run(signal_runtime, loaded.config, live, run::parts) {
+    let status = match run::run(signal_runtime, loaded.config, live, run::collection_tasks) {
         Ok(()) => 0,
         Err(error) => {
             let status = match &error {
@@ -134,7 +134,7 @@ fn collect(args: &Args) -> ExitCode {
     process::leave(status)
 }
 
-/// Reports on every cluster; the status is that of the worst.
+/// Reports on every cluster; the exit status is that of the worst one.
 fn connect(loaded: &Loaded) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -159,7 +159,7 @@ fn connect(loaded: &Loaded) -> ExitCode {
     } else {
         0
     };
-    // Not a plain return: librdkafka's threads may still be ending.
+    // A plain return would run exit handlers while threads of librdkafka may still be ending.
     process::leave(status)
 }
 
@@ -178,15 +178,15 @@ fn check_source(subject: &Subject) -> ExitCode {
     }
 }
 
-/// The exit status; what is wrong is told without waiting for whoever reads stderr, since a signal no longer ends the process by
-/// itself.
+/// Prints the error and returns the exit status. The message is dropped if nobody reads stderr: signals no longer end the process
+/// by themselves, so waiting could last forever.
 fn refuse(status: u8, error: impl Display) -> ExitCode {
     telemetry::write_line(error);
     telemetry::flush();
     ExitCode::from(status)
 }
 
-/// The exit status, unless the last words could not be said.
+/// Returns the exit status, or [`SOFTWARE`] if the output could not be written.
 fn end(status: u8, said: io::Result<()>) -> ExitCode {
     said.map_or(ExitCode::from(SOFTWARE), |()| ExitCode::from(status))
 }

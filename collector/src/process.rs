@@ -1,7 +1,7 @@
-//! What is asked of the process itself: how it allocates, and how it ends.
+//! Settings of the process itself: its allocator, and its exit.
 
-/// Makes the allocator of glibc keep one arena, so that what one thread frees another can use. To be called before any thread
-/// is started; does nothing on other C libraries.
+/// Limits the allocator of glibc to one arena, so that memory that one thread frees can be used by another. Must be called before
+/// any thread is started; does nothing with other C libraries.
 pub fn one_arena() {
     #[cfg(target_env = "gnu")]
     {
@@ -12,8 +12,8 @@ pub fn one_arena() {
     }
 }
 
-/// Ends the process with `status` now. Handlers that C libraries have registered for the exit do not run: OpenSSL's would free
-/// what librdkafka's threads, which nobody waits for, still use.
+/// Ends the process with `status` at once. Exit handlers of C libraries do not run: OpenSSL's would free memory that librdkafka's
+/// threads still use, and those threads are not joined.
 pub fn leave(status: u8) -> ! {
     #[expect(unsafe_code, reason = "std knows no exit without handlers but abort")]
     // SAFETY: `_exit` takes an integer and does not return.

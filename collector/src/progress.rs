@@ -1,7 +1,7 @@
-//! How far the first collection is, told to a person.
+//! The progress of the first collection, shown to a person.
 //!
-//! At a terminal one live line, else a log line at every change of phase and every few seconds. Once every cluster has been
-//! published there is nothing more to tell: from then on the log speaks of failures only.
+//! At a terminal it is one line that is redrawn, elsewhere a log line at every change of step and every few seconds. After the
+//! first collection of each cluster has been published there is nothing left to show, and the log has failures only.
 
 use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
@@ -16,37 +16,37 @@ use crate::snapshot::Name;
 
 #[cfg(test)]
 mod tests;
-mod words;
+mod text;
 
-/// How often the live line is redrawn.
+/// The interval between two drawings of the live line.
 const REDRAW: Duration = Duration::from_millis(200);
 
-/// How long a phase may last before another log line tells how far it is.
+/// The time after which a step that lasts gets another log line.
 const REPEAT: Duration = Duration::from_secs(5);
 
-/// How far the first collection of one cluster is. The counts grow as they become known; after [`Phase::Published`] nothing is
-/// sent any more.
+/// The progress of the first collection of one cluster. The counts grow as they become known; after [`Step::Published`] nothing
+/// is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// What is being done.
-    pub phase: Phase,
-    /// Brokers of the cluster.
+    /// The current step.
+    pub step: Step,
+    /// The number of brokers of the cluster.
     pub brokers: usize,
-    /// Groups that the filter lets through.
+    /// The number of groups that the filter lets through.
     pub groups: usize,
-    /// Partitions of the topics that the filter lets through.
+    /// The number of partitions of the topics that the filter lets through.
     pub partitions: usize,
 }
 
-/// What is being done for a cluster.
+/// The steps of a collection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Phase {
-    /// Not begun, or not allowed to.
+pub enum Step {
+    /// The collection has not begun, or is not permitted.
     #[default]
     Waiting,
-    /// Reaching the first broker.
+    /// Connecting to the first broker.
     Connecting,
-    /// Asking which topics and groups there are.
+    /// Listing topics and groups.
     Listing,
     /// Reading committed offsets.
     Offsets {
@@ -73,13 +73,13 @@ pub enum Phase {
     Published,
 }
 
-/// Tells how far the clusters are.
+/// The task that shows the progress of all clusters.
 #[derive(Debug)]
-pub struct Reporter {
+pub struct ProgressReporter {
     clusters: Vec<Cluster>,
     live: Option<LiveLine>,
     began: Instant,
-    /// When the first of the clusters was begun with: on a standby that comes to lead, long after `began`.
+    /// The instant at which collecting began in the first cluster: on a standby that becomes the leader, long after `began`.
     collecting: Option<Instant>,
     logged: Instant,
 }
@@ -88,8 +88,8 @@ pub struct Reporter {
 struct Cluster {
     name: Name,
     progress: watch::Receiver<Progress>,
-    /// The phase that the log was last told, and when.
-    logged: (Discriminant<Phase>, Instant),
+    /// The step that the log was last told, and the instant of that.
+    logged: (Discriminant<Step>, Instant),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,26 +98,26 @@ enum Remaining {
     None,
 }
 
-/// Something for the log.
+/// An event for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Notice {
-    /// This cluster is in a new phase, or has been in this one for long.
+    /// The cluster is in a new step, or has been in this one for long.
     UnderWay,
-    /// This cluster's first collection is on `/metrics`.
+    /// The first collection of the cluster is on `/metrics`.
     Published,
 }
 
-// === impl Reporter ===
+// === impl ProgressReporter ===
 
-impl Reporter {
-    /// A reporter on `clusters`: on the live line where there is one, else in the log. Until collecting begins, times count from
+impl ProgressReporter {
+    /// A reporter on `clusters`: on the live line if there is one, else in the log. Until collecting begins, times count from
     /// `began`.
     pub fn new(
         clusters: Vec<(Name, watch::Receiver<Progress>)>,
         live: Option<LiveLine>,
         began: Instant,
     ) -> Self {
-        let logged = (discriminant(&Phase::Waiting), began);
+        let logged = (discriminant(&Step::Waiting), began);
         let clusters = clusters
             .into_iter()
             .map(|(name, progress)| Cluster {
@@ -135,7 +135,7 @@ impl Reporter {
         }
     }
 
-    /// Tells until every cluster has been published once, then waits for `shutdown`.
+    /// Shows progress until every cluster has been published once, then waits for `shutdown`.
     pub async fn run(mut self, shutdown: CancellationToken) {
         let mut due = tokio::time::interval(REDRAW);
         due.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -157,31 +157,31 @@ impl Reporter {
         let seen = self.seen();
         if seen
             .iter()
-            .all(|(_, progress)| progress.phase == Phase::Published)
+            .all(|(_, progress)| progress.step == Step::Published)
         {
             return Remaining::None;
         }
         if let Some(live) = &self.live {
-            live.draw(&words::line(&seen, self.elapsed(now)));
+            live.draw(&text::line(&seen, self.elapsed(now)));
         }
         Remaining::Some
     }
 
-    /// What the log has to be told at `now`, by the index of the cluster. With a live line that is only the end.
+    /// Returns the log lines that are due at `now`, each with the index of its cluster. With a live line only the end is logged.
     fn notices(&mut self, now: Instant) -> Vec<(usize, Notice)> {
-        let waiting = |cluster: &Cluster| cluster.progress.borrow().phase == Phase::Waiting;
+        let waiting = |cluster: &Cluster| cluster.progress.borrow().step == Step::Waiting;
         if self.collecting.is_none() && !self.clusters.iter().all(waiting) {
             self.collecting = Some(now);
         }
         let mut notices = Vec::new();
         for (index, cluster) in self.clusters.iter_mut().enumerate() {
-            let phase = cluster.progress.borrow().phase;
-            if discriminant(&phase) == cluster.logged.0 {
+            let step = cluster.progress.borrow().step;
+            if discriminant(&step) == cluster.logged.0 {
                 continue;
             }
-            cluster.logged = (discriminant(&phase), now);
-            match phase {
-                Phase::Published => notices.push((index, Notice::Published)),
+            cluster.logged = (discriminant(&step), now);
+            match step {
+                Step::Published => notices.push((index, Notice::Published)),
                 _ if self.live.is_none() => notices.push((index, Notice::UnderWay)),
                 _ => {}
             }
@@ -198,12 +198,12 @@ impl Reporter {
         notices
     }
 
-    /// The busy cluster of which the log has heard nothing for the longest time.
+    /// Returns the collecting cluster whose last log line is the oldest.
     fn longest_untold(&mut self, now: Instant) -> Option<usize> {
         let busy = self.clusters.iter_mut().enumerate().filter(|(_, cluster)| {
             !matches!(
-                cluster.progress.borrow().phase,
-                Phase::Waiting | Phase::Published
+                cluster.progress.borrow().step,
+                Step::Waiting | Step::Published
             )
         });
         let (index, cluster) = busy.min_by_key(|(_, cluster)| cluster.logged.1)?;
@@ -214,7 +214,7 @@ impl Reporter {
     fn log(&self, index: usize, notice: Notice, now: Instant) {
         let cluster = &self.clusters[index];
         let Progress {
-            phase,
+            step,
             brokers,
             groups,
             partitions,
@@ -229,7 +229,7 @@ impl Reporter {
                 );
             }
             Notice::UnderWay => {
-                let doing = words::phase(phase);
+                let doing = text::describe(step);
                 info!(
                     cluster = name,
                     doing, brokers, groups, partitions, seconds, "First collection"
@@ -238,7 +238,7 @@ impl Reporter {
         }
     }
 
-    /// For how long is collected, or what collecting waits for is waited for.
+    /// The time since collecting began, or since the start while it has not begun.
     fn elapsed(&self, now: Instant) -> Duration {
         now - self.collecting.unwrap_or(self.began)
     }

@@ -1,18 +1,18 @@
-//! Puts what is shown of all clusters together, whenever one of them changes, or the term under which it is shown.
+//! The task that publishes the states of all clusters together, whenever one of them or the term changes.
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::Shown;
-use crate::exposition::{self, ClusterView};
+use crate::exposition::{Published, RenderedCluster};
 use crate::gate::Gate;
-use crate::http::Published;
 
-/// Renders `clusters` until shutdown. Nothing is published before the first collection of any cluster has ended.
+/// Publishes `clusters` until shutdown. Nothing is published before the first collection of any cluster has ended.
 pub async fn run(
-    mut clusters: Vec<watch::Receiver<Shown>>,
+    mut clusters: Vec<watch::Receiver<RenderedCluster>>,
     mut gate: watch::Receiver<Gate>,
     publish: watch::Sender<Option<Published>>,
     shutdown: CancellationToken,
@@ -23,32 +23,22 @@ pub async fn run(
         () = shutdown.cancelled() => return,
         () = any_changed(&mut clusters) => {}
         () = another_term(&mut gate, term) => {} }
-        // A closed gate shows nothing, so the term may stay.
+        // Nothing is shown while the gate is closed, so the term of the last permission may stay.
         if let Ok(permit) = gate.borrow().permit(Instant::now()) {
             term = permit.term;
         }
-        let shown: Vec<Shown> = clusters
+        let rendered: Vec<RenderedCluster> = clusters
             .iter_mut()
             .map(|cluster| cluster.borrow_and_update().clone())
             .collect();
-        if shown
-            .iter()
-            .all(|shown| shown.view.last_collection.is_none())
-        {
+        let is_collected = |cluster: &RenderedCluster| cluster.state.last_collection.is_some();
+        if !rendered.iter().any(is_collected) {
             continue;
         }
-        let opening = shown
-            .iter()
-            .map(|shown| shown.opening)
-            .max()
-            .unwrap_or_default();
-        let views: Vec<ClusterView> = shown.into_iter().map(|shown| shown.view).collect();
-        // Copying megabytes is nothing for a thread that answers probes.
-        let rendered = spawn_blocking(move || exposition::render(&views, term)).await;
-        match rendered {
-            Ok(exposition) => {
-                let gzip = exposition.gzip;
-                publish.send_replace(Some(Published { gzip, opening }));
+        // Copying megabytes would delay the answers to probes on this thread.
+        match spawn_blocking(move || Published::render(rendered, term)).await {
+            Ok(published) => {
+                publish.send_replace(Some(published));
             }
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             Err(_) => return,
@@ -56,8 +46,8 @@ pub async fn run(
     }
 }
 
-/// Waits until the gate is open under another term than `term`: the same leadership under another number, or another one. For
-/// ever once nobody decides any more.
+/// Waits until the gate is open under another term than `term`, in the same opening or in another one; forever once the deciding
+/// task has ended.
 async fn another_term(gate: &mut watch::Receiver<Gate>, term: u64) {
     let now = |gate: &Gate| gate.permit(Instant::now());
     let another = gate.wait_for(|gate| now(gate).is_ok_and(|permit| permit.term != term));
@@ -66,26 +56,14 @@ async fn another_term(gate: &mut watch::Receiver<Gate>, term: u64) {
     }
 }
 
-/// Waits until one of them has something new; for ever once all are gone.
-async fn any_changed(clusters: &mut [watch::Receiver<Shown>]) {
-    let mut waiting: Vec<_> = clusters
-        .iter_mut()
-        .map(|cluster| Box::pin(cluster.changed()))
-        .collect();
-    std::future::poll_fn(|context| {
-        let mut ready = false;
-        waiting.retain_mut(|changed| match changed.as_mut().poll(context) {
-            std::task::Poll::Ready(result) => {
-                ready |= result.is_ok();
-                false
-            }
-            std::task::Poll::Pending => true,
-        });
-        if ready {
-            std::task::Poll::Ready(())
-        } else {
-            std::task::Poll::Pending
+/// Waits until one of the states has changed; forever once all senders are gone.
+async fn any_changed(clusters: &mut [watch::Receiver<RenderedCluster>]) {
+    let changes = clusters.iter_mut().map(watch::Receiver::changed);
+    let mut changes: FuturesUnordered<_> = changes.collect();
+    while let Some(change) = changes.next().await {
+        if change.is_ok() {
+            return;
         }
-    })
-    .await;
+    }
+    std::future::pending::<()>().await;
 }

@@ -1,14 +1,15 @@
-//! The parts of the collector, wired together.
+//! The tasks of the collector, and the channels between them.
 //!
 //! ```text
-//!  leadership::Source ─► Gatekeeper ─► Gate ──┬─► parts (cluster workers, publisher) ──► Published ─┐
-//!                           ▲                │           │                                         │
-//!                           └──── Clients ───┼───────────┤                                         │
-//!                                             │           └─► Progress ─► progress::Reporter        │
-//!                                             └─► http::router ◄────────────────────────────────────┘
+//!  leadership::Source ─► GateWriter ─► Gate ──┬─► cluster workers, publisher ──► Published ─┐
+//!                           ▲                 │           │                                 │
+//!                           └──── Clients ────┼───────────┤                                 │
+//!                                             │           └─► Progress ─► ProgressReporter  │
+//!                                             └─► http::router ◄────────────────────────────┘
 //! ```
-//! Every arrow is a watch channel; every box is a task under one supervisor. The supervisor lives on the main thread, everything
-//! else on two worker threads, so that the bound on leaving holds whatever a worker thread is doing.
+//!
+//! Every arrow is a watch channel; every box is a task under one supervisor. The supervisor runs on the main thread and
+//! everything else on two worker threads, so that the time limit on shutdown holds even while a worker thread is blocked.
 
 use std::io;
 use std::pin::Pin;
@@ -25,84 +26,95 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::{Shown, Worker};
+use crate::cluster::{self, Worker};
+use crate::exposition::Published;
 use crate::gate::Gate;
-use crate::gate::hold::{Clients, Hold};
-use crate::http::{Published, Surface, router};
-use crate::leadership::{BadSource, Gatekeeper, Source};
-use crate::progress::{Progress, Reporter};
+use crate::gate::client_slot::{ClientSlot, Clients};
+use crate::http::{HttpState, router};
+use crate::leadership::{GateWriter, InvalidSource, SetupError, Source};
+use crate::progress::{Progress, ProgressReporter};
 use crate::publisher;
 use crate::snapshot::Name;
 use crate::telemetry::Telemetry;
 
-/// How long the tasks have from the signal to their end. The process is out well within 2 s.
+/// The time that tasks have from the signal to their end. The process exits well within 2 s.
 const GRACE: Duration = Duration::from_millis(1500);
 
-/// How long answers that have begun may take after the signal.
+/// The time that answers that have begun may take after the signal.
 const HTTP_GRACE: Duration = Duration::from_secs(1);
 
-/// A task of the part of the program that collects: its name, and what it does until shutdown.
-pub type Part = (
+/// A task, with its name for the log.
+pub type NamedTask = (
     Arc<str>,
     Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>,
 );
 
-/// What the part of the program that collects is given.
+/// The channels and settings for the tasks that collect.
 #[derive(Debug)]
 pub struct Wiring {
     /// The configuration.
     pub config: Arc<Config>,
     /// The permission to collect.
     pub gate: watch::Receiver<Gate>,
-    /// Where the exposition goes.
+    /// The channel for the published state and its exposition.
     pub publish: watch::Sender<Option<Published>>,
-    /// What each cluster tells, in the order of the configuration.
-    pub tellers: Vec<Teller>,
+    /// The channels of each cluster, in the order of the configuration.
+    pub cluster_reports: Vec<ClusterReports>,
     /// Cancelled when the process is to end.
     pub shutdown: CancellationToken,
 }
 
-/// Where one cluster's part tells what it does.
+/// The channels by which one cluster's worker reports.
 #[derive(Debug)]
-pub struct Teller {
-    /// Whether it has clients.
-    pub hold: Hold,
-    /// How far its first collection is.
+pub struct ClusterReports {
+    /// The record of its clients.
+    pub client_slot: ClientSlot,
+    /// The progress of its first collection.
     pub progress: watch::Sender<Progress>,
 }
 
 type ClientsSeen = watch::Receiver<Clients>;
 type ProgressSeen = (Name, watch::Receiver<Progress>);
 
-/// Why the collector could not begin, or did not end in order.
+/// The reasons why the collector could not start, or did not end in order.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The configured address cannot be listened on.
     #[error(transparent)]
     Listen(#[from] BindError),
-    /// The configured source of leadership cannot be asked.
+    /// The configured source of leadership is not usable.
     #[error(transparent)]
-    Source(#[from] BadSource),
+    Source(#[from] InvalidSource),
     /// The operating system refuses threads or signal handlers.
     #[error("cannot start")]
     Start(#[from] io::Error),
-    /// A metric family about the process is wrong.
+    /// A metric family about the process cannot be registered.
     #[error("cannot register metrics")]
     Telemetry(#[from] prometheus::Error),
-    /// A task ended, or would not end.
+    /// A task ended unexpectedly, or did not end in time.
     #[error(transparent)]
     Task(#[from] TaskFailure),
 }
 
-/// Runs until `signal_runtime` sees a signal, or until a task ends unasked. `parts` are the tasks that collect; `live` shows the first collection.
+impl From<SetupError> for Error {
+    fn from(error: SetupError) -> Self {
+        match error {
+            SetupError::Source(error) => Self::Source(error),
+            SetupError::Telemetry(error) => Self::Telemetry(error),
+        }
+    }
+}
+
+/// Runs until `signal_runtime` sees a signal, or until a task ends unexpectedly. `collection_tasks` makes the tasks that collect; `live`
+/// is the line that shows the first collection.
 ///
 /// # Errors
-/// Where the collector cannot begin, or a task fails; see [`Error`].
+/// The collector cannot start, or a task fails; see [`Error`].
 pub fn run(
     mut signal_runtime: SignalRuntime,
     config: Config,
     live: Option<LiveLine>,
-    parts: impl FnOnce(Wiring) -> Vec<Part>,
+    collection_tasks: impl FnOnce(Wiring) -> Vec<NamedTask>,
 ) -> Result<(), Error> {
     let workers = workers()?;
     let listener = workers.block_on(shared::http::bind(
@@ -111,48 +123,55 @@ pub fn run(
     ))?;
 
     let (tasks, supervisor) = tasks::supervise(workers.handle().clone());
-    start(&tasks, Arc::new(config), (listener, live), parts)?;
+    start(&tasks, Arc::new(config), (listener, live), collection_tasks)?;
     let next = async || signal_runtime.signals.next().await;
     let ended = signal_runtime.runtime.block_on(supervisor.run(next, GRACE));
     workers.shutdown_background();
     Ok(ended?)
 }
 
-/// A worker for each cluster, and the publisher that puts together what they show.
-pub fn parts(wiring: Wiring) -> Vec<Part> {
+/// Makes a worker for each cluster, and the publisher that puts their states together.
+pub fn collection_tasks(wiring: Wiring) -> Vec<NamedTask> {
     let Wiring {
         config,
         gate,
         publish,
-        tellers,
+        cluster_reports,
         shutdown,
     } = wiring;
     let exporter = Arc::new(config.exporter.clone());
-    let mut shown = Vec::new();
-    let mut parts: Vec<Part> = Vec::new();
-    for (cluster, Teller { hold, progress }) in config.clusters.iter().zip(tellers) {
-        let (sender, receiver) = watch::channel(Shown::nothing(cluster, &exporter));
-        shown.push(receiver);
+    let mut rendered = Vec::new();
+    let mut tasks: Vec<NamedTask> = Vec::new();
+    for (
+        cluster,
+        ClusterReports {
+            client_slot,
+            progress,
+        },
+    ) in config.clusters.iter().zip(cluster_reports)
+    {
+        let (sender, receiver) = watch::channel(cluster::not_collected(cluster, &exporter));
+        rendered.push(receiver);
         let worker = Worker {
             cluster: Arc::new(cluster.clone()),
             exporter: Arc::clone(&exporter),
             gate: gate.clone(),
-            hold,
-            shown: sender,
+            client_slot,
+            rendered: sender,
             progress,
         };
         let name = format!("cluster {}", cluster.name).into();
-        parts.push((name, Box::pin(worker.run(shutdown.clone()))));
+        tasks.push((name, Box::pin(worker.run(shutdown.clone()))));
     }
-    let publisher = publisher::run(shown, gate, publish, shutdown);
-    parts.push((
+    let publisher = publisher::run(rendered, gate, publish, shutdown);
+    tasks.push((
         "publisher".into(),
         Box::pin(async {
             publisher.await;
             Ok(())
         }),
     ));
-    parts
+    tasks
 }
 
 fn workers() -> io::Result<Runtime> {
@@ -167,31 +186,31 @@ fn start(
     tasks: &Tasks,
     config: Arc<Config>,
     (listener, live): (TcpListener, Option<LiveLine>),
-    parts: impl FnOnce(Wiring) -> Vec<Part>,
+    collection_tasks: impl FnOnce(Wiring) -> Vec<NamedTask>,
 ) -> Result<(), Error> {
     let shutdown = tasks.shutdown();
     let telemetry = Arc::new(Telemetry::new()?);
     let now = Instant::now();
     let polls = || telemetry.polls();
-    let (source, outlook) = Source::of(&config.exporter.leadership, polls, now)?;
+    let (source, availability) = Source::of(&config.exporter.leadership, polls, now)?;
     let names = config
         .clusters
         .iter()
         .map(|cluster| Arc::clone(&cluster.name));
-    let (tellers, holds, told) = tellers(names);
-    let (mut keeper, gate) = Gatekeeper::new(holds, telemetry.transitions(), now);
-    source.begin(&mut keeper, now);
-    tasks.spawn("leadership", source.run(keeper, shutdown.clone()));
+    let (cluster_reports, clients_seen, progress_seen) = cluster_reports(names);
+    let (mut gate_writer, gate) = GateWriter::new(clients_seen, telemetry.transitions(), now);
+    source.begin(&mut gate_writer, now);
+    tasks.spawn("leadership", source.run(gate_writer, shutdown.clone()));
 
     let (publish, published) = watch::channel(None);
-    let surface = Surface {
+    let http_state = HttpState {
         gate: gate.clone(),
         published,
         telemetry,
-        outlook,
+        availability,
         handover_delay: config.exporter.handover_delay,
     };
-    let router = router(surface);
+    let router = router(http_state);
     tasks.spawn(
         "http",
         shared::http::serve(listener, router, shutdown.clone(), HTTP_GRACE),
@@ -199,32 +218,36 @@ fn start(
 
     tasks.spawn(
         "progress",
-        Reporter::new(told, live, now).run(shutdown.clone()),
+        ProgressReporter::new(progress_seen, live, now).run(shutdown.clone()),
     );
 
-    for (name, part) in parts(Wiring {
+    for (name, task) in collection_tasks(Wiring {
         config,
         gate,
         publish,
-        tellers,
+        cluster_reports,
         shutdown,
     }) {
-        tasks.spawn(name, part);
+        tasks.spawn(name, task);
     }
     Ok(())
 }
 
-/// What the clusters of these names are given to tell by, and what others hear of them.
-fn tellers(
+/// Makes the channels of the named clusters: the senders for the workers, and the receivers.
+fn cluster_reports(
     names: impl Iterator<Item = Name>,
-) -> (Vec<Teller>, Vec<ClientsSeen>, Vec<ProgressSeen>) {
-    let (mut tellers, mut holds, mut told) = (Vec::new(), Vec::new(), Vec::new());
+) -> (Vec<ClusterReports>, Vec<ClientsSeen>, Vec<ProgressSeen>) {
+    let (mut cluster_reports, mut clients_seen, mut progress_seen) =
+        (Vec::new(), Vec::new(), Vec::new());
     for name in names {
-        let (hold, clients) = Hold::new();
+        let (client_slot, clients) = ClientSlot::new();
         let (progress, seen) = watch::channel(Progress::default());
-        tellers.push(Teller { hold, progress });
-        holds.push(clients);
-        told.push((name, seen));
+        cluster_reports.push(ClusterReports {
+            client_slot,
+            progress,
+        });
+        clients_seen.push(clients);
+        progress_seen.push((name, seen));
     }
-    (tellers, holds, told)
+    (cluster_reports, clients_seen, progress_seen)
 }

@@ -1,6 +1,6 @@
 //! The metrics about this process, as `/telemetry` serves them on every pod, whatever its role.
 //!
-//! Nothing about Kafka: that is the exposition's, and ends with the leadership.
+//! Nothing here is about Kafka: those metrics are part of the exposition, and end with the leadership.
 
 use prometheus::{
     Encoder, Gauge, GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
@@ -9,13 +9,13 @@ use shared::telemetry::DroppedLines;
 use tokio::time::Instant;
 
 use crate::gate::{Gate, Until};
-use crate::leadership::judge::Ending;
+use crate::leadership::evaluate::PollResult;
 use crate::leadership::transition_labels;
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The revision it was built from, where the build said so.
+/// The revision that this program was built from, if the build named it.
 pub const REVISION: &str = match option_env!("KLAG_REVISION") {
     Some(revision) => revision,
     None => "unknown",
@@ -35,10 +35,10 @@ pub struct Telemetry {
 // === impl Telemetry ===
 
 impl Telemetry {
-    /// Every family, with every pair of a closed label set at 0.
+    /// Registers every family, with each combination of a closed label set at 0.
     ///
     /// # Errors
-    /// Where two families have one name, which is a bug.
+    /// Two families have the same name, which is a bug.
     pub fn new() -> Result<Self, prometheus::Error> {
         let telemetry = Self {
             registry: Registry::new(),
@@ -79,16 +79,16 @@ impl Telemetry {
         Ok(telemetry)
     }
 
-    /// The counter of the gate's transitions, by `to` and `reason`.
+    /// Returns the counter of the gate's transitions, by `to` and `reason`.
     pub fn transitions(&self) -> IntCounterVec {
         self.transitions.clone()
     }
 
-    /// The counter of the questions put to the source of leadership, by `result`, every result at 0. Asked for once, and only
-    /// where there is an election: alone there is nothing to count.
+    /// Registers and returns the counter of the polls of the source of leadership, by `result`, with each result at 0. It is
+    /// called once, and only if there is an election: without one there are no polls.
     ///
     /// # Errors
-    /// When asked for twice, which is a bug.
+    /// The counter is registered already, which is a bug.
     pub fn polls(&self) -> Result<IntCounterVec, prometheus::Error> {
         let polls = IntCounterVec::new(
             Opts::new(
@@ -98,13 +98,13 @@ impl Telemetry {
             &["result"],
         )?;
         self.registry.register(Box::new(polls.clone()))?;
-        for ending in Ending::ALL {
-            polls.with_label_values(&[ending.label()]);
+        for result in PollResult::ALL {
+            polls.with_label_values(&[result.label()]);
         }
         Ok(polls)
     }
 
-    /// Counts one answered request. `path` is of a closed set.
+    /// Counts an answered request. `path` must be of a closed set.
     pub fn count_request(&self, path: &str, status: u16) {
         let mut digits = itoa::Buffer::new();
         self.requests
@@ -112,10 +112,10 @@ impl Telemetry {
             .inc();
     }
 
-    /// The text of every family, with the gate as it stands at `now`.
+    /// Renders every family as text, with the gate as it is at `now`.
     ///
     /// # Errors
-    /// Where a family cannot be written as text, which is a bug.
+    /// A family cannot be written as text, which is a bug.
     pub fn render(&self, gate: Gate, now: Instant) -> Result<String, prometheus::Error> {
         let (leader, term, valid) = match gate.permit(now) {
             Ok(permit) => (
@@ -178,7 +178,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::gate::Reason;
+    use crate::gate::ClosedReason;
 
     fn samples(gate: Gate, now: Instant) -> Vec<String> {
         let telemetry = Telemetry::new().unwrap();
@@ -250,7 +250,7 @@ mod tests {
                 opening: 1,
             },
             Gate::Closed {
-                reason: Reason::Standby,
+                reason: ClosedReason::Standby,
             },
         ];
         for gate in gates {

@@ -222,7 +222,7 @@ fn log_lines_are_json_where_that_is_asked_for() {
 }
 
 /// Runs the very frame of the process in this one, with one task more.
-fn run_with(part: impl FnOnce(Wiring) -> run::Part) -> Result<(), Error> {
+fn run_with(part: impl FnOnce(Wiring) -> run::NamedTask) -> Result<(), Error> {
     let env = Environment::default();
     let loaded = shared::config::parse(&config(0), "test", Program::Collector, &env).unwrap();
     run::run(
@@ -257,7 +257,7 @@ fn a_task_that_blocks_its_thread_and_one_that_fails_end_the_process_in_time() {
     let (_held, blocks) = std::sync::mpsc::channel::<()>();
     let env = Environment::default();
     let loaded = shared::config::parse(&config(0), "test", Program::Collector, &env).unwrap();
-    let parts = |_: Wiring| -> Vec<run::Part> {
+    let parts = |_: Wiring| -> Vec<run::NamedTask> {
         vec![
             ("blocks".into(), Box::pin(async move { Ok(blocks.recv()?) })),
             ("fails".into(), Box::pin(async { anyhow::bail!("wedged") })),

@@ -1,55 +1,55 @@
-//! Every family of `/metrics`, in the order of the exposition: name, type, help, and where its rows come from.
+//! The table of the families of `/metrics`, in the order of the exposition: name, type, help, and the source of the rows.
 
+use crate::collected::ClusterState;
 use crate::lag::{GroupLag, Lag, PartitionLag, TopicLag};
 use crate::snapshot::{Compaction, Log, Topic};
 
-use super::ClusterView;
-use super::text::Number;
+use super::Number;
 
 /// A metric family.
 #[derive(Debug)]
 pub struct Family {
     /// The name of its series.
     pub name: &'static str,
-    /// The type that Prometheus is told.
+    /// The type as Prometheus is told.
     pub kind: Kind,
     /// A sentence that defines the number.
     pub help: &'static str,
-    pub(super) rows: Rows,
+    pub(super) rows: RowSource,
 }
 
 /// The type of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Goes up and down.
+    /// A value that goes up and down.
     Gauge,
-    /// Only grows, until the process ends.
+    /// A value that only grows while the process runs.
     Counter,
 }
 
-/// What a family has one row for, and the row's value; a row without a value is not written.
+/// The things that a family has one row for each, and the function of a row's value. A row without a value is left out.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Rows {
+pub(super) enum RowSource {
     /// Each partition of each topic.
     Log(fn(&Log) -> Option<Number>),
     /// Each topic.
     Topic(fn(&Topic) -> Option<Number>),
-    /// Each partition a group has a commit on, labelled with the member that reads it.
-    MemberPartition(fn(&PartitionLag<'_>) -> Option<Number>),
-    /// The same, where the compatibility switch adds what klag-exporter's time lag carried.
-    FlaggedPartition(fn(&PartitionLag<'_>) -> Option<Number>),
-    /// Each partition a group has a commit on.
-    Partition(fn(&PartitionLag<'_>) -> Option<Number>),
-    /// Each topic a group has a commit on.
-    GroupTopic(fn(&TopicLag<'_>) -> Option<Number>),
+    /// Each partition that a group has a commit on, with the labels of the member that reads it.
+    MemberPartition(fn(&PartitionLag) -> Option<Number>),
+    /// The same, with the labels that klag-exporter's time lag has, if the compatibility switch asks for them.
+    FlaggedPartition(fn(&PartitionLag) -> Option<Number>),
+    /// Each partition that a group has a commit on.
+    Partition(fn(&PartitionLag) -> Option<Number>),
+    /// Each topic of a group.
+    GroupTopic(fn(&TopicLag) -> Option<Number>),
     /// Each group.
-    Group(fn(&GroupLag<'_>) -> Option<Number>),
+    Group(fn(&GroupLag) -> Option<Number>),
     /// Each type of groups that are not shown.
     Unsupported,
-    /// The cluster, from what it was read.
-    Total(fn(&Lag<'_>) -> Option<Number>),
-    /// The cluster, whether or not there is anything to show of it.
-    Cluster(fn(&ClusterView) -> Option<Number>),
+    /// The cluster, from its data.
+    Total(fn(&Lag) -> Option<Number>),
+    /// The cluster, from its state; such a row does not need data.
+    Cluster(fn(&ClusterState) -> Option<Number>),
     /// Each result of a collection.
     Collections,
     /// Each (api, reason).
@@ -62,122 +62,122 @@ pub(super) enum Rows {
     Process(fn(u64) -> Option<Number>),
 }
 
-/// The families, in order.
+/// All families, in the order of the exposition.
 pub static FAMILIES: [Family; 34] = [
     gauge(
         "kafka_partition_latest_offset",
         "High watermark of the partition: the end of what consumers may read.",
-        Rows::Log(|log| log.high_watermark.ok().map(Number::from)),
+        RowSource::Log(|log| log.high_watermark.ok().map(Number::from)),
     ),
     gauge(
         "kafka_partition_earliest_offset",
         "Log start offset of the partition: the first offset that retention has left.",
-        Rows::Log(|log| log.log_start.ok().map(Number::from)),
+        RowSource::Log(|log| log.log_start.ok().map(Number::from)),
     ),
     gauge(
         "kafka_consumergroup_group_offset",
         "Committed offset: the next offset the group will read in the partition.",
-        Rows::MemberPartition(|row| row.committed.ok().map(Number::from)),
+        RowSource::MemberPartition(|row| row.committed.ok().map(Number::from)),
     ),
     gauge(
         "kafka_consumergroup_group_lag",
         "Offsets between the committed offset and the end of the partition.",
-        Rows::MemberPartition(|row| row.offset_lag.ok().map(Number::from)),
+        RowSource::MemberPartition(|row| row.offset_lag.ok().map(Number::from)),
     ),
     gauge(
         "kafka_consumergroup_group_lag_seconds",
         "Age of the oldest record in the partition that the group has not read; 0 when it has read all.",
-        Rows::FlaggedPartition(|row| seconds(row.time_lag.known()?)),
+        RowSource::FlaggedPartition(|row| seconds(row.time_lag.known()?)),
     ),
     gauge(
         "kafka_consumergroup_group_messages_lost",
         "Offsets from the committed offset to the log start when retention has passed it, else 0.",
-        Rows::Partition(|row| row.retention.ok().map(|retention| retention.lost.into())),
+        RowSource::Partition(|row| row.retention.ok().map(|retention| retention.lost.into())),
     ),
     gauge(
         "kafka_consumergroup_group_retention_margin",
         "Committed offset minus log start offset: negative when records were deleted unread.",
-        Rows::Partition(|row| row.retention.ok().map(|retention| retention.margin.into())),
+        RowSource::Partition(|row| row.retention.ok().map(|retention| retention.margin.into())),
     ),
     gauge(
         "kafka_consumergroup_group_lag_retention_ratio",
         "Offset lag in percent of the retained offsets: 100 at the log start, more when records were deleted unread.",
-        Rows::Partition(|row| row.unread_percent.ok().map(Number::from)),
+        RowSource::Partition(|row| row.unread_percent.ok().map(Number::from)),
     ),
     gauge(
         "kafka_consumergroup_group_max_lag",
         "Largest offset lag among the partitions of the group whose lag is known.",
-        Rows::Group(|group| group.max_offset_lag.map(Number::from)),
+        RowSource::Group(|group| group.max_offset_lag.map(Number::from)),
     ),
     gauge(
         "kafka_consumergroup_group_sum_lag",
         "Sum of the offset lag of all partitions of the group with a commit; absent while one is unknown.",
-        Rows::Group(|group| group.offset_lag.known().map(Number::from)),
+        RowSource::Group(|group| group.offset_lag.known().map(Number::from)),
     ),
     gauge(
         "kafka_consumergroup_group_topic_sum_lag",
         "Sum of the offset lag of all partitions of the topic with a commit of the group; absent while one is unknown.",
-        Rows::GroupTopic(|topic| topic.offset_lag.known().map(Number::from)),
+        RowSource::GroupTopic(|topic| topic.offset_lag.known().map(Number::from)),
     ),
     gauge(
         "kafka_consumergroup_group_max_lag_seconds",
         "Largest age of an oldest unread record among the partitions of the group for which it is known.",
-        Rows::Group(|group| seconds(group.max_time_lag?)),
+        RowSource::Group(|group| seconds(group.max_time_lag?)),
     ),
     gauge(
         "kafka_consumergroup_group_state",
         "State of the group: 0 Unknown, 1 PreparingRebalance, 2 CompletingRebalance, 3 Stable, 4 Dead, 5 Empty, 6 Assigning, 7 Reconciling.",
-        Rows::Group(|group| Some((group.state as u64).into())),
+        RowSource::Group(|group| Some((group.state as u64).into())),
     ),
     gauge(
         "kafka_consumergroup_poll_time_ms",
         "Duration of the last collection in milliseconds.",
-        Rows::Cluster(|view| milliseconds(view.last_collection.as_ref()?.duration)),
+        RowSource::Cluster(|state| milliseconds(state.last_collection.as_ref()?.duration)),
     ),
     gauge(
         "kafka_lag_exporter_compaction_detected_total",
         "Number of partitions of groups on compacted topics, where offset lag overstates the records left.",
-        Rows::Total(|lag| Some((lag.n_compacted() as u64).into())),
+        RowSource::Total(|lag| Some((lag.n_compacted() as u64).into())),
     ),
     gauge(
         "kafka_lag_exporter_data_loss_partitions_total",
         "Number of partitions of groups whose committed offset is below the log start.",
-        Rows::Total(|lag| Some((lag.n_lost() as u64).into())),
+        RowSource::Total(|lag| Some((lag.n_lost() as u64).into())),
     ),
     gauge(
         "kafka_lag_exporter_scrape_duration_seconds",
         "Duration of the last collection.",
-        Rows::Cluster(|view| seconds(view.last_collection.as_ref()?.duration)),
+        RowSource::Cluster(|state| seconds(state.last_collection.as_ref()?.duration)),
     ),
     gauge(
         "kafka_lag_exporter_up",
         "1 if the last collection of the cluster gave data, else 0.",
-        Rows::Cluster(|view| Some(u64::from(view.is_up()).into())),
+        RowSource::Cluster(|state| Some(u64::from(state.is_up()).into())),
     ),
     gauge(
         "kafka_lag_exporter_last_update_timestamp_seconds",
         "Unix time at which the last collection that gave data ended.",
-        Rows::Cluster(|view| view.last_update.map(Number::from)),
+        RowSource::Cluster(|state| state.last_update.map(Number::from)),
     ),
     gauge(
         "kafka_consumergroup_group_complete",
         "1 if the lag of every partition with a commit is known, and all that members are assigned is accounted for, else 0.",
-        Rows::Group(|group| Some(u64::from(group.complete.is_ok()).into())),
+        RowSource::Group(|group| Some(u64::from(group.complete.is_ok()).into())),
     ),
     gauge(
         "kafka_consumergroup_group_uncommitted_partitions",
         "Number of partitions of the topic that are assigned to a member, hold records and have no commit of the group.",
-        Rows::GroupTopic(|topic| Some(topic.uncommitted?.ok()?.partitions.into())),
+        RowSource::GroupTopic(|topic| Some(topic.uncommitted?.ok()?.partitions.into())),
     ),
     gauge(
         "kafka_consumergroup_group_uncommitted_records",
         "Offsets from the log start to the end of those partitions: the most that the group can have left unread in them.",
-        Rows::GroupTopic(|topic| Some(topic.uncommitted?.ok()?.records.into())),
+        RowSource::GroupTopic(|topic| Some(topic.uncommitted?.ok()?.records.into())),
     ),
     gauge(
         "kafka_consumergroup_group_members",
         "Number of members of the group.",
-        Rows::Group(|group| {
+        RowSource::Group(|group| {
             group
                 .n_members
                 .ok()
@@ -187,64 +187,66 @@ pub static FAMILIES: [Family; 34] = [
     gauge(
         "kafka_consumergroup_group_sum_messages_lost",
         "Sum over the partitions of the group of the offsets from the committed offset to the log start, where retention has passed it; absent while one is unknown.",
-        Rows::Group(|group| group.lost().map(Number::from)),
+        RowSource::Group(|group| group.lost().map(Number::from)),
     ),
     gauge(
         "kafka_consumergroup_group_topic_max_lag_seconds",
         "Largest age of an oldest unread record among the partitions of the topic for which it is known.",
-        Rows::GroupTopic(|topic| seconds(topic.max_time_lag()?)),
+        RowSource::GroupTopic(|topic| seconds(topic.max_time_lag()?)),
     ),
     gauge(
         "kafka_consumergroup_group_topic_min_retention_margin",
         "Smallest number of offsets that retention has to go before it deletes unread records, among the known partitions of the topic with unread and with deleted records; +Inf without any.",
-        Rows::GroupTopic(|topic| topic.min_margin().map(Number::from)),
+        RowSource::GroupTopic(|topic| topic.min_margin().map(Number::from)),
     ),
     gauge(
         "kafka_topic_compacted",
         "1 for a topic whose cleanup.policy has compact.",
-        Rows::Topic(|topic| (topic.compaction == Ok(Compaction::Compacted)).then_some(1u64.into())),
+        RowSource::Topic(|topic| {
+            (topic.compaction == Ok(Compaction::Compacted)).then_some(1u64.into())
+        }),
     ),
     gauge(
         "kafka_partition_last_stable_offset",
         "Last stable offset of the partition: the end of what a read_committed consumer may read.",
-        Rows::Log(|log| log.last_stable?.ok().map(Number::from)),
+        RowSource::Log(|log| log.last_stable?.ok().map(Number::from)),
     ),
     gauge(
         "kafka_lag_exporter_unsupported_groups",
         "Number of groups that cannot be shown, by type; absent while not known.",
-        Rows::Unsupported,
+        RowSource::Unsupported,
     ),
     counter(
         "kafka_lag_exporter_collections_total",
         "Collections of the cluster by how they ended.",
-        Rows::Collections,
+        RowSource::Collections,
     ),
     counter(
         "kafka_lag_exporter_errors_total",
         "Questions to the cluster without an answer, and findings about answers, by the question and the reason.",
-        Rows::Errors,
+        RowSource::Errors,
     ),
     counter(
         "kafka_lag_exporter_requests_total",
         "Requests sent to the brokers of the cluster.",
-        Rows::Requests,
+        RowSource::Requests,
     ),
     gauge(
         "kafka_lag_exporter_collection_phase_seconds",
         "Duration of each phase of the last collection.",
-        Rows::Phases,
+        RowSource::Phases,
     ),
     gauge(
         "kafka_lag_exporter_leader_term",
         "Fencing number of the leadership under which this process collects; 0 when it runs alone.",
-        Rows::Process(|term| Some(term.into())),
+        RowSource::Process(|term| Some(term.into())),
     ),
 ];
 
 // === impl Kind ===
 
 impl Kind {
-    /// The word of the text format.
+    /// Returns the word of the text format.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Gauge => "gauge",
@@ -253,7 +255,7 @@ impl Kind {
     }
 }
 
-const fn gauge(name: &'static str, help: &'static str, rows: Rows) -> Family {
+const fn gauge(name: &'static str, help: &'static str, rows: RowSource) -> Family {
     Family {
         name,
         kind: Kind::Gauge,
@@ -262,7 +264,7 @@ const fn gauge(name: &'static str, help: &'static str, rows: Rows) -> Family {
     }
 }
 
-const fn counter(name: &'static str, help: &'static str, rows: Rows) -> Family {
+const fn counter(name: &'static str, help: &'static str, rows: RowSource) -> Family {
     Family {
         name,
         kind: Kind::Counter,

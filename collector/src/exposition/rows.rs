@@ -1,244 +1,255 @@
-//! The rows of a family.
+//! The rows of a family, without a text format: labels and a value each.
 
 use shared::config::{ExtraLabels, Granularity};
 
-use crate::lag::{GroupLag, Lag, PartitionLag, TopicLag};
+use crate::collected::{Cluster, ClusterState, Collected};
+use crate::lag::{GroupLag, PartitionLag, TopicLag};
 use crate::snapshot::{Compaction, Log, Topic};
 
-use super::families::{Family, Rows};
-use super::stream::Pieces;
-use super::text::{Labels, Number, write_sample};
-use super::{Cluster, ClusterView};
+use super::Number;
+use super::families::{Family, RowSource};
 
-/// Writes the rows that `family` has in the lag of one cluster; none for a family that is not about lag.
-pub(super) fn write_lag(family: &Family, cluster: &Cluster, lag: &Lag<'_>, out: &mut Pieces) {
-    let labels = cluster.as_labels();
-    let mut rows = LagRows {
-        name: family.name,
-        labels,
-        out,
-    };
+/// A receiver of the rows of one family.
+///
+/// Rows that follow each other mostly have their first labels in common, so labels form a stack: they are pushed before the rows
+/// that have them, and truncated afterwards. A row has all labels that are on the stack, in order.
+pub trait RowSink {
+    /// Pushes a label.
+    fn label(&mut self, name: &str, value: &str);
+    /// Pushes a label whose value is a number.
+    fn number_label(&mut self, name: &str, value: i32);
+    /// Returns the number of labels on the stack.
+    fn n_labels(&self) -> usize;
+    /// Removes all labels but the first `n_labels`.
+    fn truncate_labels(&mut self, n_labels: usize);
+    /// Takes a row with all labels on the stack.
+    fn row(&mut self, value: Number);
+}
+
+/// Gives `sink` the rows of `family` in the data of one cluster: none for a family that is not about lag, or that the options of
+/// `cluster` leave out.
+pub fn of_lag(family: &Family, cluster: &Cluster, collected: &Collected, sink: &mut impl RowSink) {
+    let n_labels = sink.n_labels();
+    push_cluster(cluster, sink);
     match (family.rows, cluster.granularity) {
-        (Rows::Log(value), _) => rows.logs(lag, value),
-        (Rows::Topic(value), _) => rows.topics(lag, value),
-        (Rows::GroupTopic(value), _) => rows.group_topics(lag, value),
-        (Rows::Group(value), _) => rows.groups(lag, value),
-        (Rows::Unsupported, _) => rows.unsupported(lag),
-        (Rows::Total(value), _) => rows.write(value(lag)),
-        (Rows::MemberPartition(value), Granularity::Partition) => {
-            rows.partitions(lag, value, |labels, _, row| {
-                push_member(labels, cluster, row);
+        (RowSource::Log(value), _) => logs(collected, value, sink),
+        (RowSource::Topic(value), _) => topics(collected, value, sink),
+        (RowSource::GroupTopic(value), _) => group_topics(collected, sink, |sink, _, topic| {
+            row(value(topic), sink);
+        }),
+        (RowSource::Group(value), _) => groups(collected, value, sink),
+        (RowSource::Unsupported, _) => unsupported(collected, sink),
+        (RowSource::Total(value), _) => row(value(&collected.lag), sink),
+        (RowSource::MemberPartition(value), Granularity::Partition) => {
+            partitions(collected, value, sink, |sink, (group, _, row)| {
+                push_member(cluster, group, row, sink);
             });
         }
-        (Rows::FlaggedPartition(value), Granularity::Partition) => {
-            rows.partitions(lag, value, |labels, topic, row| {
-                push_member(labels, cluster, row);
-                push_flags(labels, cluster, topic, row);
+        (RowSource::FlaggedPartition(value), Granularity::Partition) => {
+            partitions(collected, value, sink, |sink, (group, topic, row)| {
+                push_member(cluster, group, row, sink);
+                push_flags(cluster, topic, row, sink);
             });
         }
-        (Rows::Partition(value), Granularity::Partition) => {
-            rows.partitions(lag, value, |_, _, _| {});
+        (RowSource::Partition(value), Granularity::Partition) => {
+            partitions(collected, value, sink, |_, _| {});
         }
         (
-            Rows::MemberPartition(_) | Rows::FlaggedPartition(_) | Rows::Partition(_),
+            RowSource::MemberPartition(_)
+            | RowSource::FlaggedPartition(_)
+            | RowSource::Partition(_),
             Granularity::Topic,
         )
         | (
-            Rows::Cluster(_)
-            | Rows::Collections
-            | Rows::Errors
-            | Rows::Requests
-            | Rows::Phases
-            | Rows::Process(_),
+            RowSource::Cluster(_)
+            | RowSource::Collections
+            | RowSource::Errors
+            | RowSource::Requests
+            | RowSource::Phases
+            | RowSource::Process(_),
             _,
         ) => {}
     }
+    sink.truncate_labels(n_labels);
 }
 
-/// Writes the rows that `family` has in the state of one cluster; none for a family about lag or the process.
-pub(super) fn write_state(family: &Family, view: &ClusterView, out: &mut Vec<u8>) {
-    let mut labels = view.cluster.as_labels();
-    let bare = labels.mark();
-    let mut write = |pairs: &[(&str, &str)], value: Number| {
-        labels.back_to(bare);
-        for (name, value) in pairs {
-            labels.push(name, value);
-        }
-        write_sample(out, family.name, &labels, value);
-    };
+/// Gives `sink` the rows of `family` in the state of one cluster: none for a family about lag or the process.
+pub fn of_state(family: &Family, state: &ClusterState, sink: &mut impl RowSink) {
+    let n_labels = sink.n_labels();
+    push_cluster(&state.cluster, sink);
     match family.rows {
-        Rows::Cluster(value) => {
-            if let Some(value) = value(view) {
-                write(&[], value);
+        RowSource::Cluster(value) => row(value(state), sink),
+        RowSource::Collections => {
+            for (outcome, count) in state.counters.collections() {
+                labelled([("result", outcome.label())], count.into(), sink);
             }
         }
-        Rows::Collections => {
-            for (outcome, count) in view.counters.collections() {
-                write(&[("result", outcome.label())], count.into());
+        RowSource::Errors => {
+            for ((api, reason), count) in state.counters.errors() {
+                let labels = [("api", api.label()), ("reason", reason.label())];
+                labelled(labels, count.into(), sink);
             }
         }
-        Rows::Errors => {
-            for ((api, reason), count) in view.counters.errors() {
-                write(
-                    &[("api", api.label()), ("reason", reason.label())],
-                    count.into(),
-                );
+        RowSource::Requests => {
+            for (api, count) in state.counters.requests() {
+                labelled([("api", api.label())], count.into(), sink);
             }
         }
-        Rows::Requests => {
-            for (api, count) in view.counters.requests() {
-                write(&[("api", api.label())], count.into());
+        RowSource::Phases => {
+            for (phase, duration) in state.last_collection.iter().flat_map(|last| &last.phases) {
+                let seconds = duration.as_secs_f64();
+                labelled([("phase", phase.label())], seconds.into(), sink);
             }
         }
-        Rows::Phases => {
-            for (phase, duration) in view.last_collection.iter().flat_map(|last| &last.phases) {
-                write(&[("phase", phase.label())], duration.as_secs_f64().into());
-            }
-        }
-        Rows::Log(_)
-        | Rows::Topic(_)
-        | Rows::MemberPartition(_)
-        | Rows::FlaggedPartition(_)
-        | Rows::Partition(_)
-        | Rows::GroupTopic(_)
-        | Rows::Group(_)
-        | Rows::Unsupported
-        | Rows::Total(_)
-        | Rows::Process(_) => {}
+        RowSource::Log(_)
+        | RowSource::Topic(_)
+        | RowSource::MemberPartition(_)
+        | RowSource::FlaggedPartition(_)
+        | RowSource::Partition(_)
+        | RowSource::GroupTopic(_)
+        | RowSource::Group(_)
+        | RowSource::Unsupported
+        | RowSource::Total(_)
+        | RowSource::Process(_) => {}
+    }
+    sink.truncate_labels(n_labels);
+}
+
+/// Gives `sink` the row of `family` about this process, if it has one.
+pub fn of_process(family: &Family, term: u64, sink: &mut impl RowSink) {
+    if let RowSource::Process(value) = family.rows {
+        row(value(term), sink);
     }
 }
 
-struct LagRows<'o> {
-    name: &'static str,
-    labels: Labels,
-    out: &'o mut Pieces,
+fn logs(collected: &Collected, value: fn(&Log) -> Option<Number>, sink: &mut impl RowSink) {
+    let of_cluster = sink.n_labels();
+    for (name, topic) in &collected.topics {
+        sink.label("topic", name);
+        let of_topic = sink.n_labels();
+        for (partition, log) in &topic.partitions {
+            sink.number_label("partition", *partition);
+            row(value(log), sink);
+            sink.truncate_labels(of_topic);
+        }
+        sink.truncate_labels(of_cluster);
+    }
 }
 
-// === impl LagRows ===
+fn topics(collected: &Collected, value: fn(&Topic) -> Option<Number>, sink: &mut impl RowSink) {
+    let of_cluster = sink.n_labels();
+    for (name, topic) in &collected.topics {
+        sink.label("topic", name);
+        row(value(topic), sink);
+        sink.truncate_labels(of_cluster);
+    }
+}
 
-impl LagRows<'_> {
-    fn logs(&mut self, lag: &Lag<'_>, value: fn(&Log) -> Option<Number>) {
-        let bare = self.labels.mark();
-        for (name, topic) in lag.topics {
-            self.labels.push("topic", name);
-            let of_topic = self.labels.mark();
-            for (partition, log) in &topic.partitions {
-                self.labels.push_number("partition", *partition);
-                self.write(value(log));
-                self.labels.back_to(of_topic);
+fn groups(collected: &Collected, value: fn(&GroupLag) -> Option<Number>, sink: &mut impl RowSink) {
+    let of_cluster = sink.n_labels();
+    for group in &collected.lag.groups {
+        sink.label("group", &group.group);
+        row(value(group), sink);
+        sink.truncate_labels(of_cluster);
+    }
+}
+
+fn group_topics<S: RowSink>(
+    collected: &Collected,
+    sink: &mut S,
+    rows: impl Fn(&mut S, &GroupLag, &TopicLag),
+) {
+    let of_cluster = sink.n_labels();
+    for group in &collected.lag.groups {
+        sink.label("group", &group.group);
+        let of_group = sink.n_labels();
+        for topic in &group.topics {
+            sink.label("topic", &topic.topic);
+            rows(sink, group, topic);
+            sink.truncate_labels(of_group);
+        }
+        sink.truncate_labels(of_cluster);
+    }
+}
+
+fn partitions<S: RowSink>(
+    collected: &Collected,
+    value: fn(&PartitionLag) -> Option<Number>,
+    sink: &mut S,
+    more_labels: impl Fn(&mut S, (&GroupLag, &TopicLag, &PartitionLag)),
+) {
+    group_topics(collected, sink, |sink, group, topic| {
+        let of_topic = sink.n_labels();
+        for row in &topic.partitions {
+            if let Some(value) = value(row) {
+                sink.number_label("partition", row.partition);
+                more_labels(sink, (group, topic, row));
+                sink.row(value);
+                sink.truncate_labels(of_topic);
             }
-            self.labels.back_to(bare);
         }
-    }
+    });
+}
 
-    fn topics(&mut self, lag: &Lag<'_>, value: fn(&Topic) -> Option<Number>) {
-        let bare = self.labels.mark();
-        for (name, topic) in lag.topics {
-            self.labels.push("topic", name);
-            self.write(value(topic));
-            self.labels.back_to(bare);
-        }
-    }
-
-    fn groups(&mut self, lag: &Lag<'_>, value: fn(&GroupLag<'_>) -> Option<Number>) {
-        let bare = self.labels.mark();
-        for group in &lag.groups {
-            self.labels.push("group", group.group);
-            self.write(value(group));
-            self.labels.back_to(bare);
-        }
-    }
-
-    fn group_topics(&mut self, lag: &Lag<'_>, value: fn(&TopicLag<'_>) -> Option<Number>) {
-        self.each_group_topic(lag, |rows, topic| rows.write(value(topic)));
-    }
-
-    fn partitions(
-        &mut self,
-        lag: &Lag<'_>,
-        value: fn(&PartitionLag<'_>) -> Option<Number>,
-        more_labels: impl Fn(&mut Labels, &TopicLag<'_>, &PartitionLag<'_>),
-    ) {
-        self.each_group_topic(lag, |rows, topic| {
-            let of_topic = rows.labels.mark();
-            for row in &topic.partitions {
-                let value = value(row);
-                if value.is_some() {
-                    rows.labels.push_number("partition", row.partition);
-                    more_labels(&mut rows.labels, topic, row);
-                    rows.write(value);
-                    rows.labels.back_to(of_topic);
-                }
-            }
-        });
-    }
-
-    fn each_group_topic(&mut self, lag: &Lag<'_>, write: impl Fn(&mut Self, &TopicLag<'_>)) {
-        let bare = self.labels.mark();
-        for group in &lag.groups {
-            self.labels.push("group", group.group);
-            let of_group = self.labels.mark();
-            for topic in &group.topics {
-                self.labels.push("topic", topic.topic);
-                write(self, topic);
-                self.labels.back_to(of_group);
-            }
-            self.labels.back_to(bare);
-        }
-    }
-
-    fn unsupported(&mut self, lag: &Lag<'_>) {
-        let bare = self.labels.mark();
-        for (kind, &n) in lag.unsupported {
-            self.labels.push("type", kind.label());
-            self.write(u64::try_from(n).ok().map(Number::from));
-            self.labels.back_to(bare);
-        }
-    }
-
-    fn write(&mut self, value: Option<Number>) {
-        if let Some(value) = value {
-            write_sample(self.out.text(), self.name, &self.labels, value);
-            self.out.drain();
+fn unsupported(collected: &Collected, sink: &mut impl RowSink) {
+    for (kind, &n) in &collected.unsupported {
+        if let Ok(n) = u64::try_from(n) {
+            labelled([("type", kind.label())], n.into(), sink);
         }
     }
 }
 
-/// Who reads the partition; empty for one that nobody does.
-fn push_member(labels: &mut Labels, cluster: &Cluster, row: &PartitionLag<'_>) {
+/// Gives a row with the labels on the stack, unless it has no value.
+fn row(value: Option<Number>, sink: &mut impl RowSink) {
+    if let Some(value) = value {
+        sink.row(value);
+    }
+}
+
+/// Gives a row with further labels.
+fn labelled<const N: usize>(labels: [(&str, &str); N], value: Number, sink: &mut impl RowSink) {
+    let n_labels = sink.n_labels();
+    for (name, value) in labels {
+        sink.label(name, value);
+    }
+    sink.row(value);
+    sink.truncate_labels(n_labels);
+}
+
+fn push_cluster(cluster: &Cluster, sink: &mut impl RowSink) {
+    sink.label("cluster_name", &cluster.name);
+    for (name, value) in &cluster.labels {
+        sink.label(name, value);
+    }
+}
+
+/// Pushes the labels of the member that is assigned the partition; their values are empty where no member is.
+fn push_member(cluster: &Cluster, group: &GroupLag, row: &PartitionLag, sink: &mut impl RowSink) {
     match cluster.compatibility.member_labels {
         ExtraLabels::Present => {
-            labels.push("member_host", row.member.map_or("", |member| &member.host));
-            labels.push(
-                "consumer_id",
-                row.member.map_or("", |member| &member.consumer_id),
-            );
-            labels.push(
-                "client_id",
-                row.member.map_or("", |member| &member.client_id),
-            );
+            let member = group.member_of(row);
+            sink.label("member_host", member.map_or("", |member| &member.host));
+            let consumer_id = member.map_or("", |member| &member.consumer_id);
+            sink.label("consumer_id", consumer_id);
+            sink.label("client_id", member.map_or("", |member| &member.client_id));
         }
         ExtraLabels::Absent => {}
     }
 }
 
-/// As klag-exporter has it, what is not known to be so reads "false".
-fn push_flags(
-    labels: &mut Labels,
-    cluster: &Cluster,
-    topic: &TopicLag<'_>,
-    row: &PartitionLag<'_>,
-) {
+/// Pushes klag-exporter's two flags. As in klag-exporter, they are "false" where the truth is not known.
+fn push_flags(cluster: &Cluster, topic: &TopicLag, row: &PartitionLag, sink: &mut impl RowSink) {
     match cluster.compatibility.state_labels {
         ExtraLabels::Present => {
             let compacted = topic.compaction == Ok(Compaction::Compacted);
             let lost = row.retention.is_ok_and(|retention| retention.lost > 0);
-            labels.push(
-                "compaction_detected",
-                if compacted { "true" } else { "false" },
-            );
-            labels.push("data_loss_detected", if lost { "true" } else { "false" });
+            sink.label("compaction_detected", flag(compacted));
+            sink.label("data_loss_detected", flag(lost));
         }
         ExtraLabels::Absent => {}
     }
+}
+
+const fn flag(value: bool) -> &'static str {
+    if value { "true" } else { "false" }
 }

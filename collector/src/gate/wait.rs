@@ -1,11 +1,11 @@
-//! Waiting for the gate. The one place where the gate meets a clock that runs.
+//! Futures that follow the gate.
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{Gate, Permit, Reason, Until};
+use super::{ClosedReason, Gate, Permit, Until};
 
-/// Waits until the gate is open. For ever, once whoever decides is gone. Cancel-safe.
+/// Waits until the gate is open; forever once the deciding task has ended. Cancel-safe.
 pub async fn opened(gate: &mut watch::Receiver<Gate>) -> Permit {
     loop {
         let seen = *gate.borrow_and_update();
@@ -18,8 +18,8 @@ pub async fn opened(gate: &mut watch::Receiver<Gate>) -> Permit {
     }
 }
 
-/// Waits until the gate is closed, by a decision or by its deadline. Cancel-safe.
-pub async fn closed(gate: &mut watch::Receiver<Gate>) -> Reason {
+/// Waits until the gate is closed, by a decision or by its deadline, and returns the cause. Cancel-safe.
+pub async fn closed(gate: &mut watch::Receiver<Gate>) -> ClosedReason {
     loop {
         let seen = *gate.borrow_and_update();
         let until = match seen.permit(Instant::now()) {
@@ -30,8 +30,8 @@ pub async fn closed(gate: &mut watch::Receiver<Gate>) -> Reason {
         changed = gate.changed() => changed.is_ok(),
         () = end(until) => true };
         if !decided {
-            // Nobody is left who could extend the permission.
-            return Reason::ShuttingDown;
+            // The deciding task has ended, so nothing can extend the permission.
+            return ClosedReason::ShuttingDown;
         }
     }
 }
@@ -61,7 +61,7 @@ mod tests {
     async fn the_gate_closes_at_its_deadline_with_no_word_from_anyone() {
         let (_source, mut gate) = watch::channel(open_for(Duration::from_secs(5)));
         let began = Instant::now();
-        assert_eq!(closed(&mut gate).await, Reason::Expired);
+        assert_eq!(closed(&mut gate).await, ClosedReason::Expired);
         let took = began.elapsed();
         assert!(
             took >= Duration::from_secs(5) && took < Duration::from_millis(5002),
@@ -78,7 +78,7 @@ mod tests {
             source.send_replace(open_for(Duration::from_secs(5)));
         };
         let (reason, ()) = tokio::join!(closed(&mut gate), extend);
-        assert_eq!(reason, Reason::Expired);
+        assert_eq!(reason, ClosedReason::Expired);
         assert!(began.elapsed() >= Duration::from_secs(9));
     }
 
@@ -88,11 +88,14 @@ mod tests {
         let began = Instant::now();
         let refuse = async {
             source.send_replace(Gate::Closed {
-                reason: Reason::Standby,
+                reason: ClosedReason::Standby,
             });
         };
         let (reason, ()) = tokio::join!(closed(&mut gate), refuse);
-        assert_eq!((reason, began.elapsed()), (Reason::Standby, Duration::ZERO));
+        assert_eq!(
+            (reason, began.elapsed()),
+            (ClosedReason::Standby, Duration::ZERO)
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -123,6 +126,6 @@ mod tests {
             opening: 1,
         });
         drop(source);
-        assert_eq!(closed(&mut gate).await, Reason::ShuttingDown);
+        assert_eq!(closed(&mut gate).await, ClosedReason::ShuttingDown);
     }
 }

@@ -1,17 +1,17 @@
-//! Which encoding of an answer the asker accepts. Pure.
+//! The negotiation of the content encoding. Pure.
 
 use axum::http::{HeaderMap, header};
 
-/// How an answer is sent.
+/// The encoding of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
-    /// As it is kept.
+    /// The compressed bytes as they are kept.
     Gzip,
-    /// As text.
+    /// Inflated text.
     Identity,
 }
 
-/// The encoding to answer with. Text where the asker names neither.
+/// Returns the encoding for a request with `headers`: gzip if the client accepts it, else text.
 pub(super) fn chosen(headers: &HeaderMap) -> Encoding {
     let mut named = None;
     let mut any = None;
@@ -39,7 +39,7 @@ enum Accepted {
     No,
 }
 
-/// One item such as `gzip;q=0.5`. A weight that does not parse refuses: text is always right.
+/// Parses an item such as `gzip;q=0.5`. A weight that cannot be parsed counts as a refusal, since text is always correct.
 fn parse(item: &str) -> (&str, Accepted) {
     let mut parts = item.split(';').map(str::trim);
     let coding = parts.next().unwrap_or_default();

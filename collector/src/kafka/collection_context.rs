@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::error_code::{ErrorCode, Remedy};
 use super::native::Fence;
-use crate::progress::{Phase as Step, Progress};
+use crate::progress::{Progress, Step};
 use crate::snapshot::{Api, Failure, Phase, Reason, Unknown};
 
 /// The subject of a failure that concerns the whole cluster.
@@ -184,7 +184,7 @@ impl<'a> CollectionContext<'a> {
             return;
         }
         self.progress.send_if_modified(|progress| {
-            if progress.phase == Step::Published {
+            if progress.step == Step::Published {
                 return false;
             }
             change(progress);

@@ -16,7 +16,7 @@ use super::collection_context::CollectionContext;
 use super::error_code::{ErrorCode, Remedy};
 use super::metadata::Metadata;
 use super::native::Client;
-use crate::progress::Phase as Step;
+use crate::progress::Step;
 use crate::snapshot::{Api, Log, Offset, Reading, Reason, TopicPartition, Unknown};
 
 /// The clients that see each bound.
@@ -63,7 +63,7 @@ pub(super) fn read_log_ends(
 ) -> LogOffsets {
     let all = partitions(metadata);
     let total = all.len();
-    context.report_progress(|progress| progress.phase = Step::Ends { done: 0, total });
+    context.report_progress(|progress| progress.step = Step::Ends { done: 0, total });
     answers.extend(ask_leaders(
         clients,
         metadata,
@@ -102,7 +102,7 @@ pub(super) fn read_log_ends(
         let reason = context.reason_of(code);
         context.record_failure(Api::Metadata, reason, format!("topic {topic}"));
     }
-    context.report_progress(|progress| progress.phase = Step::Ends { done: total, total });
+    context.report_progress(|progress| progress.step = Step::Ends { done: total, total });
     let logs = all
         .into_iter()
         .map(|tp| {

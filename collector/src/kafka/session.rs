@@ -24,9 +24,9 @@ use super::properties;
 use super::records::{self, RecordTimestamps};
 use super::topic_ids::TopicIds;
 use super::unseen_assignments::UnseenAssignments;
-use crate::gate::hold::Held;
+use crate::gate::client_slot::ClientGuard;
 use crate::history::{self, History};
-use crate::progress::{Phase as Step, Progress};
+use crate::progress::{Progress, Step};
 use crate::snapshot::{Api, Name, Snapshot};
 
 use self::connection_errors::{ConnectionErrors, Novelty};
@@ -164,7 +164,7 @@ impl Session {
         let fence = Arc::clone(&self.fence);
         let mut context = CollectionContext::begin(self.timeouts, &fence, progress);
         context.connection_reason = self.connection_errors.definite_reason();
-        context.report_progress(|progress| progress.phase = Step::Connecting);
+        context.report_progress(|progress| progress.step = Step::Connecting);
         self.refresh_metadata(&mut context);
         let mut snapshot = Snapshot::default();
         if let Some(mut metadata) = self.metadata.take() {
@@ -247,7 +247,7 @@ const READ_COMMITTED: &[(&str, &str)] = &[("isolation.level", "read_committed")]
 /// # Errors
 /// A property that librdkafka refuses.
 pub(super) fn check(cluster: &Cluster) -> Result<(), CreateError> {
-    let fence = Fence::new(Held::without_election().leave());
+    let fence = Fence::new(ClientGuard::without_election().permit_check());
     fence.close();
     for added in [READ_UNCOMMITTED, READ_COMMITTED, records::properties()] {
         let properties = properties::of(cluster, added).without_brokers();

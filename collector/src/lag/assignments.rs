@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::snapshot::{
-    Group, Member, Name, Offset, PartitionLookup, Reading, Snapshot, TopicPartition, Unknown,
+    Group, Name, Offset, PartitionLookup, Reading, Snapshot, TopicPartition, Unknown,
 };
 
 use super::partition;
@@ -12,8 +12,8 @@ use super::{TopicLag, Uncommitted};
 /// The commits of one group.
 type Committed = BTreeMap<TopicPartition, Reading<Offset>>;
 
-/// Partitions with the member that is assigned each, in order; one of them where several are.
-pub(super) struct Assignments<'a>(Vec<(&'a TopicPartition, &'a Member)>);
+/// Partitions with the index of the member that is assigned each, in order; one of them where several are.
+pub(super) struct Assignments<'a>(Vec<(&'a TopicPartition, usize)>);
 
 // === impl Assignments ===
 
@@ -22,15 +22,16 @@ impl<'a> Assignments<'a> {
     pub(super) fn of(group: &'a Group) -> Self {
         let members = group.members.iter().flat_map(|members| members.iter());
         let mut assigned: Vec<_> = members
-            .flat_map(|member| member.assignment.iter().map(move |tp| (tp, member)))
+            .enumerate()
+            .flat_map(|(index, member)| member.assignment.iter().map(move |tp| (tp, index)))
             .collect();
         assigned.sort_by_key(|(tp, _)| *tp);
         assigned.dedup_by_key(|(tp, _)| *tp);
         Self(assigned)
     }
 
-    /// The member that is assigned `tp`.
-    pub(super) fn member(&self, tp: &TopicPartition) -> Option<&'a Member> {
+    /// The index of the member that is assigned `tp`.
+    pub(super) fn member(&self, tp: &TopicPartition) -> Option<usize> {
         let at = self.0.binary_search_by_key(&tp, |(tp, _)| *tp).ok()?;
         Some(self.0[at].1)
     }
@@ -52,14 +53,14 @@ impl<'a> Assignments<'a> {
         &self,
         snapshot: &Snapshot,
         committed: &Committed,
-        topics: &mut Vec<TopicLag<'a>>,
+        topics: &mut Vec<TopicLag>,
     ) {
         for (name, assigned) in self.by_topic() {
             let Some(uncommitted) = uncommitted(snapshot, assigned, committed) else {
                 continue;
             };
             let at = topics
-                .binary_search_by_key(&name, |topic| topic.topic)
+                .binary_search_by_key(&name, |topic| &topic.topic)
                 .unwrap_or_else(|at| {
                     topics.insert(at, TopicLag::of(snapshot, name));
                     at
@@ -68,7 +69,7 @@ impl<'a> Assignments<'a> {
         }
     }
 
-    fn by_topic(&self) -> impl Iterator<Item = (&'a Name, &[(&'a TopicPartition, &'a Member)])> {
+    fn by_topic(&self) -> impl Iterator<Item = (&'a Name, &[(&'a TopicPartition, usize)])> {
         let chunks = self.0.chunk_by(|(tp, _), (next, _)| tp.topic == next.topic);
         chunks.filter_map(|assigned| Some((&assigned.first()?.0.topic, assigned)))
     }
@@ -77,7 +78,7 @@ impl<'a> Assignments<'a> {
 /// What of one topic is assigned without a commit; `None` where none of what is assigned is there.
 fn uncommitted(
     snapshot: &Snapshot,
-    assigned: &[(&TopicPartition, &Member)],
+    assigned: &[(&TopicPartition, usize)],
     committed: &Committed,
 ) -> Option<Reading<Uncommitted>> {
     let (first, _) = assigned.first()?;

@@ -1,6 +1,7 @@
 //! The lag of one group: its partitions' rows, grouped by topic and summed up.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::snapshot::{
@@ -13,12 +14,12 @@ use super::partition::{self, TimeLagClock};
 use super::{GroupLag, PartitionLag, Sum, TopicLag};
 
 /// The lag of `group`, called `name`.
-pub(super) fn lag<'a>(
-    snapshot: &'a Snapshot,
-    name: &'a Name,
-    group: &'a Group,
+pub(super) fn lag(
+    snapshot: &Snapshot,
+    name: &Name,
+    group: &Group,
     clock: TimeLagClock,
-) -> GroupLag<'a> {
+) -> GroupLag {
     let (topics, offset_lag) = match &group.committed {
         Ok(committed) => {
             let assigned = Assignments::of(group);
@@ -31,9 +32,10 @@ pub(super) fn lag<'a>(
     };
     let rows = || topics.iter().flat_map(|topic| &topic.partitions);
     GroupLag {
-        group: name,
+        group: Arc::clone(name),
         state: group.state,
         n_members: n_members(group),
+        members: group.members.as_ref().map(Arc::clone).unwrap_or_default(),
         offset_lag,
         complete: complete(group, &topics, offset_lag),
         max_offset_lag: rows().filter_map(|row| row.offset_lag.ok()).max(),
@@ -43,14 +45,14 @@ pub(super) fn lag<'a>(
 }
 
 /// The largest known time lag. Beside one that is unknown, a zero bounds nothing and would pass for health.
-fn max_time_lag<'r>(rows: impl Iterator<Item = &'r PartitionLag<'r>> + Clone) -> Option<Duration> {
+fn max_time_lag<'r>(rows: impl Iterator<Item = &'r PartitionLag> + Clone) -> Option<Duration> {
     let most = rows.clone().filter_map(|row| row.time_lag.known()).max()?;
     let mut unknown = rows.filter(|row| row.time_lag.known().is_none());
     (!most.is_zero() || unknown.next().is_none()).then_some(most)
 }
 
 /// Nothing is known to be well with a group whose members could not be asked about.
-fn complete(group: &Group, topics: &[TopicLag<'_>], offset_lag: Sum) -> Reading<()> {
+fn complete(group: &Group, topics: &[TopicLag], offset_lag: Sum) -> Reading<()> {
     offset_lag.completeness()?;
     n_members(group)?;
     let mut uncommitted = topics.iter().filter_map(|topic| topic.uncommitted);
@@ -66,18 +68,18 @@ fn n_members(group: &Group) -> Reading<usize> {
     }
 }
 
-fn topic_lags<'a>(
-    snapshot: &'a Snapshot,
-    assigned: &Assignments<'a>,
-    committed: &'a BTreeMap<TopicPartition, Reading<Offset>>,
+fn topic_lags(
+    snapshot: &Snapshot,
+    assigned: &Assignments<'_>,
+    committed: &BTreeMap<TopicPartition, Reading<Offset>>,
     clock: TimeLagClock,
-) -> Vec<TopicLag<'a>> {
-    let mut topics = Vec::<TopicLag<'a>>::new();
+) -> Vec<TopicLag> {
+    let mut topics = Vec::<TopicLag>::new();
     for (tp, committed) in committed {
         if matches!(snapshot.partition(tp), PartitionLookup::Gone) {
             continue;
         }
-        if topics.last().is_none_or(|topic| *topic.topic != tp.topic) {
+        if topics.last().is_none_or(|topic| topic.topic != tp.topic) {
             topics.push(TopicLag::of(snapshot, &tp.topic));
         }
         let mut row = partition::lag(snapshot, tp, *committed, clock);
@@ -96,16 +98,16 @@ fn topic_lags<'a>(
 
 // === impl TopicLag ===
 
-impl<'a> TopicLag<'a> {
+impl TopicLag {
     /// `topic` without any partition yet.
-    pub(super) fn of(snapshot: &Snapshot, topic: &'a Name) -> Self {
+    pub(super) fn of(snapshot: &Snapshot, topic: &Name) -> Self {
         let not_asked = Unknown::new(Api::DescribeConfigs, Reason::NotAsked);
         let compaction = snapshot
             .topics
             .get(topic)
             .map_or(Err(not_asked), |topic| topic.compaction);
         Self {
-            topic,
+            topic: Arc::clone(topic),
             compaction,
             partitions: Vec::new(),
             offset_lag: Sum::NoPartitions,

@@ -27,12 +27,12 @@ struct Position<'a> {
 }
 
 /// The row of `committed` on `tp`, which is not [`PartitionLookup::Gone`]. Its member is not filled in.
-pub(super) fn lag<'a>(
+pub(super) fn lag(
     snapshot: &Snapshot,
     tp: &TopicPartition,
     committed: Reading<Offset>,
     clock: TimeLagClock,
-) -> PartitionLag<'a> {
+) -> PartitionLag {
     let both = match (committed, snapshot.partition(tp)) {
         (Ok(committed), PartitionLookup::Log(log)) => Ok((committed, log)),
         (Err(unknown), _) | (_, PartitionLookup::NotSeen(unknown)) => Err(unknown),

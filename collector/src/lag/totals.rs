@@ -6,7 +6,7 @@ use super::{GroupLag, PartitionLag, Retention, TopicLag};
 
 // === impl GroupLag ===
 
-impl GroupLag<'_> {
+impl GroupLag {
     /// Messages that retention took before the group read them, over all its partitions; `None` while one is unknown, or without
     /// any.
     pub fn lost(&self) -> Option<u64> {
@@ -19,7 +19,7 @@ impl GroupLag<'_> {
 
 // === impl TopicLag ===
 
-impl TopicLag<'_> {
+impl TopicLag {
     /// The largest time lag among the partitions for which it is known; `None` without any.
     pub fn max_time_lag(&self) -> Option<Duration> {
         let rows = self.partitions.iter();
@@ -38,7 +38,7 @@ impl TopicLag<'_> {
 
 // === impl PartitionLag ===
 
-impl PartitionLag<'_> {
+impl PartitionLag {
     #[expect(clippy::cast_precision_loss, reason = "samples are doubles")]
     fn margin_at_risk(&self, retention: Retention, offset_lag: u64) -> f64 {
         // A log that was never cut is not about to be cut.

@@ -1,8 +1,12 @@
-//! What a source of leadership said, read from status and body. Pure.
+//! The answer of a source of leadership, parsed from status and body. Pure.
 //!
-//! Three forms are understood. One that has any of `term`, `state`, `valid_for_ms` is the contract's, and must be whole: half an
-//! answer is no answer. Without these `{"is_leader":bool}` is a plain yes or no, and `{"name":".."}` names whoever leads. In all
-//! of them every name stands once.
+//! Three forms are understood:
+//! - An object with any of the fields `term`, `state` and `valid_for_ms` is a whole contract answer. It must have all fields of
+//!   the contract; a part of it is refused.
+//! - `{"is_leader":bool}` is a plain yes or no.
+//! - `{"name":".."}` names the leader, as the classic leader-elector sidecar does.
+//!
+//! In each of them every key must stand once.
 
 use std::fmt;
 
@@ -10,84 +14,84 @@ use serde_json::{Map, Value};
 use shared::leadership::LeaderReport;
 use shared::text::sanitize;
 
-use self::unique::Unique;
+use self::unique_keys::UniqueKeys;
 
 #[cfg(test)]
 mod tests;
-mod unique;
+mod unique_keys;
 
-/// Longest body that is read.
+/// The longest body that is accepted, in bytes.
 pub const MAX_BODY: usize = 16 * 1024;
 
-/// Fields that only the contract's form has.
-const MARKS: [&str; 3] = ["term", "state", "valid_for_ms"];
+/// Fields that occur in the contract's form alone.
+const CONTRACT_FIELDS: [&str; 3] = ["term", "state", "valid_for_ms"];
 
-/// The answer of a source, whatever it says.
+/// A well-formed answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// Whether the source knows what it says.
+    /// Whether the source stands by the answer.
     pub certainty: Certainty,
-    /// What it says.
+    /// The content.
     pub form: Form,
 }
 
-/// Whether a source knows.
+/// Whether a source stands by its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Certainty {
     /// Status 200.
     Definite,
-    /// Status 503: it cannot know at the moment. Opens and extends nothing, and closes nothing.
+    /// Status 503: the source cannot know at the moment. Such an answer opens, extends and closes nothing.
     CannotKnow,
 }
 
 /// The three forms of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// The whole contract, and what the source adds for a person to read.
+    /// The whole contract, and the text that the source adds for people.
     Contract(Box<LeaderReport>, Option<String>),
-    /// `{"is_leader":bool}`, and who answers and who leads if that is said.
+    /// `{"is_leader":bool}`, with the names of the answering pod and of the leader if given.
     Flag {
-        /// Whether the asker leads.
+        /// Whether the asking pod leads.
         is_leader: bool,
-        /// Who answers.
+        /// The name of the answering pod.
         identity: Option<String>,
-        /// Who leads.
+        /// The name of the leader.
         name: Option<String>,
     },
-    /// The classic leader-elector's `{"name":".."}`, and who answers if that is said.
+    /// `{"name":".."}`, with the name of the answering pod if given.
     Name {
-        /// Who leads.
+        /// The name of the leader; empty where nobody leads.
         name: String,
-        /// Who answers.
+        /// The name of the answering pod.
         identity: Option<String>,
     },
 }
 
-/// An answer that says nothing, or none at all.
+/// The reasons why a poll has no usable answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unusable {
-    /// None came in time.
+    /// No answer came in time.
     #[error("no answer in time")]
     Timeout,
-    /// There is no connection, or it broke.
+    /// The connection was refused, or it broke.
     #[error("cannot be asked: {0}")]
     Unreachable(String),
-    /// It points elsewhere.
+    /// The answer is a redirect.
     #[error("redirects, with status {0}; the source must answer itself")]
     Redirect(u16),
-    /// Neither a definite answer nor one that cannot know.
+    /// The status is neither 200 nor 503.
     #[error("answers with status {0}, which is neither 200 nor 503")]
     Status(u16),
-    /// More than [`MAX_BODY`].
+    /// The body is longer than [`MAX_BODY`].
     #[error("answers with more than {MAX_BODY} bytes")]
     TooLarge,
-    /// No JSON.
+    /// The body is not JSON.
     #[error("does not answer with JSON: {0}")]
     NotJson(String),
-    /// JSON in none of the three forms, or with a part missing.
+    /// The body is JSON in none of the three forms, or a field is missing or of the wrong type.
     #[error("answers with JSON that is no answer: {0}")]
     Malformed(String),
-    /// JSON that says two things at once.
+    /// The body has a key twice, and could be read in two ways.
     #[error("contradicts itself: {0}")]
     Contradicts(String),
 }
@@ -95,10 +99,10 @@ pub enum Unusable {
 // === impl Answer ===
 
 impl Answer {
-    /// Reads an answer.
+    /// Parses an answer.
     ///
     /// # Errors
-    /// Where it says nothing.
+    /// The reason why the answer is not usable.
     pub fn read(status: u16, body: &[u8]) -> Result<Self, Unusable> {
         let certainty = match status {
             200 => Certainty::Definite,
@@ -109,7 +113,7 @@ impl Answer {
         if body.len() > MAX_BODY {
             return Err(Unusable::TooLarge);
         }
-        let Unique(json) = serde_json::from_slice(body).map_err(|error| {
+        let UniqueKeys(json) = serde_json::from_slice(body).map_err(|error| {
             if error.is_data() {
                 Unusable::Contradicts(error.to_string())
             } else {
@@ -128,7 +132,10 @@ impl Form {
         let Value::Object(fields) = json else {
             return Err(malformed("it is no object"));
         };
-        if MARKS.iter().any(|mark| fields.contains_key(*mark)) {
+        if CONTRACT_FIELDS
+            .iter()
+            .any(|field| fields.contains_key(*field))
+        {
             let detail = text(&fields, "detail")?;
             let report = serde_json::from_value(Value::Object(fields));
             let report: LeaderReport = report.map_err(|error| malformed(&error.to_string()))?;
@@ -151,7 +158,7 @@ impl Form {
         }
     }
 
-    /// Who answers, where that is said.
+    /// Returns the name of the answering pod, if given.
     pub fn identity(&self) -> Option<&str> {
         match self {
             Self::Contract(report, _) => Some(&report.identity),
@@ -178,7 +185,7 @@ fn text(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, Unusa
     }
 }
 
-/// What serde says of a word that is none of ours shows the word.
+/// Cuts the message: serde quotes unknown values, which come from outside.
 fn malformed(why: &str) -> Unusable {
     Unusable::Malformed(sanitize(why))
 }

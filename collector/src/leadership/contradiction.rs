@@ -1,41 +1,41 @@
-//! Where an answer denies itself. Pure.
+//! Contradictions within one answer. Pure.
 //!
-//! An answer is believed only where everything in it says the same. One that says yes and no at once was written by a source that
-//! is broken, or by somebody who is not the source, and neither of its halves is worth more than the other.
+//! An answer is believed only if all of its parts say the same. An answer that says yes in one field and no in another was
+//! written by a broken source, or by something that is not the source, and neither half of it can be trusted.
 
 use std::fmt;
 use std::time::Duration;
 
-use shared::leadership::{LeaderReport, Reason as Why, State};
+use shared::leadership::{LeaderReport, Reason, State};
 
 use super::answer::Form;
 
-/// What about an answer denies what it says.
+/// A part of an answer that contradicts the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contradiction {
-    /// A yes in a state in which nobody may act.
+    /// A yes in a state in which no pod may collect.
     State(State),
-    /// A yes for a reason not to act.
-    Reason(Why),
-    /// A yes that names another leader, or none.
+    /// A yes with a reason that belongs to a no.
+    Reason(Reason),
+    /// A yes that names another leader, or no leader.
     Leader,
-    /// A yes that grants no time.
+    /// A yes with a duration of zero.
     NoTime,
-    /// A yes of an elected leader for longer than a lease lasts, after which another one may lead.
+    /// A yes of an elected leader with a duration longer than a lease, after which another pod may lead.
     TooLong {
-        /// What it grants. Milliseconds.
+        /// The granted duration in milliseconds.
         granted_ms: u64,
-        /// What a lease lasts. Milliseconds.
+        /// The lease duration in milliseconds.
         lease_ms: u128,
     },
-    /// A no that grants time.
+    /// A no with a duration.
     TimeWithoutYes,
 }
 
 // === impl Contradiction ===
 
 impl Contradiction {
-    /// Every one in `form`, as read by the pod `identity`, whose leases last for `lease`.
+    /// Returns all contradictions in `form`, as read by the pod `identity` with this lease duration.
     pub fn all(form: &Form, identity: &str, lease: Duration) -> Vec<Self> {
         match form {
             Form::Contract(report, _) => Self::of_report(report, lease),
@@ -66,9 +66,9 @@ impl Contradiction {
         let acts = matches!(state, State::Leading | State::SingleInstance);
         let denies = matches!(
             reason,
-            Why::Starting | Why::NotHolder | Why::Expired | Why::ShuttingDown
+            Reason::Starting | Reason::NotHolder | Reason::Expired | Reason::ShuttingDown
         );
-        // Without an election there is nobody who could lead afterwards.
+        // Without an election no other pod can lead afterwards, so any duration is consistent.
         let too_long = *state == State::Leading && u128::from(granted_ms) > lease_ms;
         let found = [
             (!acts).then_some(Self::State(*state)),

@@ -1,72 +1,72 @@
-//! How long the gate stays closed after it has been opened and closed too often. Pure.
+//! The delay before the gate opens again after it has been opened and closed too often. Pure.
 //!
-//! Every opening makes Kafka clients, and every closing ends them. A source that gives leadership and takes it back all the time
-//! would have them made anew several times a second. A leadership that changes hands now and then is never held up, and no
-//! closing ever is.
+//! Each opening makes Kafka clients and each closing ends them. A source that gives and takes leadership all the time would cause
+//! that several times a second. Leadership that changes hands now and then is never delayed, and closing is never delayed.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// An opening that lasted for less is brief. Longer than [`LONGEST`], so that having waited does not count as steadiness.
+/// An opening that was shorter than this is brief. It is longer than [`MAX_DELAY`], so that a delay does not count as steadiness.
 const STEADY: Duration = Duration::from_secs(120);
 
-/// Brief openings in a row that nothing follows from: more than a restarted elector, a rollout and a lost node make together.
-const FREE: u32 = 5;
+/// The number of brief openings in a row without consequence: more than a restarted elector, a rollout and a lost node cause
+/// together.
+const TOLERATED: u32 = 5;
 
-/// How long the gate stays closed after one brief opening more. It doubles with each.
-const FIRST: Duration = Duration::from_secs(1);
+/// The delay after one more brief opening. It doubles with each further one.
+const FIRST_DELAY: Duration = Duration::from_secs(1);
 
-/// The longest that it stays closed.
-const LONGEST: Duration = Duration::from_secs(60);
+/// The longest delay.
+const MAX_DELAY: Duration = Duration::from_secs(60);
 
-/// What is remembered of the openings.
+/// The record of past openings. The gate writer reports each opening and closing.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct HoldOff {
-    /// Brief openings in a row.
+    /// Brief openings in a row; reset by a steady opening, and by a steady time of being closed.
     n_brief: u32,
     opened_at: Option<Instant>,
     closed_at: Option<Instant>,
-    told: bool,
+    warned: bool,
 }
 
-/// Why the gate may not open yet.
+/// The current delay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Held {
-    /// For how long it is not to be opened from now on.
-    pub(super) left: Duration,
-    /// How long it stays closed in all.
-    pub(super) whole: Duration,
-    /// How many brief openings it is for.
+pub(super) struct HoldOffDelay {
+    /// The rest of the delay, from now on.
+    pub(super) remaining: Duration,
+    /// The whole delay, from the last closing.
+    pub(super) total: Duration,
+    /// The number of brief openings that caused the delay.
     pub(super) n_brief: u32,
 }
 
 // === impl HoldOff ===
 
 impl HoldOff {
-    /// Why the gate may not open at `now`, if it may not.
-    pub(super) fn held(&mut self, now: Instant) -> Option<Held> {
+    /// Returns the delay if the gate must not open at `now`.
+    pub(super) fn delay(&mut self, now: Instant) -> Option<HoldOffDelay> {
         let closed_at = self.closed_at?;
         let closed_for = now.saturating_duration_since(closed_at);
         if closed_for >= STEADY {
-            self.forget();
+            self.reset();
         }
-        let whole = self.whole();
-        let left = whole.saturating_sub(closed_for);
+        let total = self.total();
+        let remaining = total.saturating_sub(closed_for);
         let n_brief = self.n_brief;
-        (!left.is_zero()).then_some(Held {
-            left,
-            whole,
+        (!remaining.is_zero()).then_some(HoldOffDelay {
+            remaining,
+            total,
             n_brief,
         })
     }
 
-    /// The gate opens at `now`.
+    /// Records that the gate opens at `now`.
     pub(super) const fn opened(&mut self, now: Instant) {
         self.opened_at = Some(now);
     }
 
-    /// The gate closes at `now`.
+    /// Records that the gate closes at `now`.
     pub(super) fn closed(&mut self, now: Instant) {
         let Some(opened_at) = self.opened_at.take() else {
             return;
@@ -75,28 +75,28 @@ impl HoldOff {
         if now.saturating_duration_since(opened_at) < STEADY {
             self.n_brief = self.n_brief.saturating_add(1);
         } else {
-            self.forget();
+            self.reset();
         }
     }
 
-    /// Whether this is the first time since leadership was last steady that somebody could be told.
-    pub(super) const fn is_news(&mut self) -> bool {
-        let news = !self.told;
-        self.told = true;
+    /// Returns `true` at the first call since leadership was last steady, so that the log has one warning.
+    pub(super) const fn is_first_warning(&mut self) -> bool {
+        let news = !self.warned;
+        self.warned = true;
         news
     }
 
-    const fn forget(&mut self) {
+    const fn reset(&mut self) {
         self.n_brief = 0;
-        self.told = false;
+        self.warned = false;
     }
 
-    fn whole(&self) -> Duration {
-        match self.n_brief.checked_sub(FREE + 1) {
+    fn total(&self) -> Duration {
+        match self.n_brief.checked_sub(TOLERATED + 1) {
             None => Duration::ZERO,
             Some(doublings) => {
                 let factor = 2_u32.saturating_pow(doublings);
-                FIRST.saturating_mul(factor).min(LONGEST)
+                FIRST_DELAY.saturating_mul(factor).min(MAX_DELAY)
             }
         }
     }
@@ -108,15 +108,17 @@ mod tests {
 
     use super::*;
 
-    /// Opens as soon as it may, each opening lasting as long as said; the seconds that each was held up.
+    /// Opens as soon as that is allowed, each opening lasting as given; returns the delay before each opening in seconds.
     fn waits(lasting: impl IntoIterator<Item = Duration>) -> Vec<u64> {
         let (mut now, mut hold_off) = (Instant::now(), HoldOff::default());
         let mut waits = Vec::new();
         for lasts in lasting {
-            let wait = hold_off.held(now).map_or(Duration::ZERO, |held| held.left);
+            let wait = hold_off
+                .delay(now)
+                .map_or(Duration::ZERO, |delay| delay.remaining);
             waits.push(wait.as_secs());
             now += wait;
-            assert_eq!(hold_off.held(now), None);
+            assert_eq!(hold_off.delay(now), None);
             hold_off.opened(now);
             now += lasts;
             hold_off.closed(now);
@@ -126,9 +128,9 @@ mod tests {
 
     #[test]
     fn after_five_brief_openings_the_wait_doubles_up_to_a_minute() {
-        let brief = [Duration::from_millis(200); 15];
+        let sanitize = [Duration::from_millis(200); 15];
         assert_eq!(
-            waits(brief),
+            waits(sanitize),
             [0, 0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60]
         );
     }
@@ -148,24 +150,24 @@ mod tests {
             hold_off.closed(now);
         }
         now += Duration::from_secs(7);
-        let seconds = |held: Option<Held>| held.map(|held| held.left.as_secs());
-        assert_eq!(seconds(hold_off.held(now)), Some(1));
-        assert!(hold_off.is_news() && !hold_off.is_news());
+        let seconds = |delay: Option<HoldOffDelay>| delay.map(|delay| delay.remaining.as_secs());
+        assert_eq!(seconds(hold_off.delay(now)), Some(1));
+        assert!(hold_off.is_first_warning() && !hold_off.is_first_warning());
         now += STEADY;
-        assert_eq!(hold_off.held(now), None);
+        assert_eq!(hold_off.delay(now), None);
         hold_off.opened(now);
         hold_off.closed(now);
-        assert_eq!(hold_off.held(now), None);
-        assert!(hold_off.is_news());
+        assert_eq!(hold_off.delay(now), None);
+        assert!(hold_off.is_first_warning());
     }
 
     proptest! {
         #[test]
-        fn clients_are_made_at_most_once_a_minute_in_the_long_run(brief in 1_u64..1_000) {
+        fn clients_are_made_at_most_once_a_minute_in_the_long_run(sanitize in 1_u64..1_000) {
             let n = 200;
-            let waits = waits((0..n).map(|_| Duration::from_millis(brief)));
+            let waits = waits((0..n).map(|_| Duration::from_millis(sanitize)));
             let seconds: u64 = waits.iter().sum();
-            prop_assert!(seconds >= (n - 12) * LONGEST.as_secs(), "{} s for {} openings", seconds, n);
+            prop_assert!(seconds >= (n - 12) * MAX_DELAY.as_secs(), "{} s for {} openings", seconds, n);
         }
     }
 }

@@ -7,17 +7,17 @@ mod readings;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use prometheus::{IntCounterVec, Opts};
 use shared::config::{ConsumerRequirement, Election, SourceUrl};
-use shared::leadership::{LeaderReport, Reason as Why, State};
+use shared::leadership::{LeaderReport, Reason, State};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Source;
 use super::answer::{Answer, Certainty, Form};
-use super::judge::{Ending, Judge, Times, Verdict};
-use super::keeper::Gatekeeper;
-use crate::gate::{Gate, Reason, Until};
-use crate::telemetry::Telemetry;
+use super::evaluate::{Decision, Evaluator, PollResult, Times};
+use super::gate_writer::GateWriter;
+use crate::gate::{ClosedReason, Gate, Until};
 
 const US: &str = "pod-a";
 const LEASE: u64 = 15_000;
@@ -36,6 +36,11 @@ fn election() -> Election {
     }
 }
 
+/// A counter of transitions that nobody exposes.
+pub(super) fn transitions() -> IntCounterVec {
+    IntCounterVec::new(Opts::new("transitions", "Transitions."), &["to", "reason"]).unwrap()
+}
+
 fn report(term: u64, valid_for_ms: u64) -> LeaderReport {
     LeaderReport {
         is_leader: true,
@@ -44,7 +49,7 @@ fn report(term: u64, valid_for_ms: u64) -> LeaderReport {
         term,
         valid_for_ms,
         state: State::Leading,
-        reason: Why::Renewed,
+        reason: Reason::Renewed,
     }
 }
 
@@ -94,8 +99,8 @@ fn cannot_know(answer: Answer) -> Answer {
 
 /// A judge, and the gate that follows its verdicts; times are in milliseconds from the start.
 struct World {
-    judge: Judge,
-    keeper: Gatekeeper,
+    evaluator: Evaluator,
+    gate_writer: GateWriter,
     start: Instant,
 }
 
@@ -104,11 +109,10 @@ struct World {
 impl World {
     fn new() -> Self {
         let start = Instant::now();
-        let transitions = Telemetry::new().unwrap().transitions();
-        let (keeper, _) = Gatekeeper::new(Vec::new(), transitions, start);
+        let (gate_writer, _) = GateWriter::new(Vec::new(), transitions(), start);
         Self {
-            judge: Judge::new(&election()),
-            keeper,
+            evaluator: Evaluator::new(&election()),
+            gate_writer,
             start,
         }
     }
@@ -118,32 +122,34 @@ impl World {
     }
 
     /// Takes an answer that was asked for and had come at these times.
-    fn hear(&mut self, answer: &Answer, (asked, came): (u64, u64)) -> Ending {
+    fn hear(&mut self, answer: &Answer, (asked, came): (u64, u64)) -> PollResult {
         let times = Times {
             asked_at: self.at(asked),
             now: self.at(came),
         };
-        let (verdict, ending) = self.judge.judge(answer, times, self.keeper.gate());
-        match verdict {
-            Verdict::Open { until, term } => {
-                self.keeper.open(Until::At(until), term, times.now);
+        let (decision, result) = self
+            .evaluator
+            .evaluate(answer, times, self.gate_writer.gate());
+        match decision {
+            Decision::Open { until, term } => {
+                self.gate_writer.open(Until::At(until), term, times.now);
             }
-            Verdict::Close(reason) => self.keeper.close(reason, times.now),
-            Verdict::Leave => {}
+            Decision::Close(reason) => self.gate_writer.close(reason, times.now),
+            Decision::Keep => {}
         }
-        ending
+        result
     }
 
     /// When the gate that is open then closes by itself.
-    fn end(&self, ms: u64) -> Result<u64, Reason> {
-        match self.keeper.gate().permit(self.at(ms))?.until {
+    fn end(&self, ms: u64) -> Result<u64, ClosedReason> {
+        match self.gate_writer.gate().permit(self.at(ms))?.until {
             Until::At(end) => Ok(u64::try_from((end - self.start).as_millis()).unwrap()),
             Until::Forever => panic!("no answer lasts for ever"),
         }
     }
 
     fn term(&self, ms: u64) -> Option<u64> {
-        let permit = self.keeper.gate().permit(self.at(ms)).ok();
+        let permit = self.gate_writer.gate().permit(self.at(ms)).ok();
         permit.map(|permit| permit.term)
     }
 }
@@ -151,7 +157,7 @@ impl World {
 #[test]
 fn a_grant_counts_from_when_it_was_asked_for() {
     let mut world = World::new();
-    assert_eq!(world.hear(&yes(7, 4870), (100, 900)), Ending::Granted);
+    assert_eq!(world.hear(&yes(7, 4870), (100, 900)), PollResult::Granted);
     assert_eq!(world.end(900), Ok(4970));
 }
 
@@ -181,7 +187,7 @@ fn the_two_other_forms_grant_as_much_as_may_be_stale() {
         let mut world = World::new();
         let answer = definite(form);
         world.hear(&answer, (100, 200));
-        let end = granted.then_some(100 + STALE).ok_or(Reason::Standby);
+        let end = granted.then_some(100 + STALE).ok_or(ClosedReason::Standby);
         assert_eq!(world.end(200), end, "{answer:?}");
     }
 }
@@ -189,15 +195,19 @@ fn the_two_other_forms_grant_as_much_as_may_be_stale() {
 #[test]
 fn an_answer_that_comes_too_late_opens_nothing() {
     let mut world = World::new();
-    assert_eq!(world.hear(&yes(7, 500), (0, 500)), Ending::Late);
+    assert_eq!(world.hear(&yes(7, 500), (0, 500)), PollResult::Late);
     assert_eq!(world.term(500), None);
 }
 
 #[test]
 fn a_grant_is_believed_for_no_longer_than_a_lease_lasts() {
     for (state, why, end) in [
-        (State::SingleInstance, Why::Disabled, Ok(100 + LEASE)),
-        (State::Leading, Why::Renewed, Err(Reason::Contradiction)),
+        (State::SingleInstance, Reason::Disabled, Ok(100 + LEASE)),
+        (
+            State::Leading,
+            Reason::Renewed,
+            Err(ClosedReason::Contradiction),
+        ),
     ] {
         let mut world = World::new();
         let answer = contract(LeaderReport {
@@ -212,20 +222,28 @@ fn a_grant_is_believed_for_no_longer_than_a_lease_lasts() {
 
 #[test]
 fn a_no_another_pods_answer_and_a_lower_term_close_at_once() {
-    for (answer, ending, reason) in [
-        (no(), Ending::NotLeader, Reason::Standby),
-        (foreign(), Ending::ForeignIdentity, Reason::ForeignIdentity),
+    for (answer, result, reason) in [
+        (no(), PollResult::NotLeader, ClosedReason::Standby),
+        (
+            foreign(),
+            PollResult::ForeignIdentity,
+            ClosedReason::ForeignIdentity,
+        ),
         (
             cannot_know(foreign()),
-            Ending::ForeignIdentity,
-            Reason::ForeignIdentity,
+            PollResult::ForeignIdentity,
+            ClosedReason::ForeignIdentity,
         ),
-        (yes(6, 5000), Ending::LowerTerm, Reason::LowerTerm),
-        (definite(named(US)), Ending::LowerTerm, Reason::LowerTerm),
+        (yes(6, 5000), PollResult::LowerTerm, ClosedReason::LowerTerm),
+        (
+            definite(named(US)),
+            PollResult::LowerTerm,
+            ClosedReason::LowerTerm,
+        ),
     ] {
         let mut world = World::new();
         world.hear(&yes(7, 5000), (0, 100));
-        assert_eq!(world.hear(&answer, (200, 300)), ending);
+        assert_eq!(world.hear(&answer, (200, 300)), result);
         assert_eq!(world.end(300), Err(reason));
     }
 }
@@ -236,10 +254,10 @@ fn a_source_that_cannot_know_changes_nothing() {
     for answer in [no(), yes(7, 5000)] {
         assert_eq!(
             world.hear(&cannot_know(answer), (0, 10)),
-            Ending::CannotKnow
+            PollResult::CannotKnow
         );
     }
-    assert_eq!(world.end(10), Err(Reason::Starting));
+    assert_eq!(world.end(10), Err(ClosedReason::Starting));
     world.hear(&yes(7, 5000), (20, 30));
     for answer in [no(), yes(7, 5000), yes(6, 5000)] {
         world.hear(&cannot_know(answer), (1000, 1010));
@@ -251,15 +269,24 @@ fn a_source_that_cannot_know_changes_nothing() {
 fn a_lower_term_is_refused_for_as_long_as_a_lease_lasts_and_then_accepted() {
     let mut world = World::new();
     world.hear(&yes(7, 5000), (0, 0));
-    assert_eq!(world.hear(&yes(6, 5000), (9_000, 9_000)), Ending::LowerTerm);
+    assert_eq!(
+        world.hear(&yes(6, 5000), (9_000, 9_000)),
+        PollResult::LowerTerm
+    );
     let soon = LEASE - 1;
-    assert_eq!(world.hear(&yes(6, 5000), (soon, soon)), Ending::LowerTerm);
+    assert_eq!(
+        world.hear(&yes(6, 5000), (soon, soon)),
+        PollResult::LowerTerm
+    );
     assert_eq!(
         world.hear(&yes(6, 5000), (LEASE, LEASE)),
-        Ending::GrantedLowerTerm
+        PollResult::GrantedLowerTerm
     );
     assert_eq!(world.term(LEASE), Some(6));
-    assert_eq!(world.hear(&yes(6, 5000), (LEASE, LEASE)), Ending::Granted);
+    assert_eq!(
+        world.hear(&yes(6, 5000), (LEASE, LEASE)),
+        PollResult::Granted
+    );
 }
 
 #[test]
@@ -267,12 +294,12 @@ fn a_higher_term_without_a_gap_is_the_same_opening() {
     let mut world = World::new();
     world.hear(&yes(7, 5000), (0, 0));
     world.hear(&yes(8, 5000), (4_999, 4_999));
-    let Gate::Open { term, opening, .. } = world.keeper.gate() else {
+    let Gate::Open { term, opening, .. } = world.gate_writer.gate() else {
         panic!("it is open");
     };
     assert_eq!((term, opening), (8, 1));
     world.hear(&yes(9, 5000), (9_999, 9_999));
-    let Gate::Open { term, opening, .. } = world.keeper.gate() else {
+    let Gate::Open { term, opening, .. } = world.gate_writer.gate() else {
         panic!("it is open");
     };
     assert_eq!((term, opening), (9, 2), "there was a gap");
@@ -280,14 +307,13 @@ fn a_higher_term_without_a_gap_is_the_same_opening() {
 
 #[tokio::test(start_paused = true)]
 async fn alone_the_gate_is_open_from_the_first_moment_until_shutdown() {
-    let transitions = Telemetry::new().unwrap().transitions();
-    let (mut keeper, gate) = Gatekeeper::new(Vec::new(), transitions, Instant::now());
-    Source::Alone.begin(&mut keeper, Instant::now());
+    let (mut gate_writer, gate) = GateWriter::new(Vec::new(), transitions(), Instant::now());
+    Source::Alone.begin(&mut gate_writer, Instant::now());
     let permit = gate.borrow().permit(Instant::now()).unwrap();
     assert_eq!((permit.until, permit.term), (Until::Forever, 0));
     let shutdown = CancellationToken::new();
     shutdown.cancel();
-    Source::Alone.run(keeper, shutdown).await;
+    Source::Alone.run(gate_writer, shutdown).await;
     let ended = gate.borrow().permit(Instant::now());
-    assert_eq!(ended, Err(Reason::ShuttingDown));
+    assert_eq!(ended, Err(ClosedReason::ShuttingDown));
 }

@@ -1,21 +1,21 @@
 use super::*;
 
 /// Two clusters, a reporter without a live line, and the hands that move the clusters on.
-fn world(began: Instant) -> (Reporter, [watch::Sender<Progress>; 2]) {
+fn world(began: Instant) -> (ProgressReporter, [watch::Sender<Progress>; 2]) {
     let channels = ["orders", "payments"].map(|name| (name, watch::channel(Progress::default())));
     let clusters = channels
         .iter()
         .map(|(name, (_, seen))| (Name::from(*name), seen.clone()))
         .collect();
     (
-        Reporter::new(clusters, None, began),
+        ProgressReporter::new(clusters, None, began),
         channels.map(|(_, (hand, _))| hand),
     )
 }
 
-fn in_phase(phase: Phase) -> Progress {
+fn in_step(step: Step) -> Progress {
     Progress {
-        phase,
+        step,
         brokers: 3,
         groups: 400,
         partitions: 9000,
@@ -24,11 +24,11 @@ fn in_phase(phase: Phase) -> Progress {
 
 #[test]
 fn one_cluster_fills_the_line() {
-    let offsets = Phase::Offsets {
+    let offsets = Step::Offsets {
         done: 120,
         total: 400,
     };
-    let line = words::line(&[("orders", in_phase(offsets))], Duration::from_secs(4));
+    let line = text::line(&[("orders", in_step(offsets))], Duration::from_secs(4));
     assert_eq!(
         line,
         "orders: committed offsets, 120 of 400 groups · 3 brokers · 400 groups · 9000 partitions · 4 s"
@@ -38,14 +38,14 @@ fn one_cluster_fills_the_line() {
 #[test]
 fn several_clusters_share_the_line() {
     let connecting = Progress {
-        phase: Phase::Connecting,
+        step: Step::Connecting,
         ..Progress::default()
     };
     let clusters = [
-        ("orders", in_phase(Phase::Published)),
+        ("orders", in_step(Step::Published)),
         ("payments", connecting),
     ];
-    let line = words::line(&clusters, Duration::from_secs(61));
+    let line = text::line(&clusters, Duration::from_secs(61));
     assert_eq!(
         line,
         "1 of 2 clusters collected · payments: connecting · 61 s"
@@ -57,8 +57,8 @@ fn the_log_hears_of_a_phase_once_and_again_when_it_lasts() {
     let began = Instant::now();
     let (mut reporter, [orders, payments]) = world(began);
     assert_eq!(reporter.notices(began), []);
-    orders.send_replace(in_phase(Phase::Connecting));
-    payments.send_replace(in_phase(Phase::Connecting));
+    orders.send_replace(in_step(Step::Connecting));
+    payments.send_replace(in_step(Step::Connecting));
     let both = [(0, Notice::UnderWay), (1, Notice::UnderWay)];
     assert_eq!(reporter.notices(began), both);
 
@@ -81,7 +81,7 @@ fn a_collection_that_begins_late_is_timed_from_its_beginning() {
     let at = |second| began + Duration::from_secs(second);
     reporter.notices(at(100));
     assert_eq!(reporter.elapsed(at(100)), Duration::from_secs(100));
-    orders.send_replace(in_phase(Phase::Connecting));
+    orders.send_replace(in_step(Step::Connecting));
     reporter.notices(at(600));
     reporter.notices(at(605));
     assert_eq!(reporter.elapsed(at(607)), Duration::from_secs(7));
@@ -91,10 +91,10 @@ fn a_collection_that_begins_late_is_timed_from_its_beginning() {
 fn the_log_hears_of_nothing_after_the_last_cluster() {
     let began = Instant::now();
     let (mut reporter, [orders, payments]) = world(began);
-    orders.send_replace(in_phase(Phase::Published));
+    orders.send_replace(in_step(Step::Published));
     assert_eq!(reporter.notices(began), [(0, Notice::Published)]);
     assert_eq!(reporter.tell(began), Remaining::Some);
-    payments.send_replace(in_phase(Phase::Published));
+    payments.send_replace(in_step(Step::Published));
     assert_eq!(reporter.tell(began), Remaining::None);
     assert_eq!(reporter.notices(began + Duration::from_secs(60)), []);
 }
@@ -102,8 +102,8 @@ fn the_log_hears_of_nothing_after_the_last_cluster() {
 #[tokio::test(start_paused = true)]
 async fn the_reporter_stays_until_shutdown_though_it_has_nothing_to_tell() {
     let (reporter, [orders, payments]) = world(Instant::now());
-    orders.send_replace(in_phase(Phase::Published));
-    payments.send_replace(in_phase(Phase::Published));
+    orders.send_replace(in_step(Step::Published));
+    payments.send_replace(in_step(Step::Published));
     let shutdown = CancellationToken::new();
     let run = reporter.run(shutdown.clone());
     let minute = tokio::time::timeout(Duration::from_secs(60), run).await;

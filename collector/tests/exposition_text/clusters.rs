@@ -1,15 +1,17 @@
 //! Clusters to show.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use collector::exposition::{
-    Cluster, ClusterView, Counters, Exposition, LastCollection, Outcome, Sections, render,
-};
+use collector::collected::{Cluster, ClusterState, Collected, Counters, LastCollection, Outcome};
+use collector::exposition::{LagText, Published, RenderedCluster};
+use collector::lag::Lag;
 use collector::snapshot::{
     Api, Failure, GroupState, Log, OldestUnread, Phase, Reason, Unknown, Unsupported,
 };
+use flate2::read::GzDecoder;
 use shared::config::{Compatibility, ExtraLabels, Granularity};
 
 use crate::snapshot_builder::{NOW, SnapshotBuilder, UNKNOWN, lag_of, log, reading};
@@ -28,13 +30,13 @@ pub(crate) fn cluster(name: &str) -> Cluster {
 }
 
 /// A cluster whose last collection, a complete one, was this.
-pub(crate) fn view(cluster: Cluster, builder: &SnapshotBuilder) -> ClusterView {
-    let lag = Sections::of(&cluster, &lag_of(builder));
+pub(crate) fn view(cluster: Cluster, builder: &SnapshotBuilder) -> RenderedCluster {
     let mut counters = Counters::default();
     counters.count_collection(Outcome::Complete);
-    ClusterView {
+    rendered(ClusterState {
         cluster: Arc::new(cluster),
-        lag: Some(Arc::new(lag)),
+        collected: Some(Arc::new(collected(builder, lag_of(builder)))),
+        opening: 1,
         last_collection: Some(LastCollection {
             outcome: Outcome::Complete,
             duration: Duration::from_micros(147_250),
@@ -45,11 +47,27 @@ pub(crate) fn view(cluster: Cluster, builder: &SnapshotBuilder) -> ClusterView {
         }),
         last_update: Some(1_700_000_000),
         counters,
+    })
+}
+
+/// The data of a collection that read this, with this lag.
+pub(crate) fn collected(builder: &SnapshotBuilder, lag: Lag) -> Collected {
+    Collected {
+        topics: builder.snapshot.topics.clone(),
+        unsupported: builder.snapshot.unsupported.clone(),
+        lag,
     }
 }
 
+/// A cluster in this state, with its text.
+pub(crate) fn rendered(state: ClusterState) -> RenderedCluster {
+    let collected = state.collected.as_deref();
+    let lag_text = collected.map(|collected| Arc::new(LagText::of(&state.cluster, collected)));
+    RenderedCluster { state, lag_text }
+}
+
 /// A cluster whose collections fail, and whose data has been withdrawn.
-pub(crate) fn stale(name: &str) -> ClusterView {
+pub(crate) fn stale(name: &str) -> ClusterState {
     let mut counters = Counters::default();
     for outcome in [
         Outcome::Complete,
@@ -69,9 +87,10 @@ pub(crate) fn stale(name: &str) -> ClusterView {
         (Api::OffsetFetch, 14),
     ]));
     let duration = Duration::from_secs(5);
-    ClusterView {
+    ClusterState {
         cluster: Arc::new(cluster(name)),
-        lag: None,
+        collected: None,
+        opening: 1,
         last_collection: Some(LastCollection {
             outcome: Outcome::Failed,
             duration,
@@ -125,11 +144,14 @@ pub(crate) fn shop() -> SnapshotBuilder {
 }
 
 /// The text of `clusters` under term 0.
-pub(crate) fn text_of(clusters: &[ClusterView]) -> String {
-    text(&render(clusters, 0))
+pub(crate) fn text_of(clusters: &[RenderedCluster]) -> String {
+    text(&Published::render(clusters.to_vec(), 0))
 }
 
-pub(crate) fn text(exposition: &Exposition) -> String {
-    let plain = exposition.plain().expect("it is a gzip stream");
-    String::from_utf8(plain.into()).expect("it is text")
+pub(crate) fn text(published: &Published) -> String {
+    let mut text = String::new();
+    GzDecoder::new(&*published.gzip)
+        .read_to_string(&mut text)
+        .expect("it is a gzip stream of text");
+    text
 }

@@ -1,9 +1,9 @@
 //! What is counted.
 
-use collector::exposition::{ClusterView, Counters, Outcome};
+use collector::collected::{ClusterState, Counters, Outcome};
 use collector::snapshot::{Api, Failure, Reason, Unknown};
 
-use crate::clusters::{stale, text_of};
+use crate::clusters::{rendered, stale, text_of};
 use crate::parse::{parse, value};
 
 #[test]
@@ -21,10 +21,10 @@ fn every_failure_counts_once_and_what_follows_from_one_does_not() {
         subject: "broker 1".into(),
     });
     counters.count_failures(&failures);
-    let families = parse(&text_of(&[ClusterView {
+    let families = parse(&text_of(&[rendered(ClusterState {
         counters,
         ..stale("c")
-    }]));
+    })]));
     let errors = families
         .iter()
         .find(|family| family.name == "kafka_lag_exporter_errors_total")
@@ -39,10 +39,10 @@ fn every_failure_counts_once_and_what_follows_from_one_does_not() {
 #[test]
 fn every_expected_error_stands_at_zero_and_an_unexpected_one_appears() {
     let errors = |counters| {
-        let families = parse(&text_of(&[ClusterView {
+        let families = parse(&text_of(&[rendered(ClusterState {
             counters,
             ..stale("c")
-        }]));
+        })]));
         let errors = families
             .into_iter()
             .find(|family| family.name == "kafka_lag_exporter_errors_total");
@@ -75,10 +75,10 @@ fn every_expected_error_stands_at_zero_and_an_unexpected_one_appears() {
 fn every_outcome_is_counted_from_zero() {
     let mut counters = Counters::default();
     counters.count_collection(Outcome::Abandoned);
-    let families = parse(&text_of(&[ClusterView {
+    let families = parse(&text_of(&[rendered(ClusterState {
         counters,
         ..stale("c")
-    }]));
+    })]));
     for outcome in Outcome::ALL {
         let result = [("result", outcome.label())];
         let count = value(&families, "kafka_lag_exporter_collections_total", &result);

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
 
-use collector::exposition::{ClusterView, FAMILIES, Sections, render};
+use collector::collected::ClusterState;
+use collector::exposition::{FAMILIES, Published, RenderedCluster};
 use collector::lag::compute;
 use flate2::bufread::GzDecoder;
 use shared::config::{self, ExtraLabels, Granularity};
 
-use crate::clusters::{cluster, shop, stale, text, text_of, view};
+use crate::clusters::{cluster, collected, rendered, shop, stale, text, text_of, view};
 use crate::parse::{parse, value};
 use crate::snapshot_builder::{NOW, SnapshotBuilder, UNKNOWN, log};
 
@@ -20,15 +21,18 @@ fn two_clusters_read_like_this() {
         ("env".into(), "prod".into()),
         ("region".into(), "eu".into()),
     ]);
-    insta::assert_snapshot!(text(&render(
-        &[view(shop_cluster, &shop()), stale("old")],
+    insta::assert_snapshot!(text(&Published::render(
+        vec![view(shop_cluster, &shop()), rendered(stale("old"))],
         4_821_377
     )));
 }
 
 #[test]
 fn families_come_in_the_order_of_the_table() {
-    let families = parse(&text_of(&[view(cluster("a"), &shop()), stale("b")]));
+    let families = parse(&text_of(&[
+        view(cluster("a"), &shop()),
+        rendered(stale("b")),
+    ]));
     let order: Vec<_> = families.iter().map(|family| &*family.name).collect();
     let table: Vec<_> = FAMILIES.iter().map(|family| family.name).collect();
     assert_eq!(order, table);
@@ -36,8 +40,8 @@ fn families_come_in_the_order_of_the_table() {
 
 #[test]
 fn the_stream_is_one_gzip_member_and_nothing_more() {
-    let exposition = render(
-        &[view(cluster("a"), &shop()), view(cluster("b"), &shop())],
+    let exposition = Published::render(
+        vec![view(cluster("a"), &shop()), view(cluster("b"), &shop())],
         0,
     );
     let mut decoder = GzDecoder::new(&*exposition.gzip);
@@ -47,7 +51,7 @@ fn the_stream_is_one_gzip_member_and_nothing_more() {
 
 #[test]
 fn a_process_without_clusters_shows_its_term_alone() {
-    insta::assert_snapshot!(text(&render(&[], 7)), @r"
+    insta::assert_snapshot!(text(&Published::render(Vec::new(), 7)), @r"
     # HELP kafka_lag_exporter_leader_term Fencing number of the leadership under which this process collects; 0 when it runs alone.
     # TYPE kafka_lag_exporter_leader_term gauge
     kafka_lag_exporter_leader_term 7
@@ -56,7 +60,7 @@ fn a_process_without_clusters_shows_its_term_alone() {
 
 #[test]
 fn a_stale_cluster_keeps_its_counters_and_is_down() {
-    let families = parse(&text_of(&[stale("old")]));
+    let families = parse(&text_of(&[rendered(stale("old"))]));
     let of_old = [("cluster_name", "old")];
     assert_eq!(
         value(&families, "kafka_lag_exporter_up", &of_old),
@@ -85,10 +89,8 @@ fn a_stale_cluster_keeps_its_counters_and_is_down() {
 
 #[test]
 fn a_cluster_whose_data_was_withdrawn_is_down_whatever_its_last_collection_was() {
-    let hung = ClusterView {
-        lag: None,
-        ..view(cluster("hung"), &shop())
-    };
+    let mut hung = view(cluster("hung"), &shop());
+    hung.withdraw();
     assert_eq!(
         value(&parse(&text_of(&[hung])), "kafka_lag_exporter_up", &[]),
         Some(0.0)
@@ -97,12 +99,11 @@ fn a_cluster_whose_data_was_withdrawn_is_down_whatever_its_last_collection_was()
 
 #[test]
 fn a_cluster_that_was_never_collected_is_down() {
-    let fresh = ClusterView {
-        lag: None,
+    let fresh = rendered(ClusterState {
         last_collection: None,
         last_update: None,
         ..stale("new")
-    };
+    });
     let families = parse(&text_of(&[fresh]));
     assert_eq!(value(&families, "kafka_lag_exporter_up", &[]), Some(0.0));
     assert_eq!(
@@ -182,13 +183,15 @@ fn both_granularities_show_what_is_uncommitted_and_what_is_not_seen() {
 #[test]
 fn without_time_lag_there_is_no_family_of_it() {
     let builder = shop();
-    let without = compute(&builder.snapshot, config::TimeLagMode::Off, NOW);
-    let with = view(cluster("a"), &builder);
-    let sections = Sections::of(&with.cluster, &without);
-    let text = text_of(&[ClusterView {
-        lag: Some(Arc::new(sections)),
-        ..with
-    }]);
+    let without = collected(
+        &builder,
+        compute(&builder.snapshot, config::TimeLagMode::Off, NOW),
+    );
+    let RenderedCluster { state, .. } = view(cluster("a"), &builder);
+    let text = text_of(&[rendered(ClusterState {
+        collected: Some(Arc::new(without)),
+        ..state
+    })]);
     assert!(text.contains("group_max_lag"));
     assert!(!text.contains("lag_seconds"));
 }

@@ -7,6 +7,7 @@ mod names;
 mod parse;
 mod promlint;
 mod properties;
+mod rows;
 mod scale;
 #[path = "../lag_model/snapshot_builder.rs"]
 mod snapshot_builder;

@@ -1,9 +1,9 @@
 //! A large cluster.
 
-use collector::exposition::{Sections, render};
+use collector::exposition::{LagText, Published};
 use tokio::time::Instant;
 
-use crate::clusters::{cluster, text, view};
+use crate::clusters::{cluster, collected, text, view};
 use crate::parse::parse;
 use crate::snapshot_builder::{SnapshotBuilder, lag_of, log};
 
@@ -45,16 +45,16 @@ fn large(n_groups: i64) -> SnapshotBuilder {
 #[test]
 fn a_series_costs_a_dozen_bytes_on_the_wire() {
     let builder = large(2);
-    let lag = lag_of(&builder);
+    let collected = collected(&builder, lag_of(&builder));
     let begin = Instant::now();
-    drop(Sections::of(&cluster("prod"), &lag));
+    drop(LagText::of(&cluster("prod"), &collected));
     let sections_took = begin.elapsed();
-    let views = [
+    let clusters = vec![
         view(cluster("prod"), &builder),
         view(cluster("test"), &builder),
     ];
     let begin = Instant::now();
-    let exposition = render(&views, 1);
+    let exposition = Published::render(clusters, 1);
     let render_took = begin.elapsed();
     let text = text(&exposition);
     let n_series: usize = parse(&text).iter().map(|family| family.samples.len()).sum();

@@ -9,9 +9,10 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
+use collector::exposition::Published;
 use collector::gate::Gate;
-use collector::http::{Published, Surface, router};
-use collector::leadership::Outlook;
+use collector::http::{HttpState, router};
+use collector::leadership::Availability;
 use collector::telemetry::Telemetry;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -23,7 +24,7 @@ pub(crate) struct Harness {
     router: Router,
     pub(crate) gate: watch::Sender<Gate>,
     pub(crate) published: watch::Sender<Option<Published>>,
-    pub(crate) outlook: watch::Sender<Outlook>,
+    pub(crate) availability: watch::Sender<Availability>,
 }
 
 pub(crate) struct Answer {
@@ -35,19 +36,19 @@ pub(crate) struct Answer {
 pub(crate) fn harness(gate: Gate) -> Harness {
     let (gate, gate_seen) = watch::channel(gate);
     let (published, published_seen) = watch::channel(None);
-    let (outlook, outlook_seen) = watch::channel(Outlook::Unheard);
-    let router = router(Surface {
+    let (availability, availability_seen) = watch::channel(Availability::Pending);
+    let router = router(HttpState {
         gate: gate_seen,
         published: published_seen,
         telemetry: Arc::new(Telemetry::new().unwrap()),
-        outlook: outlook_seen,
+        availability: availability_seen,
         handover_delay: Duration::from_secs(20),
     });
     Harness {
         router,
         gate,
         published,
-        outlook,
+        availability,
     }
 }
 
@@ -61,9 +62,12 @@ pub(crate) fn gzip(text: &str) -> Vec<u8> {
 
 impl Harness {
     pub(crate) fn publish(&self, text: &str, opening: u64) {
-        let gzip = gzip(text).into();
-        self.published
-            .send_replace(Some(Published { gzip, opening }));
+        self.published.send_replace(Some(Published {
+            clusters: Arc::default(),
+            term: 0,
+            opening,
+            gzip: gzip(text).into(),
+        }));
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use axum::http::{StatusCode, header};
-use collector::gate::{Gate, Reason, Until};
-use collector::leadership::Outlook;
+use collector::gate::{ClosedReason, Gate, Until};
+use collector::leadership::Availability;
 use shared::leadership::State;
 use tokio::time::Instant;
 
@@ -22,7 +22,7 @@ const OPEN: Gate = Gate::Open {
     opening: OPENING,
 };
 const STANDBY: Gate = Gate::Closed {
-    reason: Reason::Standby,
+    reason: ClosedReason::Standby,
 };
 const EXPOSITION_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -135,33 +135,33 @@ async fn probes_say_what_holds_for_every_role() {
 #[tokio::test(start_paused = true)]
 async fn whoever_leads_or_could_lead_is_available() {
     let ending = Gate::Closed {
-        reason: Reason::ShuttingDown,
+        reason: ClosedReason::ShuttingDown,
     };
     let until = Instant::now() + Duration::from_secs(5);
-    let fit = Outlook::Fit { until };
-    let parked = Outlook::Unfit {
+    let fit = Availability::Available { until };
+    let parked = Availability::Unavailable {
         state: State::Parked,
     };
-    for (gate, outlook, said) in [
-        (OPEN, Outlook::Unheard, "available"),
+    for (gate, availability, said) in [
+        (OPEN, Availability::Pending, "available"),
         (OPEN, parked, "available"),
         (STANDBY, fit, "available: standby"),
         (STANDBY, parked, "not available: parked"),
         (
             STANDBY,
-            Outlook::Unheard,
+            Availability::Pending,
             "not available: the source of leadership has not answered yet",
         ),
         (ending, fit, "not available: shutting_down"),
     ] {
         let harness = harness(gate);
-        harness.outlook.send_replace(outlook);
+        harness.availability.send_replace(availability);
         let answer = harness.get("/available").await;
         assert_eq!(answer.text().trim_end(), said);
         assert_eq!(answer.status.is_success(), said.starts_with("available"));
     }
     let harness = harness(STANDBY);
-    harness.outlook.send_replace(fit);
+    harness.availability.send_replace(fit);
     tokio::time::advance(Duration::from_secs(5)).await;
     let answer = harness.get("/available").await;
     assert_eq!(

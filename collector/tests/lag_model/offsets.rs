@@ -82,7 +82,7 @@ fn an_unknown_partition_leaves_the_maximum_and_takes_the_sums() {
     let sums: Vec<_> = group
         .topics
         .iter()
-        .map(|topic| (&**topic.topic, topic.offset_lag))
+        .map(|topic| (&*topic.topic, topic.offset_lag))
         .collect();
     assert_eq!(
         sums,
@@ -183,7 +183,7 @@ fn a_row_has_the_member_that_is_assigned_its_partition() {
     let rows = &only_group(&lag).topics[0].partitions;
     let members: Vec<_> = rows
         .iter()
-        .map(|row| row.member.map(|m| &*m.client_id))
+        .map(|row| only_group(&lag).member_of(row).map(|m| &*m.client_id))
         .collect();
     assert_eq!(members, [None, Some("one")]);
     assert_eq!(only_group(&lag).n_members, Ok(2));

@@ -111,7 +111,7 @@ fn signed(count: u64) -> i64 {
     i64::try_from(count).expect("counts are small")
 }
 
-fn shown(row: &PartitionLag<'_>) -> Row {
+fn shown(row: &PartitionLag) -> Row {
     Row {
         committed: row.committed.ok().map(Offset::to_wire),
         lag: row.offset_lag.ok().map(signed),
@@ -132,11 +132,11 @@ proptest! {
         prop_assert_eq!(lag.groups.len(), case.groups.len());
         prop_assert_eq!(lag.findings.len(), case.beyond_end() + case.undated());
         for (group, (number, commits)) in lag.groups.iter().zip(&case.groups) {
-            prop_assert_eq!(group.group, &name("group", *number));
+            prop_assert_eq!(&group.group, &name("group", *number));
             let rows: Vec<_> = group
                 .topics
                 .iter()
-                .flat_map(|topic| topic.partitions.iter().map(|row| (topic.topic, row.partition, shown(row))))
+                .flat_map(|topic| topic.partitions.iter().map(|row| (&topic.topic, row.partition, shown(row))))
                 .collect();
             let flat: Vec<_> = commits.iter().flatten().collect();
             prop_assert_eq!(rows.len(), flat.len());
@@ -157,12 +157,12 @@ proptest! {
             let lost: Vec<_> = expected.iter().map(|row| row.lost).collect();
             prop_assert_eq!(group.lost().map(signed), oracle::sum(&lost));
             for topic in &group.topics {
-                let rows: Vec<_> = flat.iter().zip(&expected).filter(|((partition_id, _), _)| name("topic", partition_id.0) == *topic.topic).collect();
+                let rows: Vec<_> = flat.iter().zip(&expected).filter(|((partition_id, _), _)| name("topic", partition_id.0) == topic.topic).collect();
                 let oldest = rows.iter().filter_map(|(_, row)| row.age).max();
                 prop_assert_eq!(topic.max_time_lag().map(millis), oldest);
                 let margins = rows.iter().filter_map(|((partition_id, _), row)| case.margin_at_risk(**partition_id, row));
                 prop_assert_eq!(topic.min_margin(), margins.reduce(f64::min));
-                let of_topic = flat.iter().zip(&lags).filter(|((partition_id, _), _)| name("topic", partition_id.0) == *topic.topic);
+                let of_topic = flat.iter().zip(&lags).filter(|((partition_id, _), _)| name("topic", partition_id.0) == topic.topic);
                 let of_topic: Vec<_> = of_topic.map(|(_, lag)| *lag).collect();
                 prop_assert_eq!(topic.offset_lag.known().map(signed), oracle::sum(&of_topic));
             }

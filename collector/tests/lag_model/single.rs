@@ -6,7 +6,7 @@ use collector::snapshot::Log;
 use crate::snapshot_builder::SnapshotBuilder;
 
 /// The only group.
-pub(crate) fn only_group<'a>(lag: &'a Lag<'_>) -> &'a GroupLag<'a> {
+pub(crate) fn only_group(lag: &Lag) -> &GroupLag {
     let [group] = lag.groups.as_slice() else {
         panic!("one group, not {}", lag.groups.len())
     };
@@ -14,7 +14,7 @@ pub(crate) fn only_group<'a>(lag: &'a Lag<'_>) -> &'a GroupLag<'a> {
 }
 
 /// The only partition of the only topic of the only group.
-pub(crate) fn only_row<'a>(lag: &'a Lag<'_>) -> &'a PartitionLag<'a> {
+pub(crate) fn only_row(lag: &Lag) -> &PartitionLag {
     let [topic] = only_group(lag).topics.as_slice() else {
         panic!("one topic")
     };

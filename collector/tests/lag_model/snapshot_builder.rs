@@ -51,7 +51,7 @@ pub(crate) fn reading(value: Option<i64>) -> Reading<Offset> {
 pub(crate) const NOW: i64 = 1_700_000_000_000;
 
 /// The lag of it, with time lag, at [`NOW`].
-pub(crate) fn lag_of(builder: &SnapshotBuilder) -> Lag<'_> {
+pub(crate) fn lag_of(builder: &SnapshotBuilder) -> Lag {
     compute(&builder.snapshot, MESSAGE, NOW)
 }
 

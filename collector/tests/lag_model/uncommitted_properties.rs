@@ -119,11 +119,11 @@ proptest! {
         for topic in &group.topics {
             match topic.uncommitted {
                 Some(Ok(shown)) => {
-                    let right = counted.remove(&**topic.topic).unwrap_or_default();
+                    let right = counted.remove(&*topic.topic).unwrap_or_default();
                     prop_assert_eq!((shown.partitions, shown.records), right);
                 }
-                Some(Err(_)) => prop_assert!(counted.remove(&**topic.topic).is_some() && is_hidden),
-                None => prop_assert!(!counted.contains_key(&**topic.topic)),
+                Some(Err(_)) => prop_assert!(counted.remove(&*topic.topic).is_some() && is_hidden),
+                None => prop_assert!(!counted.contains_key(&*topic.topic)),
             }
         }
         prop_assert!(counted.is_empty(), "not shown: {:?}", counted);

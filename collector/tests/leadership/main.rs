@@ -45,9 +45,9 @@ fn each_of_the_three_forms_lets_it_collect_and_the_same_with_a_no_does_not() {
         source.say(Reply::Now(200, no));
         collector.until_stands_by();
         for line in [
-            "cluster=orders}: klag_exporter::cluster::manager: Starting in standby mode - waiting for leadership\n",
-            "cluster=orders}: klag_exporter::cluster::manager: Acquired leadership - starting collection\n",
-            "cluster=orders}: klag_exporter::cluster::manager: Lost leadership - pausing collection\n",
+            " INFO klag_exporter::cluster::manager: Starting in standby mode - waiting for leadership cluster=\"orders\"\n",
+            " INFO klag_exporter::cluster::manager: Acquired leadership - starting collection cluster=\"orders\"\n",
+            " INFO klag_exporter::cluster::manager: Lost leadership - pausing collection cluster=\"orders\"\n",
         ] {
             collector.until_logged(line);
         }

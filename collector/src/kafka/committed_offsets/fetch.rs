@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::best_answer::{BestAnswer, keep_better};
 use crate::kafka::collection_context::{CollectionContext, POLL_TIMEOUT};
 use crate::kafka::native::{AdminRequests, AdminResult, Client, Target};
-use crate::progress::Phase as Step;
+use crate::progress::Step;
 use crate::snapshot::{Api, Name};
 
 /// The largest number of requests in flight on one broker.
@@ -53,7 +53,7 @@ pub(super) fn fetch(
         }
         keep_better(best, group, BestAnswer { broker, answer });
         done += 1;
-        context.report_progress(|progress| progress.phase = Step::Offsets { done, total });
+        context.report_progress(|progress| progress.step = Step::Offsets { done, total });
     }
 }
 

@@ -2,7 +2,7 @@ use tokio::sync::watch;
 
 use super::best_answer::keep_better;
 use super::*;
-use crate::gate::hold::Held;
+use crate::gate::client_slot::ClientGuard;
 use crate::kafka::collection_context::Timeouts;
 use crate::kafka::error_code::ErrorCode;
 use crate::kafka::group_listing::{ListedAs, Protocol};
@@ -67,7 +67,7 @@ fn concluded_of(
     unlisted: UnlistedGroups<'_>,
     answers: Vec<BestAnswer>,
 ) -> (Option<Reading<usize>>, Vec<Reason>, usize) {
-    let fence = Fence::new(Held::without_election().leave());
+    let fence = Fence::new(ClientGuard::without_election().permit_check());
     let (progress, _) = watch::channel(Progress::default());
     let bounds = Timeouts {
         collection: Duration::from_secs(5),

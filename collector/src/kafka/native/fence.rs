@@ -38,13 +38,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use libc::{sockaddr, socklen_t};
 use rdkafka::bindings as rd;
 
-use crate::gate::hold::Leave;
+use crate::gate::client_slot::PermitCheck;
 
 /// Lets a session's clients connect while the permission holds, until it is closed. See the module for the protocol.
 #[derive(Debug)]
 pub(in crate::kafka) struct Fence {
     /// The permission to be connected; it ends by its deadline or by the gate.
-    leave: Leave,
+    permit_check: PermitCheck,
     sockets: Mutex<Sockets>,
 }
 
@@ -67,15 +67,18 @@ enum State {
 // === impl Fence ===
 
 impl Fence {
-    /// An open fence without any socket. It lets connections through only while `leave` holds.
-    pub(in crate::kafka) fn new(leave: Leave) -> Arc<Self> {
+    /// An open fence without any socket. It lets connections through only while `permit_check` holds.
+    pub(in crate::kafka) fn new(permit_check: PermitCheck) -> Arc<Self> {
         let sockets = Mutex::default();
-        Arc::new(Self { leave, sockets })
+        Arc::new(Self {
+            permit_check,
+            sockets,
+        })
     }
 
     /// True once no connection can be made and no request may begin any more: the fence was closed, or the permission is over.
     pub(in crate::kafka) fn is_closed(&self) -> bool {
-        self.sockets().state == State::Closed || self.leave.is_over()
+        self.sockets().state == State::Closed || self.permit_check.is_over()
     }
 
     /// Ends every connection now, and lets none be made again.
@@ -111,7 +114,7 @@ impl Fence {
     /// Applies `action` to the open sockets, under their lock. Returns -1 without applying it where the fence is closed or the
     /// permission is over.
     fn with_open_sockets(&self, action: impl FnOnce(&mut BTreeSet<c_int>) -> c_int) -> c_int {
-        if self.leave.is_over() {
+        if self.permit_check.is_over() {
             return -1;
         }
         let mut sockets = self.sockets();
@@ -205,7 +208,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::gate::hold::{Held, Hold};
+    use crate::gate::client_slot::{ClientGuard, ClientSlot};
     use crate::gate::{Gate, Until};
 
     fn opaque(fence: &Arc<Fence>) -> *mut c_void {
@@ -245,7 +248,10 @@ mod tests {
 
     #[test]
     fn closing_ends_connections_and_lets_none_be_made() {
-        let (fence, kafka) = (Fence::new(Held::without_election().leave()), listener());
+        let (fence, kafka) = (
+            Fence::new(ClientGuard::without_election().permit_check()),
+            listener(),
+        );
         let (connected, waiting) = (socket(&fence), socket(&fence));
         assert_eq!(reach(&fence, connected, &kafka), 0);
         let (mut stream, _) = kafka.accept().unwrap();
@@ -260,7 +266,10 @@ mod tests {
 
     #[test]
     fn closing_leaves_a_number_alone_that_the_process_uses_for_something_else() {
-        let (fence, kafka) = (Fence::new(Held::without_election().leave()), listener());
+        let (fence, kafka) = (
+            Fence::new(ClientGuard::without_election().permit_check()),
+            listener(),
+        );
         let first = socket(&fence);
         assert_eq!(close_socket(first, opaque(&fence)), 0);
         let mut others = Vec::new();
@@ -286,8 +295,8 @@ mod tests {
             opening: 1,
         })
         .1;
-        let held = Hold::new().0.take(&gate).unwrap();
-        let (fence, kafka) = (Fence::new(held.leave()), listener());
+        let client_guard = ClientSlot::new().0.take(&gate).unwrap();
+        let (fence, kafka) = (Fence::new(client_guard.permit_check()), listener());
         let early = socket(&fence);
         tokio::time::advance(second).await;
         assert!(fence.is_closed());

@@ -13,7 +13,7 @@ use crate::kafka::log_offsets::{self, LogStarts};
 use crate::kafka::members::SurveyInput;
 use crate::kafka::metadata::Metadata;
 use crate::kafka::native::CommittedRow;
-use crate::progress::Phase as Step;
+use crate::progress::Step;
 use crate::snapshot::{
     Api, Group, Log, Name, Offset, Phase, Reading, Reason, Snapshot, Topic, TopicPartition, Unknown,
 };
@@ -95,7 +95,7 @@ impl Session {
         context: &mut CollectionContext<'_>,
     ) -> GroupListing {
         context.report_progress(|progress| {
-            progress.phase = Step::Listing;
+            progress.step = Step::Listing;
             progress.brokers = metadata.brokers.len();
             progress.partitions = metadata.n_partitions();
         });

@@ -23,7 +23,7 @@ fn config(servers: &str, properties: &str) -> Config {
 fn collect(servers: &str, properties: &str) -> (Reason, Option<ConnectionError>) {
     let config = config(servers, properties);
     let cluster = Arc::new(config.clusters[0].clone());
-    let fence = Fence::new(Held::without_election().leave());
+    let fence = Fence::new(ClientGuard::without_election().permit_check());
     let mut session = Session::open(cluster, Arc::new(config.exporter), fence).unwrap();
     let (progress, _) = watch::channel(Progress::default());
     let snapshot = session.collect(&progress);

@@ -15,7 +15,7 @@ use crate::kafka::collection_context::CollectionContext;
 use crate::kafka::metadata::Metadata;
 use crate::kafka::records::ReadLimits;
 use crate::kafka::topic_ids::Verification;
-use crate::progress::Phase as Step;
+use crate::progress::Step;
 use crate::snapshot::{Api, Name, OldestUnread, Reason, Snapshot, TopicPartition, Unknown};
 
 impl Session {
@@ -71,7 +71,7 @@ impl Session {
             is_abandoned: &|| context.is_abandoned(),
         };
         let mut report = |done, total| {
-            context.report_progress(|progress| progress.phase = Step::Timestamps { done, total })
+            context.report_progress(|progress| progress.step = Step::Timestamps { done, total })
         };
         let ends = |tp: &TopicPartition| {
             let topic = snapshot.topics.get(&tp.topic)?;

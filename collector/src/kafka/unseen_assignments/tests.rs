@@ -3,7 +3,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::*;
-use crate::gate::hold::Held;
+use crate::gate::client_slot::ClientGuard;
 use crate::kafka::collection_context::Timeouts;
 use crate::kafka::native::Fence;
 use crate::progress::Progress;
@@ -72,7 +72,7 @@ fn concluded(
     unread: &Unread,
     read_at: Instant,
 ) -> (BTreeMap<Name, Reason>, Vec<String>) {
-    let fence = Fence::new(Held::without_election().leave());
+    let fence = Fence::new(ClientGuard::without_election().permit_check());
     let (progress, _) = watch::channel(Progress::default());
     let bounds = Timeouts {
         collection: Duration::from_secs(5),

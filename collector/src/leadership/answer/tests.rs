@@ -45,8 +45,8 @@ fn any_part_of_the_contract_asks_for_the_whole() {
         let body = format!("{{{}}}", some.join(","));
         assert!(matches!(read(&body), Err(Unusable::Malformed(_))), "{body}");
     }
-    for mark in [r#""term":1"#, r#""state":"leading""#, r#""valid_for_ms":1"#] {
-        let body = format!(r#"{{"is_leader":true,{mark}}}"#);
+    for field in [r#""term":1"#, r#""state":"leading""#, r#""valid_for_ms":1"#] {
+        let body = format!(r#"{{"is_leader":true,{field}}}"#);
         assert!(matches!(read(&body), Err(Unusable::Malformed(_))), "{body}");
     }
 }

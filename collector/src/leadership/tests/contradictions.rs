@@ -1,11 +1,11 @@
 //! Answers that say yes and no at once.
 
-use shared::leadership::{LeaderReport, Reason as Why, State};
+use shared::leadership::{LeaderReport, Reason, State};
 
 use super::{LEASE, US, World, contract, definite, report, yes};
-use crate::gate::Reason;
+use crate::gate::ClosedReason;
 use crate::leadership::answer::{Answer, Form};
-use crate::leadership::judge::Ending;
+use crate::leadership::evaluate::PollResult;
 
 /// Every way in which an answer may contradict itself.
 fn contradictions() -> Vec<Answer> {
@@ -21,10 +21,10 @@ fn contradictions() -> Vec<Answer> {
     ];
     let in_state = |state| LeaderReport { state, ..yes() };
     let reasons = [
-        Why::Starting,
-        Why::NotHolder,
-        Why::Expired,
-        Why::ShuttingDown,
+        Reason::Starting,
+        Reason::NotHolder,
+        Reason::Expired,
+        Reason::ShuttingDown,
     ];
     let for_reason = |reason| LeaderReport { reason, ..yes() };
     let named = |name: &str| LeaderReport {
@@ -52,12 +52,12 @@ fn contradictions() -> Vec<Answer> {
 fn an_answer_that_contradicts_itself_opens_nothing_and_closes_at_once() {
     for answer in contradictions() {
         let mut world = World::new();
-        assert_eq!(world.hear(&answer, (0, 1)), Ending::Contradiction);
-        assert_eq!(world.end(1), Err(Reason::Contradiction), "{answer:?}");
+        assert_eq!(world.hear(&answer, (0, 1)), PollResult::Contradiction);
+        assert_eq!(world.end(1), Err(ClosedReason::Contradiction), "{answer:?}");
         world.hear(&yes(7, 5000), (2, 3));
         assert_eq!(world.end(3), Ok(5002));
-        assert_eq!(world.hear(&answer, (4, 5)), Ending::Contradiction);
-        assert_eq!(world.end(5), Err(Reason::Contradiction), "{answer:?}");
+        assert_eq!(world.hear(&answer, (4, 5)), PollResult::Contradiction);
+        assert_eq!(world.end(5), Err(ClosedReason::Contradiction), "{answer:?}");
     }
 }
 
@@ -68,6 +68,6 @@ fn the_name_of_another_pod_beside_that_of_the_leader_is_another_pods_answer() {
         name: US.to_owned(),
         identity: Some("pod-b".to_owned()),
     });
-    assert_eq!(world.hear(&answer, (0, 1)), Ending::ForeignIdentity);
-    assert_eq!(world.end(1), Err(Reason::ForeignIdentity));
+    assert_eq!(world.hear(&answer, (0, 1)), PollResult::ForeignIdentity);
+    assert_eq!(world.end(1), Err(ClosedReason::ForeignIdentity));
 }

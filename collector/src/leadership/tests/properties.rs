@@ -5,7 +5,7 @@ use shared::leadership::LeaderReport;
 
 use super::{LEASE, STALE, US, World, cannot_know, contract, definite, named, report};
 use crate::leadership::answer::{Answer, Certainty, Form};
-use crate::leadership::judge::Ending;
+use crate::leadership::evaluate::PollResult;
 
 /// Anything a source may say, ours or not, known or not.
 fn any_answer() -> impl Strategy<Value = Answer> {
@@ -61,12 +61,12 @@ proptest! {
         for (answer, took, pause) in &answers {
             let (asked, came) = (now, now + took);
             let before = world.end(came);
-            let ending = world.hear(answer, (asked, came));
+            let result = world.hear(answer, (asked, came));
             match (answer.certainty, granted(answer)) {
                 (_, Some(time)) => permitted = asked + time,
                 // Neither opened nor extended; closed at once unless it cannot know.
                 (Certainty::Definite, None) => prop_assert!(world.end(came).is_err()),
-                (Certainty::CannotKnow, None) if ending == Ending::CannotKnow => {
+                (Certainty::CannotKnow, None) if result == PollResult::CannotKnow => {
                     prop_assert_eq!(world.end(came).ok(), before.ok());
                 }
                 (Certainty::CannotKnow, None) => prop_assert!(world.end(came).is_err()),
@@ -75,7 +75,7 @@ proptest! {
                 prop_assert!(end <= permitted, "open until {} but granted until {}", end, permitted);
                 prop_assert!(end <= asked + LEASE);
                 let term = world.term(came).unwrap_or_default();
-                let lower = ending == Ending::GrantedLowerTerm;
+                let lower = result == PollResult::GrantedLowerTerm;
                 prop_assert!(term >= terms || lower, "term {} after {}", term, terms);
                 terms = term;
             }

@@ -13,12 +13,11 @@ use tokio::time::Instant;
 
 use self::answers::{Answers, Body};
 use self::scan::Json;
-use super::{LEASE, US, election};
-use crate::gate::{Gate, Reason, Until};
+use super::{LEASE, US, election, transitions};
+use crate::gate::{ClosedReason, Gate, Until};
 use crate::leadership::answer::Answer;
-use crate::leadership::judge::{Judge, Times, Verdict};
-use crate::leadership::keeper::Gatekeeper;
-use crate::telemetry::Telemetry;
+use crate::leadership::evaluate::{Decision, Evaluator, Times};
+use crate::leadership::gate_writer::GateWriter;
 
 const N_ANSWERS: u32 = 100_000;
 
@@ -123,37 +122,37 @@ fn contract_says_yes(json: &Json) -> bool {
 }
 
 /// A gate that has heard nothing but one answer.
-fn heard(answer: &Body, keeper: &mut Gatekeeper, now: Instant) {
+fn heard(answer: &Body, gate_writer: &mut GateWriter, now: Instant) {
     let times = Times { asked_at: now, now };
-    let verdict = match Answer::read(answer.status, answer.text.as_bytes()) {
+    let decision = match Answer::read(answer.status, answer.text.as_bytes()) {
         Ok(answer) => {
-            Judge::new(&election())
-                .judge(&answer, times, keeper.gate())
+            Evaluator::new(&election())
+                .evaluate(&answer, times, gate_writer.gate())
                 .0
         }
-        Err(unusable) => Judge::judge_unusable(&unusable),
+        Err(unusable) => Evaluator::evaluate_unusable(&unusable),
     };
-    match verdict {
-        Verdict::Open { until, term } => {
-            keeper.open(Until::At(until), term, now);
+    match decision {
+        Decision::Open { until, term } => {
+            gate_writer.open(Until::At(until), term, now);
         }
-        Verdict::Close(reason) => keeper.close(reason, now),
-        Verdict::Leave => {}
+        Decision::Close(reason) => gate_writer.close(reason, now),
+        Decision::Keep => {}
     }
 }
 
-fn keeper(transitions: &IntCounterVec, now: Instant) -> Gatekeeper {
-    Gatekeeper::new(Vec::new(), transitions.clone(), now).0
+fn gate_writer(transitions: &IntCounterVec, now: Instant) -> GateWriter {
+    GateWriter::new(Vec::new(), transitions.clone(), now).0
 }
 
 #[test]
 fn the_gate_is_open_where_exactly_one_reading_of_the_answer_says_so_and_nowhere_else() {
-    let transitions = Telemetry::new().unwrap().transitions();
+    let counter = transitions();
     let now = Instant::now();
     let (mut n_yes, mut n_not_one, mut n_kept) = (0, 0, 0);
     for answer in Answers::new(1).take(N_ANSWERS as usize) {
         let reading = reading(answer.status, &answer.text);
-        let mut fresh = keeper(&transitions, now);
+        let mut fresh = gate_writer(&counter, now);
         heard(&answer, &mut fresh, now);
         let open = fresh.gate().is_open(now);
         assert_eq!(open, reading == Reading::Yes, "{answer:?} is {reading:?}");
@@ -161,7 +160,7 @@ fn the_gate_is_open_where_exactly_one_reading_of_the_answer_says_so_and_nowhere_
         n_not_one += u32::from(reading == Reading::NotOne);
 
         let end = now + Duration::from_millis(1);
-        let mut acting = keeper(&transitions, now);
+        let mut acting = gate_writer(&counter, now);
         acting.open(Until::At(end), 0, now);
         heard(&answer, &mut acting, now);
         if let Gate::Open { until, .. } = acting.gate() {
@@ -199,16 +198,16 @@ fn the_reference_knows_what_the_contract_knows() {
 
 #[test]
 fn a_gate_that_was_closed_for_a_contradiction_says_so() {
-    let transitions = Telemetry::new().unwrap().transitions();
+    let counter = transitions();
     let now = Instant::now();
     for text in [
         r#"{"is_leader":false,"is_leader":true}"#,
         r#"{"is_leader":true,"name":"pod-b"}"#,
     ] {
-        let mut acting = keeper(&transitions, now);
+        let mut acting = gate_writer(&counter, now);
         acting.open(Until::At(now + Duration::from_secs(5)), 0, now);
         let (status, text) = (200, text.to_owned());
         heard(&Body { status, text }, &mut acting, now);
-        assert_eq!(acting.gate().permit(now), Err(Reason::Contradiction));
+        assert_eq!(acting.gate().permit(now), Err(ClosedReason::Contradiction));
     }
 }

@@ -1,23 +1,23 @@
-//! What the collections of one cluster went through, counted since the process began.
+//! The counters of one cluster's collections, since the process began.
 
 use std::collections::BTreeMap;
 
 use crate::snapshot::{Api, Failure, Reason};
 
-/// How a collection ended; the values of the label `result`.
+/// The outcome of a collection; the values of the label `result`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     /// Everything was read.
     Complete,
-    /// Something was read, not all.
+    /// Something was read, but not everything.
     Partial,
     /// Nothing was read.
     Failed,
-    /// Leadership or time ran out; the result was dropped.
+    /// The gate closed or the process ended first, and the result was dropped.
     Abandoned,
 }
 
-/// Counters of one cluster. They only grow, and outlive the data of a collection.
+/// The counters of one cluster. They only grow, and they stay when the data is withdrawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counters {
     collections: BTreeMap<Outcome, u64>,
@@ -31,7 +31,7 @@ impl Outcome {
     /// Every value of the label, in order.
     pub const ALL: [Self; 4] = [Self::Complete, Self::Partial, Self::Failed, Self::Abandoned];
 
-    /// The value of the label `result`.
+    /// Returns the value of the label `result`.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Complete => "complete",
@@ -41,7 +41,7 @@ impl Outcome {
         }
     }
 
-    /// Whether such a collection has something to show.
+    /// Returns `true` if such a collection has data to show.
     pub const fn gave_data(self) -> bool {
         matches!(self, Self::Complete | Self::Partial)
     }
@@ -55,8 +55,8 @@ impl Counters {
         *self.collections.entry(outcome).or_default() += 1;
     }
 
-    /// Counts each of `failures` once. What only follows from another failure or was never asked ([`Reason::GivenUp`],
-    /// [`Reason::NotAsked`], [`Reason::OlderThanHistory`]) is not one.
+    /// Counts each of `failures` once. A value that was not requested, or not read because of another failure
+    /// ([`Reason::GivenUp`], [`Reason::NotAsked`], [`Reason::OlderThanHistory`]), is not counted as an error.
     pub fn count_failures<'f>(&mut self, failures: impl IntoIterator<Item = &'f Failure>) {
         for Failure {
             unknown,
@@ -79,24 +79,24 @@ impl Counters {
         }
     }
 
-    pub(super) fn collections(&self) -> impl Iterator<Item = (Outcome, u64)> {
+    pub(crate) fn collections(&self) -> impl Iterator<Item = (Outcome, u64)> {
         self.collections
             .iter()
             .map(|(outcome, count)| (*outcome, *count))
     }
 
-    pub(super) fn errors(&self) -> impl Iterator<Item = ((Api, Reason), u64)> {
+    pub(crate) fn errors(&self) -> impl Iterator<Item = ((Api, Reason), u64)> {
         self.errors.iter().map(|(pair, count)| (*pair, *count))
     }
 
-    pub(super) fn requests(&self) -> impl Iterator<Item = (Api, u64)> {
+    pub(crate) fn requests(&self) -> impl Iterator<Item = (Api, u64)> {
         self.requests.iter().map(|(api, count)| (*api, *count))
     }
 }
 
 impl Default for Counters {
-    /// Everything that can be expected stands at 0 from the start: `increase()` does not see a series' first value. A pair that
-    /// nobody expects appears when it happens.
+    /// All expected combinations start at 0, because `increase()` does not see the first value of a series. An unexpected one
+    /// appears when it happens.
     fn default() -> Self {
         let pairs = Api::ALL
             .into_iter()

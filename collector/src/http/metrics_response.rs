@@ -1,11 +1,11 @@
-//! An exposition as an answer: its bytes as they are kept, or as text.
+//! Answers of `/metrics`: the compressed bytes as they are kept, or inflated text.
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
-use super::text::{self, Place, TURN, Text};
+use super::plain_text::{self, InflatedBody, SLOT_TIME, TextSlot};
 
 /// An answer with `gzip` as it is.
 pub(super) fn gzip(gzip: Bytes) -> Response {
@@ -13,20 +13,20 @@ pub(super) fn gzip(gzip: Bytes) -> Response {
     ([encoding, vary()], Body::from(gzip)).into_response()
 }
 
-/// An answer with the text of `gzip`.
-pub(super) fn text(gzip: Bytes, place: Place) -> Response {
-    ([vary()], Body::new(Text::of(gzip, place))).into_response()
+/// An answer with the inflated text of `gzip`.
+pub(super) fn text(gzip: Bytes, text_slot: TextSlot) -> Response {
+    ([vary()], Body::new(InflatedBody::of(gzip, text_slot))).into_response()
 }
 
-/// An answer to HEAD, about the text of `gzip`.
+/// An answer to HEAD, with the length of the text of `gzip`.
 pub(super) fn head(gzip: &[u8]) -> Response {
-    let length = (header::CONTENT_LENGTH, text::length(gzip).into());
+    let length = (header::CONTENT_LENGTH, plain_text::length(gzip).into());
     [length, vary()].into_response()
 }
 
-/// An answer to whoever takes no gzip, where too many are in line.
+/// An answer to a client that accepts no gzip while too many such clients are waiting.
 pub(super) fn busy() -> Response {
-    let wait = HeaderValue::from(TURN.as_secs());
+    let wait = HeaderValue::from(SLOT_TIME.as_secs());
     let why = "too many are asking for text; ask for gzip (Accept-Encoding: gzip), which is never short\n";
     let status = StatusCode::SERVICE_UNAVAILABLE;
     (status, [(header::RETRY_AFTER, wait), vary()], why).into_response()

@@ -1,8 +1,8 @@
-//! Asking the source: the only HTTP client of the program.
+//! The HTTP client of the source of leadership, the only one in the program.
 //!
-//! Deliberately absent: proxies, redirects and repeated requests. What is asked must be answered by whoever listens there, once.
+//! Proxies, redirects and retries are switched off: a request must be answered by the process that listens at the configured
+//! address, once.
 
-use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use reqwest::{Client, Response, Url, redirect, retry};
@@ -11,34 +11,34 @@ use shared::leadership::{Query, ReportedGate};
 
 use super::answer::{Answer, MAX_BODY, Unusable};
 
-/// Asks one source, one question at a time.
+/// A client of one source, with one request at a time.
 #[derive(Debug)]
-pub struct Asker {
+pub struct SourceClient {
     client: Client,
     url: Url,
 }
 
-/// The source cannot be asked at all.
+/// The configured address is not usable.
 #[derive(Debug, thiserror::Error)]
 #[error("exporter.leadership.url: {source} is no address that can be asked")]
-pub struct BadSource {
+pub struct InvalidSource {
     source: SourceText,
     #[source]
     why: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// A source's address, for messages.
+/// The address of a source, for messages.
 #[derive(Debug)]
 struct SourceText(String);
 
-// === impl Asker ===
+// === impl SourceClient ===
 
-impl Asker {
-    /// Asks at `source`. Connects when the first question is asked.
+impl SourceClient {
+    /// A client of `source`. It connects at the first request.
     ///
     /// # Errors
-    /// An address that is none.
-    pub fn new(source: &SourceUrl) -> Result<Self, BadSource> {
+    /// The address cannot be parsed, or the client cannot be built.
+    pub fn new(source: &SourceUrl) -> Result<Self, InvalidSource> {
         let builder = Client::builder()
             .no_proxy()
             .redirect(redirect::Policy::none())
@@ -52,7 +52,7 @@ impl Asker {
                 "http://localhost/leader",
             ),
         };
-        let bad = |why| BadSource {
+        let bad = |why| InvalidSource {
             source: SourceText(source.to_string()),
             why,
         };
@@ -61,13 +61,17 @@ impl Asker {
         Ok(Self { client, url })
     }
 
-    /// Asks `query` and reads the answer, for `patience` at most. Dropping the future gives the answer up for good: the connection
-    /// is closed, and nobody reads what may still come on it.
+    /// Sends `query` and reads the answer, for `timeout` at most. Dropping the future closes the connection, so a late answer is
+    /// never read.
     ///
     /// # Errors
-    /// Where there is no answer that says something.
-    pub async fn ask(&self, query: Option<&Query>, patience: Duration) -> Result<Answer, Unusable> {
-        tokio::time::timeout(patience, self.exchange(query))
+    /// The reason why there is no usable answer.
+    pub async fn query(
+        &self,
+        query: Option<&Query>,
+        timeout: Duration,
+    ) -> Result<Answer, Unusable> {
+        tokio::time::timeout(timeout, self.exchange(query))
             .await
             .unwrap_or(Err(Unusable::Timeout))
     }
@@ -83,9 +87,9 @@ impl Asker {
     }
 }
 
-/// A number that another process, or another run of this one, hardly draws as well.
-pub fn instance() -> String {
-    format!("{:016x}", RandomState::new().hash_one(()))
+/// Returns a random number as text, which tells this process apart from others and from its earlier runs.
+pub fn random_instance() -> String {
+    format!("{:016x}", fastrand::u64(..))
 }
 
 fn write(query: &Query, url: &mut Url) {
@@ -110,7 +114,7 @@ fn write(query: &Query, url: &mut Url) {
         .append_pair("wait_ms", &wait_ms.to_string());
 }
 
-/// The body, or one byte more than is read of it.
+/// Reads the body, and no more than one byte beyond [`MAX_BODY`].
 async fn body(response: &mut Response) -> Result<Vec<u8>, Unusable> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
@@ -123,7 +127,7 @@ async fn body(response: &mut Response) -> Result<Vec<u8>, Unusable> {
     Ok(body)
 }
 
-/// The innermost cause says it best: the others repeat the address.
+/// Keeps the innermost cause alone: the outer ones repeat the address.
 fn unreachable(error: reqwest::Error) -> Unusable {
     let error = error.without_url();
     let mut cause: &dyn std::error::Error = &error;

@@ -1,28 +1,28 @@
-//! One gzip stream, put together from pieces that were compressed at different times.
+//! A gzip stream that is put together from pieces compressed at different times.
 //!
-//! A piece is a run of deflate blocks that ends on a byte boundary and refers to nothing before itself, so pieces may follow
-//! each other in any order; their checksums are combined, not computed again. The result is a single gzip member: there are
-//! readers, browsers and curl among them, that stop after the first one.
+//! A piece is a run of deflate blocks that ends on a byte boundary and refers to nothing before itself, so pieces can follow each
+//! other in any order. Their checksums are combined without reading the data again. The result is a single gzip member, because
+//! some clients, browsers and curl among them, stop after the first one.
 
 use std::mem;
 
 use flate2::{Compress, Compression, Crc, FlushCompress};
 
-/// Twice the speed of the usual level 6 for a few percent more bytes.
+/// The compression level: twice as fast as the usual level 6, for a few percent more bytes.
 const LEVEL: u32 = 2;
-/// How much text waits for the compressor: enough to make a call worth its cost, little enough to stay in cache.
+/// The size of text that is compressed at once, in bytes: large enough to be worth the call, small enough to stay in the cache.
 const PENDING: usize = 32 * 1024;
-/// No flags, no time, unknown operating system.
+/// A gzip header without flags, time and operating system.
 const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
-/// Text, compressed so that it can stand anywhere in a [`Stream`].
+/// Compressed text that can stand anywhere in a [`GzipStream`].
 #[derive(Debug)]
 pub(super) struct Piece {
     deflated: Box<[u8]>,
     crc: Crc,
 }
 
-/// Compresses text into [`Piece`]s, one after the other.
+/// A compressor that makes one [`Piece`] after the other.
 #[derive(Debug)]
 pub(super) struct Pieces {
     deflater: Deflater,
@@ -30,7 +30,7 @@ pub(super) struct Pieces {
 
 /// A gzip stream under construction.
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(super) struct GzipStream {
     deflater: Deflater,
 }
 
@@ -51,17 +51,17 @@ impl Pieces {
         }
     }
 
-    /// Where the text of the current piece goes; call [`Pieces::drain`] between rows.
+    /// Returns the buffer for the text of the current piece. Call [`Pieces::drain`] between rows.
     pub(super) fn text(&mut self) -> &mut Vec<u8> {
         &mut self.deflater.pending
     }
 
-    /// Compresses what waits, if it has become enough.
+    /// Compresses the buffer if enough text is in it.
     pub(super) fn drain(&mut self) {
         self.deflater.drain();
     }
 
-    /// Ends the current piece; `None` if nothing was written.
+    /// Ends the current piece; `None` if it has no text.
     pub(super) fn cut(&mut self) -> Option<Piece> {
         self.deflater.align();
         let deflated = Box::from(self.deflater.deflated.as_slice());
@@ -71,28 +71,28 @@ impl Pieces {
     }
 }
 
-// === impl Stream ===
+// === impl GzipStream ===
 
-impl Stream {
+impl GzipStream {
     pub(super) fn new() -> Self {
         Self {
             deflater: Deflater::new(GZIP_HEADER.to_vec()),
         }
     }
 
-    /// Where text goes that is compressed here.
+    /// Returns the buffer for text that belongs to the stream itself.
     pub(super) fn text(&mut self) -> &mut Vec<u8> {
         &mut self.deflater.pending
     }
 
-    /// Puts `piece` after everything written so far.
+    /// Appends `piece`.
     pub(super) fn put(&mut self, piece: &Piece) {
         self.deflater.align();
         self.deflater.deflated.extend_from_slice(&piece.deflated);
         self.deflater.crc.combine(&piece.crc);
     }
 
-    /// The whole stream.
+    /// Returns the complete stream.
     pub(super) fn finish(self) -> Vec<u8> {
         let mut deflater = self.deflater;
         deflater.run(FlushCompress::Finish);
@@ -122,7 +122,7 @@ impl Deflater {
         }
     }
 
-    /// A full flush ends on a byte boundary and forgets the window; what comes after refers to nothing before it.
+    /// Ends on a byte boundary and forgets the window, by a full flush: the data that follows refers to nothing before it.
     fn align(&mut self) {
         if self.compress.total_in() > 0 || !self.pending.is_empty() {
             self.run(FlushCompress::Full);
@@ -140,7 +140,7 @@ impl Deflater {
                 .expect("no dictionary is ever asked for");
             let consumed = self.compress.total_in() - before;
             rest = usize::try_from(consumed).map_or(&[], |consumed| &rest[consumed..]);
-            // Room left over means that nothing waits inside the compressor either.
+            // Unused room in the output means that the compressor holds nothing back.
             if rest.is_empty() && self.deflated.len() < self.deflated.capacity() {
                 break;
             }
@@ -190,7 +190,7 @@ mod tests {
                 });
                 pieces.cut()
             }).collect();
-            let (mut stream, mut expected) = (Stream::new(), String::new());
+            let (mut stream, mut expected) = (GzipStream::new(), String::new());
             for part in &parts {
                 match part {
                     Part::Text(text) => {

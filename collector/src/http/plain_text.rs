@@ -1,12 +1,12 @@
-//! The text of an exposition for whoever takes no gzip, inflated while it is sent.
+//! The inflated text of an exposition, for clients that accept no gzip.
 //!
-//! Inflating tens of megabytes takes tens of milliseconds of CPU for each asker, so it has its own place and its own bounds:
-//! - It is done on threads for blocking work, one chunk at a time for all askers together, so that the threads that answer probes
-//!   are free and at least one core is.
-//! - Few askers are served at a time, one after the other in the order in which they came; the others wait in line, for a bounded
-//!   time. All at once would all be late.
-//! - A chunk is inflated when the one before it has been taken. A slow reader costs a few chunks of memory, and its place: where
-//!   others wait, it has to give that up after its turn.
+//! Inflating tens of megabytes takes tens of milliseconds of CPU per client, so it is limited:
+//! - It runs on the threads for blocking work, one chunk at a time for all clients together. The threads that answer probes stay
+//!   free, and so does at least one core.
+//! - Few clients are served at a time, in the order in which they came; the others wait, for a bounded time. Serving all at once
+//!   would make all of them late.
+//! - A chunk is inflated after the one before it has been sent. A slow client costs a few chunks of memory and its slot, which it
+//!   has to give up after [`SLOT_TIME`] if others are waiting.
 
 use std::io::{self, Read};
 use std::pin::Pin;
@@ -22,60 +22,61 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// Askers that are served at a time. What one costs is its decoder, some 50 KB, and three chunks.
-pub(super) const PLACES: usize = 8;
+/// The number of clients that are served at a time. Each costs a decoder of some 50 KB, and three chunks.
+pub(super) const N_SLOTS: usize = 8;
 
-/// How long an asker waits in line: less than the 10 s for which Prometheus waits by default, so that it is told why it gets
-/// nothing.
-pub(super) const LINE: Duration = Duration::from_secs(8);
+/// The longest time a request waits for a free slot: less than the 10 s for which Prometheus waits by default, so that the client
+/// is told why it gets nothing.
+pub(super) const QUEUE_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// The time for which an asker may keep its place while others wait. A reader that keeps pace is done in a fraction of it.
-pub(super) const TURN: Duration = Duration::from_secs(5);
+/// The time for which a client may keep its slot while others wait. A client that reads without pauses needs a fraction of it.
+pub(super) const SLOT_TIME: Duration = Duration::from_secs(5);
 
-/// The size of one piece of inflated text: a fraction of a millisecond's work.
+/// The size of a chunk of inflated text, in bytes: a fraction of a millisecond's work.
 const CHUNK: usize = 128 * 1024;
 
-/// Bytes of the length at the end of a gzip member.
+/// The size of the length field at the end of a gzip member, in bytes.
 const LENGTH: usize = size_of::<u32>();
 
-/// The places of all askers. Clones are the same places.
+/// The slots of all clients. Clones share the same slots.
 #[derive(Clone, Debug)]
-pub(super) struct Places {
+pub(super) struct TextSlots {
     free: Arc<Semaphore>,
-    /// One for each asker in line that nobody has given up a place for.
+    /// One permit for each waiting client for which no slot has been given up yet.
     wanted: Arc<Semaphore>,
-    /// Whose chunk may be inflated.
+    /// The single permit to inflate a chunk.
     inflating: Arc<Semaphore>,
 }
 
-/// One asker's place.
+/// The slot of one client.
 #[derive(Debug)]
-pub(super) struct Place {
-    places: Places,
-    /// From when on it is given up if it is wanted.
+pub(super) struct TextSlot {
+    text_slots: TextSlots,
+    /// The instant from which on the slot is given up if another client waits.
     until: Instant,
     _taken: OwnedSemaphorePermit,
 }
 
-/// Somebody is in line as long as this lives.
-struct InLine<'p>(&'p Places);
+/// The entry of a waiting client in `wanted`; dropping it removes the entry.
+struct Queued<'p>(&'p TextSlots);
 
-/// The text as the body of an answer.
+/// A response body of inflated text.
 #[derive(Debug)]
-pub(super) struct Text {
+pub(super) struct InflatedBody {
     chunks: mpsc::Receiver<io::Result<Bytes>>,
-    /// Bytes to come.
+    /// The number of bytes still to come.
     left: u64,
-    /// Ends with the answer.
+    /// The inflating task; it ends when the body is dropped.
     _inflating: JoinSet<()>,
 }
 
 type Decoder = GzDecoder<Reader<Bytes>>;
 
-/// Nobody takes the next chunk, or the place is wanted.
-struct Over;
+/// The client is gone, or its slot is needed by another.
+struct Stopped;
 
-/// How many bytes of text are in `gzip`, which is one member of less than 4 GiB of text. Its last bytes say so.
+/// Returns the number of bytes of text in `gzip`, which must be one member with less than 4 GiB of text: its last bytes hold the
+/// length.
 pub(super) fn length(gzip: &[u8]) -> u64 {
     let (_, length) = gzip
         .split_last_chunk::<LENGTH>()
@@ -83,75 +84,75 @@ pub(super) fn length(gzip: &[u8]) -> u64 {
     u32::from_le_bytes(*length).into()
 }
 
-// === impl Places ===
+// === impl TextSlots ===
 
-impl Places {
+impl TextSlots {
     pub(super) fn new() -> Self {
         Self {
-            free: Arc::new(Semaphore::new(PLACES)),
+            free: Arc::new(Semaphore::new(N_SLOTS)),
             wanted: Arc::new(Semaphore::new(0)),
             inflating: Arc::new(Semaphore::new(1)),
         }
     }
 
-    /// Waits in line for a place; `None` where none is free in time.
-    pub(super) async fn take(&self) -> Option<Place> {
+    /// Waits for a slot; `None` if none becomes free in time.
+    pub(super) async fn take(&self) -> Option<TextSlot> {
         let free = Arc::clone(&self.free);
         let taken = if let Ok(taken) = Arc::clone(&free).try_acquire_owned() {
             taken
         } else {
-            let _in_line = InLine::new(self);
-            let taken = tokio::time::timeout(LINE, free.acquire_owned()).await;
+            let _in_line = Queued::new(self);
+            let taken = tokio::time::timeout(QUEUE_TIMEOUT, free.acquire_owned()).await;
             taken.ok()?.ok()?
         };
-        Some(Place {
-            places: self.clone(),
-            until: Instant::now() + TURN,
+        Some(TextSlot {
+            text_slots: self.clone(),
+            until: Instant::now() + SLOT_TIME,
             _taken: taken,
         })
     }
 }
 
-// === impl InLine ===
+// === impl Queued ===
 
-impl<'p> InLine<'p> {
-    fn new(places: &'p Places) -> Self {
-        places.wanted.add_permits(1);
-        Self(places)
+impl<'p> Queued<'p> {
+    fn new(text_slots: &'p TextSlots) -> Self {
+        text_slots.wanted.add_permits(1);
+        Self(text_slots)
     }
 }
 
-impl Drop for InLine<'_> {
+impl Drop for Queued<'_> {
     fn drop(&mut self) {
-        // There is none left where somebody has given up a place for it.
+        // No permit is left if a slot was given up for this client.
         self.0.wanted.forget_permits(1);
     }
 }
 
-// === impl Place ===
+// === impl TextSlot ===
 
-impl Place {
+impl TextSlot {
     /// Sends `chunk` as soon as there is room for it.
     async fn send(
         &self,
         chunks: &mpsc::Sender<io::Result<Bytes>>,
         chunk: io::Result<Bytes>,
-    ) -> Result<(), Over> {
+    ) -> Result<(), Stopped> {
         let wanted = async {
             tokio::time::sleep_until(self.until).await;
-            match self.places.wanted.acquire().await {
+            match self.text_slots.wanted.acquire().await {
                 Ok(wanted) => wanted.forget(),
                 Err(_) => std::future::pending().await,
             }
         };
         tokio::select! { biased;
-        sent = chunks.send(chunk) => sent.map_err(|_| Over),
-        () = wanted => Err(Over) }
+        sent = chunks.send(chunk) => sent.map_err(|_| Stopped),
+        () = wanted => Err(Stopped) }
     }
 
-    /// Inflates until all is sent, or nobody is there to take it.
+    /// Inflates until the text is sent, the client is gone, or the slot is needed.
     async fn inflate(self, mut decoder: Decoder, chunks: mpsc::Sender<io::Result<Bytes>>) {
-        while let Ok(turn) = self.places.inflating.acquire().await {
+        while let Ok(turn) = self.text_slots.inflating.acquire().await {
             let inflated = tokio::task::spawn_blocking(move || {
                 let chunk = next(&mut decoder);
                 (decoder, chunk)
@@ -169,7 +170,7 @@ impl Place {
     }
 }
 
-/// The next chunk; an empty one at the end.
+/// Inflates the next chunk, which is empty at the end.
 fn next(decoder: &mut Decoder) -> io::Result<Bytes> {
     let mut chunk = BytesMut::zeroed(CHUNK);
     let mut filled = 0;
@@ -183,15 +184,15 @@ fn next(decoder: &mut Decoder) -> io::Result<Bytes> {
     Ok(chunk.freeze())
 }
 
-// === impl Text ===
+// === impl InflatedBody ===
 
-impl Text {
-    /// The text of `gzip`, which is one member, in the asker's `place`.
-    pub(super) fn of(gzip: Bytes, place: Place) -> Self {
+impl InflatedBody {
+    /// A body with the text of `gzip`, which must be one member, for the client that holds `text_slot`.
+    pub(super) fn of(gzip: Bytes, text_slot: TextSlot) -> Self {
         let left = length(&gzip);
         let (sender, chunks) = mpsc::channel(1);
         let mut inflating = JoinSet::new();
-        inflating.spawn(place.inflate(GzDecoder::new(gzip.reader()), sender));
+        inflating.spawn(text_slot.inflate(GzDecoder::new(gzip.reader()), sender));
         Self {
             chunks,
             left,
@@ -200,11 +201,11 @@ impl Text {
     }
 }
 
-impl http_body::Body for Text {
+impl http_body::Body for InflatedBody {
     type Data = Bytes;
     type Error = io::Error;
 
-    /// An answer that ends early is an error, so that nobody takes a part of the text for the whole.
+    /// A body that ends early is an error, so that no client takes a part of the text for the whole.
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -1,24 +1,25 @@
-//! JSON in which no object has one name twice.
+//! A JSON value in which no object has a key twice.
 //!
-//! What a repeated name means is up to the reader: some take the first value, some the last. So text with one says different
-//! things to different readers, at whatever depth it is. Names are compared after escapes are resolved.
+//! Readers differ in what they make of a repeated key: some take the first value, some the last. Text with one therefore means
+//! different things to different readers, at whatever depth it stands, and is refused here. Keys are compared after escapes are
+//! resolved.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// Most characters of a repeated name that an error shows.
+/// The number of characters of a repeated key that an error message shows.
 const SHOWN: usize = 64;
 
-/// A value that has been read whole.
-pub(super) struct Unique(pub(super) Value);
+/// A JSON value that was parsed under this rule.
+pub(super) struct UniqueKeys(pub(super) Value);
 
 struct Reader;
 
-// === impl Unique ===
+// === impl UniqueKeys ===
 
-impl<'de> Deserialize<'de> for Unique {
+impl<'de> Deserialize<'de> for UniqueKeys {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Reader).map(Self)
     }
@@ -59,7 +60,7 @@ impl<'de> Visitor<'de> for Reader {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(Unique(value)) = items.next_element()? {
+        while let Some(UniqueKeys(value)) = items.next_element()? {
             values.push(value);
         }
         Ok(values.into())
@@ -68,7 +69,7 @@ impl<'de> Visitor<'de> for Reader {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
         let mut values = Map::new();
         while let Some(name) = fields.next_key::<String>()? {
-            let Unique(value) = fields.next_value()?;
+            let UniqueKeys(value) = fields.next_value()?;
             if values.contains_key(&name) {
                 let name: String = name.chars().take(SHOWN).collect();
                 return Err(Error::custom(format_args!("{name:?} stands there twice")));

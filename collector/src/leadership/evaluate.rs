@@ -1,8 +1,7 @@
-//! What an answer permits. Pure: the moments are arguments.
+//! The decision that follows from an answer. Pure: the instants are arguments.
 //!
-//! No doubt opens or extends anything, and a definite no, another pod's answer, a lower term or an answer that contradicts itself
-//! end it at once. The end of a permission counts from the moment the question was sent, so the time the answer took is not given
-//! twice.
+//! An answer in doubt opens and extends nothing. A definite no, an answer for another pod, a lower term and an answer that
+//! contradicts itself close the gate at once. A permission counts from the instant at which the request was sent.
 
 use std::time::Duration;
 
@@ -11,94 +10,94 @@ use tokio::time::Instant;
 
 use super::answer::{Answer, Certainty, Form, Unusable};
 use super::contradiction::Contradiction;
-use crate::gate::{Gate, Reason};
+use crate::gate::{ClosedReason, Gate};
 
-/// Judges the answers of one source, in the order in which they were asked for.
+/// Evaluates the answers of one source, in the order in which they were requested.
 #[derive(Clone, Debug)]
-pub struct Judge {
+pub struct Evaluator {
     identity: String,
-    /// Grant of a source that names none.
+    /// The duration of a yes without one.
     max_staleness: Duration,
-    /// For how long a lower term is refused; also the longest grant that is believed.
+    /// The time for which a lower term is refused; also the longest permission that is believed.
     lease_duration: Duration,
-    granted: Option<Granted>,
+    granted: Option<LastGrant>,
 }
 
-/// The last term that was granted.
+/// The last permission that was accepted.
 #[derive(Clone, Copy, Debug)]
-struct Granted {
+struct LastGrant {
     term: u64,
     at: Instant,
 }
 
-/// When an answer was asked for, and when it is judged.
+/// The instants of a request and its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
-    /// Just before the question was sent.
+    /// The instant just before the request was sent.
     pub asked_at: Instant,
-    /// When the answer had been read.
+    /// The instant at which the answer had been read.
     pub now: Instant,
 }
 
-/// What follows from an answer.
+/// The decision about the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The gate may be open.
+pub enum Decision {
+    /// The gate opens, or its deadline moves.
     Open {
-        /// Until this moment, which may be over already.
+        /// The deadline, which may have passed already.
         until: Instant,
-        /// The fencing number, 0 if there is none.
+        /// The fencing number; 0 if the source gives none.
         term: u64,
     },
-    /// It closes now.
-    Close(Reason),
-    /// It stays as it is, and ends at its deadline.
-    Leave,
+    /// The gate closes now.
+    Close(ClosedReason),
+    /// The gate stays as it is, and closes at its deadline.
+    Keep,
 }
 
-/// How a poll ended; the label `result`.
+/// The result of a poll; the values of the label `result`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Ending {
-    /// It was a yes with time left.
+pub enum PollResult {
+    /// A yes with time left.
     Granted,
-    /// The same, with a lower term than one seen longer ago than a lease lasts.
+    /// A yes with time left and a lower term than one that was seen longer ago than a lease lasts.
     GrantedLowerTerm,
-    /// It was a yes whose time was over when it came, or that had none.
+    /// A yes whose time had passed when it came, or that had none.
     Late,
-    /// It was a definite no.
+    /// A definite no.
     NotLeader,
-    /// The source cannot know.
+    /// The source said that it cannot know.
     CannotKnow,
-    /// It was for another pod.
+    /// The answer was for another pod.
     ForeignIdentity,
-    /// It granted a lower term than before.
+    /// A yes with a lower term than a recent one.
     LowerTerm,
-    /// It contradicted itself.
+    /// The answer contradicted itself.
     Contradiction,
-    /// It was a yes with time left, but came too soon after too many of them.
+    /// A yes with time left, which came too soon after too many brief openings.
     HeldOff,
-    /// None came in time.
+    /// No answer came in time.
     Timeout,
-    /// The source could not be asked.
+    /// The connection was refused, or it broke.
     Unreachable,
-    /// It was a redirect.
+    /// The answer was a redirect.
     Redirect,
-    /// It had another status.
+    /// The status was neither 200 nor 503.
     Status,
-    /// It was too large.
+    /// The body was too long.
     TooLarge,
-    /// It was no JSON.
+    /// The body was not JSON.
     NotJson,
-    /// It was in no form, or incomplete.
+    /// The body was in none of the known forms, or incomplete.
     Malformed,
-    /// It was no longer waited for, because there was news for the source.
+    /// The request was abandoned because `gate=closed` had become true meanwhile.
     Abandoned,
 }
 
-// === impl Judge ===
+// === impl Evaluator ===
 
-impl Judge {
-    /// A judge who has heard nothing yet.
+impl Evaluator {
+    /// An evaluator that has seen no answer yet.
     pub fn new(election: &Election) -> Self {
         Self {
             identity: election.identity.clone(),
@@ -108,39 +107,47 @@ impl Judge {
         }
     }
 
-    /// What follows from `answer` while the gate stands as `gate`.
-    pub fn judge(&mut self, answer: &Answer, times: Times, gate: Gate) -> (Verdict, Ending) {
+    /// Decides about `answer`, given the current gate.
+    pub fn evaluate(
+        &mut self,
+        answer: &Answer,
+        times: Times,
+        gate: Gate,
+    ) -> (Decision, PollResult) {
         let identity = answer.form.identity();
         if identity.is_some_and(|identity| identity != self.identity) {
-            let verdict = Verdict::Close(Reason::ForeignIdentity);
-            return (verdict, Ending::ForeignIdentity);
+            let decision = Decision::Close(ClosedReason::ForeignIdentity);
+            return (decision, PollResult::ForeignIdentity);
         }
         if answer.certainty == Certainty::Definite && self.contradiction(&answer.form).is_some() {
-            let verdict = Verdict::Close(Reason::Contradiction);
-            return (verdict, Ending::Contradiction);
+            let decision = Decision::Close(ClosedReason::Contradiction);
+            return (decision, PollResult::Contradiction);
         }
         match (answer.certainty, self.grant(&answer.form)) {
-            (Certainty::CannotKnow, _) => (Verdict::Leave, Ending::CannotKnow),
-            (Certainty::Definite, None) => (Verdict::Close(Reason::Standby), Ending::NotLeader),
+            (Certainty::CannotKnow, _) => (Decision::Keep, PollResult::CannotKnow),
+            (Certainty::Definite, None) => (
+                Decision::Close(ClosedReason::Standby),
+                PollResult::NotLeader,
+            ),
             (Certainty::Definite, Some((time, term))) => self.permit((time, term), times, gate),
         }
     }
 
-    /// The first contradiction in `form`.
+    /// Returns the first contradiction in `form`.
     pub fn contradiction(&self, form: &Form) -> Option<Contradiction> {
         let all = Contradiction::all(form, &self.identity, self.lease_duration);
         all.into_iter().next()
     }
 
-    /// What follows from what is no answer.
-    pub const fn judge_unusable(unusable: &Unusable) -> Verdict {
+    /// Decides about a poll without a usable answer.
+    pub const fn evaluate_unusable(unusable: &Unusable) -> Decision {
         match unusable {
-            Unusable::Contradicts(_) => Verdict::Close(Reason::Contradiction),
-            _ => Verdict::Leave,
+            Unusable::Contradicts(_) => Decision::Close(ClosedReason::Contradiction),
+            _ => Decision::Keep,
         }
     }
 
-    /// How long this pod may act, and under which term; `None` for a no.
+    /// Returns the granted duration and term; `None` for a no.
     fn grant(&self, form: &Form) -> Option<(Duration, u64)> {
         match form {
             Form::Contract(report, _) => {
@@ -160,31 +167,34 @@ impl Judge {
         (time, term): (Duration, u64),
         Times { asked_at, now }: Times,
         gate: Gate,
-    ) -> (Verdict, Ending) {
+    ) -> (Decision, PollResult) {
         let lower = self.granted.filter(|granted| term < granted.term);
         if let Some(granted) = lower {
             let recent = now.duration_since(granted.at) < self.lease_duration;
             if recent || gate.is_open(now) {
-                return (Verdict::Close(Reason::LowerTerm), Ending::LowerTerm);
+                return (
+                    Decision::Close(ClosedReason::LowerTerm),
+                    PollResult::LowerTerm,
+                );
             }
         }
         let until = asked_at + time;
         if now >= until {
-            return (Verdict::Open { until, term }, Ending::Late);
+            return (Decision::Open { until, term }, PollResult::Late);
         }
-        self.granted = Some(Granted { term, at: now });
-        let ending = match lower {
-            Some(_) => Ending::GrantedLowerTerm,
-            None => Ending::Granted,
+        self.granted = Some(LastGrant { term, at: now });
+        let result = match lower {
+            Some(_) => PollResult::GrantedLowerTerm,
+            None => PollResult::Granted,
         };
-        (Verdict::Open { until, term }, ending)
+        (Decision::Open { until, term }, result)
     }
 }
 
-// === impl Ending ===
+// === impl PollResult ===
 
-impl Ending {
-    /// Every ending, in the order of the exposition.
+impl PollResult {
+    /// Every result, in the order of the exposition.
     pub const ALL: [Self; 17] = [
         Self::Granted,
         Self::GrantedLowerTerm,
@@ -205,7 +215,7 @@ impl Ending {
         Self::Abandoned,
     ];
 
-    /// The value of the label `result`, and the log field.
+    /// Returns the value of the label `result` and of the log field.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Granted => "granted",
@@ -229,7 +239,7 @@ impl Ending {
     }
 }
 
-impl From<&Unusable> for Ending {
+impl From<&Unusable> for PollResult {
     fn from(unusable: &Unusable) -> Self {
         match unusable {
             Unusable::Timeout => Self::Timeout,

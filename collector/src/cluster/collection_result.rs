@@ -1,0 +1,126 @@
+//! The result of one collection, made from its snapshot.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::config;
+use tokio::time::Instant;
+
+use crate::collected::{Cluster, Collected, LastCollection, Outcome};
+use crate::exposition::{LagText, RenderedCluster};
+use crate::lag;
+use crate::snapshot::{Api, Failure, Phase, Reason, Snapshot};
+
+/// The result of one collection: its data and the text of that, and the course that the collection took.
+pub(super) struct CollectionResult {
+    pub(super) outcome: Outcome,
+    /// `None` if the outcome has no data.
+    data: Option<(Arc<Collected>, Arc<LagText>)>,
+    /// The failures of the collection, and the findings about its data.
+    pub(super) failures: Vec<Failure>,
+    requests: BTreeMap<Api, u64>,
+    phases: BTreeMap<Phase, Duration>,
+    pub(super) n_groups: usize,
+    /// The end of reading, in seconds of Unix time.
+    unix_seconds: u64,
+}
+
+// === impl CollectionResult ===
+
+impl CollectionResult {
+    /// Computes the lag of `snapshot` and renders it. Takes long enough to need a thread for blocking work.
+    pub(super) fn of(snapshot: Snapshot, cluster: &Cluster, time_lag: config::TimeLagMode) -> Self {
+        let began = Instant::now();
+        let outcome = outcome(&snapshot);
+        let mut lag = lag::compute(&snapshot, time_lag, snapshot.read_at_ms);
+        let n_groups = snapshot.groups.len();
+        let Snapshot {
+            read_at_ms,
+            topics,
+            unsupported,
+            mut failures,
+            requests,
+            mut phases,
+            ..
+        } = snapshot;
+        failures.append(&mut lag.findings);
+        let data = outcome.gave_data().then(|| {
+            let collected = Collected {
+                topics,
+                unsupported,
+                lag,
+            };
+            let text = LagText::of(cluster, &collected);
+            (Arc::new(collected), Arc::new(text))
+        });
+        phases.insert(Phase::Render, began.elapsed());
+        Self {
+            outcome,
+            data,
+            failures,
+            requests,
+            phases,
+            n_groups,
+            unix_seconds: u64::try_from(read_at_ms / 1000).unwrap_or_default(),
+        }
+    }
+
+    /// Writes the result into the cluster's state. `opening` is the opening of the gate in which the collection was made, and
+    /// `duration` is the time that it took.
+    pub(super) fn apply(self, shown: &mut RenderedCluster, opening: u64, duration: Duration) {
+        let state = &mut shown.state;
+        state.opening = opening;
+        state.counters.count_collection(self.outcome);
+        state.counters.count_failures(&self.failures);
+        state.counters.count_requests(&self.requests);
+        state.last_collection = Some(LastCollection {
+            outcome: self.outcome,
+            duration,
+            phases: self.phases,
+        });
+        if let Some((collected, text)) = self.data {
+            state.collected = Some(collected);
+            state.last_update = Some(self.unix_seconds);
+            shown.lag_text = Some(text);
+        }
+    }
+}
+
+/// Returns the outcome of a collection. Findings do not make it incomplete; neither does a lack of rights that are optional, nor a
+/// missing value that is used in labels alone.
+fn outcome(snapshot: &Snapshot) -> Outcome {
+    if !snapshot.failures.is_empty() && !has_data(snapshot) {
+        return Outcome::Failed;
+    }
+    let incomplete = snapshot
+        .failures
+        .iter()
+        .any(|Failure { unknown, .. }| match unknown.api {
+            Api::DescribeConfigs => false,
+            _ if unknown.reason == Reason::NothingVisible => false,
+            Api::Fetch => unknown.reason != Reason::Authorization,
+            _ => true,
+        });
+    if incomplete {
+        Outcome::Partial
+    } else {
+        Outcome::Complete
+    }
+}
+
+/// Returns `true` if anything was read that a sample can be made of. An empty cluster counts as read.
+fn has_data(snapshot: &Snapshot) -> bool {
+    let commits = snapshot
+        .groups
+        .values()
+        .any(|group| group.committed.is_ok());
+    let mut logs = snapshot
+        .topics
+        .values()
+        .flat_map(|topic| topic.partitions.values());
+    let mut failures = snapshot.failures.iter();
+    commits
+        || logs.any(|log| log.high_watermark.is_ok())
+        || failures.all(|failure| failure.unknown.reason == Reason::NothingVisible)
+}

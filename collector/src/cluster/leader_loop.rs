@@ -1,0 +1,265 @@
+//! The loop of one leadership: from the opening of the gate to its closing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use tokio::sync::oneshot;
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::Worker;
+use super::collection_result::CollectionResult;
+use crate::collected::Outcome;
+use crate::gate;
+use crate::gate::client_slot::ClientGuard;
+use crate::kafka::Kafka;
+use crate::progress::Step;
+use crate::snapshot::{Failure, Snapshot};
+
+/// The number of failures of one collection that the log names. The counters have all of them.
+const MAX_LOGGED_FAILURES: usize = 5;
+
+/// The events of the loop.
+enum Event {
+    Shutdown,
+    GateClosed(gate::ClosedReason),
+    /// The next collection is due.
+    Due,
+    /// The clients have read a snapshot; `None` if their thread has ended instead.
+    SnapshotRead(Option<Snapshot>),
+    Rendered(Result<CollectionResult, JoinError>),
+    /// The clients do not answer.
+    Wedged,
+    /// The data is older than allowed.
+    Stale,
+}
+
+/// The state of the loop.
+pub(super) struct LeaderLoop<'w> {
+    worker: &'w mut Worker,
+    kafka: Kafka,
+    /// The opening of the gate in which the clients were made.
+    opening: u64,
+    due: Interval,
+    /// The collection whose snapshot is being read.
+    reading: Option<Reading>,
+    /// The collection whose result is being rendered.
+    rendering: Option<Rendering>,
+    /// The instant at which the data becomes stale; `None` while there is none.
+    stale_at: Option<Instant>,
+}
+
+struct Reading {
+    began: Instant,
+    answer: oneshot::Receiver<Snapshot>,
+}
+
+struct Rendering {
+    /// The time that reading took.
+    duration: Duration,
+    result: JoinHandle<CollectionResult>,
+}
+
+// === impl LeaderLoop ===
+
+impl<'w> LeaderLoop<'w> {
+    /// Makes the clients.
+    ///
+    /// # Errors
+    /// The clients cannot be made.
+    pub(super) fn begin(worker: &'w mut Worker, client_guard: ClientGuard) -> anyhow::Result<Self> {
+        let opening = client_guard.permit.opening;
+        let kafka = Kafka::open(
+            Arc::clone(&worker.cluster),
+            Arc::clone(&worker.exporter),
+            worker.progress.clone(),
+            client_guard,
+        )?;
+        let mut due = interval_at(Instant::now(), worker.exporter.poll_interval);
+        due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Ok(Self {
+            worker,
+            kafka,
+            opening,
+            due,
+            reading: None,
+            rendering: None,
+            stale_at: None,
+        })
+    }
+
+    /// Collects until the gate closes or shutdown. All connections are closed then. The returned token is cancelled when the
+    /// clients have been freed, too.
+    ///
+    /// # Errors
+    /// The thread of the clients ends or hangs.
+    pub(super) async fn run(
+        mut self,
+        shutdown: &CancellationToken,
+    ) -> anyhow::Result<CancellationToken> {
+        loop {
+            match self.next(shutdown).await {
+                Event::Shutdown => {
+                    self.abandon();
+                    return Ok(self.kafka.ended());
+                }
+                Event::GateClosed(reason) => {
+                    debug!(reason = reason.label(), "The gate has closed");
+                    self.abandon();
+                    self.withdraw();
+                    self.reset_progress();
+                    return Ok(self.kafka.ended());
+                }
+                Event::Due => self.start(),
+                Event::SnapshotRead(Some(snapshot)) => self.render(snapshot),
+                Event::Rendered(result) => self.show(result.context("rendering failed")?),
+                Event::SnapshotRead(None) => bail!(
+                    "the Kafka thread of cluster {} has ended",
+                    self.worker.cluster.name
+                ),
+                Event::Wedged => bail!(
+                    "the Kafka thread of cluster {} does not answer",
+                    self.worker.cluster.name
+                ),
+                Event::Stale => {
+                    warn!("No collection gave data for too long, withdrawing the cluster's series");
+                    self.withdraw();
+                }
+            }
+        }
+    }
+
+    async fn next(&mut self, shutdown: &CancellationToken) -> Event {
+        let wedged = self
+            .reading
+            .as_ref()
+            .map(|reading| reading.began + 2 * self.worker.deadline());
+        let busy = self.reading.is_some() || self.rendering.is_some();
+        tokio::select! { biased;
+        () = shutdown.cancelled() => Event::Shutdown,
+        reason = gate::wait::closed(&mut self.worker.gate) => Event::GateClosed(reason),
+        snapshot = read(&mut self.reading) => Event::SnapshotRead(snapshot),
+        result = rendered(&mut self.rendering) => Event::Rendered(result),
+        () = at(wedged) => Event::Wedged,
+        () = at(self.stale_at) => Event::Stale,
+        _ = self.due.tick(), if !busy => Event::Due }
+    }
+
+    fn start(&mut self) {
+        let answer = self.kafka.collect();
+        self.reading = Some(Reading {
+            began: Instant::now(),
+            answer,
+        });
+    }
+
+    /// Drops the collection in progress, if there is one, and counts it as abandoned.
+    fn abandon(&mut self) {
+        let rendering = self.rendering.take();
+        if self.reading.take().is_some() || rendering.is_some() {
+            self.worker.rendered.send_modify(|shown| {
+                shown.state.counters.count_collection(Outcome::Abandoned);
+            });
+        }
+    }
+
+    fn withdraw(&mut self) {
+        self.stale_at = None;
+        self.worker
+            .rendered
+            .send_modify(crate::exposition::RenderedCluster::withdraw);
+    }
+
+    /// Sets the progress back to waiting, unless the first collection was published already.
+    fn reset_progress(&self) {
+        self.worker.progress.send_if_modified(|progress| {
+            let under_way = progress.step != Step::Published;
+            if under_way {
+                progress.step = Step::Waiting;
+            }
+            under_way
+        });
+    }
+
+    /// Begins to compute and render the result of `snapshot`, without blocking the loop.
+    fn render(&mut self, snapshot: Snapshot) {
+        let Some(reading) = self.reading.take() else {
+            return;
+        };
+        let duration = reading.began.elapsed();
+        let cluster = Arc::clone(&self.worker.rendered.borrow().state.cluster);
+        let time_lag = self.worker.exporter.time_lag;
+        let result =
+            tokio::task::spawn_blocking(move || CollectionResult::of(snapshot, &cluster, time_lag));
+        self.rendering = Some(Rendering { duration, result });
+    }
+
+    /// Writes a result into the cluster's state.
+    fn show(&mut self, result: CollectionResult) {
+        let Some(Rendering { duration, .. }) = self.rendering.take() else {
+            return;
+        };
+        log(&result, duration);
+        let gave_data = result.outcome.gave_data();
+        if gave_data {
+            self.stale_at = Some(Instant::now() + self.worker.exporter.staleness_threshold);
+        }
+        let opening = self.opening;
+        self.worker
+            .rendered
+            .send_modify(|shown| result.apply(shown, opening, duration));
+        // After a collection without data, the first one with data is still to come.
+        if gave_data {
+            let progress = &self.worker.progress;
+            progress.send_modify(|progress| progress.step = Step::Published);
+        }
+    }
+}
+
+async fn read(reading: &mut Option<Reading>) -> Option<Snapshot> {
+    match reading {
+        Some(reading) => (&mut reading.answer).await.ok(),
+        None => std::future::pending().await,
+    }
+}
+
+async fn rendered(rendering: &mut Option<Rendering>) -> Result<CollectionResult, JoinError> {
+    match rendering {
+        Some(rendering) => (&mut rendering.result).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn log(result: &CollectionResult, duration: Duration) {
+    let seconds = duration.as_secs_f64();
+    debug!(
+        result = result.outcome.label(),
+        seconds,
+        groups = result.n_groups,
+        "Collected"
+    );
+    if result.outcome == Outcome::Complete {
+        return;
+    }
+    let n_failures = result.failures.len();
+    for Failure { unknown, subject } in result.failures.iter().take(MAX_LOGGED_FAILURES) {
+        warn!(
+            result = result.outcome.label(),
+            api = unknown.api.label(),
+            reason = unknown.reason.label(),
+            subject,
+            n_failures,
+            "Collection is not complete"
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! What the clusters' collections gave, as plain values: the input of every renderer.
+//!
+//! A cluster's worker keeps one [`ClusterState`] up to date. Its large part, [`Collected`], is made once per collection, owns its
+//! values and is shared by [`Arc`] from then on: the text of `/metrics` is rendered from it, and any other form of output can read
+//! the same value. No I/O, no clock, no text.
+
+mod counters;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::config::{Compatibility, Granularity};
+
+use crate::lag::Lag;
+use crate::snapshot::{Name, Phase, Topic, Unsupported};
+
+pub use self::counters::{Counters, Outcome};
+
+/// The name of a cluster, and the options for showing it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// The value of the label `cluster_name`.
+    pub name: Name,
+    /// Further labels of each of its series.
+    pub labels: BTreeMap<String, String>,
+    /// The level of detail at which groups are shown.
+    pub granularity: Granularity,
+    /// The switches for labels as klag-exporter has them.
+    pub compatibility: Compatibility,
+}
+
+/// The data of one collection of one cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Collected {
+    /// The topics that the filter lets through, and the bounds of their logs.
+    pub topics: BTreeMap<Name, Topic>,
+    /// The number of groups that cannot be shown, by type; empty while not known.
+    pub unsupported: BTreeMap<Unsupported, usize>,
+    /// The lag of the groups.
+    pub lag: Lag,
+}
+
+/// The state of one cluster after its last collection.
+#[derive(Clone, Debug)]
+pub struct ClusterState {
+    /// The name and the options.
+    pub cluster: Arc<Cluster>,
+    /// The data of the last collection that gave any; `None` before the first one, after the gate has closed, and after the data
+    /// has become stale.
+    pub collected: Option<Arc<Collected>>,
+    /// The opening of the gate in which `collected` was collected; in any other opening it must not be shown.
+    pub opening: u64,
+    /// The last collection, whatever its outcome.
+    pub last_collection: Option<LastCollection>,
+    /// The end of the last collection that gave data, in seconds of Unix time.
+    pub last_update: Option<u64>,
+    /// The counters of all collections since the process began.
+    pub counters: Counters,
+}
+
+/// The course of the last collection of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastCollection {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// The duration, without that of rendering.
+    pub duration: Duration,
+    /// The duration of each phase.
+    pub phases: BTreeMap<Phase, Duration>,
+}
+
+// === impl ClusterState ===
+
+impl ClusterState {
+    /// The state of a cluster before its first collection.
+    pub fn new(cluster: Cluster) -> Self {
+        Self {
+            cluster: Arc::new(cluster),
+            collected: None,
+            opening: 0,
+            last_collection: None,
+            last_update: None,
+            counters: Counters::default(),
+        }
+    }
+
+    /// Returns `true` if the last collection gave data, and that data is still shown.
+    pub fn is_up(&self) -> bool {
+        let gave_data = self
+            .last_collection
+            .as_ref()
+            .is_some_and(|last| last.outcome.gave_data());
+        gave_data && self.collected.is_some()
+    }
+}

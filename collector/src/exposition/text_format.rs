@@ -1,0 +1,106 @@
+//! The text format 0.0.4 of Prometheus: headers, samples, labels and numbers.
+
+use super::Number;
+
+/// A stack of labels as text: `{cluster_name="c",group="g"`, without the closing brace.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Labels {
+    text: Vec<u8>,
+    /// The length of the text before each label.
+    starts: Vec<usize>,
+}
+
+/// Writes the two header lines of a family.
+pub(super) fn write_header(out: &mut Vec<u8>, name: &str, kind: &str, help: &str) {
+    for part in [
+        "# HELP ",
+        name,
+        " ",
+        help,
+        "\n# TYPE ",
+        name,
+        " ",
+        kind,
+        "\n",
+    ] {
+        out.extend_from_slice(part.as_bytes());
+    }
+}
+
+/// Writes one sample.
+pub(super) fn write_sample(out: &mut Vec<u8>, name: &str, labels: &Labels, value: Number) {
+    out.extend_from_slice(name.as_bytes());
+    if !labels.text.is_empty() {
+        out.extend_from_slice(&labels.text);
+        out.push(b'}');
+    }
+    out.push(b' ');
+    write_number(value, out);
+    out.push(b'\n');
+}
+
+// === impl Labels ===
+
+impl Labels {
+    pub(super) fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    pub(super) fn truncate(&mut self, n_labels: usize) {
+        if let Some(&start) = self.starts.get(n_labels) {
+            self.text.truncate(start);
+            self.starts.truncate(n_labels);
+        }
+    }
+
+    pub(super) fn push(&mut self, name: &str, value: &str) {
+        self.open(name);
+        write_escaped(&mut self.text, value);
+        self.text.push(b'"');
+    }
+
+    pub(super) fn push_number(&mut self, name: &str, value: i32) {
+        self.open(name);
+        self.text
+            .extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+        self.text.push(b'"');
+    }
+
+    fn open(&mut self, name: &str) {
+        self.starts.push(self.text.len());
+        self.text
+            .push(if self.text.is_empty() { b'{' } else { b',' });
+        self.text.extend_from_slice(name.as_bytes());
+        self.text.extend_from_slice(b"=\"");
+    }
+}
+
+fn write_number(number: Number, out: &mut Vec<u8>) {
+    let mut buffer = ryu::Buffer::new();
+    match number {
+        Number::Unsigned(value) => {
+            out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+        }
+        Number::Signed(value) => {
+            out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+        }
+        Number::Real(value) if value.is_finite() => {
+            let text = buffer.format_finite(value);
+            out.extend_from_slice(text.strip_suffix(".0").unwrap_or(text).as_bytes());
+        }
+        Number::Real(value) if value.is_nan() => out.extend_from_slice(b"NaN"),
+        Number::Real(value) if value > 0.0 => out.extend_from_slice(b"+Inf"),
+        Number::Real(_) => out.extend_from_slice(b"-Inf"),
+    }
+}
+
+fn write_escaped(out: &mut Vec<u8>, value: &str) {
+    for &byte in value.as_bytes() {
+        match byte {
+            b'\\' => out.extend_from_slice(br"\\"),
+            b'"' => out.extend_from_slice(br#"\""#),
+            b'\n' => out.extend_from_slice(br"\n"),
+            _ => out.push(byte),
+        }
+    }
+}
