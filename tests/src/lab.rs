@@ -24,6 +24,7 @@ pub mod programs;
 pub mod prom;
 pub mod prometheus;
 pub mod raw_kafka;
+mod ready_server;
 pub mod scale;
 pub mod toolbox;
 pub mod two_pods;

@@ -8,7 +8,7 @@
 pub mod demo;
 pub mod documents;
 pub mod lab;
-pub mod leases;
+pub mod lease_server;
 pub mod manifests;
 pub mod sources;
 pub mod standin;

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::Args;
 use super::kafka::Why;
 use crate::lab::kubernetes::{self, ControlPlane, Rights, VERSION};
-use crate::leases::Leases;
+use crate::lease_server::LeaseServer;
 
 /// The namespace that the lab's control plane has.
 pub(super) const NAMESPACE: &str = "lab";
@@ -23,7 +23,7 @@ pub(super) enum Kubernetes {
     /// The API server and etcd.
     Real(Box<Real>),
     /// A server that knows one Lease.
-    StandIn(Leases, Why),
+    StandIn(LeaseServer, Why),
 }
 
 /// A control plane, and how pods get to it.
@@ -54,7 +54,10 @@ impl Kubernetes {
     }
 
     async fn stand_in(why: Why) -> Result<Self> {
-        Ok(Self::StandIn(Leases::start(NAMESPACE, LEASE).await?, why))
+        Ok(Self::StandIn(
+            LeaseServer::start(NAMESPACE, LEASE).await?,
+            why,
+        ))
     }
 
     /// The text of a pod's `KUBECONFIG`.

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use tokio_util::sync::CancellationToken;
 
+use crate::lab;
+
 /// Their paths.
 #[derive(Clone, Debug)]
 pub(super) struct Programs {
@@ -35,26 +37,8 @@ impl Programs {
 }
 
 async fn build(profile: &Path) -> Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut cargo = tokio::process::Command::new(cargo);
-    cargo.args(["build", "--bin", "collector", "--bin", "elector"]);
-    // The demo's own package with them: another choice would compile the dependencies with other features.
-    for package in ["e2e", "collector", "elector"] {
-        cargo.args(["--package", package]);
-    }
-    if profile.ends_with("release") {
-        cargo.arg("--release");
-    }
-    // What `cargo run` says of the demo's package is not for the build: build scripts that ask for it, such as ring's, would
-    // run anew, and again when the demo itself is built the next time.
-    for (name, _) in std::env::vars_os() {
-        let about = name.to_string_lossy();
-        if about.starts_with("CARGO_PKG_") || about.starts_with("CARGO_MANIFEST_") {
-            cargo.env_remove(&name);
-        }
-    }
-    let mut building = cargo
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+    let cargo = lab::programs::build(profile, &["collector", "elector"]);
+    let mut building = tokio::process::Command::from(cargo)
         .kill_on_drop(true)
         .spawn()
         .context("cannot start cargo")?;

@@ -6,31 +6,20 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::Value;
 use tokio::sync::watch;
 
 use super::host::{self, TempDir};
-use super::http::{self, Coding};
-use super::process::Process;
 use super::prom::Labels;
+use super::ready_server::ReadyServer;
 use crate::manifests::{self, tools};
-
-/// The longest time until it is ready, which takes less than a second on an idle machine.
-const START_LIMIT: Duration = Duration::from_secs(60);
-
-/// The longest an answer may take.
-const LIMIT: Duration = Duration::from_secs(20);
 
 /// An Alertmanager; killed and deleted when dropped.
 #[derive(Debug)]
 pub struct Alertmanager {
-    // The process goes before what it writes to.
-    process: Process,
-    port: u16,
-    scratch: TempDir,
+    server: ReadyServer,
     pages: watch::Receiver<Vec<Page>>,
 }
 
@@ -64,34 +53,15 @@ impl Alertmanager {
             ))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .arg("--cluster.listen-address=");
-        let log = scratch.path().join("log");
-        let mut alertmanager = Self {
-            process: Process::spawn("alertmanager", command, &log)?,
-            port,
-            scratch,
+        Ok(Self {
+            server: ReadyServer::start("alertmanager", command, (port, scratch))?,
             pages: receive(listener),
-        };
-        alertmanager.wait_until_ready()?;
-        Ok(alertmanager)
-    }
-
-    fn wait_until_ready(&mut self) -> Result<()> {
-        super::wait_for("Alertmanager", START_LIMIT, || {
-            let ended = self.process.ended()?;
-            ensure!(ended.is_none(), "{ended:?}");
-            let answer = http::get(self.port, "/-/ready", Coding::Plain, LIMIT)?;
-            ensure!(answer.status == 200, "{}", answer.status);
-            Ok(())
-        })
-        .with_context(|| {
-            let log = self.scratch.path().join("log");
-            std::fs::read_to_string(log).unwrap_or_default()
         })
     }
 
-    /// The address that it listens on.
+    /// The port that it listens on.
     pub fn port(&self) -> u16 {
-        self.port
+        self.server.port()
     }
 
     /// Everything that receivers were sent so far, in order.
@@ -101,7 +71,7 @@ impl Alertmanager {
 
     /// Has an alert fire, as a Prometheus would.
     pub fn fire(&self, labels: &[(&str, &str)]) -> Result<()> {
-        let url = format!("--alertmanager.url=http://127.0.0.1:{}", self.port);
+        let url = format!("--alertmanager.url=http://127.0.0.1:{}", self.server.port());
         let labels = labels
             .iter()
             .map(|(name, value)| format!("{name}=\"{value}\""));
@@ -113,7 +83,7 @@ impl Alertmanager {
 
     /// For each alert that fires, by its name and its group, whether another one silences it.
     pub fn inhibited(&self) -> Result<BTreeMap<(String, String), bool>> {
-        let answer = http::get(self.port, "/api/v2/alerts", Coding::Plain, LIMIT)?.text()?;
+        let answer = self.server.get("/api/v2/alerts")?;
         let answer: Value = serde_json::from_str(&answer).with_context(|| answer.clone())?;
         let alerts = answer.as_array().context("no list")?.iter().map(|alert| {
             let label = |name: &str| {

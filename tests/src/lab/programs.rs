@@ -1,6 +1,6 @@
 //! The project's programs as files, brought up to date once for each test process.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -49,30 +49,48 @@ impl Program {
     }
 
     fn find(self) -> Result<PathBuf> {
-        let (package, named) = match self {
-            Self::Collector => ("collector", std::env::var_os("KLAG_COLLECTOR")),
-            Self::Elector => ("elector", std::env::var_os("KLAG_ELECTOR")),
-            Self::PlainElector => ("e2e", std::env::var_os("KLAG_PLAIN_ELECTOR")),
+        let named = match self {
+            Self::Collector => std::env::var_os("KLAG_COLLECTOR"),
+            Self::Elector => std::env::var_os("KLAG_ELECTOR"),
+            Self::PlainElector => std::env::var_os("KLAG_PLAIN_ELECTOR"),
         };
-        match named {
-            Some(path) => Ok(path.into()),
-            None => build(package, self.name()),
+        if let Some(path) = named {
+            return Ok(path.into());
         }
+        let test = std::env::current_exe()?;
+        let profile = test
+            .ancestors()
+            .nth(2)
+            .context("a test outside of a target directory")?;
+        let mut cargo = build(profile, &[self.name()]);
+        cargo.arg("--quiet");
+        process::run(cargo, Duration::from_secs(1800))?;
+        Ok(profile.join(self.name()))
     }
 }
 
-fn build(package: &str, bin: &str) -> Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let profile = test
-        .ancestors()
-        .nth(2)
-        .context("a test outside of a target directory")?;
+/// `cargo build` of these programs, for this directory of a target directory (`debug` or `release`).
+///
+/// The packages are always the same: cargo would compile the dependencies anew, with other features, for another choice.
+pub(crate) fn build(profile: &Path, programs: &[&str]) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "--package", package, "--bin", bin]);
-    if profile.file_name().is_some_and(|name| name == "release") {
+    cargo.arg("build").current_dir(env!("CARGO_MANIFEST_DIR"));
+    for package in ["e2e", "collector", "elector"] {
+        cargo.args(["--package", package]);
+    }
+    for program in programs {
+        cargo.args(["--bin", program]);
+    }
+    if profile.ends_with("release") {
         cargo.arg("--release");
     }
-    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-    process::run(cargo, Duration::from_secs(1800))?;
-    Ok(profile.join(bin))
+    // What `cargo run` and `cargo test` say of this package is not for the build: build scripts that ask for it, such as ring's,
+    // would run anew, and again when this package itself is built the next time.
+    for (name, _) in std::env::vars_os() {
+        let about = name.to_string_lossy();
+        if about.starts_with("CARGO_PKG_") || about.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&name);
+        }
+    }
+    cargo
 }

@@ -5,30 +5,18 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::host::{self, TempDir};
-use super::http::{self, Coding};
 use super::pod::Pod;
-use super::process::Process;
 use super::prom::Labels;
+use super::ready_server::ReadyServer;
 use crate::manifests::tools;
-
-/// The longest time until it is ready, which takes less than a second on an idle machine.
-const START_LIMIT: Duration = Duration::from_secs(60);
-
-/// The longest an answer may take.
-const LIMIT: Duration = Duration::from_secs(20);
 
 /// A Prometheus; killed and deleted when dropped.
 #[derive(Debug)]
-pub struct Prometheus {
-    // The process goes before what it writes to.
-    process: Process,
-    port: u16,
-    scratch: TempDir,
-}
+pub struct Prometheus(ReadyServer);
 
 /// The intervals at which a Prometheus scrapes and evaluates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,33 +93,12 @@ impl Prometheus {
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", data.display()))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"));
-        let log = scratch.path().join("log");
-        let mut prometheus = Self {
-            process: Process::spawn("prometheus", command, &log)?,
-            port,
-            scratch,
-        };
-        prometheus.wait_until_ready()?;
-        Ok(prometheus)
-    }
-
-    fn wait_until_ready(&mut self) -> Result<()> {
-        super::wait_for("Prometheus", START_LIMIT, || {
-            let ended = self.process.ended()?;
-            ensure!(ended.is_none(), "{ended:?}");
-            let answer = http::get(self.port, "/-/ready", Coding::Plain, LIMIT)?;
-            ensure!(answer.status == 200, "{}", answer.status);
-            Ok(())
-        })
-        .with_context(|| {
-            let log = self.scratch.path().join("log");
-            std::fs::read_to_string(log).unwrap_or_default()
-        })
+        ReadyServer::start("prometheus", command, (port, scratch)).map(Self)
     }
 
     /// The URL of its API.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://127.0.0.1:{}", self.0.port())
     }
 
     /// Every sample that it has of the series that a selector selects, as old as the last hour.
@@ -166,7 +133,7 @@ impl Prometheus {
         for (name, value) in arguments {
             write!(path, "{name}={}&", escaped(value))?;
         }
-        let answer = http::get(self.port, &path, Coding::Plain, LIMIT)?.text()?;
+        let answer = self.0.get(&path)?;
         let answer: Value = serde_json::from_str(&answer).with_context(|| answer.clone())?;
         let result = answer["data"]["result"].as_array();
         let result = result.with_context(|| format!("{arguments:?}: {answer}"))?;

@@ -10,7 +10,7 @@ use e2e::lab::host::{self, TempDir};
 use e2e::lab::http::{self, Coding};
 use e2e::lab::programs::Program;
 use e2e::lab::{self, Length};
-use e2e::leases::Leases;
+use e2e::lease_server::LeaseServer;
 use e2e::standin::{GroupSpec, PartitionSpec, StandIn};
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -38,7 +38,7 @@ struct Mute {
 /// A pod on stand-ins of Kafka and of the Kubernetes API.
 struct World {
     runtime: Runtime,
-    leases: Leases,
+    leases: LeaseServer,
     kafka: StandIn,
     scratch: TempDir,
     /// Of collector and elector.
@@ -93,7 +93,7 @@ impl Drop for Mute {
 impl World {
     fn start() -> Result<Self> {
         let runtime = Runtime::new()?;
-        let leases = runtime.block_on(Leases::start(NAMESPACE, NAME))?;
+        let leases = runtime.block_on(LeaseServer::start(NAMESPACE, NAME))?;
         let kafka = StandIn::builder()
             .topic("orders", 3, |_| PartitionSpec::ending_at(1000))
             .group("billing", GroupSpec::classic().committed("orders", 0, 900));

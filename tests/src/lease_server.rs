@@ -30,7 +30,7 @@ const WATCH_LIMIT: Duration = Duration::from_secs(300);
 
 /// The server; ends when dropped.
 #[derive(Debug)]
-pub struct Leases {
+pub struct LeaseServer {
     url: String,
     name: String,
     namespace: String,
@@ -45,7 +45,7 @@ type Asked = Query<std::collections::BTreeMap<String, String>>;
 
 // === impl Leases ===
 
-impl Leases {
+impl LeaseServer {
     /// Starts one that knows the Lease `name` in `namespace`, which is yet to be created.
     pub async fn start(namespace: &str, name: &str) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -99,7 +99,7 @@ impl Leases {
     }
 }
 
-impl Drop for Leases {
+impl Drop for LeaseServer {
     fn drop(&mut self) {
         self.task.abort();
     }

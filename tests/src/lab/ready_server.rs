@@ -1,0 +1,69 @@
+//! A server that answers `/-/ready` with 200 once it is ready, as Prometheus and Alertmanager do.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::host::TempDir;
+use super::http::{self, Coding};
+use super::process::Process;
+
+/// The longest time until it is ready, which takes less than a second on an idle machine.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// The longest an answer may take.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A running server with its files; killed and deleted when dropped.
+#[derive(Debug)]
+pub(super) struct ReadyServer {
+    // The process goes before what it writes to.
+    process: Process,
+    name: &'static str,
+    port: u16,
+    files: TempDir,
+}
+
+// === impl ReadyServer ===
+
+impl ReadyServer {
+    /// Starts a server that listens on `port` and keeps its files in `files`, and waits until it is ready.
+    pub(super) fn start(
+        name: &'static str,
+        command: Command,
+        (port, files): (u16, TempDir),
+    ) -> Result<Self> {
+        let log = files.path().join("log");
+        let mut server = Self {
+            process: Process::spawn(name, command, &log)?,
+            name,
+            port,
+            files,
+        };
+        server.wait_until_ready()?;
+        Ok(server)
+    }
+
+    fn wait_until_ready(&mut self) -> Result<()> {
+        super::wait_for(self.name, START_LIMIT, || {
+            let ended = self.process.ended()?;
+            ensure!(ended.is_none(), "{ended:?}");
+            let answer = http::get(self.port, "/-/ready", Coding::Plain, LIMIT)?;
+            ensure!(answer.status == 200, "{}", answer.status);
+            Ok(())
+        })
+        .with_context(|| fs::read_to_string(self.files.path().join("log")).unwrap_or_default())
+    }
+
+    /// The text of the answer to `GET path`.
+    pub(super) fn get(&self, path: &str) -> Result<String> {
+        http::get(self.port, path, Coding::Plain, LIMIT)?.text()
+    }
+
+    /// The port that it listens on.
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+}
