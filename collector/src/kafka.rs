@@ -22,7 +22,8 @@
 //! 8. **Log ends** (`ListOffsets`), after the commits: high watermarks, and last stable offsets where groups read committed records
 //!    only. An end that was read after a commit is never below it, unless records are gone, so lag is never negative.
 //! 9. **Members of KIP-848 groups** (`DescribeConsumerGroups`), at the end, because librdkafka may have to give up a connection for it.
-//! 10. **Timestamps** (`Fetch`) of the oldest unread records, or their estimation from the history of high watermarks. Before a cached
+//! 10. **Topics that members are assigned and that were not read** (`DescribeTopics` by name): the error shows a missing right.
+//! 11. **Timestamps** (`Fetch`) of the oldest unread records, or their estimation from the history of high watermarks. Before a cached
 //!     timestamp is used, the topic's id is asked for again.
 //!
 //! # Failures

@@ -1,5 +1,5 @@
-//! What most likely keeps a connection from working, and what to change: read from librdkafka's words, which name the event
-//! and seldom the mistake.
+//! The likely causes of failed connections, with their remedies. They are read from librdkafka's messages, which name the event and seldom
+//! the mistake behind it.
 
 #[cfg(test)]
 mod tests;
@@ -19,11 +19,11 @@ pub(super) enum LikelyCause {
     SaslMechanism,
     /// The user or the password is wrong.
     SaslCredentials,
-    /// The broker's certificate does not verify, and more is not said.
+    /// The broker's certificate does not verify, for a reason that the message does not give.
     Certificate,
     /// The authority that signed the broker's certificate is not trusted.
     CertificateAuthority,
-    /// The broker's certificate is too old, or too new.
+    /// The broker's certificate has expired or is not valid yet.
     CertificateDates,
     /// The broker's certificate is for another host.
     CertificateHost,
@@ -31,17 +31,18 @@ pub(super) enum LikelyCause {
     ClientCertificate,
     /// The host has no address.
     UnknownHost,
-    /// Nothing listens.
+    /// Nothing listens at the address, or a firewall refuses the connection.
     ConnectionRefused,
-    /// Packets vanish.
+    /// No answer comes from the address: packets are dropped, or the host is down.
     Unreachable,
-    /// The listener answers, but not what clients ask.
+    /// The listener answers, but supports none of the requests of clients: it is a controller's.
     ControllerListener,
 }
 
-/// Words of librdkafka and OpenSSL, and what they mean; the first that fits counts. All words of a line must be there.
+/// Parts of messages of librdkafka and OpenSSL, and the cause they point to. A row fits a message that has all its parts; the first row
+/// that fits counts.
 const CAUSES_BY_TEXT: &[(&[&str], LikelyCause)] = &[
-    // From here, by the verification callback.
+    // Messages of this program's own verification callback.
     (
         &["verification callback failed: certificate has expired"],
         LikelyCause::CertificateDates,
@@ -68,7 +69,7 @@ const CAUSES_BY_TEXT: &[(&[&str], LikelyCause)] = &[
     ),
     (&["certificate verify failed"], LikelyCause::Certificate),
     (&["verification callback failed"], LikelyCause::Certificate),
-    // TLS alerts 42 and 116, and a broker's complaint that is none: sent where a client shows no certificate, or a wrong one.
+    // TLS alerts, and a broker's message without an alert. They are sent to a client that shows no certificate, or a wrong one.
     (&["alert bad certificate"], LikelyCause::ClientCertificate),
     (
         &["alert certificate required"],
@@ -113,14 +114,14 @@ const CAUSES_BY_TEXT: &[(&[&str], LikelyCause)] = &[
     ),
 ];
 
-/// How soon after a connection is up a broker hangs up on a client that ought to have logged in first; librdkafka has the
-/// same figure.
+/// The longest time after which a broker closes the connection of a client that ought to have authenticated itself first, in milliseconds.
+/// librdkafka uses the same figure.
 const HANG_UP_WITHIN_MS: u64 = 2_000;
 
 // === impl LikelyCause ===
 
 impl LikelyCause {
-    /// What librdkafka's words about one connection mean.
+    /// The likely cause behind a message of librdkafka about one connection.
     pub(super) fn from_log(text: &str) -> Option<Self> {
         let fits = |(words, _): &&(&[&str], Self)| words.iter().all(|word| text.contains(word));
         let said = CAUSES_BY_TEXT.iter().find(fits).map(|&(_, cause)| cause);
@@ -128,8 +129,8 @@ impl LikelyCause {
             .or_else(|| Self::from_disconnect(text))
     }
 
-    /// What it means that a listener hangs up without a word. The name of a connection begins with the client's protocol, but
-    /// for PLAINTEXT.
+    /// The likely cause where a listener closes the connection without an error. The name of a connection begins with the client's protocol,
+    /// except for PLAINTEXT.
     fn from_disconnect(text: &str) -> Option<Self> {
         let speaks = |protocol: &str| text.starts_with(protocol);
         if !text.contains("Disconnected") || speaks("ssl://") || speaks("sasl_ssl://") {
@@ -139,7 +140,7 @@ impl LikelyCause {
         let (ms, state) = after.split_once("ms in state ")?;
         let state = state.trim_end_matches(')').split(',').next()?;
         match state {
-            // The first question of all is not understood.
+            // The listener does not understand the first request of all.
             "APIVERSION_QUERY" => Some(Self::TlsExpected),
             "UP" if !speaks("sasl_") && ms.parse::<u64>().ok()? < HANG_UP_WITHIN_MS => {
                 Some(Self::SaslExpected)
@@ -148,12 +149,12 @@ impl LikelyCause {
         }
     }
 
-    /// Whether a broker that ends would show the same.
+    /// True for a cause that looks like a broker which shuts down.
     pub(super) const fn is_guess(self) -> bool {
         matches!(self, Self::TlsExpected | Self::SaslExpected)
     }
 
-    /// Whether this says more of a certificate than `other` does.
+    /// True where this says more about a certificate than `other` does.
     pub(super) const fn is_more_precise_than(self, other: Self) -> bool {
         matches!(
             self,
@@ -161,8 +162,8 @@ impl LikelyCause {
         ) && matches!(other, Self::Certificate)
     }
 
-    /// What is probably wrong, and what to write; `broker` is the node id of a broker that Kafka told of, and `None` for one of
-    /// `bootstrap_servers`.
+    /// The likely mistake and the settings that correct it. `broker` is the node id of a broker whose address came from Kafka, and `None` for
+    /// one of `bootstrap_servers`.
     pub(super) fn advice(self, broker: Option<i32>) -> String {
         let address = match broker {
             None => "see bootstrap_servers".to_owned(),
@@ -227,8 +228,8 @@ impl LikelyCause {
     }
 }
 
-/// Whether a listener with TLS has answered a client without: librdkafka reads type 21 (alert) and version 3.x as the size of an
-/// answer.
+/// True where a listener with TLS has answered a client without TLS. It sends an alert, whose type 21 and version 3.x librdkafka reads as the
+/// size of an answer.
 pub(super) fn is_tls_alert(text: &str) -> bool {
     const ALERT: u32 = 0x15_03;
     let size = text

@@ -43,7 +43,7 @@ pub(super) struct GroupMembers {
 struct Description {
     /// The entry in the listing when this was asked for.
     listed: ListedAs,
-    found: DescribedAs,
+    content: DescribedAs,
     /// The time of the answer.
     at: Instant,
 }
@@ -75,12 +75,12 @@ impl GroupMembers {
             return (Ok(Arc::default()), listed.state);
         }
         let unknown = Unknown::new(Api::DescribeGroups, Reason::NotAsked);
-        let Some(described) = self.groups.get(group) else {
+        let Some(description) = self.groups.get(group) else {
             return (Err(unknown), listed.state);
         };
-        match &described.found {
+        match &description.content {
             DescribedAs::Group { state, members }
-                if described.listed == listed && listed.state == GroupState::Unknown =>
+                if description.listed == listed && listed.state == GroupState::Unknown =>
             {
                 (members.clone(), *state)
             }
@@ -92,8 +92,9 @@ impl GroupMembers {
     /// Removes groups whose listed name is a part of another name: no broker describes such a group, and it has no commits.
     pub(super) fn drop_truncated_names(&self, committed: &mut CommittedOffsets) {
         let is_no_group = |name: &Name| {
-            let described = self.groups.get(name);
-            described.is_some_and(|described| matches!(described.found, DescribedAs::NoSuchGroup))
+            let description = self.groups.get(name);
+            description
+                .is_some_and(|description| matches!(description.content, DescribedAs::NoSuchGroup))
         };
         let before = committed.groups.len();
         committed.groups.retain(|name, found| {
@@ -112,17 +113,15 @@ impl GroupMembers {
         let Some(survey) = &self.survey else {
             return BTreeMap::new();
         };
-        let silent = survey
+        let not_shown = survey
             .unlisted
             .iter()
             .filter(|name| !committed.groups.contains_key(*name))
             .filter(|name| !listing.groups.contains_key(*name));
-        let (n_silent, n_truncated_names) = (
-            silent.count(),
-            listing.truncated_names.values().sum::<usize>(),
-        );
+        let n_not_shown = not_shown.count();
+        let n_truncated_names: usize = listing.truncated_names.values().sum();
         let count = |kind: Unsupported| match kind {
-            Unsupported::ShareOrStreams => n_silent,
+            Unsupported::ShareOrStreams => n_not_shown,
             Unsupported::NameWithNul => n_truncated_names + committed.n_truncated_names,
             kind => survey.others.get(&kind).copied().unwrap_or_default(),
         };
@@ -132,18 +131,13 @@ impl GroupMembers {
             .collect()
     }
 
-    /// Drops descriptions of groups that are gone, and old ones. Records a failure for each group whose members are unknown, in every
-    /// collection in which they are.
-    pub(super) fn expire(
-        &mut self,
-        committed: &CommittedOffsets,
-        context: &mut CollectionContext<'_>,
-    ) {
+    /// Drops the descriptions of groups that are gone, and those that are too old, and so with the last survey.
+    pub(super) fn drop_old(&mut self, committed: &CommittedOffsets) {
         let now = Instant::now();
-        self.groups.retain(|name, described| {
+        self.groups.retain(|name, description| {
             let is_there = committed.groups.contains_key(name);
-            described.is_fresh(now)
-                && (is_there || matches!(described.found, DescribedAs::NoSuchGroup))
+            description.is_fresh(now)
+                && (is_there || matches!(description.content, DescribedAs::NoSuchGroup))
         });
         if self
             .survey
@@ -152,17 +146,25 @@ impl GroupMembers {
         {
             self.survey = None;
         }
+    }
+
+    /// Records a failure for each existing group whose members are unknown, in every collection in which they are.
+    pub(super) fn record_failures(
+        &mut self,
+        committed: &CommittedOffsets,
+        context: &mut CollectionContext<'_>,
+    ) {
         for (name, code) in std::mem::take(&mut self.failed_groups) {
             if committed.groups.contains_key(&name) {
                 let reason = context.reason_of(code);
                 context.record_failure(Api::DescribeGroups, reason, format!("group {name}"));
             }
         }
-        for (name, described) in &self.groups {
+        for (name, description) in &self.groups {
             if let DescribedAs::Group {
                 members: Err(unknown),
                 ..
-            } = described.found
+            } = description.content
             {
                 context.record_failure(unknown.api, unknown.reason, format!("group {name}"));
             }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::collection_context::CollectionContext;
 use super::error_code::ErrorCode;
 use super::native::{self, Client};
-use crate::snapshot::{Api, Name};
+use crate::snapshot::{Api, Name, TopicPartition};
 
 /// The metadata of one answer, without the topics that the filter leaves out.
 #[derive(Debug)]
@@ -87,6 +87,29 @@ impl Metadata {
     /// The instant at which it was read.
     pub(super) const fn read_at(&self) -> Instant {
         self.read_at
+    }
+
+    /// Every partition, in order.
+    pub(super) fn partitions(&self) -> Vec<TopicPartition> {
+        let topics = self.topics.iter();
+        topics
+            .flat_map(|(topic, leaders)| {
+                let numbers = leaders.keys();
+                numbers.map(|&partition| TopicPartition::of(topic, partition))
+            })
+            .collect()
+    }
+
+    /// True where the topic has this partition.
+    pub(super) fn has_partition(&self, topic: &str, partition: i32) -> bool {
+        let leaders = self.topics.get(topic);
+        leaders.is_some_and(|leaders| leaders.contains_key(&partition))
+    }
+
+    /// The node id of a partition's leader; `None` where it has no leader or is not in this metadata.
+    pub(super) fn partition_leader(&self, tp: &TopicPartition) -> Option<i32> {
+        let leaders = self.topics.get(&tp.topic)?;
+        leaders.get(&tp.partition).copied().flatten()
     }
 
     /// The number of partitions of all topics.

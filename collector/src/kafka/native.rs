@@ -69,7 +69,7 @@ pub(super) use fetch::{LOG_START, PartitionEvent, Polled, Timestamp};
 pub(super) use list_groups::RawGroup;
 pub(super) use metadata::MetadataResponse;
 
-// Functions whose answer the bindings declare as a Rust enum; declared here with the plain number that crosses the boundary.
+// The bindings declare the results of these functions as Rust enums; here they are plain numbers.
 unsafe extern "C" {
     fn rd_kafka_error_code(error: *const rd::rd_kafka_error_t) -> c_int;
     fn rd_kafka_event_error(event: *mut rd::rd_kafka_event_t) -> c_int;
@@ -103,14 +103,14 @@ unsafe extern "C" {
     fn rd_kafka_ConfigResource_error(resource: *const rd::rd_kafka_ConfigResource_t) -> c_int;
 }
 
-/// A timeout as librdkafka takes it: whole milliseconds, at least 1 (0 would not wait, -1 would wait for ever).
+/// A timeout in librdkafka's form: whole milliseconds, at least 1, because 0 means not to wait and -1 to wait for ever.
 fn millis(timeout: Duration) -> c_int {
     c_int::try_from(timeout.as_millis())
         .unwrap_or(c_int::MAX)
         .max(1)
 }
 
-/// An array that librdkafka lends: empty for NULL.
+/// An array that belongs to librdkafka; empty for NULL.
 ///
 /// # Safety
 /// `first` must be NULL or point to `n` values that live as long as `'a`.

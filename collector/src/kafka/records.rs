@@ -1,6 +1,8 @@
-//! Exact time lag: reads the oldest record that a group has not read, of all partitions at once.
+//! Exact time lag: the timestamps of the oldest unread records, read from Kafka.
 //!
-//! Nothing is fetched between calls: a partition left assigned would be read on to its end.
+//! The records of all partitions are read at once, by one client. Between calls no partition is assigned to the client, because it would
+//! read an assigned partition on to its end. Timestamps are cached as long as a group stands at their offset, so only commits that have
+//! moved cost a read.
 
 mod cache;
 mod reader;
@@ -25,40 +27,41 @@ use crate::snapshot::{Failure, Name, Offset, OldestUnread, Reason, TopicPartitio
 
 pub(super) use self::reader::{ReadLimits, properties};
 
-/// How often it is said that a record is too large.
+/// The least time between two warnings that a record is too large.
 const WARNING_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// Positions whose record is wanted.
+/// The offsets whose records are wanted, by partition.
 type Wanted = BTreeMap<TopicPartition, BTreeSet<Offset>>;
 
-/// What is known of each.
+/// The answer for each wanted offset.
 type Answers = HashMap<(TopicPartition, Offset), OldestUnread>;
 
-/// Dates the oldest unread records of one cluster.
+/// The timestamps of the oldest unread records of one cluster.
 pub(super) struct RecordTimestamps {
     properties: Properties,
     fence: Arc<Fence>,
-    /// Made when first needed.
+    /// The client; `None` before it is first needed, and after it was given up.
     reader: Option<RecordReader>,
     cache: TimestampCache,
-    /// When it was last said that a record is too large.
+    /// The time of the last warning that a record is too large.
     warned_at: Option<Instant>,
 }
 
-/// What one call found.
+/// The result of looking up timestamps once.
 pub(super) struct TimestampLookup {
-    /// An answer for every pair that was wanted.
+    /// An answer for every wanted offset.
     pub(super) oldest_unread: Answers,
-    /// Each failure once: per topic for rights, per partition for other answers, per call for lack of time.
+    /// Each failure once: one for a topic that may not be read, one for a partition with another error, one for all that time did not suffice
+    /// for.
     pub(super) failures: Vec<Failure>,
-    /// Positions that were read from.
+    /// The number of positions that reading began at.
     pub(super) n_reads: u64,
 }
 
 // === impl RecordTimestamps ===
 
 impl RecordTimestamps {
-    /// Reads with a client of these properties, which must contain [`properties`], behind `fence`.
+    /// Nothing cached and no client yet. Clients will have these properties, which must contain [`properties`], and be behind `fence`.
     pub(super) fn new(properties: Properties, fence: Arc<Fence>) -> Self {
         Self {
             properties,
@@ -69,8 +72,8 @@ impl RecordTimestamps {
         }
     }
 
-    /// Dates every pair of `wanted`, which stand below `ends`, within `limits`. `progress` is told offsets done and to do, of those that have to be read.
-    /// Blocking.
+    /// Looks up the timestamp of each record in `wanted`, in the cache or in Kafka, within `limits`. All wanted offsets are below the end of
+    /// their log, which `ends` gives. `progress` is called with the number of offsets that were read and that have to be. Blocking.
     pub(super) fn look_up(
         &mut self,
         wanted: &Wanted,
@@ -102,23 +105,24 @@ impl RecordTimestamps {
         }
     }
 
-    /// Topics of which something is kept that `wanted` asks for: it will be told of whatever topic has that name now.
+    /// The topics with a cached answer that `wanted` asks for. Their ids must be read before the answer is used for a topic of that name.
     pub(super) fn cached_topics(&self, wanted: &Wanted) -> BTreeSet<Name> {
         self.cache.cached_topics(wanted)
     }
 
-    /// Forgets what was read of these topics.
+    /// Drops the cached answers of these topics.
     pub(super) fn forget(&mut self, topics: &BTreeSet<Name>) {
         self.cache.forget(topics);
     }
 
-    /// Serves the client between calls: logs, connection errors, token refresh.
+    /// Serves the client between calls: takes in its logs and errors, lets it refresh tokens.
     pub(super) fn serve_client(&self) {
         if let Some(reader) = &self.reader {
             reader.drain_notices();
         }
     }
 
+    /// Reads the records of `unread`. A client that is stuck is given up.
     fn read(
         &mut self,
         unread: Wanted,
@@ -154,7 +158,7 @@ impl RecordTimestamps {
         })
     }
 
-    /// Names the remedy, and again after a while.
+    /// Warns that a record is too large, with the remedy, at most once an hour.
     fn warn_of_large_record(&mut self) {
         let now = Instant::now();
         if self.warned_at.is_none_or(|at| now - at >= WARNING_INTERVAL) {

@@ -1,10 +1,10 @@
-//! What librdkafka says of mistakes, and what is made of it.
+//! Messages of librdkafka about mistakes, and the causes that are read from them.
 
 use super::*;
 
-/// As librdkafka 2.12.1 said it of listeners of Apache Kafka 4.1.0.
+/// The messages are those of librdkafka 2.12.1 about listeners of Apache Kafka 4.1.0.
 #[test]
-fn mistakes_are_known_by_what_is_said_of_them() {
+fn the_cause_of_each_mistake_is_read_from_the_message() {
     for (text, cause) in [
         (
             "127.0.0.1:9092/bootstrap: Disconnected: connection closed by peer: receive 0 after POLLIN (after 1ms in state \
@@ -60,7 +60,7 @@ fn mistakes_are_known_by_what_is_said_of_them() {
 }
 
 #[test]
-fn an_end_that_is_usual_has_no_cause() {
+fn a_connection_that_ends_normally_has_no_cause() {
     for text in [
         "127.0.0.1:9092/1: Disconnected: connection closed by peer: receive 0 after POLLIN (after 61234ms in state UP)",
         "ssl://127.0.0.1:9092/1: Disconnected: SSL connection closed by peer (after 0ms in state UP)",
@@ -73,7 +73,7 @@ fn an_end_that_is_usual_has_no_cause() {
 }
 
 #[test]
-fn a_broker_that_kafka_told_of_is_not_mended_in_this_file() {
+fn the_advice_about_a_broker_found_through_kafka_is_to_see_its_advertised_listeners() {
     assert!(
         LikelyCause::ConnectionRefused
             .advice(None)

@@ -1,4 +1,4 @@
-//! Log starts that were read after the commits.
+//! Log starts that were read after the commits, and so cannot show a loss.
 
 use std::collections::HashMap;
 
@@ -7,8 +7,8 @@ use crate::kafka::committed_offsets::CommittedOffsets;
 use crate::snapshot::{Api, Reason, Unknown};
 
 impl LogOffsets {
-    /// Forgets log starts that were read after the commits and lie above one of them: the group may have committed beyond it
-    /// before the log was purged.
+    /// Makes log starts unknown that were read after the commits and are above one of them. The group may have committed beyond the log start
+    /// before its records were purged, and would wrongly be reported as losing them.
     pub(in crate::kafka) fn discard_late_log_starts(&mut self, committed: &CommittedOffsets) {
         if self.late_log_starts.is_empty() {
             return;
@@ -42,7 +42,8 @@ mod tests {
     use crate::kafka::native::CommittedRow;
     use crate::snapshot::{Log, Name, Offset, TopicPartition};
 
-    /// Partitions 0, 1, ... of topic t, whose logs start at 10, and the lowest commit on each; only the first was read early.
+    /// The log starts that are left of partitions 0, 1, ... of a topic, whose logs start at 10, with these lowest commits on them. Only the
+    /// first partition's log start was read before the commits.
     fn log_starts(commits: &[i64]) -> Vec<Option<u64>> {
         let place = |partition| TopicPartition::of(&Name::from("t"), partition);
         let offset = |at| Offset::from_wire(at).unwrap();
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_start_that_was_read_after_a_commit_below_it_is_not_known() {
+    fn a_log_start_that_was_read_after_a_commit_below_it_is_unknown() {
         assert_eq!(
             log_starts(&[4, 4, 9, 10, 11]),
             [Some(10), None, None, Some(10), Some(10)]

@@ -1,4 +1,4 @@
-//! One partition leader, asked on a thread of its own.
+//! One partition leader, which is asked on a thread of its own.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,10 +12,11 @@ use crate::kafka::error_code::{ErrorCode, Remedy};
 use crate::kafka::native::{Client, Fence};
 use crate::snapshot::{Offset, TopicPartition};
 
-/// Partitions in one request. Larger ones make one bad partition dearer, smaller ones cost requests.
+/// The largest number of partitions in one request. With more, one bad partition would cost more halved requests; with fewer, there would be
+/// more requests.
 const PARTITIONS_PER_REQUEST: usize = 500;
 
-/// A bound of a log.
+/// The offset of a log to ask for. The name is that of Kafka's admin client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum OffsetSpec {
     LogStart,
@@ -23,23 +24,24 @@ pub(super) enum OffsetSpec {
     LastStable,
 }
 
+/// Offsets by partition and kind, or the code of the failure.
 pub(super) type OffsetAnswers = BTreeMap<(TopicPartition, OffsetSpec), Result<Offset, ErrorCode>>;
 
-/// What one leader said.
+/// The answers of one leader.
 pub(super) struct LeaderAnswers {
     pub(super) answers: OffsetAnswers,
     pub(super) n_requests: u64,
-    /// What it did instead of answering; the partitions that are missing from the answers were not asked about.
+    /// The error because of which the leader was given up. Partitions that are missing from the answers were not asked about.
     pub(super) silence: Option<ErrorCode>,
 }
 
-/// A leader that is being asked, on a thread of its own.
+/// A leader that is being asked.
 pub(super) struct PartitionLeader<'c> {
     clients: &'c OffsetClients<'c>,
     fence: Arc<Fence>,
-    until: Instant,
+    deadline: Instant,
     timeout: Duration,
-    received: LeaderAnswers,
+    answers: LeaderAnswers,
 }
 
 // === impl PartitionLeader ===
@@ -53,9 +55,9 @@ impl<'c> PartitionLeader<'c> {
         Self {
             clients,
             fence: context.fence(),
-            until: context.deadline(),
+            deadline: context.deadline(),
             timeout,
-            received: LeaderAnswers {
+            answers: LeaderAnswers {
                 answers: OffsetAnswers::new(),
                 n_requests: 0,
                 silence: None,
@@ -63,59 +65,58 @@ impl<'c> PartitionLeader<'c> {
         }
     }
 
+    /// Asks for these offsets of all partitions, chunk by chunk. Blocking.
     pub(super) fn ask(
         mut self,
         partitions: &[TopicPartition],
-        bounds: &[OffsetSpec],
+        specs: &[OffsetSpec],
     ) -> LeaderAnswers {
         for chunk in partitions.chunks(PARTITIONS_PER_REQUEST) {
-            for &bound in bounds {
-                let client = match bound {
+            for &spec in specs {
+                let client = match spec {
                     OffsetSpec::LogStart | OffsetSpec::HighWatermark => {
                         Some(self.clients.read_uncommitted_client)
                     }
                     OffsetSpec::LastStable => self.clients.read_committed_client,
                 };
                 if let Some(client) = client {
-                    self.list_offsets(client, bound, chunk);
+                    self.list_offsets(client, spec, chunk);
                 }
             }
         }
-        self.received
+        self.answers
     }
 
-    /// One bound of a chunk, halved where it fails.
-    fn list_offsets(&mut self, client: &Client, bound: OffsetSpec, chunk: &[TopicPartition]) {
-        let left = self.until.saturating_duration_since(Instant::now());
-        if self.received.silence.is_some() || self.fence.is_closed() || left.is_zero() {
+    /// Asks for one kind of offset of a chunk, in halves if that fails.
+    fn list_offsets(&mut self, client: &Client, spec: OffsetSpec, chunk: &[TopicPartition]) {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if self.answers.silence.is_some() || self.fence.is_closed() || left.is_zero() {
             return;
         }
-        self.received.n_requests += 1;
-        match client.offsets_for_times(chunk, bound.timestamp(), self.timeout.min(left)) {
+        self.answers.n_requests += 1;
+        match client.offsets_for_times(chunk, spec.timestamp(), self.timeout.min(left)) {
             Ok(offsets) => {
                 for (tp, offset) in chunk.iter().zip(offsets) {
                     let offset = valid_offset(offset);
-                    self.received.answers.insert((tp.clone(), bound), offset);
+                    self.answers.answers.insert((tp.clone(), spec), offset);
                 }
             }
-            Err(code) if code.remedy() == Remedy::GiveUpBroker => {
-                self.received.silence = Some(code)
-            }
+            Err(code) if code.remedy() == Remedy::GiveUpBroker => self.answers.silence = Some(code),
             Err(code) if chunk.len() == 1 => {
-                self.received
+                self.answers
                     .answers
-                    .insert((chunk[0].clone(), bound), Err(code));
+                    .insert((chunk[0].clone(), spec), Err(code));
             }
             Err(_) => {
                 let (left, right) = chunk.split_at(chunk.len() / 2);
-                self.list_offsets(client, bound, left);
-                self.list_offsets(client, bound, right);
+                self.list_offsets(client, spec, left);
+                self.list_offsets(client, spec, right);
             }
         }
     }
 }
 
-/// An offset that an answer without an error carries. A dead leader gives -1001 with no error: unknown, not 0.
+/// The offset in an answer without an error. For a dead leader librdkafka returns -1001 without an error, which is an unknown offset.
 fn valid_offset(offset: i64) -> Result<Offset, ErrorCode> {
     Offset::from_wire(offset).ok_or(ErrorCode::LEADER_NOT_AVAILABLE)
 }
@@ -128,10 +129,10 @@ impl OffsetSpec {
 
     pub(super) const STARTS: &'static [Self] = &[Self::LogStart];
 
-    /// The ends of what consumers may read.
+    /// The ends of the records that consumers may read.
     pub(super) const ENDS: &'static [Self] = &[Self::HighWatermark, Self::LastStable];
 
-    /// The timestamp that asks for it, by the protocol.
+    /// The special timestamp by which the protocol asks for the offset.
     const fn timestamp(self) -> i64 {
         match self {
             Self::LogStart => -2,

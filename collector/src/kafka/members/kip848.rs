@@ -1,5 +1,5 @@
-//! KIP-848 groups, described by `DescribeConsumerGroups`. Their coordinator assigns partitions, so there are no bytes in the answer
-//! that a client chose the form of.
+//! KIP-848 groups, described by `DescribeConsumerGroups`. Their coordinator assigns the partitions, so the answer has no bytes whose form
+//! a client has chosen, and librdkafka may parse it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,16 +17,16 @@ use crate::kafka::native::{
 };
 use crate::snapshot::{Api, GroupState, Member, Name};
 
-/// Groups in one request.
+/// The largest number of groups in one call.
 const GROUPS_PER_REQUEST: usize = 100;
 
-/// Groups to ask each broker about, as listed.
+/// The groups to ask each broker about, with their entries in the listing.
 type Due<'g> = BTreeMap<i32, Vec<(&'g Name, ListedAs)>>;
 
 // === impl GroupMembers ===
 
 impl GroupMembers {
-    /// Brings the descriptions of KIP-848 groups up to date.
+    /// Describes the KIP-848 groups that have no description that may still be used.
     pub(in crate::kafka) fn describe_kip848(
         &mut self,
         client: &Client,
@@ -51,6 +51,7 @@ impl GroupMembers {
         self.request(client, &due, metadata, context);
     }
 
+    /// Asks the brokers, and takes in their answers.
     fn request(
         &mut self,
         client: &Client,
@@ -96,6 +97,7 @@ impl GroupMembers {
         }
     }
 
+    /// Takes in an answer of `broker` about the groups in `chunk`.
     fn record_answer(
         &mut self,
         broker: i32,
@@ -117,11 +119,15 @@ impl GroupMembers {
             };
             match description {
                 Ok(described) => {
-                    let found = DescribedAs::Group {
+                    let content = DescribedAs::Group {
                         state: state(described.state),
                         members: Ok(members(described, metadata)),
                     };
-                    let described = Description { listed, found, at };
+                    let described = Description {
+                        listed,
+                        content,
+                        at,
+                    };
                     self.groups.insert(Name::clone(group), described);
                 }
                 Err(code) => {
@@ -133,7 +139,8 @@ impl GroupMembers {
     }
 }
 
-/// Of connections that were ended lest librdkafka parse a classic group, it says only that they have ended.
+/// Replaces the error of groups that turned out to be classic. librdkafka reports only that the connection has ended, because it was ended
+/// before librdkafka could parse such a group.
 fn blocked_as_not_found(
     groups: Vec<(String, Result<DescribedGroup, ErrorCode>)>,
 ) -> Vec<(String, Result<DescribedGroup, ErrorCode>)> {
@@ -147,6 +154,7 @@ fn blocked_as_not_found(
         .collect()
 }
 
+/// The members of a KIP-848 group.
 fn members(group: DescribedGroup, metadata: &Metadata) -> Arc<Vec<Member>> {
     let members = group.members.into_iter().map(|member| Member {
         consumer_id: Name::from(member.consumer_id),

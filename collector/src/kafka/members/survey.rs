@@ -1,7 +1,8 @@
-//! The survey: all groups of all types described at once, two requests to each broker.
+//! The survey: one call that describes all groups of all types, by two requests to each broker.
 //!
-//! It tells the members of classic groups, and that there are groups which no listing of consumer groups has. What members have
-//! stored are bytes that clients chose. A group of which they cannot be read has unknown members; no other group is touched.
+//! The survey brings the members of classic groups, and shows groups that no listing of consumer groups has: share groups and Streams
+//! groups. The assignments of classic members are bytes that clients have chosen. Where they cannot be parsed, that group's members are
+//! unknown, and no other group's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,20 +20,21 @@ use crate::kafka::metadata::Metadata;
 use crate::kafka::native::{Client, RawGroup};
 use crate::snapshot::{Api, GroupState, Member, Name, Reason, Unknown, Unsupported};
 
-/// Bound of a survey where a broker is known to be silent: the call waits for that one too.
+/// The longest survey while a broker is known to be silent. The call would wait for that broker as well.
 const TIMEOUT_WITH_SILENT_BROKER: Duration = Duration::from_secs(1);
 
-/// What only a survey tells.
+/// The part of a survey's result that nothing else shows.
 #[derive(Debug)]
 pub(super) struct Survey {
+    /// The time of the answer.
     at: Instant,
-    /// Groups in no listing that are not classic: of share groups or Streams groups.
+    /// Groups that are in no listing and not classic. They are share groups or Streams groups.
     pub(super) unlisted: BTreeSet<Name>,
-    /// How many classic groups there are that are not consumers'.
+    /// The number of classic groups whose members are not consumers, by type.
     pub(super) others: BTreeMap<Unsupported, usize>,
 }
 
-/// What a survey is made of.
+/// The input of a survey.
 pub(in crate::kafka) struct SurveyInput<'a> {
     pub(in crate::kafka) client: &'a Client,
     pub(in crate::kafka) listing: &'a GroupListing,
@@ -40,23 +42,24 @@ pub(in crate::kafka) struct SurveyInput<'a> {
     pub(in crate::kafka) filter: &'a Filter,
 }
 
-/// What came of one.
+/// The findings of one survey, while its answer is read.
 #[derive(Default)]
 struct SurveyFindings {
-    /// Brokers that described a group.
+    /// The brokers that described at least one group.
     brokers: BTreeSet<i32>,
-    /// Groups in no listing, and who coordinates them.
+    /// Groups that are in no listing, with their coordinators.
     unlisted: BTreeMap<Name, i32>,
+    /// The number of classic groups whose members are not consumers, by type.
     others: BTreeMap<Unsupported, usize>,
-    /// Groups in no listing of which the type was not told.
+    /// The number of groups that are in no listing and whose description was refused, so that their type is unknown.
     n_refused: usize,
 }
 
 // === impl GroupMembers ===
 
 impl GroupMembers {
-    /// Makes a survey if one is due, and says which groups it found in no listing, and their coordinators. What was known and
-    /// is not told anew stays for its time.
+    /// Makes a survey if one is due. Returns the groups that it found and no listing has, with their coordinators. Descriptions that it
+    /// does not renew are kept for their time.
     pub(in crate::kafka) fn survey(
         &mut self,
         input: &SurveyInput<'_>,
@@ -68,7 +71,7 @@ impl GroupMembers {
         let Some(bound) = context.request_timeout(Api::DescribeGroups) else {
             return BTreeMap::new();
         };
-        // Half, as an older answer serves as well.
+        // Half of the time of other requests, as descriptions of an earlier survey still serve.
         let bound = if context.silent_brokers.is_empty() {
             bound / 2
         } else {
@@ -90,19 +93,23 @@ impl GroupMembers {
             if !is_classic(listed) {
                 continue;
             }
-            match found(&group, input.metadata) {
-                Ok(found) => {
+            match described_as(&group, input.metadata) {
+                Ok(content) => {
                     let at = Instant::now();
-                    let described = Description { listed, found, at };
+                    let described = Description {
+                        listed,
+                        content,
+                        at,
+                    };
                     self.groups.insert(Name::clone(name), described);
                 }
                 Err(code) => drop(self.failed_groups.insert(Name::clone(name), code)),
             }
         }
-        // One of two brokers that list a name may list the part of another one.
+        // Where two brokers list a name, one of them may list a part of another group's name, and refuse to describe it.
         let groups = &self.groups;
-        let is_told = |name: &Name| groups.get(name).is_some_and(|known| known.at >= began);
-        self.failed_groups.retain(|name, _| !is_told(name));
+        let is_described = |name: &Name| groups.get(name).is_some_and(|known| known.at >= began);
+        self.failed_groups.retain(|name, _| !is_described(name));
         findings.count_requests(input.metadata, context);
         let all = findings.record_missing(whole, input, context);
         if all {
@@ -115,6 +122,7 @@ impl GroupMembers {
         findings.unlisted
     }
 
+    /// True where there is no recent survey, or a listed classic group without a description that may still be used.
     fn is_due(&self, listing: &GroupListing) -> bool {
         let now = Instant::now();
         let fresh = self
@@ -143,7 +151,7 @@ impl Survey {
 // === impl SurveyFindings ===
 
 impl SurveyFindings {
-    /// Counts the requests: every broker is asked which groups it has, and those that have any for a description.
+    /// Counts the requests of the call: it asks every broker for its groups, and describes those of each broker that has any.
     fn count_requests(&self, metadata: &Metadata, context: &mut CollectionContext<'_>) {
         for _ in &metadata.brokers {
             context.count_request(Api::ListGroups);
@@ -153,7 +161,7 @@ impl SurveyFindings {
         }
     }
 
-    /// Keeps what is said of a group that is in no listing.
+    /// Takes in the description of a group that is in no listing.
     fn add_unlisted(&mut self, name: &str, group: &RawGroup<'_>) {
         if group.code.check().is_err() {
             self.n_refused += 1;
@@ -168,7 +176,7 @@ impl SurveyFindings {
         }
     }
 
-    /// Records each broker that has described none of the groups that it lists, and says whether there are all groups.
+    /// Records a failure for each broker that has described none of the groups that it lists. Returns true where the survey is complete.
     fn record_missing(
         &self,
         whole: Result<(), ErrorCode>,
@@ -179,7 +187,7 @@ impl SurveyFindings {
         let reason = match whole {
             Err(ErrorCode::LOCAL_PARTIAL) => Reason::Timeout,
             Err(code) => context.reason_of(code),
-            // Of several failures librdkafka keeps the last, and none if a broker succeeded after it.
+            // The call returns the outcome of the last broker, so a failure before it leaves no code.
             Ok(()) => Reason::Other,
         };
         let classic = listing.groups.values().flatten();
@@ -188,7 +196,7 @@ impl SurveyFindings {
             .map(|(broker, _)| *broker)
             .filter(|broker| !self.brokers.contains(broker))
             .collect();
-        // A broker that is silent has been counted.
+        // The failure of a silent broker was recorded when it was noticed.
         let new: Vec<i32> = missing
             .iter()
             .copied()
@@ -210,8 +218,8 @@ impl SurveyFindings {
     }
 }
 
-/// What is said of a group that a broker lists as one of consumers.
-fn found(group: &RawGroup<'_>, metadata: &Metadata) -> Result<DescribedAs, ErrorCode> {
+/// The description of a group that a broker lists as a group of consumers.
+fn described_as(group: &RawGroup<'_>, metadata: &Metadata) -> Result<DescribedAs, ErrorCode> {
     group.code.check()?;
     if !is_consumers(group) {
         return Ok(DescribedAs::NoSuchGroup);
@@ -224,16 +232,17 @@ fn found(group: &RawGroup<'_>, metadata: &Metadata) -> Result<DescribedAs, Error
     })
 }
 
-/// Whether a broker has no classic group of this name.
+/// True where the broker has no classic group of this name.
 fn is_dead(group: &RawGroup<'_>) -> bool {
     group.state == "Dead" && group.protocol_type.is_empty()
 }
 
-/// Whether a group is a classic one of consumers; those that only commit have no protocol type.
+/// True for a classic group of consumers. A group that only commits has an empty protocol type.
 fn is_consumers(group: &RawGroup<'_>) -> bool {
     !is_dead(group) && matches!(&*group.protocol_type, "consumer" | "")
 }
 
+/// The members of a classic group, in a fixed order.
 fn members(group: &RawGroup<'_>, metadata: &Metadata) -> Result<Vec<Member>, Malformed> {
     let members = group.members().map(|member| {
         let assigned = member_assignment::parse(member.assignment)?;
@@ -246,12 +255,12 @@ fn members(group: &RawGroup<'_>, metadata: &Metadata) -> Result<Vec<Member>, Mal
         })
     });
     let mut members: Vec<Member> = members.collect::<Result<_, _>>()?;
-    // Brokers tell them in any order. A partition that two claim is shown as the same one's every time.
+    // Brokers list members in any order. In a fixed order, a partition that two members have is always shown with the same one.
     members.sort_unstable_by(|a, b| a.consumer_id.cmp(&b.consumer_id));
     Ok(members)
 }
 
-/// The state that a broker calls a classic group's by.
+/// The state of a classic group that brokers call by this name.
 fn state(name: &str) -> GroupState {
     match name {
         "PreparingRebalance" => GroupState::PreparingRebalance,

@@ -163,7 +163,7 @@ impl<'c> AdminRequests<'c> {
     ) -> Option<(usize, AdminResult)> {
         loop {
             let event = self.queue.poll(timeout)?;
-            if let Some(answer) = event.answer() {
+            if let Some(answer) = event.admin_result() {
                 self.n_in_flight -= 1;
                 return Some((event.tag(), answer));
             }

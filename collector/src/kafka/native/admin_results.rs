@@ -1,4 +1,4 @@
-//! The answers to [`AdminRequests`](super::Requests), copied out of librdkafka's events.
+//! The results of [`AdminRequests`](super::AdminRequests), copied out of librdkafka's events.
 
 use rdkafka::bindings as rd;
 
@@ -11,20 +11,20 @@ use super::{
 };
 use crate::kafka::error_code::ErrorCode;
 
-/// Answers about several groups or topics: the request may fail, and each of them.
+/// A result about several groups or topics. The whole request may fail, and each of them on its own.
 pub(in crate::kafka) type ResultsByName<T> = Result<Vec<(String, Result<T, ErrorCode>)>, ErrorCode>;
 
-/// The answer to one request.
+/// The result of one request.
 pub(in crate::kafka) enum AdminResult {
-    /// The groups that one broker lists, and what kept it from listing more.
+    /// The groups that one broker lists, and the error that kept it from listing more, if any.
     Groups(Vec<ListedGroup>, Result<(), ErrorCode>),
     /// The committed offsets of one group.
     Offsets(Result<Vec<CommittedRow>, ErrorCode>),
-    /// Members, group by group.
+    /// The members of each group.
     Members(ResultsByName<DescribedGroup>),
-    /// `cleanup.policy`, topic by topic.
+    /// The `cleanup.policy` of each topic.
     CleanupPolicies(ResultsByName<String>),
-    /// Ids, topic by topic; none from a broker that gives no ids.
+    /// The id of each topic; `None` from a broker that has no ids, which is one before Kafka 2.8.
     TopicIds(ResultsByName<Option<TopicId>>),
 }
 
@@ -32,15 +32,16 @@ pub(in crate::kafka) enum AdminResult {
 pub(in crate::kafka) struct CommittedRow {
     pub(in crate::kafka) topic: String,
     pub(in crate::kafka) partition: i32,
-    /// Negative where nothing is committed.
+    /// The committed offset; negative where there is none.
     pub(in crate::kafka) offset: i64,
+    /// The error of this partition alone.
     pub(in crate::kafka) code: ErrorCode,
 }
 
 /// A group in a broker's listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::kafka) struct ListedGroup {
-    /// Cut at a NUL byte, if the name has one; `None` if it is not UTF-8.
+    /// The name up to its first NUL byte; `None` if that is not UTF-8.
     pub(in crate::kafka) group: Option<String>,
     /// The number of librdkafka's `rd_kafka_consumer_group_state_t`.
     pub(in crate::kafka) state: i32,
@@ -48,9 +49,10 @@ pub(in crate::kafka) struct ListedGroup {
     pub(in crate::kafka) kind: i32,
 }
 
-/// What the coordinator says of a group's members.
+/// A group as its coordinator describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::kafka) struct DescribedGroup {
+    /// The number of librdkafka's `rd_kafka_consumer_group_state_t`.
     pub(in crate::kafka) state: i32,
     pub(in crate::kafka) members: Vec<DescribedMember>,
 }
@@ -61,18 +63,21 @@ pub(in crate::kafka) struct DescribedMember {
     pub(in crate::kafka) consumer_id: String,
     pub(in crate::kafka) client_id: String,
     pub(in crate::kafka) host: String,
+    /// Topics and partition numbers.
     pub(in crate::kafka) assignment: Vec<(String, i32)>,
 }
 
 // === impl Event ===
 
 impl Event {
+    /// The tag of the request that this is the result of.
     pub(super) fn tag(&self) -> usize {
         // SAFETY: the event is live as long as `self`.
         unsafe { rd::rd_kafka_event_opaque(self.0.as_ptr()) }.addr()
     }
 
-    pub(super) fn answer(&self) -> Option<AdminResult> {
+    /// The result of an admin request; `None` for other events.
+    pub(super) fn admin_result(&self) -> Option<AdminResult> {
         let whole = self.code().check();
         Some(match self.kind() {
             rd::RD_KAFKA_EVENT_LISTCONSUMERGROUPS_RESULT => {
@@ -152,8 +157,8 @@ impl Event {
         // SAFETY: a live group result.
         let list = unsafe { rd::rd_kafka_group_result_partitions(group) };
         // SAFETY: NULL or live as long as the event.
-        let partition_rows = unsafe { partition_rows(list) };
-        Ok(partition_rows
+        let rows = unsafe { partition_rows(list) };
+        Ok(rows
             .into_iter()
             .map(
                 |PartitionRow {
@@ -221,7 +226,7 @@ impl Event {
     }
 }
 
-/// The value of the one key that was asked for; empty where the broker left it out.
+/// The value of the one key that was asked for; empty where the broker's answer lacks it.
 fn policy(resource: *const rd::rd_kafka_ConfigResource_t) -> String {
     let mut n = 0;
     // SAFETY: a live resource.

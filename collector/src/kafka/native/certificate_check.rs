@@ -1,19 +1,20 @@
-//! Why a broker's certificate is not accepted. OpenSSL decides; librdkafka passes on that it did, but not why.
+//! The reasons for which brokers' certificates are rejected. OpenSSL decides about a certificate, but librdkafka does not pass its reason on.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr::NonNull;
 
 use rdkafka::bindings as rd;
 
-/// Makes clients of `conf` say why a certificate is refused, in a log line that begins with `SSLCERTVRFY`. Not where
-/// verification is switched off: there is nothing to say.
+/// Makes the clients of `conf` log the reason for which a certificate is rejected, in a line of the facility `SSLCERTVRFY`. Does nothing where
+/// verification is switched off.
 pub(super) fn log_rejections(conf: NonNull<rd::rd_kafka_conf_t>) {
     if is_verified(conf) {
-        // SAFETY: the configuration is live. The answer is not looked at: it only fails in a build without TLS.
+        // SAFETY: the configuration is live. The result is ignored: the call only fails in a build without TLS.
         unsafe { rd::rd_kafka_conf_set_ssl_cert_verify_cb(conf.as_ptr(), Some(verify)) };
     }
 }
 
+/// True where the clients of `conf` verify certificates.
 fn is_verified(conf: NonNull<rd::rd_kafka_conf_t>) -> bool {
     let mut value: [c_char; 8] = [0; 8];
     let mut size = value.len();
@@ -29,7 +30,7 @@ fn is_verified(conf: NonNull<rd::rd_kafka_conf_t>) -> bool {
     super::text(value.as_ptr()) == "true"
 }
 
-/// Called by librdkafka for each certificate of a broker's chain: 1 accepts it. The answer is always OpenSSL's own.
+/// Called by librdkafka for each certificate of a broker's chain. Returns 1 to accept it and 0 to reject it, always as OpenSSL has decided.
 unsafe extern "C" fn verify(
     _rk: *mut rd::rd_kafka_t,
     _broker: *const c_char,
@@ -59,7 +60,7 @@ unsafe extern "C" fn verify(
     0
 }
 
-/// OpenSSL's words for its common verification errors (`x509_vfy.h`).
+/// OpenSSL's texts for its common verification errors (`x509_vfy.h`).
 const fn words(error: c_int) -> &'static str {
     match error {
         9 => "certificate is not yet valid",

@@ -12,30 +12,31 @@ use shared::config::Mask;
 use super::classic_group_guard::ClassicGroupGuard;
 use super::conf::Conf;
 use super::fence::Fence;
-use super::text;
-use super::{Notice, Queue};
+use super::{Notice, Queue, text};
 use crate::kafka::properties::Properties;
 
-/// One librdkafka consumer that never subscribes and never commits. Blocking; owned by one thread, which may lend it to
-/// threads that it outlives.
+/// One librdkafka consumer that never subscribes and never commits. Its calls block. One thread owns it, and may lend it to threads that end
+/// before it does.
 pub(in crate::kafka) struct Client {
     pub(super) rk: NonNull<rd::rd_kafka_t>,
+    /// The queue that logs, errors and records come to.
     pub(super) events: Queue,
+    /// Hides secrets in librdkafka's messages.
     pub(super) mask: Mask,
-    /// What its sockets are opened by; dropped after the handle.
+    /// Opens the client's sockets. Dropped after the handle, which refers to it.
     #[expect(dead_code, reason = "the handle refers to it")]
     fence: Arc<Fence>,
-    /// The handle refers to them too.
+    /// Ends connections before a classic group is parsed. Dropped after the handle, which refers to it.
     classic_group_guard: Arc<ClassicGroupGuard>,
 }
 
-/// librdkafka refused a property, or could not make a client. Its words are without secrets.
+/// The error that kept librdkafka from making a client. The messages are without secrets.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::kafka) enum CreateError {
     /// A property was refused.
     #[error("librdkafka refuses {name:?}: {why}")]
     Property { name: String, why: String },
-    /// All properties are right one by one, but not together, or a file they name cannot be read.
+    /// Each property is right by itself, but they contradict each other, or a file that one names cannot be read.
     #[error("librdkafka cannot make a client: {text}")]
     Client { text: String },
 }
@@ -48,10 +49,10 @@ unsafe impl Send for Client {}
 unsafe impl Sync for Client {}
 
 impl Client {
-    /// A client with these properties, which must contain a `group.id`, behind `fence`.
+    /// Makes a client with these properties, which must contain a `group.id`, behind `fence`. Connects to nothing yet.
     ///
     /// # Errors
-    /// The property or the combination that librdkafka refuses.
+    /// librdkafka refuses a property or their combination.
     pub(in crate::kafka) fn create(
         properties: &Properties,
         fence: &Arc<Fence>,
@@ -70,15 +71,15 @@ impl Client {
                 why.len(),
             )
         };
-        // Either the client owns the configuration, or librdkafka has freed its interceptors and leaves a pointer to them in it
-        // (the label `fail` of `rd_kafka_new`): to destroy it would free them twice. Some kilobytes are lost with a wrong property.
+        // On success the client owns the configuration. On failure librdkafka has freed the interceptors in it and left a pointer to them (the
+        // label `fail` of `rd_kafka_new`), so destroying it would free them twice. Some kilobytes are lost then.
         std::mem::forget(conf);
         let Some(rk) = NonNull::new(rk) else {
             return Err(CreateError::Client {
                 text: properties.mask().hide(&text(why.as_ptr())),
             });
         };
-        // SAFETY: a live consumer. The code is not looked at: it only fails for handles that are no consumers.
+        // SAFETY: a live consumer. The code is ignored: the call only fails for handles that are no consumers.
         unsafe { rd::rd_kafka_poll_set_consumer(rk.as_ptr()) };
         // SAFETY: a live consumer has a consumer queue; this call adds a reference that `Queue` gives back.
         let events = unsafe { rd::rd_kafka_queue_get_consumer(rk.as_ptr()) };
@@ -94,12 +95,12 @@ impl Client {
         })
     }
 
-    /// Brokers on which librdkafka wanted to parse a classic group since the last call. Their connections were ended instead.
+    /// The node ids of brokers whose connection was ended since the last call because librdkafka would have parsed a classic group.
     pub(in crate::kafka) fn take_blocked_brokers(&self) -> BTreeSet<i32> {
         self.classic_group_guard.take_blocked()
     }
 
-    /// What happened since the last call, without waiting. Must be called often: token refresh runs in it.
+    /// The notices since the last call, without waiting. Has to be called often, as librdkafka refreshes tokens during the call.
     pub(in crate::kafka) fn notices(&self) -> Vec<Notice> {
         std::iter::from_fn(|| self.events.poll(Duration::ZERO))
             .filter_map(|event| event.notice(&self.mask))

@@ -1,4 +1,4 @@
-//! What a client is made from.
+//! librdkafka's configuration, which a client is made from.
 
 use std::ffi::c_char;
 use std::ptr::NonNull;

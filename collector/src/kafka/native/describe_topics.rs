@@ -1,4 +1,4 @@
-//! Which topic it is that has a name: the id that the cluster gave it when it was made.
+//! The ids of topics, which the cluster gives to each topic when it is created.
 
 use std::ffi::c_char;
 
@@ -7,7 +7,7 @@ use rdkafka::bindings as rd;
 use super::{AdminRequests, Event, Target, borrowed_slice, c_string, error_code, text};
 use crate::kafka::error_code::ErrorCode;
 
-/// The id of a topic, which no other topic ever has; not even one of the same name.
+/// The id of a topic. No other topic ever has it, not even a later one of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::kafka) struct TopicId {
     most: i64,
@@ -39,7 +39,7 @@ impl AdminRequests<'_> {
 // === impl TopicId ===
 
 impl TopicId {
-    /// `None` for the zeros of a broker that gives no ids: one before 2.8.
+    /// `None` for the zeros of a broker that has no ids, which is one before Kafka 2.8.
     fn of(most: i64, least: i64) -> Option<Self> {
         ((most, least) != (0, 0)).then_some(Self { most, least })
     }
@@ -59,7 +59,7 @@ impl Event {
         let topics = unsafe { rd::rd_kafka_DescribeTopics_result_topics(result, &raw mut n) };
         // SAFETY: librdkafka gives array and length together.
         let topics = unsafe { borrowed_slice(topics.cast_const(), n) };
-        // A topic that the broker left out of its answer leaves a hole in the array.
+        // The array has NULL for a topic that the broker's answer lacks.
         topics
             .iter()
             .filter(|topic| !topic.is_null())

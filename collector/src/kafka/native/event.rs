@@ -16,12 +16,12 @@ pub(super) struct Queue(pub(super) NonNull<rd::rd_kafka_queue_t>);
 /// An event taken from a queue.
 pub(super) struct Event(pub(super) NonNull<rd::rd_kafka_event_t>);
 
-/// What a client says of itself, without secrets.
+/// A message of a client about itself, without secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::kafka) enum Notice {
-    /// A connection failed, or something else that no request reports.
+    /// The error of a connection, or another error that belongs to no request.
     Error { code: ErrorCode, text: String },
-    /// A line that librdkafka would have written to its log, and what it is about; levels as of syslog.
+    /// A line of librdkafka's log, with syslog's level and a name of the kind of event.
     Log {
         level: i32,
         facility: String,
@@ -51,17 +51,19 @@ impl Drop for Queue {
 // === impl Event ===
 
 impl Event {
+    /// The type of the event, one of the `RD_KAFKA_EVENT_` numbers.
     pub(super) fn kind(&self) -> i32 {
         // SAFETY: the event is live as long as `self`.
         unsafe { rd::rd_kafka_event_type(self.0.as_ptr()) }
     }
 
+    /// The error that the event carries.
     pub(super) fn code(&self) -> ErrorCode {
         // SAFETY: the event is live as long as `self`.
         ErrorCode(unsafe { rd_kafka_event_error(self.0.as_ptr()) })
     }
 
-    /// What it tells, if it is of the client itself.
+    /// The notice in this event; `None` for events that are not about the client itself.
     pub(super) fn notice(&self, mask: &Mask) -> Option<Notice> {
         match self.kind() {
             rd::RD_KAFKA_EVENT_ERROR => {

@@ -1,4 +1,4 @@
-//! Reading single records.
+//! Reading single records: assigning partitions and polling.
 
 use std::ffi::c_int;
 use std::marker::PhantomData;
@@ -12,48 +12,48 @@ use super::{Client, Event, Notice, c_string, error_code, text};
 use crate::kafka::error_code::ErrorCode;
 use crate::snapshot::{Name, TopicPartition};
 
-/// Where librdkafka begins at the log start, wherever that is by then.
+/// The position that means the log start to librdkafka, at the time of the request.
 pub(in crate::kafka) const LOG_START: i64 = -2;
 
-/// What came of a poll.
+/// The result of a poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::kafka) enum Polled {
-    /// Something about an assigned partition.
+    /// An event of an assigned partition.
     Partition(PartitionEvent),
-    /// Something about the client.
+    /// A message of the client about itself.
     Notice(Notice),
-    /// Nothing within the time.
+    /// There was no event within the time.
     Nothing,
 }
 
-/// What came for an assigned partition.
+/// An event of an assigned partition: a record, the end of the partition, or an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::kafka) struct PartitionEvent {
     pub(in crate::kafka) topic: String,
     pub(in crate::kafka) partition: i32,
-    /// Where the record stands, or where reading failed; negative for an error at no position.
+    /// The offset of the record, or of the failed read; negative for an error without a position.
     pub(in crate::kafka) offset: i64,
-    /// The record's timestamp, or why there is no record; that the end of the partition was reached counts as an error here.
+    /// The record's timestamp, or the error. The end of the partition is an error too, [`ErrorCode::LOCAL_PARTITION_EOF`].
     pub(in crate::kafka) timestamp: Result<Timestamp, ErrorCode>,
 }
 
-/// When a record was written, as far as the record says.
+/// The timestamp of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::kafka) enum Timestamp {
     /// Unix time in milliseconds.
     At(i64),
-    /// The record has none: message format 0 has no room for it, and a producer may write -1.
+    /// The record has no timestamp: it is of message format 0, or its producer wrote -1.
     Missing,
 }
 
-/// Topics that the client knows, or asks the leaders of, as long as this is held.
+/// Handles of topics. The client knows the leaders of these topics, or asks for them, as long as the handles are held.
 pub(in crate::kafka) struct TopicHandles<'c> {
     handles: Vec<NonNull<rd::rd_kafka_topic_t>>,
     // A handle must not outlive its client.
     client: PhantomData<&'c Client>,
 }
 
-// What these answer is a Rust enum in the bindings; declared here with the plain number that crosses the boundary.
+// The bindings declare the results of these functions as Rust enums; here they are plain numbers.
 unsafe extern "C" {
     fn rd_kafka_assign(
         rk: *mut rd::rd_kafka_t,
@@ -65,8 +65,8 @@ unsafe extern "C" {
 // === impl Client ===
 
 impl Client {
-    /// Makes the client ask for the partition leaders of these topics at once, and all in one request. Assigning a partition of
-    /// a topic that is new to it makes it ask only when it next looks around, which it does once a second.
+    /// Makes the client ask for the partition leaders of these topics now, in one request. Otherwise the client would ask for the leaders of a new
+    /// topic up to a second after one of its partitions was assigned.
     pub(in crate::kafka) fn request_leaders<'n>(
         &self,
         names: impl Iterator<Item = &'n Name>,
@@ -85,10 +85,10 @@ impl Client {
         }
     }
 
-    /// Begins to fetch these partitions at these offsets, or at [`LOG_START`].
+    /// Starts to fetch these partitions at these offsets, or at [`LOG_START`].
     ///
     /// # Errors
-    /// The code, when nothing was assigned.
+    /// librdkafka refused the assignment, and assigned nothing.
     pub(in crate::kafka) fn assign(
         &self,
         partitions: &[(TopicPartition, i64)],
@@ -101,7 +101,7 @@ impl Client {
     /// Stops fetching these partitions.
     ///
     /// # Errors
-    /// The code, when one of them was not assigned.
+    /// One of the partitions was not assigned.
     pub(in crate::kafka) fn unassign(
         &self,
         partitions: &[TopicPartition],
@@ -111,16 +111,16 @@ impl Client {
         take(unsafe { rd::rd_kafka_incremental_unassign(self.rk.as_ptr(), list.as_ptr()) })
     }
 
-    /// Stops fetching whatever is fetched.
+    /// Stops fetching all partitions.
     ///
     /// # Errors
-    /// The code, when the client is beyond use.
+    /// The client cannot be used any more.
     pub(in crate::kafka) fn unassign_all(&self) -> Result<(), ErrorCode> {
         // SAFETY: the handle is live; no list means no partitions.
         ErrorCode(unsafe { rd_kafka_assign(self.rk.as_ptr(), std::ptr::null()) }).check()
     }
 
-    /// The next record, end of partition, or error.
+    /// The next record, end of a partition, error, or message of the client. Waits for `timeout` at most.
     pub(in crate::kafka) fn poll(&self, timeout: Duration) -> Polled {
         let Some(event) = self.events.poll(timeout) else {
             return Polled::Nothing;
@@ -139,12 +139,12 @@ impl Client {
     }
 }
 
-/// The timestamp of a record. Without the type, the 0 that stands for "none" would be a day in 1970.
+/// The timestamp of a record. Its type is read as well, because a record without a timestamp has the value 0, which would be a day in 1970.
 ///
 /// # Safety
 /// `message` must be live and without an error.
 unsafe fn timestamp(message: *const rd::rd_kafka_message_t) -> Timestamp {
-    // librdkafka's RD_KAFKA_TIMESTAMP_NOT_AVAILABLE, and the place of the type as the plain number that crosses the boundary.
+    // librdkafka's RD_KAFKA_TIMESTAMP_NOT_AVAILABLE, as a plain number.
     const NOT_AVAILABLE: c_int = 0;
     let mut kind: c_int = NOT_AVAILABLE;
     // SAFETY: the caller's promise; the place of the type lives through the call.
@@ -156,6 +156,7 @@ unsafe fn timestamp(message: *const rd::rd_kafka_message_t) -> Timestamp {
     }
 }
 
+/// The code of an error that librdkafka hands over; frees the error.
 fn take(error: *mut rd::rd_kafka_error_t) -> Result<(), ErrorCode> {
     let code = error_code(error);
     if !error.is_null() {
@@ -197,7 +198,7 @@ impl Event {
         }
     }
 
-    /// An error that belongs to one partition; client-wide errors have no topic.
+    /// An error of one partition; `None` for an error of the client, which has no topic.
     fn partition_error(&self) -> Option<PartitionEvent> {
         // SAFETY: an error event of a consumer; NULL when it belongs to no partition.
         let tp = unsafe { rd::rd_kafka_event_topic_partition(self.0.as_ptr()) };

@@ -1,7 +1,7 @@
-//! Every group of every type with its members, and what each classic member has stored, as raw bytes.
+//! The description of all groups of all types by `rd_kafka_list_groups`, with the assignments of classic members as raw bytes.
 //!
 //! Clients choose these bytes. librdkafka parses them in `DescribeConsumerGroups` and aborts the process for some of them;
-//! `rd_kafka_list_groups` hands them out as they are.
+//! `rd_kafka_list_groups` returns them as they are.
 
 use std::ptr::NonNull;
 use std::time::Duration;
@@ -11,20 +11,20 @@ use rdkafka::bindings as rd;
 use super::{Client, borrowed_slice, exact_text, millis, rd_kafka_list_groups, text};
 use crate::kafka::error_code::ErrorCode;
 
-/// What the brokers answered, freed when dropped.
+/// The answers of all brokers, freed when dropped.
 pub(in crate::kafka) struct GroupList(Option<NonNull<rd::rd_kafka_group_list>>);
 
 /// A group as its broker describes it.
 pub(in crate::kafka) struct RawGroup<'a> {
-    /// Cut at a NUL byte, if the name has one; `None` if it is not UTF-8.
+    /// The name up to its first NUL byte; `None` if that is not UTF-8.
     pub(in crate::kafka) name: Option<&'a str>,
-    /// The broker that coordinates it.
+    /// The node id of the broker that coordinates the group.
     pub(in crate::kafka) broker: i32,
-    /// Whether the broker describes it at all.
+    /// The error because of which the broker does not describe the group.
     pub(in crate::kafka) code: ErrorCode,
-    /// `Stable`, `Empty`, ...; `Dead` for a group that is not classic, or not there.
+    /// `Stable`, `Empty` and so on; `Dead` for a group that is not classic, or does not exist.
     pub(in crate::kafka) state: String,
-    /// `consumer`, `connect`, ...; empty for commits without membership, and where the state is `Dead`.
+    /// `consumer`, `connect` and so on; empty for a group that only commits, and where the state is `Dead`.
     pub(in crate::kafka) protocol_type: String,
     members: &'a [rd::rd_kafka_group_member_info],
 }
@@ -34,15 +34,15 @@ pub(in crate::kafka) struct RawMember<'a> {
     pub(in crate::kafka) consumer_id: String,
     pub(in crate::kafka) client_id: String,
     pub(in crate::kafka) host: String,
-    /// What the group's leader assigned, in any format; empty during a rebalance.
+    /// The assignment as the group's leader has stored it, in any format; empty during a rebalance.
     pub(in crate::kafka) assignment: &'a [u8],
 }
 
 impl Client {
-    /// Asks all brokers for their groups, then each broker for a description of all of its own, two requests for each. Blocking.
+    /// Asks all brokers for their groups, and then each broker for a description of its groups: two requests to each. Blocking.
     ///
-    /// The groups of a broker that failed or is late may be missing, with `Ok` as well: of several outcomes librdkafka keeps
-    /// the last. With an error other than `PARTIAL` there are no groups at all.
+    /// The groups of a broker that failed or is late may be missing, even where the result is `Ok`, because librdkafka returns the outcome of the
+    /// last broker. With an error other than `LOCAL_PARTIAL` there are no groups at all.
     pub(in crate::kafka) fn describe_all(
         &self,
         timeout: Duration,

@@ -10,7 +10,7 @@ use crate::kafka::error_code::ErrorCode;
 /// The metadata of a whole cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::kafka) struct MetadataResponse {
-    /// Node ids.
+    /// The node ids of all brokers.
     pub(in crate::kafka) brokers: Vec<i32>,
     /// Topics that this user may describe.
     pub(in crate::kafka) topics: Vec<TopicMetadata>,
@@ -20,15 +20,16 @@ pub(in crate::kafka) struct MetadataResponse {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::kafka) struct TopicMetadata {
     pub(in crate::kafka) name: String,
-    /// (partition, leader's node id, or `None` while there is none); or why the broker does not tell. Such a topic is not gone.
+    /// Each partition with its leader's node id, or `None` while it has none. Or the error that the broker returned for the topic, which exists
+    /// nevertheless.
     pub(in crate::kafka) leaders: Result<Vec<(i32, Option<i32>)>, ErrorCode>,
 }
 
-/// Frees the metadata that librdkafka lent.
+/// Metadata that belongs to librdkafka until it is dropped.
 struct BorrowedMetadata(*const rd::rd_kafka_metadata);
 
 impl Client {
-    /// Asks one broker for all brokers and topics. Blocking.
+    /// Asks any one broker for all brokers and topics. Blocking.
     ///
     /// # Errors
     /// The code of the failure.

@@ -1,4 +1,4 @@
-//! Lists of partitions, and the blocking offset query.
+//! Lists of partitions, and the blocking request for offsets.
 
 use std::ptr::NonNull;
 use std::time::Duration;
@@ -21,8 +21,8 @@ pub(super) struct PartitionRow {
 }
 
 impl Client {
-    /// The offsets that these partitions' leader gives for these timestamps (-1: end, -2: log start). One bad partition fails
-    /// the whole call.
+    /// Asks the leader of these partitions for their offsets at `timestamp`, where -1 means the log end and -2 the log start. An error of one
+    /// partition fails the whole call. Blocking.
     ///
     /// # Errors
     /// The first error of any partition, or of the request.
@@ -37,8 +37,8 @@ impl Client {
         let code =
             unsafe { rd_kafka_offsets_for_times(self.rk.as_ptr(), list.as_ptr(), millis(timeout)) };
         ErrorCode(code).check()?;
-        // librdkafka updates the rows in place and keeps their order.
-        list.partition_rows()
+        // librdkafka writes the offsets into the rows and keeps their order.
+        list.rows()
             .into_iter()
             .map(|row| row.code.check().map(|()| row.offset))
             .collect()
@@ -71,7 +71,7 @@ impl PartitionList {
         self.0.as_ptr()
     }
 
-    fn partition_rows(&self) -> Vec<PartitionRow> {
+    fn rows(&self) -> Vec<PartitionRow> {
         // SAFETY: the list is live as long as `self`.
         unsafe { partition_rows(self.as_ptr()) }
     }
@@ -84,7 +84,7 @@ impl Drop for PartitionList {
     }
 }
 
-/// Copies of a list's rows; none for NULL.
+/// The rows of a list, copied; none for NULL.
 ///
 /// # Safety
 /// `list` must be NULL or a live list.

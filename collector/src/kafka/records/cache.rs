@@ -1,4 +1,4 @@
-//! What is known from one call to the next.
+//! The answers that are kept from one call to the next.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -8,38 +8,37 @@ use tokio::time::Instant;
 use super::{Answers, Wanted};
 use crate::snapshot::{Api, Name, Offset, OldestUnread, Reason, TopicPartition, Unknown};
 
-/// How long a topic that may not be read is not asked for again.
+/// The time for which a topic that may not be read is not tried again.
 const DENIAL_TTL: Duration = Duration::from_secs(600);
 
-/// Timestamps that were read, and topics that may not be.
+/// Timestamps that were read, and topics that may not be read.
 #[derive(Debug, Default)]
 pub(super) struct TimestampCache {
-    /// What a record says by the offset that it answers: when it was written, or that it does not say. An entry lives as long
-    /// as a group stands there.
+    /// Answers from records: their timestamp, or that they have none. Each is kept as long as a group stands at its offset.
     timestamps: Answers,
-    /// The end of the log up to which nothing could be read after an offset: control records, or all compacted away. While the
-    /// log does not grow, reading again would wait for nothing.
+    /// Offsets after which nothing could be read, as there are only control records or all records are compacted away, with the end of the log
+    /// at that time. Reading again is useless until the log has grown beyond that end.
     nothing_readable: HashMap<(TopicPartition, Offset), Offset>,
-    /// Topics that may not be read, and when to ask again.
+    /// Topics that may not be read, and the time at which to try again.
     denied: HashMap<Name, Instant>,
 }
 
-/// The end of what may be read of a partition in this collection, as the cluster's isolation has it.
+/// The end of the records of a partition that its groups can read, as read in this collection.
 pub(in crate::kafka) type Ends<'a> = dyn Fn(&TopicPartition) -> Option<Offset> + 'a;
 
-/// A call's question, divided.
+/// The wanted offsets, divided into known and unknown ones.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct CacheLookup {
-    /// What needs no reading.
+    /// The cached answers.
     pub(super) known: Answers,
-    /// What does.
+    /// The offsets whose records have to be read.
     pub(super) unread: Wanted,
 }
 
 // === impl TimestampCache ===
 
 impl TimestampCache {
-    /// Divides `wanted` into what is known and what is not. Forgets what is wanted no more.
+    /// Looks up every offset of `wanted`. Drops the answers for offsets that are no longer wanted.
     pub(super) fn look_up(
         &mut self,
         wanted: &Wanted,
@@ -75,7 +74,7 @@ impl TimestampCache {
         CacheLookup { known, unread }
     }
 
-    /// Topics of which something is known that `wanted` asks for.
+    /// The topics with a cached answer that `wanted` asks for.
     pub(super) fn cached_topics(&self, wanted: &Wanted) -> BTreeSet<Name> {
         self.timestamps
             .keys()
@@ -89,7 +88,7 @@ impl TimestampCache {
             .collect()
     }
 
-    /// Forgets what was read of these topics: they are others by now, or may be.
+    /// Drops the answers of these topics, whose names belong or may belong to other topics by now.
     pub(super) fn forget(&mut self, topics: &BTreeSet<Name>) {
         self.timestamps
             .retain(|(tp, _), _| !topics.contains(&tp.topic));
@@ -97,7 +96,7 @@ impl TimestampCache {
             .retain(|(tp, _), _| !topics.contains(&tp.topic));
     }
 
-    /// Remembers the answers that hold: timestamps for good, nothing readable until the log grows.
+    /// Keeps the answers that may be used again: timestamps for good, and that nothing can be read until the log grows.
     pub(super) fn keep(&mut self, answers: &Answers, ends: &Ends<'_>) {
         for (pair, answer) in answers {
             match (answer, ends(&pair.0)) {
@@ -112,7 +111,7 @@ impl TimestampCache {
         }
     }
 
-    /// Remembers that these topics may not be read.
+    /// Keeps that these topics may not be read.
     pub(super) fn deny(&mut self, topics: Vec<Name>, now: Instant) {
         let again = now + DENIAL_TTL;
         self.denied

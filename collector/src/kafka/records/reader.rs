@@ -1,4 +1,4 @@
-//! The client that reads records.
+//! The client that reads records, and its loop.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,80 +14,81 @@ use crate::kafka::native::{Client, CreateError, Fence, Notice, Polled};
 use crate::kafka::properties::Properties;
 use crate::snapshot::Name;
 
-/// Partitions to stop fetching in one call while more is arriving: each call costs a round through librdkafka's threads, and
-/// until then they are fetched on.
+/// The number of finished partitions after which they are unassigned, while records of others arrive. Each call to unassign costs a round
+/// through librdkafka's threads, and until then the finished partitions are still fetched.
 const UNASSIGN_BATCH: usize = 32;
 
-/// Arrivals after which a partition that is read on and on is looked at.
+/// The number of records after which partitions that are read on are checked for a better position.
 const ARRIVALS_PER_CHECK: usize = 1000;
 
-/// How long one poll waits; bounds how late a stop is seen.
+/// The longest wait of one poll, after which the reader checks whether it has to stop.
 const POLL_TIMEOUT: Duration = Duration::from_millis(20);
 
-/// How long nothing may arrive before more partitions are fetched beside those that wait.
+/// The time without any record after which more partitions are fetched beside those that wait for an answer.
 const IDLE_BEFORE_WIDENING: Duration = Duration::from_millis(500);
 
-/// How long nothing may arrive at the end of a call before the client is held to be stuck.
+/// The time without any record at the end of a call after which the client counts as stuck.
 const IDLE_BEFORE_STUCK: Duration = Duration::from_secs(2);
 
-/// The least age at which a client is replaced for what it holds of topics that are no longer read.
+/// The least age of a client that is replaced because of handles of topics that are no longer read.
 const MIN_CLIENT_AGE: Duration = Duration::from_secs(3600);
 
-/// Topics that are never too many.
+/// A number of topics whose handles are never too many.
 const FEW_TOPICS: usize = 64;
 
-/// The property that bounds an answer, and with it a record. librdkafka names it when one is larger.
+/// The property with the largest size of an answer, and so of a record. librdkafka names it in its error about a larger one.
 pub(super) const MAX_ANSWER_PROPERTY: &str = "receive.message.max.bytes";
 
-/// The client that reads.
+/// The client that reads records.
 pub(super) struct RecordReader {
     client: Client,
     created_at: Instant,
-    /// Topics that librdkafka holds handles of; it never frees them.
+    /// The topics of which librdkafka holds handles. It never frees them while the client lives.
     topics: HashSet<Name>,
 }
 
-/// How a run ended, other than by an error.
+/// The end of a run without an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ReadOutcome {
-    /// Over, or stopped, or still arriving when time was out.
+    /// Everything was found, or the run was stopped, or records were still arriving when its time was over.
     Responsive,
-    /// Nothing arrived any more.
+    /// No records were arriving when the time was over.
     Stuck,
-    /// Nothing arrived any more but an answer that the client does not take because of its size.
+    /// No records were arriving, because an answer is larger than the client accepts.
     RecordTooLarge,
 }
 
-/// Whether an answer came that the client did not take. It goes on asking, and says so only once.
+/// Whether the client has rejected an answer because of its size. It keeps asking for it, but reports the error only once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RejectedAnswer {
     No,
     TooLarge,
 }
 
-/// How long a call may go on.
+/// The limits of one call.
 pub(in crate::kafka) struct ReadLimits<'a> {
+    /// The end of the time for the call.
     pub(in crate::kafka) deadline: Instant,
-    /// Whether to return at once.
+    /// Returns true when the call has to return at once.
     pub(in crate::kafka) is_abandoned: &'a dyn Fn() -> bool,
 }
 
-/// Settings of a client that reads, over those of every client and beside the isolation level of the cluster.
+/// The properties of a client that reads records, in addition to those of all clients and to the isolation level of the cluster.
 pub(in crate::kafka) const fn properties() -> &'static [(&'static str, &'static str)] {
     &[
         ("auto.offset.reset", "error"),
         ("enable.partition.eof", "true"),
         ("enable.auto.offset.store", "false"),
-        // One batch of each partition, and as many batches in an answer as are dealt with at once. A larger batch comes alone,
-        // as the first of an answer.
+        // About one batch of each partition, and as many batches in an answer as are processed at once. A larger batch comes alone, as the
+        // first of an answer.
         ("max.partition.fetch.bytes", "17408"),
         ("fetch.max.bytes", "1048576"),
         ("fetch.min.bytes", "1"),
         ("fetch.wait.max.ms", "10"),
         ("fetch.error.backoff.ms", "20"),
-        // A topic that is gone is an error at once; the default waits half a minute for it to appear.
+        // With the default, a topic that is gone would be waited for half a minute before it is an error.
         ("topic.metadata.propagation.max.ms", "0"),
-        // Fetch on when the queue is empty, and see that it is: the default looks only once a second.
+        // Fetch again as soon as the queue is empty. With the default, that would be checked only once a second.
         ("queued.min.messages", "1"),
         ("fetch.queue.backoff.ms", "1"),
         ("queued.max.messages.kbytes", "8192"),
@@ -97,7 +98,7 @@ pub(in crate::kafka) const fn properties() -> &'static [(&'static str, &'static 
 // === impl RecordReader ===
 
 impl RecordReader {
-    /// A reader that holds nothing yet. Connects when it first reads.
+    /// A reader without any assigned partition. It connects when it first reads.
     ///
     /// # Errors
     /// A property that librdkafka refuses.
@@ -109,7 +110,7 @@ impl RecordReader {
         })
     }
 
-    /// Whether most of the topics it holds handles of are no longer read, and it is old enough for that to count.
+    /// True where most of the topics of which the client holds handles are no longer read, and the client is old enough to be replaced for it.
     pub(super) fn holds_unused_topics(&self, wanted: &Wanted) -> bool {
         if self.topics.len() < FEW_TOPICS || self.created_at.elapsed() < MIN_CLIENT_AGE {
             return false;
@@ -118,10 +119,10 @@ impl RecordReader {
         self.topics.len() > 2 * topics.len()
     }
 
-    /// Fetches what `search` wants until it is over, or the limits are reached. Afterwards nothing is fetched any more.
+    /// Fetches the records that `search` wants, until it is done or a limit is reached. Afterwards no partition is assigned.
     ///
     /// # Errors
-    /// The code with which librdkafka refused an assignment; the reader is beyond use then.
+    /// The code with which librdkafka refused an assignment. The reader cannot be used again then.
     pub(super) fn run(
         &mut self,
         search: &mut Search,
@@ -141,6 +142,7 @@ impl RecordReader {
         outcome.and_then(|outcome| cleared.map(|()| outcome))
     }
 
+    /// Polls and changes the assignment until `search` is done or a limit is reached.
     fn fetch(
         &self,
         search: &mut Search,
@@ -171,7 +173,7 @@ impl RecordReader {
                 Polled::Notice(notice) => {
                     log_notice(notice);
                     if notice.is_answer_too_large() {
-                        // Others may still be on their way.
+                        // Answers of other leaders may still be on their way.
                         (rejected, last) = (RejectedAnswer::TooLarge, now);
                     }
                 }
@@ -215,14 +217,14 @@ impl RecordReader {
         Ok(())
     }
 
-    /// Stops fetching, and drops what has come meanwhile.
+    /// Stops fetching, and drops the records that have arrived meanwhile.
     fn stop_fetching(&self) -> Result<(), ErrorCode> {
         self.client.unassign_all()?;
         self.drain_notices();
         Ok(())
     }
 
-    /// Takes what is in the queue while nothing is fetched.
+    /// Takes everything out of the client's queue while no partition is assigned.
     pub(super) fn drain_notices(&self) {
         for notice in self.client.notices() {
             log_notice(&notice);
@@ -233,7 +235,7 @@ impl RecordReader {
 // === impl Notice ===
 
 impl Notice {
-    /// Whether it says that an answer is larger than the client takes.
+    /// True for the error that an answer is larger than the client accepts.
     fn is_answer_too_large(&self) -> bool {
         match self {
             Self::Error { code, text } => {
@@ -244,7 +246,7 @@ impl Notice {
     }
 }
 
-/// Failures of connections are told by the client that asks for everything else, so these are for debugging only.
+/// Logs a notice for debugging. Errors of connections are reported by the client that everything else is read with.
 fn log_notice(notice: &Notice) {
     match notice {
         Notice::Error { code, text } => debug!(code = code.0, error = %text, "Reader trouble"),

@@ -1,7 +1,7 @@
-//! Which offsets are looked for, and what has come of each. No client, no clock: what arrives goes in, what to fetch next comes
-//! out.
+//! The search for records at or after the wanted offsets. It has no client and no clock: events of partitions go in, and changes of the
+//! assignment come out.
 //!
-//! Records of a partition arrive in order, so a record answers every wanted offset up to its own that is not answered yet.
+//! The records of a partition arrive in order. So a record answers every wanted offset up to its own that has no answer yet.
 
 mod partition;
 
@@ -12,54 +12,56 @@ use super::{Answers, Wanted};
 use crate::kafka::native::PartitionEvent;
 use crate::snapshot::{Api, Failure, Name, OldestUnread, Reason, TopicPartition, Unknown};
 
-/// Partitions fetched at once: twice as many as fill an answer, so that the next one is on its way while one is dealt with.
-/// Every request names all of them and the broker reads for all of them, whether it has room for the result or not.
+/// The number of partitions that are fetched at once: twice as many as fill an answer, so that the next answer is on its way while one is
+/// processed. With more, each request would be larger, and the broker would read data for which its answer has no room.
 const WINDOW: usize = 128;
 
-/// Offsets that are looked for.
+/// The wanted offsets of all partitions, and the answers so far.
 #[derive(Debug)]
 pub(super) struct Search {
-    /// Partitions with something left to find.
+    /// The partitions with offsets that have no answer yet.
     partitions: HashMap<Name, HashMap<i32, PartitionSearch>>,
-    /// Partitions that were never fetched; some may have no entry above any more.
+    /// The partitions that were never fetched. Some may have been given up, and are no longer in `partitions`.
     waiting: VecDeque<TopicPartition>,
-    /// Fetched, and nothing is left to find.
+    /// Fetched partitions whose offsets all have an answer.
     finished: Vec<TopicPartition>,
-    /// Fetched, and may have to be fetched from elsewhere.
+    /// Fetched partitions that another position may be better for.
     may_seek: Vec<TopicPartition>,
+    /// The number of partitions that are fetched.
     n_fetched: usize,
-    /// How many may be fetched at once.
+    /// The largest number of partitions to fetch at once.
     window: usize,
+    /// The number of wanted offsets.
     n_total: usize,
     found: SearchResult,
 }
 
-/// What came of a search.
+/// The result of a search.
 #[derive(Debug, Default)]
 pub(super) struct SearchResult {
     /// The answers.
     pub(super) answers: Answers,
-    /// Each failure once; a topic that may not be read is one.
+    /// Each failure once; a topic that may not be read is one failure.
     pub(super) failures: Vec<Failure>,
     /// Topics that may not be read.
     pub(super) denied: Vec<Name>,
-    /// Positions that reading began at.
+    /// The number of positions that reading began at.
     pub(super) n_reads: u64,
 }
 
-/// What the client has to do. Removals come first: a partition may be in both.
+/// A change of the partitions that are assigned to the client. Those to unassign come first, as a partition may be in both lists.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct AssignmentChange {
-    /// No longer to be fetched.
+    /// Partitions to fetch no longer.
     pub(super) unassign: Vec<TopicPartition>,
-    /// To be fetched, from these positions.
+    /// Partitions to fetch from these positions.
     pub(super) assign: Vec<(TopicPartition, i64)>,
 }
 
 // === impl Search ===
 
 impl Search {
-    /// A search for every pair of `wanted`.
+    /// A search for every offset of `wanted`.
     pub(super) fn of(wanted: Wanted) -> Self {
         let n_total = wanted.values().map(BTreeSet::len).sum();
         let waiting = wanted.keys().cloned().collect();
@@ -84,27 +86,27 @@ impl Search {
         }
     }
 
-    /// Topics with something left to find.
+    /// The topics with offsets that have no answer yet.
     pub(super) fn topics(&self) -> impl Iterator<Item = &Name> {
         self.partitions.keys()
     }
 
-    /// Whether nothing is left to find.
+    /// True when every offset has an answer.
     pub(super) fn is_done(&self) -> bool {
         self.partitions.is_empty()
     }
 
-    /// Offsets answered, and offsets wanted.
+    /// The number of offsets with an answer, and of all wanted offsets.
     pub(super) fn progress(&self) -> (usize, usize) {
         (self.found.answers.len(), self.n_total)
     }
 
-    /// Partitions that what arrived has made ready to be fetched no longer, or from elsewhere.
+    /// The number of partitions for which the assignment has to change, or may have to.
     pub(super) fn n_ready(&self) -> usize {
         self.finished.len() + self.may_seek.len()
     }
 
-    /// What arrived.
+    /// Takes in an event of a partition.
     pub(super) fn handle(&mut self, event: &PartitionEvent) {
         let Some((topic, partitions)) = self.partitions.get_key_value(&*event.topic) else {
             return;
@@ -121,19 +123,19 @@ impl Search {
             return;
         };
         let answers = &mut self.found.answers;
-        let outcome = partition.handle(event, &mut |offset, answer| {
+        let next_step = partition.handle(event, &mut |offset, answer| {
             answers.insert((tp.clone(), offset), answer);
         });
-        match outcome {
+        match next_step {
             NextStep::Continue => {}
             NextStep::MaySeek => self.may_seek.push(tp),
             NextStep::Finished => self.finish_partition(tp),
-            NextStep::Failed(Reason::Authorization) => self.deny(&tp.topic),
+            NextStep::Failed(Reason::Authorization) => self.deny_topic(&tp.topic),
             NextStep::Failed(reason) => self.fail_partition(tp, reason),
         }
     }
 
-    /// What the client has to do now.
+    /// The change of the assignment that is due now. The caller makes it.
     pub(super) fn assignment_change(&mut self) -> AssignmentChange {
         let mut change = AssignmentChange {
             unassign: std::mem::take(&mut self.finished),
@@ -162,19 +164,19 @@ impl Search {
         change
     }
 
-    /// Lets more partitions be fetched at once: those that are may all wait for a broker that does not answer.
+    /// Lets more partitions be fetched at once. Those that are fetched may all wait for a broker that does not answer.
     pub(super) fn widen(&mut self) {
         self.window += WINDOW;
     }
 
-    /// Ends the search; whatever is left is unknown because of `reason`, which is one failure.
+    /// Ends the search. Offsets without an answer are unknown because of `reason`, which is one failure for all of them.
     pub(super) fn finish(mut self, reason: Reason) -> SearchResult {
         let unknown = Unknown::new(Api::Fetch, reason);
         let mut n_left = 0;
         for (topic, partitions) in &self.partitions {
-            for (&partition, sought) in partitions {
+            for (&partition, searched) in partitions {
                 let tp = TopicPartition::of(topic, partition);
-                for offset in sought.remaining() {
+                for offset in searched.remaining() {
                     let pair = (tp.clone(), offset);
                     self.found
                         .answers
@@ -194,7 +196,7 @@ impl Search {
         self.partitions.get_mut(&tp.topic)?.get_mut(&tp.partition)
     }
 
-    /// Forgets the partition, which is fetched.
+    /// Removes a partition that is fetched and needs no more answers.
     fn finish_partition(&mut self, tp: TopicPartition) {
         if let Some(partitions) = self.partitions.get_mut(&tp.topic) {
             partitions.remove(&tp.partition);
@@ -205,6 +207,7 @@ impl Search {
         self.finished.push(tp);
     }
 
+    /// Gives up a partition that is fetched. Its offsets without an answer are unknown because of `reason`.
     fn fail_partition(&mut self, tp: TopicPartition, reason: Reason) {
         let unknown = Unknown::new(Api::Fetch, reason);
         let remaining: Vec<_> = self
@@ -221,20 +224,20 @@ impl Search {
         self.finish_partition(tp);
     }
 
-    /// Gives up the whole topic: what one partition says of rights holds for all.
-    fn deny(&mut self, topic: &Name) {
+    /// Gives up a whole topic, because a missing right on one partition is missing on all.
+    fn deny_topic(&mut self, topic: &Name) {
         let Some(partitions) = self.partitions.remove(topic) else {
             return;
         };
         let unknown = Unknown::new(Api::Fetch, Reason::Authorization);
-        for (partition, sought) in partitions {
+        for (partition, searched) in partitions {
             let tp = TopicPartition::of(topic, partition);
-            for offset in sought.remaining() {
+            for offset in searched.remaining() {
                 self.found
                     .answers
                     .insert((tp.clone(), offset), OldestUnread::Unknown(unknown));
             }
-            if sought.is_fetched() {
+            if searched.is_fetched() {
                 self.finished.push(tp);
             }
         }

@@ -78,7 +78,8 @@ impl Session {
         let groups = (&listing, &committed);
         self.members
             .describe_kip848(&self.client, groups, metadata, context);
-        self.members.expire(&committed, context);
+        self.members.drop_old(&committed);
+        self.members.record_failures(&committed, context);
         snapshot.unsupported = self.members.unsupported(&listing, &committed);
         self.report_missing_rights(&listing, &committed, context);
         snapshot.unseen = self.find_unseen(&snapshot.topics, metadata, groups, context);
@@ -157,10 +158,7 @@ impl Session {
             .flatten()
             .filter(|row| self.cluster.topics.matches(&row.topic))
             .filter(|row| !metadata.failed_topics.contains_key(&*row.topic))
-            .filter(|row| {
-                let leaders = metadata.topics.get(&*row.topic);
-                leaders.is_none_or(|leaders| !leaders.contains_key(&row.partition))
-            })
+            .filter(|row| !metadata.has_partition(&row.topic, row.partition))
             .map(|row| (Name::from(&*row.topic), row.partition))
             .collect()
     }

@@ -1,4 +1,5 @@
-//! What a session's connections have told since the metadata was last read.
+//! The errors of a session's connections since the metadata was last read: which are new for the log, which are shown, and which reason
+//! they give to failed requests.
 
 #[cfg(test)]
 mod tests;
@@ -11,10 +12,11 @@ use crate::kafka::error_code::ErrorCode;
 use crate::kafka::likely_cause::LikelyCause;
 use crate::snapshot::{Failure, Reason};
 
-/// Brokers whose troubles are kept, so that a cluster of many is not a page of the same.
+/// The largest number of connections whose errors are kept. In a cluster of many brokers all would show the same.
 const MAX_CONNECTIONS: usize = 8;
 
-/// librdkafka's name of a connection to a broker that has another one under its own name, which tells the same.
+/// librdkafka's name of its connection to the group coordinator. That broker has another connection, under its own name, with the same
+/// errors.
 const COORDINATOR_CONNECTION: &str = "GroupCoordinator";
 
 /// An error that keeps a connection from working.
@@ -26,46 +28,49 @@ pub struct ConnectionError {
     pub text: String,
 }
 
-/// Connections that failed.
+/// The errors of a session's connections.
 #[derive(Debug)]
 pub(super) struct ConnectionErrors {
-    /// What the log was told: one trouble is one line, however often librdkafka repeats it.
+    /// The kinds of errors that were logged. Each is logged once, however often librdkafka repeats it, until there is metadata.
     logged: BTreeSet<(ErrorCode, Reason, Option<LikelyCause>)>,
-    /// Why connections fail, where that says more than that they do.
+    /// The last reason that says more than that a connection failed: authentication, TLS or an unknown host name. Cleared by metadata.
     definite_reason: Option<Reason>,
-    /// Why the last connection failed.
+    /// The reason of the last error. Cleared by metadata.
     last_reason: Option<Reason>,
-    /// The last trouble of each connection, by librdkafka's name for it.
+    /// The most telling error of each connection, by librdkafka's name for it. Cleared by metadata.
     by_connection: BTreeMap<String, (Option<LikelyCause>, String)>,
-    /// Whether all connections have worked: that a broker hangs up then is most likely its end, and no mistake of anybody's.
+    /// Whether all connections have worked before. From then on, a broker that closes a connection is most likely shutting down, and a
+    /// mistake in the configuration is unlikely.
     success: Success,
+    /// The errors as others see them.
     published: watch::Sender<Vec<ConnectionError>>,
 }
 
-/// Whether every connection of a collection has worked.
+/// Whether there has been a collection in which every connection worked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Success {
     NotYet,
     Once,
 }
 
-/// Whether the log has to be told.
+/// Whether an error has to be logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Novelty {
+    /// An error of this kind was logged.
     Known,
-    /// With the likely cause, if there is one.
+    /// The error was not logged yet. Carries the likely cause and its remedy, if they are known.
     New(Option<String>),
 }
 
-/// What a line of librdkafka's log tells of a connection that is not also told as an error: that it was closed (levels 4 to 6 as
-/// of syslog), and why a certificate was refused.
+/// The error of a connection that librdkafka only writes to its log: a connection that was closed (syslog's levels 4 to 6), or the reason
+/// for which a certificate was refused. `None` for other lines.
 pub(super) fn error_in_log(level: i32, facility: &str, text: &str) -> Option<(ErrorCode, String)> {
     let code = match facility {
         "FAIL" if (4..=6).contains(&level) => ErrorCode::LOCAL_TRANSPORT,
         "SSLCERTVRFY" => ErrorCode::LOCAL_SSL,
         _ => return None,
     };
-    // "[thrd:NAME]: " stands before it.
+    // The text follows the prefix "[thrd:NAME]: ".
     let text = text.split_once("]: ").map_or(text, |(_, text)| text);
     LikelyCause::from_log(text).map(|_| (code, text.to_owned()))
 }
@@ -78,6 +83,7 @@ fn broker(name: &str) -> Option<i32> {
 // === impl ConnectionErrors ===
 
 impl ConnectionErrors {
+    /// No error yet.
     pub(super) fn new() -> Self {
         Self {
             logged: BTreeSet::new(),
@@ -89,9 +95,9 @@ impl ConnectionErrors {
         }
     }
 
-    /// Takes in a failure, for this `reason`.
+    /// Takes in an error that has this `reason`.
     pub(super) fn record(&mut self, code: ErrorCode, reason: Reason, text: &str) -> Novelty {
-        // Only sums up what was told of each connection.
+        // This error sums up those of the single connections.
         if code == ErrorCode::LOCAL_ALL_BROKERS_DOWN {
             let news = self.by_connection.is_empty() && self.logged.insert((code, reason, None));
             return if news {
@@ -123,6 +129,7 @@ impl ConnectionErrors {
         }
     }
 
+    /// Keeps the error of a connection, unless a more telling one of it is there.
     fn keep_latest(&mut self, name: &str, cause: Option<LikelyCause>, text: &str) {
         let is_less_precise = match (self.by_connection.get(name), cause) {
             (Some((Some(_), _)), None) => true,
@@ -137,24 +144,25 @@ impl ConnectionErrors {
         }
     }
 
-    /// Each cause once; where there is any, what has none only follows from it.
+    /// Publishes each cause once. Where a cause is known, errors without one are most likely its consequences and are left out.
     fn publish(&self) {
-        let mut told = BTreeMap::new();
+        let mut by_cause = BTreeMap::new();
         for (name, (cause, text)) in &self.by_connection {
             let of_kafka = broker(name);
-            told.entry((cause, of_kafka))
+            by_cause
+                .entry((cause, of_kafka))
                 .or_insert_with(|| ConnectionError {
                     advice: cause.map(|cause| cause.advice(of_kafka)),
                     text: text.clone(),
                 });
         }
-        let known = told.values().any(|trouble| trouble.advice.is_some());
-        let all = told.into_values();
-        let shown = all.filter(|trouble| trouble.advice.is_some() || !known);
+        let has_advice = by_cause.values().any(|error| error.advice.is_some());
+        let all = by_cause.into_values();
+        let shown = all.filter(|error| error.advice.is_some() || !has_advice);
         self.published.send_replace(shown.collect());
     }
 
-    /// There is metadata.
+    /// Drops all errors, because there is metadata.
     pub(super) fn clear(&mut self) {
         self.logged.clear();
         self.by_connection.clear();
@@ -162,7 +170,7 @@ impl ConnectionErrors {
         self.publish();
     }
 
-    /// Takes in what failed in a collection that had metadata.
+    /// Takes in the failures of a collection that had metadata.
     pub(super) fn note_collection(&mut self, failures: &[Failure]) {
         let of_connections = |it: &Failure| {
             matches!(
@@ -179,18 +187,18 @@ impl ConnectionErrors {
         }
     }
 
-    /// So long has nothing worked that the cluster may be another by now.
+    /// Forgets that connections have worked. They have failed for so long that the cluster may have other settings by now.
     pub(super) const fn forget_success(&mut self) {
         self.success = Success::NotYet;
     }
 
-    /// Why connections fail, where that says more than that they do.
+    /// The reason for which connections fail, where one is known that says more than that they do.
     pub(super) const fn definite_reason(&self) -> Option<Reason> {
         self.definite_reason
     }
 
-    /// Why there is no metadata, which librdkafka says by `code`. For it a broker that is connected to and says nothing is
-    /// as good as none; but of a connection that fails, it tells.
+    /// The reason for which there is no metadata, where librdkafka returned `code` for it. librdkafka returns the same code for a broker that
+    /// is connected and silent as for one that cannot be reached, but reports an error only for the latter.
     pub(super) fn reason_without_metadata(&self, code: ErrorCode) -> Reason {
         match code.reason() {
             reason @ (Reason::Timeout | Reason::Transport) => {
@@ -204,7 +212,7 @@ impl ConnectionErrors {
         }
     }
 
-    /// What is wrong, for others to see.
+    /// A receiver of the published errors.
     pub(super) fn subscribe(&self) -> watch::Receiver<Vec<ConnectionError>> {
         self.published.subscribe()
     }

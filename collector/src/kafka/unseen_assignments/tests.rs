@@ -7,7 +7,7 @@ use crate::gate::client_slot::ClientGuard;
 use crate::kafka::collection_context::Timeouts;
 use crate::kafka::native::Fence;
 use crate::progress::Progress;
-use crate::snapshot::{Compaction, Log, Offset};
+use crate::snapshot::{Compaction, Log, Member, Offset};
 
 const REFUSED: ErrorCode = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
 const NO_SUCH_TOPIC: ErrorCode = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
@@ -32,11 +32,11 @@ fn everything() -> Filter {
     Filter::new(&[".*"], &[]).unwrap()
 }
 
-/// What was not read when each group has one member with this assignment.
-fn unread<'n>(
+/// The partitions that were not read, where each group has one member with this assignment.
+fn not_read<'n>(
     groups: impl IntoIterator<Item = (&'n str, Vec<(&'n str, i32)>)>,
     filter: &Filter,
-) -> Unread {
+) -> NotRead {
     let groups: Vec<(Name, Arc<Vec<Member>>)> = groups
         .into_iter()
         .map(|(group, assignment)| {
@@ -56,7 +56,7 @@ fn unread<'n>(
         .iter()
         .map(|(group, members)| (group, Arc::clone(members)))
         .collect();
-    Unread::of(&groups, &read(), filter)
+    NotRead::of(&groups, &read(), filter)
 }
 
 fn names(topics: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<String> {
@@ -66,10 +66,10 @@ fn names(topics: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<String> {
         .collect()
 }
 
-/// What `unread` comes to with metadata of `read_at`, and the failures that are counted.
+/// The conclusion about `not_read` with metadata of `read_at`, and the recorded failures.
 fn concluded(
     unseen: &UnseenAssignments,
-    unread: &Unread,
+    not_read: &NotRead,
     read_at: Instant,
 ) -> (BTreeMap<Name, Reason>, Vec<String>) {
     let fence = Fence::new(ClientGuard::without_election().permit_check());
@@ -81,7 +81,7 @@ fn concluded(
     };
     let mut context = CollectionContext::begin(bounds, &fence, &progress);
     let reasons = unseen.conclude(
-        (unread, &unseen.possibly_new(unread, read_at)),
+        (not_read, &unseen.possibly_new(not_read, read_at)),
         &BTreeMap::new(),
         &mut context,
     );
@@ -102,7 +102,7 @@ fn answered(answers: &[(&str, Result<(), ErrorCode>)]) -> UnseenAssignments {
 }
 
 #[test]
-fn what_cannot_be_there_and_what_the_filter_leaves_out_is_not_looked_for() {
+fn impossible_names_and_topics_that_the_filter_leaves_out_are_ignored() {
     let long = "x".repeat(250);
     let assignment = vec![
         ("seen", 0),
@@ -119,30 +119,30 @@ fn what_cannot_be_there_and_what_the_filter_leaves_out_is_not_looked_for() {
         ("seen", 3),
     ];
     let filter = Filter::new(&[".*"], &["^internal$"]).unwrap();
-    let unread = unread([("g", assignment)], &filter);
-    assert_eq!(names(unread.topics.keys()), ["hidden"]);
-    let partitions: Vec<_> = unread.partitions.iter().map(|tp| tp.partition).collect();
+    let not_read = not_read([("g", assignment)], &filter);
+    assert_eq!(names(not_read.topics.keys()), ["hidden"]);
+    let partitions: Vec<_> = not_read.partitions.iter().map(|tp| tp.partition).collect();
     assert_eq!(partitions, [3]);
 }
 
 #[test]
-fn a_group_that_claims_thousands_of_topics_delays_no_other() {
+fn a_group_with_thousands_of_assigned_topics_delays_no_other_group() {
     let made_up: Vec<String> = (0..50_000).map(|i| format!("aaa-{i:05}")).collect();
     let many = made_up.iter().map(|topic| (&**topic, 0)).collect();
     let groups = [("aaa", many), ("g", vec![("t-1", 0), ("t-2", 0)])];
-    let unread = unread(groups, &everything());
-    let due = UnseenAssignments::default().topics_to_ask(&unread, &BTreeMap::new(), TTL);
+    let not_read = not_read(groups, &everything());
+    let due = UnseenAssignments::default().topics_to_ask(&not_read, &BTreeMap::new(), TTL);
     assert_eq!(due.len(), MAX_TOPICS_PER_COLLECTION);
     assert!(due.contains(&Name::from("t-1")) && due.contains(&Name::from("t-2")));
-    let (reasons, failures) = concluded(&UnseenAssignments::default(), &unread, Instant::now());
+    let (reasons, failures) = concluded(&UnseenAssignments::default(), &not_read, Instant::now());
     assert_eq!((reasons.len(), failures.len()), (50_002, 1));
 }
 
 #[test]
 fn an_answer_is_not_asked_for_again_while_it_serves() {
-    let unread = unread([("g", vec![("one", 0), ("two", 0)])], &everything());
+    let not_read = not_read([("g", vec![("one", 0), ("two", 0)])], &everything());
     let unseen = answered(&[("one", Err(REFUSED))]);
-    let due = |ttl| names(unseen.topics_to_ask(&unread, &BTreeMap::new(), ttl));
+    let due = |ttl| names(unseen.topics_to_ask(&not_read, &BTreeMap::new(), ttl));
     assert_eq!(due(TTL), ["two"]);
     assert_eq!(due(Duration::ZERO), ["one", "two"]);
 }
@@ -150,13 +150,13 @@ fn an_answer_is_not_asked_for_again_while_it_serves() {
 #[test]
 fn a_topic_is_unseen_unless_the_broker_says_that_it_is_not_there() {
     let assignment = || vec![("gone", 0), ("hidden", 0), ("new", 0), ("open", 0)];
-    let unread = unread([("g", assignment()), ("h", assignment())], &everything());
+    let not_read = not_read([("g", assignment()), ("h", assignment())], &everything());
     let unseen = answered(&[
         ("gone", Err(NO_SUCH_TOPIC)),
         ("hidden", Err(REFUSED)),
         ("new", Ok(())),
     ]);
-    let (reasons, failures) = concluded(&unseen, &unread, Instant::now());
+    let (reasons, failures) = concluded(&unseen, &not_read, Instant::now());
     let right = [
         ("hidden", Reason::Authorization),
         ("new", Reason::NotAsked),
@@ -174,30 +174,30 @@ fn a_topic_is_unseen_unless_the_broker_says_that_it_is_not_there() {
 }
 
 #[test]
-fn a_partition_is_not_there_once_metadata_says_so_that_is_younger_than_the_claim() {
-    let unread = unread([("g", vec![("seen", 3)])], &everything());
+fn a_partition_does_not_exist_once_metadata_younger_than_the_assignment_says_so() {
+    let not_read = not_read([("g", vec![("seen", 3)])], &everything());
     let mut unseen = UnseenAssignments::default();
     let before = Instant::now();
-    unseen.update(&unread);
+    unseen.update(&not_read);
     let right = BTreeMap::from([(Name::from("seen"), Reason::NotAsked)]);
-    assert_eq!(concluded(&unseen, &unread, before).0, right);
+    assert_eq!(concluded(&unseen, &not_read, before).0, right);
     let after = Instant::now() + Duration::from_millis(1);
-    unseen.update(&unread);
+    unseen.update(&not_read);
     let nothing = (BTreeMap::new(), Vec::new());
-    assert_eq!(concluded(&unseen, &unread, after), nothing);
-    unseen.update(&Unread::default());
+    assert_eq!(concluded(&unseen, &not_read, after), nothing);
+    unseen.update(&NotRead::default());
     assert!(unseen.first_seen.is_empty());
 }
 
 #[test]
-fn what_is_refused_is_counted_up_to_a_limit() {
+fn refused_topics_are_counted_up_to_a_limit() {
     let topics: Vec<String> = (0..MAX_TOPICS_PER_COLLECTION + 20)
         .map(|i| format!("t-{i:03}"))
         .collect();
     let assignment = topics.iter().map(|topic| (&**topic, 0)).collect();
-    let unread = unread([("g", assignment)], &everything());
+    let not_read = not_read([("g", assignment)], &everything());
     let answers: Vec<_> = topics.iter().map(|t| (&**t, Err(REFUSED))).collect();
-    let (reasons, failures) = concluded(&answered(&answers), &unread, Instant::now());
+    let (reasons, failures) = concluded(&answered(&answers), &not_read, Instant::now());
     assert_eq!(
         (reasons.len(), failures.len()),
         (MAX_TOPICS_PER_COLLECTION + 20, MAX_TOPICS_PER_COLLECTION)

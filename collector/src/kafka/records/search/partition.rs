@@ -1,4 +1,4 @@
-//! The offsets wanted of one partition.
+//! The search in one partition.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -6,56 +6,57 @@ use crate::kafka::error_code::ErrorCode;
 use crate::kafka::native::{LOG_START, PartitionEvent, Timestamp};
 use crate::snapshot::{Offset, OldestUnread, Reason};
 
-/// How often reading may be sent back to the log start before the partition is given up: retention may take the record there
-/// while it is on its way.
+/// The number of times that a partition is read from its log start again before it is given up. Retention may take the records at the log
+/// start while they are being fetched.
 const MAX_RESETS: u32 = 3;
 
-/// One partition with at least one offset left to find.
+/// One partition with at least one offset that has no answer yet.
 #[derive(Debug)]
 pub(super) struct PartitionSearch {
-    /// Ascending.
+    /// The offsets without an answer, ascending.
     remaining: VecDeque<Offset>,
     state: FetchState,
+    /// The number of times that the position turned out to be out of range.
     n_resets: u32,
 }
 
-/// What came of something that arrived.
+/// The consequence of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NextStep {
-    /// Nothing changes.
+    /// The partition is fetched on as before.
     Continue,
-    /// [`PartitionSearch::better_position`] may know a better position. Said once until that is asked.
+    /// [`PartitionSearch::better_position`] may know a better position. Returned once until that function is called.
     MaySeek,
-    /// Everything is found.
+    /// Every offset has an answer.
     Finished,
-    /// Nothing more can be found.
+    /// The remaining offsets cannot have an answer.
     Failed(Reason),
 }
 
-/// How far the partition is read.
+/// The state of fetching the partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FetchState {
-    /// Not fetched.
+    /// The partition is not fetched.
     NotFetched,
-    /// Fetched from an offset that is wanted.
+    /// The partition is fetched from a wanted offset on.
     Forward(RecordRun),
-    /// Fetched from the log start; no record has come yet.
+    /// The partition is fetched from its log start, and no record has arrived yet.
     FromLogStart,
-    /// Fetched from an offset that is out of range.
+    /// The partition was to be fetched from an offset that turned out to be out of range.
     OutOfRange,
 }
 
-/// Records in a row.
+/// The records that have arrived since a position was set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct RecordRun {
-    /// The least offset that can come next; anything below is left over from before.
+    /// The least offset that can arrive next. A lower one belongs to an earlier position.
     next: i64,
-    /// Records since the last look at whether to leap.
+    /// The number of records since [`PartitionSearch::better_position`] was last called.
     n_records: i64,
     hint: SeekHint,
 }
 
-/// Whether it has been said that the partition may move.
+/// Whether [`NextStep::MaySeek`] was returned since [`PartitionSearch::better_position`] was last called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SeekHint {
     NotGiven,
@@ -65,7 +66,7 @@ enum SeekHint {
 // === impl PartitionSearch ===
 
 impl PartitionSearch {
-    /// A partition of which `offsets` are wanted; `None` without any.
+    /// A search for these offsets; `None` where there are none.
     pub(super) fn for_offsets(offsets: BTreeSet<Offset>) -> Option<Self> {
         let remaining = VecDeque::from_iter(offsets);
         (!remaining.is_empty()).then_some(Self {
@@ -75,17 +76,17 @@ impl PartitionSearch {
         })
     }
 
-    /// Offsets without an answer.
+    /// The offsets without an answer.
     pub(super) fn remaining(&self) -> impl Iterator<Item = Offset> {
         self.remaining.iter().copied()
     }
 
-    /// Whether the client fetches it.
+    /// True while the client fetches the partition.
     pub(super) fn is_fetched(&self) -> bool {
         self.state != FetchState::NotFetched
     }
 
-    /// Begins at the first offset that is left; gives the position.
+    /// Starts to fetch at the first offset without an answer, which is returned.
     pub(super) fn start(&mut self) -> i64 {
         let position = self.first_remaining();
         self.state = FetchState::Forward(RecordRun {
@@ -96,8 +97,8 @@ impl PartitionSearch {
         position
     }
 
-    /// A better position to fetch from, now that everything that was here has been taken: where the next wanted offset is
-    /// farther away than another batch like the last would reach.
+    /// A better position to fetch from, once the records that have arrived are taken in. There is one where the next wanted offset is farther
+    /// away than another batch like the last one would reach.
     pub(super) fn better_position(&mut self) -> Option<i64> {
         match &mut self.state {
             FetchState::NotFetched | FetchState::FromLogStart => None,
@@ -113,7 +114,7 @@ impl PartitionSearch {
         }
     }
 
-    /// What arrived for it. `answer` is told what is found.
+    /// Takes in an event. `answer` is called with each offset that the event answers.
     pub(super) fn handle(
         &mut self,
         event: &PartitionEvent,
@@ -134,7 +135,7 @@ impl PartitionSearch {
         }
     }
 
-    /// Whether it belongs to an earlier position of the partition.
+    /// True for an event that belongs to an earlier position of the partition.
     fn is_stale(&self, event: &PartitionEvent) -> bool {
         let positional = matches!(
             event.timestamp,
@@ -147,15 +148,16 @@ impl PartitionSearch {
         }
     }
 
+    /// Takes in a record at offset `at`.
     fn handle_record(
         &mut self,
         at: i64,
         timestamp: Timestamp,
         answer: &mut dyn FnMut(Offset, OldestUnread),
     ) -> NextStep {
-        let (dated, mut run) = match self.state {
-            FetchState::Forward(run) => (dated(timestamp, OldestUnread::Written), run),
-            // Out of range, but not below the log start: the log was cut since its end was read.
+        let (found, mut run) = match self.state {
+            FetchState::Forward(run) => (answer_from(timestamp, OldestUnread::Written), run),
+            // The offset was out of range but not below the log start: the log was truncated after its end was read.
             _ if self.first_remaining() > at => return NextStep::Failed(Reason::Other),
             _ => {
                 let run = RecordRun {
@@ -163,24 +165,24 @@ impl PartitionSearch {
                     n_records: 0,
                     hint: SeekHint::NotGiven,
                 };
-                (dated(timestamp, OldestUnread::WrittenAtLogStart), run)
+                (answer_from(timestamp, OldestUnread::WrittenAtLogStart), run)
             }
         };
-        self.answer_up_to(at, dated, answer);
+        self.answer_up_to(at, found, answer);
         if self.remaining.is_empty() {
             return NextStep::Finished;
         }
         (run.next, run.n_records) = (at + 1, run.n_records + 1);
-        let said = std::mem::replace(&mut run.hint, SeekHint::Given);
+        let hint = std::mem::replace(&mut run.hint, SeekHint::Given);
         self.state = FetchState::Forward(run);
-        if said == SeekHint::Given {
+        if hint == SeekHint::Given {
             NextStep::Continue
         } else {
             NextStep::MaySeek
         }
     }
 
-    /// The log ends at `end`, and nothing that was wanted up to there can be read.
+    /// Takes in that the log ends at `end`. No record up to there can be read any more.
     fn handle_end_of_partition(
         &mut self,
         end: i64,
@@ -190,11 +192,12 @@ impl PartitionSearch {
         if self.remaining.is_empty() {
             NextStep::Finished
         } else {
-            // The log was cut since its end was read.
+            // The log was truncated after its end was read.
             NextStep::Failed(Reason::Other)
         }
     }
 
+    /// Answers all offsets up to `at` that have no answer.
     fn answer_up_to(
         &mut self,
         at: i64,
@@ -216,8 +219,8 @@ impl PartitionSearch {
     }
 }
 
-/// What a record's timestamp says.
-fn dated(timestamp: Timestamp, kind: fn(i64) -> OldestUnread) -> OldestUnread {
+/// The answer that a record's timestamp gives.
+fn answer_from(timestamp: Timestamp, kind: fn(i64) -> OldestUnread) -> OldestUnread {
     match timestamp {
         Timestamp::At(at) => kind(at),
         Timestamp::Missing => OldestUnread::NoTimestamp,

@@ -1,4 +1,4 @@
-//! What becomes of what connections tell.
+//! Errors of connections: which are logged, which are shown, which reason they give.
 
 use super::*;
 use crate::snapshot::{Api, Unknown};
@@ -19,7 +19,7 @@ fn texts(errors: &ConnectionErrors) -> Vec<String> {
 }
 
 #[test]
-fn troubles_that_alternate_are_news_once_each_until_all_is_well() {
+fn alternating_errors_are_new_once_each_until_there_is_metadata() {
     let mut errors = ConnectionErrors::new();
     let told = [(-195, REFUSED), (-195, "SSL handshake failed")];
     for is_news in [true, false, false] {
@@ -33,7 +33,7 @@ fn troubles_that_alternate_are_news_once_each_until_all_is_well() {
 }
 
 #[test]
-fn a_summary_is_news_only_where_no_cause_was_told() {
+fn a_summary_is_new_only_where_no_single_connection_has_an_error() {
     let mut errors = ConnectionErrors::new();
     assert_eq!(
         record(&mut errors, -187, "1/1 brokers are down"),
@@ -49,7 +49,7 @@ fn a_summary_is_news_only_where_no_cause_was_told() {
 }
 
 #[test]
-fn what_is_certain_explains_what_is_not() {
+fn a_definite_reason_explains_an_indefinite_error() {
     let mut errors = ConnectionErrors::new();
     record(&mut errors, -193, UNRESOLVED);
     record(&mut errors, -195, "kafka:9092/bootstrap: odd");
@@ -62,7 +62,7 @@ fn what_is_certain_explains_what_is_not() {
 }
 
 #[test]
-fn without_any_trouble_told_of_a_broker_is_silent() {
+fn without_a_connection_error_the_reason_is_a_timeout() {
     let mut errors = ConnectionErrors::new();
     assert_eq!(errors.reason_without_metadata(NO_METADATA), Reason::Timeout);
     record(
@@ -79,7 +79,7 @@ fn without_any_trouble_told_of_a_broker_is_silent() {
 }
 
 #[test]
-fn a_certificate_is_told_of_by_what_is_wrong_with_it() {
+fn a_refused_certificate_is_shown_with_what_is_wrong_with_it() {
     let mut errors = ConnectionErrors::new();
     let name = "ssl://kafka:9093/bootstrap";
     let line = format!(
@@ -101,7 +101,7 @@ fn a_certificate_is_told_of_by_what_is_wrong_with_it() {
 }
 
 #[test]
-fn a_broker_that_hangs_up_is_a_mistake_only_until_all_have_worked() {
+fn a_closed_connection_points_to_a_mistake_only_until_all_connections_have_worked() {
     let mut errors = ConnectionErrors::new();
     let (code, text) = error_in_log(6, "FAIL", HUNG_UP).unwrap();
     assert!(matches!(
@@ -123,7 +123,7 @@ fn a_broker_that_hangs_up_is_a_mistake_only_until_all_have_worked() {
 }
 
 #[test]
-fn lines_that_are_told_as_errors_too_or_mean_nothing_are_not_heard_twice() {
+fn log_lines_that_are_errors_too_or_have_no_cause_are_ignored() {
     assert_eq!(error_in_log(3, "FAIL", REFUSED), None);
     assert_eq!(error_in_log(7, "FAIL", HUNG_UP), None);
     assert_eq!(error_in_log(6, "FAIL", "kafka:9092/1: odd"), None);
@@ -131,7 +131,7 @@ fn lines_that_are_told_as_errors_too_or_mean_nothing_are_not_heard_twice() {
 }
 
 #[test]
-fn a_coordinator_is_told_of_by_its_own_name() {
+fn the_coordinator_connection_is_ignored_as_the_broker_has_another_one() {
     let mut errors = ConnectionErrors::new();
     let text = "GroupCoordinator: kafka:9092: Failed to resolve 'kafka:9092'";
     assert_eq!(record(&mut errors, -193, text), Novelty::Known);
@@ -140,7 +140,7 @@ fn a_coordinator_is_told_of_by_its_own_name() {
 }
 
 #[test]
-fn many_brokers_with_one_trouble_are_a_short_list() {
+fn many_brokers_with_one_error_are_a_short_list() {
     let mut errors = ConnectionErrors::new();
     for id in 0..100 {
         record(

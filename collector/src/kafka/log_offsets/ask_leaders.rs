@@ -1,0 +1,53 @@
+//! Asking all partition leaders at the same time.
+
+use std::collections::BTreeMap;
+
+use super::OffsetClients;
+use super::partition_leader::{LeaderAnswers, OffsetAnswers, OffsetSpec, PartitionLeader};
+use crate::kafka::collection_context::CollectionContext;
+use crate::kafka::metadata::Metadata;
+use crate::snapshot::{Api, TopicPartition};
+
+/// Asks the leaders of the partitions in `wanted` for these offsets, each leader on a thread of its own. Leaders that do not answer are given
+/// up.
+pub(super) fn ask_leaders<'p>(
+    clients: &OffsetClients<'_>,
+    metadata: &Metadata,
+    (wanted, specs): (impl IntoIterator<Item = &'p TopicPartition>, &[OffsetSpec]),
+    context: &mut CollectionContext<'_>,
+) -> OffsetAnswers {
+    let mut by_leader: BTreeMap<i32, Vec<TopicPartition>> = BTreeMap::new();
+    for tp in wanted {
+        if let Some(leader) = metadata.partition_leader(tp)
+            && !context.silent_brokers.contains_key(&leader)
+        {
+            by_leader.entry(leader).or_default().push(tp.clone());
+        }
+    }
+    let Some(timeout) = context.request_timeout(Api::ListOffsets) else {
+        return OffsetAnswers::new();
+    };
+    let received: Vec<(i32, LeaderAnswers)> = std::thread::scope(|scope| {
+        let running: Vec<_> = by_leader
+            .iter()
+            .map(|(&broker, partitions)| {
+                let leader = PartitionLeader::new(clients, context, timeout);
+                (broker, scope.spawn(move || leader.ask(partitions, specs)))
+            })
+            .collect();
+        let joined = running.into_iter().map(|(broker, thread)| {
+            let answers = thread.join().expect("a leader's thread does not panic");
+            (broker, answers)
+        });
+        joined.collect()
+    });
+    let mut answers = OffsetAnswers::new();
+    for (broker, of_leader) in received {
+        *context.requests.entry(Api::ListOffsets).or_default() += of_leader.n_requests;
+        answers.extend(of_leader.answers);
+        if let Some(code) = of_leader.silence {
+            context.record_broker_failure(Api::ListOffsets, broker, code);
+        }
+    }
+    answers
+}
