@@ -1,4 +1,4 @@
-//! The command line. The only reader of single environment variables.
+//! The command line. No other part of the program reads single environment variables.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ pub struct Args {
     #[arg(long, env = "POD_UID", value_name = "WORD")]
     instance: Option<String>,
 
-    /// Who answers where the file asks for no election
+    /// The identity in answers where the file asks for no election
     #[arg(
         long,
         env = "HOSTNAME",
@@ -61,14 +61,15 @@ pub struct Args {
 // === impl Args ===
 
 impl Args {
-    /// The word that tells this pod from another of the same identity.
+    /// The word that tells this pod from another of the same identity: the one given, or a random one.
     pub fn instance(&self) -> String {
         let given = self.instance.as_ref().filter(|word| !word.is_empty());
         given.cloned().unwrap_or_else(random_word)
     }
 }
 
-/// 32 hexadecimal digits that the standard library's seeds from the operating system decide.
+/// A random word of 32 hexadecimal digits. It keeps two pods of one identity apart, so it is drawn from the seeds that the
+/// operating system gives the standard library. `fastrand` would seed itself from the clock.
 fn random_word() -> String {
     let half = || RandomState::new().hash_one(());
     format!("{:016x}{:016x}", half(), half())
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn the_instance_is_the_one_given_or_another_each_time() {
+    fn the_instance_is_the_one_given_or_a_new_random_word_each_time() {
         let args = |words: &[&str]| Args::try_parse_from(words).unwrap();
         assert_eq!(
             args(&["elector", "--instance", "uid-1"]).instance(),

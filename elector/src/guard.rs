@@ -1,123 +1,135 @@
-//! The guard: judges every request that kube-lease-manager makes about the Lease, and every answer before it is shown.
+//! The guard: checks every request that kube-lease-manager makes about the Lease, and every answer before
+//! kube-lease-manager sees it.
 //!
-//! kube-lease-manager takes a Lease for its own by what it last read, compares wall clocks, and sends patches without a
-//! precondition. The guard makes that safe without changing it:
+//! # Why it is needed
 //!
-//! - every PATCH carries the resourceVersion of the last answer shown, so it changes what was seen or nothing;
-//! - a Lease is taken only when nobody else can be acting, by what was seen here, on the monotonic clock ([`observation`]);
-//! - the claim is what an own successful write gives, from before it was sent ([`tenancy`]); nothing read ever extends it;
-//! - answers are rewritten to what is believed ([`translate`]).
+//! kube-lease-manager implements the protocol: it creates, acquires, renews and releases the Lease. By itself it does not keep
+//! two pods from leading at once, because it compares the times in the Lease with its own wall clock, takes any Lease without
+//! a holder at once, takes a Lease with its own name for its own, and sends patches without a precondition. The guard sits
+//! between kube-lease-manager and the API server and adds what is missing, without changing kube-lease-manager.
 //!
-//! Deliberately absent: I/O, clocks, and the protocol itself. A [`Moment`] is an argument everywhere.
+//! # The rules
+//!
+//! - Every PATCH carries the resourceVersion of the last answer that kube-lease-manager was shown. The API server refuses it
+//!   if the Lease has changed since. So a write changes the record that was seen, or nothing. ([`request`])
+//! - The Lease may be taken only when no other process can be acting. After a holder has been seen, that is one lease
+//!   duration after the last change of its record was seen here, plus a slack, on this machine's monotonic clock. Wall clocks
+//!   of other machines are never compared with anything. ([`observation`])
+//! - A holder that disappears without a release (its name was removed by hand, or the Lease was deleted) may still be
+//!   acting, so a full lease duration is waited for as well. Only a release, which carries a mark, frees the Lease at once.
+//! - A claim begins and is extended only by an own write that succeeded. It counts from before that write was sent, and ends
+//!   by itself a margin before the lease duration is over. Nothing that is read ever extends it. ([`claim`])
+//! - Each pod signs the Lease with its UID beside its identity, so two pods that were given the same identity by mistake are
+//!   told apart. ([`record`])
+//! - An answer is rewritten before kube-lease-manager sees it, so that its own rules lead to the decision that the guard has
+//!   made. ([`rewrite`])
+//!
+//! # Why this is safe
+//!
+//! A leader stops acting at the latest at the end of its claim: one lease duration, less the margin, after the moment at which
+//! it sent its last successful write. A rival cannot have seen that write before it was sent, and waits a full duration plus
+//! the slack after it saw it. Margin and slack cover clocks that run at slightly different speeds. A write that arrives late
+//! fails its precondition, because somebody else has written meanwhile. A write whose answer was lost makes no claim.
+//!
+//! # What this does not promise
+//!
+//! It does not fence: a process that is stopped in the middle of some other work does not know that its claim is over until it
+//! looks at the clock. It does not protect against somebody who writes the release mark into the Lease by hand while a leader is
+//! acting. And margin and slack cover clocks that run a little too fast or too slow, not a clock that stands still.
+//!
+//! The guard does no I/O and reads no clock: every call is given the [`Clocks`].
 
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::jiff::Timestamp;
 use tokio::time::Instant;
 
-pub(crate) mod ask;
-pub(crate) mod observation;
-pub(crate) mod patience;
-pub(crate) mod record;
-pub(crate) mod tenancy;
-pub(crate) mod translate;
-pub(crate) mod troubles;
+use crate::lease_status::Claim;
 
-mod answers;
-mod outlook;
+pub(crate) mod claim;
+pub(crate) mod clocks;
+pub(crate) mod control;
+pub(crate) mod failures;
+pub(crate) mod observation;
+pub(crate) mod outcome;
+pub(crate) mod record;
+pub(crate) mod request;
+pub(crate) mod request_timeout;
+pub(crate) mod rewrite;
+
+mod events;
+mod response;
+mod status;
 #[cfg(test)]
 mod tests;
 
-use ask::{Ask, Write};
-use observation::{Observation, Stand};
-use patience::Patience;
+use claim::SendTime;
+use clocks::Clocks;
+use control::RecordHeld;
+use failures::Failures;
+use observation::{Observation, ObservedLease};
+use outcome::Outcome;
 use record::Candidate;
-use tenancy::{Stamp, Tenancy};
-use troubles::{Failure, Said, Troubles};
+use request::{Patch, RequestKind};
+use request_timeout::RequestTimeout;
 
-pub(crate) use outlook::{Hold, Outlook};
+/// The time for which an answer may be shown again.
+const CACHE_TIME: Duration = Duration::from_millis(100);
 
-/// How long an answer may be shown again.
-const FRESH: Duration = Duration::from_millis(100);
-
-/// Now, on both clocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Moment {
-    /// The monotonic clock.
-    pub(crate) now: Instant,
-    /// The wall clock of this machine, which may be wrong and may be set.
-    pub(crate) wall: Timestamp,
-}
-
-/// What is known and claimed of one Lease.
+/// Everything that this process has seen and claimed of one Lease.
 #[derive(Debug)]
 pub(crate) struct Guard {
     candidate: Candidate,
     observation: Observation,
-    tenancy: Option<Tenancy>,
-    /// Until when this process may retake a Lease whose holder vanished, because that was itself.
-    incumbent: Option<Instant>,
-    /// The resourceVersion of the last answer shown.
-    version: Option<u64>,
-    /// The last answer shown, as it came, and when.
-    fresh: Option<(Instant, Box<Lease>)>,
-    hold: Hold,
-    in_flight: Option<Ask>,
-    patience: Patience,
-    troubles: Troubles,
-    /// Counts what makes the view of kube-lease-manager too old to go on with.
-    turn: u64,
-    shut: bool,
+    /// The own claim. A successful own write sets it; its deadline, a release or another holder ends it.
+    claim: Option<Claim>,
+    /// Until this moment this process may retake a Lease whose holder vanished, because that holder was this process: it is the
+    /// end of the claim that was lost.
+    retake_until: Option<Instant>,
+    /// The resourceVersion of the last answer that kube-lease-manager was shown. The next PATCH is conditional on it.
+    shown_version: Option<u64>,
+    /// The last answer as the API server gave it, and the moment of its arrival.
+    cached: Option<(Instant, Box<Lease>)>,
+    record_held: RecordHeld,
+    /// The request that has been sent and not been answered.
+    in_flight: Option<RequestKind>,
+    request_timeout: RequestTimeout,
+    failures: Failures,
+    /// Counts the events that make the knowledge of kube-lease-manager useless, so that it has to be built anew.
+    generation: u64,
+    /// Whether the Lease could be taken when the guard last looked at the time.
+    could_be_taken: bool,
 }
 
-/// A request that may be sent.
+/// A request that passed the guard and may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sent {
-    /// What it is.
-    pub(crate) ask: Ask,
-    /// When, and with what renew time.
-    pub(crate) stamp: Stamp,
-    /// The version that it is conditional on.
+pub(crate) struct SentRequest {
+    /// The kind of request.
+    pub(crate) kind: RequestKind,
+    /// The time of sending, and the renew time in its body.
+    pub(crate) time: SendTime,
+    /// The version that the request is conditional on.
     version: Option<u64>,
 }
 
-/// Why a request is not sent.
+/// The reason why a request is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// The state that it builds on is not known.
+    /// The version that the write would be conditional on is not known.
     NoVersion,
-    /// The record is not this instance's to change.
+    /// The record was not written by this instance, so this instance must not change it.
     NotOurs,
-    /// Somebody else may be acting.
+    /// Another process may be acting.
     Occupied,
-    /// kube-lease-manager is not known to send it.
+    /// kube-lease-manager is not known to send such a request.
     Unknown,
-}
-
-/// What a request came to.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Reply {
-    /// The Lease.
-    Lease(Box<Lease>),
-    /// An error of the API server, or one that is shown in its place.
-    Status {
-        /// HTTP status.
-        code: u16,
-        /// What may be told of it.
-        said: Said,
-    },
-    /// No answer in time.
-    TimedOut,
-    /// No answer.
-    Failed(Failure),
 }
 
 // === impl Refusal ===
 
 impl Refusal {
-    /// What kube-lease-manager is told.
-    pub(crate) const fn words(self) -> &'static str {
+    /// The message for kube-lease-manager.
+    pub(crate) const fn message(self) -> &'static str {
         match self {
             Self::NoVersion => "the version of the lease is not known",
             Self::NotOurs => "the lease is not held by this instance",
@@ -134,90 +146,92 @@ impl Guard {
     pub(crate) fn new(candidate: Candidate) -> Self {
         Self {
             observation: Observation::new(candidate.clone()),
-            patience: Patience::new(candidate.lease_duration, candidate.grace_period),
+            request_timeout: RequestTimeout::new(candidate.lease_duration, candidate.grace_period),
             candidate,
-            tenancy: None,
-            incumbent: None,
-            version: None,
-            fresh: None,
-            hold: Hold::Nothing,
+            claim: None,
+            retake_until: None,
+            shown_version: None,
+            cached: None,
+            record_held: RecordHeld::Nothing,
             in_flight: None,
-            troubles: Troubles::default(),
-            turn: 0,
-            shut: true,
+            failures: Failures::default(),
+            generation: 0,
+            could_be_taken: false,
         }
     }
 
-    /// Judges a request that is about to be sent, and seals its body.
+    /// Checks a request that is about to be sent, and adds its precondition and the signature to its body.
     ///
     /// # Errors
-    /// Why it must not be sent. kube-lease-manager is to be told of a conflict, and to be built anew.
+    /// The reason why the request must not be sent. kube-lease-manager has to be told of a conflict, and is built anew.
     pub(crate) fn admit(
         &mut self,
-        ask: Ask,
+        kind: RequestKind,
         body: &mut serde_json::Value,
-        at: Moment,
-    ) -> Result<Sent, Refusal> {
-        self.look(at.now);
-        let renew_time = ask::renew_time(body);
-        if let Err(refusal) = self.seal(ask, body, at.now) {
-            self.start_over();
+        at: Clocks,
+    ) -> Result<SentRequest, Refusal> {
+        self.advance(at.monotonic);
+        let renew_time = request::renew_time(body);
+        if let Err(refusal) = self.check_and_prepare(kind, body, at.monotonic) {
+            self.restart_manager();
             return Err(refusal);
         }
-        self.in_flight = Some(ask);
-        if ask == Ask::Write(Write::Release) {
-            self.withdraw();
+        self.in_flight = Some(kind);
+        if kind == RequestKind::Patch(Patch::Release) {
+            self.drop_claim();
         }
-        let stamp = Stamp {
-            sent: at,
-            renew_time,
-        };
-        Ok(Sent {
-            ask,
-            stamp,
-            version: self.version,
+        Ok(SentRequest {
+            kind,
+            time: SendTime { at, renew_time },
+            version: self.shown_version,
         })
     }
 
-    /// The answer to a GET that need not be sent: kube-lease-manager reads again what it has just been shown, or written.
-    /// To it this is an answer that was a little late, and its next write is conditional all the same.
-    pub(crate) fn recall(&self, ask: Ask, at: Moment) -> Option<Reply> {
-        let (arrived, lease) = self.fresh.as_ref()?;
-        let known = self.version.is_some() && self.version == self.observation.version();
-        let fresh = at.now.duration_since(*arrived) < FRESH;
-        (ask == Ask::Read && known && fresh)
-            .then(|| Reply::Lease(self.translated(lease.clone(), at)))
+    /// The answer to a GET that need not be sent, because kube-lease-manager reads again what it was shown or wrote a moment ago.
+    /// To kube-lease-manager this looks like an answer that arrived a little late. Its next write is conditional all the same.
+    pub(crate) fn cached_answer(&self, kind: RequestKind, at: Clocks) -> Option<Outcome> {
+        let (arrived, lease) = self.cached.as_ref()?;
+        let is_newest =
+            self.shown_version.is_some() && self.shown_version == self.observation.version();
+        let is_recent = at.monotonic.duration_since(*arrived) < CACHE_TIME;
+        (kind == RequestKind::Read && is_newest && is_recent)
+            .then(|| Outcome::Lease(self.rewritten(lease.clone(), at)))
     }
 
-    fn seal(&self, ask: Ask, body: &mut serde_json::Value, now: Instant) -> Result<(), Refusal> {
-        let write = match ask {
-            Ask::Read | Ask::Create => return Ok(()),
-            Ask::Other => return Err(Refusal::Unknown),
-            Ask::Write(write) => write,
+    fn check_and_prepare(
+        &self,
+        kind: RequestKind,
+        body: &mut serde_json::Value,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        let patch = match kind {
+            RequestKind::Read | RequestKind::Create => return Ok(()),
+            RequestKind::Other => return Err(Refusal::Unknown),
+            RequestKind::Patch(patch) => patch,
         };
-        let version = self.version.ok_or(Refusal::NoVersion)?;
-        match write {
-            Write::Acquire if self.is_shut(now) => return Err(Refusal::Occupied),
-            Write::Acquire => {}
-            Write::Renew | Write::Release | Write::Transitions => {
-                if self.observation.stand() != Stand::Ours {
+        let version = self.shown_version.ok_or(Refusal::NoVersion)?;
+        match patch {
+            Patch::Acquire if !self.may_be_taken(now) => return Err(Refusal::Occupied),
+            Patch::Acquire => {}
+            Patch::Renew | Patch::Release | Patch::Transitions => {
+                if self.observation.lease() != ObservedLease::Ours {
                     return Err(Refusal::NotOurs);
                 }
             }
         }
-        write.seal(body, version, &self.candidate);
+        patch.prepare(body, version, &self.candidate);
         Ok(())
     }
 
-    /// What kube-lease-manager knows is of no use any more.
-    fn start_over(&mut self) {
-        self.version = None;
-        self.turn += 1;
+    /// Has kube-lease-manager built anew, because its knowledge is useless. Nothing can be written before the next read.
+    fn restart_manager(&mut self) {
+        self.shown_version = None;
+        self.generation += 1;
     }
 
-    /// The claim ends, though the record may stay.
-    fn withdraw(&mut self) {
-        self.tenancy = None;
-        self.incumbent = None;
+    /// Ends the claim at once. The record in the Lease may stay.
+    fn drop_claim(&mut self) {
+        self.claim = None;
+        self.retake_until = None;
     }
 }

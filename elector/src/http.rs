@@ -1,72 +1,74 @@
-//! What the elector serves: who leads, to the consumer in its pod; metrics, to whoever scrapes.
+//! The HTTP endpoints of the elector: `/leader` for the consumer in its own pod, `/health` and `/metrics` for everybody.
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Query, Request, State as Given};
+use axum::extract::{Query, Request, State as Extracted};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use shared::leadership::{self, LeaderReport, State};
 
-use crate::desk::{Answer, Facts, Inquiries};
-use crate::single::Single;
+use crate::answer::{LeaderAnswer, MetricValues};
+use crate::leadership_task::Handle;
+use crate::single_instance::SingleInstance;
 use crate::telemetry::Telemetry;
 
-/// The type of the exposition.
+/// The content type of the exposition.
 const EXPOSITION_TYPE: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
+/// The part of the answer to a bad query that says how to ask.
 const HOW_TO_ASK: &str = "write consumer=NAME&instance=WORD&seq=N&healthy=true|false&gate=open|closed&wait_ms=N, or no query for the facts";
 
-/// Who decides.
+/// The source of leadership that answers `/leader`.
 #[derive(Clone, Debug)]
-pub enum Source {
-    /// An election.
-    Elected(Inquiries),
-    /// Nobody: this pod leads.
-    Single(Single),
+pub enum LeadershipSource {
+    /// The task that takes part in the election.
+    Elected(Handle),
+    /// No election: this pod always leads.
+    SingleInstance(SingleInstance),
 }
 
-/// What the endpoints are answered from.
+/// The state that the endpoints are answered from.
 #[derive(Clone, Debug)]
-pub struct Surface {
-    /// Who decides.
-    pub source: Source,
+pub struct AppState {
+    /// The source of leadership.
+    pub source: LeadershipSource,
     /// The families of `/metrics`.
     pub telemetry: Arc<Telemetry>,
 }
 
-/// The endpoints for this pod: everything.
-pub fn router(surface: Surface) -> Router {
-    finish(
-        everywhere()
+/// The endpoints for this pod: all of them.
+pub fn router(state: AppState) -> Router {
+    with_layers(
+        public_routes()
             .route("/", get(leader))
             .route("/leader", get(leader)),
-        surface,
+        state,
     )
 }
 
-/// The endpoints for everybody: nothing that could be granted.
-pub fn telemetry_router(surface: Surface) -> Router {
-    finish(everywhere(), surface)
+/// The endpoints for everybody. `/leader` is not among them, because its answers grant leadership.
+pub fn telemetry_router(state: AppState) -> Router {
+    with_layers(public_routes(), state)
 }
 
-fn everywhere() -> Router<Surface> {
+fn public_routes() -> Router<AppState> {
     Router::new()
         .route("/health", get(health))
         .route("/metrics", get(metrics))
 }
 
-fn finish(router: Router<Surface>, surface: Surface) -> Router {
+fn with_layers(router: Router<AppState>, state: AppState) -> Router {
     router
-        .fallback(nowhere)
-        .layer(from_fn(never_stored))
-        .with_state(surface)
+        .fallback(not_found)
+        .layer(from_fn(set_no_store))
+        .with_state(state)
 }
 
-async fn leader(Given(surface): Given<Surface>, uri: Uri) -> Response {
+async fn leader(Extracted(state): Extracted<AppState>, uri: Uri) -> Response {
     let query = match query(&uri) {
         Ok(query) => query,
         Err(error) => {
@@ -74,13 +76,13 @@ async fn leader(Given(surface): Given<Surface>, uri: Uri) -> Response {
             return (StatusCode::BAD_REQUEST, text).into_response();
         }
     };
-    match surface.source.leader(query).await {
+    match state.source.leader(query).await {
         Some(answer) => (status(&answer.report), axum::Json(answer)).into_response(),
-        None => ended(),
+        None => ending(),
     }
 }
 
-/// What is asked; `None` without a query.
+/// The query of a request; `None` without one. The error is a text for whoever asked.
 fn query(uri: &Uri) -> Result<Option<leadership::Query>, String> {
     if uri.query().unwrap_or_default().is_empty() {
         return Ok(None);
@@ -91,7 +93,7 @@ fn query(uri: &Uri) -> Result<Option<leadership::Query>, String> {
     }
 }
 
-/// Definite, or not known.
+/// The HTTP status of an answer: 503 while the leader is not known, 200 otherwise.
 const fn status(report: &LeaderReport) -> StatusCode {
     match report.state {
         State::Starting | State::Blocked => StatusCode::SERVICE_UNAVAILABLE,
@@ -109,27 +111,27 @@ async fn health() -> &'static str {
     "healthy\n"
 }
 
-async fn metrics(Given(surface): Given<Surface>) -> Response {
-    let Some(facts) = surface.source.facts().await else {
-        return ended();
+async fn metrics(Extracted(state): Extracted<AppState>) -> Response {
+    let Some(values) = state.source.metric_values().await else {
+        return ending();
     };
-    match surface.telemetry.render(&facts) {
+    match state.telemetry.render(&values) {
         Ok(text) => ([(header::CONTENT_TYPE, EXPOSITION_TYPE)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }
 
-async fn nowhere() -> (StatusCode, &'static str) {
+async fn not_found() -> (StatusCode, &'static str) {
     let text = "no such endpoint; there are /leader, /health and /metrics\n";
     (StatusCode::NOT_FOUND, text)
 }
 
-fn ended() -> Response {
+fn ending() -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, "the elector is ending\n").into_response()
 }
 
-/// Keeps caches from holding what is true for a moment.
-async fn never_stored(request: Request, next: Next) -> Response {
+/// Forbids caches to store an answer, which is true only for a moment.
+async fn set_no_store(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     response
         .headers_mut()
@@ -137,20 +139,20 @@ async fn never_stored(request: Request, next: Next) -> Response {
     response
 }
 
-// === impl Source ===
+// === impl LeadershipSource ===
 
-impl Source {
-    async fn leader(&self, query: Option<leadership::Query>) -> Option<Answer> {
+impl LeadershipSource {
+    async fn leader(&self, query: Option<leadership::Query>) -> Option<LeaderAnswer> {
         match self {
-            Self::Elected(inquiries) => inquiries.leader(query).await,
-            Self::Single(single) => Some(single.leader(query.as_ref()).await),
+            Self::Elected(handle) => handle.leader(query).await,
+            Self::SingleInstance(single) => Some(single.leader(query.as_ref()).await),
         }
     }
 
-    async fn facts(&self) -> Option<Facts> {
+    async fn metric_values(&self) -> Option<MetricValues> {
         match self {
-            Self::Elected(inquiries) => inquiries.facts().await,
-            Self::Single(single) => Some(single.facts()),
+            Self::Elected(handle) => handle.metric_values().await,
+            Self::SingleInstance(single) => Some(single.metric_values()),
         }
     }
 }

@@ -1,13 +1,31 @@
-//! The leadership contract as a function of values: what is held, who asks and what time it is in; answers and a wish out.
+//! The contract between the elector and its collector, as a state machine over plain values.
 //!
 //! ```text
-//!   Standing ──┐             ┌──► Wish
-//!   poll ──────┼─► Machine ──┼──► LeaderReport
-//!   end ───────┘     ▲       └──► the next moment at which time alone changes something
-//!                   now
+//!   LeaseStatus ──┐                  ┌──► Desired: take the Lease, or hold nothing
+//!   poll ─────────┼─► StateMachine ──┼──► LeaderReport: may the asker act, and for how long
+//!   shutdown ─────┘        ▲         └──► the next deadline
+//!                         now
 //! ```
-//! No clock, no channel, no HTTP: whoever owns the machine brings the time and carries out what it wants. After every input it
-//! has to be given its [`Machine::turn`].
+//! The machine knows no clock, no channel and no HTTP. Its owner passes the current time to every call, carries out what
+//! [`StateMachine::desired`] says, and calls [`StateMachine::advance`] after every input and at every
+//! [`StateMachine::next_deadline`].
+//!
+//! # The phases
+//!
+//! The machine rests while no healthy consumer has polled it. Once one has, it campaigns for the Lease. Once the consumer goes
+//! silent, reports ill health, or keeps its gate closed although it is granted leadership, the machine drains: it grants
+//! nothing, waits until the last grant cannot be acted on any more, and only then asks for the Lease to be given back. After
+//! a leadership that was given up, it holds off for a while so that another pod can take the Lease.
+//!
+//! # The grants
+//!
+//! A grant is the permission to act for a time that the collector counts from the moment it sent its request. The module
+//! `grants` says which grants may be given, and why no two processes can be acting at once.
+//!
+//! # What this does not promise
+//!
+//! A Lease gives no fencing. A process that is stopped for longer than its grant, in the middle of a request to Kafka, may
+//! finish that request under a leadership that is over. The term in every report tells readers which of two results is newer.
 
 use std::time::Duration;
 
@@ -15,118 +33,123 @@ use shared::config::ConsumerRequirement;
 use shared::leadership::{LeaderReport, Query, Reason, ReportedGate, State};
 use tokio::time::Instant;
 
-use crate::standing::{Standing, Tenure, Wish};
+use crate::lease_status::{Desired, Holding, LeaseStatus};
 
-mod course;
 mod grants;
-mod heart;
-mod view;
+mod heartbeat;
+mod hold_off;
+mod phase;
+mod report;
+mod transitions;
 
-use course::{Course, HoldOff};
 use grants::Grants;
-use heart::Heart;
+use heartbeat::Heartbeat;
+use hold_off::HoldOff;
+use phase::Phase;
 
-/// How long a Lease that nobody holds is left alone by those who gave it up.
-const LEFT_ALONE: Duration = Duration::from_secs(2);
-
-/// What does not change while the process lives.
+/// The settings of the machine. They do not change while the process lives.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// Who this pod is; only the consumer of the same identity is its own.
+    /// The identity of this pod. Only a consumer of the same identity is this pod's own.
     pub identity: String,
-    /// Longest grant.
+    /// The longest grant.
     pub max_valid: Duration,
-    /// Whether a consumer is needed to hold the Lease.
+    /// Whether the Lease may be held only while a consumer polls.
     pub consumer: ConsumerRequirement,
 }
 
 /// Decides who may act, and for how long.
 #[derive(Debug)]
-pub struct Machine {
+pub struct StateMachine {
     rules: Rules,
-    standing: Standing,
-    heart: Heart,
+    /// The last status that the lease half published.
+    lease_status: LeaseStatus,
+    heartbeat: Heartbeat,
     grants: Grants,
-    course: Course,
+    phase: Phase,
     hold_off: HoldOff,
-    /// From then on what is not known is not: before, a predecessor of this process may have known better.
-    settled_at: Instant,
-    /// The Lease is held from then on without a gap.
+    /// Until this moment an earlier process of this pod may have granted leadership without this process knowing. So the
+    /// machine says "starting" instead of naming nobody. A known holder of the Lease ends the uncertainty early.
+    uncertain_until: Instant,
+    /// The moment since which this process has held the Lease without a gap.
     led_since: Option<Instant>,
-    /// Nobody is known to hold the Lease from then on.
+    /// The moment since which nobody has held the Lease, as far as known.
     free_since: Option<Instant>,
-    /// The own claim ended by its deadline, and nobody has been seen to hold the Lease since.
-    lapsed: bool,
+    /// Set when the own claim ran out by its deadline; cleared as soon as somebody is seen to hold the Lease.
+    claim_expired: bool,
 }
 
-/// Who waits for an answer.
+/// The sender of a request, as far as grants are concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asker {
-    /// The own consumer, in the poll of this number.
+    /// This pod's own consumer.
     Own {
-        /// Which process of it.
+        /// The process of the consumer.
         instance: String,
-        /// Which poll of that process.
+        /// The number of the poll within that process.
         seq: u64,
     },
-    /// Anybody else: another pod's consumer, a person, a poll out of order; everybody, where no consumer is needed.
+    /// Anybody else: another pod's consumer, a person, or a poll that arrived out of order. Where no consumer is required,
+    /// every asker is of this kind.
     Other,
 }
 
-/// What of an answer is news to whoever waits.
+/// The parts of an answer that make it worth sending before its time: two answers with equal keys say the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Gist {
+pub struct AnswerKey {
     name: String,
     term: u64,
     state: State,
     reason: Reason,
-    admitted: bool,
+    granted: bool,
 }
 
-// === impl Machine ===
+// === impl StateMachine ===
 
-impl Machine {
-    /// Begins at `now`, as if a predecessor had granted all it may at that moment.
+impl StateMachine {
+    /// A machine that starts at `now`. It assumes that an earlier process gave a full grant at that very moment.
     pub fn new(rules: Rules, now: Instant) -> Self {
         Self {
-            settled_at: now + rules.max_valid,
+            uncertain_until: now + rules.max_valid,
             grants: Grants::inherited(now + rules.max_valid),
-            heart: Heart::new(rules.max_valid),
+            heartbeat: Heartbeat::new(rules.max_valid),
             rules,
-            standing: Standing::default(),
-            course: Course::Rest(Reason::ConsumerSilent),
+            lease_status: LeaseStatus::default(),
+            phase: Phase::Resting(Reason::ConsumerSilent),
             hold_off: HoldOff::default(),
             led_since: None,
             free_since: None,
-            lapsed: false,
+            claim_expired: false,
         }
     }
 
-    /// Takes note of what the lease half says.
-    pub fn observe(&mut self, standing: Standing, now: Instant) {
-        match (self.standing.tenure, standing.tenure) {
-            (_, Tenure::Held(_)) => {
+    /// Takes the newest status from the lease half.
+    pub fn update_lease_status(&mut self, lease_status: LeaseStatus, now: Instant) {
+        match (self.lease_status.holding, lease_status.holding) {
+            (_, Holding::Held(_)) => {
                 self.led_since = self.led_since.or(Some(now));
-                self.lapsed = false;
+                self.claim_expired = false;
             }
-            (Tenure::Held(claim), Tenure::Nothing) => self.lapsed = claim.until <= now,
+            (Holding::Held(claim), Holding::Nothing) => {
+                self.claim_expired = !claim.is_running(now);
+            }
             _ => {}
         }
-        if !matches!(standing.tenure, Tenure::Held(_)) {
+        if !matches!(lease_status.holding, Holding::Held(_)) {
             self.led_since = None;
-            self.heart.excuse();
+            self.heartbeat.forget_refusal();
         }
-        self.standing = standing;
-        self.lapsed &= self.rival(now).is_none();
+        self.lease_status = lease_status;
+        self.claim_expired &= self.rival(now).is_none();
         if self.claim(now).is_some() || self.leader_elsewhere(now).is_some() {
-            self.settled_at = self.settled_at.min(now);
+            self.uncertain_until = self.uncertain_until.min(now);
         }
-        self.turn(now);
+        self.advance(now);
     }
 
-    /// Takes note of a poll; `None` is a question without one. What is heard here is never answered here: see
-    /// [`Machine::answer`].
-    pub fn hear(&mut self, poll: Option<&Query>, now: Instant) -> Asker {
+    /// Takes a poll; `None` stands for a request without a query. The request is answered later, by
+    /// [`StateMachine::answer`].
+    pub fn receive_poll(&mut self, poll: Option<&Query>, now: Instant) -> Asker {
         let own = |poll: &&Query| {
             self.rules.consumer == ConsumerRequirement::Required
                 && poll.consumer == self.rules.identity
@@ -134,15 +157,16 @@ impl Machine {
         let Some(poll) = poll.filter(own) else {
             return Asker::Other;
         };
-        if !self.heart.beat(poll, now) {
+        if !self.heartbeat.record(poll, now) {
             return Asker::Other;
         }
-        self.grants.attribute(&poll.instance);
-        // The very poll that makes the machine give up may be the last word of its consumer.
-        self.turn(now);
+        self.grants.attribute_inherited(&poll.instance);
+        // A consumer that is ending says so, with a closed gate, in one last poll. This poll makes the machine drain, and it
+        // already confirms the closed gate.
+        self.advance(now);
         if self.is_draining() && poll.gate == ReportedGate::Closed {
-            self.grants.acknowledge(&poll.instance);
-            self.turn(now);
+            self.grants.confirm_closed(&poll.instance);
+            self.advance(now);
         }
         Asker::Own {
             instance: poll.instance.clone(),
@@ -150,59 +174,39 @@ impl Machine {
         }
     }
 
-    /// The process is to end: nothing is granted from here on, and what is held is given back last.
-    pub fn end(&mut self, now: Instant) {
-        self.course = match self.course {
-            Course::Rest(_) | Course::Over => Course::Over,
-            Course::Campaign | Course::Drain(_) => Course::Drain(Reason::ShuttingDown),
+    /// Begins the shutdown: nothing is granted from here on, and the Lease is given back last.
+    pub fn shut_down(&mut self, now: Instant) {
+        self.phase = match self.phase {
+            Phase::Resting(_) | Phase::Ended => Phase::Ended,
+            Phase::Campaigning | Phase::Draining(_) => Phase::Draining(Reason::ShuttingDown),
         };
-        self.turn(now);
+        self.advance(now);
     }
 
-    /// Lets time pass.
-    pub fn turn(&mut self, now: Instant) {
-        self.watch_for_nobody(now);
-        if let Course::Rest(_) = self.course
-            && self.would_campaign(now)
-        {
-            self.course = Course::Campaign;
-        }
-        if matches!(self.course, Course::Campaign)
-            && let Some(cause) = self.complaint(now)
-        {
-            self.heart.excuse();
-            self.course = Course::Drain(cause);
-        }
-        if let Course::Drain(cause) = self.course
-            && self.grants.are_over(now)
-        {
-            self.rest(cause, now);
+    /// The instruction to the lease half. [`Desired::Observe`] after [`Desired::Campaign`] also says that nobody can be acting
+    /// any more, so that the Lease may be given back.
+    pub const fn desired(&self) -> Desired {
+        match self.phase {
+            Phase::Resting(_) | Phase::Ended => Desired::Observe,
+            Phase::Campaigning | Phase::Draining(_) => Desired::Campaign,
         }
     }
 
-    /// What the lease half is to do. [`Wish::Abstain`] after [`Wish::Campaign`] says that nobody can be acting any more.
-    pub const fn wish(&self) -> Wish {
-        match self.course {
-            Course::Rest(_) | Course::Over => Wish::Abstain,
-            Course::Campaign | Course::Drain(_) => Wish::Campaign,
-        }
-    }
-
-    /// The process may end as soon as the lease half holds nothing.
-    pub const fn is_over(&self) -> bool {
-        matches!(self.course, Course::Over)
+    /// Whether the process may end as soon as the lease half holds nothing.
+    pub const fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended)
     }
 
     /// Whether the lease half holds nothing at `now`.
     pub fn holds_nothing(&self, now: Instant) -> bool {
-        match self.standing.tenure {
-            Tenure::Nothing => true,
-            Tenure::Held(claim) => claim.until <= now,
-            Tenure::Releasing => false,
+        match self.lease_status.holding {
+            Holding::Nothing => true,
+            Holding::Held(claim) => !claim.is_running(now),
+            Holding::Releasing => false,
         }
     }
 
-    /// Answers, from the clock. A grant is noted before this returns: from then on it stands, whoever reads the answer.
+    /// Answers `asker` as of `now`. A grant is noted before this returns, so it counts even if nobody reads the answer.
     pub fn answer(&mut self, asker: &Asker, now: Instant) -> LeaderReport {
         let mut report = self.report(now);
         let grant = self.grant_for(asker, now).unwrap_or_default();
@@ -212,38 +216,38 @@ impl Machine {
             let end = now + grant;
             match asker {
                 Asker::Own { instance, .. } => {
-                    self.grants.note(instance, end);
-                    self.heart.admit(now);
+                    self.grants.grant_to(instance, end);
+                    self.heartbeat.note_grant(now);
                 }
-                Asker::Other => self.grants.note_for_anybody(end),
+                Asker::Other => self.grants.grant_to_anybody(end),
             }
         }
         report
     }
 
-    /// A later poll of the same consumer has been heard, so nobody waits for this answer.
+    /// Whether a later poll of the same consumer has arrived, so that nobody waits for this answer any more.
     pub fn is_superseded(&self, asker: &Asker) -> bool {
         match asker {
-            Asker::Own { instance, seq } => !self.heart.is_latest(instance, *seq),
+            Asker::Own { instance, seq } => !self.heartbeat.is_latest(instance, *seq),
             Asker::Other => false,
         }
     }
 
-    /// The longest grant that `asker` may be given.
+    /// The longest grant that `asker` may be given; `None` if it may be given none.
     fn grant_for(&self, asker: &Asker, now: Instant) -> Option<Duration> {
         let claim = self.claim(now)?;
-        let admitted = matches!(self.course, Course::Campaign)
+        let allowed = matches!(self.phase, Phase::Campaigning)
             && match (self.rules.consumer, asker) {
                 (ConsumerRequirement::NotRequired, _) => true,
                 (ConsumerRequirement::Required, Asker::Other) => false,
                 (ConsumerRequirement::Required, Asker::Own { instance, seq }) => {
-                    self.heart.is_latest(instance, *seq)
-                        && self.heart.complaint(now, &self.grants).is_none()
+                    self.heartbeat.is_latest(instance, *seq)
+                        && self.heartbeat.unfit_reason(now, &self.grants).is_none()
                         && self.grants.may_pass_to(instance, now)
                 }
             };
         let left = (claim.until - now).min(self.rules.max_valid);
-        (admitted && whole_millis(left) > 0).then_some(left)
+        (allowed && whole_millis(left) > 0).then_some(left)
     }
 }
 

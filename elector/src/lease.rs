@@ -1,13 +1,33 @@
-//! Holds the Lease: kube-lease-manager as the protocol, the guard around its requests, one watch beside it.
+//! The lease half of the elector: takes part in the election for one Kubernetes Lease.
 //!
 //! ```text
-//!   campaign ─► kube-lease-manager ─► service ─► keeper (owns the guard) ─► exchange ─► Kubernetes API
-//!      ▲                                          ▲   │                                      │
-//!      └────────────── Outlook ───────────────────┼───┤                                      │
-//!                               sight, rights ────┘   └─► herald ─► Standing, log            │
-//!                                         ▲                                                  │
-//!                                         └────────────────── watch ─────────────────────────┘
+//!   manager_loop ─► kube-lease-manager ─► proxy_client ─► guard_task ─► send ─► Kubernetes API
+//!        ▲                                                 │  ▲  │                  │
+//!        └──────────────── ManagerControl ─────────────────┘  │  └─► publish ─► LeaseStatus, log
+//!                                     lease_watch, access_review ◄──────────────────┘
 //! ```
+//!
+//! # The parts
+//!
+//! kube-lease-manager implements the protocol of client-go's leader election: it acquires, renews and releases the Lease by
+//! requests of its own. `manager_loop` builds it and keeps it running. `proxy_client` takes each of its requests to
+//! `guard_task`, the one task that owns the guard. The guard ([`crate::guard`]) decides whether the request may be sent, and
+//! rewrites its answer. `lease_watch` shows the guard every change of the Lease, and `access_review` asks whether the Lease may
+//! be written at all. `publish` tells the leadership half after every event what this process holds.
+//!
+//! # The rules
+//!
+//! - One request is in flight at a time. A write is waited for even after kube-lease-manager has been dropped, because only its
+//!   outcome says whether there is a claim.
+//! - A claim comes from the guard alone. Nothing that kube-lease-manager believes is published.
+//! - A failure never ends this half. It is published as a problem ([`LeaseStatus::problem`]), logged once, and tried again
+//!   after a pause with jitter.
+//! - The Lease is given back only when the leadership half says [`Desired::Observe`].
+//!
+//! # What this does not promise
+//!
+//! A release may fail, and is given up after 1.5 s; then the Lease runs out by itself, and the next pod waits for one lease
+//! duration. At shutdown nothing is given back: say [`Desired::Observe`] first, and wait until nothing is held.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -22,84 +42,83 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::guard::Guard;
+use crate::guard::outcome::RequestFailure;
 use crate::guard::record::Candidate;
-use crate::guard::troubles::Failure;
-use crate::standing::{Standing, Trouble, Wish};
+use crate::lease_status::{Desired, LeaseStatus, Problem};
 
 pub mod telemetry;
 
-mod campaign;
-mod cluster;
-mod exchange;
-mod failure;
-mod herald;
-mod keeper;
-mod line;
-mod pace;
-mod rights;
-mod service;
-mod sight;
+mod access_review;
+mod api_server;
+mod backoff;
+mod guard_task;
+mod lease_watch;
+mod manager_loop;
+mod message;
+mod proxy_client;
+mod publish;
+mod redact;
+mod reloading_client;
+mod send;
 
-use campaign::Campaign;
-use cluster::Purpose;
-use herald::Herald;
-use keeper::Keeper;
-use pace::Pace;
-use rights::Rights;
-use sight::Sight;
+use access_review::AccessReview;
+use api_server::ClientPurpose;
+use backoff::RestartLimiter;
+use guard_task::GuardTask;
+use lease_watch::LeaseWatch;
+use manager_loop::ManagerLoop;
+use publish::StatusPublisher;
 use telemetry::LeaseTelemetry;
 
-pub use cluster::Cluster;
+pub use api_server::ApiServer;
 
-/// How long reading the configuration may take before that is told.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time after which a problem is published while the configuration is still being read.
+const SLOW_CONNECT: Duration = Duration::from_secs(10);
 
-/// The part of the elector that holds the Lease.
+/// The lease half of the elector.
 #[derive(Debug)]
 pub struct Lease {
-    /// Which Lease, and how.
+    /// The settings of the election.
     pub election: Election,
-    /// Tells this pod from another of the same identity: its UID, or a word drawn at random by this process.
+    /// Tells this pod from another of the same identity: the pod's UID, or a word drawn at random by this process.
     pub instance: String,
-    /// What the leadership half wants. [`Wish::Abstain`] with a claim held gives the Lease back.
-    pub wish: watch::Receiver<Wish>,
-    /// Where to say how things stand.
-    pub standing: watch::Sender<Standing>,
-    /// Where to count.
+    /// The instruction of the leadership half. [`Desired::Observe`] gives a held Lease back.
+    pub desired: watch::Receiver<Desired>,
+    /// Receives the status after every change.
+    pub lease_status: watch::Sender<LeaseStatus>,
+    /// Counts requests and transitions.
     pub telemetry: LeaseTelemetry,
 }
 
 // === impl Lease ===
 
 impl Lease {
-    /// Takes part in the election until `shutdown`. Never ends before: whatever fails is tried again, and told in
-    /// [`Standing::trouble`].
-    ///
-    /// Gives nothing back at `shutdown`: say [`Wish::Abstain`] and wait for the tenure to be nothing before.
+    /// Takes part in the election until `shutdown` is cancelled. Gives nothing back at `shutdown`.
     pub async fn run(self, shutdown: CancellationToken) {
-        self.run_in(Cluster::Inferred, shutdown).await;
+        self.run_in(ApiServer::Inferred, shutdown).await;
     }
 
-    /// The same, in `cluster`.
-    pub async fn run_in(self, cluster: Cluster, shutdown: CancellationToken) {
+    /// Takes part in the election at `api_server` until `shutdown` is cancelled.
+    pub async fn run_in(self, api_server: ApiServer, shutdown: CancellationToken) {
         tokio::select! { biased;
             () = shutdown.cancelled() => {}
-            _ = Box::pin(self.take_part(cluster)) => {}
+            _ = Box::pin(self.take_part(api_server)) => {}
         }
     }
 
-    async fn take_part(self, cluster: Cluster) -> Infallible {
+    async fn take_part(self, api_server: ApiServer) -> Infallible {
         let lease = format!(
             "{}/{}",
             self.election.lease_namespace, self.election.lease_name
         );
-        let mut herald = Herald::new(
+        let mut publisher = StatusPublisher::new(
             (self.election.identity.clone(), lease),
-            self.standing,
+            self.lease_status,
             self.telemetry.clone(),
         );
-        let client = connect(&cluster, Purpose::Requests, &mut herald).await;
-        let watcher = connect(&cluster, Purpose::Watch(sight::SILENCE), &mut herald).await;
+        let client = connect(&api_server, ClientPurpose::Requests, &mut publisher).await;
+        let watching = ClientPurpose::Watch(lease_watch::MAX_SILENCE);
+        let watch_client = connect(&api_server, watching, &mut publisher).await;
         let election = self.election;
         let guard = Guard::new(Candidate {
             identity: election.identity.clone(),
@@ -107,85 +126,89 @@ impl Lease {
             lease_duration: election.lease_duration,
             grace_period: election.grace_period,
         });
-        let (mail, inbox) = mpsc::unbounded_channel();
-        let (outlook, look) = watch::channel(guard.outlook());
-        let rights = Rights {
+        let (messages, inbox) = mpsc::unbounded_channel();
+        let (control, control_receiver) = watch::channel(guard.manager_control());
+        let access_review = AccessReview {
             client: client.clone(),
             name: election.lease_name.clone(),
             namespace: election.lease_namespace.clone(),
-            mail: mail.clone(),
+            messages: messages.clone(),
         };
-        let keeper = Keeper {
+        let guard_task = GuardTask {
             guard,
             client,
-            mail: inbox,
-            outlook,
-            herald,
+            messages: inbox,
+            control,
+            publisher,
             telemetry: self.telemetry,
             waiting: VecDeque::new(),
             in_flight: None,
         };
-        let sight = Sight {
-            client: watcher,
+        let lease_watch = LeaseWatch {
+            client: watch_client,
             name: election.lease_name.clone(),
             namespace: election.lease_namespace.clone(),
-            period: election.grace_period,
-            mail: mail.clone(),
-            outlook: look.clone(),
+            read_period: election.grace_period,
+            messages: messages.clone(),
+            control: control_receiver.clone(),
         };
-        let campaign = Campaign {
-            client: service::client(mail.clone(), &election.lease_namespace),
+        let manager_loop = ManagerLoop {
+            client: proxy_client::client(messages.clone(), &election.lease_namespace),
             election,
-            mail,
-            wish: self.wish,
-            outlook: look,
-            pace: Pace::default(),
+            messages,
+            desired: self.desired,
+            control: control_receiver,
+            restarts: RestartLimiter::default(),
         };
         tokio::select! {
-            never = keeper.run() => never,
-            never = campaign.run() => never,
-            never = sight.run() => never,
-            never = rights.run() => never,
+            never = guard_task.run() => never,
+            never = manager_loop.run() => never,
+            never = lease_watch.run() => never,
+            never = access_review.run() => never,
         }
     }
 }
 
-/// A client, tried for until there is one.
-async fn connect(cluster: &Cluster, purpose: Purpose, herald: &mut Herald) -> Client {
+/// Opens a client, and tries again until that succeeds. Publishes the problem meanwhile.
+async fn connect(
+    api_server: &ApiServer,
+    purpose: ClientPurpose,
+    publisher: &mut StatusPublisher,
+) -> Client {
     loop {
-        let mut opening = pin!(line::open(cluster, purpose));
-        let opened = if let Ok(opened) = timeout(PATIENCE, &mut opening).await {
+        let mut opening = pin!(reloading_client::open(api_server, purpose));
+        let opened = if let Ok(opened) = timeout(SLOW_CONNECT, &mut opening).await {
             opened
         } else {
-            herald.tell(blocked(slow()), "expired");
+            publisher.publish(blocked(slow()), "expired");
             opening.await
         };
         match opened {
             Ok(client) => return client,
-            Err(failure) => herald.tell(blocked(failure), "expired"),
+            Err(failure) => publisher.publish(blocked(failure), "expired"),
         }
-        sleep(pace::retry()).await;
+        sleep(backoff::retry_pause()).await;
     }
 }
 
-fn slow() -> Failure {
-    Failure {
+fn slow() -> RequestFailure {
+    RequestFailure {
         cause: "kubeconfig",
         text: format!(
             "reading the kubeconfig, or its credential plugin, has not ended for {} s",
-            PATIENCE.as_secs()
+            SLOW_CONNECT.as_secs()
         ),
     }
 }
 
-fn blocked(failure: Failure) -> Standing {
-    let trouble = Trouble {
+fn blocked(failure: RequestFailure) -> LeaseStatus {
+    let problem = Problem {
         reason: Reason::ApiUnreachable,
         cause: failure.cause,
         detail: failure.text,
     };
-    Standing {
-        trouble: Some(trouble),
-        ..Standing::default()
+    LeaseStatus {
+        problem: Some(problem),
+        ..LeaseStatus::default()
     }
 }

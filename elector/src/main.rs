@@ -15,9 +15,9 @@ use shared::tasks::SignalRuntime;
 use shared::telemetry;
 use tracing::{error, info, warn};
 
-/// The configuration or the command line is wrong (`EX_USAGE`).
+/// The exit status after a wrong configuration or command line (`EX_USAGE`).
 const USAGE: u8 = 64;
-/// A bug, or something that would not end (`EX_SOFTWARE`).
+/// The exit status after a bug, or a task that did not end (`EX_SOFTWARE`).
 const SOFTWARE: u8 = 70;
 
 fn main() -> ExitCode {
@@ -58,7 +58,7 @@ fn check(args: &Args) -> ExitCode {
 }
 
 fn elect(args: &Args) -> ExitCode {
-    // First of all: a pod may be stopped as soon as it is started.
+    // This comes first, because a pod may be stopped as soon as it is started.
     let mut signal_runtime = match SignalRuntime::start() {
         Ok(signal_runtime) => signal_runtime,
         Err(error) => return refuse(SOFTWARE, format_args!("cannot start: {error}")),
@@ -67,7 +67,7 @@ fn elect(args: &Args) -> ExitCode {
         return refuse(USAGE, error);
     }
     let file = args.config.clone();
-    // Opening a pipe waits for whoever writes to it.
+    // The file may be a pipe, and opening a pipe waits until somebody writes to it. A signal ends that wait.
     let Loaded { config, warnings } = match signal_runtime.run_until_signal(move || load(&file)) {
         Ok(Ok(Ok(loaded))) => loaded,
         Ok(Ok(Err(error))) => return refuse(USAGE, error),
@@ -107,15 +107,15 @@ fn elect(args: &Args) -> ExitCode {
     ExitCode::from(status)
 }
 
-/// The exit status; what is wrong is told without waiting for whoever reads stderr, since a signal no longer ends the process by
-/// itself.
+/// Writes `error` and returns the exit status. The write does not wait for the reader of stderr: signals are caught from here on,
+/// so a reader that has stopped would keep the process from ending.
 fn refuse(status: u8, error: impl Display) -> ExitCode {
     telemetry::write_line(error);
     telemetry::flush();
     ExitCode::from(status)
 }
 
-/// The exit status, unless the last words could not be said.
-fn end(status: u8, said: io::Result<()>) -> ExitCode {
-    said.map_or(ExitCode::from(SOFTWARE), |()| ExitCode::from(status))
+/// The exit status `status`, or [`SOFTWARE`] if the output could not be written.
+fn end(status: u8, written: io::Result<()>) -> ExitCode {
+    written.map_or(ExitCode::from(SOFTWARE), |()| ExitCode::from(status))
 }

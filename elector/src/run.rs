@@ -1,10 +1,10 @@
-//! The parts of the elector, wired together.
+//! Wires the parts of the elector together, and runs them until the process ends.
 //!
 //! ```text
-//!   lease ◄── Wish / Standing ──► desk ◄── Inquiries ── http
+//!   lease ◄── Desired / LeaseStatus ──► leadership_task ◄── Handle ── http
 //! ```
-//! Each is a task under one supervisor, all on one thread: there is little to do, and memory counts. A signal ends the desk's
-//! granting; the desk ends the rest when the Lease is given back.
+//! Each part is a task under one supervisor. All tasks share one thread, because there is little to do and threads cost memory.
+//! A signal makes the leadership task stop granting. When the Lease has been given back, the leadership task stops the others.
 
 use std::io;
 use std::sync::Arc;
@@ -18,50 +18,50 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::desk;
-use crate::http::{self, Source, Surface};
-use crate::single::Single;
+use crate::http::{self, AppState, LeadershipSource};
+use crate::leadership_task;
+use crate::single_instance::SingleInstance;
 use crate::telemetry::Telemetry;
 
 #[cfg(feature = "kubernetes")]
 mod elected;
 
-/// Longest time that an answer is held, whatever the asker wants; never more than half a grant.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// The longest time that an answer is held back, whatever the asker allows. Half a grant is another limit.
+const MAX_WAIT: Duration = Duration::from_secs(2);
 
-/// What every task has beyond its own bounds to end.
-const SLACK: Duration = Duration::from_secs(1);
+/// The time that every task is given at the end beyond its own limits.
+const SHUTDOWN_SLACK: Duration = Duration::from_secs(1);
 
-/// Why the elector could not begin, or did not end in order.
+/// The error of an elector that could not start, or whose tasks did not end in order.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A configured address cannot be listened on.
+    /// The elector cannot listen on a configured address.
     #[error(transparent)]
     Listen(#[from] BindError),
     /// The operating system refuses a runtime or signal handlers.
     #[error("cannot start")]
     Start(#[from] io::Error),
-    /// A metric family about the process is wrong.
+    /// A metric family is wrong, which is a bug.
     #[error("cannot register metrics")]
     Telemetry(#[from] prometheus::Error),
-    /// A task ended, or would not end.
+    /// A task ended unexpectedly, or did not end in time.
     #[error(transparent)]
     Task(#[from] TaskFailure),
 }
 
-/// This pod and this process.
+/// The names of this pod and this process.
 #[derive(Clone, Debug)]
 pub struct Names {
     /// Tells this pod from another of the same identity.
     pub instance: String,
-    /// Who answers where there is no election.
+    /// The identity in the answers where there is no election.
     pub hostname: String,
 }
 
-/// Runs in `signal_runtime` until it sees a signal, or until a task ends unasked.
+/// Runs the elector until `signal_runtime` sees a signal, or until a task ends unexpectedly.
 ///
 /// # Errors
-/// Where the elector cannot begin, or a task fails; see [`Error`].
+/// If the elector cannot start, or a task fails; see [`Error`].
 pub fn run(signal_runtime: SignalRuntime, exporter: Exporter, names: Names) -> Result<(), Error> {
     let SignalRuntime {
         runtime,
@@ -71,11 +71,12 @@ pub fn run(signal_runtime: SignalRuntime, exporter: Exporter, names: Names) -> R
         let (tasks, supervisor) = tasks::supervise(runtime.handle().clone());
         let server = exporter.elector_server;
         start(&tasks, exporter, names).await?;
-        let grace = server.max_valid + desk::RELEASE + desk::CLOSING + SLACK;
+        let grace =
+            server.max_valid + leadership_task::RELEASE + leadership_task::CLOSING + SHUTDOWN_SLACK;
         supervisor.run(async || signals.next().await, grace).await?;
         Ok(())
     });
-    // A lookup of a name may still be under way on a thread that cannot be ended.
+    // Another thread may still be looking up a host name, and that cannot be interrupted.
     runtime.shutdown_background();
     ended
 }
@@ -95,18 +96,18 @@ async fn start(tasks: &Tasks, exporter: Exporter, names: Names) -> Result<(), Er
     };
     let telemetry = Arc::new(Telemetry::new()?);
     let shutdown = tasks.shutdown();
-    let single = |identity: String, reason| Single {
+    let single = |identity: String, reason| SingleInstance {
         identity,
         max_valid,
         reason,
-        longest_wait: longest_wait(max_valid),
+        max_wait: max_wait(max_valid),
         answers: telemetry.answers(),
         shutdown: shutdown.clone(),
     };
     let (source, end) = match exporter.leadership {
         Leadership::SingleInstance => {
             info!("Running in single-instance mode - leader election is disabled");
-            let source = Source::Single(single(names.hostname, Reason::Disabled));
+            let source = LeadershipSource::SingleInstance(single(names.hostname, Reason::Disabled));
             (source, shutdown)
         }
         #[cfg(feature = "kubernetes")]
@@ -119,13 +120,14 @@ async fn start(tasks: &Tasks, exporter: Exporter, names: Names) -> Result<(), Er
                 "Kubernetes leadership is enabled in config but the 'kubernetes' feature is not compiled in. \
                  Falling back to single-instance mode."
             );
-            let source = Source::Single(single(election.identity, Reason::FeatureMissing));
+            let source =
+                LeadershipSource::SingleInstance(single(election.identity, Reason::FeatureMissing));
             (source, shutdown)
         }
     };
     serve(
         tasks,
-        Surface { source, telemetry },
+        AppState { source, telemetry },
         (listener, telemetry_listener),
         &end,
     );
@@ -134,20 +136,20 @@ async fn start(tasks: &Tasks, exporter: Exporter, names: Names) -> Result<(), Er
 
 fn serve(
     tasks: &Tasks,
-    surface: Surface,
+    state: AppState,
     (listener, telemetry_listener): (TcpListener, Option<TcpListener>),
     end: &CancellationToken,
 ) {
     if let Some(listener) = telemetry_listener {
-        let router = http::telemetry_router(surface.clone());
-        let served = shared::http::serve(listener, router, end.clone(), desk::CLOSING);
+        let router = http::telemetry_router(state.clone());
+        let served = shared::http::serve(listener, router, end.clone(), leadership_task::CLOSING);
         tasks.spawn("telemetry", served);
     }
-    let router = http::router(surface);
-    let served = shared::http::serve(listener, router, end.clone(), desk::CLOSING);
+    let router = http::router(state);
+    let served = shared::http::serve(listener, router, end.clone(), leadership_task::CLOSING);
     tasks.spawn("http", served);
 }
 
-fn longest_wait(max_valid: Duration) -> Duration {
-    LONGEST_WAIT.min(max_valid / 2)
+fn max_wait(max_valid: Duration) -> Duration {
+    MAX_WAIT.min(max_valid / 2)
 }

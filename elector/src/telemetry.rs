@@ -1,23 +1,23 @@
 //! The metrics about this process, as `/metrics` serves them.
 //!
-//! What the lease half counts is its own, and registered here.
+//! The lease half has metrics of its own, and registers them here.
 
 use prometheus::{Encoder, Gauge, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 use shared::leadership::State;
 use shared::telemetry::DroppedLines;
 
-use crate::desk::Facts;
+use crate::answer::MetricValues;
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The revision it was built from, where the build said so.
+/// The revision that this program was built from, or "unknown".
 pub const REVISION: &str = match option_env!("KLAG_REVISION") {
     Some(revision) => revision,
     None => "unknown",
 };
 
-/// Every state there is.
+/// Every state.
 const STATES: [State; 9] = [
     State::Starting,
     State::Parked,
@@ -30,7 +30,7 @@ const STATES: [State; 9] = [
     State::SingleInstance,
 ];
 
-/// What an answer comes to.
+/// Every result of an answer.
 const RESULTS: [&str; 3] = ["granted", "told", "abandoned"];
 
 /// The families of `/metrics`.
@@ -39,7 +39,7 @@ pub struct Telemetry {
     registry: Registry,
     state: IntGaugeVec,
     reason: IntGaugeVec,
-    trouble: IntGaugeVec,
+    problem: IntGaugeVec,
     term: Gauge,
     claim: Gauge,
     grant: Gauge,
@@ -49,10 +49,10 @@ pub struct Telemetry {
 // === impl Telemetry ===
 
 impl Telemetry {
-    /// Every family of this half, with every member of a closed label set at 0.
+    /// Every family but those of the lease half. Members of closed label sets start at 0.
     ///
     /// # Errors
-    /// Where two families have one name, which is a bug.
+    /// If two families have the same name, which is a bug.
     pub fn new() -> Result<Self, prometheus::Error> {
         let telemetry = Self {
             registry: Registry::new(),
@@ -66,7 +66,7 @@ impl Telemetry {
                 "Always 1; the label says why the elector is doing that.",
                 &["reason"],
             )?,
-            trouble: labelled(
+            problem: labelled(
                 "trouble_info",
                 "1 while something keeps this pod from taking part in the election, absent otherwise; the labels say what.",
                 &["reason", "detail"],
@@ -95,38 +95,38 @@ impl Telemetry {
         Ok(telemetry)
     }
 
-    /// The counter of answers, by `result`.
+    /// The counter of answers, by their result.
     pub fn answers(&self) -> IntCounterVec {
         self.answers.clone()
     }
 
-    /// Where the lease half registers what it counts.
+    /// The registry, for the metrics of the lease half.
     pub const fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// The text of every family.
+    /// The text of every family, with `values` as the current values.
     ///
     /// # Errors
-    /// Where a family cannot be written as text, which is a bug.
-    pub fn render(&self, facts: &Facts) -> Result<String, prometheus::Error> {
+    /// If a family cannot be written as text, which is a bug.
+    pub fn render(&self, values: &MetricValues) -> Result<String, prometheus::Error> {
         for state in STATES {
-            let current = i64::from(state == facts.report.state);
+            let current = i64::from(state == values.report.state);
             self.state.with_label_values(&[state.label()]).set(current);
         }
         self.reason.reset();
         self.reason
-            .with_label_values(&[facts.report.reason.label()])
+            .with_label_values(&[values.report.reason.label()])
             .set(1);
-        self.trouble.reset();
-        if let Some(trouble) = &facts.trouble {
-            self.trouble
-                .with_label_values(&[trouble.reason.label(), trouble.cause])
+        self.problem.reset();
+        if let Some(problem) = &values.problem {
+            self.problem
+                .with_label_values(&[problem.reason.label(), problem.cause])
                 .set(1);
         }
-        self.term.set(term_sample(facts.report.term));
-        self.claim.set(facts.claim_left.as_secs_f64());
-        self.grant.set(facts.grant_left.as_secs_f64());
+        self.term.set(term_sample(values.report.term));
+        self.claim.set(values.claim_left.as_secs_f64());
+        self.grant.set(values.grant_left.as_secs_f64());
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         String::from_utf8(text).map_err(|error| prometheus::Error::Msg(error.to_string()))
@@ -140,7 +140,7 @@ impl Telemetry {
         )?;
         build.with_label_values(&[VERSION, REVISION]).set(1);
         self.registry.register(Box::new(build))?;
-        for family in [&self.state, &self.reason, &self.trouble] {
+        for family in [&self.state, &self.reason, &self.problem] {
             self.registry.register(Box::new(family.clone()))?;
         }
         for family in [&self.term, &self.claim, &self.grant] {

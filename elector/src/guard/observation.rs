@@ -1,139 +1,150 @@
-//! Who may still act, by what this process has seen itself, on the monotonic clock.
+//! The observation of the Lease: who may still be acting, by what this process has seen itself, on the monotonic clock.
 //!
-//! The wall clocks of others are never compared with anything: a record counts from the moment it was first seen here.
+//! The times in a record come from the wall clock of its writer, so they are never compared with a clock here. A record counts
+//! from the moment at which it was first seen by this process: its holder wrote it before that moment, and so stops acting at
+//! the latest one lease duration after it. The observation keeps the last record, that moment, and the moment until which an
+//! earlier holder may be acting; both ends have to pass before the Lease may be taken.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::record::{Candidate, Content, Record};
-use crate::standing::Sight;
+use crate::lease_status::Presence;
 
-/// What is waited beyond a foreign holder's duration: it counts from before it sent, on a clock that may run a little slower.
+/// The time that is waited in addition to the duration of another holder, whose clock may run a little slower.
 const SLACK: Duration = Duration::from_millis(200);
 
-/// What the Lease was seen to be.
+/// The Lease as a request or the watch has shown it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Seen {
-    /// It is not there. The version is that of the deletion, where it is known.
+pub(crate) enum SeenLease {
+    /// The Lease does not exist. The version is that of the deletion, if it is known.
     Absent(Option<u64>),
-    /// It is there.
+    /// The Lease exists.
     Present(Record),
 }
 
-/// How a word of the watch follows the one before.
+/// Whether something may have happened between an event of the watch and the event before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Link {
+pub(crate) enum Continuity {
     /// Nothing happened in between.
-    Next,
-    /// Nobody knows what happened in between.
-    Anew,
+    Unbroken,
+    /// Something may have happened in between, because the watch began anew.
+    Unknown,
 }
 
-/// What has been seen of the Lease so far.
+/// Everything that has been seen of the Lease so far.
 #[derive(Debug)]
 pub(crate) struct Observation {
     candidate: Candidate,
-    last: Option<Sighting>,
-    watched: Option<Watched>,
+    /// The state of the Lease that was seen last.
+    last: Option<LastSeen>,
+    /// The current run of watch events without a holder. An event with a holder, or with a release, ends it.
+    holderless: Option<Holderless>,
 }
 
-/// An unbroken chain of words of the watch, none of which had a holder. Nobody can have held the Lease in between.
+/// An unbroken run of watch events, none of which had a holder. Nobody can have held the Lease in that time.
 #[derive(Debug)]
-struct Watched {
-    /// When the first of them arrived.
+struct Holderless {
+    /// The arrival of the first event.
     since: Instant,
-    /// The version in the last of them.
+    /// The version in the last event.
     version: Option<u64>,
 }
 
+/// The state of the Lease that was seen last.
 #[derive(Debug)]
-struct Sighting {
-    /// `None` where the Lease is absent.
+struct LastSeen {
+    /// The content; `None` if the Lease does not exist.
     content: Option<Content>,
     version: Option<u64>,
-    /// When the last word of it arrived.
-    arrived: Instant,
-    /// When this content was first seen.
-    since: Instant,
-    /// An earlier holder may act until here.
-    floor: Instant,
-    /// What its holder claims by it.
-    claims: Claims,
+    /// The last moment at which this content was seen.
+    last_seen_at: Instant,
+    /// The first moment at which this content was seen.
+    first_seen_at: Instant,
+    /// The moment from which an earlier holder cannot be acting any more.
+    earlier_holder_until: Instant,
+    /// Whether the holder may have written this content itself.
+    holder_wrote: HolderWrote,
 }
 
-/// What a content says of the claim of its holder.
+/// Whether the holder may have written the content itself, and so extended its claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Claims {
-    /// There may be a new one.
-    Anew,
-    /// It is the one before, which the floor covers: somebody else has changed the record.
-    NoMore,
+enum HolderWrote {
+    /// The holder may have written it.
+    Maybe,
+    /// Somebody else changed the record. The holder's claim is the one before, which `earlier_holder_until` covers.
+    No,
 }
 
-/// How the Lease stands for this process.
+/// The state of the Lease from this process's point of view.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Stand {
-    /// It has not been seen yet.
+pub(crate) enum ObservedLease {
+    /// The Lease has not been seen yet.
     Unknown,
-    /// This instance is the holder by name.
+    /// This instance is the holder in the record. Whether it also has a claim is another question.
     Ours,
-    /// Another one is the holder.
+    /// Another instance is the holder.
     Foreign {
         /// Its identity.
         name: String,
-        /// Whether it calls itself as this process does.
-        twin: Twin,
-        /// The moment from which it cannot act any more.
+        /// Whether its identity is this process's own.
+        identity: HolderIdentity,
+        /// The moment from which it cannot be acting any more.
         until: Instant,
     },
-    /// There is no holder, or no Lease, and nobody said goodbye.
+    /// The Lease has no holder, or does not exist, although nobody released it.
     Vanished {
-        /// The moment from which whoever it was cannot act any more.
+        /// The moment from which the last holder cannot be acting any more.
         until: Instant,
     },
-    /// The last holder gave it back.
+    /// The last holder released the Lease.
     Released,
 }
 
-/// Whether another holder has this process's identity.
+/// Whether the identity of another holder is this process's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Twin {
-    /// It has.
-    SameIdentity,
-    /// It has not.
-    OtherIdentity,
+pub(crate) enum HolderIdentity {
+    /// The same identity: two pods were given one identity.
+    Same,
+    /// Another identity.
+    Other,
 }
 
-/// What a sighting changed.
+/// The effect of an event or answer on the observation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// It was older than what is known.
+    /// The event or answer was older than the last state, and is ignored.
     Stale,
-    /// It is what was known.
+    /// The content is the one that was known.
     Same,
-    /// It is new.
+    /// The content is new.
     New,
 }
 
 // === impl Observation ===
 
 impl Observation {
-    /// Nothing seen yet.
+    /// An observation that has seen nothing yet.
     pub(crate) fn new(candidate: Candidate) -> Self {
         Self {
             candidate,
             last: None,
-            watched: None,
+            holderless: None,
         }
     }
 
-    /// Notes what the watch brought. Events may come late, so one that is not newer than what is known says nothing.
-    pub(crate) fn event(&mut self, seen: Seen, link: Link, now: Instant) -> Change {
-        self.follow(&seen, link, now);
+    /// Takes an event of the watch. Events may arrive late, so one whose version is not newer than the last is ignored.
+    pub(crate) fn event(
+        &mut self,
+        seen: SeenLease,
+        continuity: Continuity,
+        now: Instant,
+    ) -> Change {
+        self.extend_holderless(&seen, continuity, now);
         let newer = match (self.version(), version(&seen)) {
             (Some(known), Some(version)) => version > known,
-            // An absence without a version is that of a list or of a read.
+            // An absence without a version comes from a list or a read, which show the present.
             _ => true,
         };
         if newer {
@@ -143,11 +154,12 @@ impl Observation {
         }
     }
 
-    /// Notes the answer to a request sent at `sent`. It is the present state, whatever its version (they go back where etcd was
-    /// restored from a backup), unless something newer arrived while it was under way.
-    pub(crate) fn answer(&mut self, seen: Seen, sent: Instant, now: Instant) -> Change {
+    /// Takes the answer to a request that was sent at `sent`. An answer shows the present state, whatever its version:
+    /// versions go back when etcd is restored from a backup. Only if something newer arrived after the request was sent is the
+    /// answer ignored.
+    pub(crate) fn answer(&mut self, seen: SeenLease, sent: Instant, now: Instant) -> Change {
         let overtaken = self.last.as_ref().is_some_and(|last| {
-            last.arrived >= sent
+            last.last_seen_at >= sent
                 && version(&seen).is_none_or(|version| last.version > Some(version))
         });
         if overtaken {
@@ -157,119 +169,132 @@ impl Observation {
         }
     }
 
-    fn follow(&mut self, seen: &Seen, link: Link, now: Instant) {
+    fn extend_holderless(&mut self, seen: &SeenLease, continuity: Continuity, now: Instant) {
         let vanished = match seen {
-            Seen::Absent(_) => true,
-            Seen::Present(record) => record.content.is_vanished(),
+            SeenLease::Absent(_) => true,
+            SeenLease::Present(record) => record.content.is_vanished(),
         };
-        let since = match (&self.watched, link) {
-            (Some(watched), Link::Next) => watched.since,
+        let since = match (&self.holderless, continuity) {
+            (Some(holderless), Continuity::Unbroken) => holderless.since,
             _ => now,
         };
-        self.watched = vanished.then_some(Watched {
+        self.holderless = vanished.then_some(Holderless {
             since,
             version: version(seen),
         });
     }
 
-    /// Since when the holder is known to have vanished, as of `last`.
-    fn vanished_since(&self, last: &Sighting) -> Instant {
-        match &self.watched {
-            Some(watched) if last.version.is_some() && watched.version == last.version => {
-                watched.since.min(last.since)
+    /// The moment since which the Lease is known to have had no holder, given that `last` has none.
+    fn vanished_since(&self, last: &LastSeen) -> Instant {
+        match &self.holderless {
+            Some(run) if last.version.is_some() && run.version == last.version => {
+                run.since.min(last.first_seen_at)
             }
-            _ => last.since,
+            _ => last.first_seen_at,
         }
     }
 
-    fn note(&mut self, seen: Seen, now: Instant) -> Change {
+    fn note(&mut self, seen: SeenLease, now: Instant) -> Change {
         let version = version(&seen);
         let content = match seen {
-            Seen::Absent(_) => None,
-            Seen::Present(record) => Some(record.content),
+            SeenLease::Absent(_) => None,
+            SeenLease::Present(record) => Some(record.content),
         };
         if let Some(last) = &mut self.last
             && last.content == content
         {
             last.version = version.or(last.version);
-            last.arrived = now;
+            last.last_seen_at = now;
             return Change::Same;
         }
-        let claims = self.claims(content.as_ref());
-        let floor = match (self.stand(), &self.last) {
-            // A duration that the holder did not write is waited for as long as it stands there, and not beyond.
-            (Stand::Foreign { .. }, Some(last)) if last.claims == Claims::NoMore => last.floor,
-            (Stand::Foreign { until, .. } | Stand::Vanished { until }, _) => until,
-            (Stand::Unknown | Stand::Ours | Stand::Released, _) => now,
+        let holder_wrote = self.holder_wrote(content.as_ref());
+        let earlier_holder_until = match (self.lease(), &self.last) {
+            // Somebody else edited the duration in the record. It is waited for as long as it stands there, but it does not
+            // count once the record has changed again.
+            (ObservedLease::Foreign { .. }, Some(last)) if last.holder_wrote == HolderWrote::No => {
+                last.earlier_holder_until
+            }
+            (ObservedLease::Foreign { until, .. } | ObservedLease::Vanished { until }, _) => until,
+            (ObservedLease::Unknown | ObservedLease::Ours | ObservedLease::Released, _) => now,
         };
-        self.last = Some(Sighting {
+        self.last = Some(LastSeen {
             content,
             version,
-            arrived: now,
-            since: now,
-            floor,
-            claims,
+            last_seen_at: now,
+            first_seen_at: now,
+            earlier_holder_until,
+            holder_wrote,
         });
         Change::New
     }
 
-    /// What the holder in `content` claims beyond what it did before.
-    fn claims(&self, content: Option<&Content>) -> Claims {
+    /// Whether the holder in `content` may have written since the last content.
+    fn holder_wrote(&self, content: Option<&Content>) -> HolderWrote {
         let before = self.last.as_ref().and_then(|last| last.content.as_ref());
         match (before, content) {
-            (Some(before), Some(content)) if content.claims_no_more_than(before) => Claims::NoMore,
-            _ => Claims::Anew,
+            (Some(before), Some(content)) if content.is_not_renewed_since(before) => {
+                HolderWrote::No
+            }
+            _ => HolderWrote::Maybe,
         }
     }
 
-    /// The version last seen.
+    /// The version that was seen last.
     pub(crate) fn version(&self) -> Option<u64> {
         self.last.as_ref()?.version
     }
 
-    /// Whether the Lease is there.
-    pub(crate) fn sight(&self) -> Sight {
+    /// Whether the Lease exists.
+    pub(crate) fn presence(&self) -> Presence {
         match &self.last {
-            None => Sight::Never,
-            Some(Sighting { content: None, .. }) => Sight::Absent,
-            Some(_) => Sight::Present,
+            None => Presence::Unseen,
+            Some(LastSeen { content: None, .. }) => Presence::Absent,
+            Some(_) => Presence::Present,
         }
     }
 
-    /// How the Lease stands.
-    pub(crate) fn stand(&self) -> Stand {
+    /// The state of the Lease from this process's point of view.
+    pub(crate) fn lease(&self) -> ObservedLease {
         let Some(last) = &self.last else {
-            return Stand::Unknown;
+            return ObservedLease::Unknown;
         };
-        let ours = self.candidate.lease_duration;
-        let vanished = Stand::Vanished {
-            until: last.floor.max(self.vanished_since(last) + ours),
+        let own_duration = self.candidate.lease_duration;
+        let vanished = ObservedLease::Vanished {
+            until: last
+                .earlier_holder_until
+                .max(self.vanished_since(last) + own_duration),
         };
         let Some(content) = &last.content else {
             return vanished;
         };
         match &content.holder {
-            None if content.is_released() => Stand::Released,
+            None if content.is_released() => ObservedLease::Released,
             None => vanished,
-            Some(_) if content.is_of(&self.candidate) => Stand::Ours,
-            Some(name) => Stand::Foreign {
-                name: name.clone(),
-                twin: if *name == self.candidate.identity {
-                    Twin::SameIdentity
-                } else {
-                    Twin::OtherIdentity
-                },
-                until: last.floor.max(
-                    last.since + content.duration.map_or(ours, |theirs| theirs.max(ours)) + SLACK,
-                ),
-            },
+            Some(_) if content.is_written_by(&self.candidate) => ObservedLease::Ours,
+            Some(name) => {
+                // A record may say a shorter duration than its holder uses, because somebody edited it.
+                let duration = content
+                    .duration
+                    .map_or(own_duration, |duration| duration.max(own_duration));
+                ObservedLease::Foreign {
+                    name: name.clone(),
+                    identity: if *name == self.candidate.identity {
+                        HolderIdentity::Same
+                    } else {
+                        HolderIdentity::Other
+                    },
+                    until: last
+                        .earlier_holder_until
+                        .max(last.first_seen_at + duration + SLACK),
+                }
+            }
         }
     }
 }
 
-fn version(seen: &Seen) -> Option<u64> {
+fn version(seen: &SeenLease) -> Option<u64> {
     match seen {
-        Seen::Absent(version) => *version,
-        Seen::Present(record) => Some(record.version),
+        SeenLease::Absent(version) => *version,
+        SeenLease::Present(record) => Some(record.version),
     }
 }

@@ -1,63 +1,63 @@
-//! What a Lease says, as far as it matters to the election.
+//! The record in a Lease, as far as it matters to the election.
 
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::jiff::Timestamp;
 
-/// The annotation that says which instance wrote the holder: pods of one identity are told apart by it.
-pub(crate) const INSTANCE: &str = "klag-exporter/instance";
+/// The annotation that names the instance of the holder. It tells pods of the same identity apart.
+pub(crate) const INSTANCE_ANNOTATION: &str = "klag-exporter/instance";
 
-/// The duration that marks a holder given back on purpose. No elector is configured with so short a one, and client-go
-/// leaves the same behind.
-pub(crate) const RELEASED: Duration = Duration::from_secs(1);
+/// The lease duration that marks a release. No elector is configured with so short a duration, and client-go leaves the same
+/// mark behind.
+pub(crate) const RELEASED_DURATION: Duration = Duration::from_secs(1);
 
 /// One version of the Lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
-    /// The resourceVersion. Versions of one API server can be compared.
+    /// The resourceVersion. A greater number is a later version.
     pub(crate) version: u64,
-    /// What it says.
+    /// The content of this version.
     pub(crate) content: Content,
 }
 
-/// What one version of the Lease says. Two versions that say the same were written by the same successful write, or differ in
-/// what nobody here looks at, such as a label.
+/// The content of one version of the Lease. Two versions of equal content come from the same successful write, or differ only
+/// in parts that the election ignores, such as a label.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Content {
-    /// Differs when the Lease was deleted and made again.
+    /// The UID of the object, which changes when the Lease is deleted and created again.
     pub(crate) uid: Option<String>,
-    /// Who holds it; never empty.
+    /// The identity of the holder; never empty.
     pub(crate) holder: Option<String>,
-    /// Which instance of the holder wrote that.
+    /// The instance of the holder, from the annotation [`INSTANCE_ANNOTATION`].
     pub(crate) instance: Option<String>,
-    /// How long rivals have to wait after a renewal.
+    /// The time for which rivals have to wait after a renewal.
     pub(crate) duration: Option<Duration>,
-    /// Holder's wall clock at the acquisition. Only its change is meaningful.
+    /// The holder's wall clock at the acquisition. Only a change of it means something.
     pub(crate) acquire_time: Option<Timestamp>,
-    /// Holder's wall clock at the last renewal. Only its change is meaningful.
+    /// The holder's wall clock at the last renewal. Only a change of it means something.
     pub(crate) renew_time: Option<Timestamp>,
-    /// A statistic.
+    /// The number of changes of the holder, a statistic.
     pub(crate) transitions: Option<i32>,
 }
 
-/// Who takes part: this process, as it signs and as it waits.
+/// This process as a candidate in the election.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Candidate {
-    /// The name in `spec.holderIdentity`.
+    /// The identity in `spec.holderIdentity`.
     pub(crate) identity: String,
-    /// The word in the annotation [`INSTANCE`].
+    /// The instance in the annotation [`INSTANCE_ANNOTATION`].
     pub(crate) instance: String,
-    /// How long a claim lasts, counted from before the write was sent.
+    /// The length of a claim, before the margin is subtracted.
     pub(crate) lease_duration: Duration,
-    /// From one renewal to the next.
+    /// The time from one renewal to the next.
     pub(crate) grace_period: Duration,
 }
 
 // === impl Record ===
 
 impl Record {
-    /// Reads `lease`; `None` where its version is no number, so that nothing can be said of it.
+    /// Reads `lease`. `None` if its resourceVersion is not a number, because then versions cannot be compared.
     pub(crate) fn read(lease: &Lease) -> Option<Self> {
         let metadata = &lease.metadata;
         let none = LeaseSpec::default();
@@ -69,7 +69,9 @@ impl Record {
             content: Content {
                 uid: metadata.uid.clone(),
                 holder: spec.holder_identity.clone().filter(|name| !name.is_empty()),
-                instance: annotations.and_then(|all| all.get(INSTANCE)).cloned(),
+                instance: annotations
+                    .and_then(|all| all.get(INSTANCE_ANNOTATION))
+                    .cloned(),
                 duration: seconds
                     .and_then(|n| u64::try_from(n).ok())
                     .map(Duration::from_secs),
@@ -85,14 +87,14 @@ impl Record {
 
 impl Content {
     /// Whether `candidate` wrote the holder.
-    pub(crate) fn is_of(&self, candidate: &Candidate) -> bool {
+    pub(crate) fn is_written_by(&self, candidate: &Candidate) -> bool {
         self.holder.as_deref() == Some(&candidate.identity)
             && self.instance.as_deref() == Some(&candidate.instance)
     }
 
-    /// Whether the holder of `before` is still there and has not written since: each of its claims has a renew time of its own.
-    /// Then it claims no more than it did, whatever somebody else wrote into the record.
-    pub(crate) fn claims_no_more_than(&self, before: &Self) -> bool {
+    /// Whether the holder is the one of `before` and has not renewed since. Each renewal has a renew time of its own, so a
+    /// record with the old renew time was changed by somebody else, and the holder's claim is no longer than it was.
+    pub(crate) fn is_not_renewed_since(&self, before: &Self) -> bool {
         self.holder.is_some()
             && self.renew_time.is_some()
             && self.renew_time == before.renew_time
@@ -101,13 +103,13 @@ impl Content {
             && self.uid == before.uid
     }
 
-    /// Whether there is no holder, and nobody said goodbye.
+    /// Whether the Lease has no holder although nobody released it.
     pub(crate) fn is_vanished(&self) -> bool {
         self.holder.is_none() && !self.is_released()
     }
 
-    /// Whether the last holder gave it back on purpose.
+    /// Whether the last holder released the Lease.
     pub(crate) fn is_released(&self) -> bool {
-        self.holder.is_none() && self.duration == Some(RELEASED)
+        self.holder.is_none() && self.duration == Some(RELEASED_DURATION)
     }
 }

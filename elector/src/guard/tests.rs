@@ -1,8 +1,10 @@
-//! The guard against everything that a Lease goes through.
+//! Tests of the guard: several pods, one Lease, and everything that can happen to them.
 
+mod api_server;
+#[path = "../../tests/lease/fake_lease.rs"]
+mod fake_lease;
 mod faults;
 mod late;
 mod life;
-mod register;
 mod schedules;
 mod world;

@@ -1,98 +1,120 @@
-//! Who may still act on the machine's word, and until when.
+//! Grants: who may still be acting, and until when.
+//!
+//! A grant says to one asker: you may act for so many milliseconds, counted from the moment at which you sent your request.
+//! The elector counts the same number from the moment at which it sends the answer, which is later. So when a grant is over
+//! for the elector, it is over for the asker.
+//!
+//! The rules, each of which the state machine or this module enforces:
+//! - A grant never ends after the claim on the Lease, and is never longer than `max_valid_secs`.
+//! - At most one process of the consumer may act at a time. A second process (the first one was restarted, say) is granted
+//!   nothing until the grant of the first one is over.
+//! - A later grant never shortens an earlier one, because the answer with the earlier one may be read last.
+//! - The Lease is given back only when no grant can be acted on any more: the last grant is over, or the consumer confirmed
+//!   that its gate is closed. The confirmation counts only in a poll that was sent after the last answer that granted something.
+//! - A restarted elector does not know what its earlier process granted. It assumes a full grant at its own start, to whichever
+//!   process of the consumer polls first. If that process confirms a closed gate, the assumed grant is over.
+//!
+//! Together with the rule that a claim ends before another pod may take the Lease, this means that no two pods act at once, and
+//! no two processes of one pod.
+//!
+//! Where no consumer is required, everybody who asks is granted leadership. Then nobody can confirm anything for the others,
+//! and the Lease is given back only when the last grant has run out.
 
 use tokio::time::Instant;
 
-/// The last grant. There is never more than one process that may act on one, except where everybody is granted.
+/// Keeps the last grant. One is enough: all grants are to the same process, except where everybody is granted.
 #[derive(Debug)]
 pub(super) struct Grants {
+    /// The last grant. A confirmed closed gate removes it.
     last: Option<Grant>,
 }
 
 #[derive(Debug)]
 struct Grant {
-    holder: Holder,
+    grantee: Grantee,
     end: Instant,
 }
 
-/// Who was granted.
+/// The receiver of a grant.
 #[derive(Debug)]
-enum Holder {
-    /// Whoever the predecessor of this process had granted.
+enum Grantee {
+    /// The unknown process that an earlier process of this elector may have granted.
     Unknown,
     /// A process of the own consumer.
     Consumer { instance: String },
-    /// Any number of askers, none of which speaks for the others.
+    /// Any number of askers, none of which can speak for the others.
     Anybody,
 }
 
 // === impl Grants ===
 
 impl Grants {
-    /// As after a full grant of a predecessor.
+    /// The state after a full grant of an earlier process, which ends at `end`.
     pub(super) const fn inherited(end: Instant) -> Self {
-        let holder = Holder::Unknown;
+        let grantee = Grantee::Unknown;
         Self {
-            last: Some(Grant { holder, end }),
+            last: Some(Grant { grantee, end }),
         }
     }
 
-    /// What a predecessor granted, it granted to the consumer that is heard first.
-    pub(super) fn attribute(&mut self, instance: &str) {
+    /// Attributes the grant of an earlier process to the consumer process that polls first.
+    pub(super) fn attribute_inherited(&mut self, instance: &str) {
         if let Some(grant) = &mut self.last
-            && matches!(grant.holder, Holder::Unknown)
+            && matches!(grant.grantee, Grantee::Unknown)
         {
-            grant.holder = Holder::of(instance);
+            grant.grantee = Grantee::of(instance);
         }
     }
 
-    /// A grant to `instance`, until `end`.
-    pub(super) fn note(&mut self, instance: &str, end: Instant) {
-        self.extend(Holder::of(instance), end);
+    /// Notes a grant to `instance` until `end`.
+    pub(super) fn grant_to(&mut self, instance: &str, end: Instant) {
+        self.extend(Grantee::of(instance), end);
     }
 
-    /// A grant to anybody, until `end`.
-    pub(super) fn note_for_anybody(&mut self, end: Instant) {
-        self.extend(Holder::Anybody, end);
+    /// Notes a grant to an unnamed asker until `end`.
+    pub(super) fn grant_to_anybody(&mut self, end: Instant) {
+        self.extend(Grantee::Anybody, end);
     }
 
-    /// `instance` said that its gate is closed, in a poll that it sent after the last one that was granted and that is not
-    /// granted itself. So it has read, or given up waiting for, every answer that might open its gate.
-    pub(super) fn acknowledge(&mut self, instance: &str) {
+    /// Ends the grant of `instance`, which said that its gate is closed. The poll that said so was sent after the last poll that
+    /// was granted, and is not granted itself. So `instance` has read every answer that might open its gate, or has stopped
+    /// waiting for it.
+    pub(super) fn confirm_closed(&mut self, instance: &str) {
         if self.end_for(instance).is_some() {
             self.last = None;
         }
     }
 
-    /// When the last grant to `instance` ends.
+    /// The end of the last grant, if it was to `instance`.
     pub(super) fn end_for(&self, instance: &str) -> Option<Instant> {
         let grant = self.last.as_ref()?;
-        grant.holder.is(instance).then_some(grant.end)
+        grant.grantee.is(instance).then_some(grant.end)
     }
 
-    /// When the last grant ends.
+    /// The end of the last grant.
     pub(super) fn end(&self) -> Option<Instant> {
         self.last.as_ref().map(|grant| grant.end)
     }
 
-    /// Nobody can be acting any more.
+    /// Whether nobody can be acting on a grant at `now`.
     pub(super) fn are_over(&self, now: Instant) -> bool {
         self.end().is_none_or(|end| end <= now)
     }
 
-    /// Whether `instance` may be granted at `now` without there being two that may act.
+    /// Whether `instance` may be granted at `now` without a second process that may be acting.
     pub(super) fn may_pass_to(&self, instance: &str, now: Instant) -> bool {
         self.are_over(now) || self.end_for(instance).is_some()
     }
 
-    fn extend(&mut self, holder: Holder, end: Instant) {
+    fn extend(&mut self, grantee: Grantee, end: Instant) {
         let end = self.end().map_or(end, |before| before.max(end));
-        self.last = Some(Grant { holder, end });
+        self.last = Some(Grant { grantee, end });
     }
 }
 
-// === impl Holder ===
+// === impl Grantee ===
 
-impl Holder {
+impl Grantee {
     fn of(instance: &str) -> Self {
         Self::Consumer {
             instance: instance.to_owned(),

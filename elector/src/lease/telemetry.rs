@@ -1,18 +1,18 @@
-//! What is counted about the Lease, for the elector's own `/metrics`.
+//! The metrics of the lease half, which are part of the elector's own `/metrics`.
 
 use std::time::Duration;
 
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
-use crate::guard::Reply;
-use crate::guard::ask::{Ask, Write};
+use crate::guard::outcome::Outcome;
+use crate::guard::request::{Patch, RequestKind};
 
-/// Upper bounds of the latency histogram. Seconds.
+/// The upper bounds of the latency histogram. Seconds.
 const BUCKETS: [f64; 12] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
 ];
 
-/// Counters of the lease half. Clones count into the same metrics.
+/// The metrics of the lease half. Clones count into the same metrics.
 #[derive(Clone, Debug)]
 pub struct LeaseTelemetry {
     renewals: IntCounterVec,
@@ -23,10 +23,10 @@ pub struct LeaseTelemetry {
 // === impl LeaseTelemetry ===
 
 impl LeaseTelemetry {
-    /// Counters that stand at nothing, not yet registered anywhere.
+    /// Metrics that are not registered yet.
     ///
     /// # Errors
-    /// Never in practice: only if a name below were no name of a metric.
+    /// If a name or label below is not valid, which is a bug.
     pub fn new() -> prometheus::Result<Self> {
         Ok(Self {
             renewals: IntCounterVec::new(
@@ -57,45 +57,48 @@ impl LeaseTelemetry {
     /// Adds the metrics to `registry`.
     ///
     /// # Errors
-    /// Where the registry has metrics of these names already.
+    /// If the registry has metrics of these names already.
     pub fn register(&self, registry: &Registry) -> prometheus::Result<()> {
         registry.register(Box::new(self.renewals.clone()))?;
         registry.register(Box::new(self.requests.clone()))?;
         registry.register(Box::new(self.transitions.clone()))
     }
 
-    pub(crate) fn answered(&self, ask: Ask, reply: &Reply, took: Duration) {
-        let result = match reply {
-            Reply::Lease(_) => "ok",
-            Reply::Status { code: 403, .. } => "forbidden",
-            Reply::Status { code: 404, .. } => "absent",
-            Reply::Status { code: 409, .. } => "conflict",
-            Reply::Status { .. } | Reply::Failed(_) => "error",
-            Reply::TimedOut => "timeout",
+    /// Counts a request that was sent, and the time that it took.
+    pub(crate) fn request_answered(&self, kind: RequestKind, outcome: &Outcome, took: Duration) {
+        let result = match outcome {
+            Outcome::Lease(_) => "ok",
+            Outcome::Status { code: 403, .. } => "forbidden",
+            Outcome::Status { code: 404, .. } => "absent",
+            Outcome::Status { code: 409, .. } => "conflict",
+            Outcome::Status { .. } | Outcome::Failed(_) => "error",
+            Outcome::TimedOut => "timeout",
         };
-        let labels = [ask.verb(), result];
+        let labels = [kind.verb(), result];
         self.requests
             .with_label_values(&labels)
             .observe(took.as_secs_f64());
-        self.count(ask, result);
+        self.count(kind, result);
     }
 
-    /// A request of kube-lease-manager was not sent.
-    pub(crate) fn refused(&self, ask: Ask) {
-        self.count(ask, "refused");
+    /// Counts a request of kube-lease-manager that was not sent.
+    pub(crate) fn request_refused(&self, kind: RequestKind) {
+        self.count(kind, "refused");
     }
 
-    fn count(&self, ask: Ask, result: &str) {
-        if let Ask::Write(Write::Acquire | Write::Renew) = ask {
+    fn count(&self, kind: RequestKind, result: &str) {
+        if let RequestKind::Patch(Patch::Acquire | Patch::Renew) = kind {
             self.renewals.with_label_values(&[result]).inc();
         }
     }
 
+    /// Counts that this process came to hold the Lease.
     pub(crate) fn became_leader(&self) {
         let labels = ["leader", "renewed"];
         self.transitions.with_label_values(&labels).inc();
     }
 
+    /// Counts that this process stopped holding the Lease, for `reason`.
     pub(crate) fn became_standby(&self, reason: &str) {
         let labels = ["standby", reason];
         self.transitions.with_label_values(&labels).inc();

@@ -1,4 +1,4 @@
-//! With an election: the lease half, and the desk between it and whoever asks.
+//! Starts the two halves of the elector where there is an election.
 
 use std::time::Duration;
 
@@ -8,48 +8,49 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Error, longest_wait};
-use crate::desk::{Desk, Ends, Wires};
-use crate::http::Source;
-use crate::leadership::{Machine, Rules};
+use super::{Error, max_wait};
+use crate::http::LeadershipSource;
+use crate::leadership::{Rules, StateMachine};
+use crate::leadership_task::{LeadershipTask, Parts, ShutdownTokens};
 use crate::lease::Lease;
 use crate::lease::telemetry::LeaseTelemetry;
-use crate::standing::{Standing, Wish};
+use crate::lease_status::{Desired, LeaseStatus};
 use crate::telemetry::Telemetry;
 
-/// Starts both halves; returns where to ask, and what ends serving.
+/// Starts the lease half and the leadership task. Returns the source that answers requests, and the token that stops the HTTP
+/// servers.
 pub(super) fn start(
     tasks: &Tasks,
     election: Election,
     (instance, max_valid): (String, Duration),
     telemetry: &Telemetry,
-) -> Result<(Source, CancellationToken), Error> {
+) -> Result<(LeadershipSource, CancellationToken), Error> {
     let lease_telemetry = LeaseTelemetry::new()?;
     lease_telemetry.register(telemetry.registry())?;
-    let (standing, seen) = watch::channel(Standing::default());
-    let (wish, wished) = watch::channel(Wish::default());
+    let (lease_status, lease_status_receiver) = watch::channel(LeaseStatus::default());
+    let (desired, desired_receiver) = watch::channel(Desired::default());
     let rules = Rules {
         identity: election.identity.clone(),
         max_valid,
         consumer: election.consumer,
     };
-    let ends = Ends::default();
-    let wires = Wires {
-        standing: seen,
-        wish,
-        longest_wait: longest_wait(max_valid),
+    let tokens = ShutdownTokens::default();
+    let parts = Parts {
+        lease_status: lease_status_receiver,
+        desired,
+        max_wait: max_wait(max_valid),
         answers: telemetry.answers(),
-        ends: ends.clone(),
+        tokens: tokens.clone(),
     };
-    let (desk, inquiries) = Desk::new(Machine::new(rules, Instant::now()), wires);
+    let (task, handle) = LeadershipTask::new(StateMachine::new(rules, Instant::now()), parts);
     let lease = Lease {
         election,
         instance,
-        wish: wished,
-        standing,
+        desired: desired_receiver,
+        lease_status,
         telemetry: lease_telemetry,
     };
-    tasks.spawn("lease", lease.run(ends.lease));
-    tasks.spawn("desk", desk.run(tasks.shutdown()));
-    Ok((Source::Elected(inquiries), ends.http))
+    tasks.spawn("lease", lease.run(tokens.lease));
+    tasks.spawn("desk", task.run(tasks.shutdown()));
+    Ok((LeadershipSource::Elected(handle), tokens.http))
 }

@@ -23,7 +23,7 @@ fn a_grant_never_outlives_the_claim() {
     assert_eq!(world.says(Open).valid_for_ms, 2_500);
     world.polled_until(12_499);
     assert_eq!(world.says(Open).valid_for_ms, 1);
-    world.at(12_500);
+    world.advance_to(12_500);
     let report = world.says(Open);
     assert_eq!((report.is_leader, report.valid_for_ms), (false, 0));
     assert_eq!(report.term, 0);
@@ -33,8 +33,12 @@ fn a_grant_never_outlives_the_claim() {
 fn what_is_left_of_a_claim_is_never_rounded_up() {
     let mut world = World::leading();
     let until = world.moment(10_000) + Duration::from_micros(999);
-    world.seen(elector::standing::Standing {
-        tenure: elector::standing::Tenure::Held(elector::standing::Claim { until, term: TERM }),
+    world.seen(elector::lease_status::LeaseStatus {
+        holding: elector::lease_status::Holding::Held(elector::lease_status::Claim {
+            counted_from: world.moment(10_000),
+            until,
+            term: TERM,
+        }),
         ..Default::default()
     });
     let report = world.says(Open);
@@ -48,7 +52,7 @@ fn nobody_but_the_own_consumer_is_granted_and_everybody_gets_the_facts() {
         consumer: OTHER_POD.to_owned(),
         ..poll(1_000, Closed)
     };
-    let asker = world.machine.hear(None, world.moment(10_000));
+    let asker = world.machine.receive_poll(None, world.moment(10_000));
     for report in [world.asks(&foreign), world.answers(&asker)] {
         assert_eq!((report.is_leader, report.valid_for_ms), (false, 0));
         assert_eq!((report.state, report.name.as_str()), (State::Leading, POD));
@@ -94,11 +98,11 @@ fn of_two_processes_of_the_consumer_the_second_waits_until_the_first_cannot_be_a
         instance: "second".to_owned(),
         ..poll(seq, Closed)
     };
-    world.at(12_000);
+    world.advance_to(12_000);
     assert!(!world.asks(&second(1)).is_leader);
-    world.at(14_999);
+    world.advance_to(14_999);
     assert!(!world.asks(&second(2)).is_leader);
-    world.at(15_000);
+    world.advance_to(15_000);
     assert!(world.asks(&second(3)).is_leader);
 }
 
@@ -115,9 +119,9 @@ fn a_poll_that_a_dead_process_left_in_a_socket_does_not_displace_its_successor()
         ..world.next(Closed)
     };
     assert!(!world.asks(&left).is_leader);
-    world.at(14_000);
+    world.advance_to(14_000);
     assert!(!world.asks(&second(2)).is_leader);
-    world.at(15_000);
+    world.advance_to(15_000);
     assert!(world.asks(&second(3)).is_leader);
     assert!(!world.says(Closed).is_leader);
     assert!(world.asks(&second(4)).is_leader);
@@ -132,9 +136,9 @@ fn a_former_process_is_heard_again_when_the_latest_has_gone_silent() {
     };
     world.asks(&second);
     world.held_by(OTHER_POD, 60_000);
-    world.at(14_900);
+    world.advance_to(14_900);
     world.says(Closed);
-    world.at(15_000);
+    world.advance_to(15_000);
     assert_eq!(world.report().state, State::Parked);
     world.says(Closed);
     assert_eq!(world.report().state, State::Standby);
@@ -146,10 +150,10 @@ fn where_no_consumer_is_needed_every_asker_is_granted() {
         consumer: ConsumerRequirement::NotRequired,
         ..rules()
     });
-    world.at(0);
+    world.advance_to(0);
     assert!(world.campaigns());
     world.holds_until(60_000);
-    let asker = world.machine.hear(None, world.moment(0));
+    let asker = world.machine.receive_poll(None, world.moment(0));
     assert_eq!(world.answers(&asker).valid_for_ms, 5_000);
     let foreign = Query {
         consumer: OTHER_POD.to_owned(),
@@ -157,6 +161,6 @@ fn where_no_consumer_is_needed_every_asker_is_granted() {
         ..poll(1, Closed)
     };
     assert!(world.asks(&foreign).is_leader);
-    world.at(50_000);
+    world.advance_to(50_000);
     assert!(world.campaigns());
 }

@@ -8,7 +8,7 @@ use crate::world::{OTHER_POD, World};
 /// Leads from `ms` for `led` with its consumer polling, then gives up upon the consumer's last word, and another pod takes the
 /// Lease. Returns how long it takes to want the Lease again. Milliseconds.
 fn held_off(world: &mut World, ms: u64, led: u64) -> u64 {
-    world.at(ms);
+    world.advance_to(ms);
     world.says(Closed);
     assert!(world.campaigns(), "{ms}");
     world.holds_until(ms + led + 60_000);
@@ -17,7 +17,7 @@ fn held_off(world: &mut World, ms: u64, led: u64) -> u64 {
     assert!(!world.campaigns());
     world.held_by(OTHER_POD, ms + led + 1_000_000);
     for waited in (0_u64..).step_by(100) {
-        world.at(ms + led + waited);
+        world.advance_to(ms + led + waited);
         world.says(Closed);
         if world.campaigns() {
             return waited;
@@ -61,9 +61,9 @@ fn a_lease_that_nobody_took_is_taken_back_after_2_s() {
     world.free();
     world.says(Closed);
     assert_eq!(world.state(), (State::Parked, Reason::ConsumerUnhealthy));
-    world.at(11_999);
+    world.advance_to(11_999);
     assert!(!world.campaigns());
-    world.at(12_000);
+    world.advance_to(12_000);
     assert!(world.campaigns());
 }
 
@@ -73,10 +73,10 @@ fn the_2_s_begin_when_nobody_can_be_acting() {
     world.says_unhealthy(Closed);
     world.held_by("", 13_000);
     world.says(Closed);
-    world.at(14_999);
+    world.advance_to(14_999);
     world.says(Closed);
     assert!(!world.campaigns());
-    world.at(15_000);
+    world.advance_to(15_000);
     assert!(world.campaigns());
 }
 
@@ -85,7 +85,7 @@ fn a_lease_that_nobody_took_is_not_taken_back_without_a_healthy_consumer() {
     let mut world = World::leading();
     world.says_unhealthy(Closed);
     world.free();
-    world.at(30_000);
+    world.advance_to(30_000);
     assert!(!world.campaigns());
     world.says(Open);
     assert!(world.campaigns());

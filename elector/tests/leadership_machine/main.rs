@@ -1,6 +1,6 @@
 //! The leadership contract, rule by rule, on the machine itself: no clock runs here, time is what the test says.
 
-mod giving_up;
+mod give_up;
 mod grants;
 mod hold_off;
 mod properties;

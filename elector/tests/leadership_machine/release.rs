@@ -11,35 +11,35 @@ use crate::world::{World, poll, rules};
 fn at_the_end_the_answer_is_no_and_the_lease_is_kept_until_the_consumer_has_closed() {
     let mut world = World::leading();
     world.says(Open);
-    world.ends();
+    world.tokens();
     assert_eq!(world.state(), (State::Draining, Reason::ShuttingDown));
     let report = world.says(Open);
     assert_eq!((report.is_leader, report.name.as_str()), (false, ""));
     assert!(world.campaigns());
     world.says(Closed);
     assert!(!world.campaigns());
-    assert!(world.machine.is_over());
+    assert!(world.machine.has_ended());
 }
 
 #[test]
 fn at_the_end_a_silent_consumer_is_waited_for_until_its_grant_is_over() {
     let mut world = World::leading();
-    world.ends();
-    world.at(14_999);
+    world.tokens();
+    world.advance_to(14_999);
     assert!(world.campaigns());
-    world.at(15_000);
+    world.advance_to(15_000);
     assert!(!world.campaigns());
-    assert!(world.machine.is_over());
+    assert!(world.machine.has_ended());
 }
 
 #[test]
 fn a_standby_that_granted_nothing_ends_at_once() {
     let mut world = World::new();
-    world.at(5_000);
+    world.advance_to(5_000);
     world.says(Closed);
     assert!(world.campaigns());
-    world.ends();
-    assert!(world.machine.is_over());
+    world.tokens();
+    assert!(world.machine.has_ended());
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn a_gate_closed_of_before_the_last_grant_acknowledges_nothing() {
     let mut world = World::leading();
     let (abandoned, granted) = (world.next(Closed), world.next(Closed));
     assert!(world.asks(&granted).is_leader);
-    world.ends();
+    world.tokens();
     world.asks(&abandoned);
     assert!(world.campaigns());
     world.says(Closed);
@@ -59,7 +59,7 @@ fn a_gate_closed_of_before_draining_acknowledges_nothing() {
     let mut world = World::leading();
     let held = world.next(Closed);
     let held = world.hears(&held);
-    world.ends();
+    world.tokens();
     assert!(!world.answers(&held).is_leader);
     assert!(world.campaigns());
 }
@@ -67,28 +67,28 @@ fn a_gate_closed_of_before_draining_acknowledges_nothing() {
 #[test]
 fn a_gate_closed_of_another_process_acknowledges_nothing() {
     let mut world = World::leading();
-    world.ends();
+    world.tokens();
     let second = Query {
         instance: "second".to_owned(),
         ..poll(100, Closed)
     };
     world.asks(&second);
     assert!(world.campaigns());
-    world.at(15_000);
+    world.advance_to(15_000);
     assert!(!world.campaigns());
 }
 
 #[test]
 fn a_grant_whose_answer_nobody_read_is_waited_for() {
     let mut world = World::leading();
-    world.at(13_000);
+    world.advance_to(13_000);
     let poll = world.next(Open);
     let asker = world.hears(&poll);
     drop(world.answers(&asker));
-    world.ends();
-    world.at(17_999);
+    world.tokens();
+    world.advance_to(17_999);
     assert!(world.campaigns());
-    world.at(18_000);
+    world.advance_to(18_000);
     assert!(!world.campaigns());
 }
 
@@ -97,8 +97,8 @@ fn a_shorter_grant_does_not_shorten_the_one_before() {
     let mut world = World::leading();
     world.holds_until(11_000);
     assert_eq!(world.says(Open).valid_for_ms, 1_000);
-    world.ends();
-    world.at(14_999);
+    world.tokens();
+    world.advance_to(14_999);
     assert!(world.campaigns());
 }
 
@@ -119,7 +119,7 @@ fn while_it_drains_nobody_is_granted_even_if_all_is_well_again() {
     assert_eq!(world.state().0, State::Draining);
     assert!(!world.says(Open).is_leader);
     assert!(world.campaigns());
-    world.at(15_000);
+    world.advance_to(15_000);
     assert!(!world.campaigns());
 }
 
@@ -127,9 +127,9 @@ fn while_it_drains_nobody_is_granted_even_if_all_is_well_again() {
 fn a_grant_is_waited_for_even_if_the_lease_is_gone_already() {
     let mut world = World::leading();
     world.held_by("", 25_000);
-    world.ends();
+    world.tokens();
     assert!(world.campaigns(), "a claim of before may still be acted on");
-    world.at(15_000);
+    world.advance_to(15_000);
     assert!(!world.campaigns());
 }
 
@@ -139,15 +139,15 @@ fn where_everybody_is_granted_nobody_speaks_for_the_others() {
         consumer: ConsumerRequirement::NotRequired,
         ..rules()
     });
-    world.at(6_000);
+    world.advance_to(6_000);
     world.holds_until(60_000);
-    let asker = world.machine.hear(None, world.moment(6_000));
+    let asker = world.machine.receive_poll(None, world.moment(6_000));
     assert!(world.answers(&asker).is_leader);
     assert!(world.says(Open).is_leader);
-    world.ends();
+    world.tokens();
     world.says(Closed);
     assert!(world.campaigns());
-    world.at(11_000);
+    world.advance_to(11_000);
     assert!(!world.campaigns());
 }
 
@@ -155,8 +155,8 @@ fn where_everybody_is_granted_nobody_speaks_for_the_others() {
 fn the_end_overtakes_a_giving_up_that_is_under_way() {
     let mut world = World::leading();
     world.says_unhealthy(Open);
-    world.ends();
+    world.tokens();
     assert_eq!(world.state(), (State::Draining, Reason::ShuttingDown));
     world.says(Closed);
-    assert!(world.machine.is_over());
+    assert!(world.machine.has_ended());
 }

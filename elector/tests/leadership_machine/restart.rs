@@ -10,11 +10,11 @@ fn it_acts_as_if_a_full_grant_had_been_given_at_its_start() {
     let mut world = World::new();
     world.says(Open);
     world.holds_until(60_000);
-    world.ends();
+    world.tokens();
     assert!(world.campaigns());
-    world.at(4_999);
+    world.advance_to(4_999);
     assert!(world.campaigns());
-    world.at(5_000);
+    world.advance_to(5_000);
     assert!(!world.campaigns());
 }
 
@@ -23,7 +23,7 @@ fn the_consumer_that_is_heard_first_can_give_back_what_the_predecessor_granted()
     let mut world = World::new();
     world.says(Open);
     world.holds_until(60_000);
-    world.ends();
+    world.tokens();
     world.says(Closed);
     assert!(!world.campaigns());
 }
@@ -33,7 +33,7 @@ fn a_consumer_that_came_after_cannot_give_it_back() {
     let mut world = World::new();
     world.says(Open);
     world.holds_until(60_000);
-    world.ends();
+    world.tokens();
     let second = Query {
         instance: "second".to_owned(),
         ..poll(100, Closed)
@@ -73,7 +73,7 @@ fn another_leader_is_known_at_once() {
 fn it_wants_nothing_before_it_has_heard_a_healthy_consumer() {
     let mut world = World::new();
     world.free();
-    world.at(5_000);
+    world.advance_to(5_000);
     assert_eq!(world.state(), (State::Parked, Reason::ConsumerSilent));
     assert!(!world.campaigns());
     world.says_unhealthy(Closed);

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use elector::leadership::{Asker, Machine};
-use elector::standing::{Claim, Sight, Standing, Tenure, Wish};
+use elector::leadership::{Asker, StateMachine};
+use elector::lease_status::{Claim, Desired, Holding, LeaseStatus, Presence};
 use shared::leadership::{LeaderReport, Query, ReportedGate, State};
 use tokio::time::Instant;
 
@@ -44,7 +44,7 @@ pub(crate) enum Health {
 }
 
 pub(crate) struct Pod {
-    machine: Machine,
+    machine: StateMachine,
     now: Instant,
     /// What this elector process holds.
     claim: Option<Claim>,
@@ -86,7 +86,7 @@ impl Pod {
     pub(crate) fn new() -> Self {
         let now = Instant::now();
         Self {
-            machine: Machine::new(rules(), now),
+            machine: StateMachine::new(rules(), now),
             now,
             claim: None,
             reign: None,
@@ -121,19 +121,19 @@ impl Pod {
                 self.collector = Collector::new(self.n_collectors);
             }
             Step::ElectorRestarts => {
-                self.machine = Machine::new(rules(), self.now);
+                self.machine = StateMachine::new(rules(), self.now);
                 self.claim = None;
                 self.sockets.clear();
                 self.held.clear();
             }
-            Step::End => self.machine.end(self.now),
+            Step::End => self.machine.shut_down(self.now),
         }
         self.settle();
     }
 
     /// The lease half does what is wished, and nobody acts who must not.
     fn settle(&mut self) {
-        if self.claim.is_some() && self.machine.wish() == Wish::Abstain {
+        if self.claim.is_some() && self.machine.desired() == Desired::Observe {
             self.claim = None;
             self.reign = None;
             self.n_released += 1;
@@ -148,13 +148,17 @@ impl Pod {
 
     fn pass(&mut self, time: Duration) {
         let target = self.now + time;
-        while let Some(due) = self.machine.due(self.now).filter(|due| *due <= target) {
+        while let Some(due) = self
+            .machine
+            .next_deadline(self.now)
+            .filter(|due| *due <= target)
+        {
             self.now = due;
-            self.machine.turn(due);
+            self.machine.advance(due);
             self.settle();
         }
         self.now = target;
-        self.machine.turn(target);
+        self.machine.advance(target);
         if self.claim.is_some_and(|claim| claim.until <= target) {
             self.claim = None;
             self.tell();
@@ -184,7 +188,7 @@ impl Pod {
 
     fn hear(&mut self, choice: usize) {
         if let Some(poll) = take(&mut self.sockets, choice) {
-            let asker = self.machine.hear(Some(&poll), self.now);
+            let asker = self.machine.receive_poll(Some(&poll), self.now);
             let Query { instance, seq, .. } = poll;
             self.held.push((asker, Sent { instance, seq }));
         }
@@ -220,7 +224,7 @@ impl Pod {
     }
 
     fn write(&mut self) {
-        if self.machine.wish() == Wish::Abstain {
+        if self.machine.desired() == Desired::Observe {
             return;
         }
         let until = self.now + LEASE;
@@ -235,17 +239,21 @@ impl Pod {
         let first = goes_on.unwrap_or(self.terms);
         let term = self.terms;
         self.reign = Some(Reign { first, until });
-        self.claim = Some(Claim { until, term });
+        self.claim = Some(Claim {
+            counted_from: self.now,
+            until,
+            term,
+        });
         self.tell();
     }
 
     fn tell(&mut self) {
-        let tenure = self.claim.map_or(Tenure::Nothing, Tenure::Held);
-        self.machine.observe(
-            Standing {
-                tenure,
-                sight: Sight::Present,
-                ..Standing::default()
+        let holding = self.claim.map_or(Holding::Nothing, Holding::Held);
+        self.machine.update_lease_status(
+            LeaseStatus {
+                holding,
+                presence: Presence::Present,
+                ..LeaseStatus::default()
             },
             self.now,
         );

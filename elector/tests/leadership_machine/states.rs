@@ -1,7 +1,7 @@
 //! State, reason and name, as the contract words them.
 
 use elector::leadership::Asker;
-use elector::standing::{Sight, Standing, Tenure, Trouble};
+use elector::lease_status::{Holding, LeaseStatus, Presence, Problem};
 use shared::leadership::ReportedGate::{Closed, Open};
 use shared::leadership::{Reason, State};
 
@@ -20,7 +20,7 @@ fn a_leader_names_itself_and_a_standby_the_other() {
     assert_eq!(world.report().name, POD);
     world.held_by(OTHER_POD, 20_000);
     assert_eq!(world.report().name, OTHER_POD);
-    world.at(14_000);
+    world.advance_to(14_000);
     world.says(Closed);
     assert_eq!(world.state(), (State::Standby, Reason::NotHolder));
 }
@@ -29,10 +29,10 @@ fn a_leader_names_itself_and_a_standby_the_other() {
 fn an_old_leader_is_not_named_for_ever() {
     let mut world = World::new();
     world.held_by(OTHER_POD, 15_000);
-    world.at(14_999);
+    world.advance_to(14_999);
     world.says(Closed);
     assert_eq!(world.report().name, OTHER_POD);
-    world.at(15_000);
+    world.advance_to(15_000);
     assert_eq!(world.report().name, "");
     assert_eq!(world.state(), (State::Campaigning, Reason::NotHolder));
 }
@@ -42,7 +42,7 @@ fn a_holder_that_vanished_without_a_release_has_no_name() {
     let mut world = World::new();
     world.says(Closed);
     world.held_by("", 20_000);
-    world.at(5_000);
+    world.advance_to(5_000);
     world.says(Closed);
     assert_eq!(world.state(), (State::Campaigning, Reason::NotHolder));
     assert_eq!(world.report().name, "");
@@ -69,11 +69,11 @@ fn what_a_person_has_to_mend_is_blocked() {
         Reason::DuplicateIdentity,
     ] {
         let mut world = World::new();
-        world.trouble(reason);
+        world.problem(reason);
         assert_eq!(world.state(), (State::Blocked, reason));
         world.says(Closed);
         assert_eq!(world.state(), (State::Blocked, reason));
-        world.at(60_000);
+        world.advance_to(60_000);
         world.says(Closed);
         assert_eq!(world.state(), (State::Blocked, reason));
         world.holds_until(70_000);
@@ -85,7 +85,7 @@ fn what_a_person_has_to_mend_is_blocked() {
 fn an_api_that_does_not_answer_blocks_whoever_knows_of_no_leader() {
     let mut world = World::new();
     world.says(Closed);
-    world.trouble(Reason::ApiUnreachable);
+    world.problem(Reason::ApiUnreachable);
     assert_eq!(world.state(), (State::Blocked, Reason::ApiUnreachable));
 }
 
@@ -94,11 +94,11 @@ fn an_api_that_does_not_answer_changes_no_claim() {
     let mut world = World::leading();
     let now = world.moment(10_000);
     let claim = world.machine.claim(now).unwrap();
-    world.seen(Standing {
-        tenure: Tenure::Held(claim),
-        sight: Sight::Present,
+    world.seen(LeaseStatus {
+        holding: Holding::Held(claim),
+        presence: Presence::Present,
         rival: None,
-        trouble: Some(Trouble {
+        problem: Some(Problem {
             reason: Reason::ApiUnreachable,
             cause: "patch",
             detail: String::new(),
@@ -116,10 +116,10 @@ fn an_api_that_does_not_answer_changes_no_claim() {
 fn a_lease_that_is_being_given_back_is_draining() {
     let mut world = World::leading();
     world.says_unhealthy(Closed);
-    world.seen(Standing {
-        tenure: Tenure::Releasing,
-        sight: Sight::Present,
-        ..Standing::default()
+    world.seen(LeaseStatus {
+        holding: Holding::Releasing,
+        presence: Presence::Present,
+        ..LeaseStatus::default()
     });
     assert_eq!(world.state(), (State::Draining, Reason::ConsumerUnhealthy));
 }
@@ -130,15 +130,18 @@ fn an_answer_is_news_when_its_words_or_the_permission_changed() {
     let now = world.moment(10_000);
     let poll = world.next(Open);
     let asker = world.hears(&poll);
-    let before = world.machine.gist(&asker, now);
-    assert_eq!(world.machine.gist(&asker, now), before);
-    assert_ne!(world.machine.gist(&Asker::Other, now), before);
+    let before = world.machine.answer_key(&asker, now);
+    assert_eq!(world.machine.answer_key(&asker, now), before);
+    assert_ne!(world.machine.answer_key(&Asker::Other, now), before);
     let second = shared::leadership::Query {
         instance: "second".to_owned(),
         ..world.next(Closed)
     };
     let second = world.hears(&second);
-    let waits = world.machine.gist(&second, now);
-    world.at(15_000);
-    assert_ne!(world.machine.gist(&second, world.moment(15_000)), waits);
+    let waits = world.machine.answer_key(&second, now);
+    world.advance_to(15_000);
+    assert_ne!(
+        world.machine.answer_key(&second, world.moment(15_000)),
+        waits
+    );
 }

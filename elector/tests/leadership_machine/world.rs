@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use elector::leadership::{Asker, Machine, Rules};
-use elector::standing::{Claim, Rival, Sight, Standing, Tenure, Trouble, Wish};
+use elector::leadership::{Asker, Rules, StateMachine};
+use elector::lease_status::{Claim, Desired, Holding, LeaseStatus, Presence, Problem, Rival};
 use shared::config::ConsumerRequirement;
 use shared::leadership::{LeaderReport, Query, Reason, ReportedGate, State};
 use tokio::time::Instant;
@@ -14,7 +14,7 @@ pub(crate) const TERM: u64 = 4711;
 
 /// A machine at a moment, counted in milliseconds from its start.
 pub(crate) struct World {
-    pub(crate) machine: Machine,
+    pub(crate) machine: StateMachine,
     start: Instant,
     now: Instant,
     seq: u64,
@@ -50,7 +50,7 @@ impl World {
     pub(crate) fn with(rules: Rules) -> Self {
         let start = Instant::now();
         Self {
-            machine: Machine::new(rules, start),
+            machine: StateMachine::new(rules, start),
             start,
             now: start,
             seq: 0,
@@ -61,7 +61,7 @@ impl World {
     pub(crate) fn leading() -> Self {
         let mut world = Self::new();
         world.says(ReportedGate::Closed);
-        world.at(10_000);
+        world.advance_to(10_000);
         world.says(ReportedGate::Closed);
         world.holds_until(60_000);
         assert!(world.says(ReportedGate::Closed).is_leader);
@@ -73,17 +73,21 @@ impl World {
     }
 
     /// Goes on to `ms`, and turns the machine at every moment that it asks for on the way.
-    pub(crate) fn at(&mut self, ms: u64) {
+    pub(crate) fn advance_to(&mut self, ms: u64) {
         self.until(self.moment(ms));
     }
 
     fn until(&mut self, target: Instant) {
-        while let Some(due) = self.machine.due(self.now).filter(|due| *due <= target) {
+        while let Some(due) = self
+            .machine
+            .next_deadline(self.now)
+            .filter(|due| *due <= target)
+        {
             self.now = due;
-            self.machine.turn(due);
+            self.machine.advance(due);
         }
         self.now = target;
-        self.machine.turn(target);
+        self.machine.advance(target);
     }
 
     /// Goes on to `ms` with a poll every 200 ms, each with the gate open.
@@ -94,50 +98,54 @@ impl World {
             self.until(next);
             self.says(ReportedGate::Open);
         }
-        self.at(ms);
+        self.advance_to(ms);
     }
 
-    pub(crate) fn seen(&mut self, standing: Standing) {
+    pub(crate) fn seen(&mut self, lease_status: LeaseStatus) {
         let now = self.now;
-        self.machine.observe(standing, now);
+        self.machine.update_lease_status(lease_status, now);
     }
 
     pub(crate) fn holds_until(&mut self, ms: u64) {
         let until = self.moment(ms);
-        self.seen(Standing {
-            tenure: Tenure::Held(Claim { until, term: TERM }),
-            sight: Sight::Present,
-            ..Standing::default()
+        self.seen(LeaseStatus {
+            holding: Holding::Held(Claim {
+                counted_from: self.now,
+                until,
+                term: TERM,
+            }),
+            presence: Presence::Present,
+            ..LeaseStatus::default()
         });
     }
 
     pub(crate) fn free(&mut self) {
-        self.seen(Standing {
-            sight: Sight::Present,
-            ..Standing::default()
+        self.seen(LeaseStatus {
+            presence: Presence::Present,
+            ..LeaseStatus::default()
         });
     }
 
     pub(crate) fn held_by(&mut self, name: &str, until_ms: u64) {
         let until = self.moment(until_ms);
-        self.seen(Standing {
+        self.seen(LeaseStatus {
             rival: Some(Rival {
                 name: name.to_owned(),
                 until,
             }),
-            sight: Sight::Present,
-            ..Standing::default()
+            presence: Presence::Present,
+            ..LeaseStatus::default()
         });
     }
 
-    pub(crate) fn trouble(&mut self, reason: Reason) {
-        self.seen(Standing {
-            trouble: Some(Trouble {
+    pub(crate) fn problem(&mut self, reason: Reason) {
+        self.seen(LeaseStatus {
+            problem: Some(Problem {
                 reason,
                 cause: "patch",
                 detail: "patch".to_owned(),
             }),
-            ..Standing::default()
+            ..LeaseStatus::default()
         });
     }
 
@@ -148,7 +156,7 @@ impl World {
     }
 
     pub(crate) fn hears(&mut self, query: &Query) -> Asker {
-        self.machine.hear(Some(query), self.now)
+        self.machine.receive_poll(Some(query), self.now)
     }
 
     pub(crate) fn answers(&mut self, asker: &Asker) -> LeaderReport {
@@ -175,8 +183,8 @@ impl World {
         poll(self.seq, gate)
     }
 
-    pub(crate) fn ends(&mut self) {
-        self.machine.end(self.now);
+    pub(crate) fn tokens(&mut self) {
+        self.machine.shut_down(self.now);
     }
 
     pub(crate) fn report(&self) -> LeaderReport {
@@ -189,6 +197,6 @@ impl World {
     }
 
     pub(crate) fn campaigns(&self) -> bool {
-        self.machine.wish() == Wish::Campaign
+        self.machine.desired() == Desired::Campaign
     }
 }

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use elector::standing::Sight;
+use elector::lease_status::Presence;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::api::Api;
+use crate::api_server::FakeApiServer;
 use crate::pods::{A, B, Pod, SHORT, duel};
 
 /// A leader and a standby that has seen it, and what happens to their Lease.
-async fn story(tell: impl AsyncFn(&Api, &Pod, &Pod)) {
-    let api = Api::start().await;
+async fn story(tell: impl AsyncFn(&FakeApiServer, &Pod, &Pod)) {
+    let api = FakeApiServer::start().await;
     let a = Pod::start(&api, A, SHORT);
     a.leads().await;
     let b = Pod::start(&api, B, SHORT);
-    b.comes_to(|standing| standing.rival.is_some()).await;
+    b.comes_to(|status| status.rival.is_some()).await;
     duel(&a, &b, tell(&api, &a, &b)).await;
 }
 
@@ -98,7 +98,7 @@ async fn an_edited_duration_or_a_label_changes_nothing() {
     story(async |api, a, _| {
         api.edit(&json!({"leaseDurationSeconds": 1}));
         a.leads_on_for(Duration::from_secs(2)).await;
-        let lease = api.store().lease.clone().unwrap();
+        let lease = api.store().lease.object.clone().unwrap();
         assert_eq!(lease["spec"]["leaseDurationSeconds"], 3);
         api.edit(&json!({"preferredHolder": "x"}));
         a.leads_on_for(Duration::from_secs(2)).await;
@@ -108,11 +108,11 @@ async fn an_edited_duration_or_a_label_changes_nothing() {
 
 #[tokio::test]
 async fn a_lease_that_was_shipped_with_a_spec_can_be_taken() {
-    let api = Api::start().await;
+    let api = FakeApiServer::start().await;
     api.create();
     api.edit(&json!({"leaseDurationSeconds": 15, "holderIdentity": ""}));
     let a = Pod::start(&api, A, SHORT);
-    a.comes_to(|standing| standing.sight == Sight::Present)
+    a.comes_to(|status| status.presence == Presence::Present)
         .await;
     a.leads().await;
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use elector::standing::{Tenure, Wish};
+use elector::lease_status::{Desired, Holding};
 use tokio::time::Instant;
 
-use crate::api::{Api, Fault};
+use crate::api_server::{FakeApiServer, Fault};
 use crate::pods::{A, B, Pod, SHORT, Terms, Who, duel};
 
 /// What a lease that runs out costs beyond its duration.
@@ -13,21 +13,21 @@ const SLACK: Duration = Duration::from_millis(500);
 
 #[tokio::test]
 async fn a_lease_given_back_is_taken_at_once() {
-    let api = Api::start().await;
+    let api = FakeApiServer::start().await;
     let a = Pod::start(&api, A, SHORT);
     a.leads().await;
     let b = Pod::start(&api, B, SHORT);
-    b.comes_to(|standing| standing.rival.is_some()).await;
+    b.comes_to(|status| status.rival.is_some()).await;
     duel(&a, &b, async {
         for (from, to) in [(&a, &b), (&b, &a), (&a, &b)] {
             let asked = Instant::now();
-            from.wish.send_replace(Wish::Abstain);
-            from.comes_to(|standing| standing.tenure == Tenure::Releasing)
+            from.desired.send_replace(Desired::Observe);
+            from.comes_to(|status| status.holding == Holding::Releasing)
                 .await;
             let took = to.leads().await - asked;
             assert!(took < Duration::from_secs(1), "{took:?}");
-            from.wish.send_replace(Wish::Campaign);
-            from.comes_to(|standing| standing.rival.is_some()).await;
+            from.desired.send_replace(Desired::Campaign);
+            from.comes_to(|status| status.rival.is_some()).await;
         }
     })
     .await;
@@ -35,27 +35,27 @@ async fn a_lease_given_back_is_taken_at_once() {
 
 #[tokio::test]
 async fn what_is_given_back_while_nobody_else_is_there_can_be_taken_again() {
-    let api = Api::start().await;
+    let api = FakeApiServer::start().await;
     let a = Pod::start(&api, A, SHORT);
     a.leads().await;
     let term = a.term();
-    a.wish.send_replace(Wish::Abstain);
-    a.comes_to(|standing| standing.tenure == Tenure::Nothing)
+    a.desired.send_replace(Desired::Observe);
+    a.comes_to(|status| status.holding == Holding::Nothing)
         .await;
-    a.wish.send_replace(Wish::Campaign);
+    a.desired.send_replace(Desired::Campaign);
     a.leads().await;
     assert!(a.term() > term);
 }
 
 #[tokio::test]
 async fn who_abstains_only_watches() {
-    let api = Api::start().await;
+    let api = FakeApiServer::start().await;
     let a = Pod::start(&api, A, SHORT);
-    a.wish.send_replace(Wish::Abstain);
+    a.desired.send_replace(Desired::Observe);
     let b = Pod::start(&api, B, SHORT);
     b.leads().await;
-    a.comes_to(|standing| {
-        let rival = standing.rival.as_ref();
+    a.comes_to(|status| {
+        let rival = status.rival.as_ref();
         rival.is_some_and(|rival| rival.name == "pod-b")
     })
     .await;
@@ -64,11 +64,11 @@ async fn who_abstains_only_watches() {
 
 #[tokio::test]
 async fn a_killed_leader_is_followed_when_its_lease_has_run_out() {
-    let api = Api::start().await;
+    let api = FakeApiServer::start().await;
     let a = Pod::start(&api, A, SHORT);
     a.leads().await;
     let b = Pod::start(&api, B, SHORT);
-    b.comes_to(|standing| standing.rival.is_some()).await;
+    b.comes_to(|status| status.rival.is_some()).await;
     let killed = Instant::now();
     drop(a);
     let took = b.leads().await - killed;
@@ -80,7 +80,7 @@ async fn a_killed_leader_is_followed_when_its_lease_has_run_out() {
 
 #[tokio::test]
 async fn a_restarted_elector_goes_on_with_a_lease_that_its_pod_holds() {
-    let api = Api::start().await;
+    let api = FakeApiServer::start().await;
     let a = Pod::start(&api, A, SHORT);
     a.leads().await;
     let term = a.term();
@@ -94,7 +94,7 @@ async fn a_restarted_elector_goes_on_with_a_lease_that_its_pod_holds() {
 
 #[tokio::test]
 async fn another_instance_of_the_same_identity_waits_and_says_so() {
-    let api = Api::start().await;
+    let api = FakeApiServer::start().await;
     let a = Pod::start(&api, A, SHORT);
     a.leads().await;
     let twin = Who {
@@ -103,9 +103,9 @@ async fn another_instance_of_the_same_identity_waits_and_says_so() {
     };
     let b = Pod::start(&api, twin, SHORT);
     duel(&a, &b, async {
-        b.comes_to(|standing| {
-            let trouble = standing.trouble.as_ref();
-            trouble.is_some_and(|trouble| trouble.reason.label() == "duplicate_identity")
+        b.comes_to(|status| {
+            let problem = status.problem.as_ref();
+            problem.is_some_and(|problem| problem.reason.label() == "duplicate_identity")
         })
         .await;
         a.leads_on_for(Duration::from_secs(5)).await;
@@ -117,11 +117,11 @@ async fn another_instance_of_the_same_identity_waits_and_says_so() {
 #[tokio::test]
 async fn a_leader_asks_once_per_renewal_and_a_standby_hardly_ever() {
     let terms = Terms { lease: 5, renew: 1 };
-    let api = Api::start().await;
+    let api = FakeApiServer::start().await;
     let a = Pod::start(&api, A, terms);
     a.leads().await;
     let b = Pod::start(&api, B, terms);
-    b.comes_to(|standing| standing.rival.is_some()).await;
+    b.comes_to(|status| status.rival.is_some()).await;
     api.take_asked();
     a.leads_on_for(Duration::from_secs(10)).await;
     let asked = api.take_asked();
@@ -134,14 +134,14 @@ async fn a_leader_asks_once_per_renewal_and_a_standby_hardly_ever() {
 
 #[tokio::test]
 async fn an_acquisition_whose_answer_was_lost_is_no_claim_until_it_is_renewed() {
-    let api = Api::start().await;
+    let api = FakeApiServer::start().await;
     let a = Pod::start(&api, A, SHORT);
     let b = Pod::start(&api, B, SHORT);
     duel(&a, &b, async {
-        a.comes_to(|standing| standing.rival.is_some()).await;
+        a.comes_to(|status| status.rival.is_some()).await;
         api.behave(Fault::LosesAnswers);
         let holder = || {
-            let lease = api.store().lease.clone().unwrap_or_default();
+            let lease = api.store().lease.object.clone().unwrap_or_default();
             lease["spec"]["holderIdentity"].clone()
         };
         while holder().is_null() {

@@ -3,10 +3,11 @@
 #![expect(unreachable_pub, reason = "modules of one test")]
 #![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
-mod api;
+mod access;
+mod api_server;
 mod edits;
+mod fake_lease;
 mod handover;
 mod outage;
 mod pods;
-mod rights;
 mod store;

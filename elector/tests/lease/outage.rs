@@ -2,21 +2,21 @@
 
 use std::time::Duration;
 
-use elector::standing::{Tenure, Wish};
+use elector::lease_status::{Desired, Holding};
 use tokio::time::{Instant, sleep};
 
-use crate::api::{Api, Fault};
+use crate::api_server::{FakeApiServer, Fault};
 use crate::pods::{A, B, Pod, SHORT, Terms, duel};
 
 /// Three renewals fit into a claim and there is time for an outage.
 const LONGER: Terms = Terms { lease: 6, renew: 1 };
 
 async fn outlives(fault: Fault, outage: Duration) {
-    let api = Api::start().await;
+    let api = FakeApiServer::start().await;
     let a = Pod::start(&api, A, LONGER);
     a.leads().await;
     let b = Pod::start(&api, B, LONGER);
-    b.comes_to(|standing| standing.rival.is_some()).await;
+    b.comes_to(|status| status.rival.is_some()).await;
     duel(&a, &b, async {
         api.behave(fault);
         a.leads_on_for(outage).await;
@@ -43,19 +43,19 @@ async fn too_many_requests_for_a_while_cost_nothing() {
 }
 
 async fn never_two_after(fault: Fault) {
-    let api = Api::start().await;
+    let api = FakeApiServer::start().await;
     let a = Pod::start(&api, A, SHORT);
     a.leads().await;
     let b = Pod::start(&api, B, SHORT);
-    b.comes_to(|standing| standing.rival.is_some()).await;
+    b.comes_to(|status| status.rival.is_some()).await;
     duel(&a, &b, async {
         api.behave(fault);
         let from = Instant::now();
         let lost = a.follows().await - from;
         assert!(lost < Duration::from_secs(SHORT.lease), "{lost:?}");
-        a.comes_to(|standing| {
-            let trouble = standing.trouble.as_ref();
-            trouble.is_some_and(|trouble| trouble.reason.label() == "api_unreachable")
+        a.comes_to(|status| {
+            let problem = status.problem.as_ref();
+            problem.is_some_and(|problem| problem.reason.label() == "api_unreachable")
         })
         .await;
         sleep(Duration::from_secs(SHORT.lease)).await;
@@ -90,7 +90,7 @@ async fn writes_whose_answers_are_lost_never_make_two_leaders() {
 
 #[tokio::test]
 async fn errors_now_and_then_cost_nothing() {
-    let api = Api::start().await;
+    let api = FakeApiServer::start().await;
     let a = Pod::start(&api, A, SHORT);
     a.leads().await;
     api.behave(Fault::Every(4, 504));
@@ -99,7 +99,7 @@ async fn errors_now_and_then_cost_nothing() {
 
 #[tokio::test]
 async fn a_slow_api_server_is_led_on() {
-    let api = Api::start().await;
+    let api = FakeApiServer::start().await;
     let a = Pod::start(&api, A, LONGER);
     a.leads().await;
     api.behave(Fault::Slow(Duration::from_millis(1700)));
@@ -108,19 +108,19 @@ async fn a_slow_api_server_is_led_on() {
 
 #[tokio::test]
 async fn a_release_that_is_not_answered_ends_in_time_and_claims_nothing() {
-    let api = Api::start().await;
+    let api = FakeApiServer::start().await;
     let a = Pod::start(&api, A, SHORT);
     a.leads().await;
     let b = Pod::start(&api, B, SHORT);
-    b.comes_to(|standing| standing.rival.is_some()).await;
+    b.comes_to(|status| status.rival.is_some()).await;
     duel(&a, &b, async {
         api.behave(Fault::Silent);
         let asked = Instant::now();
-        a.wish.send_replace(Wish::Abstain);
-        a.comes_to(|standing| standing.tenure == Tenure::Releasing)
+        a.desired.send_replace(Desired::Observe);
+        a.comes_to(|status| status.holding == Holding::Releasing)
             .await;
         let ended = a
-            .comes_to(|standing| standing.tenure == Tenure::Nothing)
+            .comes_to(|status| status.holding == Holding::Nothing)
             .await
             - asked;
         assert!(ended < Duration::from_millis(1700), "{ended:?}");
@@ -132,15 +132,15 @@ async fn a_release_that_is_not_answered_ends_in_time_and_claims_nothing() {
 
 #[tokio::test]
 async fn a_release_that_fails_once_is_tried_again() {
-    let api = Api::start().await;
+    let api = FakeApiServer::start().await;
     let a = Pod::start(&api, A, SHORT);
     a.leads().await;
     let b = Pod::start(&api, B, SHORT);
-    b.comes_to(|standing| standing.rival.is_some()).await;
+    b.comes_to(|status| status.rival.is_some()).await;
     duel(&a, &b, async {
         api.behave(Fault::Status(500));
-        a.wish.send_replace(Wish::Abstain);
-        a.comes_to(|standing| standing.tenure == Tenure::Releasing)
+        a.desired.send_replace(Desired::Observe);
+        a.comes_to(|status| status.holding == Holding::Releasing)
             .await;
         sleep(Duration::from_millis(200)).await;
         api.behave(Fault::None);

@@ -4,23 +4,24 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use elector::lease::telemetry::LeaseTelemetry;
-use elector::lease::{Cluster, Lease};
-use elector::standing::{Standing, Tenure, Wish};
+use elector::lease::{ApiServer, Lease};
+use elector::lease_status::{Desired, Holding, LeaseStatus};
 use kube::Config;
 use shared::config::{self, Election, Environment, Leadership, Program};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::api::{Api, NAME};
+use crate::api_server::FakeApiServer;
+use crate::fake_lease::NAME;
 
 /// More than anything takes.
 const LONG: Duration = Duration::from_secs(30);
 
 /// The lease half of one elector.
 pub struct Pod {
-    pub wish: watch::Sender<Wish>,
-    standing: watch::Receiver<Standing>,
+    pub desired: watch::Sender<Desired>,
+    status: watch::Receiver<LeaseStatus>,
     /// Ends it as SIGKILL would.
     _life: DropGuard,
 }
@@ -55,15 +56,15 @@ pub const SHORT: Terms = Terms { lease: 3, renew: 1 };
 
 impl Pod {
     /// Starts one that campaigns.
-    pub fn start(api: &Api, who: Who, terms: Terms) -> Self {
-        let (wish, wished) = watch::channel(Wish::Campaign);
-        let (publish, standing) = watch::channel(Standing::default());
+    pub fn start(api: &FakeApiServer, who: Who, terms: Terms) -> Self {
+        let (desired, desired_receiver) = watch::channel(Desired::Campaign);
+        let (publish, status) = watch::channel(LeaseStatus::default());
         let shutdown = CancellationToken::new();
         let lease = Lease {
             election: election(who, terms),
             instance: who.instance.to_owned(),
-            wish: wished,
-            standing: publish,
+            desired: desired_receiver,
+            lease_status: publish,
             telemetry: LeaseTelemetry::new().unwrap(),
         };
         let mut config = Box::new(Config::new(api.url.parse().unwrap()));
@@ -71,10 +72,10 @@ impl Pod {
         config.root_cert = Some(Vec::new());
         let life = shutdown.clone().drop_guard();
         #[expect(clippy::disallowed_methods, reason = "a stand-in for another process")]
-        tokio::spawn(lease.run_in(Cluster::Given(config), shutdown));
+        tokio::spawn(lease.run_in(ApiServer::Given(config), shutdown));
         Self {
-            wish,
-            standing,
+            desired,
+            status,
             _life: life,
         }
     }
@@ -86,43 +87,43 @@ impl Pod {
 
     /// Waits until it does not.
     pub async fn follows(&self) -> Instant {
-        self.comes_to(|standing| !is_leading(standing)).await
+        self.comes_to(|status| !is_leading(status)).await
     }
 
-    pub async fn comes_to(&self, state: impl FnMut(&Standing) -> bool) -> Instant {
-        let mut standing = self.standing.clone();
-        let Ok(reached) = timeout(LONG, standing.wait_for(state)).await else {
-            panic!("still {:?}", self.standing.borrow());
+    pub async fn comes_to(&self, state: impl FnMut(&LeaseStatus) -> bool) -> Instant {
+        let mut status = self.status.clone();
+        let Ok(reached) = timeout(LONG, status.wait_for(state)).await else {
+            panic!("still {:?}", self.status.borrow());
         };
         drop(reached.unwrap());
         Instant::now()
     }
 
     pub fn is_leading(&self) -> bool {
-        is_leading(&self.standing.borrow())
+        is_leading(&self.status.borrow())
     }
 
     pub fn term(&self) -> u64 {
-        match self.standing.borrow().tenure {
-            Tenure::Held(claim) => claim.term,
-            tenure => panic!("{tenure:?}"),
+        match self.status.borrow().holding {
+            Holding::Held(claim) => claim.term,
+            holding => panic!("{holding:?}"),
         }
     }
 
     /// Waits for `time` during which it leads without a gap, in one term.
     pub async fn leads_on_for(&self, time: Duration) {
         let term = self.term();
-        let lost = self.comes_to(|standing| match standing.tenure {
-            Tenure::Held(claim) => claim.term != term || claim.until <= Instant::now(),
+        let lost = self.comes_to(|status| match status.holding {
+            Holding::Held(claim) => claim.term != term || claim.until <= Instant::now(),
             _ => true,
         });
         let lost = timeout(time, lost).await;
-        assert!(lost.is_err(), "lost: {:?}", self.standing.borrow());
+        assert!(lost.is_err(), "lost: {:?}", self.status.borrow());
     }
 }
 
-fn is_leading(standing: &Standing) -> bool {
-    matches!(standing.tenure, Tenure::Held(claim) if Instant::now() < claim.until)
+fn is_leading(status: &LeaseStatus) -> bool {
+    matches!(status.holding, Holding::Held(claim) if Instant::now() < claim.until)
 }
 
 fn election(who: Who, terms: Terms) -> Election {
@@ -142,15 +143,10 @@ fn election(who: Who, terms: Terms) -> Election {
 
 /// Never two: watches from the first moment to the last, and then tells how long each led. Panics at once if both do.
 pub async fn never_two(a: &Pod, b: &Pod) {
-    let (mut ours, mut theirs) = (a.standing.clone(), b.standing.clone());
+    let (mut ours, mut theirs) = (a.status.clone(), b.status.clone());
     loop {
         let both = a.is_leading() && b.is_leading();
-        assert!(
-            !both,
-            "{:?} and {:?}",
-            a.standing.borrow(),
-            b.standing.borrow()
-        );
+        assert!(!both, "{:?} and {:?}", a.status.borrow(), b.status.borrow());
         tokio::select! {
             changed = ours.changed() => if changed.is_err() { return },
             changed = theirs.changed() => if changed.is_err() { return },

@@ -1,24 +1,25 @@
-//! The one Lease, its versions, and the events that tell of them.
+//! The state of the fake API server: its Lease, the events of its watch, and its current fault.
 
 use axum::body::Body;
 use axum::response::Response;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::api::{Fault, NAME};
+use crate::api_server::Fault;
+use crate::fake_lease::{FakeLease, Rejection};
 
-/// What it knows, and how it behaves.
-#[derive(Clone, Debug, Default)]
+/// The state of the fake API server.
+#[derive(Clone, Debug)]
 pub struct Store {
-    pub version: u64,
-    pub lease: Option<Value>,
+    pub lease: FakeLease,
+    /// Every event of the watch so far, with its version.
     pub events: Vec<(u64, Value)>,
     pub fault: Fault,
-    /// What was asked, by verb.
+    /// The verbs of the requests since the last look at them.
     pub asked: Vec<&'static str>,
 }
 
-/// What kind of PATCH.
+/// The kind of a PATCH.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     Merge,
@@ -29,99 +30,78 @@ pub enum Mode {
 // === impl Store ===
 
 impl Store {
-    pub fn put(&mut self, lease: Option<&Value>) {
-        self.version += 1;
-        let version = json!(self.version.to_string());
-        let (kind, object) = match (self.lease.take(), lease) {
-            (None, None) => return,
-            (None, Some(lease)) => ("ADDED", lease.clone()),
-            (Some(_), Some(lease)) => ("MODIFIED", lease.clone()),
-            (Some(last), None) => ("DELETED", last),
-        };
-        let mut object = object;
-        object["metadata"]["resourceVersion"] = version;
-        if object["metadata"]["uid"].is_null() {
-            object["metadata"]["uid"] = json!(format!("uid-{}", self.version));
-        }
-        let event = json!({"type": kind, "object": object});
-        self.events.push((self.version, event));
-        self.lease = lease.is_some().then_some(object);
-    }
-
-    pub fn present(&self) -> Response {
-        match &self.lease {
-            Some(lease) => json_of(200, lease),
-            None => status(404, "not found"),
+    pub const fn new() -> Self {
+        Self {
+            lease: FakeLease::absent(),
+            events: Vec::new(),
+            fault: Fault::None,
+            asked: Vec::new(),
         }
     }
 
-    pub fn create(&mut self) -> Response {
-        if self.lease.is_some() {
-            return status(409, "already exists");
-        }
-        self.put(Some(&empty()));
-        self.present()
+    pub fn get(&self) -> Response {
+        response(self.lease.get())
+    }
+
+    pub fn post(&mut self) -> Response {
+        response(self.change(FakeLease::post))
     }
 
     pub fn patch(&mut self, patch: &Value, mode: Mode) -> Response {
-        let Some(lease) = &self.lease else {
-            return status(404, "not found");
-        };
-        let condition = &patch["metadata"]["resourceVersion"];
-        if !condition.is_null() && *condition != lease["metadata"]["resourceVersion"] {
-            return status(409, "the object has been modified");
+        if mode == Mode::Apply && self.conflicts_with(patch) {
+            return status(409, "conflicts with another manager");
         }
-        // Who wrote what is not kept: everything that is there is somebody else's.
+        response(self.change(|lease| lease.patch(patch)))
+    }
+
+    /// Changes the Lease, and adds the event of the change.
+    pub fn change<T>(&mut self, change: impl FnOnce(&mut FakeLease) -> T) -> T {
+        let before = self.lease.clone();
+        let result = change(&mut self.lease);
+        let version = self.lease.version;
+        if version == before.version {
+            return result;
+        }
+        let (kind, object) = match (before.object, &self.lease.object) {
+            (None, None) => return result,
+            (None, Some(object)) => ("ADDED", object.clone()),
+            (Some(_), Some(object)) => ("MODIFIED", object.clone()),
+            (Some(mut last), None) => {
+                last["metadata"]["resourceVersion"] = json!(version.to_string());
+                ("DELETED", last)
+            }
+        };
+        let event = json!({"type": kind, "object": object});
+        self.events.push((version, event));
+        result
+    }
+
+    /// Whether server-side apply would refuse `patch`. This store does not record which field manager wrote which field, so
+    /// every field that is set counts as another manager's.
+    fn conflicts_with(&self, patch: &Value) -> bool {
+        let Some(lease) = &self.lease.object else {
+            return false;
+        };
         let taken = |(key, value): (&String, &Value)| {
             let present = &lease["spec"][key];
             !present.is_null() && present != value
         };
-        if mode == Mode::Apply && patch["spec"].as_object().unwrap().iter().any(taken) {
-            return status(409, "conflicts with another manager");
-        }
-        self.merge(patch);
-        self.present()
-    }
-
-    /// Merges `patch` in; one that changes nothing makes no new version.
-    pub fn merge(&mut self, patch: &Value) {
-        let Some(lease) = &self.lease else {
-            return;
-        };
-        let mut after = lease.clone();
-        merge(&mut after["spec"], &patch["spec"]);
-        merge(
-            &mut after["metadata"]["annotations"],
-            &patch["metadata"]["annotations"],
-        );
-        if after != *lease {
-            self.put(Some(&after));
-        }
+        patch["spec"].as_object().unwrap().iter().any(taken)
     }
 }
 
-fn merge(into: &mut Value, patch: &Value) {
-    let Some(patch) = patch.as_object() else {
-        return;
-    };
-    if into.is_null() {
-        *into = json!({});
-    }
-    let into = into.as_object_mut().unwrap();
-    for (key, value) in patch {
-        if value.is_null() {
-            into.remove(key);
-        } else {
-            into.insert(key.clone(), value.clone());
+fn response(result: Result<Value, Rejection>) -> Response {
+    match result {
+        Ok(lease) => json_of(200, &lease),
+        Err(rejection) => {
+            let message = match rejection {
+                Rejection::NotFound => "not found",
+                Rejection::AlreadyExists => "already exists",
+                Rejection::Conflict => "the object has been modified",
+            };
+            status(rejection.code(), message)
         }
     }
-}
-
-pub fn empty() -> Value {
-    json!({
-        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
-        "metadata": {"name": NAME, "namespace": "default"}, "spec": {},
-    })
 }
 
 pub fn status(code: u16, message: &str) -> Response {

@@ -7,8 +7,9 @@ use k8s_openapi::jiff::SignedDuration;
 use serde_json::json;
 use shared::leadership::Reason;
 
-use super::world::{D, World, just_before, name, relinquishment};
-use crate::guard::{Refusal, Reply};
+use super::world::{D, World, just_before, name, release_body};
+use crate::guard::Refusal;
+use crate::guard::outcome::Outcome;
 
 const SECOND: Duration = Duration::from_secs(1);
 const SLACK: Duration = Duration::from_millis(200);
@@ -16,10 +17,10 @@ const SLACK: Duration = Duration::from_millis(200);
 /// Pod 1 wants the Lease and is refused until `wait` has passed from now; then it leads.
 fn taken_only_after(world: &mut World, wait: Duration) {
     world.read(1).unwrap();
-    world.pass(just_before(wait));
+    world.advance(just_before(wait));
     world.read(1).unwrap();
     assert_eq!(world.acquire(1), Err(Refusal::Occupied));
-    world.pass(Duration::from_millis(1));
+    world.advance(Duration::from_millis(1));
     world.read(1).unwrap();
     world.acquire(1).unwrap();
     assert!(world.leads(1));
@@ -28,8 +29,8 @@ fn taken_only_after(world: &mut World, wait: Duration) {
 #[test]
 fn a_holder_nulled_by_hand_counts_for_one_more_duration() {
     let mut world = World::led(2);
-    world.register.edit(&json!({"holderIdentity": null}));
-    world.pass(SECOND);
+    world.api_server.edit(&json!({"holderIdentity": null}));
+    world.advance(SECOND);
     // It has until first sight of the old holder, or of the vanishing, whichever ends later.
     taken_only_after(&mut world, D);
 }
@@ -37,16 +38,16 @@ fn a_holder_nulled_by_hand_counts_for_one_more_duration() {
 #[test]
 fn a_lease_deleted_and_applied_again_frees_nobodys_claim() {
     let mut world = World::led(2);
-    world.register.recreate();
+    world.api_server.recreate();
     taken_only_after(&mut world, D.max(D + SLACK));
 }
 
 #[test]
 fn a_deleted_lease_may_be_made_again_but_not_taken() {
     let mut world = World::led(2);
-    world.register.delete();
+    world.api_server.delete();
     world.read(1).unwrap();
-    world.ask(1, &Method::POST, json!({})).unwrap();
+    world.kind(1, &Method::POST, json!({})).unwrap();
     taken_only_after(&mut world, D + SLACK);
 }
 
@@ -54,12 +55,12 @@ fn a_deleted_lease_may_be_made_again_but_not_taken() {
 fn who_has_seen_no_holder_waits_all_the_same_when_the_lease_is_deleted() {
     let mut world = World::new(2);
     world.read(0).unwrap();
-    world.pass(D);
+    world.advance(D);
     world.read(1).unwrap();
     world.acquire(0).unwrap();
-    world.register.delete();
+    world.api_server.delete();
     world.read(1).unwrap();
-    world.ask(1, &Method::POST, json!({})).unwrap();
+    world.kind(1, &Method::POST, json!({})).unwrap();
     world.read(1).unwrap();
     assert_eq!(world.acquire(1), Err(Refusal::Occupied));
 }
@@ -67,7 +68,7 @@ fn who_has_seen_no_holder_waits_all_the_same_when_the_lease_is_deleted() {
 #[test]
 fn a_started_elector_that_finds_no_holder_waits() {
     let mut world = World::led(2);
-    world.register.edit(&json!({"holderIdentity": null}));
+    world.api_server.edit(&json!({"holderIdentity": null}));
     world.restart(1);
     taken_only_after(&mut world, D);
 }
@@ -75,12 +76,12 @@ fn a_started_elector_that_finds_no_holder_waits() {
 #[test]
 fn the_incumbent_retakes_what_vanished_at_once_in_a_new_term() {
     for vanish in [
-        |world: &mut World| world.register.edit(&json!({"holderIdentity": null})),
-        |world: &mut World| world.register.recreate(),
+        |world: &mut World| world.api_server.edit(&json!({"holderIdentity": null})),
+        |world: &mut World| world.api_server.recreate(),
     ] {
         let mut world = World::led(2);
         let term = world.term(0);
-        world.pass(SECOND);
+        world.advance(SECOND);
         vanish(&mut world);
         world.show(0);
         assert!(!world.leads(0));
@@ -93,8 +94,8 @@ fn the_incumbent_retakes_what_vanished_at_once_in_a_new_term() {
 #[test]
 fn the_incumbent_is_who_has_a_claim_and_not_who_was_named_last() {
     let mut world = World::led(2);
-    world.pass(D);
-    world.register.edit(&json!({"holderIdentity": null}));
+    world.advance(D);
+    world.api_server.edit(&json!({"holderIdentity": null}));
     world.show(0);
     world.read(0).unwrap();
     assert_eq!(world.acquire(0), Err(Refusal::Occupied));
@@ -103,16 +104,20 @@ fn the_incumbent_is_who_has_a_claim_and_not_who_was_named_last() {
 #[test]
 fn a_lease_made_again_is_taken_at_once_by_who_has_watched_its_absence_long_enough() {
     let mut world = World::led(2);
-    world.register.delete();
+    world.api_server.delete();
     world.show_next(1);
-    world.pass(D + SLACK);
-    world.register.recreate();
+    world.advance(D + SLACK);
+    world.api_server.recreate();
     world.read(1).unwrap();
     assert_eq!(world.acquire(1), Err(Refusal::Occupied));
     // What was read may have a history; the watch says that it has none.
-    let turn = world.pods[1].guard.outlook().turn;
+    let generation = world.pods[1].guard.manager_control().generation;
     world.show_next(1);
-    assert_ne!(world.pods[1].guard.outlook().turn, turn, "it is woken");
+    assert_ne!(
+        world.pods[1].guard.manager_control().generation,
+        generation,
+        "it is woken"
+    );
     world.read(1).unwrap();
     world.acquire(1).unwrap();
     assert!(world.leads(1));
@@ -121,10 +126,10 @@ fn a_lease_made_again_is_taken_at_once_by_who_has_watched_its_absence_long_enoug
 #[test]
 fn a_lease_made_again_may_have_had_a_holder_where_the_watch_has_a_gap() {
     let mut world = World::led(2);
-    world.register.delete();
+    world.api_server.delete();
     world.show_next(1);
-    world.pass(D + SLACK);
-    world.register.recreate();
+    world.advance(D + SLACK);
+    world.api_server.recreate();
     world.show(1);
     taken_only_after(&mut world, D);
 }
@@ -132,11 +137,11 @@ fn a_lease_made_again_may_have_had_a_holder_where_the_watch_has_a_gap() {
 #[test]
 fn a_record_that_names_this_pod_by_another_hand_is_a_strangers() {
     let mut world = World::led(2);
-    world.register.edit(&json!({"holderIdentity": name(1)}));
+    world.api_server.edit(&json!({"holderIdentity": name(1)}));
     world.read(1).unwrap();
     assert_eq!(world.renew(1), Err(Refusal::NotOurs));
     world.read(1).unwrap();
-    let release = world.ask(1, &Method::PATCH, relinquishment());
+    let release = world.kind(1, &Method::PATCH, release_body());
     assert_eq!(release, Err(Refusal::NotOurs));
     world.show(0);
     assert!(!world.leads(0));
@@ -146,7 +151,7 @@ fn a_record_that_names_this_pod_by_another_hand_is_a_strangers() {
 #[test]
 fn a_holder_named_by_hand_is_waited_for_at_first_sight_after_a_start_too() {
     let mut world = World::led(2);
-    world.register.edit(&json!({"holderIdentity": name(1)}));
+    world.api_server.edit(&json!({"holderIdentity": name(1)}));
     world.restart(1);
     taken_only_after(&mut world, D + SLACK);
 }
@@ -155,22 +160,22 @@ fn a_holder_named_by_hand_is_waited_for_at_first_sight_after_a_start_too() {
 fn two_pods_of_one_identity_never_lead_both_and_say_so() {
     let mut world = World::led(2);
     world.rename(1, 0);
-    let Reply::Lease(shown) = world.read(1).unwrap() else {
+    let Outcome::Lease(shown) = world.read(1).unwrap() else {
         panic!();
     };
     let shown = shown.spec.unwrap().holder_identity.unwrap();
     assert_ne!(shown, name(0), "the manager would renew it");
     assert_eq!(world.renew(1), Err(Refusal::NotOurs));
-    let trouble = world.standing(1).trouble.unwrap();
-    assert_eq!(trouble.reason, Reason::DuplicateIdentity);
-    world.pass(D + SLACK);
-    assert_eq!(world.standing(1).trouble, None, "it has gone");
+    let problem = world.lease_status(1).problem.unwrap();
+    assert_eq!(problem.reason, Reason::DuplicateIdentity);
+    world.advance(D + SLACK);
+    assert_eq!(world.lease_status(1).problem, None, "it has gone");
 }
 
 #[test]
 fn a_duration_edited_down_shortens_nobodys_claim() {
     let mut world = World::led(2);
-    world.register.edit(&json!({"leaseDurationSeconds": 3}));
+    world.api_server.edit(&json!({"leaseDurationSeconds": 3}));
     // It never saw the duration as it was.
     world.restart(1);
     taken_only_after(&mut world, D + SLACK);
@@ -179,8 +184,10 @@ fn a_duration_edited_down_shortens_nobodys_claim() {
 #[test]
 fn a_longer_duration_of_the_holder_is_waited_for() {
     let mut world = World::led(2);
-    world.register.edit(&json!({"leaseDurationSeconds": 60}));
-    world.register.edit(&json!({"holderIdentity": "stranger"}));
+    world.api_server.edit(&json!({"leaseDurationSeconds": 60}));
+    world
+        .api_server
+        .edit(&json!({"holderIdentity": "stranger"}));
     taken_only_after(&mut world, Duration::from_secs(60) + SLACK);
 }
 
@@ -189,10 +196,10 @@ fn a_duration_edited_up_is_waited_for_only_until_the_holder_writes_again() {
     let mut world = World::led(2);
     for seconds in [3600, i32::MAX] {
         world
-            .register
+            .api_server
             .edit(&json!({"leaseDurationSeconds": seconds}));
         world.show(1);
-        world.pass(D + SLACK);
+        world.advance(D + SLACK);
         world.read(1).unwrap();
         assert_eq!(world.acquire(1), Err(Refusal::Occupied));
         world.read(0).unwrap();
@@ -207,7 +214,7 @@ fn a_duration_edited_up_and_down_again_costs_nobody_more_than_one() {
     let mut world = World::led(2);
     for seconds in [86_400, D.as_secs()] {
         world
-            .register
+            .api_server
             .edit(&json!({"leaseDurationSeconds": seconds}));
         world.show(1);
     }
@@ -217,12 +224,14 @@ fn a_duration_edited_up_and_down_again_costs_nobody_more_than_one() {
 #[test]
 fn a_duration_edited_down_and_the_holder_taken_out_frees_nobodys_claim() {
     let mut world = World::led(2);
-    world.register.edit(&json!({"leaseDurationSeconds": 60}));
+    world.api_server.edit(&json!({"leaseDurationSeconds": 60}));
     world.restart(1);
     world.read(1).unwrap();
-    world.register.edit(&json!({"leaseDurationSeconds": 1}));
+    world.api_server.edit(&json!({"leaseDurationSeconds": 1}));
     world.show(1);
-    world.register.edit(&json!({"holderIdentity": "stranger"}));
+    world
+        .api_server
+        .edit(&json!({"holderIdentity": "stranger"}));
     taken_only_after(&mut world, Duration::from_secs(60) + SLACK);
 }
 
@@ -246,11 +255,11 @@ fn clocks_that_run_apart_are_covered_by_margin_and_slack() {
     world.pods[0].drift = -10;
     world.pods[1].drift = 10;
     world.read(0).unwrap();
-    world.pass(2 * D);
+    world.advance(2 * D);
     world.acquire(0).unwrap();
     world.read(1).unwrap();
     for _ in 0..20 {
-        world.pass(SECOND);
+        world.advance(SECOND);
         world.read(1).unwrap();
         world.acquire(1).ok();
     }
@@ -261,12 +270,12 @@ fn clocks_that_run_apart_are_covered_by_margin_and_slack() {
 fn versions_that_went_back_are_believed_when_they_are_read() {
     // As after a restore of etcd: the watch's events look old, but a read is the present.
     let mut world = World::led(2);
-    let mut lease = world.register.lease.clone().unwrap();
+    let mut lease = world.api_server.lease.object.clone().unwrap();
     lease["metadata"]["resourceVersion"] = json!("7");
     lease["spec"]["renewTime"] = json!("2001-01-01T00:00:00Z");
-    world.register.lease = Some(lease);
-    world.pass(D);
+    world.api_server.lease.object = Some(lease);
+    world.advance(D);
     world.read(1).unwrap();
-    world.pass(D);
+    world.advance(D);
     assert_eq!(world.acquire(1), Err(Refusal::Occupied));
 }

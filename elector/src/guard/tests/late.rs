@@ -5,10 +5,11 @@ use std::time::Duration;
 use http::Method;
 use serde_json::json;
 
-use super::world::{CLAIM, D, World, just_before, relinquishment};
-use crate::guard::observation::{Link, Seen};
-use crate::guard::troubles::{Failure, Said};
-use crate::guard::{Refusal, Reply};
+use super::world::{CLAIM, D, World, just_before, release_body};
+use crate::guard::Refusal;
+use crate::guard::observation::{Continuity, SeenLease};
+use crate::guard::outcome::Outcome;
+use crate::guard::outcome::{RequestFailure, StatusSummary};
 
 const SECOND: Duration = Duration::from_secs(1);
 const SLACK: Duration = Duration::from_millis(200);
@@ -16,16 +17,20 @@ const SLACK: Duration = Duration::from_millis(200);
 #[test]
 fn a_patch_that_arrives_late_changes_what_was_seen_or_nothing() {
     let mut world = World::led(2);
-    world.pass(D + SLACK);
+    world.advance(D + SLACK);
     world.read(1).unwrap();
-    let body = world.acquisition(1);
+    let body = world.acquire_body(1);
     let late = world.send(1, &Method::PATCH, body).unwrap();
     world.renew(0).unwrap();
-    let reply = world.effect(&late);
-    assert!(matches!(reply, Reply::Status { code: 409, .. }));
-    let turn = world.pods[1].guard.outlook().turn;
-    world.answer(&late, reply);
-    assert_ne!(world.pods[1].guard.outlook().turn, turn, "built anew");
+    let outcome = world.effect(&late);
+    assert!(matches!(outcome, Outcome::Status { code: 409, .. }));
+    let generation = world.pods[1].guard.manager_control().generation;
+    world.answer(&late, outcome);
+    assert_ne!(
+        world.pods[1].guard.manager_control().generation,
+        generation,
+        "built anew"
+    );
     assert!(!world.leads(1));
 }
 
@@ -33,7 +38,7 @@ fn a_patch_that_arrives_late_changes_what_was_seen_or_nothing() {
 fn a_new_version_read_meanwhile_frees_nothing() {
     // The precondition would agree: what was decided on an expired record is sent with the version of a renewed one.
     let mut world = World::led(2);
-    world.pass(D + SLACK);
+    world.advance(D + SLACK);
     world.read(1).unwrap();
     world.renew(0).unwrap();
     world.read(1).unwrap();
@@ -44,47 +49,49 @@ fn a_new_version_read_meanwhile_frees_nothing() {
 fn a_claim_counts_from_before_the_write_was_sent_and_not_from_its_answer() {
     let mut world = World::new(2);
     world.read(0).unwrap();
-    world.pass(D);
-    let body = world.acquisition(0);
+    world.advance(D);
+    let body = world.acquire_body(0);
     let slow = world.send(0, &Method::PATCH, body).unwrap();
-    let reply = world.effect(&slow);
+    let outcome = world.effect(&slow);
     world.show(1);
-    world.pass(CLAIM);
-    world.answer(&slow, reply);
+    world.advance(CLAIM);
+    world.answer(&slow, outcome);
     assert!(!world.leads(0));
 }
 
 #[test]
 fn an_answer_overtaken_by_another_holder_claims_nothing() {
     let mut world = World::led(2);
-    world.pass(SECOND);
-    let body = world.renewal(0);
-    let renewal = world.send(0, &Method::PATCH, body).unwrap();
-    let reply = world.effect(&renewal);
-    world.register.edit(&json!({"holderIdentity": "stranger"}));
+    world.advance(SECOND);
+    let body = world.renew_body(0);
+    let renew_body = world.send(0, &Method::PATCH, body).unwrap();
+    let outcome = world.effect(&renew_body);
+    world
+        .api_server
+        .edit(&json!({"holderIdentity": "stranger"}));
     world.show(0);
     assert!(!world.leads(0));
-    world.answer(&renewal, reply);
+    world.answer(&renew_body, outcome);
     assert!(!world.leads(0));
 }
 
 #[test]
 fn an_event_older_than_what_is_known_says_nothing() {
     let mut world = World::led(2);
-    let old = world.register.seen();
+    let old = world.api_server.seen();
     world.pods[0].guard.begin_release();
     world.release(0).unwrap();
-    let released = world.register.seen();
+    let released = world.api_server.seen();
     world.read(1).unwrap();
     world.acquire(1).unwrap();
     for event in [old, released.clone()] {
-        world.event(1, event, Link::Next);
+        world.event(1, event, Continuity::Unbroken);
         assert!(world.leads(1));
     }
     // To the other one the release is over, too.
     world.pods[0].guard.end_release();
     world.show(0);
-    world.event(0, released, Link::Next);
+    world.event(0, released, Continuity::Unbroken);
     world.read(0).unwrap();
     assert_eq!(world.acquire(0), Err(Refusal::Occupied));
 }
@@ -92,25 +99,29 @@ fn an_event_older_than_what_is_known_says_nothing() {
 #[test]
 fn a_list_that_found_nothing_is_asked_about_before_a_claim_is_given_up() {
     let mut world = World::led(1);
-    let turn = world.pods[0].guard.outlook().turn;
-    world.event(0, Seen::Absent(None), Link::Anew);
+    let generation = world.pods[0].guard.manager_control().generation;
+    world.event(0, SeenLease::Absent(None), Continuity::Unknown);
     assert!(world.leads(0));
-    assert_ne!(world.pods[0].guard.outlook().turn, turn, "built anew");
+    assert_ne!(
+        world.pods[0].guard.manager_control().generation,
+        generation,
+        "built anew"
+    );
 }
 
 #[test]
 fn an_orphaned_acquisition_that_lands_late_claims_nothing() {
     let mut world = World::new(2);
     world.read(0).unwrap();
-    world.pass(D);
-    let body = world.acquisition(0);
+    world.advance(D);
+    let body = world.acquire_body(0);
     let orphan = world.send(0, &Method::PATCH, body).unwrap();
-    world.answer(&orphan, Reply::TimedOut);
+    world.answer(&orphan, Outcome::TimedOut);
     world.effect(&orphan);
     world.show(0);
     world.read(0).unwrap();
     assert!(!world.leads(0));
-    world.pass(SECOND);
+    world.advance(SECOND);
     world.renew(0).unwrap();
     assert!(world.leads(0), "what was written is its own");
 }
@@ -118,18 +129,18 @@ fn an_orphaned_acquisition_that_lands_late_claims_nothing() {
 #[test]
 fn a_write_whose_outcome_is_unknown_is_read_up_before_the_next() {
     let mut world = World::led(1);
-    world.pass(SECOND);
-    for reply in [
-        Reply::TimedOut,
-        Reply::Failed(Failure::default()),
-        Reply::Status {
+    world.advance(SECOND);
+    for outcome in [
+        Outcome::TimedOut,
+        Outcome::Failed(RequestFailure::default()),
+        Outcome::Status {
             code: 504,
-            said: Said::default(),
+            summary: StatusSummary::default(),
         },
     ] {
-        let body = world.renewal(0);
+        let body = world.renew_body(0);
         let lost = world.send(0, &Method::PATCH, body).unwrap();
-        world.answer(&lost, reply);
+        world.answer(&lost, outcome);
         assert_eq!(world.renew(0), Err(Refusal::NoVersion));
         world.read(0).unwrap();
     }
@@ -140,10 +151,10 @@ fn a_write_whose_outcome_is_unknown_is_read_up_before_the_next() {
 fn after_a_release_that_was_given_up_nothing_is_claimed_because_it_may_still_land() {
     let mut world = World::led(2);
     world.pods[0].guard.begin_release();
-    let release = world.send(0, &Method::PATCH, relinquishment()).unwrap();
-    world.answer(&release, Reply::TimedOut);
+    let release = world.send(0, &Method::PATCH, release_body()).unwrap();
+    world.answer(&release, Outcome::TimedOut);
     world.pods[0].guard.end_release();
-    world.pass(SECOND);
+    world.advance(SECOND);
     assert!(!world.leads(0));
     world.effect(&release);
     world.read(1).unwrap();
@@ -155,11 +166,11 @@ fn after_a_release_that_was_given_up_nothing_is_claimed_because_it_may_still_lan
 fn a_renewal_answered_after_the_deadline_begins_a_new_term() {
     let mut world = World::led(1);
     let term = world.term(0);
-    world.pass(just_before(CLAIM));
-    let body = world.renewal(0);
-    let renewal = world.send(0, &Method::PATCH, body).unwrap();
-    let reply = world.effect(&renewal);
-    world.pass(SECOND);
-    world.answer(&renewal, reply);
+    world.advance(just_before(CLAIM));
+    let body = world.renew_body(0);
+    let renew_body = world.send(0, &Method::PATCH, body).unwrap();
+    let outcome = world.effect(&renew_body);
+    world.advance(SECOND);
+    world.answer(&renew_body, outcome);
     assert!(world.term(0) > term);
 }

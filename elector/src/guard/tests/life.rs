@@ -6,28 +6,30 @@ use http::Method;
 use k8s_openapi::jiff::SignedDuration;
 use serde_json::json;
 
-use super::world::{CLAIM, D, World, just_before, relinquishment};
-use crate::guard::tenancy::MARGIN;
-use crate::guard::{Hold, Refusal, Reply};
-use crate::standing::{Sight, Tenure};
+use super::world::{CLAIM, D, World, just_before, release_body};
+use crate::guard::Refusal;
+use crate::guard::claim::MARGIN;
+use crate::guard::control::RecordHeld;
+use crate::guard::outcome::Outcome;
+use crate::lease_status::{Holding, Presence};
 
 const SECOND: Duration = Duration::from_secs(1);
 const SLACK: Duration = Duration::from_millis(200);
 
-fn holder(reply: Reply) -> Option<String> {
-    match reply {
-        Reply::Lease(lease) => lease.spec.and_then(|spec| spec.holder_identity),
-        reply => panic!("{reply:?}"),
+fn holder(outcome: Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Lease(lease) => lease.spec.and_then(|spec| spec.holder_identity),
+        outcome => panic!("{outcome:?}"),
     }
 }
 
 #[test]
 fn a_fresh_installation_leads_after_one_lease_duration() {
     let mut world = World::new(1);
-    assert_eq!(world.standing(0).sight, Sight::Never);
+    assert_eq!(world.lease_status(0).presence, Presence::Unseen);
     assert!(holder(world.read(0).unwrap()).is_some());
     assert_eq!(world.acquire(0), Err(Refusal::Occupied));
-    world.pass(D);
+    world.advance(D);
     assert_eq!(holder(world.read(0).unwrap()), None);
     world.acquire(0).unwrap();
     assert!(world.leads(0));
@@ -42,13 +44,13 @@ fn a_write_is_refused_as_long_as_nothing_was_read() {
 #[test]
 fn a_claim_ends_by_itself_before_anybody_else_may_begin() {
     let mut world = World::led(2);
-    world.pass(just_before(CLAIM));
+    world.advance(just_before(CLAIM));
     assert!(world.leads(0));
-    world.pass(Duration::from_millis(1));
-    assert_eq!(world.standing(0).tenure, Tenure::Nothing);
+    world.advance(Duration::from_millis(1));
+    assert_eq!(world.lease_status(0).holding, Holding::Nothing);
     world.read(1).unwrap();
     assert_eq!(world.acquire(1), Err(Refusal::Occupied));
-    world.pass(MARGIN + SLACK);
+    world.advance(MARGIN + SLACK);
     assert_eq!(holder(world.read(1).unwrap()), None);
     world.acquire(1).unwrap();
     assert!(world.leads(1));
@@ -58,7 +60,7 @@ fn a_claim_ends_by_itself_before_anybody_else_may_begin() {
 fn reading_its_own_name_extends_no_claim() {
     let mut world = World::led(1);
     for _ in 0..3 {
-        world.pass(D / 3);
+        world.advance(D / 3);
         world.read(0).unwrap();
         world.show(0);
     }
@@ -70,7 +72,7 @@ fn a_renewal_goes_on_with_the_term() {
     let mut world = World::led(2);
     let term = world.term(0);
     for _ in 0..10 {
-        world.pass(5 * SECOND);
+        world.advance(5 * SECOND);
         world.renew(0).unwrap();
         world.show(1);
     }
@@ -81,7 +83,7 @@ fn a_renewal_goes_on_with_the_term() {
 fn a_term_ends_with_its_deadline() {
     let mut world = World::led(1);
     let term = world.term(0);
-    world.pass(D);
+    world.advance(D);
     world.renew(0).unwrap();
     assert!(world.term(0) > term);
 }
@@ -90,25 +92,29 @@ fn a_term_ends_with_its_deadline() {
 fn a_write_that_changed_nothing_renews_nothing() {
     let mut world = World::led(1);
     // Its wall clock stands still.
-    world.pass(5 * SECOND);
+    world.advance(5 * SECOND);
     world.pods[0].ahead = SignedDuration::from_secs(-5);
     world.renew(0).unwrap();
-    world.pass(CLAIM.checked_sub(5 * SECOND).unwrap());
+    world.advance(CLAIM.checked_sub(5 * SECOND).unwrap());
     assert!(!world.leads(0));
 }
 
 #[test]
 fn a_release_lets_the_next_one_in_at_once() {
     let mut world = World::led(2);
-    world.pass(SECOND);
+    world.advance(SECOND);
     world.pods[0].guard.begin_release();
-    assert_eq!(world.standing(0).tenure, Tenure::Releasing);
-    let turn = world.pods[1].guard.outlook().turn;
+    assert_eq!(world.lease_status(0).holding, Holding::Releasing);
+    let generation = world.pods[1].guard.manager_control().generation;
     world.release(0).unwrap();
     world.pods[0].guard.end_release();
-    assert_eq!(world.standing(0).tenure, Tenure::Nothing);
+    assert_eq!(world.lease_status(0).holding, Holding::Nothing);
     world.show(1);
-    assert_ne!(world.pods[1].guard.outlook().turn, turn, "it is woken");
+    assert_ne!(
+        world.pods[1].guard.manager_control().generation,
+        generation,
+        "it is woken"
+    );
     world.read(1).unwrap();
     world.acquire(1).unwrap();
     assert!(world.leads(1));
@@ -117,24 +123,24 @@ fn a_release_lets_the_next_one_in_at_once() {
 #[test]
 fn what_is_answered_during_a_release_claims_nothing() {
     let mut world = World::led(1);
-    world.pass(SECOND);
-    let body = world.renewal(0);
-    let renewal = world.send(0, &Method::PATCH, body).unwrap();
+    world.advance(SECOND);
+    let body = world.renew_body(0);
+    let renew_body = world.send(0, &Method::PATCH, body).unwrap();
     world.pods[0].guard.begin_release();
-    let reply = world.effect(&renewal);
-    world.answer(&renewal, reply);
-    assert_eq!(world.standing(0).tenure, Tenure::Releasing);
+    let outcome = world.effect(&renew_body);
+    world.answer(&renew_body, outcome);
+    assert_eq!(world.lease_status(0).holding, Holding::Releasing);
 }
 
 #[test]
 fn a_conflict_in_a_release_is_no_conflict_to_the_manager() {
     let mut world = World::led(1);
-    let release = world.send(0, &Method::PATCH, relinquishment()).unwrap();
-    world.register.edit(&json!({"leaseDurationSeconds": 20}));
-    let reply = world.effect(&release);
+    let release = world.send(0, &Method::PATCH, release_body()).unwrap();
+    world.api_server.edit(&json!({"leaseDurationSeconds": 20}));
+    let outcome = world.effect(&release);
     assert!(matches!(
-        world.answer(&release, reply),
-        Reply::Status { code: 412, .. }
+        world.answer(&release, outcome),
+        Outcome::Status { code: 412, .. }
     ));
 }
 
@@ -142,12 +148,12 @@ fn a_conflict_in_a_release_is_no_conflict_to_the_manager() {
 fn only_the_holder_releases_and_renews() {
     let mut world = World::led(2);
     for body in [
-        relinquishment(),
-        world.renewal(1),
+        release_body(),
+        world.renew_body(1),
         json!({"spec": {"leaseTransitions": 2}}),
     ] {
         world.read(1).unwrap();
-        let refused = world.ask(1, &Method::PATCH, body);
+        let refused = world.kind(1, &Method::PATCH, body);
         assert_eq!(refused, Err(Refusal::NotOurs));
     }
 }
@@ -155,7 +161,7 @@ fn only_the_holder_releases_and_renews() {
 #[test]
 fn a_request_that_is_not_the_managers_is_refused() {
     let mut world = World::led(1);
-    let refused = world.ask(0, &Method::DELETE, json!(null));
+    let refused = world.kind(0, &Method::DELETE, json!(null));
     assert_eq!(refused, Err(Refusal::Unknown));
 }
 
@@ -167,8 +173,11 @@ fn a_restarted_holder_claims_nothing_until_its_own_renewal() {
     world.show(0);
     assert_eq!(holder(world.read(0).unwrap()).as_deref(), Some("pod-0"));
     assert!(!world.leads(0));
-    assert_eq!(world.pods[0].guard.outlook().hold, Hold::Nothing);
-    world.pass(SECOND);
+    assert_eq!(
+        world.pods[0].guard.manager_control().record_held,
+        RecordHeld::Nothing
+    );
+    world.advance(SECOND);
     world.renew(0).unwrap();
     assert!(world.term(0) > term);
 }
@@ -176,54 +185,58 @@ fn a_restarted_holder_claims_nothing_until_its_own_renewal() {
 #[test]
 fn a_dead_leader_is_followed_one_duration_after_its_last_renewal_was_seen() {
     let mut world = World::led(2);
-    world.pass(5 * SECOND);
+    world.advance(5 * SECOND);
     world.renew(0).unwrap();
     world.show(1);
-    let turn = world.pods[1].guard.outlook().turn;
-    world.pass(just_before(D + SLACK));
-    assert_eq!(world.pods[1].guard.outlook().turn, turn);
-    world.pass(Duration::from_millis(1));
-    assert_ne!(world.pods[1].guard.outlook().turn, turn, "it is woken");
+    let generation = world.pods[1].guard.manager_control().generation;
+    world.advance(just_before(D + SLACK));
+    assert_eq!(world.pods[1].guard.manager_control().generation, generation);
+    world.advance(Duration::from_millis(1));
+    assert_ne!(
+        world.pods[1].guard.manager_control().generation,
+        generation,
+        "it is woken"
+    );
 }
 
 #[test]
 fn a_label_is_nobodys_sign_of_life() {
     let mut world = World::led(2);
-    world.pass(D);
+    world.advance(D);
     // Another version, the same content.
-    world.register.edit(&json!({"preferredHolder": "x"}));
+    world.api_server.edit(&json!({"preferredHolder": "x"}));
     world.show(1);
-    world.pass(SLACK);
+    world.advance(SLACK);
     assert_eq!(holder(world.read(1).unwrap()), None);
 }
 
 #[test]
 fn what_was_just_shown_is_shown_again_without_asking() {
     let mut world = World::led(1);
-    world.pass(Duration::from_millis(99));
-    let again = world.recall(0).unwrap();
+    world.advance(Duration::from_millis(99));
+    let again = world.cached_answer(0).unwrap();
     assert_eq!(holder(again).as_deref(), Some("pod-0"));
-    world.pass(Duration::from_millis(1));
-    assert_eq!(world.recall(0), None, "it is too old");
+    world.advance(Duration::from_millis(1));
+    assert_eq!(world.cached_answer(0), None, "it is too old");
 }
 
 #[test]
 fn nothing_is_shown_again_that_is_known_to_have_changed() {
     let mut world = World::led(2);
-    world.register.edit(&json!({"leaseDurationSeconds": 20}));
+    world.api_server.edit(&json!({"leaseDurationSeconds": 20}));
     world.show(1);
-    assert_eq!(world.recall(1), None);
+    assert_eq!(world.cached_answer(1), None);
     world.read(1).unwrap();
-    assert!(world.recall(1).is_some());
+    assert!(world.cached_answer(1).is_some());
     assert!(world.renew(1).is_err());
-    assert_eq!(world.recall(1), None, "a refusal starts over");
+    assert_eq!(world.cached_answer(1), None, "a refusal starts over");
 }
 
 #[test]
 fn what_was_believed_meanwhile_is_not_shown_any_more() {
     let mut world = World::led(2);
-    world.pass(just_before(D + SLACK));
+    world.advance(just_before(D + SLACK));
     assert!(holder(world.read(1).unwrap()).is_some());
-    world.pass(Duration::from_millis(1));
-    assert_eq!(holder(world.recall(1).unwrap()), None);
+    world.advance(Duration::from_millis(1));
+    assert_eq!(holder(world.cached_answer(1).unwrap()), None);
 }

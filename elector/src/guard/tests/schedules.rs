@@ -8,9 +8,9 @@ use k8s_openapi::jiff::SignedDuration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::world::{Packet, World, name, relinquishment};
-use crate::guard::Reply;
-use crate::guard::observation::{Link, Seen};
+use super::world::{InFlight, World, name, release_body};
+use crate::guard::observation::{Continuity, SeenLease};
+use crate::guard::outcome::Outcome;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -55,13 +55,13 @@ enum Edit {
 struct Play {
     world: World,
     /// What each pod waits for, with the answer once there is one.
-    waiting: Vec<Option<(Packet, Option<Reply>)>>,
+    waiting: Vec<Option<(InFlight, Option<Outcome>)>>,
     /// Writes that nobody waits for any more.
-    orphans: Vec<Packet>,
+    orphans: Vec<InFlight>,
     /// What the watch has not shown each pod yet.
-    events: Vec<Vec<Seen>>,
+    events: Vec<Vec<SeenLease>>,
     /// What the next thing is to the last one that it has shown.
-    links: Vec<Link>,
+    continuity: Vec<Continuity>,
 }
 
 impl Play {
@@ -75,31 +75,31 @@ impl Play {
             waiting: (0..pods).map(|_| None).collect(),
             orphans: Vec::new(),
             events: vec![Vec::new(); pods],
-            links: vec![Link::Anew; pods],
+            continuity: vec![Continuity::Unknown; pods],
         }
     }
 
     fn step(&mut self, step: &Step) {
         match *step {
-            Step::Pass(ms) => self.world.pass(Duration::from_millis(ms)),
+            Step::Pass(ms) => self.world.advance(Duration::from_millis(ms)),
             Step::Send(pod, what) => self.send(pod, what),
             Step::Effect(pod) => self.effect(pod),
             Step::Answer(pod) => self.answer(pod),
             Step::GiveUp(pod) => self.give_up(pod),
             Step::Show(pod) if !self.events[pod].is_empty() => {
                 let event = self.events[pod].remove(0);
-                let link = mem::replace(&mut self.links[pod], Link::Next);
-                self.world.event(pod, event, link);
+                let continuity = mem::replace(&mut self.continuity[pod], Continuity::Unbroken);
+                self.world.event(pod, event, continuity);
             }
             Step::Skip(pod) if !self.events[pod].is_empty() => {
                 self.events[pod].remove(0);
-                self.links[pod] = Link::Anew;
+                self.continuity[pod] = Continuity::Unknown;
             }
             Step::Show(_) | Step::Skip(_) => {}
             Step::Restart(pod) => {
                 self.give_up(pod);
                 self.world.restart(pod);
-                self.links[pod] = Link::Anew;
+                self.continuity[pod] = Continuity::Unknown;
             }
             Step::Clock(pod, seconds) => {
                 self.world.pods[pod].ahead = SignedDuration::from_secs(seconds);
@@ -116,9 +116,9 @@ impl Play {
         let (method, body) = match what {
             What::Read => (Method::GET, Value::Null),
             What::Create => (Method::POST, json!({})),
-            What::Acquire => (Method::PATCH, world.acquisition(pod)),
-            What::Renew => (Method::PATCH, world.renewal(pod)),
-            What::Release => (Method::PATCH, relinquishment()),
+            What::Acquire => (Method::PATCH, world.acquire_body(pod)),
+            What::Renew => (Method::PATCH, world.renew_body(pod)),
+            What::Release => (Method::PATCH, release_body()),
         };
         if let What::Release = what {
             world.pods[pod].guard.begin_release();
@@ -128,39 +128,40 @@ impl Play {
 
     fn effect(&mut self, pod: usize) {
         // Orphans land before what is waited for, or never.
-        if let Some(orphan) = self.orphans.iter().position(|packet| packet.pod == pod) {
+        if let Some(orphan) = self.orphans.iter().position(|request| request.pod == pod) {
             let orphan = self.orphans.remove(orphan);
             self.changing(|world| world.effect(&orphan));
-        } else if let Some((packet, None)) = self.waiting[pod].clone() {
-            let reply = self.changing(|world| world.effect(&packet));
-            self.waiting[pod] = Some((packet, Some(reply)));
+        } else if let Some((request, None)) = self.waiting[pod].clone() {
+            let outcome = self.changing(|world| world.effect(&request));
+            self.waiting[pod] = Some((request, Some(outcome)));
         }
     }
 
     fn answer(&mut self, pod: usize) {
-        if let Some((packet, Some(reply))) = self.waiting[pod].take_if(|(_, reply)| reply.is_some())
+        if let Some((request, Some(outcome))) =
+            self.waiting[pod].take_if(|(_, outcome)| outcome.is_some())
         {
-            self.world.answer(&packet, reply);
+            self.world.answer(&request, outcome);
             self.world.pods[pod].guard.end_release();
         }
     }
 
     fn give_up(&mut self, pod: usize) {
-        if let Some((packet, reply)) = self.waiting[pod].take() {
-            self.world.answer(&packet, Reply::TimedOut);
+        if let Some((request, outcome)) = self.waiting[pod].take() {
+            self.world.answer(&request, Outcome::TimedOut);
             self.world.pods[pod].guard.end_release();
-            if reply.is_none() {
-                self.orphans.push(packet);
+            if outcome.is_none() {
+                self.orphans.push(request);
             }
         }
     }
 
     /// Does something to the Lease, and has the watch of every pod know.
     fn changing<T>(&mut self, change: impl FnOnce(&mut World) -> T) -> T {
-        let before = self.world.register.lease.clone();
+        let before = self.world.api_server.lease.object.clone();
         let result = change(&mut self.world);
-        if self.world.register.lease != before {
-            let seen = self.world.register.seen();
+        if self.world.api_server.lease.object != before {
+            let seen = self.world.api_server.seen();
             self.events
                 .iter_mut()
                 .for_each(|events| events.push(seen.clone()));
@@ -171,14 +172,16 @@ impl Play {
 
 fn edit_by_hand(world: &mut World, edit: Edit) {
     match edit {
-        Edit::Null => world.register.edit(&json!({"holderIdentity": null})),
-        Edit::Delete => world.register.delete(),
-        Edit::Recreate => world.register.recreate(),
-        Edit::Name(pod) => world.register.edit(&json!({"holderIdentity": name(pod)})),
-        Edit::Stranger => world.register.edit(&json!({"holderIdentity": "stranger"})),
+        Edit::Null => world.api_server.edit(&json!({"holderIdentity": null})),
+        Edit::Delete => world.api_server.delete(),
+        Edit::Recreate => world.api_server.recreate(),
+        Edit::Name(pod) => world.api_server.edit(&json!({"holderIdentity": name(pod)})),
+        Edit::Stranger => world
+            .api_server
+            .edit(&json!({"holderIdentity": "stranger"})),
         // One is the mark of a release only where there is no holder.
-        Edit::Shorten => world.register.edit(&json!({"leaseDurationSeconds": 3})),
-        Edit::Lengthen => world.register.edit(&json!({"leaseDurationSeconds": 60})),
+        Edit::Shorten => world.api_server.edit(&json!({"leaseDurationSeconds": 3})),
+        Edit::Lengthen => world.api_server.edit(&json!({"leaseDurationSeconds": 60})),
     }
 }
 

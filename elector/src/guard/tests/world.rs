@@ -7,12 +7,14 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp, ToSpan as _};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::register::Register;
-use crate::guard::ask::Ask;
-use crate::guard::observation::{Link, Seen};
+use super::api_server::ApiServer;
+use crate::guard::clocks::Clocks;
+use crate::guard::observation::{Continuity, SeenLease};
+use crate::guard::outcome::Outcome;
 use crate::guard::record::Candidate;
-use crate::guard::{Guard, Moment, Refusal, Reply, Sent};
-use crate::standing::{Standing, Tenure};
+use crate::guard::request::RequestKind;
+use crate::guard::{Guard, Refusal, SentRequest};
+use crate::lease_status::{Holding, LeaseStatus};
 
 pub(super) const D: Duration = Duration::from_secs(15);
 
@@ -23,7 +25,7 @@ pub(super) const CLAIM: Duration = Duration::from_millis(14_500);
 pub(super) struct World {
     began: Instant,
     elapsed: Duration,
-    pub(super) register: Register,
+    pub(super) api_server: ApiServer,
     pub(super) pods: Vec<Pod>,
 }
 
@@ -40,9 +42,9 @@ pub(super) struct Pod {
 
 /// A request on its way to the API server.
 #[derive(Clone)]
-pub(super) struct Packet {
+pub(super) struct InFlight {
     pub(super) pod: usize,
-    pub(super) sent: Sent,
+    pub(super) sent: SentRequest,
     body: Value,
 }
 
@@ -56,7 +58,7 @@ impl World {
         Self {
             began,
             elapsed: Duration::ZERO,
-            register: Register::new(),
+            api_server: ApiServer::new(),
             pods: pods.collect(),
         }
     }
@@ -65,7 +67,7 @@ impl World {
     pub(super) fn led(pods: usize) -> Self {
         let mut world = Self::new(pods);
         world.read(0).unwrap();
-        world.pass(D);
+        world.advance(D);
         world.acquire(0).unwrap();
         for pod in 0..pods {
             world.read(pod).unwrap();
@@ -73,17 +75,17 @@ impl World {
         world
     }
 
-    pub(super) fn pass(&mut self, time: Duration) {
+    pub(super) fn advance(&mut self, time: Duration) {
         self.elapsed += time;
         for pod in 0..self.pods.len() {
-            let now = self.at(pod).now;
-            self.pods[pod].guard.look(now);
+            let now = self.clocks(pod).monotonic;
+            self.pods[pod].guard.advance(now);
             self.check(pod);
         }
     }
 
     /// Now, on the clocks of `pod`.
-    pub(super) fn at(&self, pod: usize) -> Moment {
+    pub(super) fn clocks(&self, pod: usize) -> Clocks {
         let pod = &self.pods[pod];
         let part = self.elapsed / 1000 * pod.drift.unsigned_abs();
         let elapsed = if pod.drift < 0 {
@@ -92,8 +94,8 @@ impl World {
             self.elapsed + part
         };
         let noon = Timestamp::UNIX_EPOCH + 100_000.hours();
-        Moment {
-            now: self.began + elapsed,
+        Clocks {
+            monotonic: self.began + elapsed,
             wall: noon + SignedDuration::try_from(elapsed).unwrap() + pod.ahead,
         }
     }
@@ -105,99 +107,101 @@ impl World {
         pod: usize,
         method: &Method,
         body: Value,
-    ) -> Result<Packet, Refusal> {
+    ) -> Result<InFlight, Refusal> {
         let mut body = body;
-        let ask = Ask::of(method, &body);
-        let at = self.at(pod);
+        let kind = RequestKind::of(method, &body);
+        let at = self.clocks(pod);
         let released =
             body["spec"]["holderIdentity"].is_null() && body["spec"]["acquireTime"].is_null();
-        let sent = self.pods[pod].guard.admit(ask, &mut body, at)?;
-        if ask.verb() == "patch" && released && body["spec"].get("holderIdentity").is_some() {
+        let sent = self.pods[pod].guard.admit(kind, &mut body, at)?;
+        if kind.verb() == "patch" && released && body["spec"].get("holderIdentity").is_some() {
             // A release is asked for only when nobody acts on an earlier claim.
-            self.pods[pod].may_act_until = at.now;
+            self.pods[pod].may_act_until = at.monotonic;
         }
-        Ok(Packet { pod, sent, body })
+        Ok(InFlight { pod, sent, body })
     }
 
-    pub(super) fn effect(&mut self, packet: &Packet) -> Reply {
-        self.register.serve(packet.sent.ask, &packet.body)
+    pub(super) fn effect(&mut self, request: &InFlight) -> Outcome {
+        self.api_server.serve(request.sent.kind, &request.body)
     }
 
-    pub(super) fn answer(&mut self, packet: &Packet, reply: Reply) -> Reply {
-        let at = self.at(packet.pod);
-        let pod = &mut self.pods[packet.pod];
-        let shown = pod.guard.answered(&packet.sent, reply, at);
-        self.check(packet.pod);
+    pub(super) fn answer(&mut self, request: &InFlight, outcome: Outcome) -> Outcome {
+        let at = self.clocks(request.pod);
+        let pod = &mut self.pods[request.pod];
+        let shown = pod.guard.answered(&request.sent, outcome, at);
+        self.check(request.pod);
         shown
     }
 
     // --- the same at once
 
-    pub(super) fn ask(
+    pub(super) fn kind(
         &mut self,
         pod: usize,
         method: &Method,
         body: Value,
-    ) -> Result<Reply, Refusal> {
-        let packet = self.send(pod, method, body)?;
-        let reply = self.effect(&packet);
-        Ok(self.answer(&packet, reply))
+    ) -> Result<Outcome, Refusal> {
+        let request = self.send(pod, method, body)?;
+        let outcome = self.effect(&request);
+        Ok(self.answer(&request, outcome))
     }
 
-    pub(super) fn read(&mut self, pod: usize) -> Result<Reply, Refusal> {
-        self.ask(pod, &Method::GET, Value::Null)
+    pub(super) fn read(&mut self, pod: usize) -> Result<Outcome, Refusal> {
+        self.kind(pod, &Method::GET, Value::Null)
     }
 
     /// The answer to a GET that need not be sent.
-    pub(super) fn recall(&self, pod: usize) -> Option<Reply> {
-        self.pods[pod].guard.recall(Ask::Read, self.at(pod))
+    pub(super) fn cached_answer(&self, pod: usize) -> Option<Outcome> {
+        self.pods[pod]
+            .guard
+            .cached_answer(RequestKind::Read, self.clocks(pod))
     }
 
-    pub(super) fn acquire(&mut self, pod: usize) -> Result<Reply, Refusal> {
-        let body = self.acquisition(pod);
-        self.ask(pod, &Method::PATCH, body)
+    pub(super) fn acquire(&mut self, pod: usize) -> Result<Outcome, Refusal> {
+        let body = self.acquire_body(pod);
+        self.kind(pod, &Method::PATCH, body)
     }
 
-    pub(super) fn renew(&mut self, pod: usize) -> Result<Reply, Refusal> {
-        let body = self.renewal(pod);
-        self.ask(pod, &Method::PATCH, body)
+    pub(super) fn renew(&mut self, pod: usize) -> Result<Outcome, Refusal> {
+        let body = self.renew_body(pod);
+        self.kind(pod, &Method::PATCH, body)
     }
 
-    pub(super) fn release(&mut self, pod: usize) -> Result<Reply, Refusal> {
-        self.ask(pod, &Method::PATCH, relinquishment())
+    pub(super) fn release(&mut self, pod: usize) -> Result<Outcome, Refusal> {
+        self.kind(pod, &Method::PATCH, release_body())
     }
 
     // --- what kube-lease-manager writes
 
-    pub(super) fn acquisition(&self, pod: usize) -> Value {
-        let mut body = self.renewal(pod);
+    pub(super) fn acquire_body(&self, pod: usize) -> Value {
+        let mut body = self.renew_body(pod);
         body["spec"]["acquireTime"] = body["spec"]["renewTime"].clone();
         body["spec"]["holderIdentity"] = json!(self.pods[pod].candidate.identity);
         body
     }
 
-    pub(super) fn renewal(&self, pod: usize) -> Value {
-        let stamp = self.at(pod).wall.to_string();
-        json!({"spec": {"renewTime": stamp, "leaseDurationSeconds": D.as_secs()}})
+    pub(super) fn renew_body(&self, pod: usize) -> Value {
+        let time = self.clocks(pod).wall.to_string();
+        json!({"spec": {"renewTime": time, "leaseDurationSeconds": D.as_secs()}})
     }
 
     // --- what others do
 
     /// The watch shows `pod` how things are now.
     pub(super) fn show(&mut self, pod: usize) {
-        let seen = self.register.seen();
-        self.event(pod, seen, Link::Anew);
+        let seen = self.api_server.seen();
+        self.event(pod, seen, Continuity::Unknown);
     }
 
     /// The watch shows `pod` how things are now, and nothing else happened since it last did.
     pub(super) fn show_next(&mut self, pod: usize) {
-        let seen = self.register.seen();
-        self.event(pod, seen, Link::Next);
+        let seen = self.api_server.seen();
+        self.event(pod, seen, Continuity::Unbroken);
     }
 
-    pub(super) fn event(&mut self, pod: usize, seen: Seen, link: Link) {
-        let now = self.at(pod).now;
-        self.pods[pod].guard.saw(seen, link, now);
+    pub(super) fn event(&mut self, pod: usize, seen: SeenLease, continuity: Continuity) {
+        let now = self.clocks(pod).monotonic;
+        self.pods[pod].guard.observe(seen, continuity, now);
         self.check(pod);
     }
 
@@ -215,30 +219,32 @@ impl World {
 
     // --- what is true
 
-    pub(super) fn standing(&self, pod: usize) -> Standing {
-        self.pods[pod].guard.standing(self.at(pod).now)
+    pub(super) fn lease_status(&self, pod: usize) -> LeaseStatus {
+        self.pods[pod]
+            .guard
+            .lease_status(self.clocks(pod).monotonic)
     }
 
     pub(super) fn leads(&self, pod: usize) -> bool {
-        matches!(self.standing(pod).tenure, Tenure::Held(_))
+        matches!(self.lease_status(pod).holding, Holding::Held(_))
     }
 
     pub(super) fn term(&self, pod: usize) -> u64 {
-        match self.standing(pod).tenure {
-            Tenure::Held(claim) => claim.term,
-            tenure => panic!("pod {pod} does not lead but has {tenure:?}"),
+        match self.lease_status(pod).holding {
+            Holding::Held(claim) => claim.term,
+            holding => panic!("pod {pod} does not lead but has {holding:?}"),
         }
     }
 
     /// How many pods may be acting now, on what they were told earlier or now.
     pub(super) fn acting(&self) -> Vec<usize> {
-        let acts = |pod: &usize| self.at(*pod).now < self.pods[*pod].may_act_until;
+        let acts = |pod: &usize| self.clocks(*pod).monotonic < self.pods[*pod].may_act_until;
         (0..self.pods.len()).filter(acts).collect()
     }
 
     /// What the guard of `pod` says now is noted as said.
     fn check(&mut self, pod: usize) {
-        if let Tenure::Held(claim) = self.standing(pod).tenure {
+        if let Holding::Held(claim) = self.lease_status(pod).holding {
             let pod = &mut self.pods[pod];
             pod.may_act_until = pod.may_act_until.max(claim.until);
         }
@@ -272,7 +278,7 @@ pub(super) fn name(pod: usize) -> String {
 }
 
 /// What kube-lease-manager writes to give the Lease back.
-pub(super) fn relinquishment() -> Value {
+pub(super) fn release_body() -> Value {
     json!({"spec": {
         "acquireTime": null, "renewTime": null, "holderIdentity": null, "leaseDurationSeconds": null,
     }})

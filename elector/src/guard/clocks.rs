@@ -1,0 +1,13 @@
+//! The current time on both clocks.
+
+use k8s_openapi::jiff::Timestamp;
+use tokio::time::Instant;
+
+/// The current time on both clocks of this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Clocks {
+    /// The monotonic clock. All deadlines are on this clock.
+    pub(crate) monotonic: Instant,
+    /// The wall clock, which may be wrong and may be set at any time.
+    pub(crate) wall: Timestamp,
+}

@@ -1,0 +1,21 @@
+//! The values by which the guard steers the loop that drives kube-lease-manager.
+
+/// The state of the guard, as far as the loop that drives kube-lease-manager has to follow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ManagerControl {
+    /// The current generation. A manager that was built in an earlier one has to be built anew.
+    pub(crate) generation: u64,
+    /// The record that this process has in the Lease.
+    pub(crate) record_held: RecordHeld,
+}
+
+/// Whether the record in the Lease was written by this process, so that there is something to give back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RecordHeld {
+    /// This process has written no record, or it has been replaced. An earlier process of this instance may have written one.
+    Nothing,
+    /// This process wrote the record.
+    Ours,
+    /// This process wrote the record and is giving it back.
+    Releasing,
+}

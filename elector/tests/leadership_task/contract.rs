@@ -1,0 +1,138 @@
+//! Status, headers and bodies, as the contract has them.
+
+use axum::http::{StatusCode, header};
+use elector::lease_status::{LeaseStatus, Problem};
+use shared::leadership::{Reason, State};
+
+use crate::world::{CLOSED, OPEN, POD, World, ask};
+
+#[tokio::test(start_paused = true)]
+async fn the_own_consumer_of_a_leader_is_granted() {
+    let mut world = World::leading().await;
+    let path = world.path(CLOSED, 200);
+    let answer = world.get(&path).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.header(header::CACHE_CONTROL), Some("no-store"));
+    assert_eq!(
+        answer.header(header::CONTENT_TYPE),
+        Some("application/json")
+    );
+    assert_eq!(
+        answer.text,
+        concat!(
+            r#"{"is_leader":true,"identity":"pod-a","name":"pod-a","term":4711,"#,
+            r#""valid_for_ms":5000,"state":"leading","reason":"renewed"}"#
+        )
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_gets_the_facts_at_both_addresses() {
+    let world = World::leading().await;
+    for path in ["/", "/leader", "/leader?"] {
+        let answer = world.get(path).await;
+        let report = answer.report();
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        assert_eq!(
+            (report.is_leader, report.valid_for_ms),
+            (false, 0),
+            "{path}"
+        );
+        assert_eq!((report.name.as_str(), report.state), (POD, State::Leading));
+    }
+    let poll = "/?consumer=pod-b&instance=x&seq=1&healthy=true&gate=open";
+    assert!(!world.get(poll).await.report().is_leader);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_known_is_a_503_with_the_same_body() {
+    let mut world = World::new();
+    let path = world.path(OPEN, 0);
+    let answer = world.get(&path).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.report().state, State::Starting);
+    assert_eq!(answer.header(header::CACHE_CONTROL), Some("no-store"));
+
+    world.lease_status.send_replace(LeaseStatus {
+        problem: Some(Problem {
+            reason: Reason::Forbidden,
+            cause: "patch",
+            detail: "patch on leases".to_owned(),
+        }),
+        ..LeaseStatus::default()
+    });
+    let path = world.path(OPEN, 0);
+    let answer = world.get(&path).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(
+        answer.text,
+        concat!(
+            r#"{"is_leader":false,"identity":"pod-a","name":"","term":0,"valid_for_ms":0,"#,
+            r#""state":"blocked","reason":"forbidden","detail":"patch on leases"}"#
+        )
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_query_that_is_none_is_refused_with_what_to_write() {
+    let world = World::leading().await;
+    let good = "consumer=a&instance=b&seq=1&healthy=true&gate=open&wait_ms=0";
+    assert_eq!(
+        world.get(&format!("/leader?{good}")).await.status,
+        StatusCode::OK
+    );
+    for (from, to, said) in [
+        ("seq=1", "seq=-1", "seq"),
+        ("seq=1", "seq=99999999999999999999", "seq"),
+        ("seq=1&", "", "missing field `seq`"),
+        (
+            "gate=open",
+            "gate=ajar",
+            "unknown variant `ajar`, expected `open` or `closed`",
+        ),
+        ("healthy=true", "healthy=yes", "healthy"),
+        ("wait_ms=0", "wait_ms=soon", "wait_ms"),
+        ("wait_ms=0", "wait_ms=1e3", "wait_ms"),
+        ("wait_ms=0", "wait=0", "unknown field `wait`"),
+        (
+            "instance=b",
+            "instance=b&instance=c",
+            "duplicate field `instance`",
+        ),
+    ] {
+        let query = good.replace(from, to);
+        let answer = world.get(&format!("/leader?{query}")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
+        assert!(answer.text.starts_with("bad query: "), "{}", answer.text);
+        assert!(answer.text.contains(said), "{}", answer.text);
+        assert!(
+            answer.text.contains("write consumer=NAME&instance="),
+            "{}",
+            answer.text
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn outside_the_pod_nothing_can_be_asked_for() {
+    let world = World::leading().await;
+    for path in ["/", "/leader"] {
+        let answer = ask(world.outside.clone(), "GET", path).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    for path in ["/health", "/metrics"] {
+        for router in [&world.outside, &world.router] {
+            let answer = ask(router.clone(), "GET", path).await;
+            assert_eq!(answer.status, StatusCode::OK, "{path}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn asking_is_getting() {
+    let world = World::leading().await;
+    for method in ["POST", "PUT", "DELETE"] {
+        let answer = ask(world.router.clone(), method, "/leader").await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
+    }
+}

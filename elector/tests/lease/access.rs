@@ -1,0 +1,117 @@
+//! A Role that allows too little.
+
+use std::time::Duration;
+
+use elector::lease_status::{Desired, LeaseStatus, Presence};
+use tokio::time::Instant;
+
+use crate::api_server::{FakeApiServer, Fault};
+use crate::pods::{A, B, Pod, SHORT, duel};
+
+/// What a missing right may stay unsaid.
+const SOON: Duration = Duration::from_secs(2);
+
+fn is_trouble(reason: &'static str, verb: &'static str) -> impl Fn(&LeaseStatus) -> bool {
+    move |status| {
+        let problem = status.problem.as_ref();
+        problem.is_some_and(|problem| {
+            problem.reason.label() == reason && problem.detail.contains(verb)
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_missing_get_is_named_and_its_return_is_noticed() {
+    let api = FakeApiServer::start().await;
+    api.create();
+    api.behave(Fault::Denies(&["get"]));
+    let started = Instant::now();
+    let a = Pod::start(&api, A, SHORT);
+    let said = a
+        .comes_to(is_trouble("forbidden", "get is not allowed"))
+        .await;
+    assert!(said - started < SOON);
+    api.behave(Fault::None);
+    a.leads().await;
+    a.comes_to(|status| status.problem.is_none()).await;
+}
+
+#[tokio::test]
+async fn a_missing_patch_is_named_when_it_is_needed() {
+    let api = FakeApiServer::start().await;
+    api.create();
+    api.behave(Fault::Denies(&["patch"]));
+    let a = Pod::start(&api, A, SHORT);
+    a.comes_to(is_trouble("forbidden", "patch is not allowed"))
+        .await;
+    api.behave(Fault::None);
+    a.leads().await;
+}
+
+#[tokio::test]
+async fn a_standby_that_may_not_patch_says_so_and_when_it_may() {
+    let api = FakeApiServer::start().await;
+    api.create();
+    let a = Pod::start(&api, A, SHORT);
+    a.leads().await;
+    api.behave(Fault::Denies(&["patch"]));
+    let started = Instant::now();
+    let b = Pod::start(&api, B, SHORT);
+    let said = b
+        .comes_to(is_trouble("forbidden", "patch is not allowed"))
+        .await;
+    assert!(said - started < SOON);
+    api.behave(Fault::None);
+    b.comes_to(|status| status.problem.is_none()).await;
+}
+
+#[tokio::test]
+async fn a_lease_that_may_not_be_created_is_waited_for() {
+    let api = FakeApiServer::start().await;
+    api.behave(Fault::Denies(&["create"]));
+    let started = Instant::now();
+    let a = Pod::start(&api, A, SHORT);
+    let said = a.comes_to(is_trouble("lease_missing", "create")).await;
+    assert!(said - started < SOON);
+    api.create();
+    a.comes_to(|status| status.problem.is_none() && status.presence == Presence::Present)
+        .await;
+    a.leads().await;
+}
+
+#[tokio::test]
+async fn a_lease_deleted_without_the_right_to_create_is_led_again_once_it_is_made() {
+    let api = FakeApiServer::start().await;
+    api.create();
+    api.behave(Fault::Denies(&["create"]));
+    let a = Pod::start(&api, A, SHORT);
+    a.leads().await;
+    api.delete();
+    a.comes_to(is_trouble("lease_missing", "create")).await;
+    api.create();
+    let made = Instant::now();
+    let took = a.leads().await - made;
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+#[tokio::test]
+async fn without_list_and_watch_the_lease_is_read_instead() {
+    let api = FakeApiServer::start().await;
+    api.create();
+    api.behave(Fault::Denies(&["list", "watch"]));
+    let a = Pod::start(&api, A, SHORT);
+    a.leads().await;
+    let b = Pod::start(&api, B, SHORT);
+    b.comes_to(|status| status.rival.is_some()).await;
+    duel(&a, &b, async {
+        a.desired.send_replace(Desired::Observe);
+        let asked = Instant::now();
+        let took = b.leads().await - asked;
+        assert!(
+            took < Duration::from_secs(SHORT.renew) + Duration::from_millis(500),
+            "{took:?}"
+        );
+        b.leads_on_for(Duration::from_secs(4)).await;
+    })
+    .await;
+}
