@@ -19,7 +19,7 @@ use crate::leadership::{Contradiction, INITIAL_TIMEOUT, QUERY_INTERVAL};
 mod tests;
 
 /// The number of requests: enough to see whether the source holds its answers or contradicts itself.
-const QUESTIONS: u64 = 5;
+const N_REQUESTS: u64 = 5;
 
 /// The source to check, and the identity to use.
 #[derive(Clone, Debug)]
@@ -40,9 +40,9 @@ pub struct Report {
 
 /// A request and its answer.
 #[derive(Debug)]
-struct Asked {
+struct Exchange {
     times: Times,
-    heard: Result<Answer, Unusable>,
+    answer: Result<Answer, Unusable>,
 }
 
 /// Sends a few requests and reports on the answers.
@@ -54,7 +54,7 @@ pub async fn ask(subject: &Subject) -> anyhow::Result<Report> {
     let client = SourceClient::new(&election.url)?;
     let instance = random_instance();
     let mut all = Vec::new();
-    for seq in 1..=QUESTIONS {
+    for seq in 1..=N_REQUESTS {
         let query = subject.identity.as_ref().map(|identity| Query {
             consumer: identity.clone(),
             instance: instance.clone(),
@@ -65,10 +65,10 @@ pub async fn ask(subject: &Subject) -> anyhow::Result<Report> {
             wait_ms: u64::try_from(QUERY_INTERVAL.as_millis()).unwrap_or_default(),
         });
         let asked_at = Instant::now();
-        let heard = client.query(query.as_ref(), INITIAL_TIMEOUT).await;
+        let answer = client.query(query.as_ref(), INITIAL_TIMEOUT).await;
         let now = Instant::now();
         let times = Times { asked_at, now };
-        all.push(Asked { times, heard });
+        all.push(Exchange { times, answer });
     }
     Ok(Report::of(subject, election, &all))
 }
@@ -97,21 +97,21 @@ impl Report {
         self.n_violations == 0
     }
 
-    fn of(subject: &Subject, mut election: Election, all: &[Asked]) -> Self {
+    fn of(subject: &Subject, mut election: Election, all: &[Exchange]) -> Self {
         let mut report = Self {
             text: String::new(),
             n_violations: 0,
         };
         report.line(format_args!("source: {}", election.url));
-        let first = all.iter().find_map(|asked| asked.heard.as_ref().ok());
+        let first = all.iter().find_map(|asked| asked.answer.as_ref().ok());
         if subject.identity.is_none() {
             let owner = first.and_then(owner).filter(|name| !name.is_empty());
             election.identity = owner.unwrap_or(election.identity);
         }
         match &subject.identity {
-            Some(identity) => report.line(format_args!("asked {QUESTIONS} times as {identity}")),
+            Some(identity) => report.line(format_args!("asked {N_REQUESTS} times as {identity}")),
             None => report.line(format_args!(
-                "asked {QUESTIONS} times as nobody, whom our elector grants nothing; --identity asks as a pod's collector"
+                "asked {N_REQUESTS} times as nobody, whom our elector grants nothing; --identity asks as a pod's collector"
             )),
         }
         if let Some(answer) = first {
@@ -123,8 +123,8 @@ impl Report {
         }
         let mut evaluator = Evaluator::new(&election);
         let mut last = None;
-        for Asked { times, heard } in all {
-            let Ok(answer) = heard
+        for Exchange { times, answer } in all {
+            let Ok(answer) = answer
                 .as_ref()
                 .map_err(|unusable| report.violation(unusable))
             else {

@@ -1,4 +1,4 @@
-//! What the clusters' collections gave, as plain values: the input of every renderer.
+//! The data of the clusters' collections as plain values: the input of every renderer.
 //!
 //! A cluster's worker keeps one [`ClusterState`] up to date. Its large part, [`Collected`], is made once per collection, owns its
 //! values and is shared by [`Arc`] from then on: the text of `/metrics` is rendered from it, and any other form of output can read

@@ -16,10 +16,16 @@
 //! [`PermitCheck`](client_slot::PermitCheck), by which the clients stop opening connections and starting requests at the
 //! deadline.
 //!
-//! **The fence, seen from outside.** The source of leadership may let another pod lead as soon as this one reports `gate=closed`.
-//! The report therefore means more than a closed gate: [`Quiescence`](client_slot::Quiescence) gives it only while the gate is
-//! closed and no worker holds clients. Until then the report is `gate=open`, and the source has to wait for the report or for the
-//! end of the permission it granted.
+//! **The report.** The source of leadership may let another pod lead as soon as this one reports `gate=closed`. The report
+//! therefore means more than a closed gate: [`Quiescence`](client_slot::Quiescence) gives it only while the gate is closed and no
+//! worker has clients. Until then the report is `gate=open`, and the source has to wait for the report or for the end of the
+//! permission it granted.
+//!
+//! **The fence, seen from outside.** librdkafka connects, repeats and sends on threads of its own, so nothing that a worker does
+//! at the deadline would stop it. All sockets of the clients are opened through a fence (`kafka::native::fence`), which asks the
+//! permit check before each connection. When the worker drops its clients, the fence is shut: open sockets are closed at that
+//! instant, unsent bytes are discarded, and no new socket is opened. After that the guard can be dropped, although threads of
+//! librdkafka may still be ending.
 //!
 //! **Why this is safe.** Every deadline counts from before the request was sent that brought the permission, so this pod's
 //! permission ends no later than the source believes. Series are shown only under the opening of the gate in which they were
@@ -175,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_closed_gate_says_why() {
+    fn a_closed_gate_gives_its_reason() {
         let gate = Gate::Closed {
             reason: ClosedReason::Standby,
         };
@@ -208,7 +214,7 @@ mod tests {
         }
 
         #[test]
-        fn what_another_opening_collected_is_never_admitted(
+        fn data_of_another_opening_is_never_admitted(
             term: u64,
             opening in 0_u64..3,
             collected in 0_u64..3,

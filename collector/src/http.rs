@@ -60,7 +60,7 @@ pub struct HttpState {
     pub published: watch::Receiver<Option<Published>>,
     /// The families of `/telemetry`.
     pub telemetry: Arc<Telemetry>,
-    /// Whether this pod leads or could lead.
+    /// The availability of this pod: it leads, could lead, or does not take part.
     pub availability: watch::Receiver<Availability>,
     /// The time for which a collecting pod delays the answer of `/prestop`.
     pub handover_delay: Duration,
@@ -78,7 +78,7 @@ pub fn router(state: HttpState) -> Router {
         .route("/available", get(available))
         .route("/leader", get(leader))
         .route("/prestop", get(prestop))
-        .fallback(nowhere)
+        .fallback(not_found)
         .layer(from_fn_with_state(Arc::clone(&state), count))
         .with_state(state)
 }
@@ -89,7 +89,7 @@ async fn metrics(
     method: Method,
     headers: HeaderMap,
 ) -> Response {
-    let mut response = match (state.shown(Instant::now()), encoding::chosen(&headers)) {
+    let mut response = match (state.shown(Instant::now()), encoding::negotiate(&headers)) {
         (Err(_), _) => StatusCode::OK.into_response(),
         (Ok(published), Encoding::Gzip) => metrics_response::gzip(published.gzip),
         (Ok(published), Encoding::Identity) if method == Method::HEAD => {
@@ -175,7 +175,7 @@ async fn index() -> Html<String> {
     ))
 }
 
-async fn nowhere() -> (StatusCode, &'static str) {
+async fn not_found() -> (StatusCode, &'static str) {
     (StatusCode::NOT_FOUND, "no such endpoint; / lists them\n")
 }
 

@@ -1,8 +1,12 @@
 //! The collector: reads the lag of consumer groups from Kafka and serves it to Prometheus.
 //!
 //! # Layout
-//! The data's way, each arrow an owned value: `config ─► leadership ─► gate ─► cluster ─► kafka ─► snapshot ─► lag ─► exposition ─► http`.
-//! - [`snapshot`]: what one collection read. Pure.
+//! Data flows in one direction, and each arrow is an owned value:
+//! `config ─► leadership ─► gate ─► cluster ─► kafka ─► snapshot ─► lag ─► collected ─► exposition ─► http`.
+//!
+//! A module uses only modules that stand before it in the table of `tests/module_order.rs`, so no two use each other. The head of
+//! each module says what it does, by which rule, and what it does not promise; [`gate`], [`leadership`], [`cluster`] and
+//! [`exposition`] are good places to begin.
 
 pub mod args;
 pub mod check;

@@ -19,7 +19,7 @@ use tracing::{error, info, warn};
 /// The exit status for a wrong configuration or command line (`EX_USAGE`).
 const USAGE: u8 = 64;
 /// The exit status if a check finds that a cluster or a source of leadership lacks something (`EX_UNAVAILABLE`).
-const LACKING: u8 = 69;
+const UNAVAILABLE: u8 = 69;
 /// The exit status for a bug, or for a task that does not end (`EX_SOFTWARE`).
 const SOFTWARE: u8 = 70;
 
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => {
             let status = if error.use_stderr() { USAGE } else { 0 };
-            return end(status, error.print());
+            return finish(status, error.print());
         }
     };
     if let Some(url) = &args.check_source {
@@ -67,11 +67,11 @@ fn load(file: &Path) -> Result<Loaded, String> {
 
 fn check(args: &Args) -> ExitCode {
     if let Err(error) = telemetry::check_filter(&args.log) {
-        return end(USAGE, writeln!(io::stderr(), "{error}"));
+        return finish(USAGE, writeln!(io::stderr(), "{error}"));
     }
     let loaded = match load(&args.config) {
         Ok(loaded) => loaded,
-        Err(error) => return end(USAGE, writeln!(io::stderr(), "{error}")),
+        Err(error) => return finish(USAGE, writeln!(io::stderr(), "{error}")),
     };
     let warned = loaded
         .warnings
@@ -82,30 +82,30 @@ fn check(args: &Args) -> ExitCode {
     if args.connect && said.is_ok() {
         return connect(&loaded);
     }
-    end(0, said)
+    finish(0, said)
 }
 
 fn collect(args: &Args) -> ExitCode {
     // Signals come first, because a pod may be stopped as soon as it is started.
     let mut signal_runtime = match SignalRuntime::start() {
         Ok(signal_runtime) => signal_runtime,
-        Err(error) => return refuse(SOFTWARE, format_args!("cannot start: {error}")),
+        Err(error) => return fail(SOFTWARE, format_args!("cannot start: {error}")),
     };
     let live = match telemetry::init(&args.log, args.log_format) {
         Ok(live) => live,
-        Err(error) => return refuse(USAGE, error),
+        Err(error) => return fail(USAGE, error),
     };
     let file = args.config.clone();
     // Opening a named pipe blocks until there is a writer, so a signal must be able to end the process meanwhile.
     let loaded = match signal_runtime.run_until_signal(move || load(&file)) {
         Ok(Ok(Ok(loaded))) => loaded,
-        Ok(Ok(Err(error))) => return refuse(USAGE, error),
+        Ok(Ok(Err(error))) => return fail(USAGE, error),
         Ok(Err(signal)) => {
             info!(signal = signal.name(), "Ending before the start");
             telemetry::flush();
             process::leave(0)
         }
-        Err(error) => return refuse(SOFTWARE, format_args!("cannot start: {error}")),
+        Err(error) => return fail(SOFTWARE, format_args!("cannot start: {error}")),
     };
     info!(
         version = collector::telemetry::VERSION,
@@ -144,7 +144,7 @@ fn connect(loaded: &Loaded) -> ExitCode {
         .and_then(|runtime| runtime.block_on(check::connect(&loaded.config)));
     let reports = match reports {
         Ok(reports) => reports,
-        Err(error) => return end(USAGE, writeln!(io::stderr(), "{error:#}")),
+        Err(error) => return finish(USAGE, writeln!(io::stderr(), "{error:#}")),
     };
     let lacking = reports
         .iter()
@@ -155,7 +155,7 @@ fn connect(loaded: &Loaded) -> ExitCode {
     let status = if said.is_err() {
         SOFTWARE
     } else if lacking {
-        LACKING
+        UNAVAILABLE
     } else {
         0
     };
@@ -172,21 +172,21 @@ fn check_source(subject: &Subject) -> ExitCode {
         .map_err(anyhow::Error::from)
         .and_then(|runtime| runtime.block_on(check_source::ask(subject)));
     match report {
-        Ok(report) if report.is_clean() => end(0, write!(io::stdout(), "{report}")),
-        Ok(report) => end(LACKING, write!(io::stdout(), "{report}")),
-        Err(error) => end(USAGE, writeln!(io::stderr(), "{error:#}")),
+        Ok(report) if report.is_clean() => finish(0, write!(io::stdout(), "{report}")),
+        Ok(report) => finish(UNAVAILABLE, write!(io::stdout(), "{report}")),
+        Err(error) => finish(USAGE, writeln!(io::stderr(), "{error:#}")),
     }
 }
 
 /// Prints the error and returns the exit status. The message is dropped if nobody reads stderr: signals no longer end the process
 /// by themselves, so waiting could last forever.
-fn refuse(status: u8, error: impl Display) -> ExitCode {
+fn fail(status: u8, error: impl Display) -> ExitCode {
     telemetry::write_line(error);
     telemetry::flush();
     ExitCode::from(status)
 }
 
 /// Returns the exit status, or [`SOFTWARE`] if the output could not be written.
-fn end(status: u8, said: io::Result<()>) -> ExitCode {
+fn finish(status: u8, said: io::Result<()>) -> ExitCode {
     said.map_or(ExitCode::from(SOFTWARE), |()| ExitCode::from(status))
 }

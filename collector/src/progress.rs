@@ -139,7 +139,7 @@ impl ProgressReporter {
     pub async fn run(mut self, shutdown: CancellationToken) {
         let mut due = tokio::time::interval(REDRAW);
         due.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while self.tell(Instant::now()) == Remaining::Some {
+        while self.report(Instant::now()) == Remaining::Some {
             tokio::select! { biased;
             () = shutdown.cancelled() => break,
             _ = due.tick() => {} }
@@ -150,8 +150,8 @@ impl ProgressReporter {
         shutdown.cancelled().await;
     }
 
-    fn tell(&mut self, now: Instant) -> Remaining {
-        for (index, notice) in self.notices(now) {
+    fn report(&mut self, now: Instant) -> Remaining {
+        for (index, notice) in self.due_notices(now) {
             self.log(index, notice, now);
         }
         let seen = self.seen();
@@ -168,7 +168,7 @@ impl ProgressReporter {
     }
 
     /// Returns the log lines that are due at `now`, each with the index of its cluster. With a live line only the end is logged.
-    fn notices(&mut self, now: Instant) -> Vec<(usize, Notice)> {
+    fn due_notices(&mut self, now: Instant) -> Vec<(usize, Notice)> {
         let waiting = |cluster: &Cluster| cluster.progress.borrow().step == Step::Waiting;
         if self.collecting.is_none() && !self.clusters.iter().all(waiting) {
             self.collecting = Some(now);
@@ -188,7 +188,7 @@ impl ProgressReporter {
         }
         if notices.is_empty() && self.live.is_none() && now - self.logged >= REPEAT {
             notices.extend(
-                self.longest_untold(now)
+                self.longest_unlogged(now)
                     .map(|index| (index, Notice::UnderWay)),
             );
         }
@@ -199,7 +199,7 @@ impl ProgressReporter {
     }
 
     /// Returns the collecting cluster whose last log line is the oldest.
-    fn longest_untold(&mut self, now: Instant) -> Option<usize> {
+    fn longest_unlogged(&mut self, now: Instant) -> Option<usize> {
         let busy = self.clusters.iter_mut().enumerate().filter(|(_, cluster)| {
             !matches!(
                 cluster.progress.borrow().step,

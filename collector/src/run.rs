@@ -116,7 +116,7 @@ pub fn run(
     live: Option<LiveLine>,
     collection_tasks: impl FnOnce(Wiring) -> Vec<NamedTask>,
 ) -> Result<(), Error> {
-    let workers = workers()?;
+    let workers = worker_runtime()?;
     let listener = workers.block_on(shared::http::bind(
         config.exporter.http,
         "exporter.http_port",
@@ -174,7 +174,7 @@ pub fn collection_tasks(wiring: Wiring) -> Vec<NamedTask> {
     tasks
 }
 
-fn workers() -> io::Result<Runtime> {
+fn worker_runtime() -> io::Result<Runtime> {
     Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("collector")

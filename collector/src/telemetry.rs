@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leader_tells_its_term_and_how_long_it_may_go_on() {
+    fn a_leader_shows_its_term_and_the_rest_of_its_permission() {
         let now = Instant::now();
         let until = Until::At(now + Duration::from_millis(4500));
         let samples = samples(
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn alone_there_is_no_end_to_tell() {
+    fn without_an_election_there_is_no_rest_of_a_permission() {
         let gate = Gate::Open {
             until: Until::Forever,
             term: 0,
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_permission_that_ran_out_counts_as_none_without_anyone_saying_so() {
+    fn a_permission_that_has_ended_counts_as_none_without_a_message() {
         let now = Instant::now();
         let gates = [
             Gate::Open {

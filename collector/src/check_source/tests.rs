@@ -4,7 +4,7 @@ use super::*;
 
 const YES: &str = r#"{"is_leader":true,"identity":"pod-a","name":"pod-a","term":7,"valid_for_ms":4870,"state":"leading","reason":"renewed"}"#;
 
-/// The report on a source that answers so, each answer within 3 ms.
+/// Returns the report on a source with these answers, each of which takes 3 ms.
 fn report(identity: Option<&str>, answers: &[(u16, &str)]) -> String {
     let subject = Subject {
         url: "http://127.0.0.1:8001/leader".to_owned(),
@@ -12,11 +12,11 @@ fn report(identity: Option<&str>, answers: &[(u16, &str)]) -> String {
     };
     let asked_at = Instant::now();
     let now = asked_at + Duration::from_millis(3);
-    let asked = answers.iter().map(|(status, body)| Asked {
+    let asked = answers.iter().map(|(status, body)| Exchange {
         times: Times { asked_at, now },
-        heard: Answer::read(*status, body.as_bytes()),
+        answer: Answer::read(*status, body.as_bytes()),
     });
-    let asked: Vec<Asked> = asked.collect();
+    let asked: Vec<Exchange> = asked.collect();
     let report = Report::of(&subject, election(&subject).unwrap(), &asked);
     assert_eq!(report.is_clean(), report.text.contains("no violation"));
     report.to_string()
@@ -48,7 +48,7 @@ fn the_classic_form_reads_like_this() {
 }
 
 #[test]
-fn every_violation_is_told_once() {
+fn every_violation_is_shown_once() {
     let no = YES.replace("true", "false");
     let fenced = YES.replace("leading", "fenced");
     let long = YES.replace("4870", "60000");
@@ -93,7 +93,7 @@ fn every_violation_is_told_once() {
 }
 
 #[test]
-fn an_address_that_no_configuration_may_have_is_an_error_that_says_what_to_write() {
+fn an_invalid_address_is_an_error_that_says_what_to_write() {
     let subject = Subject {
         url: "https://pod/leader".to_owned(),
         identity: None,

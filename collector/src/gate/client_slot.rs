@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn closed_is_not_said_while_one_of_two_workers_has_clients() {
+    async fn closed_is_not_reported_while_one_of_two_workers_has_clients() {
         let (source, gate) = watch::channel(open_for(Duration::from_secs(5)));
         let (first, seen_of_first) = ClientSlot::new();
         let (second, seen_of_second) = ClientSlot::new();
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_promise_is_kept_when_the_deadline_has_passed_and_the_clients_are_gone() {
+    async fn quiescence_is_reached_when_the_deadline_has_passed_and_the_clients_are_gone() {
         let (_source, gate) = watch::channel(open_for(Duration::from_secs(5)));
         let (slot, clients) = ClientSlot::new();
         let guard = slot.take(&gate);
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nothing_is_taken_behind_a_gate_that_has_closed_meanwhile() {
+    async fn a_slot_is_not_taken_if_the_gate_has_closed_meanwhile() {
         let (source, gate) = watch::channel(open_for(Duration::from_secs(5)));
         let (slot, clients) = ClientSlot::new();
         source.send_replace(CLOSED);
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn leave_is_over_at_the_deadline_and_stays_over_when_the_gate_opens_anew() {
+    async fn a_permit_check_is_over_at_the_deadline_and_stays_over_in_a_new_opening() {
         let (source, gate) = watch::channel(open_for(Duration::from_secs(5)));
         let guard = ClientSlot::new().0.take(&gate).unwrap();
         let permit_check = guard.permit_check();
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_open_gate_is_never_called_closed() {
+    async fn an_open_gate_is_never_reported_closed() {
         let (_source, gate) = watch::channel(open_for(Duration::from_secs(3600)));
         assert_eq!(
             Quiescence::new(gate, Vec::new()).reported(),

@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_gate_closes_at_its_deadline_with_no_word_from_anyone() {
+    async fn the_gate_closes_at_its_deadline_without_a_message() {
         let (_source, mut gate) = watch::channel(open_for(Duration::from_secs(5)));
         let began = Instant::now();
         assert_eq!(closed(&mut gate).await, ClosedReason::Expired);
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_grant_that_is_over_when_it_is_seen_opens_nothing() {
+    async fn a_permission_that_has_ended_when_it_is_seen_opens_nothing() {
         let late = Gate::Open {
             until: Until::At(Instant::now()),
             term: 7,
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn without_anyone_to_extend_it_the_gate_counts_as_closed() {
+    async fn the_gate_counts_as_closed_once_its_writer_is_gone() {
         let (source, mut gate) = watch::channel(Gate::Open {
             until: Until::Forever,
             term: 0,

@@ -12,7 +12,7 @@ pub(super) enum Encoding {
 }
 
 /// Returns the encoding for a request with `headers`: gzip if the client accepts it, else text.
-pub(super) fn chosen(headers: &HeaderMap) -> Encoding {
+pub(super) fn negotiate(headers: &HeaderMap) -> Encoding {
     let mut named = None;
     let mut any = None;
     let values = headers.get_all(header::ACCEPT_ENCODING).into_iter();
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gzip_is_sent_to_whoever_accepts_it_and_to_nobody_else() {
+    fn gzip_is_sent_only_to_clients_that_accept_it() {
         for (accepts, expected) in [
             ("gzip", Encoding::Gzip),
             ("GZIP", Encoding::Gzip),
@@ -83,16 +83,16 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(accepts));
-            assert_eq!(chosen(&headers), expected, "{accepts}");
+            assert_eq!(negotiate(&headers), expected, "{accepts}");
         }
     }
 
     #[test]
     fn no_header_means_text_and_several_are_one_list() {
         let mut headers = HeaderMap::new();
-        assert_eq!(chosen(&headers), Encoding::Identity);
+        assert_eq!(negotiate(&headers), Encoding::Identity);
         headers.append(header::ACCEPT_ENCODING, HeaderValue::from_static("br"));
         headers.append(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        assert_eq!(chosen(&headers), Encoding::Gzip);
+        assert_eq!(negotiate(&headers), Encoding::Gzip);
     }
 }

@@ -29,13 +29,13 @@ const CONTRACT_FIELDS: [&str; 3] = ["term", "state", "valid_for_ms"];
 /// A well-formed answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// Whether the source stands by the answer.
+    /// The certainty of the source.
     pub certainty: Certainty,
     /// The content.
     pub form: Form,
 }
 
-/// Whether a source stands by its answer.
+/// The certainty of a source about its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Certainty {
     /// Status 200.
@@ -51,7 +51,7 @@ pub enum Form {
     Contract(Box<LeaderReport>, Option<String>),
     /// `{"is_leader":bool}`, with the names of the answering pod and of the leader if given.
     Flag {
-        /// Whether the asking pod leads.
+        /// True if the asking pod leads.
         is_leader: bool,
         /// The name of the answering pod.
         identity: Option<String>,

@@ -128,22 +128,22 @@ mod tests {
 
     #[test]
     fn after_five_brief_openings_the_wait_doubles_up_to_a_minute() {
-        let sanitize = [Duration::from_millis(200); 15];
+        let brief = [Duration::from_millis(200); 15];
         assert_eq!(
-            waits(sanitize),
+            waits(brief),
             [0, 0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60]
         );
     }
 
     #[test]
-    fn a_steady_opening_is_the_end_of_it() {
+    fn a_steady_opening_resets_the_delay() {
         let mut lasting = [Duration::from_secs(1); 10];
         lasting[7] = STEADY;
         assert_eq!(waits(lasting), [0, 0, 0, 0, 0, 0, 1, 2, 0, 0]);
     }
 
     #[test]
-    fn so_is_a_steady_no() {
+    fn a_steady_time_of_being_closed_resets_the_delay() {
         let (mut now, mut hold_off) = (Instant::now(), HoldOff::default());
         for _ in 0..9 {
             hold_off.opened(now);
@@ -163,9 +163,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn clients_are_made_at_most_once_a_minute_in_the_long_run(sanitize in 1_u64..1_000) {
+        fn clients_are_made_at_most_once_a_minute_in_the_long_run(brief in 1_u64..1_000) {
             let n = 200;
-            let waits = waits((0..n).map(|_| Duration::from_millis(sanitize)));
+            let waits = waits((0..n).map(|_| Duration::from_millis(brief)));
             let seconds: u64 = waits.iter().sum();
             prop_assert!(seconds >= (n - 12) * MAX_DELAY.as_secs(), "{} s for {} openings", seconds, n);
         }

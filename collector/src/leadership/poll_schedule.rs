@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     /// Polls as often as allowed, each answer taking as long as given; returns the times of the polls in milliseconds.
-    fn ask(answers: impl IntoIterator<Item = Duration>) -> Vec<u128> {
+    fn poll_times(answers: impl IntoIterator<Item = Duration>) -> Vec<u128> {
         let start = Instant::now();
         let (mut now, mut schedule) = (start, PollSchedule::new(start));
         let mut asked = Vec::new();
@@ -88,19 +88,19 @@ mod tests {
     }
 
     #[test]
-    fn a_few_early_answers_are_not_waited_for_and_then_it_is_five_a_second() {
+    fn a_few_polls_come_early_and_then_there_are_five_a_second() {
         let at_once = [Duration::ZERO; 8];
-        assert_eq!(ask(at_once), [0, 0, 0, 0, 0, 200, 400, 600]);
+        assert_eq!(poll_times(at_once), [0, 0, 0, 0, 0, 200, 400, 600]);
     }
 
     #[test]
-    fn a_source_that_holds_its_answers_is_asked_again_without_a_pause() {
+    fn a_source_that_holds_its_answers_is_polled_without_a_pause() {
         let held = [QUERY_INTERVAL; 4];
-        assert_eq!(ask(held), [0, 200, 400, 600]);
+        assert_eq!(poll_times(held), [0, 200, 400, 600]);
     }
 
     #[test]
-    fn patience_grows_with_a_late_source_and_is_back_with_its_answer() {
+    fn the_timeout_grows_for_a_late_source_and_is_reset_by_an_answer() {
         let mut schedule = PollSchedule::new(Instant::now());
         let mut seen = Vec::new();
         for _ in 0..4 {
@@ -114,8 +114,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_source_is_asked_more_often_than_the_pace(answers in prop::collection::vec(0_u64..500, 1..60)) {
-            let asked = ask(answers.into_iter().map(Duration::from_millis));
+        fn no_source_is_polled_more_often_than_the_schedule_allows(answers in prop::collection::vec(0_u64..500, 1..60)) {
+            let asked = poll_times(answers.into_iter().map(Duration::from_millis));
             for (i, first) in asked.iter().enumerate() {
                 for (n, last) in asked.iter().enumerate().skip(i) {
                     let most = (last - first) / QUERY_INTERVAL.as_millis() + u128::from(BURST);

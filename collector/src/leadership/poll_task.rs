@@ -56,7 +56,7 @@ enum PollEvent {
     Answered(Result<Answer, Unusable>),
 }
 
-/// Whether polling goes on.
+/// The continuation of the loop after a poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     Question,

@@ -25,7 +25,7 @@ const OUTAGE_WARNING_AFTER: Duration = Duration::from_secs(3);
 /// The time for which an answer shows that the source is alive: as long as a usual permission.
 const ANSWER_LIFETIME: Duration = Duration::from_secs(5);
 
-/// Whether this pod leads or could lead, as its source sees it.
+/// The availability of this pod, as its source sees it: it leads, could lead, or does not take part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Availability {
     /// The source has not answered yet.

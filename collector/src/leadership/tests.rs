@@ -1,6 +1,7 @@
-//! The judge: what each answer comes to.
+//! Tests of the decisions that follow from answers.
 
 mod contradictions;
+mod harness;
 mod properties;
 mod readings;
 
@@ -13,9 +14,10 @@ use shared::leadership::{LeaderReport, Reason, State};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::harness::Harness;
 use super::Source;
 use super::answer::{Answer, Certainty, Form};
-use super::evaluate::{Decision, Evaluator, PollResult, Times};
+use super::evaluate::PollResult;
 use super::gate_writer::GateWriter;
 use crate::gate::{ClosedReason, Gate, Until};
 
@@ -36,7 +38,7 @@ fn election() -> Election {
     }
 }
 
-/// A counter of transitions that nobody exposes.
+/// A counter of transitions that is not exposed.
 pub(super) fn transitions() -> IntCounterVec {
     IntCounterVec::new(Opts::new("transitions", "Transitions."), &["to", "reason"]).unwrap()
 }
@@ -97,72 +99,18 @@ fn cannot_know(answer: Answer) -> Answer {
     }
 }
 
-/// A judge, and the gate that follows its verdicts; times are in milliseconds from the start.
-struct World {
-    evaluator: Evaluator,
-    gate_writer: GateWriter,
-    start: Instant,
-}
-
-// === impl World ===
-
-impl World {
-    fn new() -> Self {
-        let start = Instant::now();
-        let (gate_writer, _) = GateWriter::new(Vec::new(), transitions(), start);
-        Self {
-            evaluator: Evaluator::new(&election()),
-            gate_writer,
-            start,
-        }
-    }
-
-    fn at(&self, ms: u64) -> Instant {
-        self.start + Duration::from_millis(ms)
-    }
-
-    /// Takes an answer that was asked for and had come at these times.
-    fn hear(&mut self, answer: &Answer, (asked, came): (u64, u64)) -> PollResult {
-        let times = Times {
-            asked_at: self.at(asked),
-            now: self.at(came),
-        };
-        let (decision, result) = self
-            .evaluator
-            .evaluate(answer, times, self.gate_writer.gate());
-        match decision {
-            Decision::Open { until, term } => {
-                self.gate_writer.open(Until::At(until), term, times.now);
-            }
-            Decision::Close(reason) => self.gate_writer.close(reason, times.now),
-            Decision::Keep => {}
-        }
-        result
-    }
-
-    /// When the gate that is open then closes by itself.
-    fn end(&self, ms: u64) -> Result<u64, ClosedReason> {
-        match self.gate_writer.gate().permit(self.at(ms))?.until {
-            Until::At(end) => Ok(u64::try_from((end - self.start).as_millis()).unwrap()),
-            Until::Forever => panic!("no answer lasts for ever"),
-        }
-    }
-
-    fn term(&self, ms: u64) -> Option<u64> {
-        let permit = self.gate_writer.gate().permit(self.at(ms)).ok();
-        permit.map(|permit| permit.term)
-    }
-}
-
 #[test]
 fn a_grant_counts_from_when_it_was_asked_for() {
-    let mut world = World::new();
-    assert_eq!(world.hear(&yes(7, 4870), (100, 900)), PollResult::Granted);
-    assert_eq!(world.end(900), Ok(4970));
+    let mut harness = Harness::new();
+    assert_eq!(
+        harness.apply(&yes(7, 4870), (100, 900)),
+        PollResult::Granted
+    );
+    assert_eq!(harness.end(900), Ok(4970));
 }
 
 #[test]
-fn the_two_other_forms_grant_as_much_as_may_be_stale() {
+fn the_two_other_forms_grant_the_maximum_staleness() {
     for (form, granted) in [
         (
             Form::Flag {
@@ -184,19 +132,19 @@ fn the_two_other_forms_grant_as_much_as_may_be_stale() {
         (named("pod-b"), false),
         (named(""), false),
     ] {
-        let mut world = World::new();
+        let mut harness = Harness::new();
         let answer = definite(form);
-        world.hear(&answer, (100, 200));
+        harness.apply(&answer, (100, 200));
         let end = granted.then_some(100 + STALE).ok_or(ClosedReason::Standby);
-        assert_eq!(world.end(200), end, "{answer:?}");
+        assert_eq!(harness.end(200), end, "{answer:?}");
     }
 }
 
 #[test]
 fn an_answer_that_comes_too_late_opens_nothing() {
-    let mut world = World::new();
-    assert_eq!(world.hear(&yes(7, 500), (0, 500)), PollResult::Late);
-    assert_eq!(world.term(500), None);
+    let mut harness = Harness::new();
+    assert_eq!(harness.apply(&yes(7, 500), (0, 500)), PollResult::Late);
+    assert_eq!(harness.term(500), None);
 }
 
 #[test]
@@ -209,19 +157,19 @@ fn a_grant_is_believed_for_no_longer_than_a_lease_lasts() {
             Err(ClosedReason::Contradiction),
         ),
     ] {
-        let mut world = World::new();
+        let mut harness = Harness::new();
         let answer = contract(LeaderReport {
             state,
             reason: why,
             ..report(7, u64::MAX)
         });
-        world.hear(&answer, (100, 200));
-        assert_eq!(world.end(200), end);
+        harness.apply(&answer, (100, 200));
+        assert_eq!(harness.end(200), end);
     }
 }
 
 #[test]
-fn a_no_another_pods_answer_and_a_lower_term_close_at_once() {
+fn a_no_an_answer_for_another_pod_and_a_lower_term_close_the_gate_at_once() {
     for (answer, result, reason) in [
         (no(), PollResult::NotLeader, ClosedReason::Standby),
         (
@@ -241,72 +189,72 @@ fn a_no_another_pods_answer_and_a_lower_term_close_at_once() {
             ClosedReason::LowerTerm,
         ),
     ] {
-        let mut world = World::new();
-        world.hear(&yes(7, 5000), (0, 100));
-        assert_eq!(world.hear(&answer, (200, 300)), result);
-        assert_eq!(world.end(300), Err(reason));
+        let mut harness = Harness::new();
+        harness.apply(&yes(7, 5000), (0, 100));
+        assert_eq!(harness.apply(&answer, (200, 300)), result);
+        assert_eq!(harness.end(300), Err(reason));
     }
 }
 
 #[test]
 fn a_source_that_cannot_know_changes_nothing() {
-    let mut world = World::new();
+    let mut harness = Harness::new();
     for answer in [no(), yes(7, 5000)] {
         assert_eq!(
-            world.hear(&cannot_know(answer), (0, 10)),
+            harness.apply(&cannot_know(answer), (0, 10)),
             PollResult::CannotKnow
         );
     }
-    assert_eq!(world.end(10), Err(ClosedReason::Starting));
-    world.hear(&yes(7, 5000), (20, 30));
+    assert_eq!(harness.end(10), Err(ClosedReason::Starting));
+    harness.apply(&yes(7, 5000), (20, 30));
     for answer in [no(), yes(7, 5000), yes(6, 5000)] {
-        world.hear(&cannot_know(answer), (1000, 1010));
-        assert_eq!(world.end(1010), Ok(5020));
+        harness.apply(&cannot_know(answer), (1000, 1010));
+        assert_eq!(harness.end(1010), Ok(5020));
     }
 }
 
 #[test]
 fn a_lower_term_is_refused_for_as_long_as_a_lease_lasts_and_then_accepted() {
-    let mut world = World::new();
-    world.hear(&yes(7, 5000), (0, 0));
+    let mut harness = Harness::new();
+    harness.apply(&yes(7, 5000), (0, 0));
     assert_eq!(
-        world.hear(&yes(6, 5000), (9_000, 9_000)),
+        harness.apply(&yes(6, 5000), (9_000, 9_000)),
         PollResult::LowerTerm
     );
     let soon = LEASE - 1;
     assert_eq!(
-        world.hear(&yes(6, 5000), (soon, soon)),
+        harness.apply(&yes(6, 5000), (soon, soon)),
         PollResult::LowerTerm
     );
     assert_eq!(
-        world.hear(&yes(6, 5000), (LEASE, LEASE)),
+        harness.apply(&yes(6, 5000), (LEASE, LEASE)),
         PollResult::GrantedLowerTerm
     );
-    assert_eq!(world.term(LEASE), Some(6));
+    assert_eq!(harness.term(LEASE), Some(6));
     assert_eq!(
-        world.hear(&yes(6, 5000), (LEASE, LEASE)),
+        harness.apply(&yes(6, 5000), (LEASE, LEASE)),
         PollResult::Granted
     );
 }
 
 #[test]
 fn a_higher_term_without_a_gap_is_the_same_opening() {
-    let mut world = World::new();
-    world.hear(&yes(7, 5000), (0, 0));
-    world.hear(&yes(8, 5000), (4_999, 4_999));
-    let Gate::Open { term, opening, .. } = world.gate_writer.gate() else {
+    let mut harness = Harness::new();
+    harness.apply(&yes(7, 5000), (0, 0));
+    harness.apply(&yes(8, 5000), (4_999, 4_999));
+    let Gate::Open { term, opening, .. } = harness.gate_writer.gate() else {
         panic!("it is open");
     };
     assert_eq!((term, opening), (8, 1));
-    world.hear(&yes(9, 5000), (9_999, 9_999));
-    let Gate::Open { term, opening, .. } = world.gate_writer.gate() else {
+    harness.apply(&yes(9, 5000), (9_999, 9_999));
+    let Gate::Open { term, opening, .. } = harness.gate_writer.gate() else {
         panic!("it is open");
     };
     assert_eq!((term, opening), (9, 2), "there was a gap");
 }
 
 #[tokio::test(start_paused = true)]
-async fn alone_the_gate_is_open_from_the_first_moment_until_shutdown() {
+async fn without_an_election_the_gate_is_open_until_shutdown() {
     let (mut gate_writer, gate) = GateWriter::new(Vec::new(), transitions(), Instant::now());
     Source::Alone.begin(&mut gate_writer, Instant::now());
     let permit = gate.borrow().permit(Instant::now()).unwrap();

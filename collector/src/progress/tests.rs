@@ -1,7 +1,7 @@
 use super::*;
 
-/// Two clusters, a reporter without a live line, and the hands that move the clusters on.
-fn world(began: Instant) -> (ProgressReporter, [watch::Sender<Progress>; 2]) {
+/// A reporter on two clusters without a live line, and the senders of their progress.
+fn two_clusters(began: Instant) -> (ProgressReporter, [watch::Sender<Progress>; 2]) {
     let channels = ["orders", "payments"].map(|name| (name, watch::channel(Progress::default())));
     let clusters = channels
         .iter()
@@ -9,7 +9,7 @@ fn world(began: Instant) -> (ProgressReporter, [watch::Sender<Progress>; 2]) {
         .collect();
     (
         ProgressReporter::new(clusters, None, began),
-        channels.map(|(_, (hand, _))| hand),
+        channels.map(|(_, (sender, _))| sender),
     )
 }
 
@@ -53,18 +53,18 @@ fn several_clusters_share_the_line() {
 }
 
 #[test]
-fn the_log_hears_of_a_phase_once_and_again_when_it_lasts() {
+fn a_step_is_logged_once_and_again_while_it_lasts() {
     let began = Instant::now();
-    let (mut reporter, [orders, payments]) = world(began);
-    assert_eq!(reporter.notices(began), []);
+    let (mut reporter, [orders, payments]) = two_clusters(began);
+    assert_eq!(reporter.due_notices(began), []);
     orders.send_replace(in_step(Step::Connecting));
     payments.send_replace(in_step(Step::Connecting));
     let both = [(0, Notice::UnderWay), (1, Notice::UnderWay)];
-    assert_eq!(reporter.notices(began), both);
+    assert_eq!(reporter.due_notices(began), both);
 
     let mut told = Vec::new();
     for second in 1..=20 {
-        let notices = reporter.notices(began + Duration::from_secs(second));
+        let notices = reporter.due_notices(began + Duration::from_secs(second));
         told.extend(notices.into_iter().map(|(index, _)| (second, index)));
     }
     assert_eq!(
@@ -77,31 +77,31 @@ fn the_log_hears_of_a_phase_once_and_again_when_it_lasts() {
 #[test]
 fn a_collection_that_begins_late_is_timed_from_its_beginning() {
     let began = Instant::now();
-    let (mut reporter, [orders, _payments]) = world(began);
+    let (mut reporter, [orders, _payments]) = two_clusters(began);
     let at = |second| began + Duration::from_secs(second);
-    reporter.notices(at(100));
+    reporter.due_notices(at(100));
     assert_eq!(reporter.elapsed(at(100)), Duration::from_secs(100));
     orders.send_replace(in_step(Step::Connecting));
-    reporter.notices(at(600));
-    reporter.notices(at(605));
+    reporter.due_notices(at(600));
+    reporter.due_notices(at(605));
     assert_eq!(reporter.elapsed(at(607)), Duration::from_secs(7));
 }
 
 #[test]
-fn the_log_hears_of_nothing_after_the_last_cluster() {
+fn nothing_is_logged_after_the_last_cluster_is_published() {
     let began = Instant::now();
-    let (mut reporter, [orders, payments]) = world(began);
+    let (mut reporter, [orders, payments]) = two_clusters(began);
     orders.send_replace(in_step(Step::Published));
-    assert_eq!(reporter.notices(began), [(0, Notice::Published)]);
-    assert_eq!(reporter.tell(began), Remaining::Some);
+    assert_eq!(reporter.due_notices(began), [(0, Notice::Published)]);
+    assert_eq!(reporter.report(began), Remaining::Some);
     payments.send_replace(in_step(Step::Published));
-    assert_eq!(reporter.tell(began), Remaining::None);
-    assert_eq!(reporter.notices(began + Duration::from_secs(60)), []);
+    assert_eq!(reporter.report(began), Remaining::None);
+    assert_eq!(reporter.due_notices(began + Duration::from_secs(60)), []);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_reporter_stays_until_shutdown_though_it_has_nothing_to_tell() {
-    let (reporter, [orders, payments]) = world(Instant::now());
+async fn the_reporter_runs_until_shutdown_with_nothing_left_to_show() {
+    let (reporter, [orders, payments]) = two_clusters(Instant::now());
     orders.send_replace(in_step(Step::Published));
     payments.send_replace(in_step(Step::Published));
     let shutdown = CancellationToken::new();

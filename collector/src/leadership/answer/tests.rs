@@ -37,7 +37,7 @@ fn the_three_forms_are_told_apart() {
 }
 
 #[test]
-fn any_part_of_the_contract_asks_for_the_whole() {
+fn a_part_of_the_contract_without_the_rest_is_refused() {
     let fields: Vec<&str> = CONTRACT.trim_matches(['{', '}']).split(',').collect();
     for left_out in 0..fields.len() {
         let mut some = fields.clone();
@@ -52,7 +52,7 @@ fn any_part_of_the_contract_asks_for_the_whole() {
 }
 
 #[test]
-fn a_word_for_a_person_is_kept() {
+fn the_detail_for_people_is_kept() {
     let body = CONTRACT.replace('}', r#","detail":"patch"}"#);
     let form = read(&body).unwrap();
     assert!(
@@ -62,7 +62,7 @@ fn a_word_for_a_person_is_kept() {
 }
 
 #[test]
-fn what_says_nothing_is_refused_for_its_reason() {
+fn an_unusable_answer_is_refused_with_its_reason() {
     let large = format!(r#"{{"is_leader":true,"pad":"{}"}}"#, "x".repeat(MAX_BODY));
     for (status, body, said) in [
         (302, CONTRACT, "redirects, with status 302"),
@@ -86,7 +86,7 @@ fn what_says_nothing_is_refused_for_its_reason() {
 }
 
 #[test]
-fn a_name_that_stands_twice_in_one_object_contradicts() {
+fn a_key_that_stands_twice_in_one_object_is_a_contradiction() {
     for body in [
         r#"{"is_leader":false,"is_leader":true}"#,
         r#"{"is_leader":true,"is_leader":true}"#,
@@ -105,19 +105,19 @@ fn a_name_that_stands_twice_in_one_object_contradicts() {
 }
 
 #[test]
-fn a_source_may_say_that_it_cannot_know() {
+fn status_503_means_that_the_source_cannot_know() {
     let answer = Answer::read(503, CONTRACT.as_bytes()).unwrap();
     assert_eq!(answer.certainty, Certainty::CannotKnow);
 }
 
 proptest! {
     #[test]
-    fn no_body_and_no_status_makes_it_stumble(status: u16, body: Vec<u8>) {
+    fn any_status_and_body_can_be_parsed_without_a_panic(status: u16, body: Vec<u8>) {
         drop(Answer::read(status, &body));
     }
 
     #[test]
-    fn cut_short_it_is_no_answer(end in 0..CONTRACT.len()) {
+    fn a_truncated_answer_is_refused(end in 0..CONTRACT.len()) {
         prop_assert!(Answer::read(200, &CONTRACT.as_bytes()[..end]).is_err());
     }
 }

@@ -1,13 +1,13 @@
-//! Answers that say yes and no at once.
+//! Tests of answers that say yes and no at once.
 
 use shared::leadership::{LeaderReport, Reason, State};
 
-use super::{LEASE, US, World, contract, definite, report, yes};
+use super::{Harness, LEASE, US, contract, definite, report, yes};
 use crate::gate::ClosedReason;
 use crate::leadership::answer::{Answer, Form};
 use crate::leadership::evaluate::PollResult;
 
-/// Every way in which an answer may contradict itself.
+/// Every kind of contradiction.
 fn contradictions() -> Vec<Answer> {
     let yes = || report(7, 5000);
     let states = [
@@ -51,23 +51,31 @@ fn contradictions() -> Vec<Answer> {
 #[test]
 fn an_answer_that_contradicts_itself_opens_nothing_and_closes_at_once() {
     for answer in contradictions() {
-        let mut world = World::new();
-        assert_eq!(world.hear(&answer, (0, 1)), PollResult::Contradiction);
-        assert_eq!(world.end(1), Err(ClosedReason::Contradiction), "{answer:?}");
-        world.hear(&yes(7, 5000), (2, 3));
-        assert_eq!(world.end(3), Ok(5002));
-        assert_eq!(world.hear(&answer, (4, 5)), PollResult::Contradiction);
-        assert_eq!(world.end(5), Err(ClosedReason::Contradiction), "{answer:?}");
+        let mut harness = Harness::new();
+        assert_eq!(harness.apply(&answer, (0, 1)), PollResult::Contradiction);
+        assert_eq!(
+            harness.end(1),
+            Err(ClosedReason::Contradiction),
+            "{answer:?}"
+        );
+        harness.apply(&yes(7, 5000), (2, 3));
+        assert_eq!(harness.end(3), Ok(5002));
+        assert_eq!(harness.apply(&answer, (4, 5)), PollResult::Contradiction);
+        assert_eq!(
+            harness.end(5),
+            Err(ClosedReason::Contradiction),
+            "{answer:?}"
+        );
     }
 }
 
 #[test]
-fn the_name_of_another_pod_beside_that_of_the_leader_is_another_pods_answer() {
-    let mut world = World::new();
+fn an_answer_with_the_identity_of_another_pod_is_refused_whoever_it_names() {
+    let mut harness = Harness::new();
     let answer = definite(Form::Name {
         name: US.to_owned(),
         identity: Some("pod-b".to_owned()),
     });
-    assert_eq!(world.hear(&answer, (0, 1)), PollResult::ForeignIdentity);
-    assert_eq!(world.end(1), Err(ClosedReason::ForeignIdentity));
+    assert_eq!(harness.apply(&answer, (0, 1)), PollResult::ForeignIdentity);
+    assert_eq!(harness.end(1), Err(ClosedReason::ForeignIdentity));
 }

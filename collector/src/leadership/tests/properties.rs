@@ -1,13 +1,13 @@
-//! What holds whatever is answered.
+//! Properties that hold for any sequence of answers.
 
 use proptest::prelude::*;
 use shared::leadership::LeaderReport;
 
-use super::{LEASE, STALE, US, World, cannot_know, contract, definite, named, report};
+use super::{Harness, LEASE, STALE, US, cannot_know, contract, definite, named, report};
 use crate::leadership::answer::{Answer, Certainty, Form};
 use crate::leadership::evaluate::PollResult;
 
-/// Anything a source may say, ours or not, known or not.
+/// Any answer: for this pod or another one, definite or not.
 fn any_answer() -> impl Strategy<Value = Answer> {
     let contract =
         (any::<bool>(), 0_u64..4, 0_u64..20_000, 0..8).prop_map(|(is_leader, term, valid, who)| {
@@ -33,7 +33,7 @@ fn any_answer() -> impl Strategy<Value = Answer> {
     })
 }
 
-/// What an answer grants, in milliseconds, to whoever reads only this answer.
+/// Returns the duration that an answer grants by itself, in milliseconds.
 fn granted(answer: &Answer) -> Option<u64> {
     if answer.certainty == Certainty::CannotKnow {
         return None;
@@ -51,35 +51,35 @@ fn granted(answer: &Answer) -> Option<u64> {
 }
 
 proptest! {
-    /// Each item: an answer, how long it took, and how long until the next question.
+    /// Each item is an answer, the time it took, and the time until the next poll.
     #[test]
-    fn whatever_is_answered_the_gate_is_open_only_by_a_grant_that_runs(
+    fn the_gate_is_open_only_by_a_permission_that_still_runs(
         answers in prop::collection::vec((any_answer(), 0_u64..3_000, 0_u64..9_000), 1..40),
     ) {
-        let mut world = World::new();
+        let mut harness = Harness::new();
         let (mut now, mut permitted, mut terms) = (0, 0, 0);
         for (answer, took, pause) in &answers {
             let (asked, came) = (now, now + took);
-            let before = world.end(came);
-            let result = world.hear(answer, (asked, came));
+            let before = harness.end(came);
+            let result = harness.apply(answer, (asked, came));
             match (answer.certainty, granted(answer)) {
                 (_, Some(time)) => permitted = asked + time,
-                // Neither opened nor extended; closed at once unless it cannot know.
-                (Certainty::Definite, None) => prop_assert!(world.end(came).is_err()),
+                // The gate is neither opened nor extended, and closed at once unless the source cannot know.
+                (Certainty::Definite, None) => prop_assert!(harness.end(came).is_err()),
                 (Certainty::CannotKnow, None) if result == PollResult::CannotKnow => {
-                    prop_assert_eq!(world.end(came).ok(), before.ok());
+                    prop_assert_eq!(harness.end(came).ok(), before.ok());
                 }
-                (Certainty::CannotKnow, None) => prop_assert!(world.end(came).is_err()),
+                (Certainty::CannotKnow, None) => prop_assert!(harness.end(came).is_err()),
             }
-            if let Ok(end) = world.end(came) {
+            if let Ok(end) = harness.end(came) {
                 prop_assert!(end <= permitted, "open until {} but granted until {}", end, permitted);
                 prop_assert!(end <= asked + LEASE);
-                let term = world.term(came).unwrap_or_default();
+                let term = harness.term(came).unwrap_or_default();
                 let lower = result == PollResult::GrantedLowerTerm;
                 prop_assert!(term >= terms || lower, "term {} after {}", term, terms);
                 terms = term;
             }
-            prop_assert!(world.end(permitted.max(came)).is_err());
+            prop_assert!(harness.end(permitted.max(came)).is_err());
             now = came + pause;
         }
     }

@@ -1,7 +1,7 @@
-//! The gate is open only where exactly one reading of an answer says so.
+//! A comparison with a second reader of answers, over generated answers.
 //!
-//! What an answer says is decided a second time, by a reading of its own: text is taken apart by [`scan`], which keeps names that
-//! stand twice, and judged by the rules of the contract as they are written for people.
+//! The reference takes the text apart with [`scan`], which keeps repeated keys, and applies the rules of the contract as they are
+//! written for people. The gate must open for exactly those answers that have one reading, and that reading is a yes.
 
 mod answers;
 mod scan;
@@ -50,14 +50,14 @@ const REASONS: [&str; 14] = [
     "shutting_down",
 ];
 
-/// What the reference makes of an answer.
+/// The result of the reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
-    /// There is one reading of it, and that says yes.
+    /// The answer has one reading, which is a yes.
     Yes,
-    /// There is one reading of it, and that does not say yes.
+    /// The answer has one reading, which is not a yes.
     NotYes,
-    /// It can be read in several ways, or in none.
+    /// The answer has several readings, or none.
     NotOne,
 }
 
@@ -121,7 +121,7 @@ fn contract_says_yes(json: &Json) -> bool {
         && detail
 }
 
-/// A gate that has heard nothing but one answer.
+/// Applies one answer to a gate.
 fn heard(answer: &Body, gate_writer: &mut GateWriter, now: Instant) {
     let times = Times { asked_at: now, now };
     let decision = match Answer::read(answer.status, answer.text.as_bytes()) {
@@ -146,7 +146,7 @@ fn gate_writer(transitions: &IntCounterVec, now: Instant) -> GateWriter {
 }
 
 #[test]
-fn the_gate_is_open_where_exactly_one_reading_of_the_answer_says_so_and_nowhere_else() {
+fn the_gate_opens_for_exactly_those_answers_whose_only_reading_is_a_yes() {
     let counter = transitions();
     let now = Instant::now();
     let (mut n_yes, mut n_not_one, mut n_kept) = (0, 0, 0);
@@ -169,7 +169,7 @@ fn the_gate_is_open_where_exactly_one_reading_of_the_answer_says_so_and_nowhere_
             n_kept += u32::from(!extended);
         }
     }
-    // What is generated is worth the name: all kinds are there, thousands of each.
+    // The generated answers are worth the name only if all kinds are among them, thousands of each.
     assert!(n_yes > N_ANSWERS / 10, "{n_yes} say yes");
     assert!(
         n_not_one > N_ANSWERS / 10,
@@ -179,7 +179,7 @@ fn the_gate_is_open_where_exactly_one_reading_of_the_answer_says_so_and_nowhere_
 }
 
 #[test]
-fn the_reference_knows_what_the_contract_knows() {
+fn the_reference_knows_every_state_and_reason_of_the_contract() {
     let yes = r#"{"is_leader":true,"identity":"pod-a","name":"pod-a","term":7,"valid_for_ms":1,"#;
     let yes = &format!(r#"{yes}"state":"leading","reason":"renewed"}}"#);
     assert_eq!(reading(200, yes), Reading::Yes);
@@ -197,7 +197,7 @@ fn the_reference_knows_what_the_contract_knows() {
 }
 
 #[test]
-fn a_gate_that_was_closed_for_a_contradiction_says_so() {
+fn a_contradiction_is_the_reason_of_the_closed_gate() {
     let counter = transitions();
     let now = Instant::now();
     for text in [

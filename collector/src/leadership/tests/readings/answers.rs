@@ -1,4 +1,4 @@
-//! Answers that a source might give: right ones, and what may have become of them. The same ones for the same seed.
+//! A generator of answers, correct ones and damaged ones, which is the same for the same seed.
 
 use super::{REASONS, STATES};
 
@@ -9,13 +9,13 @@ pub(super) struct Body {
     pub(super) text: String,
 }
 
-/// Any number of them.
+/// An endless sequence of answers.
 pub(super) struct Answers {
-    /// The state of `SplitMix64`.
+    /// The state of the random number generator `SplitMix64`.
     state: u64,
 }
 
-/// A field, and values that it may have beside the right one.
+/// A field, its correct value, and other values.
 type Field = (&'static str, &'static str, &'static [&'static str]);
 
 const FLAGS: &[&str] = &["false", "false", "true", "null", "1", "\"true\"", "[true]"];
@@ -113,7 +113,7 @@ impl Answers {
         }
     }
 
-    /// A name as it may be written.
+    /// A key as it may be written.
     fn name(&mut self, name: &str) -> String {
         if self.one_in(60) {
             return format!("\"{}\"", name.to_uppercase());
@@ -136,7 +136,7 @@ impl Answers {
         self.pick(&["", "", "", "", "", " ", "\n\t", "\r"])
     }
 
-    /// A field that is none of ours.
+    /// A field that is not part of the contract.
     fn extra(&mut self) -> String {
         let more = [
             "\"detail\":\"patch\"",
@@ -173,7 +173,7 @@ impl Answers {
         }
         for _ in 0..3 {
             if self.one_in(12) {
-                // One that is there already, as often as not.
+                // A field that is mostly there already.
                 let again = self.pick(&CONTRACT[..7]);
                 let (at, again) = (self.below(fields.len() + 1), self.field(again));
                 fields.insert(at, again);
@@ -186,7 +186,7 @@ impl Answers {
         format!("{}{{{}}}{}", self.space(), fields.join(","), self.space())
     }
 
-    /// What may happen to a text on its way.
+    /// Damages a text as a broken source might.
     fn damaged(&mut self, mut text: String) -> String {
         let at = self.below(text.len());
         match self.below(6) {

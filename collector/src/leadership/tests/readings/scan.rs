@@ -1,4 +1,4 @@
-//! JSON taken apart by hand, strictly, with every name as often as it stands there.
+//! A strict JSON parser that keeps repeated keys.
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
@@ -15,7 +15,7 @@ pub(super) enum Json {
     Fields(Vec<(String, Json)>),
 }
 
-/// The value that `text` is and nothing besides; `None` if it is none.
+/// Parses `text`, which must be one value and nothing else.
 pub(super) fn scan(text: &str) -> Option<Json> {
     let mut rest = text.chars().peekable();
     let json = value(&mut rest)?;
@@ -72,7 +72,7 @@ fn number(rest: &mut Rest<'_>) -> Option<Json> {
         text.extend(rest.next_if(|c| "+-".contains(*c)));
         (digits(rest, &mut text) > 0).then_some(())?;
     }
-    // One that no double can hold is no number to most readers.
+    // A number that no double can hold is refused by most readers.
     let readable = text.parse::<f64>().is_ok_and(f64::is_finite);
     readable.then_some(Json::Number(text))
 }
@@ -103,7 +103,7 @@ fn escape(rest: &mut Rest<'_>) -> Option<char> {
             for _ in 0..4 {
                 code = code * 16 + rest.next()?.to_digit(16)?;
             }
-            // Halves of pairs are never generated, and alone they are nothing.
+            // Surrogate halves are never generated, and alone they are not a character.
             char::from_u32(code)?
         }
         _ => return None,
@@ -153,7 +153,7 @@ fn fields(rest: &mut Rest<'_>) -> Option<Json> {
 // === impl Json ===
 
 impl Json {
-    /// In how many ways it can be read, where of a name that stands several times any one counts.
+    /// Returns the number of readings, where each of several values of a key may count.
     pub(super) fn n_readings(&self) -> usize {
         match self {
             Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) => 1,
@@ -183,7 +183,7 @@ impl Json {
         }
     }
 
-    /// A number without sign, fraction and exponent.
+    /// Returns a number without sign, fraction and exponent.
     pub(super) fn whole_number(&self) -> Option<u64> {
         match self {
             Self::Number(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => {

@@ -1,0 +1,105 @@
+//! The order of the collector's modules: a module uses only those that stand before it, so there is no circle.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The modules of `collector/src`, from the values that everything is about to the process.
+///
+/// Data flows `config > leadership > gate > cluster > kafka > snapshot > lag > collected > exposition > http`. A module knows the
+/// values that it takes and gives, so the values stand first, then what makes them, then what connects the makers.
+const ORDER: [&str; 20] = [
+    // Values, and what is computed from them.
+    "snapshot",
+    "gate",
+    "progress",
+    "history",
+    "kafka",
+    "lag",
+    "collected",
+    "exposition",
+    // What decides, collects and publishes.
+    "leadership",
+    "cluster",
+    "publisher",
+    "telemetry",
+    "http",
+    // The commands, and the process.
+    "process",
+    "args",
+    "check_source",
+    "check",
+    "run",
+    "lib",
+    "main",
+];
+
+#[test]
+fn a_module_uses_only_those_before_it() {
+    let mut violations = Vec::new();
+    let mut modules = BTreeSet::new();
+    for file in files(&source()) {
+        let module = module_of(&file);
+        let place = place(&module);
+        let text = fs::read_to_string(&file).unwrap();
+        for used in used(&text) {
+            if used != module && self::place(&used) >= place {
+                violations.push(format!("{} uses {used}", file.display()));
+            }
+        }
+        modules.insert(module);
+    }
+    assert!(violations.is_empty(), "{violations:#?}");
+    let ordered: BTreeSet<_> = ORDER.iter().map(|module| (*module).to_owned()).collect();
+    assert_eq!(modules, ordered, "the table has every module, and no other");
+}
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The module at the root of the crate that `file` belongs to.
+fn module_of(file: &Path) -> String {
+    let inside = file.strip_prefix(source()).unwrap();
+    let first = inside.components().next().unwrap();
+    let name = Path::new(first.as_os_str()).file_stem().unwrap();
+    name.to_str().unwrap().to_owned()
+}
+
+fn place(module: &str) -> usize {
+    let found = ORDER.iter().position(|known| *known == module);
+    found.unwrap_or_else(|| panic!("{module} is not in the table"))
+}
+
+/// The modules at the root of the crate that `text` names, outside comments.
+fn used(text: &str) -> BTreeSet<String> {
+    let code = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    let mut used = BTreeSet::new();
+    for line in code {
+        for path in line.split("crate::").skip(1) {
+            let name: String = path
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                .collect();
+            used.insert(name);
+        }
+    }
+    used
+}
