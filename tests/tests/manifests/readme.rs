@@ -203,3 +203,20 @@ fn the_alert_of_the_document_is_one_and_the_names_without_a_rule_are_told() -> R
     assert_eq!(told, without.map(str::to_owned).collect());
     Ok(())
 }
+
+/// The configuration of Prometheus in the README, and the rules that `manifests/README.md` begins with.
+#[test]
+fn prometheus_takes_the_examples_that_are_for_it() -> Result<()> {
+    let scratch = TempDir::new("readme")?;
+    for (document, begin, check) in [
+        (Document::Readme, "scrape_configs:\n", "config"),
+        (Document::Manifests, "groups:\n", "rules"),
+    ] {
+        let blocks = documents::blocks(&document.read()?)?;
+        let example = blocks.iter().find(|block| block.text.starts_with(begin));
+        let example = example.with_context(|| format!("no {begin:?}"))?;
+        let file = scratch.write("example.yaml", &example.text)?;
+        tools::run("promtool", &["check", check, &file.display().to_string()])?;
+    }
+    Ok(())
+}

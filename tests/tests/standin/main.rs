@@ -15,6 +15,7 @@ mod manifests_text;
 mod other_sources;
 mod process_hardship;
 mod quiet;
+mod readme_commands;
 mod readme_demo;
 mod readme_facts;
 mod standin_faults;
