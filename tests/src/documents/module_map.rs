@@ -70,10 +70,9 @@ fn first_sentence(source: &str) -> Result<String> {
     let (sentence, _) = text.split_once(". ").unwrap_or((&text, ""));
     let sentence = sentence.trim_end_matches(['.', ':']);
     ensure!(!sentence.is_empty(), "a module without documentation");
-    Ok(sentence
-        .replace("[`", "")
-        .replace("`]", "")
-        .replace('`', ""))
+    // A link is shown as its name.
+    let link = Regex::new(r"\[`([^`]+)`\](\([^)]*\))?")?;
+    Ok(link.replace_all(sentence, "$1").replace('`', ""))
 }
 
 fn write(text: &mut String, folder: &Folder, (order, depth): (&[&str], usize)) {
