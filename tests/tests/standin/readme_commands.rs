@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use e2e::documents::{self, Block, Document};
+use e2e::lab;
 use e2e::lab::host::{TempDir, free_ports};
 use e2e::lab::http::{self, Coding};
 use e2e::lab::process::{self, Process};
 use e2e::lab::programs::Program;
-use e2e::lab;
 use e2e::sources;
 use e2e::standin::{GroupSpec, PartitionSpec, StandIn};
 
@@ -36,7 +36,9 @@ fn shell(dir: &TempDir, line: &str) -> Command {
 
 fn block<'b>(blocks: &'b [Block], words: &str) -> Result<&'b str> {
     let found = blocks.iter().find(|block| block.text.contains(words));
-    Ok(&found.with_context(|| format!("no block with {words:?}"))?.text)
+    Ok(&found
+        .with_context(|| format!("no block with {words:?}"))?
+        .text)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,7 +70,9 @@ async fn the_five_minutes_with_one_binary_show_lag() -> Result<()> {
     run.env("KAFKA_BOOTSTRAP", kafka.bootstrap());
     let _collector = Process::spawn("collector", run, &dir.path().join("log"))?;
     let path = block(&blocks, "curl")?.trim_end();
-    let path = path.strip_prefix("curl -s localhost:8000").context("another port")?;
+    let path = path
+        .strip_prefix("curl -s localhost:8000")
+        .context("another port")?;
     let row = "kafka_consumergroup_group_lag{cluster_name=\"production\",group=\"billing\",topic=\"orders\",partition=\"0\"";
     lab::wait_for("the lag", LIMIT, || {
         let text = http::get(port, path, Coding::Plain, LIMIT)?.text()?;
@@ -87,7 +91,10 @@ fn the_check_of_a_source_says_which_form_its_answers_have() -> Result<()> {
     let blocks = documents::blocks(&chapter)?;
     let command = block(&blocks, "--check-source")?;
     let command = command.replace("http://127.0.0.1:8001/leader", &source.url());
-    ensure!(command.contains(&source.url()), "another address: {command}");
+    ensure!(
+        command.contains(&source.url()),
+        "another address: {command}"
+    );
     let told = process::run(shell(&checkout()?, &command), LIMIT)?;
     ensure!(told.contains("is_leader"), "{told}");
     Ok(())
