@@ -79,10 +79,25 @@ pub fn record(mut command: Command) -> Result<Vec<String>> {
     recording.wait_for("after SIGTERM.", 2)?;
     recording.wait_for("is on standby", 3)?;
     recording.watch(SETTLE)?;
-    let lines = recording.terminal.lines.clone();
+    let lines = excerpt(&recording.terminal.lines);
     recording.type_in(CTRL_C)?;
     recording.child.wait()?;
     Ok(lines)
+}
+
+/// The servers, the keys, and everything from the first leader on. The output of the build and the paths of this machine are left
+/// out.
+fn excerpt(lines: &[String]) -> Vec<String> {
+    let mut kept = vec!["$ cargo demo".to_owned()];
+    let mut has_leader = false;
+    for line in lines {
+        has_leader |= line.contains("leads under term");
+        let begins = ["Kafka ", "Kubernetes ", "Enter sends "];
+        if has_leader || begins.iter().any(|begin| line.starts_with(begin)) {
+            kept.push(line.clone());
+        }
+    }
+    kept
 }
 
 /// The lines as a picture of a terminal.
@@ -95,29 +110,26 @@ pub fn svg(lines: &[String]) -> String {
          <rect width=\"{width}\" height=\"{height}\" rx=\"8\" fill=\"#1b1f24\"/>\n\
          <g font-family=\"ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace\" font-size=\"13\" fill=\"#d5dbe1\" xml:space=\"preserve\">\n"
     );
-    for (n, line) in lines.iter().enumerate() {
+    for (n, line) in lines
+        .iter()
+        .enumerate()
+        .filter(|(_, line)| !line.is_empty())
+    {
         let y = MARGIN_PIXELS + LINE_PIXELS * (n + 1) - 4;
+        // The length makes every font take the same room.
+        let length = line.chars().count() * CHAR_PIXELS;
         let line = line
             .replace('&', "&amp;")
             .replace('<', "&lt;")
             .replace('>', "&gt;");
-        let length = line.chars().count();
-        if length > 0 {
-            // Every font takes the same room.
-            let length = folded_length(&lines[n]) * CHAR_PIXELS;
-            writeln!(
-                text,
-                "<text x=\"{MARGIN_PIXELS}\" y=\"{y}\" textLength=\"{length}\" lengthAdjust=\"spacingAndGlyphs\">{line}</text>"
-            )
-            .expect("a String takes any text");
-        }
+        writeln!(
+            text,
+            "<text x=\"{MARGIN_PIXELS}\" y=\"{y}\" textLength=\"{length}\" lengthAdjust=\"spacingAndGlyphs\">{line}</text>"
+        )
+        .expect("a String takes any text");
     }
     text.push_str("</g>\n</svg>\n");
     text
-}
-
-fn folded_length(line: &str) -> usize {
-    line.chars().count()
 }
 
 /// The line in pieces of the picture's width, without spaces at the ends.
@@ -125,7 +137,8 @@ fn folded(line: &str) -> Vec<String> {
     let mut pieces = vec![String::new()];
     for word in line.trim_end().split_inclusive(' ') {
         let piece = pieces.last_mut().expect("there is a first piece");
-        if !piece.is_empty() && (piece.chars().count() + word.trim_end().chars().count()) > WIDTH {
+        let length = piece.chars().count() + word.trim_end().chars().count();
+        if !piece.is_empty() && length > WIDTH {
             pieces.push(format!("    {word}"));
         } else {
             piece.push_str(word);
