@@ -1,64 +1,65 @@
-//! When the high watermark of a partition passed an offset, from what was observed of it (`timestamp_sampling.mode = "rate"`).
-//! No I/O; the time is passed in.
+//! The history of high watermarks, which dates records without reading them (`timestamp_sampling.mode = "rate"`). No I/O; the time is
+//! passed in.
 //!
-//! A record's age is known without reading it: the record at offset `c` was written when the high watermark went from `c` to
-//! beyond it. Between two observations the high watermark is taken to have grown evenly. This is an estimate of *when*, not a
-//! quotient of lag and speed, so a producer that has stopped does not make it wrong.
+//! The record at offset `c` was written when the high watermark rose from `c` to beyond it. Between two observations the high watermark is
+//! taken to have risen evenly. The result is an estimate of the time of writing, not a quotient of lag and speed, so a producer that has
+//! stopped does not make it wrong.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::snapshot::{Api, Name, Offset, OldestUnread, Reason, Snapshot, TopicPartition, Unknown};
 
-/// How much is kept.
+/// The limits of the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HistoryLimits {
-    /// Observations of one partition; fewer than two are taken as two.
+    /// The largest number of observations of one partition, at least two.
     pub samples: usize,
-    /// Age at which an observation is dropped, except for the newest that is older: it is where the others begin.
+    /// The age at which an observation is dropped. The newest one beyond that age is kept, as the start of the interval to the next one.
     pub max_age: Duration,
 }
 
-/// What was observed of the partitions of one cluster.
+/// The observations of the partitions of one cluster.
 #[derive(Clone, Debug)]
 pub struct History {
     limits: HistoryLimits,
     partitions: HashMap<TopicPartition, PartitionHistory>,
-    /// The moment at which partitions were last observed, Unix time in milliseconds.
+    /// The time of the last observation, Unix time in milliseconds.
     observed_at: i64,
 }
 
-/// What was observed of one partition: never empty once something was recorded, rising in time, never falling in offset.
+/// The observations of one partition. Their times rise, and their offsets never fall.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PartitionHistory {
     samples: VecDeque<Sample>,
 }
 
-/// What became of an observation.
+/// The effect of recording an observation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recorded {
-    /// It is the newest now.
+    /// The observation was added as the newest.
     Inserted,
-    /// The high watermark stands still; the newest observation was moved to this time.
+    /// The high watermark has not risen for the second time in a row, so the newest observation was moved to this time.
     Extended,
-    /// The high watermark or the clock went back (a truncated log, a re-created topic, a clock set anew): what was known before
-    /// does not belong to this log, and history begins here.
+    /// The high watermark or the clock went back: the log was truncated, the topic was created again, or the clock was set. Earlier observations
+    /// do not belong to this log and were dropped.
     Reset,
-    /// There is one of this very instant.
+    /// There is an observation of the same instant.
     Ignored,
 }
 
-/// When the high watermark passed an offset.
+/// The time at which the high watermark passed an offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passed {
-    /// At about this time; Unix time in milliseconds.
+    /// The offset was passed at about this time, Unix time in milliseconds.
     At(i64),
-    /// Before the first observation that is kept, which was at this time; Unix time in milliseconds.
+    /// The offset was passed before the first observation that is kept, whose time this is, Unix time in milliseconds.
     Before(i64),
-    /// Not by the last observation, or there is none.
+    /// The offset was not passed by the time of the last observation, or there is none.
     NotYet,
 }
 
+/// One observation. The time is Unix time in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Sample {
     at: i64,
@@ -68,7 +69,7 @@ struct Sample {
 // === impl History ===
 
 impl History {
-    /// Nothing observed yet.
+    /// An empty history with these limits.
     pub fn new(limits: HistoryLimits) -> Self {
         Self {
             limits,
@@ -77,8 +78,8 @@ impl History {
         }
     }
 
-    /// Records the high watermarks of `snapshot`, read at `now_ms` (Unix time in milliseconds). A partition that has not been
-    /// seen for the age bound is forgotten.
+    /// Records the high watermarks in `snapshot`, which were read at `now_ms`, Unix time in milliseconds. The history of a partition that was not
+    /// seen for the largest age is dropped.
     pub fn observe(&mut self, snapshot: &Snapshot, now_ms: i64) {
         self.observed_at = now_ms;
         for (topic, partitions) in snapshot
@@ -106,12 +107,12 @@ impl History {
         });
     }
 
-    /// Forgets what was observed of these topics: they are others by now.
+    /// Drops the observations of these topics, because their names belong to other topics by now.
     pub fn forget(&mut self, topics: &BTreeSet<Name>) {
         self.partitions.retain(|tp, _| !topics.contains(&tp.topic));
     }
 
-    /// When each of the `wanted` records was written.
+    /// The time of writing of each of the `wanted` records.
     pub fn oldest_unread(
         &self,
         wanted: &BTreeMap<TopicPartition, BTreeSet<Offset>>,
@@ -128,7 +129,7 @@ impl History {
                     .map_or(Passed::NotYet, |seen| seen.passed(offset));
                 let answer = match passed {
                     Passed::At(at) => OldestUnread::Passed(at),
-                    // The one observation there is was made just now: that bounds nothing.
+                    // The only observation was made just now, so it is no bound.
                     Passed::Before(at) if at >= self.observed_at => {
                         unknown(Reason::OlderThanHistory)
                     }
@@ -160,7 +161,7 @@ impl PartitionHistory {
             return Recorded::Reset;
         }
         let before = self.samples.iter().nth_back(1).copied();
-        // Of a time without records, only its begin and its end say something.
+        // Of an interval without records, only the start and the end are needed.
         if before.is_some_and(|before| before.high_watermark == high_watermark) {
             self.samples.pop_back();
             self.samples.push_back(sample);
@@ -170,7 +171,7 @@ impl PartitionHistory {
         Recorded::Inserted
     }
 
-    /// The first time at which the high watermark was above `offset`: when the record at `offset` had been written.
+    /// The time at which the high watermark rose above `offset`, which is when the record at `offset` was written.
     pub fn passed(&self, offset: Offset) -> Passed {
         let n_not_above = self
             .samples
@@ -204,7 +205,7 @@ impl HistoryLimits {
     }
 }
 
-/// Where an even growth from `below` to `above` has the record at `offset` behind it.
+/// The time at which an even rise from `below` to `above` passes `offset`.
 fn between(below: Sample, above: Sample, offset: Offset) -> i64 {
     let grown = u128::from(above.high_watermark.distance_from(below.high_watermark));
     let needed = u128::from(offset.distance_from(below.high_watermark)) + 1;

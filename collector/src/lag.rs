@@ -1,13 +1,31 @@
 //! Lag, computed from a snapshot. No I/O, no clock, no Kafka library.
 //!
-//! What was not read stays an [`Unknown`]: an unknown partition has no lag, and a group or topic with one has no sum. A maximum
-//! over the known partitions is a true lower bound and is kept, so that an alert on it does not fall silent in an incident.
+//! # Rows
+//! A row is one group on one partition on which it has a commit. Its offset lag is *known* when the commit and the log end were both read.
+//! The log end is the last stable offset where the cluster is collected with `read_committed`, else the high watermark. A value that was
+//! not read is an [`Unknown`] with its reason, and everything that would need it is unknown for the same reason. A commit on a partition
+//! that no longer exists makes no row.
 //!
-//! A partition that a member is assigned and that has no commit has no lag either: the group may have started at its end, or be
-//! stuck before its first record. It is [`Uncommitted`], and not part of any sum.
+//! # Sums and maxima
+//! A sum over a topic or a group covers all of its rows, or does not exist: one row with unknown lag takes the sum away, because a partial sum
+//! would be a false number. A group's sum is also missing while a member is assigned a partition that this user cannot see, where commits
+//! may be hidden. A maximum covers the known rows. It is a true lower bound and stays, so that an alert on it is not silenced by an
+//! incident; except that a maximum time lag of zero is left out beside an unknown one, as it would look like health.
 //!
-//! A partition is *known* when both the commit and the end it is compared with were read. That end is the last stable offset
-//! where the cluster is collected with `read_committed`, else the high watermark.
+//! # Partitions without a commit
+//! A partition that a member is assigned and that has no commit has no lag: the group may have started at its end, or be stuck before its
+//! first record. It counts as [`Uncommitted`] with the number of records that its log holds, and is part of no sum.
+//!
+//! # `complete`
+//! A group is complete when nothing of it is hidden: the lag of every row is known; its members and their assignments are known; every
+//! assigned partition was read; and the number of records is known of each assigned partition without a commit. Otherwise the group has the
+//! first reason why not.
+//!
+//! # Not promised
+//! - A complete group may still have uncommitted partitions, and a group without any commit is complete and has no sum.
+//! - Time lag is no part of completeness: it may be unknown in a complete group.
+//! - Offset lag counts offsets, not records: on compacted topics and with transactions fewer records are left.
+//! - Kafka hides commits on topics that this user may not see. They are noticed only where a member is assigned such a topic.
 //!
 //! The result owns its values and shares names and members with the snapshot, so it can outlive it.
 
@@ -25,12 +43,12 @@ use crate::snapshot::{
     Compaction, Failure, GroupState, Member, Name, Offset, Reading, Reason, Snapshot, Unknown,
 };
 
-/// What one collection of one cluster says about lag.
+/// The lag of all groups in one collection of one cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lag {
     /// Groups by name.
     pub groups: Vec<GroupLag>,
-    /// What is odd about the answers, each once; to be counted beside the snapshot's failures.
+    /// Oddities of the answers, each once. They count beside the snapshot's failures.
     pub findings: Vec<Failure>,
 }
 
@@ -39,23 +57,21 @@ pub struct Lag {
 pub struct GroupLag {
     /// The group's name.
     pub group: Name,
-    /// As the coordinator said.
+    /// The state, as listed or described by the coordinator.
     pub state: GroupState,
-    /// Number of members.
+    /// The number of members.
     pub n_members: Reading<usize>,
-    /// The members as far as they are known, else none.
+    /// The members; empty where they are unknown.
     pub members: Arc<Vec<Member>>,
-    /// The topics the group has commits on or its members are assigned partitions of, by name.
+    /// The topics that the group has commits on or that its members are assigned partitions of, by name.
     pub topics: Vec<TopicLag>,
-    /// Offset lag over all partitions the group has commits on; missing also while commits may be hidden.
+    /// The sum of offset lag over all rows. Missing also while commits may be hidden from this user.
     pub offset_lag: Sum,
-    /// Whether nothing of the group is hidden: the lag of every partition with a commit is known, and so is which partitions
-    /// its members are assigned, and what those without a commit hold. Else the first reason why not.
+    /// `Ok` where nothing of the group is hidden, as the module explains; else the first reason why not.
     pub complete: Reading<()>,
-    /// The largest offset lag among the known partitions; `None` without any.
+    /// The largest known offset lag of any row; `None` where none is known.
     pub max_offset_lag: Option<u64>,
-    /// The largest time lag among the known ones; `None` without any, and where all that is known is that some partitions have
-    /// nothing left to read.
+    /// The largest known time lag of any row. `None` where none is known, and where it would be zero while another one is unknown.
     pub max_time_lag: Option<Duration>,
 }
 
@@ -64,22 +80,23 @@ pub struct GroupLag {
 pub struct TopicLag {
     /// The topic's name.
     pub topic: Name,
-    /// Whether the topic's log is compacted.
+    /// The topic's cleanup policy.
     pub compaction: Reading<Compaction>,
-    /// Partitions the group has commits on, by number.
+    /// The rows of the partitions that the group has commits on, by number.
     pub partitions: Vec<PartitionLag>,
-    /// Offset lag over those partitions.
+    /// The sum of offset lag over those rows.
     pub offset_lag: Sum,
-    /// What members are assigned of it without a commit; `None` where they are assigned nothing of it, or it is not known what.
+    /// The partitions that members are assigned without a commit. `None` where no existing partition of the topic is assigned, or assignments are
+    /// unknown.
     pub uncommitted: Option<Reading<Uncommitted>>,
 }
 
 /// Partitions that are assigned to a member, hold records and have no commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Uncommitted {
-    /// Their number.
+    /// The number of partitions.
     pub partitions: u64,
-    /// What their logs hold, in offsets from the log start to the end: no more can be hidden.
+    /// The offsets from log start to log end, summed up. That is the largest number of records that can be unread.
     pub records: u64,
 }
 
@@ -88,18 +105,18 @@ pub struct Uncommitted {
 pub struct PartitionLag {
     /// The partition's number.
     pub partition: i32,
-    /// The index in [`GroupLag::members`] of the member that is assigned the partition, where members are known and one is.
+    /// The index in [`GroupLag::members`] of the member that the partition is assigned to; `None` where there is none or members are unknown.
     pub member: Option<usize>,
-    /// Next offset the group will read.
+    /// The next offset that the group will read.
     pub committed: Reading<Offset>,
-    /// Offsets between the commit and the end.
+    /// The number of offsets between the commit and the log end.
     pub offset_lag: Reading<u64>,
-    /// Age of the oldest record not read.
+    /// The age of the oldest unread record.
     pub time_lag: TimeLag,
-    /// How the commit stands to the log start.
+    /// The distance of the commit from the log start.
     pub retention: Reading<Retention>,
-    /// Offset lag in percent of the retained offsets: 0 when caught up, 100 at the log start, more when records were lost
-    /// unread, infinite when nothing is retained any more of what the group has not read.
+    /// Offset lag in percent of the retained offsets: 0 when caught up, 100 when the commit is at the log start, more when records were lost
+    /// unread, infinite when there are unread offsets and nothing is retained.
     pub unread_percent: Reading<f64>,
 }
 
@@ -108,40 +125,44 @@ pub struct PartitionLag {
 pub enum Sum {
     /// There is no partition to sum over.
     NoPartitions,
-    /// Every partition is known.
+    /// The sum; the lag of every partition is known.
     Of(u64),
-    /// At least one partition is unknown, for this reason; a partial sum would be a false number.
+    /// The lag of at least one partition is unknown, for this reason.
     Missing(Unknown),
 }
 
-/// How old the oldest record is that a group has not read.
+/// The age of the oldest record that a group has not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeLag {
     /// Nothing is left to read.
     CaughtUp,
-    /// The record was read.
+    /// The age by the record's timestamp.
     Known(Duration),
-    /// It is at least this old: the record is gone, and this is the age of the oldest one that retention has left; or it was
-    /// written before the partition was first observed, and this is how long ago that was.
+    /// A lower bound of the age. Either the record is gone, and this is the age of the oldest one that retention has left; or the record is older
+    /// than the observation of the partition, and this is the age of the first observation.
     AtLeast(Duration),
-    /// Interpolated from the observed high watermarks.
+    /// The age as interpolated from observed high watermarks.
     Interpolated(Duration),
     /// Not known.
     Unknown(Unknown),
 }
 
-/// How a commit stands to the log start.
+/// The distance of a commit from the log start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// `log_start - committed` when positive, else 0: messages that retention took before the group read them.
+    /// `log_start - committed` when positive, else 0: the number of messages that retention has taken before the group read them.
     pub lost: u64,
-    /// `committed - log_start`: how far retention has to go before it takes unread messages; negative when it has.
+    /// `committed - log_start`: the number of offsets that retention can still take before unread messages are lost; negative when some are.
     pub margin: i64,
 }
 
-/// The lag of every group of `snapshot` at `now_ms`, Unix time in milliseconds. With [`config::TimeLagMode::Off`] no time lag is known.
+/// Computes the lag of every group in `snapshot` at `now_ms`, Unix time in milliseconds. With [`config::TimeLagMode::Off`] all time lags are
+/// unknown.
 pub fn compute(snapshot: &Snapshot, time_lag: config::TimeLagMode, now_ms: i64) -> Lag {
-    let clock = partition::TimeLagClock { time_lag, now_ms };
+    let clock = partition::TimeLagClock {
+        mode: time_lag,
+        now_ms,
+    };
     let mut findings = Vec::new();
     let groups = snapshot
         .groups
@@ -159,7 +180,7 @@ pub fn compute(snapshot: &Snapshot, time_lag: config::TimeLagMode, now_ms: i64) 
 // === impl Lag ===
 
 impl Lag {
-    /// How many (group, partition) pairs have a commit on a compacted topic, where offset lag overstates the records left.
+    /// The number of (group, partition) pairs with a commit on a compacted topic, where offset lag overstates the number of records left.
     pub fn n_compacted(&self) -> usize {
         self.rows()
             .filter(|(topic, row)| {
@@ -168,7 +189,7 @@ impl Lag {
             .count()
     }
 
-    /// How many (group, partition) pairs lost messages to retention before the group read them.
+    /// The number of (group, partition) pairs that lost messages to retention before the group read them.
     pub fn n_lost(&self) -> usize {
         self.rows()
             .filter(|(_, row)| row.retention.is_ok_and(|retention| retention.lost > 0))
@@ -184,7 +205,7 @@ impl Lag {
 // === impl GroupLag ===
 
 impl GroupLag {
-    /// Returns the member that is assigned the partition of `row`, where members are known and one is.
+    /// The member that the partition of `row` is assigned to; `None` where there is none or members are unknown.
     pub fn member_of(&self, row: &PartitionLag) -> Option<&Member> {
         self.members.get(row.member?)
     }
@@ -213,7 +234,7 @@ impl GroupLag {
 // === impl Sum ===
 
 impl Sum {
-    /// The sum, if it is one.
+    /// The sum; `None` where there is none or it is missing.
     pub const fn known(self) -> Option<u64> {
         match self {
             Self::Of(sum) => Some(sum),
@@ -221,7 +242,7 @@ impl Sum {
         }
     }
 
-    /// Whether no partition is missing from it, or why one is.
+    /// `Ok` where the lag of no partition is missing from the sum, else the reason.
     pub const fn completeness(self) -> Reading<()> {
         match self {
             Self::NoPartitions | Self::Of(_) => Ok(()),
@@ -241,7 +262,7 @@ impl Sum {
 // === impl TimeLag ===
 
 impl TimeLag {
-    /// The value to export: 0 when caught up, `None` when unknown.
+    /// The age to export: zero when caught up, `None` when unknown.
     pub const fn known(self) -> Option<Duration> {
         match self {
             Self::CaughtUp => Some(Duration::ZERO),

@@ -1,7 +1,7 @@
-//! What one collection read from one cluster, as plain values.
+//! The snapshot: everything that one collection read from one cluster, as plain values.
 //!
-//! No I/O, no clock, no Kafka library. A value that was not read is an [`Unknown`], never a zero; whoever computes from a
-//! snapshot has to say what follows from that.
+//! No I/O, no clock, no Kafka library. A value that was not read is an [`Unknown`] with its reason, never a zero, so that code which computes
+//! from a snapshot has to decide about it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -16,10 +16,10 @@ pub use unread::PartitionLookup;
 /// A name shared by many rows: topic, group, member.
 pub type Name = Arc<str>;
 
-/// A value, or why this collection does not have it.
+/// A value, or the reason why this collection does not have it.
 pub type Reading<T> = Result<T, Unknown>;
 
-/// A position in a partition's log. Never negative: the protocol's sentinels (-1, -1001) do not fit in it.
+/// A position in a partition's log. It cannot hold the protocol's negative sentinels, such as -1 and -1001.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Offset(u64);
 
@@ -32,19 +32,20 @@ pub struct TopicPartition {
     pub partition: i32,
 }
 
-/// Everything one collection of one cluster read, or failed to read.
+/// Everything that one collection of one cluster read, or failed to read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
-    /// When the log ends had been read, Unix time in milliseconds: ages count to here, however long reading records took.
+    /// The time at which all log ends were read, Unix time in milliseconds. Ages are relative to it, not to the later time at which records were
+    /// read.
     pub read_at_ms: i64,
     /// Topics that the filter lets through.
     pub topics: BTreeMap<Name, Topic>,
-    /// Topics with partitions that members are assigned and that this collection could not see, and why. What is assigned and
-    /// stands neither here nor in `topics` is left out by the filter, or is not there.
+    /// Topics with partitions that members are assigned and that this collection could not see, and why. An assigned topic that is neither here
+    /// nor in `topics` is left out by the filter or does not exist.
     pub unseen: BTreeMap<Name, Unknown>,
     /// Groups that the filter lets through, also those whose commits could not be read.
     pub groups: BTreeMap<Name, Group>,
-    /// Groups that the filter lets through and that cannot be shown, by type; empty while not known.
+    /// The number of groups that the filter lets through and that cannot be shown, by type; empty while unknown.
     pub unsupported: BTreeMap<Unsupported, usize>,
     /// The oldest unread record of a partition, for every (partition, offset) of [`Snapshot::oldest_unread_offsets`].
     /// A pair that is missing was not asked about.
@@ -53,34 +54,34 @@ pub struct Snapshot {
     pub failures: Vec<Failure>,
     /// Requests sent to brokers, by kind.
     pub requests: BTreeMap<Api, u64>,
-    /// How long each phase took.
+    /// The time that each phase took.
     pub phases: BTreeMap<Phase, Duration>,
 }
 
 /// A topic and the bounds of its partitions' logs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Topic {
-    /// Whether `cleanup.policy` has `compact`.
+    /// The topic's cleanup policy.
     pub compaction: Reading<Compaction>,
     /// Partitions by number.
     pub partitions: BTreeMap<i32, Log>,
 }
 
-/// Whether a topic's log is compacted.
+/// The cleanup policy of a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compaction {
     /// `cleanup.policy` has `compact`: offsets may have gaps.
     Compacted,
-    /// Records leave only by retention.
+    /// `cleanup.policy` is `delete`: records leave only by retention.
     Deleted,
 }
 
 /// The bounds of one partition's log: the log start was read before the commits, the ends after them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Log {
-    /// First offset that retention has left.
+    /// The first offset that retention has left.
     pub log_start: Reading<Offset>,
-    /// End of what consumers may read.
+    /// The end of the records that consumers may read.
     pub high_watermark: Reading<Offset>,
     /// The same bound for `read_committed`; `None` where the cluster is collected with `read_uncommitted`.
     pub last_stable: Option<Reading<Offset>>,
@@ -89,7 +90,7 @@ pub struct Log {
 /// A consumer group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
-    /// As listed or described by the coordinator.
+    /// The state, as listed or described by the coordinator.
     pub state: GroupState,
     /// Members and what they are assigned; unknown until described.
     pub members: Reading<Arc<Vec<Member>>>,
@@ -144,22 +145,22 @@ pub enum Unsupported {
     Other,
 }
 
-/// When the oldest record that a group has not read was written. Unix time in milliseconds.
+/// The time of writing of the oldest record that a group has not read. All times are Unix time in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum OldestUnread {
     /// The timestamp of the first record at or after the commit.
     Written(i64),
-    /// The commit is below the log start; this is the timestamp of the record there, so the lag is a lower bound.
+    /// The timestamp of the first record at the log start. The commit is below it, so the lag is a lower bound.
     WrittenAtLogStart(i64),
-    /// When the high watermark passed the commit, interpolated from observations.
+    /// The time at which the high watermark passed the commit, interpolated from observations.
     Passed(i64),
-    /// The high watermark had passed the commit when the partition was first observed, at this time, so the lag is a lower bound.
+    /// The time of the first observation of the partition. The high watermark had passed the commit before, so the lag is a lower bound.
     PassedBefore(i64),
     /// The first record at or after the commit has no timestamp: it is of message format 0, or its producer gave it none.
     NoTimestamp,
     /// Nothing after the commit can be read: control records, or all compacted away.
     NothingReadable,
-    /// Not known.
+    /// The time is unknown, for this reason.
     Unknown(Unknown),
 }
 
@@ -196,7 +197,7 @@ impl Offset {
         i64::try_from(self.0).unwrap_or(i64::MAX)
     }
 
-    /// How many offsets lie between `behind` and this one; 0 when `behind` is not behind.
+    /// The number of offsets between `behind` and this one; 0 where `behind` is not below it.
     pub const fn distance_from(self, behind: Self) -> u64 {
         self.0.saturating_sub(behind.0)
     }

@@ -1,4 +1,4 @@
-//! The collector as a process: what it says, how it ends, and that it ends in time.
+//! The collector as a process: its messages, its exit status, and the time until it ends.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -13,7 +13,7 @@ use shared::config::{Environment, Program};
 use shared::tasks::{SignalRuntime, TaskFailure};
 use tokio::time::Instant;
 
-/// What the process promises: out in this time, whatever happens.
+/// The longest time until the process ends, as it promises for every case.
 const BOUND: Duration = Duration::from_secs(2);
 
 /// A running collector, and its log so far.
@@ -30,7 +30,7 @@ fn config(port: u16) -> String {
     )
 }
 
-/// A configuration file of its own for `name`.
+/// A configuration file with this name and text.
 fn file(name: &str, text: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.toml"));
     std::fs::write(&path, text).unwrap();
@@ -54,7 +54,7 @@ fn stderr(output: &Output) -> &str {
 // === impl Collector ===
 
 impl Collector {
-    /// Starts one on a free port and waits until it serves.
+    /// Starts a collector on a free port and waits until it serves HTTP.
     fn start(name: &str) -> Self {
         let port = {
             let free = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -101,7 +101,7 @@ impl Collector {
         );
     }
 
-    /// Waits for the end; returns the exit status, the rest of the log, and how long it took.
+    /// Waits for the end, and returns the exit status, the rest of the log, and the time until the end.
     fn end(mut self) -> (Option<i32>, String, Duration) {
         let began = Instant::now();
         let mut rest = String::new();
@@ -130,7 +130,7 @@ fn a_signal_ends_the_process_with_status_0() {
 }
 
 #[test]
-fn a_request_that_never_comes_to_its_end_does_not_hold_the_process_up() {
+fn a_request_that_never_ends_does_not_delay_the_end_of_the_process() {
     let collector = Collector::start("slow_request");
     let mut slow = TcpStream::connect(collector.address).unwrap();
     slow.write_all(b"GET /metrics HTTP/1.1\r\nho").unwrap();
@@ -192,7 +192,7 @@ fn a_bad_command_line_is_status_64_and_help_is_status_0() {
 }
 
 #[test]
-fn a_check_prints_what_has_effect_and_opens_no_port() {
+fn a_check_prints_the_effective_configuration_and_opens_no_port() {
     let held = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = held.local_addr().unwrap().port();
     let file = file("check", &config(port));
@@ -203,7 +203,7 @@ fn a_check_prints_what_has_effect_and_opens_no_port() {
 }
 
 #[test]
-fn log_lines_are_json_where_that_is_asked_for() {
+fn log_lines_are_json_where_that_is_configured() {
     let held = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = held.local_addr().unwrap().port();
     let file = file("json", &config(port));
@@ -221,7 +221,7 @@ fn log_lines_are_json_where_that_is_asked_for() {
     }
 }
 
-/// Runs the very frame of the process in this one, with one task more.
+/// Runs the collector in this process, with one more task.
 fn run_with(part: impl FnOnce(Wiring) -> run::NamedTask) -> Result<(), Error> {
     let env = Environment::default();
     let loaded = shared::config::parse(&config(0), "test", Program::Collector, &env).unwrap();

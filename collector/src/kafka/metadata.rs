@@ -24,10 +24,12 @@ pub(super) struct Metadata {
     freshness: Freshness,
 }
 
-/// Whether a later answer has contradicted the metadata.
+/// The validity of the metadata, apart from its age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Freshness {
+    /// No later answer has contradicted it.
     Current,
+    /// A later answer has contradicted it, so a refresh is due.
     Outdated,
 }
 

@@ -1,4 +1,4 @@
-//! What the members of one group are assigned, and what of it has no commit.
+//! The partitions that the members of one group are assigned, and those of them without a commit.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use super::{TopicLag, Uncommitted};
 /// The commits of one group.
 type Committed = BTreeMap<TopicPartition, Reading<Offset>>;
 
-/// Partitions with the index of the member that is assigned each, in order; one of them where several are.
+/// The assigned partitions in order, each with the index of a member that it is assigned to.
 pub(super) struct Assignments<'a>(Vec<(&'a TopicPartition, usize)>);
 
 // === impl Assignments ===
 
 impl<'a> Assignments<'a> {
-    /// What the members of `group` are assigned, as far as they are known.
+    /// The assignments of the members of `group`, as far as they are known.
     pub(super) fn of(group: &'a Group) -> Self {
         let members = group.members.iter().flat_map(|members| members.iter());
         let mut assigned: Vec<_> = members
@@ -30,13 +30,13 @@ impl<'a> Assignments<'a> {
         Self(assigned)
     }
 
-    /// The index of the member that is assigned `tp`.
+    /// The index of the member that `tp` is assigned to.
     pub(super) fn member(&self, tp: &TopicPartition) -> Option<usize> {
         let at = self.0.binary_search_by_key(&tp, |(tp, _)| *tp).ok()?;
         Some(self.0[at].1)
     }
 
-    /// Why a partition is not seen that is assigned and there; `None` when all are seen.
+    /// The reason why an assigned partition was not seen; `None` when all were seen or do not exist.
     pub(super) fn unseen(&self, snapshot: &Snapshot) -> Option<Unknown> {
         if snapshot.unseen.is_empty() {
             return None;
@@ -48,7 +48,7 @@ impl<'a> Assignments<'a> {
         })
     }
 
-    /// Adds to `topics`, which are in order, what is assigned without a commit, and the topics of which nothing is committed.
+    /// Adds the assigned partitions without a commit to `topics`, which are in order, and the topics on which the group has no commit at all.
     pub(super) fn add_uncommitted(
         &self,
         snapshot: &Snapshot,
@@ -69,13 +69,14 @@ impl<'a> Assignments<'a> {
         }
     }
 
+    /// The assigned partitions of each topic.
     fn by_topic(&self) -> impl Iterator<Item = (&'a Name, &[(&'a TopicPartition, usize)])> {
         let chunks = self.0.chunk_by(|(tp, _), (next, _)| tp.topic == next.topic);
         chunks.filter_map(|assigned| Some((&assigned.first()?.0.topic, assigned)))
     }
 }
 
-/// What of one topic is assigned without a commit; `None` where none of what is assigned is there.
+/// The partitions of one topic that are assigned without a commit; `None` where none of the assigned partitions exists.
 fn uncommitted(
     snapshot: &Snapshot,
     assigned: &[(&TopicPartition, usize)],
@@ -102,7 +103,7 @@ fn uncommitted(
 // === impl Uncommitted ===
 
 impl Uncommitted {
-    /// One partition more, that holds `records`; an empty one hides nothing.
+    /// With one more partition, whose log holds this number of records. A partition without records does not count.
     fn and(self, records: u64) -> Self {
         Self {
             partitions: self.partitions + u64::from(records > 0),

@@ -1,4 +1,4 @@
-//! The lag of one group: its partitions' rows, grouped by topic and summed up.
+//! The lag of one group: its rows by topic, with sums and maxima.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::assignments::Assignments;
 use super::partition::{self, TimeLagClock};
 use super::{GroupLag, PartitionLag, Sum, TopicLag};
 
-/// The lag of `group`, called `name`.
+/// Computes the lag of `group`, whose name is `name`.
 pub(super) fn lag(
     snapshot: &Snapshot,
     name: &Name,
@@ -44,14 +44,15 @@ pub(super) fn lag(
     }
 }
 
-/// The largest known time lag. Beside one that is unknown, a zero bounds nothing and would pass for health.
+/// The largest known time lag. Beside an unknown one, a zero is no bound and would look like health, so it is left out.
 fn max_time_lag<'r>(rows: impl Iterator<Item = &'r PartitionLag> + Clone) -> Option<Duration> {
     let most = rows.clone().filter_map(|row| row.time_lag.known()).max()?;
     let mut unknown = rows.filter(|row| row.time_lag.known().is_none());
     (!most.is_zero() || unknown.next().is_none()).then_some(most)
 }
 
-/// Nothing is known to be well with a group whose members could not be asked about.
+/// `Ok` where nothing of the group is hidden, else the first reason why not. A group whose members are unknown may be assigned partitions that
+/// were not read.
 fn complete(group: &Group, topics: &[TopicLag], offset_lag: Sum) -> Reading<()> {
     offset_lag.completeness()?;
     n_members(group)?;
@@ -59,7 +60,7 @@ fn complete(group: &Group, topics: &[TopicLag], offset_lag: Sum) -> Reading<()> 
     uncommitted.try_for_each(|reading| reading.map(drop))
 }
 
-/// An empty group has no members to describe, so nobody asks.
+/// The number of members. An empty group has none, and is not described.
 fn n_members(group: &Group) -> Reading<usize> {
     match (&group.members, group.state) {
         (Ok(members), _) => Ok(members.len()),
@@ -68,6 +69,7 @@ fn n_members(group: &Group) -> Reading<usize> {
     }
 }
 
+/// The rows of one group by topic. Commits on partitions that no longer exist are left out.
 fn topic_lags(
     snapshot: &Snapshot,
     assigned: &Assignments<'_>,
@@ -99,7 +101,7 @@ fn topic_lags(
 // === impl TopicLag ===
 
 impl TopicLag {
-    /// `topic` without any partition yet.
+    /// A topic without rows.
     pub(super) fn of(snapshot: &Snapshot, topic: &Name) -> Self {
         let not_asked = Unknown::new(Api::DescribeConfigs, Reason::NotAsked);
         let compaction = snapshot

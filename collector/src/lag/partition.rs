@@ -1,4 +1,4 @@
-//! The lag of one committed offset on one partition.
+//! The row of one committed offset on one partition.
 
 use std::time::Duration;
 
@@ -11,10 +11,11 @@ use crate::snapshot::{
 
 use super::{PartitionLag, Retention, TimeLag};
 
-/// The instant of the computation.
+/// The instant of the computation, and the way in which ages are known.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TimeLagClock {
-    pub(super) time_lag: config::TimeLagMode,
+    pub(super) mode: config::TimeLagMode,
+    /// Unix time in milliseconds.
     pub(super) now_ms: i64,
 }
 
@@ -26,7 +27,7 @@ struct Position<'a> {
     log: &'a Log,
 }
 
-/// The row of `committed` on `tp`, which is not [`PartitionLookup::Gone`]. Its member is not filled in.
+/// Computes the row of `committed` on `tp`, which is not [`PartitionLookup::Gone`]. The caller fills in the member.
 pub(super) fn lag(
     snapshot: &Snapshot,
     tp: &TopicPartition,
@@ -51,8 +52,8 @@ pub(super) fn lag(
     }
 }
 
-/// A finding for every partition on which `group` has committed beyond the end: the topic was re-created, or an unclean
-/// election cut the log. The last stable offset does not count here: a `read_uncommitted` reader may be past it.
+/// A finding for every partition on which `group` has committed beyond the high watermark: the topic was created again, or an unclean election
+/// has truncated the log. A commit beyond the last stable offset is no finding, as the group may read uncommitted records.
 pub(super) fn beyond_end<'a>(
     snapshot: &'a Snapshot,
     name: &'a Name,
@@ -74,20 +75,21 @@ pub(super) fn beyond_end<'a>(
         })
 }
 
-/// Offsets between `committed` and the end; 0 for a commit beyond it.
+/// The number of offsets between `committed` and the log end; 0 for a commit beyond it.
 pub(super) fn offset_lag(committed: Offset, log: &Log) -> Reading<u64> {
     Ok(log.end()?.distance_from(committed))
 }
 
-/// Offsets between the log start and the end.
+/// The number of offsets between the log start and the log end.
 pub(super) fn retained(log: &Log) -> Reading<u64> {
     Ok(log.end()?.distance_from(log.log_start?))
 }
 
+/// The time lag of a commit on a partition that has a log.
 fn time_lag(snapshot: &Snapshot, position: &Position<'_>, clock: TimeLagClock) -> TimeLag {
     let Position { tp, committed, log } = *position;
     let not_asked = Unknown::new(Api::Fetch, Reason::NotAsked);
-    if clock.time_lag == config::TimeLagMode::Off {
+    if clock.mode == config::TimeLagMode::Off {
         return TimeLag::Unknown(not_asked);
     }
     let oldest_unread = match log.oldest_unread(committed) {
@@ -124,7 +126,7 @@ fn retention(committed: Offset, log: &Log) -> Reading<Retention> {
 fn unread_percent(committed: Offset, log: &Log) -> Reading<f64> {
     let retained = retained(log)?;
     let unread = offset_lag(committed, log)?;
-    // Without this, nothing unread of nothing retained would be no number.
+    // For an empty log the division below would give no number.
     if unread == 0 {
         return Ok(0.0);
     }
@@ -134,17 +136,17 @@ fn unread_percent(committed: Offset, log: &Log) -> Reading<f64> {
 // === impl TimeLagClock ===
 
 impl TimeLagClock {
-    /// How long ago `at` was; zero for what is yet to come.
+    /// The time since `at`; zero for a time in the future.
     fn age(self, at: i64) -> Duration {
         let age = self.now_ms.saturating_sub(at);
         Duration::from_millis(u64::try_from(age).unwrap_or(0))
     }
 
-    /// The age of a record that its producer dated `at`. Clocks differ, so one dated a little ahead was written just now; a date
-    /// beyond that says nothing of its age.
+    /// The age of a record whose timestamp is `at`. Clocks differ, so a record with a timestamp slightly in the future was written just now.
+    /// Farther in the future, the timestamp says nothing about the age.
     fn written(self, at: i64, kind: fn(Duration) -> TimeLag) -> TimeLag {
         let ahead = at.saturating_sub(self.now_ms);
-        let is_possible = match self.time_lag {
+        let is_possible = match self.mode {
             config::TimeLagMode::Message { max_clock_skew, .. } => {
                 i128::from(ahead) <= i128::try_from(max_clock_skew.as_millis()).unwrap_or(i128::MAX)
             }

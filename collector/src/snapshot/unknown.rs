@@ -1,20 +1,20 @@
-//! What a collection did not read, and why.
+//! Unknown values: the request that would have brought them, and the reason why it did not.
 
-/// Why a value is not there.
+/// The reason why a value is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Unknown {
-    /// The question that was not answered.
+    /// The kind of request that would have brought the value.
     pub api: Api,
-    /// Why.
+    /// The reason why it did not.
     pub reason: Reason,
 }
 
 /// One failure of one collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The question, and why it has no answer.
+    /// The kind of request, and the reason of its failure.
     pub unknown: Unknown,
-    /// What it was about, for logs: a broker, group, topic or partition.
+    /// The broker, group, topic or partition that the request was about, for logs.
     pub subject: String,
 }
 
@@ -37,12 +37,12 @@ pub enum Api {
     Fetch,
 }
 
-/// Why a question has no answer, or what is odd about an answer; the values of the label `reason`.
+/// The reason of a failure, or the oddity of an answer; the values of the label `reason`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// No answer within the time the request was given, or error 7.
     Timeout,
-    /// The connection could not be made or broke.
+    /// The connection could not be made, or was lost.
     Transport,
     /// The broker refused the credentials.
     Authentication,
@@ -74,13 +74,13 @@ pub enum Reason {
     UnstableOffsetCommit,
     /// The answer could not be parsed.
     BadAnswer,
-    /// The collection's own deadline passed before the question could be asked.
+    /// The collection's own deadline passed before the request could be sent.
     Deadline,
     /// A leader that timed out once is not asked again in the same collection.
     GivenUp,
-    /// Not described yet, or not due.
+    /// The request was not made in this collection: the answer is not due, or was not needed.
     NotAsked,
-    /// Older than the observed history.
+    /// The record is older than the observed history.
     OlderThanHistory,
     /// A record does not fit in an answer that the client takes.
     RecordTooLarge,

@@ -1,4 +1,4 @@
-//! What is counted.
+//! The counters of failures and of collections.
 
 use collector::collected::{ClusterState, Counters, Outcome};
 use collector::snapshot::{Api, Failure, Reason, Unknown};
@@ -7,7 +7,7 @@ use crate::clusters::{rendered, stale, text_of};
 use crate::parse::{parse, value};
 
 #[test]
-fn every_failure_counts_once_and_what_follows_from_one_does_not() {
+fn every_failure_counts_once_and_its_consequences_do_not() {
     let mut counters = Counters::default();
     let failures = [
         Reason::Timeout,

@@ -153,7 +153,7 @@ fn topic_granularity_has_sums_and_no_partitions_of_groups() {
 }
 
 #[test]
-fn both_granularities_show_what_is_uncommitted_and_what_is_not_seen() {
+fn both_granularities_show_uncommitted_and_unseen_partitions() {
     let builder = SnapshotBuilder::default()
         .topic("t", &[log(Some(0), Some(9)), log(Some(2), Some(9))])
         .unseen("secret", UNKNOWN)
@@ -197,7 +197,7 @@ fn without_time_lag_there_is_no_family_of_it() {
 }
 
 #[test]
-fn the_compatibility_switches_take_and_give_labels() {
+fn the_compatibility_switches_remove_and_add_labels() {
     let mut switched = cluster("a");
     switched.compatibility.member_labels = ExtraLabels::Absent;
     switched.compatibility.state_labels = ExtraLabels::Present;

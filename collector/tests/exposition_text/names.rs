@@ -1,4 +1,4 @@
-//! What klag-exporter 0.1.29 calls its families and labels, which dashboards rely on.
+//! The names of families and labels in klag-exporter 0.1.29, which dashboards rely on.
 
 use std::collections::BTreeSet;
 
@@ -64,7 +64,7 @@ const KLAG_EXPORTER: [(&str, &[&str]); 19] = [
     ("kafka_lag_exporter_last_update_timestamp_seconds", CLUSTER),
 ];
 
-/// Ours alone.
+/// Families that klag-exporter does not have.
 const OURS: [(&str, &str, &[&str]); 15] = [
     ("kafka_consumergroup_group_complete", "gauge", GROUP),
     (

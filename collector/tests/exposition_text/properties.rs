@@ -1,4 +1,4 @@
-//! What was put in is what a reader gets out, whatever the names.
+//! A reader of the text gets the values and names that were put in, whatever the names.
 
 use std::collections::BTreeMap;
 

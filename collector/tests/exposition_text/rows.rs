@@ -47,7 +47,7 @@ impl RowSink for Kept {
 }
 
 #[test]
-fn a_sink_that_is_no_text_gets_every_row_of_the_text() {
+fn a_sink_that_is_not_text_gets_every_row_of_the_text() {
     let mut switched = cluster("a");
     switched.compatibility.state_labels = ExtraLabels::Present;
     switched.labels = BTreeMap::from([("env".into(), "prod".into())]);
@@ -77,7 +77,7 @@ fn a_sink_that_is_no_text_gets_every_row_of_the_text() {
 }
 
 #[test]
-fn what_is_published_has_the_data_of_the_text() {
+fn the_published_value_has_the_data_of_the_text() {
     let clusters = vec![view(cluster("a"), &shop())];
     let collected = clusters[0].state.collected.clone().unwrap();
     let published = collector::exposition::Published::render(clusters, 7);

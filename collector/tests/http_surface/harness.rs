@@ -1,4 +1,4 @@
-//! A router to ask, and the hands that move what it is answered from.
+//! A router, and the senders of the values that its answers depend on.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use flate2::write::GzEncoder;
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
-/// A router, and the hands that move what it is answered from.
+/// A router, and the senders of the values that its answers depend on.
 pub(crate) struct Harness {
     router: Router,
     pub(crate) gate: watch::Sender<Gate>,

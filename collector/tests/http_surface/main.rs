@@ -39,7 +39,7 @@ async fn a_standby_answers_a_scrape_with_nothing_of_the_usual_type() {
 }
 
 #[tokio::test]
-async fn a_leader_sends_the_bytes_as_they_are_kept_to_whoever_takes_gzip() {
+async fn a_leader_sends_the_stored_bytes_to_clients_that_accept_gzip() {
     let harness = harness(OPEN);
     harness.publish("lag 1\n", OPENING);
     let answer = harness.ask("GET", "/metrics", "gzip").await;
@@ -51,7 +51,7 @@ async fn a_leader_sends_the_bytes_as_they_are_kept_to_whoever_takes_gzip() {
 }
 
 #[tokio::test]
-async fn a_leader_sends_text_to_whoever_takes_no_gzip() {
+async fn a_leader_sends_text_to_clients_that_do_not_accept_gzip() {
     let harness = harness(OPEN);
     // More than one chunk.
     let text = "kafka_consumergroup_group_lag{group=\"g\"} 1\n".repeat(10_000);
@@ -67,7 +67,7 @@ async fn a_leader_sends_text_to_whoever_takes_no_gzip() {
 }
 
 #[tokio::test]
-async fn what_was_collected_before_the_gate_closed_last_is_not_shown() {
+async fn data_from_before_the_gate_last_closed_is_not_shown() {
     let harness = harness(OPEN);
     harness.publish("lag 1\n", OPENING - 1);
     assert_eq!(harness.get("/metrics").await.text(), "");
@@ -76,7 +76,7 @@ async fn what_was_collected_before_the_gate_closed_last_is_not_shown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_series_are_gone_from_the_deadline_on_with_no_word_from_anyone() {
+async fn the_series_are_withdrawn_at_the_deadline_without_any_further_event() {
     let end = Instant::now() + Duration::from_secs(5);
     let harness = harness(Gate::Open {
         until: Until::At(end),
@@ -95,7 +95,7 @@ async fn the_series_are_gone_from_the_deadline_on_with_no_word_from_anyone() {
 }
 
 #[tokio::test]
-async fn the_same_leadership_under_another_number_goes_on_showing_what_it_has() {
+async fn a_leadership_that_goes_on_under_another_term_keeps_its_data() {
     let harness = harness(OPEN);
     harness.publish("lag 1\n", OPENING);
     harness.gate.send_replace(Gate::Open {
@@ -107,7 +107,7 @@ async fn the_same_leadership_under_another_number_goes_on_showing_what_it_has() 
 }
 
 #[tokio::test]
-async fn the_gate_decides_what_is_shown_from_one_answer_to_the_next() {
+async fn each_answer_depends_on_the_gate_at_its_time() {
     let harness = harness(OPEN);
     harness.publish("lag 1\n", OPENING);
     assert_eq!(harness.get("/metrics").await.text(), "lag 1\n");
@@ -116,7 +116,7 @@ async fn the_gate_decides_what_is_shown_from_one_answer_to_the_next() {
 }
 
 #[tokio::test]
-async fn probes_say_what_holds_for_every_role() {
+async fn probes_answer_rightly_in_every_role() {
     let unavailable = StatusCode::SERVICE_UNAVAILABLE;
     for (gate, leader) in [
         (OPEN, r#"{"is_leader":true}"#),
@@ -133,7 +133,7 @@ async fn probes_say_what_holds_for_every_role() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_leads_or_could_lead_is_available() {
+async fn a_pod_that_leads_or_could_lead_is_available() {
     let ending = Gate::Closed {
         reason: ClosedReason::ShuttingDown,
     };
@@ -184,7 +184,7 @@ async fn a_leader_is_ready_once_its_first_collection_is_published() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_prestop_hook_holds_a_leader_back_and_nobody_else() {
+async fn the_prestop_hook_delays_the_end_of_a_leader_only() {
     let began = Instant::now();
     let leader = harness(OPEN);
     assert_eq!(leader.get("/prestop").await.status, StatusCode::OK);

@@ -1,4 +1,4 @@
-//! Many readers that take no gzip, some of which read slowly.
+//! Many readers that do not accept gzip, some of which read slowly.
 
 use std::time::Duration;
 
@@ -11,33 +11,33 @@ use tokio::time::Instant;
 use crate::harness::{Harness, harness};
 use crate::{OPEN, OPENING, STANDBY};
 
-/// Readers that are served at a time.
-const PLACES: usize = 8;
+/// The number of such readers that are served at the same time.
+const MAX_READERS: usize = 8;
 
-/// How long one may keep others waiting.
-const TURN: Duration = Duration::from_secs(5);
+/// The time after which a reader loses its place to a waiting one.
+const MAX_READ_TIME: Duration = Duration::from_secs(5);
 
-/// How long others wait.
-const LINE: Duration = Duration::from_secs(8);
+/// The longest time that a reader waits for a place.
+const MAX_WAIT: Duration = Duration::from_secs(8);
 
-/// Several chunks.
+/// A text of several chunks.
 fn text() -> String {
     "kafka_consumergroup_group_lag{group=\"g\"} 1\n".repeat(30_000)
 }
 
-/// A leader, and as many answers as there are places, none of which is read.
-async fn full() -> (Harness, Vec<Response>) {
+/// A leader, and one answer for each place. No answer is read.
+async fn all_places_taken() -> (Harness, Vec<Response>) {
     let harness = harness(OPEN);
     harness.publish(&text(), OPENING);
     let mut unread = Vec::new();
-    for _ in 0..PLACES {
+    for _ in 0..MAX_READERS {
         unread.push(harness.begin("GET", "/metrics", "identity").await);
     }
     (harness, unread)
 }
 
-/// How many of the answers can still be read whole; the others break off.
-async fn whole(answers: Vec<Response>) -> usize {
+/// The number of answers that can still be read to their end; the others break off.
+async fn n_whole_answers(answers: Vec<Response>) -> usize {
     let mut n_whole = 0;
     for answer in answers {
         assert_eq!(answer.status(), StatusCode::OK);
@@ -50,54 +50,54 @@ async fn whole(answers: Vec<Response>) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_reads_slowly_keeps_its_place_while_nobody_wants_it() {
-    let (_world, unread) = full().await;
-    tokio::time::sleep(100 * TURN).await;
-    assert_eq!(whole(unread).await, PLACES);
+async fn a_slow_reader_keeps_its_place_while_no_other_reader_waits() {
+    let (_harness, unread) = all_places_taken().await;
+    tokio::time::sleep(100 * MAX_READ_TIME).await;
+    assert_eq!(n_whole_answers(unread).await, MAX_READERS);
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_waits_is_given_the_place_of_one_that_has_had_its_turn() {
-    let (harness, unread) = full().await;
+async fn a_waiting_reader_gets_the_place_of_one_whose_time_is_over() {
+    let (harness, unread) = all_places_taken().await;
     let began = Instant::now();
     let answer = harness.get("/metrics").await;
     let took = began.elapsed();
     assert!(answer.text() == text());
     assert!(
-        (TURN..TURN + Duration::from_secs(1)).contains(&took),
+        (MAX_READ_TIME..MAX_READ_TIME + Duration::from_secs(1)).contains(&took),
         "{took:?}"
     );
-    assert_eq!(whole(unread).await, PLACES - 1);
+    assert_eq!(n_whole_answers(unread).await, MAX_READERS - 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_is_not_served_in_time_is_told_when_to_come_again() {
-    let (harness, unread) = full().await;
+async fn a_reader_that_is_not_served_in_time_is_told_when_to_retry() {
+    let (harness, unread) = all_places_taken().await;
     let began = Instant::now();
     let mut waiting = JoinSet::new();
-    for _ in 0..PLACES + 2 {
+    for _ in 0..MAX_READERS + 2 {
         waiting.spawn(harness.begin("GET", "/metrics", "identity"));
     }
     let answers = waiting.join_all().await;
     let took = began.elapsed();
     assert!(
-        (LINE..LINE + Duration::from_secs(1)).contains(&took),
+        (MAX_WAIT..MAX_WAIT + Duration::from_secs(1)).contains(&took),
         "{took:?}"
     );
     let (served, told): (Vec<_>, Vec<_>) = answers
         .into_iter()
         .partition(|answer| answer.status() == StatusCode::OK);
-    assert_eq!((served.len(), told.len()), (PLACES, 2));
+    assert_eq!((served.len(), told.len()), (MAX_READERS, 2));
     for answer in told {
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(answer.headers()[header::RETRY_AFTER], "5");
     }
-    assert_eq!(whole(unread).await, 0);
+    assert_eq!(n_whole_answers(unread).await, 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_takes_gzip_or_only_the_head_and_every_probe_waits_for_nobody() {
-    let (harness, _unread) = full().await;
+async fn gzip_readers_head_requests_and_probes_never_wait() {
+    let (harness, _unread) = all_places_taken().await;
     let began = Instant::now();
     for (method, path, accepts) in [
         ("GET", "/metrics", "gzip"),
@@ -113,23 +113,23 @@ async fn whoever_takes_gzip_or_only_the_head_and_every_probe_waits_for_nobody() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_given_up_gives_its_place_to_the_next_at_once() {
-    let (harness, mut unread) = full().await;
+async fn an_abandoned_answer_frees_its_place_at_once() {
+    let (harness, mut unread) = all_places_taken().await;
     let began = Instant::now();
     unread.pop();
     assert!(harness.get("/metrics").await.text() == text());
-    assert!(began.elapsed() < TURN);
-    assert_eq!(whole(unread).await, PLACES - 1);
+    assert!(began.elapsed() < MAX_READ_TIME);
+    assert_eq!(n_whole_answers(unread).await, MAX_READERS - 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_waited_while_the_gate_closed_is_shown_nothing() {
-    let (harness, unread) = full().await;
+async fn a_reader_that_waited_while_the_gate_closed_gets_no_data() {
+    let (harness, unread) = all_places_taken().await;
     let close = async {
-        tokio::time::sleep(TURN / 2).await;
+        tokio::time::sleep(MAX_READ_TIME / 2).await;
         harness.gate.send_replace(STANDBY);
     };
     let (answer, ()) = tokio::join!(harness.get("/metrics"), close);
     assert_eq!((answer.status, answer.text()), (StatusCode::OK, ""));
-    assert_eq!(whole(unread).await, PLACES - 1);
+    assert_eq!(n_whole_answers(unread).await, MAX_READERS - 1);
 }

@@ -1,4 +1,4 @@
-//! When the high watermark passed an offset.
+//! The history of high watermarks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -69,7 +69,7 @@ fn a_burst_after_silence_is_as_old_as_the_burst() {
 }
 
 #[test]
-fn each_observation_says_what_became_of_it() {
+fn each_observation_returns_its_effect() {
     let mut observed = PartitionHistory::default();
     let table = [
         (10, 5, Recorded::Inserted),
@@ -98,7 +98,7 @@ fn a_high_watermark_that_went_back_begins_a_new_history() {
 }
 
 #[test]
-fn what_is_older_than_the_samples_kept_is_at_least_as_old_as_they_are() {
+fn a_record_older_than_the_kept_samples_has_their_age_as_a_lower_bound() {
     let samples = [(0, 0), (1_000, 10), (2_000, 20), (3_000, 30)];
     let limits = HistoryLimits { samples: 3, ..WIDE };
     assert_eq!(
@@ -110,7 +110,7 @@ fn what_is_older_than_the_samples_kept_is_at_least_as_old_as_they_are() {
 }
 
 #[test]
-fn of_what_is_older_than_the_bound_one_sample_is_kept() {
+fn one_sample_beyond_the_largest_age_is_kept() {
     let samples = [(0, 0), (1_000, 10), (2_000, 20), (3_500, 30)];
     let limits = HistoryLimits {
         max_age: Duration::from_secs(2),
@@ -124,7 +124,7 @@ fn of_what_is_older_than_the_bound_one_sample_is_kept() {
 }
 
 #[test]
-fn a_partition_unseen_for_the_age_bound_is_forgotten() {
+fn a_partition_unseen_for_the_largest_age_is_dropped() {
     let mut history = History::new(HistoryLimits {
         max_age: Duration::from_secs(2),
         ..WIDE
@@ -156,14 +156,14 @@ fn a_partition_unseen_for_the_age_bound_is_forgotten() {
 }
 
 #[test]
-fn the_first_observation_bounds_nothing_and_the_second_does() {
+fn the_first_observation_is_no_bound_and_the_second_makes_it_one() {
     assert_eq!(dated(WIDE, &[(1_000, 10)], 4), TOO_OLD);
     let twice = dated(WIDE, &[(1_000, 10), (3_000, 12)], 4);
     assert_eq!(twice, OldestUnread::PassedBefore(1_000));
 }
 
 #[test]
-fn what_was_observed_of_a_topic_that_is_another_one_by_now_is_forgotten() {
+fn observations_of_a_topic_that_was_created_again_are_dropped() {
     let mut history = History::new(WIDE);
     let builder = |high_watermark| {
         let log = log(Some(0), Some(high_watermark));
@@ -183,7 +183,7 @@ fn what_was_observed_of_a_topic_that_is_another_one_by_now_is_forgotten() {
 }
 
 #[test]
-fn what_has_not_been_passed_is_not_asked_about() {
+fn an_offset_that_was_not_passed_has_no_time() {
     let unknown = Unknown::new(Api::ListOffsets, Reason::NotAsked);
     assert_eq!(dated(WIDE, &[(0, 10)], 10), OldestUnread::Unknown(unknown));
     assert_eq!(dated(WIDE, &[], 10), OldestUnread::Unknown(unknown));
@@ -226,7 +226,7 @@ proptest! {
 
     /// Evenly produced records are dated exactly, however seldom somebody looked.
     #[test]
-    fn an_even_production_is_dated_exactly(looks in vec(1..50i64, 2..20), rate in 1..20i64) {
+    fn records_of_an_even_production_have_exact_times(looks in vec(1..50i64, 2..20), rate in 1..20i64) {
         let times: Vec<_> = looks.iter().scan(0, |at, step| { *at += step; Some(*at) }).collect();
         let samples: Vec<_> = times.iter().map(|at| (at * 1_000, at * rate)).collect();
         let observed = observed(&samples);
@@ -238,7 +238,7 @@ proptest! {
 
     /// Bounds cost exactness, never truth: what is said instead is no earlier than what the whole history says.
     #[test]
-    fn a_bounded_history_says_the_same_or_a_lower_bound(samples in samples(), at in 0..800i64, keep in 2..6usize, age in 1..500u64) {
+    fn a_limited_history_gives_the_same_time_or_a_lower_bound(samples in samples(), at in 0..800i64, keep in 2..6usize, age in 1..500u64) {
         let limits = HistoryLimits { samples: keep, max_age: Duration::from_millis(age) };
         let (all, some) = (dated(WIDE, &samples, at), dated(limits, &samples, at));
         let is_bound = match (some, all) {

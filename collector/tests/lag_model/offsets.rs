@@ -10,7 +10,7 @@ use crate::single::{one_partition, only_group, only_row};
 use crate::snapshot_builder::{NOW, SnapshotBuilder, UNKNOWN, lag_of, log, offset, reading};
 
 #[test]
-fn lag_is_what_lies_between_the_commit_and_the_high_watermark() {
+fn lag_is_the_distance_between_commit_and_high_watermark() {
     let builder = one_partition(log(Some(10), Some(100)), Some(70));
     let lag = lag_of(&builder);
     let row = only_row(&lag);
@@ -62,7 +62,7 @@ fn a_commit_between_the_last_stable_offset_and_the_high_watermark_is_no_finding(
 }
 
 #[test]
-fn an_unknown_partition_leaves_the_maximum_and_takes_the_sums() {
+fn an_unknown_partition_removes_the_sums_and_keeps_the_maximum() {
     let builder = SnapshotBuilder::default()
         .topic("whole", &[log(Some(0), Some(10))])
         .topic("partly", &[log(Some(0), Some(50)), log(Some(0), None)])
@@ -102,7 +102,7 @@ fn an_unknown_commit_is_an_unknown_partition() {
 }
 
 #[test]
-fn an_unknown_log_start_takes_only_what_is_measured_from_it() {
+fn an_unknown_log_start_makes_only_distances_from_it_unknown() {
     let builder = one_partition(log(None, Some(10)), Some(4)).unread(
         "t",
         0,
@@ -147,7 +147,7 @@ fn a_group_without_commits_is_complete_and_has_no_lag() {
 }
 
 #[test]
-fn an_empty_group_has_no_members_without_asking() {
+fn an_empty_group_has_no_members_even_if_it_was_not_described() {
     let members = |state| {
         let builder = SnapshotBuilder::default()
             .group("g", &[])
@@ -232,7 +232,7 @@ fn a_commit_on_a_partition_that_is_gone_is_left_out() {
 }
 
 #[test]
-fn a_commit_beyond_the_end_has_no_lag_and_is_found_once() {
+fn a_commit_beyond_the_end_has_no_lag_and_is_one_finding() {
     let builder = one_partition(log(Some(0), Some(5)), Some(900));
     let lag = lag_of(&builder);
     assert_eq!(only_row(&lag).offset_lag, Ok(0));

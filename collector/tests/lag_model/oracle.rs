@@ -18,7 +18,7 @@ pub(crate) struct Bounds {
 /// (topic, partition).
 pub(crate) type PartitionId = (u8, i32);
 
-/// What a collection read.
+/// The result of a collection.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) read_committed: bool,
@@ -27,7 +27,7 @@ pub(crate) struct Case {
     pub(crate) groups: BTreeMap<u8, Option<BTreeMap<PartitionId, Option<i64>>>>,
 }
 
-/// What is known of the record at an offset; a function of the place, so that a case need not list it.
+/// The knowledge of the record at an offset. It is a function of partition and offset, so that a case need not list it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Record {
     NotAsked,
@@ -40,7 +40,7 @@ pub(crate) enum Record {
     NoTimestamp,
 }
 
-/// What a group should show for a partition; `None` is no sample.
+/// The row that a group should have for a partition; `None` is no sample.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Row {
     pub(crate) committed: Option<i64>,
@@ -113,7 +113,7 @@ impl Case {
         row
     }
 
-    /// How far retention is from the first offset that is still to be read, where it has begun.
+    /// The number of offsets between retention and the first unread offset, where retention has begun.
     pub(crate) fn margin_at_risk(&self, partition_id: PartitionId, row: &Row) -> Option<f64> {
         let (lag, margin) = (row.lag?, row.margin?);
         let begun = self.logs[&partition_id].log_start? > 0;

@@ -170,7 +170,7 @@ proptest! {
     }
 
     #[test]
-    fn wanted_are_the_oldest_records_left_to_read(case in case()) {
+    fn the_wanted_offsets_are_those_of_the_oldest_unread_records(case in case()) {
         let wanted = snapshot(&case).oldest_unread_offsets(LostPartitions::Read);
         let pairs = wanted.iter().flat_map(|(tp, offsets)| offsets.iter().map(move |at| (tp.clone(), *at)));
         let expected = case.wanted().into_iter();
@@ -179,7 +179,7 @@ proptest! {
     }
 
     #[test]
-    fn every_time_lag_that_is_not_known_is_of_a_pair_that_was_wanted_or_of_an_unknown_partition(case in case()) {
+    fn time_lag_is_known_wherever_offset_lag_is_once_all_wanted_offsets_are_answered(case in case()) {
         let mut snapshot = snapshot(&case);
         let wanted = snapshot.oldest_unread_offsets(LostPartitions::Read);
         snapshot.oldest_unread = wanted

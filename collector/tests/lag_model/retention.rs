@@ -7,7 +7,7 @@ use crate::single::{one_partition, only_group, only_row};
 use crate::snapshot_builder::{SnapshotBuilder, lag_of, log};
 
 #[test]
-fn retention_past_the_commit_is_loss() {
+fn a_log_start_beyond_the_commit_is_a_loss() {
     let builder = one_partition(log(Some(50), Some(100)), Some(20));
     let lag = lag_of(&builder);
     let row = only_row(&lag);
@@ -23,7 +23,7 @@ fn retention_past_the_commit_is_loss() {
 }
 
 #[test]
-fn what_a_group_lost_is_a_sum_only_when_all_of_it_is_known() {
+fn the_loss_of_a_group_is_a_sum_only_when_every_row_is_known() {
     let commits = [("t", 0, Some(20)), ("t", 1, Some(60)), ("u", 0, Some(5))];
     let lost = |last| {
         let logs = [log(Some(50), Some(100)), log(Some(50), Some(100))];
@@ -39,7 +39,7 @@ fn what_a_group_lost_is_a_sum_only_when_all_of_it_is_known() {
 }
 
 #[test]
-fn retention_is_as_near_as_the_nearest_partition_with_something_to_lose() {
+fn the_retention_margin_is_that_of_the_nearest_partition_with_something_to_lose() {
     let margin = |logs: &[Log], commits: &[(&str, i32, Option<i64>)]| {
         let builder = SnapshotBuilder::default()
             .topic("t", logs)
@@ -61,7 +61,7 @@ fn retention_is_as_near_as_the_nearest_partition_with_something_to_lose() {
 }
 
 #[test]
-fn the_unread_percentage_is_a_number_for_an_empty_log_too() {
+fn the_unread_percentage_is_defined_for_an_empty_log() {
     let percent = |log, committed| only_row(&lag_of(&one_partition(log, committed))).unread_percent;
     assert_eq!(percent(log(Some(9), Some(9)), Some(9)), Ok(0.0));
     assert_eq!(percent(log(Some(9), Some(9)), Some(3)), Ok(f64::INFINITY));

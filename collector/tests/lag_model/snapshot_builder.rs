@@ -1,4 +1,4 @@
-//! Snapshots in a few words.
+//! A builder of snapshots for tests.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use collector::snapshot::{
 };
 use shared::config::{self, LostPartitions};
 
-/// Time lag is wanted.
+/// Time lag by the timestamps of records.
 pub(crate) const MESSAGE: config::TimeLagMode = config::TimeLagMode::Message {
     timeout: Duration::ZERO,
     lost: LostPartitions::Read,
     max_clock_skew: Duration::from_secs(60),
 };
-/// Any reason will do.
+/// An arbitrary reason.
 pub(crate) const UNKNOWN: Unknown = Unknown::new(Api::ListOffsets, Reason::Timeout);
 
 /// A snapshot under construction.
@@ -50,7 +50,7 @@ pub(crate) fn reading(value: Option<i64>) -> Reading<Offset> {
 /// The instant of a test, Unix time in milliseconds.
 pub(crate) const NOW: i64 = 1_700_000_000_000;
 
-/// The lag of it, with time lag, at [`NOW`].
+/// The lag of the snapshot, with time lag, at [`NOW`].
 pub(crate) fn lag_of(builder: &SnapshotBuilder) -> Lag {
     compute(&builder.snapshot, MESSAGE, NOW)
 }
@@ -118,7 +118,7 @@ impl SnapshotBuilder {
         self
     }
 
-    /// What is known of the oldest unread record as seen from `at`.
+    /// Sets the knowledge of the oldest unread record of a group that stands at `at`.
     pub(crate) fn unread(mut self, topic: &str, p: i32, at: i64, oldest: OldestUnread) -> Self {
         self.snapshot
             .oldest_unread

@@ -11,7 +11,7 @@ use crate::single::{one_partition, only_group, only_row};
 use crate::snapshot_builder::{NOW, SnapshotBuilder, UNKNOWN, lag_of, log, offset, tp};
 
 #[test]
-fn time_lag_says_how_it_is_known() {
+fn time_lag_carries_the_way_it_is_known() {
     let ms = Duration::from_millis;
     let unknown = |reason| TimeLag::Unknown(Unknown::new(Api::Fetch, reason));
     let table = [
@@ -49,7 +49,7 @@ fn time_lag_says_how_it_is_known() {
 }
 
 #[test]
-fn of_a_lost_record_the_age_at_the_log_start_is_a_lower_bound() {
+fn the_age_at_the_log_start_is_a_lower_bound_for_a_lost_record() {
     for oldest in [
         OldestUnread::Written(NOW - 7),
         OldestUnread::Passed(NOW - 7),
@@ -61,7 +61,7 @@ fn of_a_lost_record_the_age_at_the_log_start_is_a_lower_bound() {
 }
 
 #[test]
-fn what_was_not_asked_about_has_no_time_lag_and_what_is_caught_up_has_none_to_ask() {
+fn time_lag_is_unknown_without_an_answer_and_zero_when_caught_up() {
     let time_lag =
         |committed| only_row(&lag_of(&one_partition(log(Some(0), Some(9)), committed))).time_lag;
     let not_asked = TimeLag::Unknown(Unknown::new(Api::Fetch, Reason::NotAsked));
@@ -78,7 +78,7 @@ fn disabled_time_lag_is_unknown_even_when_caught_up() {
 }
 
 #[test]
-fn the_largest_time_lag_is_that_of_the_known_ones() {
+fn the_largest_time_lag_covers_the_known_ones() {
     let end = log(Some(0), Some(9));
     let builder = SnapshotBuilder::default()
         .topic("t", &[end, end, end])
@@ -112,7 +112,7 @@ fn a_zero_beside_an_unknown_time_lag_is_no_maximum() {
 }
 
 #[test]
-fn records_whose_date_says_nothing_are_findings() {
+fn records_without_a_usable_timestamp_are_findings() {
     let end = log(Some(0), Some(9));
     let future = OldestUnread::Written(NOW + 3_600_000);
     let builder = SnapshotBuilder::default()
@@ -174,7 +174,7 @@ fn only_commits_with_something_unread_are_wanted() {
 }
 
 #[test]
-fn groups_at_one_offset_want_one_read() {
+fn groups_at_the_same_offset_need_one_read() {
     let builder = SnapshotBuilder::default()
         .topic("t", &[log(Some(0), Some(9))])
         .group("a", &[("t", 0, Some(4))])

@@ -37,7 +37,7 @@ fn ten() -> Log {
 }
 
 #[test]
-fn two_of_three_partitions_without_a_commit_are_counted_with_what_they_hold() {
+fn two_of_three_partitions_without_a_commit_are_counted_with_their_records() {
     let builder = SnapshotBuilder::default()
         .topic("t", &[ten(), ten(), ten()])
         .group("g", &[("t", 0, Some(10))])
@@ -49,7 +49,7 @@ fn two_of_three_partitions_without_a_commit_are_counted_with_what_they_hold() {
 }
 
 #[test]
-fn a_topic_without_any_commit_is_there_and_has_no_sum() {
+fn a_topic_without_any_commit_is_shown_and_has_no_sum() {
     let builder = SnapshotBuilder::default()
         .topic("a", &[ten()])
         .topic("b", &[log(Some(4), Some(9))])
@@ -70,7 +70,7 @@ fn a_topic_without_any_commit_is_there_and_has_no_sum() {
 }
 
 #[test]
-fn an_empty_log_hides_nothing() {
+fn an_empty_log_does_not_count_as_uncommitted() {
     let builder = SnapshotBuilder::default()
         .topic("t", &[log(Some(0), Some(0)), log(Some(7), Some(7))])
         .group("g", &[])
@@ -80,7 +80,7 @@ fn an_empty_log_hides_nothing() {
 }
 
 #[test]
-fn with_read_committed_only_what_is_stable_is_counted() {
+fn with_read_committed_only_stable_records_are_counted() {
     let open = Log {
         last_stable: Some(reading(Some(6))),
         ..log(Some(2), Some(10))
@@ -93,7 +93,7 @@ fn with_read_committed_only_what_is_stable_is_counted() {
 }
 
 #[test]
-fn a_partition_that_two_members_claim_counts_once() {
+fn a_partition_that_two_members_are_assigned_counts_once() {
     let builder = SnapshotBuilder::default()
         .topic("t", &[ten()])
         .group("g", &[])
@@ -103,7 +103,7 @@ fn a_partition_that_two_members_claim_counts_once() {
 }
 
 #[test]
-fn unknown_bounds_take_the_count_and_completeness_and_leave_the_sum() {
+fn unknown_log_bounds_remove_the_count_and_completeness_and_keep_the_sum() {
     for unknown in [log(Some(0), None), log(None, Some(9))] {
         let builder = SnapshotBuilder::default()
             .topic("t", &[ten(), unknown])
@@ -117,7 +117,7 @@ fn unknown_bounds_take_the_count_and_completeness_and_leave_the_sum() {
 }
 
 #[test]
-fn a_topic_that_this_user_may_not_see_takes_the_sum_of_the_group_but_not_of_other_topics() {
+fn a_topic_that_this_user_may_not_see_removes_the_sum_of_the_group_but_not_of_other_topics() {
     let builder = SnapshotBuilder::default()
         .topic("ta", &[ten()])
         .unseen("tb", REFUSED)
@@ -133,7 +133,7 @@ fn a_topic_that_this_user_may_not_see_takes_the_sum_of_the_group_but_not_of_othe
 }
 
 #[test]
-fn an_unseen_topic_is_no_matter_of_groups_that_are_not_assigned_it() {
+fn an_unseen_topic_does_not_affect_groups_that_are_not_assigned_it() {
     let builder = SnapshotBuilder::default()
         .topic("t", &[ten()])
         .unseen("t", REFUSED)
@@ -146,7 +146,7 @@ fn an_unseen_topic_is_no_matter_of_groups_that_are_not_assigned_it() {
 }
 
 #[test]
-fn what_is_not_there_or_left_out_by_the_filter_is_not_accounted_for() {
+fn partitions_that_do_not_exist_or_are_filtered_out_are_ignored() {
     let gone = Log {
         log_start: Err(Unknown::PARTITION_GONE),
         high_watermark: Err(Unknown::PARTITION_GONE),
@@ -161,7 +161,7 @@ fn what_is_not_there_or_left_out_by_the_filter_is_not_accounted_for() {
 }
 
 #[test]
-fn members_that_are_not_known_take_completeness_and_leave_the_sum() {
+fn unknown_members_remove_completeness_and_keep_the_sum() {
     let builder = |state| {
         SnapshotBuilder::default()
             .topic("t", &[ten()])

@@ -88,7 +88,7 @@ proptest! {
     /// Every partition that a member is assigned is a row, or counted as uncommitted, or has an empty log, or is not there,
     /// or is why the group is not complete.
     #[test]
-    fn whatever_is_assigned_is_accounted_for(case in case()) {
+    fn every_assigned_partition_is_accounted_for(case in case()) {
         let builder = builder(&case);
         let lag = lag_of(&builder);
         let group = only_group(&lag);

@@ -7,64 +7,64 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
-use process::{Collector, path, pause, until};
-use source::{Reply, Source, contract, no};
+use process::{Collector, path, sleep, wait_until};
+use source::{Reply, Source, contract, not_leader};
 
+mod contradictions;
 mod process;
-mod promises;
-mod refusals;
+mod self_reports;
 mod source;
 
-/// Nobody listens there. A collection that fails is published as well.
+/// An address without a listener. A collection that fails is published as well.
 const NO_KAFKA: &str = "127.0.0.1:1";
 
-fn yes() -> Reply {
+fn leader_answer() -> Reply {
     Reply::Now(200, contract(json!({})))
 }
 
-fn standby() -> Reply {
-    Reply::Now(200, no())
+fn standby_answer() -> Reply {
+    Reply::Now(200, not_leader())
 }
 
 #[test]
-fn each_of_the_three_forms_lets_it_collect_and_the_same_with_a_no_does_not() {
+fn each_of_the_three_answer_forms_starts_and_ends_the_collection() {
     let flag = |is_leader| json!({ "is_leader": is_leader }).to_string();
     let name = |name| json!({ "name": name }).to_string();
     for (form, yes, no) in [
-        ("contract", contract(json!({})), no()),
+        ("contract", contract(json!({})), not_leader()),
         ("flag", flag(true), flag(false)),
         ("name", name("pod-a"), name("pod-b")),
     ] {
         let source = Source::tcp(Reply::Now(200, no.clone()));
         let collector = Collector::start(&format!("form_{form}"), &source.url, NO_KAFKA);
-        collector.until_polled("not_leader");
+        collector.wait_for_poll("not_leader");
         assert!(!collector.leads(), "{form}");
         assert_eq!(collector.get("/available").0, 200, "{form}");
-        source.say(Reply::Now(200, yes));
-        collector.until_leads();
-        source.say(Reply::Now(200, no));
-        collector.until_stands_by();
+        source.answer_with(Reply::Now(200, yes));
+        collector.wait_until_leader();
+        source.answer_with(Reply::Now(200, no));
+        collector.wait_until_standby();
         for line in [
             " INFO klag_exporter::cluster::manager: Starting in standby mode - waiting for leadership cluster=\"orders\"\n",
             " INFO klag_exporter::cluster::manager: Acquired leadership - starting collection cluster=\"orders\"\n",
             " INFO klag_exporter::cluster::manager: Lost leadership - pausing collection cluster=\"orders\"\n",
         ] {
-            collector.until_logged(line);
+            collector.wait_for_log(line);
         }
     }
 }
 
 #[test]
 fn a_source_behind_a_unix_socket_is_asked_like_any_other() {
-    let source = Source::unix(&path("source.sock"), yes());
+    let source = Source::unix(&path("source.sock"), leader_answer());
     let collector = Collector::start("unix", &source.url, NO_KAFKA);
-    collector.until_leads();
-    assert!(source.asked()[0].is("consumer", "pod-a"));
+    collector.wait_until_leader();
+    assert!(source.requests()[0].is("consumer", "pod-a"));
 }
 
 #[test]
-fn no_doubt_opens_or_closes_the_gate() {
-    let elsewhere = Source::tcp(yes());
+fn an_answer_that_cannot_be_used_neither_opens_nor_closes_the_gate() {
+    let elsewhere = Source::tcp(leader_answer());
     let large = format!("{{\"is_leader\":true,\"pad\":\"{}\"}}", "x".repeat(20_000));
     let half = json!({ "is_leader": true, "term": 9 }).to_string();
     let doubts = [
@@ -74,60 +74,63 @@ fn no_doubt_opens_or_closes_the_gate() {
         ("not_json", Reply::Now(200, "yes".to_owned())),
         ("malformed", Reply::Now(200, half)),
         ("cannot_know", Reply::Now(503, contract(json!({})))),
-        ("cannot_know", Reply::Now(503, no())),
+        ("cannot_know", Reply::Now(503, not_leader())),
     ];
-    let source = Source::tcp(standby());
+    let source = Source::tcp(standby_answer());
     let collector = Collector::start("doubts", &source.url, NO_KAFKA);
     for (result, doubt) in &doubts {
-        source.say(doubt.clone());
-        collector.until_polled(result);
+        source.answer_with(doubt.clone());
+        collector.wait_for_poll(result);
         assert!(!collector.leads(), "{result}");
     }
     for (result, doubt) in doubts {
-        // Long enough for whatever comes until the next yes.
-        source.say(Reply::Now(200, contract(json!({ "valid_for_ms": 15_000 }))));
-        collector.until_polled("granted");
-        source.say(doubt);
-        collector.until_polled(result);
-        collector.until_polled(result);
+        // The claim lasts until the source answers again that this pod leads.
+        source.answer_with(Reply::Now(200, contract(json!({ "valid_for_ms": 15_000 }))));
+        collector.wait_for_poll("granted");
+        source.answer_with(doubt);
+        collector.wait_for_poll(result);
+        collector.wait_for_poll(result);
         assert!(collector.leads(), "{result}");
     }
-    assert_eq!(elsewhere.asked().len(), 0, "a redirect was followed");
+    assert_eq!(elsewhere.requests().len(), 0, "a redirect was followed");
     let gained = "kafka_lag_exporter_leader_transitions_total{reason=\"granted\",to=\"leader\"}";
     assert!((collector.sample(gained) - 1.0).abs() < f64::EPSILON);
 }
 
 #[test]
 fn another_pods_answer_and_a_lower_term_close_the_gate_at_once() {
-    let source = Source::tcp(yes());
+    let source = Source::tcp(leader_answer());
     let collector = Collector::start("at_once", &source.url, NO_KAFKA);
     for (result, more) in [
         ("foreign_identity", json!({ "identity": "pod-b" })),
         ("lower_term", json!({ "term": 6 })),
     ] {
-        source.say(yes());
-        collector.until_leads();
-        source.say(Reply::Now(200, contract(more)));
-        collector.until_stands_by();
-        assert!(collector.polls(result) >= 1.0);
+        source.answer_with(leader_answer());
+        collector.wait_until_leader();
+        source.answer_with(Reply::Now(200, contract(more)));
+        collector.wait_until_standby();
+        assert!(collector.n_polls(result) >= 1.0);
         let log = collector.log();
         assert!(log.contains(&format!("result=\"{result}\"")), "{log}");
     }
 }
 
 #[test]
-fn the_series_are_gone_at_the_deadline_without_a_word_from_the_source() {
+fn the_series_are_withdrawn_at_the_deadline_without_any_answer_from_the_source() {
     let source = Source::tcp(Reply::Now(200, contract(json!({ "valid_for_ms": 2500 }))));
     let collector = Collector::start("deadline", &source.url, NO_KAFKA);
-    until("series", || {
+    wait_until("series", || {
         (!collector.get("/metrics").1.is_empty()).then_some(())
     });
-    source.say(Reply::Silence);
-    source.until_asked(1);
-    let asked = source.asked();
+    source.answer_with(Reply::Silence);
+    source.wait_for_requests(1);
+    let requests = source.requests();
     // The last one that was answered, or the one before it.
-    let (granted, silent) = (asked[asked.len() - 2].at, asked[asked.len() - 1].at);
-    collector.until_stands_by();
+    let (granted, silent) = (
+        requests[requests.len() - 2].at,
+        requests[requests.len() - 1].at,
+    );
+    collector.wait_until_standby();
     let closed = Instant::now();
     assert!(
         closed >= granted + Duration::from_secs(2),
@@ -141,20 +144,20 @@ fn the_series_are_gone_at_the_deadline_without_a_word_from_the_source() {
     );
     assert_eq!(collector.get("/metrics"), (200, String::new()));
     assert_eq!(collector.get("/ready").0, 503);
-    collector.until_logged("Lost leadership");
+    collector.wait_for_log("Lost leadership");
     // No longer open, and nothing is left of it: that is told even to a source that does not answer.
-    source.until_said("gate", "closed");
+    source.wait_for_request_with("gate", "closed");
 }
 
 #[test]
-fn a_higher_term_without_a_gap_relabels_what_is_shown_and_nothing_else() {
-    let source = Source::tcp(yes());
+fn a_higher_term_without_a_gap_changes_only_the_published_term() {
+    let source = Source::tcp(leader_answer());
     let collector = Collector::start("relabel", &source.url, NO_KAFKA);
-    until("series", || {
+    wait_until("series", || {
         (!collector.get("/metrics").1.is_empty()).then_some(())
     });
-    source.say(Reply::Now(200, contract(json!({ "term": 8 }))));
-    until("the new term", || {
+    source.answer_with(Reply::Now(200, contract(json!({ "term": 8 }))));
+    wait_until("the new term", || {
         let (_, text) = collector.get("/metrics");
         assert!(!text.is_empty(), "a gap");
         text.contains("\nkafka_lag_exporter_leader_term 8\n")
@@ -167,31 +170,31 @@ fn a_higher_term_without_a_gap_relabels_what_is_shown_and_nothing_else() {
 }
 
 #[test]
-fn a_slow_source_is_given_more_time_and_its_answer_counts_from_the_question() {
+fn a_slow_source_gets_more_time_and_its_answer_counts_from_the_request() {
     let slow = Duration::from_millis(1500);
     let source = Source::tcp(Reply::After(slow, 200, contract(json!({}))));
     let collector = Collector::start("slow", &source.url, NO_KAFKA);
-    collector.until_leads();
-    assert!(collector.polls("timeout") >= 1.0);
+    collector.wait_until_leader();
+    assert!(collector.n_polls("timeout") >= 1.0);
     let left = collector.sample("kafka_lag_exporter_leadership_valid_seconds ");
     assert!(left <= 3.5, "{left}");
     // As slow as what it says is worth: nothing.
-    source.say(Reply::After(
+    source.answer_with(Reply::After(
         slow,
         200,
         json!({ "is_leader": true }).to_string(),
     ));
-    collector.until_stands_by();
+    collector.wait_until_standby();
 }
 
 #[test]
-fn a_blocked_source_is_a_warning_that_says_what_is_missing() {
+fn a_blocked_source_is_logged_as_a_warning_with_what_is_missing() {
     let blocked = json!({
         "is_leader": false, "valid_for_ms": 0, "state": "blocked", "reason": "forbidden", "detail": "patch",
     });
     let source = Source::tcp(Reply::Now(503, contract(blocked)));
     let collector = Collector::start("blocked", &source.url, NO_KAFKA);
-    let line = until("a warning", || {
+    let line = wait_until("a warning", || {
         let log = collector.log();
         let line = log
             .lines()
@@ -205,27 +208,27 @@ fn a_blocked_source_is_a_warning_that_says_what_is_missing() {
         collector.get("/available"),
         (503, "not available: blocked\n".to_owned())
     );
-    pause(Duration::from_millis(500));
+    sleep(Duration::from_millis(500));
     assert_eq!(collector.log().matches("Leadership is blocked").count(), 1);
 }
 
 #[test]
-fn a_source_that_is_gone_is_a_warning_once_it_stays_away() {
-    let source = Source::tcp(yes());
+fn a_source_that_stays_away_is_logged_as_a_warning_once() {
+    let source = Source::tcp(leader_answer());
     let url = source.url.clone();
     let collector = Collector::start("gone", &url, NO_KAFKA);
-    collector.until_leads();
+    collector.wait_until_leader();
     drop(source);
-    until("a warning", || {
+    wait_until("a warning", || {
         let log = collector.log();
         log.contains("The source of leadership gives no usable answer")
             .then_some(())
     });
-    assert!(collector.polls("unreachable") >= 5.0);
+    assert!(collector.n_polls("unreachable") >= 5.0);
 }
 
 #[test]
-fn a_source_can_be_checked_before_anything_relies_on_it() {
+fn a_source_can_be_checked_before_it_is_used() {
     let check = |url: &str| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_collector"));
         command.args(["--check-source", url, "--identity", "pod-a"]);
@@ -233,13 +236,16 @@ fn a_source_can_be_checked_before_anything_relies_on_it() {
         let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         (output.status.code(), text)
     };
-    let source = Source::tcp(yes());
+    let source = Source::tcp(leader_answer());
     let (status, text) = check(&source.url);
     assert_eq!(status, Some(0), "{text}");
     assert!(text.contains("the collector would collect"), "{text}");
-    let asked = source.asked();
-    assert!(asked.iter().all(|it| it.is("gate", "open")), "{asked:?}");
-    source.say(Reply::Now(200, contract(json!({ "identity": "pod-b" }))));
+    let requests = source.requests();
+    assert!(
+        requests.iter().all(|it| it.is("gate", "open")),
+        "{requests:?}"
+    );
+    source.answer_with(Reply::Now(200, contract(json!({ "identity": "pod-b" }))));
     let (status, text) = check(&source.url);
     assert_eq!(status, Some(69), "{text}");
     let (status, text) = check("unix:/there/is/none");

@@ -1,4 +1,4 @@
-//! A collector as a process, asking a source for leadership.
+//! A collector as a process, which asks a source for leadership.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-const LIMIT: Duration = Duration::from_secs(20);
+/// The longest wait for anything.
+const WAIT_LIMIT: Duration = Duration::from_secs(20);
 
 /// A running collector; killed when dropped.
 pub(crate) struct Collector {
@@ -17,20 +18,20 @@ pub(crate) struct Collector {
     log: PathBuf,
 }
 
-/// A path of its own for `name`.
+/// A path in the directory for temporary files of tests.
 pub(crate) fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
-/// Asks `what` every few milliseconds until it gives a value.
-pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + LIMIT;
+/// Calls `ask` every few milliseconds until it returns a value. Panics after [`WAIT_LIMIT`], with `what` in the message.
+pub(crate) fn wait_until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + WAIT_LIMIT;
     loop {
         if let Some(value) = ask() {
             return value;
         }
-        assert!(Instant::now() < end, "waited {LIMIT:?} for {what}");
-        pause(Duration::from_millis(5));
+        assert!(Instant::now() < end, "waited {WAIT_LIMIT:?} for {what}");
+        sleep(Duration::from_millis(5));
     }
 }
 
@@ -38,14 +39,14 @@ pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     clippy::disallowed_methods,
     reason = "a process is watched from outside"
 )]
-pub(crate) fn pause(time: Duration) {
+pub(crate) fn sleep(time: Duration) {
     std::thread::sleep(time);
 }
 
 // === impl Collector ===
 
 impl Collector {
-    /// Starts one that asks at `url` and reads Kafka at `kafka`, and waits until it serves.
+    /// Starts a collector that asks at `url` and reads Kafka at `kafka`, and waits until it serves HTTP.
     pub(crate) fn start(name: &str, url: &str, kafka: &str) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
@@ -73,7 +74,7 @@ impl Collector {
             address,
             log,
         };
-        until("the collector", || TcpStream::connect(address).ok());
+        wait_until("the collector", || TcpStream::connect(address).ok());
         collector
     }
 
@@ -95,16 +96,16 @@ impl Collector {
         self.get("/leader").1.contains("true")
     }
 
-    pub(crate) fn until_leads(&self) {
-        until("leadership", || self.leads().then_some(()));
+    pub(crate) fn wait_until_leader(&self) {
+        wait_until("leadership", || self.leads().then_some(()));
     }
 
-    pub(crate) fn until_stands_by(&self) {
-        until("the end of leadership", || (!self.leads()).then_some(()));
+    pub(crate) fn wait_until_standby(&self) {
+        wait_until("the end of leadership", || (!self.leads()).then_some(()));
     }
 
-    pub(crate) fn until_logged(&self, words: &str) {
-        until(words, || self.log().contains(words).then_some(()));
+    pub(crate) fn wait_for_log(&self, words: &str) {
+        wait_until(words, || self.log().contains(words).then_some(()));
     }
 
     /// A sample of `/telemetry`.
@@ -115,17 +116,17 @@ impl Collector {
         value.trim().parse().unwrap()
     }
 
-    /// How many polls ended with `result`.
-    pub(crate) fn polls(&self, result: &str) -> f64 {
+    /// The number of polls that ended with `result`.
+    pub(crate) fn n_polls(&self, result: &str) -> f64 {
         self.sample(&format!(
             "kafka_lag_exporter_leadership_polls_total{{result=\"{result}\"}}"
         ))
     }
 
     /// Waits until one more poll has ended with `result`.
-    pub(crate) fn until_polled(&self, result: &str) {
-        let before = self.polls(result);
-        until(result, || (self.polls(result) > before).then_some(()));
+    pub(crate) fn wait_for_poll(&self, result: &str) {
+        let before = self.n_polls(result);
+        wait_until(result, || (self.n_polls(result) > before).then_some(()));
     }
 
     pub(crate) fn log(&self) -> String {
@@ -138,11 +139,11 @@ impl Collector {
         assert!(sent.unwrap().success());
     }
 
-    /// Sends SIGTERM; returns the exit status and how long it took.
+    /// Sends SIGTERM, and returns the exit status and the time until the end.
     pub(crate) fn stop(&mut self) -> (Option<i32>, Duration) {
         let began = Instant::now();
         self.signal("TERM");
-        let status = until("the end", || self.child.try_wait().unwrap());
+        let status = wait_until("the end", || self.child.try_wait().unwrap());
         (status.code(), began.elapsed())
     }
 }

@@ -1,4 +1,4 @@
-//! A source of leadership that says what a test tells it to, and remembers what it was asked.
+//! A source of leadership that answers as a test tells it to, and keeps the requests it has received.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// What the source does with a question.
+/// The source's reaction to a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
     /// Answers at once.
@@ -24,15 +24,15 @@ pub(crate) enum Reply {
     InTurn(Vec<String>),
     /// Answers after a while.
     After(Duration, u16, String),
-    /// Points elsewhere.
+    /// Redirects to another address.
     Redirect(String),
     /// Never answers.
     Silence,
 }
 
-/// One question.
+/// A request that the source has received.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct RecordedRequest {
     pub(crate) at: Instant,
     /// The parameters.
     pub(crate) query: HashMap<String, String>,
@@ -42,14 +42,14 @@ pub(crate) struct Asked {
 pub(crate) struct Source {
     pub(crate) url: String,
     reply: watch::Sender<Reply>,
-    asked: watch::Receiver<Vec<Asked>>,
+    requests: watch::Receiver<Vec<RecordedRequest>>,
     runtime: Runtime,
 }
 
 #[derive(Clone)]
 struct Shared {
     reply: watch::Receiver<Reply>,
-    asked: watch::Sender<Vec<Asked>>,
+    requests: watch::Sender<Vec<RecordedRequest>>,
 }
 
 /// A whole answer of the contract; `more` overwrites fields or adds some.
@@ -65,8 +65,8 @@ pub(crate) fn contract(more: serde_json::Value) -> String {
     answer.to_string()
 }
 
-/// A definite no.
-pub(crate) fn no() -> String {
+/// An answer that another pod leads.
+pub(crate) fn not_leader() -> String {
     contract(serde_json::json!({
         "is_leader": false, "valid_for_ms": 0, "name": "pod-b", "state": "standby", "reason": "not_holder",
     }))
@@ -76,14 +76,14 @@ async fn leader(
     State(shared): State<Shared>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
-    let asked = Asked {
+    let request = RecordedRequest {
         at: Instant::now(),
         query,
     };
     let mut n_before = 0;
-    shared.asked.send_modify(|all| {
+    shared.requests.send_modify(|all| {
         n_before = all.len();
-        all.push(asked);
+        all.push(request);
     });
     let reply = shared.reply.borrow().clone();
     match reply {
@@ -140,10 +140,10 @@ impl Source {
         F: Future<Output = std::io::Result<()>> + Send + 'static,
     {
         let (reply, replies) = watch::channel(reply);
-        let (asked, seen) = watch::channel(Vec::new());
+        let (requests, seen) = watch::channel(Vec::new());
         let shared = Shared {
             reply: replies,
-            asked,
+            requests,
         };
         let router = Router::new()
             .route("/leader", get(leader))
@@ -152,53 +152,57 @@ impl Source {
         Self {
             url,
             reply,
-            asked: seen,
+            requests: seen,
             runtime,
         }
     }
 
-    /// What every question from now on is answered with.
-    pub(crate) fn say(&self, reply: Reply) {
+    /// Sets the answer to every request from now on.
+    pub(crate) fn answer_with(&self, reply: Reply) {
         self.reply.send_replace(reply);
     }
 
-    /// Every question so far.
-    pub(crate) fn asked(&self) -> Vec<Asked> {
-        self.asked.borrow().clone()
+    /// All requests so far.
+    pub(crate) fn requests(&self) -> Vec<RecordedRequest> {
+        self.requests.borrow().clone()
     }
 
-    /// Waits until so many more questions have come than by now.
-    pub(crate) fn until_asked(&self, more: usize) {
-        let n = self.asked.borrow().len() + more;
-        self.until(|all| all.len() >= n);
+    /// Waits for this number of further requests.
+    pub(crate) fn wait_for_requests(&self, more: usize) {
+        let n = self.requests.borrow().len() + more;
+        self.wait_until(|all| all.len() >= n);
     }
 
-    /// Waits for a question; returns it.
-    pub(crate) fn until_said(&self, name: &str, value: &str) -> Asked {
-        let from = self.asked.borrow().len();
-        self.until(|all| all.iter().skip(from).any(|asked| asked.is(name, value)));
-        let all = self.asked();
+    /// Waits for a request with this parameter, and returns it.
+    pub(crate) fn wait_for_request_with(&self, name: &str, value: &str) -> RecordedRequest {
+        let from = self.requests.borrow().len();
+        self.wait_until(|all| all.iter().skip(from).any(|request| request.is(name, value)));
+        let all = self.requests();
         let found = all
             .into_iter()
             .skip(from)
-            .find(|asked| asked.is(name, value));
+            .find(|request| request.is(name, value));
         found.unwrap()
     }
 
-    fn until(&self, met: impl FnMut(&Vec<Asked>) -> bool) {
-        let mut asked = self.asked.clone();
+    fn wait_until(&self, met: impl FnMut(&Vec<RecordedRequest>) -> bool) {
+        let mut requests = self.requests.clone();
         let waited = async {
-            tokio::time::timeout(Duration::from_secs(20), asked.wait_for(met))
+            tokio::time::timeout(Duration::from_secs(20), requests.wait_for(met))
                 .await
                 .is_ok()
         };
-        assert!(self.runtime.block_on(waited), "{:?}", self.asked().last());
+        assert!(
+            self.runtime.block_on(waited),
+            "{:?}",
+            self.requests().last()
+        );
     }
 }
 
 // === impl Asked ===
 
-impl Asked {
+impl RecordedRequest {
     pub(crate) fn get(&self, name: &str) -> &str {
         self.query.get(name).map_or("", String::as_str)
     }

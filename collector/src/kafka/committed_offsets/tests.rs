@@ -32,7 +32,7 @@ fn known_groups(groups: &[(&str, i32)]) -> BTreeMap<Name, i32> {
         .collect()
 }
 
-/// Groups that were shown, and none besides.
+/// Groups of the last collection, without any that a survey found.
 fn shown(known_groups: &BTreeMap<Name, i32>) -> UnlistedGroups<'_> {
     static NONE: BTreeMap<Name, i32> = BTreeMap::new();
     UnlistedGroups {
@@ -51,7 +51,7 @@ fn rows(n: usize) -> Rows {
     (0..).map(row).take(n).collect()
 }
 
-/// What `answers` to questions about group `g` come to, and the failures that are counted.
+/// The conclusion from these answers about group `g`, and the recorded failures.
 fn concluded(
     listing: &GroupListing,
     known_groups: &BTreeMap<Name, i32>,
@@ -61,7 +61,7 @@ fn concluded(
     (found, reasons)
 }
 
-/// The same for groups that may be in no listing, and how many names were found to be cut.
+/// The same where groups may be in no listing, and the number of truncated names.
 fn concluded_of(
     listing: &GroupListing,
     unlisted: UnlistedGroups<'_>,
@@ -95,12 +95,12 @@ fn concluded_of(
     (found, reasons, committed.n_truncated_names)
 }
 
-fn says(broker: i32, answer: Result<Rows, ErrorCode>) -> BestAnswer {
+fn answered_by(broker: i32, answer: Result<Rows, ErrorCode>) -> BestAnswer {
     BestAnswer { broker, answer }
 }
 
 #[test]
-fn a_group_that_no_listing_has_is_asked_for_at_its_last_coordinator() {
+fn an_unlisted_group_is_asked_for_at_its_last_coordinator() {
     let coordinators_to_ask = coordinators_to_ask(
         &listing(&[("a", 1)]),
         shown(&known_groups(&[("a", 1), ("g", 2)])),
@@ -111,7 +111,7 @@ fn a_group_that_no_listing_has_is_asked_for_at_its_last_coordinator() {
 }
 
 #[test]
-fn a_group_whose_coordinator_is_no_broker_any_more_is_asked_for_everywhere() {
+fn a_group_whose_coordinator_has_left_the_cluster_is_asked_for_everywhere() {
     let coordinators_to_ask =
         coordinators_to_ask(&listing(&[]), shown(&known_groups(&[("g", 9)])), &[1, 2]);
     assert_eq!(coordinators_to_ask[&*Name::from("g")], [1, 2]);
@@ -122,13 +122,13 @@ fn an_unlisted_group_without_commits_is_gone() {
     let gone = concluded(
         &listing(&[]),
         &known_groups(&[("g", 1)]),
-        vec![says(1, Ok(rows(0)))],
+        vec![answered_by(1, Ok(rows(0)))],
     );
     assert_eq!(gone, (None, Vec::new()));
     let gone = concluded(
         &listing(&[]),
         &known_groups(&[("g", 1)]),
-        vec![says(1, Err(ErrorCode::GROUP_ID_NOT_FOUND))],
+        vec![answered_by(1, Err(ErrorCode::GROUP_ID_NOT_FOUND))],
     );
     assert_eq!(gone, (None, Vec::new()));
 }
@@ -138,14 +138,17 @@ fn a_listed_group_without_commits_stays() {
     let stays = concluded(
         &listing(&[("g", 1)]),
         &known_groups(&[]),
-        vec![says(1, Ok(rows(0)))],
+        vec![answered_by(1, Ok(rows(0)))],
     );
     assert_eq!(stays, (Some(Ok(0)), Vec::new()));
 }
 
 #[test]
-fn a_group_that_everybody_disowns_is_unknown_and_counts_once() {
-    let disowned = vec![says(1, Err(NOT_COORDINATOR)), says(2, Err(NOT_COORDINATOR))];
+fn a_group_that_no_broker_coordinates_is_unknown_and_counts_once() {
+    let disowned = vec![
+        answered_by(1, Err(NOT_COORDINATOR)),
+        answered_by(2, Err(NOT_COORDINATOR)),
+    ];
     let unknown = Unknown::new(Api::OffsetFetch, Reason::NotCoordinator);
     assert_eq!(
         concluded(&listing(&[]), &known_groups(&[("g", 1)]), disowned),
@@ -154,9 +157,12 @@ fn a_group_that_everybody_disowns_is_unknown_and_counts_once() {
 }
 
 #[test]
-fn whoever_does_not_disown_a_group_is_right_whatever_the_order() {
+fn the_answer_of_the_coordinator_counts_in_any_order() {
     for swap in [0, 1] {
-        let mut answers = vec![says(1, Err(NOT_COORDINATOR)), says(2, Ok(rows(3)))];
+        let mut answers = vec![
+            answered_by(1, Err(NOT_COORDINATOR)),
+            answered_by(2, Ok(rows(3))),
+        ];
         answers.rotate_left(swap);
         let found = concluded(&listing(&[("g", 1), ("g", 2)]), &known_groups(&[]), answers);
         assert_eq!(found, (Some(Ok(3)), Vec::new()));
@@ -164,7 +170,7 @@ fn whoever_does_not_disown_a_group_is_right_whatever_the_order() {
 }
 
 #[test]
-fn a_group_that_could_not_be_asked_about_is_unknown_for_lack_of_time() {
+fn a_group_that_was_not_asked_about_is_unknown_for_lack_of_time() {
     let unknown = Unknown::new(Api::OffsetFetch, Reason::Deadline);
     assert_eq!(
         concluded(&listing(&[("g", 1)]), &known_groups(&[]), Vec::new()),
@@ -173,7 +179,7 @@ fn a_group_that_could_not_be_asked_about_is_unknown_for_lack_of_time() {
 }
 
 #[test]
-fn a_group_that_no_listing_can_have_is_shown_when_it_has_commits() {
+fn a_surveyed_group_is_shown_only_when_it_has_commits() {
     let found = known_groups(&[("g", 2)]);
     let unlisted = UnlistedGroups {
         known_groups: &BTreeMap::new(),
@@ -181,7 +187,7 @@ fn a_group_that_no_listing_can_have_is_shown_when_it_has_commits() {
     };
     let asked = coordinators_to_ask(&listing(&[]), unlisted, &[1, 2]);
     assert_eq!(asked, [(Name::from("g"), vec![2])].into());
-    let shows = |answer| concluded_of(&listing(&[]), unlisted, vec![says(2, answer)]);
+    let shows = |answer| concluded_of(&listing(&[]), unlisted, vec![answered_by(2, answer)]);
     assert_eq!(shows(Ok(rows(3))), (Some(Ok(3)), Vec::new(), 0));
     for none in [
         Ok(rows(0)),
@@ -194,10 +200,15 @@ fn a_group_that_no_listing_can_have_is_shown_when_it_has_commits() {
 }
 
 #[test]
-fn a_name_that_its_own_coordinator_does_not_list_is_part_of_another_name() {
+fn a_name_that_its_coordinator_does_not_list_is_a_truncated_name() {
     let cut = listing(&[("g", 1)]);
     let none = BTreeMap::new();
-    let answers = |n| vec![says(1, Err(NOT_COORDINATOR)), says(2, Ok(rows(n)))];
+    let answers = |n| {
+        vec![
+            answered_by(1, Err(NOT_COORDINATOR)),
+            answered_by(2, Ok(rows(n))),
+        ]
+    };
     let shows = |n| concluded_of(&cut, shown(&none), answers(n));
     assert_eq!(shows(0), (None, Vec::new(), 1));
     assert_eq!(shows(3), (Some(Ok(3)), Vec::new(), 0));

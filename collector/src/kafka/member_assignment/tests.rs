@@ -9,7 +9,7 @@ use super::*;
 
 type Plain = Vec<(String, Vec<i32>)>;
 
-/// As Kafka's schema has it, written by somebody else's code.
+/// An assignment in Kafka's format, as an independent library writes it.
 fn stored(topics: &Plain, user_data: Option<&[u8]>, version: i16) -> Vec<u8> {
     let assigned = topics.iter().map(|(topic, partitions)| {
         TopicPartition::default()
@@ -30,8 +30,8 @@ fn parsed(bytes: &[u8]) -> Result<Plain, Malformed> {
     parse(bytes).map(|all| all.into_iter().map(plain).collect())
 }
 
-/// What somebody else's code reads. It makes room for as many elements as a count says, so it can be asked only about bytes of
-/// which the counts are known to be right.
+/// The assignment as an independent library reads it. The library allocates as many elements as a count says, so it may only be given bytes whose
+/// counts are right.
 fn read_by_schema(bytes: &[u8]) -> Plain {
     let (version, mut rest) = bytes.split_at(2);
     let version = i16::from_be_bytes(version.try_into().unwrap());
@@ -76,7 +76,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_not_an_assignment_is_said_to_be_none() {
+fn bytes_that_are_not_an_assignment_are_malformed() {
     let lone = [("orders".to_owned(), vec![0])].to_vec();
     let negative = [("orders".to_owned(), vec![-1])].to_vec();
     let impossible = [("two words".to_owned(), vec![0])].to_vec();

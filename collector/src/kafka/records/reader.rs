@@ -58,7 +58,7 @@ pub(super) enum ReadOutcome {
     RecordTooLarge,
 }
 
-/// Whether the client has rejected an answer because of its size. It keeps asking for it, but reports the error only once.
+/// A rejection by the client of an answer because of its size. The client keeps asking for that answer, but reports the error only once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RejectedAnswer {
     No,

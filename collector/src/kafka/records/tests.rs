@@ -68,7 +68,7 @@ fn unknown(reason: Reason) -> OldestUnread {
 }
 
 #[test]
-fn the_first_record_at_or_after_an_offset_dates_it() {
+fn an_offset_has_the_timestamp_of_the_first_record_at_or_after_it() {
     let (mut search, assigned) = begun(wanted(&[5]));
     assert_eq!(assigned, [(tp("a", 0), 5)]);
     records(&mut search, [9]);
@@ -79,7 +79,7 @@ fn the_first_record_at_or_after_an_offset_dates_it() {
 }
 
 #[test]
-fn a_record_without_a_timestamp_is_said_to_have_none() {
+fn a_record_without_a_timestamp_is_reported_as_such() {
     let (mut search, _) = begun(wanted(&[5]));
     search.handle(&PartitionEvent {
         topic: "a".to_owned(),
@@ -93,7 +93,7 @@ fn a_record_without_a_timestamp_is_said_to_have_none() {
 }
 
 #[test]
-fn a_record_dates_every_offset_up_to_its_own_that_is_left() {
+fn a_record_answers_every_remaining_offset_up_to_its_own() {
     let (mut search, _) = begun(wanted(&[5, 6, 7, 8]));
     records(&mut search, [5, 7, 8]);
     assert!(search.is_done());
@@ -107,7 +107,7 @@ fn a_record_dates_every_offset_up_to_its_own_that_is_left() {
 }
 
 #[test]
-fn a_finished_partition_is_fetched_no_longer() {
+fn a_finished_partition_is_no_longer_fetched() {
     let (mut search, _) = begun(wanted(&[5]));
     records(&mut search, [5, 6, 7]);
     assert_eq!(search.n_ready(), 1);
@@ -116,7 +116,7 @@ fn a_finished_partition_is_fetched_no_longer() {
 }
 
 #[test]
-fn an_offset_that_another_such_batch_reaches_is_read_on_to() {
+fn an_offset_within_reach_of_another_batch_is_reached_by_reading_on() {
     let (mut search, _) = begun(wanted(&[5, 14]));
     records(&mut search, 5..10);
     let change = search.assignment_change();
@@ -126,13 +126,13 @@ fn an_offset_that_another_such_batch_reaches_is_read_on_to() {
 }
 
 #[test]
-fn an_offset_farther_away_is_read_from_there() {
+fn an_offset_farther_away_is_reached_by_a_new_position() {
     let (mut search, _) = begun(wanted(&[5, 500]));
     records(&mut search, 5..10);
     let change = search.assignment_change();
     assert_eq!(change.unassign, [tp("a", 0)]);
     assert_eq!(change.assign, [(tp("a", 0), 500)]);
-    // Left over from before the move.
+    // These events belong to the earlier position.
     arrives(&mut search, 10, Ok(10_000));
     arrives(&mut search, 10, Err(ErrorCode::LOCAL_PARTITION_EOF));
     arrives(&mut search, 10, Err(ErrorCode::LOCAL_AUTO_OFFSET_RESET));
@@ -144,7 +144,7 @@ fn an_offset_farther_away_is_read_from_there() {
 }
 
 #[test]
-fn at_the_end_of_the_partition_nothing_is_readable() {
+fn at_the_end_of_the_partition_nothing_is_left_to_read() {
     let (mut search, _) = begun(wanted(&[5, 6]));
     arrives(&mut search, 7, Err(ErrorCode::LOCAL_PARTITION_EOF));
     assert!(search.is_done());
@@ -155,7 +155,7 @@ fn at_the_end_of_the_partition_nothing_is_readable() {
 }
 
 #[test]
-fn an_offset_below_the_log_start_is_dated_there() {
+fn an_offset_below_the_log_start_has_the_timestamp_of_the_first_record_there() {
     let (mut search, _) = begun(wanted(&[5]));
     arrives(&mut search, 5, Err(ErrorCode::LOCAL_AUTO_OFFSET_RESET));
     let change = search.assignment_change();
@@ -170,7 +170,7 @@ fn an_offset_below_the_log_start_is_dated_there() {
 }
 
 #[test]
-fn an_offset_beyond_the_end_is_not_known() {
+fn an_offset_beyond_the_end_is_unknown() {
     let (mut search, _) = begun(wanted(&[50]));
     arrives(&mut search, 50, Err(ErrorCode::LOCAL_AUTO_OFFSET_RESET));
     search.assignment_change();
@@ -211,7 +211,7 @@ fn an_error_of_a_partition_is_one_failure_for_all_its_offsets() {
 }
 
 #[test]
-fn a_topic_that_may_not_be_read_is_one_failure_and_is_given_up() {
+fn a_topic_that_may_not_be_read_is_given_up_with_one_failure() {
     let offsets = BTreeSet::from([offset(5)]);
     let partitions = (0..300).map(|partition| (tp("a", partition), offsets.clone()));
     let (mut search, assigned) = begun(partitions.chain([(tp("b", 0), offsets.clone())]).collect());
@@ -234,7 +234,7 @@ fn a_topic_that_may_not_be_read_is_one_failure_and_is_given_up() {
 }
 
 #[test]
-fn what_is_left_when_time_is_out_is_one_failure() {
+fn offsets_without_an_answer_at_the_deadline_are_one_failure() {
     let (mut search, _) = begun(wanted(&[5, 6, 7]));
     records(&mut search, [5]);
     let found = search.finish(Reason::Deadline);
@@ -247,7 +247,7 @@ fn what_is_left_when_time_is_out_is_one_failure() {
 }
 
 #[test]
-fn partitions_that_wait_do_not_keep_out_the_others() {
+fn waiting_partitions_do_not_keep_others_from_being_fetched() {
     let partitions = (0..300).map(|partition| (tp("a", partition), BTreeSet::from([offset(5)])));
     let (mut search, assigned) = begun(partitions.collect());
     assert_eq!(assigned.len(), 128);
@@ -259,7 +259,7 @@ fn partitions_that_wait_do_not_keep_out_the_others() {
 }
 
 #[test]
-fn what_nobody_wants_is_ignored() {
+fn events_of_partitions_that_are_not_wanted_are_ignored() {
     let (mut search, _) = begun(wanted(&[5]));
     arrives_for(&mut search, &tp("a", 1), 5, Ok(1));
     arrives_for(

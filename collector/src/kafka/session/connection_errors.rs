@@ -39,21 +39,21 @@ pub(super) struct ConnectionErrors {
     last_reason: Option<Reason>,
     /// The most telling error of each connection, by librdkafka's name for it. Cleared by metadata.
     by_connection: BTreeMap<String, (Option<LikelyCause>, String)>,
-    /// Whether all connections have worked before. From then on, a broker that closes a connection is most likely shutting down, and a
+    /// `Once` after all connections have worked. From then on, a broker that closes a connection is most likely shutting down, and a
     /// mistake in the configuration is unlikely.
     success: Success,
     /// The errors as others see them.
     published: watch::Sender<Vec<ConnectionError>>,
 }
 
-/// Whether there has been a collection in which every connection worked.
+/// The record of collections in which every connection worked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Success {
     NotYet,
     Once,
 }
 
-/// Whether an error has to be logged.
+/// The novelty of an error: a new one has to be logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Novelty {
     /// An error of this kind was logged.

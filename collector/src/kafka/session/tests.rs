@@ -1,4 +1,4 @@
-//! What a session makes of listeners that are no Kafka, and of properties that librdkafka refuses.
+//! A session with listeners that are not Kafka's, and with properties that librdkafka refuses.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -19,7 +19,7 @@ fn config(servers: &str, properties: &str) -> Config {
     loaded.unwrap().config
 }
 
-/// Why a collection from `servers` fails, and librdkafka's words.
+/// The reason for which a collection from `servers` fails, and the connection error.
 fn collect(servers: &str, properties: &str) -> (Reason, Option<ConnectionError>) {
     let config = config(servers, properties);
     let cluster = Arc::new(config.clusters[0].clone());
@@ -33,14 +33,14 @@ fn collect(servers: &str, properties: &str) -> (Reason, Option<ConnectionError>)
     (failure.unknown.reason, errors.into_iter().next())
 }
 
-/// Collects from a listener that answers each connection with `answer`, once something was said, and closes it.
+/// Collects from a listener that waits for a request on each connection, sends `answer` and closes it.
 fn collect_from(answer: &'static [u8], properties: &str) -> (Reason, Option<ConnectionError>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let servers = listener.local_addr().unwrap().to_string();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            // Whoever has gone by now hears nothing.
+            // The client may have closed the connection by now.
             let _said = stream.read(&mut [0; 512]);
             stream.write_all(answer).ok();
         }
@@ -54,7 +54,7 @@ fn refused(properties: &str) -> String {
 }
 
 #[test]
-fn a_broker_that_is_not_there_is_told_of_with_the_cause() {
+fn a_broker_that_is_not_there_is_reported_with_the_cause() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let servers = free.local_addr().unwrap().to_string();
     drop(free);
@@ -64,7 +64,7 @@ fn a_broker_that_is_not_there_is_told_of_with_the_cause() {
 }
 
 #[test]
-fn a_broker_that_accepts_and_says_nothing_times_out() {
+fn a_broker_that_accepts_and_never_answers_times_out() {
     let (listener, (_end, ended)) = (TcpListener::bind("127.0.0.1:0").unwrap(), channel::<()>());
     let servers = listener.local_addr().unwrap().to_string();
     std::thread::spawn(move || {
@@ -75,7 +75,7 @@ fn a_broker_that_accepts_and_says_nothing_times_out() {
 }
 
 #[test]
-fn tls_that_only_one_side_speaks_is_told_as_tls() {
+fn tls_on_one_side_only_is_reported_as_tls() {
     let tls = "\"security.protocol\" = \"ssl\"\n";
     let (reason, text) = collect_from(b"", tls);
     assert_eq!(reason, Reason::Tls, "{text:?}");
@@ -83,7 +83,7 @@ fn tls_that_only_one_side_speaks_is_told_as_tls() {
     assert!(told.text.contains("state SSL_HANDSHAKE"), "{told:?}");
     assert!(told.advice.unwrap().contains("does not speak TLS"));
 
-    // What a listener with TLS answers to a client without: an alert.
+    // A listener with TLS answers a client without TLS with an alert.
     let (reason, text) = collect_from(b"\x15\x03\x03\x00\x02\x02\x46\x00", "");
     assert_eq!(reason, Reason::Tls, "{text:?}");
     let told = text.unwrap();
@@ -91,9 +91,9 @@ fn tls_that_only_one_side_speaks_is_told_as_tls() {
     assert!(told.advice.unwrap().contains("expects TLS"));
 }
 
-/// What Apache Kafka does on a listener with TLS, which a client does not greet by TLS.
+/// Apache Kafka's listeners with TLS close the connection on a client without TLS.
 #[test]
-fn a_listener_that_hangs_up_on_the_first_question_may_want_tls() {
+fn a_listener_that_closes_on_the_first_request_may_expect_tls() {
     let (_, told) = collect_from(b"", "");
     let told = told.unwrap();
     assert!(told.text.contains("Disconnected"), "{told:?}");
@@ -101,7 +101,7 @@ fn a_listener_that_hangs_up_on_the_first_question_may_want_tls() {
 }
 
 #[test]
-fn properties_that_librdkafka_refuses_are_told_without_their_values() {
+fn properties_that_librdkafka_refuses_are_reported_without_their_values() {
     let told = refused("\"sasl.pasword\" = \"hunter2\"");
     assert_eq!(
         told,
@@ -117,7 +117,7 @@ fn properties_that_librdkafka_refuses_are_told_without_their_values() {
 }
 
 #[test]
-fn a_token_is_kept_out_of_what_is_told() {
+fn a_token_is_hidden_in_reported_errors() {
     let door = "\"security.protocol\" = \"sasl_plaintext\"\n\"sasl.mechanism\" = \"OAUTHBEARER\"\n\
                 \"enable.sasl.oauthbearer.unsecure.jwt\" = true\n\
                 \"sasl.oauthbearer.config\" = \"S3CRETTOKEN\"";

@@ -56,7 +56,7 @@ struct RecordRun {
     hint: SeekHint,
 }
 
-/// Whether [`NextStep::MaySeek`] was returned since [`PartitionSearch::better_position`] was last called.
+/// The state of the hint [`NextStep::MaySeek`] since [`PartitionSearch::better_position`] was last called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SeekHint {
     NotGiven,

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 
 #[test]
-fn a_date_is_known_as_long_as_a_group_stands_there() {
+fn a_timestamp_is_cached_as_long_as_a_group_stands_at_its_offset() {
     let (mut cache, now) = (TimestampCache::default(), Instant::now());
     let written = OldestUnread::Written(7);
     cache.keep(
@@ -24,7 +24,7 @@ fn a_date_is_known_as_long_as_a_group_stands_there() {
 }
 
 #[test]
-fn what_was_read_of_a_topic_that_is_another_one_by_now_is_forgotten() {
+fn answers_of_a_topic_that_was_created_again_are_dropped() {
     let mut cache = TimestampCache::default();
     let at = |_: &TopicPartition| Some(offset(9));
     let pairs = [
@@ -49,7 +49,7 @@ fn what_was_read_of_a_topic_that_is_another_one_by_now_is_forgotten() {
 }
 
 #[test]
-fn what_may_change_is_asked_again() {
+fn answers_that_may_change_are_not_cached() {
     let mut cache = TimestampCache::default();
     let pairs = [4, 5, 6].map(|at| (tp("a", 0), offset(at)));
     let answers = [
@@ -66,7 +66,7 @@ fn what_may_change_is_asked_again() {
 }
 
 #[test]
-fn a_denied_topic_is_asked_again_after_ten_minutes() {
+fn a_denied_topic_is_tried_again_after_ten_minutes() {
     let (mut cache, now) = (TimestampCache::default(), Instant::now());
     cache.deny(vec![Arc::from("a")], now);
     let looked_up = cache.look_up(&wanted(&[5]), &no_ends, now + Duration::from_secs(599));
@@ -78,7 +78,7 @@ fn a_denied_topic_is_asked_again_after_ten_minutes() {
 }
 
 #[test]
-fn nothing_readable_is_believed_until_the_log_grows() {
+fn nothing_readable_is_cached_until_the_log_grows() {
     let mut cache = TimestampCache::default();
     let at = |end| move |_: &TopicPartition| Some(offset(end));
     let nothing_readable =

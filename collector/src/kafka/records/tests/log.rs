@@ -30,13 +30,13 @@ impl Log {
         self.records.range(at..).next().copied()
     }
 
-    /// Every answer that is right for `wanted`.
+    /// All answers that are right for `wanted`.
     fn right(&self, wanted: i64) -> Vec<OldestUnread> {
         match self.first_from(wanted) {
             _ if wanted > self.end => vec![unknown(Reason::Other)],
             None => vec![OldestUnread::NothingReadable],
             Some(at) if wanted < self.start => vec![OldestUnread::WrittenAtLogStart(at)],
-            // Read together with one below the log start it is known as the first record there, too.
+            // Where another wanted offset is below the log start, this record is the first one there as well.
             Some(at) if self.first_from(self.start) == Some(at) => {
                 vec![
                     OldestUnread::Written(at),
@@ -47,7 +47,7 @@ impl Log {
         }
     }
 
-    /// Delivers one batch from `position`, which moves on; `None` when there is nothing to do any more.
+    /// Delivers one batch from `position`, and returns the next position.
     fn deliver(&self, search: &mut Search, tp: &TopicPartition, position: i64, n: usize) -> i64 {
         let position = if position == LOG_START {
             self.start

@@ -5,13 +5,14 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::process::{Collector, pause, until};
-use crate::source::{Reply, Source, contract, no};
-use crate::{NO_KAFKA, standby, yes};
+use crate::process::{Collector, sleep, wait_until};
+use crate::source::{Reply, Source, contract, not_leader};
+use crate::{NO_KAFKA, leader_answer, standby_answer};
 
 #[test]
-fn an_answer_that_contradicts_itself_closes_the_gate_at_once_and_is_told_with_what_is_wrong() {
-    let source = Source::tcp(yes());
+fn an_answer_that_contradicts_itself_closes_the_gate_at_once_and_is_logged_with_the_contradiction()
+{
+    let source = Source::tcp(leader_answer());
     let collector = Collector::start("contradiction", &source.url, NO_KAFKA);
     for (answer, said) in [
         (
@@ -27,28 +28,28 @@ fn an_answer_that_contradicts_itself_closes_the_gate_at_once_and_is_told_with_wh
             "says yes, but names another leader",
         ),
     ] {
-        source.say(yes());
-        collector.until_leads();
-        source.say(Reply::Now(200, answer));
-        collector.until_stands_by();
-        collector.until_logged(said);
-        collector.until_polled("contradiction");
+        source.answer_with(leader_answer());
+        collector.wait_until_leader();
+        source.answer_with(Reply::Now(200, answer));
+        collector.wait_until_standby();
+        collector.wait_for_log(said);
+        collector.wait_for_poll("contradiction");
         assert!(!collector.leads());
     }
 }
 
 #[test]
-fn a_source_that_gives_and_takes_all_the_time_is_followed_ever_more_slowly_and_told_of_once() {
-    let source = Source::tcp(standby());
+fn a_source_that_keeps_changing_its_answer_is_followed_more_and_more_slowly_and_logged_once() {
+    let source = Source::tcp(standby_answer());
     let collector = Collector::start("flapping", &source.url, NO_KAFKA);
-    collector.until_polled("not_leader");
-    source.say(Reply::InTurn(vec![contract(json!({})), no()]));
+    collector.wait_for_poll("not_leader");
+    source.answer_with(Reply::InTurn(vec![contract(json!({})), not_leader()]));
     let began = Instant::now();
-    until("a refusal", || {
+    wait_until("a refusal", || {
         (collector.get("/ready").1 == "not ready: held_off\n").then_some(())
     });
-    collector.until_polled("held_off");
-    pause(Duration::from_secs(8).saturating_sub(began.elapsed()));
+    collector.wait_for_poll("held_off");
+    sleep(Duration::from_secs(8).saturating_sub(began.elapsed()));
     let gained = "kafka_lag_exporter_leader_transitions_total{reason=\"granted\",to=\"leader\"}";
     let n_openings = collector.sample(gained);
     // Followed at once it would be twenty by now.
