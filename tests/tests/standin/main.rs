@@ -1,16 +1,17 @@
 //! The programs before stand-ins of Kafka and of the Kubernetes API, and texts that must be true of them. Nothing is needed but
 //! the build itself.
 //!
-//! Tests below [`quiet`] time what they see: `tests/run` runs them one after the other, after the rest.
+//! Tests below [`quiet`] time what they see: `tests/run` runs them one after the other, beside nothing else. Tests below [`long`]
+//! take minutes, most of which they wait.
 
 mod check_connect;
 mod collect_claims;
-mod collect_errors;
 mod collect_fuzz;
 mod collect_members;
 mod collect_moves;
 mod collect_time_lag;
 mod dashboard_text;
+mod long;
 mod manifests_text;
 mod other_sources;
 mod process_hardship;

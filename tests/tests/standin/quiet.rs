@@ -1,7 +1,6 @@
 //! Tests that time what they see, and so need a machine that does nothing else.
 
 mod collect_probes;
-mod collect_scale;
 mod collect_stall;
 mod hardship_log;
 mod standin_scale;

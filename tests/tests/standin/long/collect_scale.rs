@@ -76,7 +76,6 @@ fn a_steady_collection_of_partitions_asks_no_more_than_one_of_topics() -> Result
 }
 
 fn steady(granularity: &str, by: impl FnOnce(Config) -> Config) -> Result<()> {
-    let _reservation = lab::reserve()?;
     lab::say(format_args!("granularity {granularity}"));
     let kafka = start()?;
     let config = by(Config::of(&kafka.bootstrap()));
