@@ -42,7 +42,7 @@ pub struct Args {
     )]
     pub hostname: String,
 
-    /// What to log: a level, or a list such as info,kube=debug
+    /// The log filter: a level, or a list such as info,kube=debug
     #[arg(
         short,
         long,
@@ -53,7 +53,7 @@ pub struct Args {
     )]
     pub log: String,
 
-    /// How to log: human or json
+    /// The log format: human or json
     #[arg(long, value_name = "FORMAT", default_value_t)]
     pub log_format: LogFormat,
 }

@@ -97,7 +97,7 @@ pub(crate) struct Guard {
     failures: Failures,
     /// Counts the events that make the knowledge of kube-lease-manager useless, so that it has to be built anew.
     generation: u64,
-    /// Whether the Lease could be taken when the guard last looked at the time.
+    /// True if the Lease could be taken when the guard last looked at the time.
     could_be_taken: bool,
 }
 

@@ -54,7 +54,7 @@ pub struct Rules {
     pub identity: String,
     /// The longest grant.
     pub max_valid: Duration,
-    /// Whether the Lease may be held only while a consumer polls.
+    /// The need for a consumer: if one is required, the Lease is held only while it polls.
     pub consumer: ConsumerRequirement,
 }
 
@@ -192,12 +192,12 @@ impl StateMachine {
         }
     }
 
-    /// Whether the process may end as soon as the lease half holds nothing.
+    /// True if the process may end as soon as the lease half holds nothing.
     pub const fn has_ended(&self) -> bool {
         matches!(self.phase, Phase::Ended)
     }
 
-    /// Whether the lease half holds nothing at `now`.
+    /// True if the lease half holds nothing at `now`.
     pub fn holds_nothing(&self, now: Instant) -> bool {
         match self.lease_status.holding {
             Holding::Nothing => true,
@@ -225,7 +225,7 @@ impl StateMachine {
         report
     }
 
-    /// Whether a later poll of the same consumer has arrived, so that nobody waits for this answer any more.
+    /// True if a later poll of the same consumer has arrived, so that nobody waits for this answer any more.
     pub fn is_superseded(&self, asker: &Asker) -> bool {
         match asker {
             Asker::Own { instance, seq } => !self.heartbeat.is_latest(instance, *seq),

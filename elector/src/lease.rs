@@ -107,19 +107,16 @@ impl Lease {
     }
 
     async fn take_part(self, api_server: ApiServer) -> Infallible {
-        let lease = format!(
-            "{}/{}",
-            self.election.lease_namespace, self.election.lease_name
-        );
+        let election = self.election;
+        let lease = format!("{}/{}", election.lease_namespace, election.lease_name);
         let mut publisher = StatusPublisher::new(
-            (self.election.identity.clone(), lease),
+            (election.identity.clone(), lease),
             self.lease_status,
             self.telemetry.clone(),
         );
         let client = connect(&api_server, ClientPurpose::Requests, &mut publisher).await;
         let watching = ClientPurpose::Watch(lease_watch::MAX_SILENCE);
         let watch_client = connect(&api_server, watching, &mut publisher).await;
-        let election = self.election;
         let guard = Guard::new(Candidate {
             identity: election.identity.clone(),
             instance: self.instance,

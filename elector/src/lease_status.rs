@@ -19,7 +19,7 @@ pub struct LeaseStatus {
     pub holding: Holding,
     /// Another holder that may still be acting, as far as known.
     pub rival: Option<Rival>,
-    /// Whether the Lease exists, as far as it has been seen.
+    /// The existence of the Lease, as far as it has been seen.
     pub presence: Presence,
     /// The problem that keeps this process from taking part. A request that succeeds ends it.
     pub problem: Option<Problem>,
@@ -57,7 +57,7 @@ pub struct Rival {
     pub until: Instant,
 }
 
-/// Whether the Lease exists, as far as this process has seen it.
+/// The existence of the Lease, as far as this process has seen it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Presence {
     /// Neither the Lease nor its absence has been seen yet.
@@ -95,7 +95,7 @@ pub enum Desired {
 // === impl Claim ===
 
 impl Claim {
-    /// Whether the claim may be used at `now`.
+    /// True if the claim may be used at `now`.
     pub fn is_running(&self, now: Instant) -> bool {
         now < self.until
     }

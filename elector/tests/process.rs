@@ -1,4 +1,4 @@
-//! The elector as a process: what it says, how it ends, and that it ends in time.
+//! The elector as a process: its output, its exit status, and the time that its end takes.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// With nobody granted anything and nothing held.
+/// The longest time that the end may take if nothing is granted and nothing is held.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 const ALONE: &str = "enabled = false";
@@ -33,7 +33,7 @@ fn free_port() -> u16 {
     free.local_addr().unwrap().port()
 }
 
-/// A configuration file of its own for `name`.
+/// Writes the configuration file of the test `name`.
 fn file(name: &str, text: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("elector_{name}.toml"));
     std::fs::write(&path, text).unwrap();
@@ -46,7 +46,7 @@ fn command(file: &PathBuf) -> Command {
     for variable in ["RUST_LOG", "POD_UID", "POD_NAME", "KUBERNETES_SERVICE_HOST"] {
         command.env_remove(variable);
     }
-    // Where there is no cluster, whoever runs this may still have a kubeconfig.
+    // The person who runs this test may have a kubeconfig, which must not be used.
     command
         .env("KUBECONFIG", "/nowhere")
         .env("HOME", "/nowhere");
@@ -60,7 +60,7 @@ fn stderr(output: &Output) -> &str {
 // === impl Elector ===
 
 impl Elector {
-    /// Starts one on a free port and waits until it serves.
+    /// Starts an elector on a free port, and waits until it serves.
     fn start(name: &str, leadership: &str) -> Self {
         let port = free_port();
         let file = file(name, &config(leadership, port));
@@ -90,7 +90,7 @@ impl Elector {
         answer
     }
 
-    /// Asks, and does not wait for the answer.
+    /// Sends a request, and does not wait for the answer.
     fn begin(&self, path: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).unwrap();
         write!(
@@ -107,7 +107,7 @@ impl Elector {
         assert!(sent.unwrap().success());
     }
 
-    /// Waits for the end; returns the exit status, the log, and how long it took.
+    /// Waits for the end. Returns the exit status, the log, and the time that the end took.
     fn end(mut self) -> (Option<i32>, String, Duration) {
         let began = Instant::now();
         self.log.read_to_string(&mut self.said).unwrap();
@@ -159,7 +159,7 @@ fn a_signal_ends_the_process_with_status_0_and_a_held_answer_with_false() {
 }
 
 #[test]
-fn a_request_that_never_comes_to_its_end_does_not_hold_the_process_up() {
+fn an_unfinished_request_does_not_delay_the_end_of_the_process() {
     let elector = Elector::start("slow_request", ALONE);
     let mut slow = TcpStream::connect(elector.address).unwrap();
     slow.write_all(b"GET /metrics HTTP/1.1\r\nho").unwrap();
@@ -207,7 +207,7 @@ fn a_bad_configuration_or_command_line_is_status_64_and_help_is_status_0() {
 }
 
 #[test]
-fn a_check_prints_what_has_effect_and_opens_no_port() {
+fn a_check_prints_the_effective_configuration_and_opens_no_port() {
     let held = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = held.local_addr().unwrap().port();
     let file = file("check", &config(ELECTED, port));
@@ -240,7 +240,7 @@ mod with_an_election {
     use super::*;
 
     #[test]
-    fn where_there_is_no_cluster_it_says_so_stays_and_ends_when_told_to() {
+    fn without_a_cluster_the_elector_reports_it_stays_up_and_ends_at_a_signal() {
         let elector = Elector::start("no_cluster", ELECTED);
         let began = Instant::now();
         let answer = loop {
@@ -271,7 +271,7 @@ mod with_an_election {
         let poll = "/?consumer=pod-a&instance=x&seq=1&healthy=true&gate=open&wait_ms=0";
         elector.get(poll);
         elector.signal("TERM");
-        // What a predecessor may have granted is waited for.
+        // The elector waits for the full grant that an earlier process may have given.
         elector.wait_for("Grants nothing any more");
         elector.signal("INT");
         let (status, log, took) = elector.end();
@@ -286,7 +286,7 @@ mod without_the_feature {
     use super::*;
 
     #[test]
-    fn an_election_that_is_not_compiled_in_is_warned_of_and_done_without() {
+    fn an_election_that_is_not_compiled_in_causes_a_warning_and_single_instance_mode() {
         let elector = Elector::start("no_feature", ELECTED);
         let warning = "Kubernetes leadership is enabled in config but the 'kubernetes' feature is not compiled in. \
                        Falling back to single-instance mode.";

@@ -9,7 +9,7 @@ pub(crate) struct ManagerControl {
     pub(crate) record_held: RecordHeld,
 }
 
-/// Whether the record in the Lease was written by this process, so that there is something to give back.
+/// The relation of the record in the Lease to this process. It says whether there is something to give back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RecordHeld {
     /// This process has written no record, or it has been replaced. An earlier process of this instance may have written one.

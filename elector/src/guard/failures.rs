@@ -30,7 +30,7 @@ pub(crate) struct Failures {
     review_denial: Option<Problem>,
 }
 
-/// Whether another process may be acting.
+/// The contention for the Lease: another process may be acting, or none can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Contention {
     /// No other process can be acting.

@@ -24,7 +24,7 @@ pub(crate) enum SeenLease {
     Present(Record),
 }
 
-/// Whether something may have happened between an event of the watch and the event before it.
+/// The relation of an event of the watch to the event before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Continuity {
     /// Nothing happened in between.
@@ -64,11 +64,11 @@ struct LastSeen {
     first_seen_at: Instant,
     /// The moment from which an earlier holder cannot be acting any more.
     earlier_holder_until: Instant,
-    /// Whether the holder may have written this content itself.
+    /// The possible writer of this content.
     holder_wrote: HolderWrote,
 }
 
-/// Whether the holder may have written the content itself, and so extended its claim.
+/// The possible writer of a content. Only a write of the holder itself extends its claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum HolderWrote {
     /// The holder may have written it.
@@ -88,7 +88,7 @@ pub(crate) enum ObservedLease {
     Foreign {
         /// Its identity.
         name: String,
-        /// Whether its identity is this process's own.
+        /// Its identity compared with this process's own.
         identity: HolderIdentity,
         /// The moment from which it cannot be acting any more.
         until: Instant,
@@ -102,7 +102,7 @@ pub(crate) enum ObservedLease {
     Released,
 }
 
-/// Whether the identity of another holder is this process's own.
+/// The identity of another holder, compared with this process's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HolderIdentity {
     /// The same identity: two pods were given one identity.
@@ -228,7 +228,7 @@ impl Observation {
         Change::New
     }
 
-    /// Whether the holder in `content` may have written since the last content.
+    /// The possible writer of `content`, by comparison with the last content.
     fn holder_wrote(&self, content: Option<&Content>) -> HolderWrote {
         let before = self.last.as_ref().and_then(|last| last.content.as_ref());
         match (before, content) {
@@ -244,7 +244,7 @@ impl Observation {
         self.last.as_ref()?.version
     }
 
-    /// Whether the Lease exists.
+    /// The existence of the Lease, as far as it has been seen.
     pub(crate) fn presence(&self) -> Presence {
         match &self.last {
             None => Presence::Unseen,

@@ -86,13 +86,13 @@ impl Record {
 // === impl Content ===
 
 impl Content {
-    /// Whether `candidate` wrote the holder.
+    /// True if `candidate` wrote the holder.
     pub(crate) fn is_written_by(&self, candidate: &Candidate) -> bool {
         self.holder.as_deref() == Some(&candidate.identity)
             && self.instance.as_deref() == Some(&candidate.instance)
     }
 
-    /// Whether the holder is the one of `before` and has not renewed since. Each renewal has a renew time of its own, so a
+    /// True if the holder is the one of `before` and has not renewed since. Each renewal has a renew time of its own, so a
     /// record with the old renew time was changed by somebody else, and the holder's claim is no longer than it was.
     pub(crate) fn is_not_renewed_since(&self, before: &Self) -> bool {
         self.holder.is_some()
@@ -103,12 +103,12 @@ impl Content {
             && self.uid == before.uid
     }
 
-    /// Whether the Lease has no holder although nobody released it.
+    /// True if the Lease has no holder although nobody released it.
     pub(crate) fn is_vanished(&self) -> bool {
         self.holder.is_none() && !self.is_released()
     }
 
-    /// Whether the last holder released the Lease.
+    /// True if the last holder released the Lease.
     pub(crate) fn is_released(&self) -> bool {
         self.holder.is_none() && self.duration == Some(RELEASED_DURATION)
     }

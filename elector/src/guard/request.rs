@@ -78,7 +78,7 @@ impl Patch {
         }
     }
 
-    /// Whether a success of this write begins or extends a claim.
+    /// True if a success of this write begins or extends a claim.
     pub(crate) const fn makes_claim(self) -> bool {
         matches!(self, Self::Acquire | Self::Renew)
     }

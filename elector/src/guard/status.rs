@@ -79,7 +79,7 @@ impl Guard {
             .min()
     }
 
-    /// Whether the Lease may be taken at `now`, because no other process can be acting.
+    /// True if the Lease may be taken at `now`, because no other process can be acting.
     pub(super) fn may_be_taken(&self, now: Instant) -> bool {
         match self.observation.lease() {
             ObservedLease::Unknown => false,

@@ -96,12 +96,12 @@ impl Grants {
         self.last.as_ref().map(|grant| grant.end)
     }
 
-    /// Whether nobody can be acting on a grant at `now`.
+    /// True if nobody can be acting on a grant at `now`.
     pub(super) fn are_over(&self, now: Instant) -> bool {
         self.end().is_none_or(|end| end <= now)
     }
 
-    /// Whether `instance` may be granted at `now` without a second process that may be acting.
+    /// True if `instance` may be granted at `now` without a second process that may be acting.
     pub(super) fn may_pass_to(&self, instance: &str, now: Instant) -> bool {
         self.are_over(now) || self.end_for(instance).is_some()
     }

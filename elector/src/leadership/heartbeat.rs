@@ -101,7 +101,7 @@ impl Heartbeat {
         Some(granted_until.map_or(counts_until, |end| end.max(counts_until)))
     }
 
-    /// Whether poll `seq` of `instance` is the latest one.
+    /// True if poll `seq` of `instance` is the latest one.
     pub(super) fn is_latest(&self, instance: &str, seq: u64) -> bool {
         let latest = self.latest.as_ref();
         latest.is_some_and(|latest| latest.instance == instance && latest.seq == seq)

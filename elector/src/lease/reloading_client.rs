@@ -48,7 +48,7 @@ struct ClientState {
     reload: Reload,
 }
 
-/// Whether the configuration is being read.
+/// The state of reading the configuration again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reload {
     Idle,
@@ -157,7 +157,7 @@ impl ReloadingClient {
         self.state().client.clone()
     }
 
-    /// Whether the configuration is to be read again. Also notes that a request is about to be sent.
+    /// True if the configuration is to be read again. Also notes that a request is about to be sent.
     fn is_reload_due(&self, now: Instant) -> bool {
         let mut state = self.state();
         let since = *state.unanswered_since.get_or_insert(now);

@@ -1,4 +1,4 @@
-//! When the Lease is given up.
+//! The reasons for giving the Lease up.
 
 use shared::leadership::ReportedGate::{Closed, Open};
 use shared::leadership::{Query, Reason, State};
@@ -6,7 +6,7 @@ use shared::leadership::{Query, Reason, State};
 use crate::world::{OTHER_POD, POD, World};
 
 #[test]
-fn a_silent_consumer_costs_the_lease_when_its_last_grant_is_over() {
+fn the_lease_is_given_up_when_the_last_grant_of_a_silent_consumer_is_over() {
     let mut world = World::leading();
     world.advance_to(14_999);
     assert_eq!(world.state(), (State::Leading, Reason::Renewed));
@@ -18,7 +18,7 @@ fn a_silent_consumer_costs_the_lease_when_its_last_grant_is_over() {
 }
 
 #[test]
-fn a_poll_that_is_held_counts_as_heard() {
+fn a_poll_that_still_waits_for_its_answer_counts() {
     let mut world = World::leading();
     world.advance_to(14_900);
     let held = world.next(Open);
@@ -28,7 +28,7 @@ fn a_poll_that_is_held_counts_as_heard() {
 }
 
 #[test]
-fn an_unhealthy_consumer_costs_the_lease_but_not_while_its_grant_runs() {
+fn the_lease_of_an_unhealthy_consumer_is_given_up_when_its_grant_is_over() {
     let mut world = World::leading();
     world.says_unhealthy(Open);
     assert_eq!(world.state(), (State::Draining, Reason::ConsumerUnhealthy));
@@ -40,7 +40,7 @@ fn an_unhealthy_consumer_costs_the_lease_but_not_while_its_grant_runs() {
 }
 
 #[test]
-fn a_consumer_that_stays_closed_for_two_seconds_while_it_is_granted_costs_the_lease() {
+fn the_lease_is_given_up_if_the_consumer_keeps_its_gate_closed_for_two_seconds_while_granted() {
     let mut world = World::leading();
     for ms in (10_200..12_000).step_by(200) {
         world.advance_to(ms);
@@ -52,11 +52,11 @@ fn a_consumer_that_stays_closed_for_two_seconds_while_it_is_granted_costs_the_le
         (report.is_leader, report.reason),
         (false, Reason::ConsumerRefuses)
     );
-    assert!(!world.campaigns(), "the very poll says that nothing acts");
+    assert!(!world.campaigns(), "this poll confirms the closed gate");
 }
 
 #[test]
-fn a_gate_that_opened_once_begins_the_two_seconds_anew() {
+fn an_open_gate_restarts_the_two_seconds() {
     let mut world = World::leading();
     for (ms, gate) in [
         (11_000, Closed),
@@ -72,7 +72,7 @@ fn a_gate_that_opened_once_begins_the_two_seconds_anew() {
 }
 
 #[test]
-fn a_closed_gate_of_a_standby_is_no_refusal() {
+fn a_closed_gate_of_a_standby_does_not_count_as_refusal() {
     let mut world = World::leading();
     world.held_by(OTHER_POD, 30_000);
     for ms in (11_000..20_000).step_by(1_000) {
@@ -85,7 +85,7 @@ fn a_closed_gate_of_a_standby_is_no_refusal() {
 }
 
 #[test]
-fn losing_the_consumer_while_another_leads_is_no_giving_up() {
+fn losing_the_consumer_while_another_pod_leads_starts_no_hold_off() {
     let mut world = World::new();
     world.held_by(OTHER_POD, 60_000);
     world.advance_to(6_000);
@@ -102,7 +102,7 @@ fn losing_the_consumer_while_another_leads_is_no_giving_up() {
 }
 
 #[test]
-fn polls_of_another_pod_keep_nobody_alive() {
+fn polls_of_another_pods_consumer_do_not_count() {
     let mut world = World::leading();
     for ms in (10_500..=15_000).step_by(500) {
         world.advance_to(ms);

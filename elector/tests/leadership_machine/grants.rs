@@ -1,4 +1,4 @@
-//! Who is granted, and for how long.
+//! The receivers of grants, and the length of grants.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use shared::leadership::{Query, State};
 use crate::world::{OTHER_POD, POD, TERM, World, poll, rules};
 
 #[test]
-fn a_grant_is_at_most_the_longest_however_long_the_claim_runs() {
+fn a_grant_is_never_longer_than_max_valid() {
     let mut world = World::leading();
     let report = world.says(Open);
     assert_eq!((report.is_leader, report.valid_for_ms), (true, 5_000));
@@ -30,7 +30,7 @@ fn a_grant_never_outlives_the_claim() {
 }
 
 #[test]
-fn what_is_left_of_a_claim_is_never_rounded_up() {
+fn the_rest_of_a_claim_is_never_rounded_up() {
     let mut world = World::leading();
     let until = world.moment(10_000) + Duration::from_micros(999);
     world.seen(elector::lease_status::LeaseStatus {
@@ -46,7 +46,7 @@ fn what_is_left_of_a_claim_is_never_rounded_up() {
 }
 
 #[test]
-fn nobody_but_the_own_consumer_is_granted_and_everybody_gets_the_facts() {
+fn only_the_own_consumer_is_granted_and_everybody_gets_the_report() {
     let mut world = World::leading();
     let foreign = Query {
         consumer: OTHER_POD.to_owned(),
@@ -60,7 +60,7 @@ fn nobody_but_the_own_consumer_is_granted_and_everybody_gets_the_facts() {
 }
 
 #[test]
-fn a_poll_out_of_order_is_not_granted_and_not_believed() {
+fn a_poll_out_of_order_is_not_granted_and_its_content_is_ignored() {
     let mut world = World::leading();
     world.says(Open);
     for seq in [1, 2, 3, 4] {
@@ -75,7 +75,7 @@ fn a_poll_out_of_order_is_not_granted_and_not_believed() {
 }
 
 #[test]
-fn a_held_poll_that_a_later_one_overtook_is_not_granted() {
+fn a_waiting_poll_that_a_later_one_supersedes_is_not_granted() {
     let mut world = World::leading();
     let (held, later) = (world.next(Open), world.next(Open));
     let held = world.hears(&held);
@@ -92,7 +92,7 @@ fn an_unhealthy_consumer_is_not_granted() {
 }
 
 #[test]
-fn of_two_processes_of_the_consumer_the_second_waits_until_the_first_cannot_be_acting() {
+fn a_second_process_of_the_consumer_is_granted_when_the_first_cannot_be_acting() {
     let mut world = World::leading();
     let second = |seq| Query {
         instance: "second".to_owned(),
@@ -107,7 +107,7 @@ fn of_two_processes_of_the_consumer_the_second_waits_until_the_first_cannot_be_a
 }
 
 #[test]
-fn a_poll_that_a_dead_process_left_in_a_socket_does_not_displace_its_successor() {
+fn a_late_poll_of_a_dead_process_does_not_displace_its_successor() {
     let mut world = World::leading();
     let second = |seq| Query {
         instance: "second".to_owned(),
@@ -128,7 +128,7 @@ fn a_poll_that_a_dead_process_left_in_a_socket_does_not_displace_its_successor()
 }
 
 #[test]
-fn a_former_process_is_heard_again_when_the_latest_has_gone_silent() {
+fn an_earlier_process_counts_again_when_the_latest_has_gone_silent() {
     let mut world = World::leading();
     let second = Query {
         instance: "second".to_owned(),
@@ -145,7 +145,7 @@ fn a_former_process_is_heard_again_when_the_latest_has_gone_silent() {
 }
 
 #[test]
-fn where_no_consumer_is_needed_every_asker_is_granted() {
+fn where_no_consumer_is_required_every_asker_is_granted() {
     let mut world = World::with(elector::leadership::Rules {
         consumer: ConsumerRequirement::NotRequired,
         ..rules()

@@ -1,12 +1,12 @@
-//! Whoever gave the Lease up leaves it to others for a while.
+//! The hold-off: a pod that gave the Lease up leaves it to others for a while.
 
 use shared::leadership::ReportedGate::{Closed, Open};
 use shared::leadership::{Reason, State};
 
 use crate::world::{OTHER_POD, World};
 
-/// Leads from `ms` for `led` with its consumer polling, then gives up upon the consumer's last word, and another pod takes the
-/// Lease. Returns how long it takes to want the Lease again. Milliseconds.
+/// Leads from `ms` for the time `led` with its consumer polling. Then the consumer says in a last poll that it is unhealthy, and
+/// another pod takes the Lease. Returns the time until the machine campaigns again. All times are in milliseconds.
 fn held_off(world: &mut World, ms: u64, led: u64) -> u64 {
     world.advance_to(ms);
     world.says(Closed);
@@ -37,7 +37,7 @@ fn the_hold_off_doubles_from_5_s_to_60_s() {
 }
 
 #[test]
-fn ten_minutes_of_leading_make_it_5_s_again() {
+fn ten_minutes_of_leading_reset_the_hold_off_to_5_s() {
     let mut world = World::new();
     assert_eq!(held_off(&mut world, 10_000, 1_000), 5_000);
     assert_eq!(held_off(&mut world, 20_000, 1_000), 10_000);
@@ -45,7 +45,7 @@ fn ten_minutes_of_leading_make_it_5_s_again() {
 }
 
 #[test]
-fn while_it_holds_off_it_is_a_standby_of_whoever_leads() {
+fn during_a_hold_off_the_pod_is_a_standby_of_the_leader() {
     let mut world = World::leading();
     world.says_unhealthy(Closed);
     world.held_by(OTHER_POD, 60_000);
@@ -55,7 +55,7 @@ fn while_it_holds_off_it_is_a_standby_of_whoever_leads() {
 }
 
 #[test]
-fn a_lease_that_nobody_took_is_taken_back_after_2_s() {
+fn a_lease_that_no_other_pod_takes_is_taken_back_after_2_s() {
     let mut world = World::leading();
     world.says_unhealthy(Closed);
     world.free();
@@ -68,7 +68,7 @@ fn a_lease_that_nobody_took_is_taken_back_after_2_s() {
 }
 
 #[test]
-fn the_2_s_begin_when_nobody_can_be_acting() {
+fn the_2_s_begin_when_no_other_pod_can_be_acting() {
     let mut world = World::leading();
     world.says_unhealthy(Closed);
     world.held_by("", 13_000);
@@ -81,7 +81,7 @@ fn the_2_s_begin_when_nobody_can_be_acting() {
 }
 
 #[test]
-fn a_lease_that_nobody_took_is_not_taken_back_without_a_healthy_consumer() {
+fn a_lease_that_no_other_pod_takes_is_not_taken_back_without_a_healthy_consumer() {
     let mut world = World::leading();
     world.says_unhealthy(Closed);
     world.free();
@@ -92,7 +92,7 @@ fn a_lease_that_nobody_took_is_not_taken_back_without_a_healthy_consumer() {
 }
 
 #[test]
-fn a_claim_that_ended_by_itself_is_followed_by_no_hold_off() {
+fn no_hold_off_follows_a_claim_that_ended_by_its_deadline() {
     let mut world = World::leading();
     world.holds_until(12_000);
     world.polled_until(13_000);

@@ -1,4 +1,4 @@
-//! The leadership contract, rule by rule, on the machine itself: no clock runs here, time is what the test says.
+//! The leadership contract, rule by rule, on the state machine itself. The tests say what time it is.
 
 mod give_up;
 mod grants;

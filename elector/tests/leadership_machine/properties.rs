@@ -1,4 +1,4 @@
-//! Whatever happens in whatever order, nobody acts under a leadership that is over.
+//! Nobody acts under a leadership that is over, in any order of events.
 
 use std::cell::Cell;
 
@@ -8,14 +8,14 @@ use proptest::test_runner::{Config, TestRunner};
 
 use crate::simulation::{Health, Pod, Step};
 
-/// Step number `kind` of a hundred.
+/// The step for `kind`, a number below 100 that sets how often each step occurs.
 fn step(kind: u8, choice: u16) -> Step {
     let health = if choice.is_multiple_of(8) {
         Health::Ill
     } else {
         Health::Good
     };
-    // Half of all that waits is taken in its order.
+    // In half of all cases the oldest item is taken.
     let index = usize::from(choice / 2) * usize::from(choice % 2);
     let ms = u64::from(choice);
     match kind {

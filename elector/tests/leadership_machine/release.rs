@@ -1,4 +1,4 @@
-//! Release comes last: nothing is given back while anybody may be acting on it.
+//! The release comes last: the Lease is not given back while anybody may be acting on a grant.
 
 use elector::leadership::Rules;
 use shared::config::ConsumerRequirement;
@@ -8,7 +8,7 @@ use shared::leadership::{Query, Reason, State};
 use crate::world::{World, poll, rules};
 
 #[test]
-fn at_the_end_the_answer_is_no_and_the_lease_is_kept_until_the_consumer_has_closed() {
+fn at_shutdown_the_answer_is_no_and_the_lease_is_kept_until_the_gate_is_closed() {
     let mut world = World::leading();
     world.says(Open);
     world.tokens();
@@ -22,7 +22,7 @@ fn at_the_end_the_answer_is_no_and_the_lease_is_kept_until_the_consumer_has_clos
 }
 
 #[test]
-fn at_the_end_a_silent_consumer_is_waited_for_until_its_grant_is_over() {
+fn at_shutdown_the_grant_of_a_silent_consumer_is_waited_for() {
     let mut world = World::leading();
     world.tokens();
     world.advance_to(14_999);
@@ -43,7 +43,7 @@ fn a_standby_that_granted_nothing_ends_at_once() {
 }
 
 #[test]
-fn a_gate_closed_of_before_the_last_grant_acknowledges_nothing() {
+fn a_closed_gate_in_a_poll_from_before_the_last_grant_confirms_nothing() {
     let mut world = World::leading();
     let (abandoned, granted) = (world.next(Closed), world.next(Closed));
     assert!(world.asks(&granted).is_leader);
@@ -55,7 +55,7 @@ fn a_gate_closed_of_before_the_last_grant_acknowledges_nothing() {
 }
 
 #[test]
-fn a_gate_closed_of_before_draining_acknowledges_nothing() {
+fn a_closed_gate_in_a_poll_from_before_draining_confirms_nothing() {
     let mut world = World::leading();
     let held = world.next(Closed);
     let held = world.hears(&held);
@@ -65,7 +65,7 @@ fn a_gate_closed_of_before_draining_acknowledges_nothing() {
 }
 
 #[test]
-fn a_gate_closed_of_another_process_acknowledges_nothing() {
+fn a_closed_gate_of_another_process_confirms_nothing() {
     let mut world = World::leading();
     world.tokens();
     let second = Query {
@@ -79,7 +79,7 @@ fn a_gate_closed_of_another_process_acknowledges_nothing() {
 }
 
 #[test]
-fn a_grant_whose_answer_nobody_read_is_waited_for() {
+fn a_grant_is_waited_for_even_if_nobody_read_its_answer() {
     let mut world = World::leading();
     world.advance_to(13_000);
     let poll = world.next(Open);
@@ -103,7 +103,7 @@ fn a_shorter_grant_does_not_shorten_the_one_before() {
 }
 
 #[test]
-fn the_last_word_of_a_consumer_is_released_upon_at_once() {
+fn a_last_poll_with_a_closed_gate_releases_the_lease_at_once() {
     let mut world = World::leading();
     world.says(Open);
     let report = world.says_unhealthy(Closed);
@@ -113,7 +113,7 @@ fn the_last_word_of_a_consumer_is_released_upon_at_once() {
 }
 
 #[test]
-fn while_it_drains_nobody_is_granted_even_if_all_is_well_again() {
+fn nobody_is_granted_while_draining_even_if_the_consumer_is_healthy_again() {
     let mut world = World::leading();
     world.says_unhealthy(Open);
     assert_eq!(world.state().0, State::Draining);
@@ -124,17 +124,20 @@ fn while_it_drains_nobody_is_granted_even_if_all_is_well_again() {
 }
 
 #[test]
-fn a_grant_is_waited_for_even_if_the_lease_is_gone_already() {
+fn a_grant_is_waited_for_even_if_the_lease_is_lost_already() {
     let mut world = World::leading();
     world.held_by("", 25_000);
     world.tokens();
-    assert!(world.campaigns(), "a claim of before may still be acted on");
+    assert!(
+        world.campaigns(),
+        "a grant under the earlier claim may still be acted on"
+    );
     world.advance_to(15_000);
     assert!(!world.campaigns());
 }
 
 #[test]
-fn where_everybody_is_granted_nobody_speaks_for_the_others() {
+fn where_everybody_is_granted_no_asker_can_confirm_for_the_others() {
     let mut world = World::with(Rules {
         consumer: ConsumerRequirement::NotRequired,
         ..rules()
@@ -152,7 +155,7 @@ fn where_everybody_is_granted_nobody_speaks_for_the_others() {
 }
 
 #[test]
-fn the_end_overtakes_a_giving_up_that_is_under_way() {
+fn a_shutdown_during_draining_ends_the_machine() {
     let mut world = World::leading();
     world.says_unhealthy(Open);
     world.tokens();

@@ -1,4 +1,4 @@
-//! A restarted elector does not know what its predecessor granted.
+//! A restarted elector does not know the grants of its earlier process.
 
 use shared::leadership::ReportedGate::{Closed, Open};
 use shared::leadership::{Query, Reason, State};
@@ -6,7 +6,7 @@ use shared::leadership::{Query, Reason, State};
 use crate::world::{OTHER_POD, World, poll};
 
 #[test]
-fn it_acts_as_if_a_full_grant_had_been_given_at_its_start() {
+fn a_restarted_elector_assumes_a_full_grant_at_its_start() {
     let mut world = World::new();
     world.says(Open);
     world.holds_until(60_000);
@@ -19,7 +19,7 @@ fn it_acts_as_if_a_full_grant_had_been_given_at_its_start() {
 }
 
 #[test]
-fn the_consumer_that_is_heard_first_can_give_back_what_the_predecessor_granted() {
+fn the_consumer_process_that_polls_first_can_end_an_inherited_grant() {
     let mut world = World::new();
     world.says(Open);
     world.holds_until(60_000);
@@ -29,7 +29,7 @@ fn the_consumer_that_is_heard_first_can_give_back_what_the_predecessor_granted()
 }
 
 #[test]
-fn a_consumer_that_came_after_cannot_give_it_back() {
+fn a_later_consumer_process_cannot_end_an_inherited_grant() {
     let mut world = World::new();
     world.says(Open);
     world.holds_until(60_000);
@@ -43,7 +43,7 @@ fn a_consumer_that_came_after_cannot_give_it_back() {
 }
 
 #[test]
-fn a_consumer_that_acts_goes_on_without_a_gap() {
+fn an_acting_consumer_is_granted_again_without_a_gap() {
     let mut world = World::new();
     let report = world.says(Open);
     assert_eq!(
@@ -70,7 +70,7 @@ fn another_leader_is_known_at_once() {
 }
 
 #[test]
-fn it_wants_nothing_before_it_has_heard_a_healthy_consumer() {
+fn the_machine_does_not_campaign_before_a_healthy_consumer_polls() {
     let mut world = World::new();
     world.free();
     world.advance_to(5_000);

@@ -1,7 +1,8 @@
-//! A pod in which everything is late, lost or out of order: a collector that keeps the contract, a machine, and a lease half.
+//! A simulated pod: a collector that keeps the contract, a state machine, and a lease half. Messages between them may be late, lost
+//! or out of order.
 //!
-//! The lease half gives the Lease back as soon as that is wished, and from then on another pod is taken to act. So a collector that
-//! acts under a leadership which is over is one of two that act.
+//! The lease half gives the Lease back as soon as the machine says so, and from then on another pod is assumed to act. So a
+//! collector that acts under a leadership that is over would be one of two that act.
 
 use std::time::Duration;
 
@@ -12,25 +13,27 @@ use tokio::time::Instant;
 
 use crate::world::{POD, rules};
 
-/// How long a claim runs from its last renewal.
+/// The length of a claim from its last renewal.
 const LEASE: Duration = Duration::from_secs(6);
 
-/// What may happen next. Numbers choose among what there is.
+/// The next event. An index chooses one of the messages that are on their way.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
+    /// Time passes. Milliseconds.
     Pass(u64),
-    /// A poll that is sent, heard, answered and read.
+    /// The collector sends a poll, the elector receives and answers it, and the collector reads the answer.
     Poll(Health),
+    /// The collector sends a poll.
     Send(Health),
-    /// The elector reads a poll from a socket, not always the oldest.
+    /// The elector receives a poll, not always the oldest.
     Hear(usize),
-    /// The elector answers a poll that it held.
+    /// The elector answers a poll that it has received.
     Answer(usize),
     /// The collector reads an answer.
     Read(usize),
-    /// The collector has waited long enough.
+    /// The collector stops waiting for its answer.
     Abandon,
-    /// The Lease is acquired or renewed.
+    /// The lease half acquires or renews the Lease.
     Write,
     CollectorRestarts,
     ElectorRestarts,
@@ -46,10 +49,10 @@ pub(crate) enum Health {
 pub(crate) struct Pod {
     machine: StateMachine,
     now: Instant,
-    /// What this elector process holds.
+    /// The claim of this elector process.
     claim: Option<Claim>,
-    /// The leadership of the pod, whichever process of the elector began it.
-    reign: Option<Reign>,
+    /// The leadership of the pod. It may have been begun by an earlier process of the elector.
+    leadership: Option<Leadership>,
     terms: u64,
     collector: Collector,
     n_collectors: u64,
@@ -60,8 +63,8 @@ pub(crate) struct Pod {
     pub(crate) n_released: usize,
 }
 
-/// Terms from `first` on, until a moment.
-struct Reign {
+/// A leadership: the terms from `first` on, until the end of the last claim.
+struct Leadership {
     first: u64,
     until: Instant,
 }
@@ -70,7 +73,7 @@ struct Collector {
     instance: String,
     seq: u64,
     asked: Option<Instant>,
-    /// Acts until then, under this term.
+    /// The end of the collector's permission, and its term.
     gate: Option<(Instant, u64)>,
 }
 
@@ -89,7 +92,7 @@ impl Pod {
             machine: StateMachine::new(rules(), now),
             now,
             claim: None,
-            reign: None,
+            leadership: None,
             terms: 0,
             collector: Collector::new(1),
             n_collectors: 1,
@@ -131,17 +134,18 @@ impl Pod {
         self.settle();
     }
 
-    /// The lease half does what is wished, and nobody acts who must not.
+    /// Lets the lease half follow the machine, and checks that the collector does not act under a leadership that is over.
     fn settle(&mut self) {
         if self.claim.is_some() && self.machine.desired() == Desired::Observe {
             self.claim = None;
-            self.reign = None;
+            self.leadership = None;
             self.n_released += 1;
             self.tell();
         }
         if let Some((_, term)) = self.collector.acts(self.now) {
-            let reign = self.reign.as_ref();
-            let rightful = reign.is_some_and(|reign| reign.first <= term && self.now < reign.until);
+            let leadership = self.leadership.as_ref();
+            let rightful = leadership
+                .is_some_and(|leadership| leadership.first <= term && self.now < leadership.until);
             assert!(rightful, "acts under term {term}, which is over");
         }
     }
@@ -168,7 +172,7 @@ impl Pod {
     fn send(&mut self, health: Health) {
         let gate = match self.collector.acts(self.now) {
             Some(_) if health == Health::Good => ReportedGate::Open,
-            // The last word is said when the gate has been closed.
+            // A collector that is ill closes its gate before it says so.
             Some(_) | None => ReportedGate::Closed,
         };
         if gate == ReportedGate::Closed {
@@ -229,16 +233,16 @@ impl Pod {
         }
         let until = self.now + LEASE;
         let goes_on = self
-            .reign
+            .leadership
             .as_ref()
-            .filter(|reign| self.now < reign.until)
-            .map(|reign| reign.first);
+            .filter(|leadership| self.now < leadership.until)
+            .map(|leadership| leadership.first);
         if self.claim.is_none() {
             self.terms += 1;
         }
         let first = goes_on.unwrap_or(self.terms);
         let term = self.terms;
-        self.reign = Some(Reign { first, until });
+        self.leadership = Some(Leadership { first, until });
         self.claim = Some(Claim {
             counted_from: self.now,
             until,

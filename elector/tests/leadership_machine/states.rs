@@ -1,4 +1,4 @@
-//! State, reason and name, as the contract words them.
+//! The state, the reason and the name of the leader, as the contract defines them.
 
 use elector::leadership::Asker;
 use elector::lease_status::{Holding, LeaseStatus, Presence, Problem};
@@ -8,14 +8,14 @@ use shared::leadership::{Reason, State};
 use crate::world::{OTHER_POD, POD, World};
 
 #[test]
-fn nothing_is_known_at_the_start() {
+fn the_first_state_is_starting() {
     let world = World::new();
     assert_eq!(world.state(), (State::Starting, Reason::Starting));
     assert_eq!(world.report().name, "");
 }
 
 #[test]
-fn a_leader_names_itself_and_a_standby_the_other() {
+fn a_leader_reports_its_own_name_and_a_standby_the_name_of_the_leader() {
     let mut world = World::leading();
     assert_eq!(world.report().name, POD);
     world.held_by(OTHER_POD, 20_000);
@@ -26,7 +26,7 @@ fn a_leader_names_itself_and_a_standby_the_other() {
 }
 
 #[test]
-fn an_old_leader_is_not_named_for_ever() {
+fn an_old_leader_is_not_named_after_its_lease_has_run_out() {
     let mut world = World::new();
     world.held_by(OTHER_POD, 15_000);
     world.advance_to(14_999);
@@ -49,7 +49,7 @@ fn a_holder_that_vanished_without_a_release_has_no_name() {
 }
 
 #[test]
-fn a_claim_that_is_over_is_fenced_without_anybody_saying_so() {
+fn a_claim_past_its_deadline_is_fenced_without_a_new_lease_status() {
     let mut world = World::leading();
     world.holds_until(12_000);
     world.polled_until(12_000);
@@ -62,7 +62,7 @@ fn a_claim_that_is_over_is_fenced_without_anybody_saying_so() {
 }
 
 #[test]
-fn what_a_person_has_to_mend_is_blocked() {
+fn a_problem_that_a_person_has_to_repair_is_reported_as_blocked() {
     for reason in [
         Reason::Forbidden,
         Reason::LeaseMissing,
@@ -82,7 +82,7 @@ fn what_a_person_has_to_mend_is_blocked() {
 }
 
 #[test]
-fn an_api_that_does_not_answer_blocks_whoever_knows_of_no_leader() {
+fn an_unreachable_api_server_is_reported_as_blocked_while_no_leader_is_known() {
     let mut world = World::new();
     world.says(Closed);
     world.problem(Reason::ApiUnreachable);
@@ -90,7 +90,7 @@ fn an_api_that_does_not_answer_blocks_whoever_knows_of_no_leader() {
 }
 
 #[test]
-fn an_api_that_does_not_answer_changes_no_claim() {
+fn an_unreachable_api_server_changes_no_claim() {
     let mut world = World::leading();
     let now = world.moment(10_000);
     let claim = world.machine.claim(now).unwrap();
@@ -113,7 +113,7 @@ fn an_api_that_does_not_answer_changes_no_claim() {
 }
 
 #[test]
-fn a_lease_that_is_being_given_back_is_draining() {
+fn the_state_is_draining_while_the_lease_is_given_back() {
     let mut world = World::leading();
     world.says_unhealthy(Closed);
     world.seen(LeaseStatus {
@@ -125,7 +125,7 @@ fn a_lease_that_is_being_given_back_is_draining() {
 }
 
 #[test]
-fn an_answer_is_news_when_its_words_or_the_permission_changed() {
+fn the_answer_key_changes_with_the_report_and_with_the_permission() {
     let mut world = World::leading();
     let now = world.moment(10_000);
     let poll = world.next(Open);

@@ -1,4 +1,4 @@
-//! A machine, and the hands that feed it.
+//! A state machine at a given time, and short ways to give it input.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub(crate) const POD: &str = "pod-a";
 pub(crate) const OTHER_POD: &str = "pod-b";
 pub(crate) const TERM: u64 = 4711;
 
-/// A machine at a moment, counted in milliseconds from its start.
+/// A state machine, and the current time. Times are in milliseconds since the start of the machine.
 pub(crate) struct World {
     pub(crate) machine: StateMachine,
     start: Instant,
@@ -57,7 +57,7 @@ impl World {
         }
     }
 
-    /// Leads and is granted until 15 s, 10 s after its start, with nothing left of what a predecessor may have granted.
+    /// A leader at 10 s whose consumer is granted until 15 s. The grant of an earlier process is over.
     pub(crate) fn leading() -> Self {
         let mut world = Self::new();
         world.says(ReportedGate::Closed);
@@ -72,7 +72,7 @@ impl World {
         self.start + Duration::from_millis(ms)
     }
 
-    /// Goes on to `ms`, and turns the machine at every moment that it asks for on the way.
+    /// Lets time pass until `ms`, and advances the machine at every deadline on the way.
     pub(crate) fn advance_to(&mut self, ms: u64) {
         self.until(self.moment(ms));
     }
@@ -90,7 +90,7 @@ impl World {
         self.machine.advance(target);
     }
 
-    /// Goes on to `ms` with a poll every 200 ms, each with the gate open.
+    /// Lets time pass until `ms`, with a poll every 200 ms, each with an open gate.
     pub(crate) fn polled_until(&mut self, ms: u64) {
         let step = Duration::from_millis(200);
         while self.now + step < self.moment(ms) {
@@ -149,7 +149,7 @@ impl World {
         });
     }
 
-    /// Hears a poll and answers it.
+    /// Lets the machine receive a poll and answer it.
     pub(crate) fn asks(&mut self, query: &Query) -> LeaderReport {
         let asker = self.hears(query);
         self.answers(&asker)
@@ -163,7 +163,7 @@ impl World {
         self.machine.answer(asker, self.now)
     }
 
-    /// The next poll of the own consumer, healthy.
+    /// Lets the machine receive and answer the next poll of the own consumer, which is healthy.
     pub(crate) fn says(&mut self, gate: ReportedGate) -> LeaderReport {
         let poll = self.next(gate);
         self.asks(&poll)
@@ -177,7 +177,7 @@ impl World {
         self.asks(&poll)
     }
 
-    /// The next poll of the own consumer, not yet heard.
+    /// The next poll of the own consumer. The machine has not received it.
     pub(crate) fn next(&mut self, gate: ReportedGate) -> Query {
         self.seq += 1;
         poll(self.seq, gate)

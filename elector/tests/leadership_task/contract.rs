@@ -1,4 +1,4 @@
-//! Status, headers and bodies, as the contract has them.
+//! The HTTP status, headers and bodies, as the contract defines them.
 
 use axum::http::{StatusCode, header};
 use elector::lease_status::{LeaseStatus, Problem};
@@ -27,7 +27,7 @@ async fn the_own_consumer_of_a_leader_is_granted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_person_gets_the_facts_at_both_addresses() {
+async fn a_request_without_a_query_gets_the_report_at_both_paths() {
     let world = World::leading().await;
     for path in ["/", "/leader", "/leader?"] {
         let answer = world.get(path).await;
@@ -45,7 +45,7 @@ async fn a_person_gets_the_facts_at_both_addresses() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_known_is_a_503_with_the_same_body() {
+async fn an_unknown_leader_is_a_503_with_the_same_body() {
     let mut world = World::new();
     let path = world.path(OPEN, 0);
     let answer = world.get(&path).await;
@@ -74,7 +74,7 @@ async fn what_cannot_be_known_is_a_503_with_the_same_body() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_query_that_is_none_is_refused_with_what_to_write() {
+async fn a_bad_query_is_refused_with_a_text_that_says_what_to_write() {
     let world = World::leading().await;
     let good = "consumer=a&instance=b&seq=1&healthy=true&gate=open&wait_ms=0";
     assert_eq!(
@@ -114,7 +114,7 @@ async fn a_query_that_is_none_is_refused_with_what_to_write() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn outside_the_pod_nothing_can_be_asked_for() {
+async fn the_telemetry_router_does_not_serve_the_leader() {
     let world = World::leading().await;
     for path in ["/", "/leader"] {
         let answer = ask(world.outside.clone(), "GET", path).await;
@@ -129,7 +129,7 @@ async fn outside_the_pod_nothing_can_be_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn asking_is_getting() {
+async fn only_get_is_allowed() {
     let world = World::leading().await;
     for method in ["POST", "PUT", "DELETE"] {
         let answer = ask(world.router.clone(), method, "/leader").await;

@@ -1,4 +1,4 @@
-//! Answers are held until they are news.
+//! Long polls: an answer is held until it says something new, or until the time is up.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::world::{CLOSED, OPEN, POD, World, ask, ms};
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_no_news_is_held_as_long_as_was_asked_for() {
+async fn an_unchanged_answer_is_held_as_long_as_the_asker_allows() {
     let mut world = World::leading().await;
     assert!(world.poll(CLOSED, 200).await.is_leader);
     for wait in [200, 150, 1_999] {
@@ -40,7 +40,7 @@ async fn the_first_poll_of_a_process_is_answered_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_is_told_at_once() {
+async fn a_change_is_answered_at_once() {
     let mut world = World::leading().await;
     world.poll(OPEN, 0).await;
     let began = Instant::now();
@@ -55,7 +55,7 @@ async fn a_change_is_told_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_between_two_polls_is_told_at_once() {
+async fn a_change_between_two_polls_is_answered_at_once() {
     let mut world = World::leading().await;
     world.lost_to("pod-b");
     assert_eq!(world.poll(CLOSED, 200).await.state, State::Standby);
@@ -66,7 +66,7 @@ async fn a_change_between_two_polls_is_told_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_a_claim_is_told_at_once() {
+async fn the_end_of_a_claim_is_answered_at_once() {
     let mut world = World::leading().await;
     world.holds(ms(1_000));
     assert_eq!(world.poll(OPEN, 0).await.valid_for_ms, 1_000);
@@ -85,7 +85,7 @@ async fn a_grant_counts_from_when_the_answer_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_poll_that_a_later_one_overtakes_is_let_go() {
+async fn a_poll_that_a_later_one_supersedes_is_answered_at_once() {
     let mut world = World::leading().await;
     world.poll(OPEN, 0).await;
     let began = Instant::now();
@@ -101,7 +101,7 @@ async fn a_poll_that_a_later_one_overtakes_is_let_go() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_leaves_while_it_waits_is_granted_nothing() {
+async fn an_asker_that_disconnects_while_it_waits_is_granted_nothing() {
     let mut world = World::leading().await;
     world.poll(OPEN, 0).await;
     tokio::time::sleep(ms(4_000)).await;
@@ -109,7 +109,7 @@ async fn whoever_leaves_while_it_waits_is_granted_nothing() {
     let left = tokio::time::timeout(ms(100), world.get(&path)).await;
     assert!(left.is_err());
     tokio::time::sleep(ms(600)).await;
-    // Granted for 5 s 4.7 s ago, and not again.
+    // The last grant, of 5 s, was given 4.7 s ago.
     world.shutdown.cancel();
     tokio::time::sleep(ms(299)).await;
     assert_eq!(*world.desired.borrow(), Desired::Campaign);
@@ -118,7 +118,7 @@ async fn whoever_leaves_while_it_waits_is_granted_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn others_wait_as_well_and_however_many_there_are_the_consumer_is_answered() {
+async fn other_askers_wait_too_and_any_number_of_them_leaves_the_consumer_answered() {
     let mut world = World::leading().await;
     world.poll(OPEN, 0).await;
     let mut crowd = JoinSet::new();

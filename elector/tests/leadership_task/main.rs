@@ -1,4 +1,4 @@
-//! The desk and what it serves, with the clock paused and a hand in the place of the lease half.
+//! The leadership task and its HTTP endpoints. The clock is paused, and the tests stand in for the lease half.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,4 +1,4 @@
-//! The metrics, and that a linter would let their names pass.
+//! The metrics: their values, and the rules of a linter for their names.
 
 use axum::http::header;
 use elector::lease_status::{LeaseStatus, Problem};
@@ -16,7 +16,7 @@ async fn samples(world: &World) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_leader_tells_term_claim_and_grant() {
+async fn a_leader_shows_its_term_claim_and_grant() {
     let mut world = World::leading().await;
     world.poll(CLOSED, 0).await;
     tokio::time::sleep(ms(1_500)).await;
@@ -38,7 +38,7 @@ async fn a_leader_tells_term_claim_and_grant() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_over_is_not_told_as_if_it_were_not() {
+async fn an_expired_claim_and_grant_are_shown_as_zero() {
     let mut world = World::leading().await;
     world.holds(ms(2_000));
     world.poll(OPEN, 0).await;
@@ -55,7 +55,7 @@ async fn what_is_over_is_not_told_as_if_it_were_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_has_to_be_mended_is_named() {
+async fn a_problem_is_shown_while_it_lasts() {
     let world = World::new();
     world.lease_status.send_replace(LeaseStatus {
         problem: Some(Problem {
@@ -79,7 +79,7 @@ async fn what_has_to_be_mended_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_family_has_a_sentence_and_a_name_as_a_linter_wants_it() {
+async fn every_family_has_a_help_text_and_a_name_that_pass_a_linter() {
     let world = World::leading().await;
     let answer = world.get("/metrics").await;
     assert_eq!(

@@ -1,4 +1,4 @@
-//! What happens in which order when the process is to end.
+//! The order of the shutdown, and the instruction to the lease half.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::world::{CLOSED, OPEN, World, ms};
 
 #[tokio::test(start_paused = true)]
-async fn false_at_once_then_the_acknowledgement_then_the_release_then_the_rest() {
+async fn shutdown_denies_at_once_then_waits_for_the_closed_gate_then_releases_then_ends() {
     let mut world = World::leading().await;
     world.poll(CLOSED, 0).await;
     let began = Instant::now();
@@ -45,7 +45,7 @@ async fn false_at_once_then_the_acknowledgement_then_the_release_then_the_rest()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_consumer_that_says_nothing_is_waited_for_until_its_grant_is_over() {
+async fn a_silent_consumer_is_waited_for_until_its_grant_is_over() {
     let mut world = World::leading().await;
     world.poll(CLOSED, 0).await;
     let began = Instant::now();
@@ -59,7 +59,7 @@ async fn a_consumer_that_says_nothing_is_waited_for_until_its_grant_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_release_that_does_not_come_about_is_waited_for_1500_ms() {
+async fn a_release_that_does_not_happen_is_waited_for_1500_ms() {
     let mut world = World::leading().await;
     world.poll(CLOSED, 0).await;
     world.shutdown.cancel();
@@ -82,7 +82,7 @@ async fn a_standby_ends_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_half_that_is_gone_stops_nobody() {
+async fn a_lease_half_that_has_ended_does_not_stop_the_task() {
     let World {
         lease_status,
         shutdown,
@@ -96,7 +96,7 @@ async fn a_lease_half_that_is_gone_stops_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_goes_on_without_a_desk() {
+async fn the_end_of_the_task_stops_everything_else() {
     let mut world = World::leading().await;
     world.task.abort_all();
     assert!(world.task.join_next().await.unwrap().is_err());
@@ -107,7 +107,7 @@ async fn nothing_goes_on_without_a_desk() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_lease_is_wished_for_when_a_healthy_consumer_is_heard() {
+async fn the_task_campaigns_when_a_healthy_consumer_polls() {
     let mut world = World::new();
     tokio::time::sleep(ms(1_000)).await;
     assert_eq!(*world.desired.borrow(), Desired::Observe);
@@ -118,7 +118,7 @@ async fn the_lease_is_wished_for_when_a_healthy_consumer_is_heard() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_consumer_that_falls_silent_costs_the_lease_though_nothing_happens() {
+async fn a_silent_consumer_makes_the_task_observe_without_any_event() {
     let mut world = World::leading().await;
     world.poll(CLOSED, 0).await;
     let began = Instant::now();

@@ -1,4 +1,4 @@
-//! A desk with its routers, and the hands that move what it is told.
+//! A leadership task with its routers, and short ways to give it input.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +38,7 @@ pub(crate) struct Answer {
     pub(crate) text: String,
 }
 
-/// What a poll says, without `seq`.
+/// The parts of a poll that say how the consumer is: healthy, with an open or a closed gate.
 pub(crate) const OPEN: &str = "healthy=true&gate=open";
 pub(crate) const CLOSED: &str = "healthy=true&gate=closed";
 
@@ -86,7 +86,7 @@ impl World {
         }
     }
 
-    /// One that leads, 10 s after its start, and has granted its consumer nothing yet.
+    /// A leader, 10 s after its start, that has granted its consumer nothing yet.
     pub(crate) async fn leading() -> Self {
         let mut world = Self::new();
         tokio::time::sleep(ms(10_000)).await;

@@ -1,4 +1,4 @@
-//! A Role that allows too little.
+//! Roles that allow too little.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::api_server::{FakeApiServer, Fault};
 use crate::pods::{A, B, Pod, SHORT, duel};
 
-/// What a missing right may stay unsaid.
+/// The longest time until a missing right is reported.
 const SOON: Duration = Duration::from_secs(2);
 
 fn is_trouble(reason: &'static str, verb: &'static str) -> impl Fn(&LeaseStatus) -> bool {
@@ -21,7 +21,7 @@ fn is_trouble(reason: &'static str, verb: &'static str) -> impl Fn(&LeaseStatus)
 }
 
 #[tokio::test]
-async fn a_missing_get_is_named_and_its_return_is_noticed() {
+async fn a_missing_get_is_reported_until_it_is_allowed() {
     let api = FakeApiServer::start().await;
     api.create();
     api.behave(Fault::Denies(&["get"]));
@@ -37,7 +37,7 @@ async fn a_missing_get_is_named_and_its_return_is_noticed() {
 }
 
 #[tokio::test]
-async fn a_missing_patch_is_named_when_it_is_needed() {
+async fn a_missing_patch_is_reported() {
     let api = FakeApiServer::start().await;
     api.create();
     api.behave(Fault::Denies(&["patch"]));
@@ -49,7 +49,7 @@ async fn a_missing_patch_is_named_when_it_is_needed() {
 }
 
 #[tokio::test]
-async fn a_standby_that_may_not_patch_says_so_and_when_it_may() {
+async fn a_standby_reports_a_missing_patch_until_it_is_allowed() {
     let api = FakeApiServer::start().await;
     api.create();
     let a = Pod::start(&api, A, SHORT);
@@ -66,7 +66,7 @@ async fn a_standby_that_may_not_patch_says_so_and_when_it_may() {
 }
 
 #[tokio::test]
-async fn a_lease_that_may_not_be_created_is_waited_for() {
+async fn a_lease_that_may_not_be_created_is_reported_until_it_exists() {
     let api = FakeApiServer::start().await;
     api.behave(Fault::Denies(&["create"]));
     let started = Instant::now();
@@ -80,7 +80,8 @@ async fn a_lease_that_may_not_be_created_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_lease_deleted_without_the_right_to_create_is_led_again_once_it_is_made() {
+async fn after_a_deletion_without_the_right_to_create_the_leader_leads_again_once_the_lease_exists()
+{
     let api = FakeApiServer::start().await;
     api.create();
     api.behave(Fault::Denies(&["create"]));

@@ -1,4 +1,4 @@
-//! What people do to a Lease.
+//! Edits of the Lease by people.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::api_server::FakeApiServer;
 use crate::pods::{A, B, Pod, SHORT, duel};
 
-/// A leader and a standby that has seen it, and what happens to their Lease.
+/// Starts a leader, and a standby that has seen it, and runs `tell` with both. Checks that they never lead at the same time.
 async fn story(tell: impl AsyncFn(&FakeApiServer, &Pod, &Pod)) {
     let api = FakeApiServer::start().await;
     let a = Pod::start(&api, A, SHORT);
@@ -19,10 +19,11 @@ async fn story(tell: impl AsyncFn(&FakeApiServer, &Pod, &Pod)) {
     duel(&a, &b, tell(&api, &a, &b)).await;
 }
 
+/// The longest time in which the leader takes its Lease back.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 #[tokio::test]
-async fn a_nulled_holder_takes_the_lease_back_at_once() {
+async fn a_removed_holder_takes_the_lease_back_at_once() {
     story(async |api, a, b| {
         let term = a.term();
         let edited = Instant::now();
@@ -36,7 +37,7 @@ async fn a_nulled_holder_takes_the_lease_back_at_once() {
 }
 
 #[tokio::test]
-async fn a_deleted_lease_is_made_again_by_who_held_it() {
+async fn a_deleted_lease_is_created_again_by_its_holder() {
     story(async |api, a, b| {
         let deleted = Instant::now();
         api.delete();
@@ -61,7 +62,7 @@ async fn a_lease_deleted_and_applied_again_is_taken_back_too() {
 }
 
 #[tokio::test]
-async fn a_holder_that_nobody_is_stands_for_one_duration() {
+async fn a_made_up_holder_is_waited_for_during_one_lease_duration() {
     story(async |api, a, b| {
         let edited = Instant::now();
         api.edit(&json!({"holderIdentity": "stranger"}));
@@ -81,7 +82,7 @@ async fn a_holder_that_nobody_is_stands_for_one_duration() {
 }
 
 #[tokio::test]
-async fn a_holder_edited_to_the_standby_does_not_make_it_lead_beside_the_leader() {
+async fn writing_the_standbys_name_into_the_lease_does_not_make_two_leaders() {
     story(async |api, a, b| {
         api.edit(&json!({"holderIdentity": "pod-b"}));
         a.follows().await;
@@ -94,7 +95,7 @@ async fn a_holder_edited_to_the_standby_does_not_make_it_lead_beside_the_leader(
 }
 
 #[tokio::test]
-async fn an_edited_duration_or_a_label_changes_nothing() {
+async fn an_edited_duration_or_another_field_changes_nothing() {
     story(async |api, a, _| {
         api.edit(&json!({"leaseDurationSeconds": 1}));
         a.leads_on_for(Duration::from_secs(2)).await;
@@ -107,7 +108,7 @@ async fn an_edited_duration_or_a_label_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_lease_that_was_shipped_with_a_spec_can_be_taken() {
+async fn a_lease_that_was_created_with_a_spec_can_be_taken() {
     let api = FakeApiServer::start().await;
     api.create();
     api.edit(&json!({"leaseDurationSeconds": 15, "holderIdentity": ""}));

@@ -1,4 +1,4 @@
-//! How a leadership passes from one pod to the other.
+//! The handover of leadership from one pod to the other.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::api_server::{FakeApiServer, Fault};
 use crate::pods::{A, B, Pod, SHORT, Terms, Who, duel};
 
-/// What a lease that runs out costs beyond its duration.
+/// The longest time that a take-over may take beyond the lease duration.
 const SLACK: Duration = Duration::from_millis(500);
 
 #[tokio::test]
@@ -34,7 +34,7 @@ async fn a_lease_given_back_is_taken_at_once() {
 }
 
 #[tokio::test]
-async fn what_is_given_back_while_nobody_else_is_there_can_be_taken_again() {
+async fn a_released_lease_can_be_taken_again_by_the_same_pod() {
     let api = FakeApiServer::start().await;
     let a = Pod::start(&api, A, SHORT);
     a.leads().await;
@@ -48,7 +48,7 @@ async fn what_is_given_back_while_nobody_else_is_there_can_be_taken_again() {
 }
 
 #[tokio::test]
-async fn who_abstains_only_watches() {
+async fn a_pod_that_observes_only_watches() {
     let api = FakeApiServer::start().await;
     let a = Pod::start(&api, A, SHORT);
     a.desired.send_replace(Desired::Observe);
@@ -63,7 +63,7 @@ async fn who_abstains_only_watches() {
 }
 
 #[tokio::test]
-async fn a_killed_leader_is_followed_when_its_lease_has_run_out() {
+async fn a_killed_leader_is_replaced_when_its_lease_has_run_out() {
     let api = FakeApiServer::start().await;
     let a = Pod::start(&api, A, SHORT);
     a.leads().await;
@@ -79,7 +79,7 @@ async fn a_killed_leader_is_followed_when_its_lease_has_run_out() {
 }
 
 #[tokio::test]
-async fn a_restarted_elector_goes_on_with_a_lease_that_its_pod_holds() {
+async fn a_restarted_elector_continues_with_a_lease_that_its_pod_holds() {
     let api = FakeApiServer::start().await;
     let a = Pod::start(&api, A, SHORT);
     a.leads().await;
@@ -93,7 +93,7 @@ async fn a_restarted_elector_goes_on_with_a_lease_that_its_pod_holds() {
 }
 
 #[tokio::test]
-async fn another_instance_of_the_same_identity_waits_and_says_so() {
+async fn another_instance_of_the_same_identity_waits_and_reports_the_problem() {
     let api = FakeApiServer::start().await;
     let a = Pod::start(&api, A, SHORT);
     a.leads().await;
@@ -115,7 +115,7 @@ async fn another_instance_of_the_same_identity_waits_and_says_so() {
 }
 
 #[tokio::test]
-async fn a_leader_asks_once_per_renewal_and_a_standby_hardly_ever() {
+async fn a_leader_sends_one_request_per_renewal_and_a_standby_hardly_any() {
     let terms = Terms { lease: 5, renew: 1 };
     let api = FakeApiServer::start().await;
     let a = Pod::start(&api, A, terms);
@@ -127,7 +127,7 @@ async fn a_leader_asks_once_per_renewal_and_a_standby_hardly_ever() {
     let asked = api.take_asked();
     let n = |verb| asked.iter().filter(|asked| **asked == verb).count();
     assert!((9..=10).contains(&n("patch")), "{asked:?}");
-    // One per lease duration of the standby.
+    // The standby reads once per lease duration.
     assert!(n("get") <= 3, "{asked:?}");
     assert_eq!(n("list"), 0, "{asked:?}");
 }

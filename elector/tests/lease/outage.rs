@@ -1,4 +1,4 @@
-//! The API server fails in every way there is.
+//! Failures of the API server.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use crate::api_server::{FakeApiServer, Fault};
 use crate::pods::{A, B, Pod, SHORT, Terms, duel};
 
-/// Three renewals fit into a claim and there is time for an outage.
+/// A longer lease: several renewals fit into a claim, so that there is time for an outage.
 const LONGER: Terms = Terms { lease: 6, renew: 1 };
 
 async fn outlives(fault: Fault, outage: Duration) {
@@ -27,18 +27,18 @@ async fn outlives(fault: Fault, outage: Duration) {
 }
 
 #[tokio::test]
-async fn an_outage_shorter_than_the_lease_costs_nothing() {
-    // What the lease leaves after a renewal that was due, a request in vain, and the margin.
+async fn an_outage_shorter_than_the_lease_does_not_end_the_leadership() {
+    // The outage may last as long as the lease duration, less one renewal period, one failed request, and the margin.
     outlives(Fault::Status(500), Duration::from_millis(2500)).await;
 }
 
 #[tokio::test]
-async fn a_short_silence_costs_nothing() {
+async fn a_short_silence_does_not_end_the_leadership() {
     outlives(Fault::Silent, Duration::from_secs(2)).await;
 }
 
 #[tokio::test]
-async fn too_many_requests_for_a_while_cost_nothing() {
+async fn too_many_requests_for_a_while_do_not_end_the_leadership() {
     outlives(Fault::Status(429), Duration::from_millis(2500)).await;
 }
 
@@ -89,7 +89,7 @@ async fn writes_whose_answers_are_lost_never_make_two_leaders() {
 }
 
 #[tokio::test]
-async fn errors_now_and_then_cost_nothing() {
+async fn occasional_errors_do_not_end_the_leadership() {
     let api = FakeApiServer::start().await;
     let a = Pod::start(&api, A, SHORT);
     a.leads().await;
@@ -98,7 +98,7 @@ async fn errors_now_and_then_cost_nothing() {
 }
 
 #[tokio::test]
-async fn a_slow_api_server_is_led_on() {
+async fn a_slow_api_server_does_not_end_the_leadership() {
     let api = FakeApiServer::start().await;
     let a = Pod::start(&api, A, LONGER);
     a.leads().await;
@@ -107,7 +107,7 @@ async fn a_slow_api_server_is_led_on() {
 }
 
 #[tokio::test]
-async fn a_release_that_is_not_answered_ends_in_time_and_claims_nothing() {
+async fn a_release_without_an_answer_ends_in_time_and_makes_no_claim() {
     let api = FakeApiServer::start().await;
     let a = Pod::start(&api, A, SHORT);
     a.leads().await;

@@ -1,4 +1,4 @@
-//! Lease halves of electors, each as in a pod of its own, and somebody who watches that no two of them lead.
+//! Lease halves of electors, each as if in a pod of its own, and a check that no two of them lead at once.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -15,18 +15,18 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::api_server::FakeApiServer;
 use crate::fake_lease::NAME;
 
-/// More than anything takes.
+/// The longest time that a test waits for a status.
 const LONG: Duration = Duration::from_secs(30);
 
 /// The lease half of one elector.
 pub struct Pod {
     pub desired: watch::Sender<Desired>,
     status: watch::Receiver<LeaseStatus>,
-    /// Ends it as SIGKILL would.
+    /// Ends the lease half without a release when it is dropped, as SIGKILL would.
     _life: DropGuard,
 }
 
-/// Who it is.
+/// The identity and the instance of a pod.
 #[derive(Clone, Copy, Debug)]
 pub struct Who {
     pub identity: &'static str,
@@ -42,20 +42,20 @@ pub const B: Who = Who {
     instance: "uid-b",
 };
 
-/// How long a claim lasts, and how often it is renewed. Seconds.
+/// The lease duration and the renewal period. Seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
     pub lease: u64,
     pub renew: u64,
 }
 
-/// The shortest there is.
+/// The shortest that the configuration allows.
 pub const SHORT: Terms = Terms { lease: 3, renew: 1 };
 
 // === impl Pod ===
 
 impl Pod {
-    /// Starts one that campaigns.
+    /// Starts a pod that campaigns.
     pub fn start(api: &FakeApiServer, who: Who, terms: Terms) -> Self {
         let (desired, desired_receiver) = watch::channel(Desired::Campaign);
         let (publish, status) = watch::channel(LeaseStatus::default());
@@ -68,7 +68,7 @@ impl Pod {
             telemetry: LeaseTelemetry::new().unwrap(),
         };
         let mut config = Box::new(Config::new(api.url.parse().unwrap()));
-        // Without, every client would read all the roots of the machine, and hold up the other pods of this thread meanwhile.
+        // Without this, every client would read all root certificates of the machine, and delay the other pods on this thread.
         config.root_cert = Some(Vec::new());
         let life = shutdown.clone().drop_guard();
         #[expect(clippy::disallowed_methods, reason = "a stand-in for another process")]
@@ -80,16 +80,17 @@ impl Pod {
         }
     }
 
-    /// Waits until it leads, and tells when that was.
+    /// Waits until the pod leads. Returns the time at that moment.
     pub async fn leads(&self) -> Instant {
         self.comes_to(is_leading).await
     }
 
-    /// Waits until it does not.
+    /// Waits until the pod does not lead. Returns the time at that moment.
     pub async fn follows(&self) -> Instant {
         self.comes_to(|status| !is_leading(status)).await
     }
 
+    /// Waits until the status is as `state` says. Returns the time at that moment.
     pub async fn comes_to(&self, state: impl FnMut(&LeaseStatus) -> bool) -> Instant {
         let mut status = self.status.clone();
         let Ok(reached) = timeout(LONG, status.wait_for(state)).await else {
@@ -110,7 +111,7 @@ impl Pod {
         }
     }
 
-    /// Waits for `time` during which it leads without a gap, in one term.
+    /// Checks that the pod leads in one term, without a gap, for the next `time`.
     pub async fn leads_on_for(&self, time: Duration) {
         let term = self.term();
         let lost = self.comes_to(|status| match status.holding {
@@ -141,7 +142,7 @@ fn election(who: Who, terms: Terms) -> Election {
     }
 }
 
-/// Never two: watches from the first moment to the last, and then tells how long each led. Panics at once if both do.
+/// Panics as soon as both pods lead at once. Returns when one of them has ended.
 pub async fn never_two(a: &Pod, b: &Pod) {
     let (mut ours, mut theirs) = (a.status.clone(), b.status.clone());
     loop {
@@ -154,7 +155,7 @@ pub async fn never_two(a: &Pod, b: &Pod) {
     }
 }
 
-/// Plays `story` while somebody watches that `a` and `b` never lead both.
+/// Runs `story`, and panics if `a` and `b` ever lead at once.
 pub async fn duel(a: &Pod, b: &Pod, story: impl Future<Output = ()>) {
     tokio::select! { biased;
         () = never_two(a, b) => panic!("one of them has ended"),

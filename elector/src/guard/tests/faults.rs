@@ -1,4 +1,5 @@
-//! Each way to two leaders that was found in a model of the protocol, as far as it is the guard's to close it.
+//! The ways to two leaders that a model of the protocol found, as far as the guard can close them: edits by hand, deletions,
+//! restarts and wrong clocks.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::guard::outcome::Outcome;
 const SECOND: Duration = Duration::from_secs(1);
 const SLACK: Duration = Duration::from_millis(200);
 
-/// Pod 1 wants the Lease and is refused until `wait` has passed from now; then it leads.
+/// Pod 1 tries to take the Lease, is refused until `wait` has passed, and then leads.
 fn taken_only_after(world: &mut World, wait: Duration) {
     world.read(1).unwrap();
     world.advance(just_before(wait));
@@ -27,23 +28,23 @@ fn taken_only_after(world: &mut World, wait: Duration) {
 }
 
 #[test]
-fn a_holder_nulled_by_hand_counts_for_one_more_duration() {
+fn a_holder_removed_by_hand_is_waited_for_during_one_lease_duration() {
     let mut world = World::led(2);
     world.api_server.edit(&json!({"holderIdentity": null}));
     world.advance(SECOND);
-    // It has until first sight of the old holder, or of the vanishing, whichever ends later.
+    // Pod 1 counts from the moment at which it saw that the holder has vanished.
     taken_only_after(&mut world, D);
 }
 
 #[test]
-fn a_lease_deleted_and_applied_again_frees_nobodys_claim() {
+fn a_lease_deleted_and_applied_again_does_not_end_the_claim_of_its_holder() {
     let mut world = World::led(2);
     world.api_server.recreate();
     taken_only_after(&mut world, D.max(D + SLACK));
 }
 
 #[test]
-fn a_deleted_lease_may_be_made_again_but_not_taken() {
+fn a_deleted_lease_may_be_created_again_but_not_taken() {
     let mut world = World::led(2);
     world.api_server.delete();
     world.read(1).unwrap();
@@ -52,7 +53,7 @@ fn a_deleted_lease_may_be_made_again_but_not_taken() {
 }
 
 #[test]
-fn who_has_seen_no_holder_waits_all_the_same_when_the_lease_is_deleted() {
+fn a_pod_that_has_seen_no_holder_waits_nevertheless_when_the_lease_is_deleted() {
     let mut world = World::new(2);
     world.read(0).unwrap();
     world.advance(D);
@@ -66,7 +67,7 @@ fn who_has_seen_no_holder_waits_all_the_same_when_the_lease_is_deleted() {
 }
 
 #[test]
-fn a_started_elector_that_finds_no_holder_waits() {
+fn an_elector_that_finds_no_holder_at_its_start_waits() {
     let mut world = World::led(2);
     world.api_server.edit(&json!({"holderIdentity": null}));
     world.restart(1);
@@ -74,7 +75,7 @@ fn a_started_elector_that_finds_no_holder_waits() {
 }
 
 #[test]
-fn the_incumbent_retakes_what_vanished_at_once_in_a_new_term() {
+fn the_holder_of_a_claim_retakes_a_vanished_lease_at_once_in_a_new_term() {
     for vanish in [
         |world: &mut World| world.api_server.edit(&json!({"holderIdentity": null})),
         |world: &mut World| world.api_server.recreate(),
@@ -92,7 +93,7 @@ fn the_incumbent_retakes_what_vanished_at_once_in_a_new_term() {
 }
 
 #[test]
-fn the_incumbent_is_who_has_a_claim_and_not_who_was_named_last() {
+fn a_last_holder_without_a_claim_does_not_retake_a_vanished_lease_at_once() {
     let mut world = World::led(2);
     world.advance(D);
     world.api_server.edit(&json!({"holderIdentity": null}));
@@ -102,7 +103,7 @@ fn the_incumbent_is_who_has_a_claim_and_not_who_was_named_last() {
 }
 
 #[test]
-fn a_lease_made_again_is_taken_at_once_by_who_has_watched_its_absence_long_enough() {
+fn a_lease_created_again_is_taken_at_once_by_a_pod_that_has_watched_its_absence_long_enough() {
     let mut world = World::led(2);
     world.api_server.delete();
     world.show_next(1);
@@ -110,13 +111,13 @@ fn a_lease_made_again_is_taken_at_once_by_who_has_watched_its_absence_long_enoug
     world.api_server.recreate();
     world.read(1).unwrap();
     assert_eq!(world.acquire(1), Err(Refusal::Occupied));
-    // What was read may have a history; the watch says that it has none.
+    // The Lease that was read may have had a holder before. An unbroken watch shows that it has not.
     let generation = world.pods[1].guard.manager_control().generation;
     world.show_next(1);
     assert_ne!(
         world.pods[1].guard.manager_control().generation,
         generation,
-        "it is woken"
+        "kube-lease-manager is built anew"
     );
     world.read(1).unwrap();
     world.acquire(1).unwrap();
@@ -124,7 +125,7 @@ fn a_lease_made_again_is_taken_at_once_by_who_has_watched_its_absence_long_enoug
 }
 
 #[test]
-fn a_lease_made_again_may_have_had_a_holder_where_the_watch_has_a_gap() {
+fn a_gap_in_the_watch_may_have_hidden_a_holder_of_a_lease_created_again() {
     let mut world = World::led(2);
     world.api_server.delete();
     world.show_next(1);
@@ -135,7 +136,7 @@ fn a_lease_made_again_may_have_had_a_holder_where_the_watch_has_a_gap() {
 }
 
 #[test]
-fn a_record_that_names_this_pod_by_another_hand_is_a_strangers() {
+fn a_record_that_somebody_else_wrote_with_the_name_of_this_pod_is_not_its_own() {
     let mut world = World::led(2);
     world.api_server.edit(&json!({"holderIdentity": name(1)}));
     world.read(1).unwrap();
@@ -149,7 +150,7 @@ fn a_record_that_names_this_pod_by_another_hand_is_a_strangers() {
 }
 
 #[test]
-fn a_holder_named_by_hand_is_waited_for_at_first_sight_after_a_start_too() {
+fn a_holder_written_by_hand_is_waited_for_after_a_restart_too() {
     let mut world = World::led(2);
     world.api_server.edit(&json!({"holderIdentity": name(1)}));
     world.restart(1);
@@ -157,32 +158,36 @@ fn a_holder_named_by_hand_is_waited_for_at_first_sight_after_a_start_too() {
 }
 
 #[test]
-fn two_pods_of_one_identity_never_lead_both_and_say_so() {
+fn two_pods_of_one_identity_never_both_lead_and_the_problem_is_reported() {
     let mut world = World::led(2);
     world.rename(1, 0);
     let Outcome::Lease(shown) = world.read(1).unwrap() else {
         panic!();
     };
     let shown = shown.spec.unwrap().holder_identity.unwrap();
-    assert_ne!(shown, name(0), "the manager would renew it");
+    assert_ne!(shown, name(0), "kube-lease-manager would renew it");
     assert_eq!(world.renew(1), Err(Refusal::NotOurs));
     let problem = world.lease_status(1).problem.unwrap();
     assert_eq!(problem.reason, Reason::DuplicateIdentity);
     world.advance(D + SLACK);
-    assert_eq!(world.lease_status(1).problem, None, "it has gone");
+    assert_eq!(
+        world.lease_status(1).problem,
+        None,
+        "the other instance cannot be acting any more"
+    );
 }
 
 #[test]
-fn a_duration_edited_down_shortens_nobodys_claim() {
+fn a_lease_duration_that_is_edited_down_shortens_no_claim() {
     let mut world = World::led(2);
     world.api_server.edit(&json!({"leaseDurationSeconds": 3}));
-    // It never saw the duration as it was.
+    // After the restart, pod 1 has never seen the original duration.
     world.restart(1);
     taken_only_after(&mut world, D + SLACK);
 }
 
 #[test]
-fn a_longer_duration_of_the_holder_is_waited_for() {
+fn a_longer_lease_duration_of_the_holder_is_waited_for() {
     let mut world = World::led(2);
     world.api_server.edit(&json!({"leaseDurationSeconds": 60}));
     world
@@ -192,7 +197,7 @@ fn a_longer_duration_of_the_holder_is_waited_for() {
 }
 
 #[test]
-fn a_duration_edited_up_is_waited_for_only_until_the_holder_writes_again() {
+fn a_lease_duration_that_is_edited_up_counts_only_until_the_holder_writes_again() {
     let mut world = World::led(2);
     for seconds in [3600, i32::MAX] {
         world
@@ -210,7 +215,7 @@ fn a_duration_edited_up_is_waited_for_only_until_the_holder_writes_again() {
 }
 
 #[test]
-fn a_duration_edited_up_and_down_again_costs_nobody_more_than_one() {
+fn a_lease_duration_that_is_edited_up_and_down_again_has_no_effect() {
     let mut world = World::led(2);
     for seconds in [86_400, D.as_secs()] {
         world
@@ -222,7 +227,7 @@ fn a_duration_edited_up_and_down_again_costs_nobody_more_than_one() {
 }
 
 #[test]
-fn a_duration_edited_down_and_the_holder_taken_out_frees_nobodys_claim() {
+fn a_lease_duration_edited_down_and_a_replaced_holder_end_no_claim() {
     let mut world = World::led(2);
     world.api_server.edit(&json!({"leaseDurationSeconds": 60}));
     world.restart(1);
@@ -236,7 +241,7 @@ fn a_duration_edited_down_and_the_holder_taken_out_frees_nobodys_claim() {
 }
 
 #[test]
-fn a_wall_clock_that_is_wrong_robs_nobody() {
+fn a_wrong_wall_clock_takes_the_lease_from_nobody() {
     for hours in [-1, 1] {
         let mut world = World::led(2);
         world.pods[1].ahead = SignedDuration::from_hours(hours);
@@ -249,8 +254,8 @@ fn a_wall_clock_that_is_wrong_robs_nobody() {
 }
 
 #[test]
-fn clocks_that_run_apart_are_covered_by_margin_and_slack() {
-    // One in a hundred, which is a thousand times what clocks do.
+fn margin_and_slack_cover_clocks_of_different_speeds() {
+    // The clocks differ by 1 % each, which is about a thousand times as much as real clocks do.
     let mut world = World::new(2);
     world.pods[0].drift = -10;
     world.pods[1].drift = 10;
@@ -267,8 +272,8 @@ fn clocks_that_run_apart_are_covered_by_margin_and_slack() {
 }
 
 #[test]
-fn versions_that_went_back_are_believed_when_they_are_read() {
-    // As after a restore of etcd: the watch's events look old, but a read is the present.
+fn a_version_that_went_back_counts_if_it_was_read() {
+    // After a restore of etcd the events of the watch look old, but a read still shows the present.
     let mut world = World::led(2);
     let mut lease = world.api_server.lease.object.clone().unwrap();
     lease["metadata"]["resourceVersion"] = json!("7");

@@ -1,4 +1,4 @@
-//! What is late, lost or overtaken.
+//! Requests and events that arrive late, are lost, or are overtaken by others.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const SLACK: Duration = Duration::from_millis(200);
 
 #[test]
-fn a_patch_that_arrives_late_changes_what_was_seen_or_nothing() {
+fn a_late_patch_changes_the_version_that_was_seen_or_nothing() {
     let mut world = World::led(2);
     world.advance(D + SLACK);
     world.read(1).unwrap();
@@ -29,14 +29,15 @@ fn a_patch_that_arrives_late_changes_what_was_seen_or_nothing() {
     assert_ne!(
         world.pods[1].guard.manager_control().generation,
         generation,
-        "built anew"
+        "kube-lease-manager is built anew"
     );
     assert!(!world.leads(1));
 }
 
 #[test]
-fn a_new_version_read_meanwhile_frees_nothing() {
-    // The precondition would agree: what was decided on an expired record is sent with the version of a renewed one.
+fn a_newer_version_that_was_read_meanwhile_does_not_free_the_lease() {
+    // The precondition alone would not help: the decision was made on an expired record, and the write carries the version of a
+    // renewed one.
     let mut world = World::led(2);
     world.advance(D + SLACK);
     world.read(1).unwrap();
@@ -60,7 +61,7 @@ fn a_claim_counts_from_before_the_write_was_sent_and_not_from_its_answer() {
 }
 
 #[test]
-fn an_answer_overtaken_by_another_holder_claims_nothing() {
+fn an_answer_that_arrives_after_another_holder_was_seen_makes_no_claim() {
     let mut world = World::led(2);
     world.advance(SECOND);
     let body = world.renew_body(0);
@@ -76,7 +77,7 @@ fn an_answer_overtaken_by_another_holder_claims_nothing() {
 }
 
 #[test]
-fn an_event_older_than_what_is_known_says_nothing() {
+fn an_event_older_than_the_last_state_is_ignored() {
     let mut world = World::led(2);
     let old = world.api_server.seen();
     world.pods[0].guard.begin_release();
@@ -88,7 +89,7 @@ fn an_event_older_than_what_is_known_says_nothing() {
         world.event(1, event, Continuity::Unbroken);
         assert!(world.leads(1));
     }
-    // To the other one the release is over, too.
+    // Pod 0 must ignore the old event of its own release, too.
     world.pods[0].guard.end_release();
     world.show(0);
     world.event(0, released, Continuity::Unbroken);
@@ -97,7 +98,7 @@ fn an_event_older_than_what_is_known_says_nothing() {
 }
 
 #[test]
-fn a_list_that_found_nothing_is_asked_about_before_a_claim_is_given_up() {
+fn a_list_without_the_lease_causes_a_read_before_a_claim_is_given_up() {
     let mut world = World::led(1);
     let generation = world.pods[0].guard.manager_control().generation;
     world.event(0, SeenLease::Absent(None), Continuity::Unknown);
@@ -105,12 +106,12 @@ fn a_list_that_found_nothing_is_asked_about_before_a_claim_is_given_up() {
     assert_ne!(
         world.pods[0].guard.manager_control().generation,
         generation,
-        "built anew"
+        "kube-lease-manager is built anew"
     );
 }
 
 #[test]
-fn an_orphaned_acquisition_that_lands_late_claims_nothing() {
+fn an_acquisition_that_was_given_up_and_takes_effect_late_makes_no_claim() {
     let mut world = World::new(2);
     world.read(0).unwrap();
     world.advance(D);
@@ -123,11 +124,11 @@ fn an_orphaned_acquisition_that_lands_late_claims_nothing() {
     assert!(!world.leads(0));
     world.advance(SECOND);
     world.renew(0).unwrap();
-    assert!(world.leads(0), "what was written is its own");
+    assert!(world.leads(0), "the record was written by this pod");
 }
 
 #[test]
-fn a_write_whose_outcome_is_unknown_is_read_up_before_the_next() {
+fn after_a_write_of_unknown_outcome_the_lease_is_read_before_the_next_write() {
     let mut world = World::led(1);
     world.advance(SECOND);
     for outcome in [
@@ -148,7 +149,7 @@ fn a_write_whose_outcome_is_unknown_is_read_up_before_the_next() {
 }
 
 #[test]
-fn after_a_release_that_was_given_up_nothing_is_claimed_because_it_may_still_land() {
+fn nothing_is_claimed_after_a_release_that_was_given_up_because_it_may_still_take_effect() {
     let mut world = World::led(2);
     world.pods[0].guard.begin_release();
     let release = world.send(0, &Method::PATCH, release_body()).unwrap();

@@ -1,4 +1,4 @@
-//! How a leadership begins, goes on and ends.
+//! The beginning, the continuation and the end of a leadership.
 
 use std::time::Duration;
 
@@ -36,13 +36,13 @@ fn a_fresh_installation_leads_after_one_lease_duration() {
 }
 
 #[test]
-fn a_write_is_refused_as_long_as_nothing_was_read() {
+fn a_write_is_refused_before_the_first_read() {
     let mut world = World::new(1);
     assert_eq!(world.acquire(0), Err(Refusal::NoVersion));
 }
 
 #[test]
-fn a_claim_ends_by_itself_before_anybody_else_may_begin() {
+fn a_claim_ends_by_itself_before_another_pod_may_take_the_lease() {
     let mut world = World::led(2);
     world.advance(just_before(CLAIM));
     assert!(world.leads(0));
@@ -57,7 +57,7 @@ fn a_claim_ends_by_itself_before_anybody_else_may_begin() {
 }
 
 #[test]
-fn reading_its_own_name_extends_no_claim() {
+fn reading_the_own_name_extends_no_claim() {
     let mut world = World::led(1);
     for _ in 0..3 {
         world.advance(D / 3);
@@ -68,7 +68,7 @@ fn reading_its_own_name_extends_no_claim() {
 }
 
 #[test]
-fn a_renewal_goes_on_with_the_term() {
+fn a_renewal_keeps_the_term() {
     let mut world = World::led(2);
     let term = world.term(0);
     for _ in 0..10 {
@@ -89,9 +89,9 @@ fn a_term_ends_with_its_deadline() {
 }
 
 #[test]
-fn a_write_that_changed_nothing_renews_nothing() {
+fn a_write_that_changes_nothing_extends_no_claim() {
     let mut world = World::led(1);
-    // Its wall clock stands still.
+    // The wall clock is set back by the time that passed, so the renew time is the same as before.
     world.advance(5 * SECOND);
     world.pods[0].ahead = SignedDuration::from_secs(-5);
     world.renew(0).unwrap();
@@ -100,7 +100,7 @@ fn a_write_that_changed_nothing_renews_nothing() {
 }
 
 #[test]
-fn a_release_lets_the_next_one_in_at_once() {
+fn after_a_release_another_pod_takes_the_lease_at_once() {
     let mut world = World::led(2);
     world.advance(SECOND);
     world.pods[0].guard.begin_release();
@@ -113,7 +113,7 @@ fn a_release_lets_the_next_one_in_at_once() {
     assert_ne!(
         world.pods[1].guard.manager_control().generation,
         generation,
-        "it is woken"
+        "kube-lease-manager is built anew"
     );
     world.read(1).unwrap();
     world.acquire(1).unwrap();
@@ -121,7 +121,7 @@ fn a_release_lets_the_next_one_in_at_once() {
 }
 
 #[test]
-fn what_is_answered_during_a_release_claims_nothing() {
+fn an_answer_during_a_release_makes_no_claim() {
     let mut world = World::led(1);
     world.advance(SECOND);
     let body = world.renew_body(0);
@@ -133,7 +133,7 @@ fn what_is_answered_during_a_release_claims_nothing() {
 }
 
 #[test]
-fn a_conflict_in_a_release_is_no_conflict_to_the_manager() {
+fn a_conflict_in_a_release_is_shown_to_kube_lease_manager_as_a_failed_precondition() {
     let mut world = World::led(1);
     let release = world.send(0, &Method::PATCH, release_body()).unwrap();
     world.api_server.edit(&json!({"leaseDurationSeconds": 20}));
@@ -145,7 +145,7 @@ fn a_conflict_in_a_release_is_no_conflict_to_the_manager() {
 }
 
 #[test]
-fn only_the_holder_releases_and_renews() {
+fn only_the_holder_may_release_and_renew() {
     let mut world = World::led(2);
     for body in [
         release_body(),
@@ -159,14 +159,14 @@ fn only_the_holder_releases_and_renews() {
 }
 
 #[test]
-fn a_request_that_is_not_the_managers_is_refused() {
+fn a_request_that_kube_lease_manager_never_sends_is_refused() {
     let mut world = World::led(1);
     let refused = world.kind(0, &Method::DELETE, json!(null));
     assert_eq!(refused, Err(Refusal::Unknown));
 }
 
 #[test]
-fn a_restarted_holder_claims_nothing_until_its_own_renewal() {
+fn a_restarted_holder_has_no_claim_before_its_first_renewal() {
     let mut world = World::led(2);
     let term = world.term(0);
     world.restart(0);
@@ -183,7 +183,7 @@ fn a_restarted_holder_claims_nothing_until_its_own_renewal() {
 }
 
 #[test]
-fn a_dead_leader_is_followed_one_duration_after_its_last_renewal_was_seen() {
+fn a_dead_leader_is_replaced_one_lease_duration_after_its_last_renewal_was_seen() {
     let mut world = World::led(2);
     world.advance(5 * SECOND);
     world.renew(0).unwrap();
@@ -195,15 +195,15 @@ fn a_dead_leader_is_followed_one_duration_after_its_last_renewal_was_seen() {
     assert_ne!(
         world.pods[1].guard.manager_control().generation,
         generation,
-        "it is woken"
+        "kube-lease-manager is built anew"
     );
 }
 
 #[test]
-fn a_label_is_nobodys_sign_of_life() {
+fn a_change_of_another_field_is_no_renewal() {
     let mut world = World::led(2);
     world.advance(D);
-    // Another version, the same content.
+    // The edit makes a new version with the same content, as far as the election is concerned.
     world.api_server.edit(&json!({"preferredHolder": "x"}));
     world.show(1);
     world.advance(SLACK);
@@ -211,17 +211,17 @@ fn a_label_is_nobodys_sign_of_life() {
 }
 
 #[test]
-fn what_was_just_shown_is_shown_again_without_asking() {
+fn an_answer_that_was_just_shown_is_shown_again_without_a_request() {
     let mut world = World::led(1);
     world.advance(Duration::from_millis(99));
     let again = world.cached_answer(0).unwrap();
     assert_eq!(holder(again).as_deref(), Some("pod-0"));
     world.advance(Duration::from_millis(1));
-    assert_eq!(world.cached_answer(0), None, "it is too old");
+    assert_eq!(world.cached_answer(0), None, "the answer is too old");
 }
 
 #[test]
-fn nothing_is_shown_again_that_is_known_to_have_changed() {
+fn an_answer_is_not_shown_again_after_the_lease_has_changed() {
     let mut world = World::led(2);
     world.api_server.edit(&json!({"leaseDurationSeconds": 20}));
     world.show(1);
@@ -229,11 +229,15 @@ fn nothing_is_shown_again_that_is_known_to_have_changed() {
     world.read(1).unwrap();
     assert!(world.cached_answer(1).is_some());
     assert!(world.renew(1).is_err());
-    assert_eq!(world.cached_answer(1), None, "a refusal starts over");
+    assert_eq!(
+        world.cached_answer(1),
+        None,
+        "after a refusal the Lease is read again"
+    );
 }
 
 #[test]
-fn what_was_believed_meanwhile_is_not_shown_any_more() {
+fn an_answer_that_is_shown_again_is_rewritten_for_the_present() {
     let mut world = World::led(2);
     world.advance(just_before(D + SLACK));
     assert!(holder(world.read(1).unwrap()).is_some());

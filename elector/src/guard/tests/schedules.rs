@@ -1,4 +1,4 @@
-//! Random schedules: whatever is sent, lost, late, edited or restarted, no two pods may act at once.
+//! Random schedules of requests, losses, delays, edits, restarts and clock changes. No two pods may act at once in any of them.
 
 use std::mem;
 use std::time::Duration;
@@ -14,25 +14,31 @@ use crate::guard::outcome::Outcome;
 
 #[derive(Clone, Debug)]
 enum Step {
+    /// Time passes. Milliseconds.
     Pass(u64),
-    /// A pod sends something, whatever it has been shown.
-    Send(usize, What),
-    /// A request on its way takes effect.
+    /// A pod sends a request, even one that kube-lease-manager would not send now.
+    Send(usize, Send),
+    /// A request of a pod takes effect at the API server.
     Effect(usize),
-    /// The answer that waits longest at a pod arrives.
+    /// The answer to the request of a pod arrives.
     Answer(usize),
-    /// A pod gives up on its request, which may still take effect.
+    /// A pod gives its request up. The request may still take effect later.
     GiveUp(usize),
-    /// The watch shows a pod the oldest thing that it has not seen, or it skips that.
+    /// The watch of a pod shows the oldest event that the pod has not seen.
     Show(usize),
+    /// The watch of a pod loses that event.
     Skip(usize),
+    /// The elector of a pod is restarted.
     Restart(usize),
+    /// The wall clock of a pod is set to be ahead by so many seconds.
     Clock(usize, i64),
+    /// A person edits the Lease.
     Edit(Edit),
 }
 
+/// The request that a pod sends.
 #[derive(Clone, Copy, Debug)]
-enum What {
+enum Send {
     Read,
     Create,
     Acquire,
@@ -40,6 +46,7 @@ enum What {
     Release,
 }
 
+/// The edit that a person makes.
 #[derive(Clone, Copy, Debug)]
 enum Edit {
     Null,
@@ -51,16 +58,16 @@ enum Edit {
     Lengthen,
 }
 
-/// A world with everything that is under way in it.
+/// A world, and the requests and events in it that have not arrived yet.
 struct Play {
     world: World,
-    /// What each pod waits for, with the answer once there is one.
+    /// The request that each pod waits for, with its answer once it has taken effect.
     waiting: Vec<Option<(InFlight, Option<Outcome>)>>,
-    /// Writes that nobody waits for any more.
+    /// Requests that were given up and may still take effect.
     orphans: Vec<InFlight>,
-    /// What the watch has not shown each pod yet.
+    /// The events that the watch has not shown each pod yet.
     events: Vec<Vec<SeenLease>>,
-    /// What the next thing is to the last one that it has shown.
+    /// The continuity of the next event for each pod.
     continuity: Vec<Continuity>,
 }
 
@@ -108,26 +115,26 @@ impl Play {
         }
     }
 
-    fn send(&mut self, pod: usize, what: What) {
+    fn send(&mut self, pod: usize, what: Send) {
         if self.waiting[pod].is_some() {
             return;
         }
         let world = &mut self.world;
         let (method, body) = match what {
-            What::Read => (Method::GET, Value::Null),
-            What::Create => (Method::POST, json!({})),
-            What::Acquire => (Method::PATCH, world.acquire_body(pod)),
-            What::Renew => (Method::PATCH, world.renew_body(pod)),
-            What::Release => (Method::PATCH, release_body()),
+            Send::Read => (Method::GET, Value::Null),
+            Send::Create => (Method::POST, json!({})),
+            Send::Acquire => (Method::PATCH, world.acquire_body(pod)),
+            Send::Renew => (Method::PATCH, world.renew_body(pod)),
+            Send::Release => (Method::PATCH, release_body()),
         };
-        if let What::Release = what {
+        if let Send::Release = what {
             world.pods[pod].guard.begin_release();
         }
         self.waiting[pod] = world.send(pod, &method, body).ok().map(|sent| (sent, None));
     }
 
     fn effect(&mut self, pod: usize) {
-        // Orphans land before what is waited for, or never.
+        // A request that was given up takes effect before the current one, or never.
         if let Some(orphan) = self.orphans.iter().position(|request| request.pod == pod) {
             let orphan = self.orphans.remove(orphan);
             self.changing(|world| world.effect(&orphan));
@@ -156,7 +163,7 @@ impl Play {
         }
     }
 
-    /// Does something to the Lease, and has the watch of every pod know.
+    /// Carries out `change`, and adds an event for the watch of every pod if it changed the Lease.
     fn changing<T>(&mut self, change: impl FnOnce(&mut World) -> T) -> T {
         let before = self.world.api_server.lease.object.clone();
         let result = change(&mut self.world);
@@ -179,7 +186,7 @@ fn edit_by_hand(world: &mut World, edit: Edit) {
         Edit::Stranger => world
             .api_server
             .edit(&json!({"holderIdentity": "stranger"})),
-        // One is the mark of a release only where there is no holder.
+        // Not 1, which is the mark of a release.
         Edit::Shorten => world.api_server.edit(&json!({"leaseDurationSeconds": 3})),
         Edit::Lengthen => world.api_server.edit(&json!({"leaseDurationSeconds": 60})),
     }
@@ -190,11 +197,11 @@ const PODS: usize = 3;
 fn step() -> impl Strategy<Value = Step> {
     let pod = 0..PODS;
     let what = prop_oneof![
-        6 => Just(What::Read),
-        1 => Just(What::Create),
-        4 => Just(What::Acquire),
-        4 => Just(What::Renew),
-        1 => Just(What::Release),
+        6 => Just(Send::Read),
+        1 => Just(Send::Create),
+        4 => Just(Send::Acquire),
+        4 => Just(Send::Renew),
+        1 => Just(Send::Release),
     ];
     let edit = prop_oneof![
         Just(Edit::Null),
@@ -220,7 +227,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    // PROPTEST_CASES sets four times as many.
+    // Each case is long, so a quarter of the usual number is run. PROPTEST_CASES sets the usual number.
     #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 4))]
 
     #[test]
@@ -235,7 +242,7 @@ proptest! {
     }
 
     #[test]
-    fn one_identity_in_two_pods_is_never_two_leaders(
+    fn two_pods_of_one_identity_never_act_at_once(
         steps in proptest::collection::vec(step(), 1..200),
     ) {
         let mut play = Play::new(PODS, &[0; PODS]);

@@ -1,4 +1,4 @@
-//! One Lease, several guards, and everything between them as late as one likes.
+//! One Lease and several pods with a guard each. The tests decide when each request is sent, takes effect and is answered.
 
 use std::time::Duration;
 
@@ -16,12 +16,13 @@ use crate::guard::request::RequestKind;
 use crate::guard::{Guard, Refusal, SentRequest};
 use crate::lease_status::{Holding, LeaseStatus};
 
+/// The lease duration of every pod.
 pub(super) const D: Duration = Duration::from_secs(15);
 
-/// What a claim is good for: a duration less the margin.
+/// The length of a claim: the lease duration less the margin.
 pub(super) const CLAIM: Duration = Duration::from_millis(14_500);
 
-/// The API server, the pods, and how much time has passed.
+/// The API server, the pods, and the time that has passed.
 pub(super) struct World {
     began: Instant,
     elapsed: Duration,
@@ -29,18 +30,19 @@ pub(super) struct World {
     pub(super) pods: Vec<Pod>,
 }
 
-/// One pod: its guard, its clocks, and until when its collector may act on what the guard has said so far.
+/// One pod: its guard and its clocks.
 pub(super) struct Pod {
     pub(super) guard: Guard,
     candidate: Candidate,
-    /// How much faster its monotonic clock runs, in a thousandth.
+    /// The error of its monotonic clock's speed, in thousandths; positive for a fast clock.
     pub(super) drift: i32,
-    /// How far its wall clock is ahead.
+    /// The error of its wall clock; positive for a clock that is ahead.
     pub(super) ahead: SignedDuration,
+    /// The end of the latest claim that the guard has published so far. The collector may be acting until then.
     may_act_until: Instant,
 }
 
-/// A request on its way to the API server.
+/// A request that has been sent.
 #[derive(Clone)]
 pub(super) struct InFlight {
     pub(super) pod: usize,
@@ -51,7 +53,7 @@ pub(super) struct InFlight {
 // === impl World ===
 
 impl World {
-    /// As many pods, and a Lease that nobody holds.
+    /// A world with this number of pods, and a Lease that nobody holds.
     pub(super) fn new(pods: usize) -> Self {
         let began = Instant::now() + Duration::from_secs(3600);
         let pods = (0..pods).map(|n| Pod::new(&name(n), &format!("uid-{n}"), began));
@@ -63,7 +65,7 @@ impl World {
         }
     }
 
-    /// The same, with the Lease held by pod 0 since now, and seen by all.
+    /// A world in which pod 0 has just acquired the Lease, and every pod has seen that.
     pub(super) fn led(pods: usize) -> Self {
         let mut world = Self::new(pods);
         world.read(0).unwrap();
@@ -84,7 +86,7 @@ impl World {
         }
     }
 
-    /// Now, on the clocks of `pod`.
+    /// The current time on the clocks of `pod`.
     pub(super) fn clocks(&self, pod: usize) -> Clocks {
         let pod = &self.pods[pod];
         let part = self.elapsed / 1000 * pod.drift.unsigned_abs();
@@ -100,7 +102,7 @@ impl World {
         }
     }
 
-    // --- one request in three steps: sent, taking effect, answered
+    // --- the three steps of a request: it is sent, takes effect, and is answered
 
     pub(super) fn send(
         &mut self,
@@ -115,7 +117,7 @@ impl World {
             body["spec"]["holderIdentity"].is_null() && body["spec"]["acquireTime"].is_null();
         let sent = self.pods[pod].guard.admit(kind, &mut body, at)?;
         if kind.verb() == "patch" && released && body["spec"].get("holderIdentity").is_some() {
-            // A release is asked for only when nobody acts on an earlier claim.
+            // The leadership half asks for a release only when nobody can be acting on an earlier claim.
             self.pods[pod].may_act_until = at.monotonic;
         }
         Ok(InFlight { pod, sent, body })
@@ -133,7 +135,7 @@ impl World {
         shown
     }
 
-    // --- the same at once
+    // --- whole requests
 
     pub(super) fn kind(
         &mut self,
@@ -150,7 +152,7 @@ impl World {
         self.kind(pod, &Method::GET, Value::Null)
     }
 
-    /// The answer to a GET that need not be sent.
+    /// The answer to a GET, if it can be given without sending the request.
     pub(super) fn cached_answer(&self, pod: usize) -> Option<Outcome> {
         self.pods[pod]
             .guard
@@ -171,7 +173,7 @@ impl World {
         self.kind(pod, &Method::PATCH, release_body())
     }
 
-    // --- what kube-lease-manager writes
+    // --- the bodies that kube-lease-manager writes
 
     pub(super) fn acquire_body(&self, pod: usize) -> Value {
         let mut body = self.renew_body(pod);
@@ -185,15 +187,15 @@ impl World {
         json!({"spec": {"renewTime": time, "leaseDurationSeconds": D.as_secs()}})
     }
 
-    // --- what others do
+    // --- events, restarts and names
 
-    /// The watch shows `pod` how things are now.
+    /// The watch of `pod`, begun anew, shows the Lease as it is.
     pub(super) fn show(&mut self, pod: usize) {
         let seen = self.api_server.seen();
         self.event(pod, seen, Continuity::Unknown);
     }
 
-    /// The watch shows `pod` how things are now, and nothing else happened since it last did.
+    /// The watch of `pod` shows the Lease as it is. Nothing else has happened since the last event.
     pub(super) fn show_next(&mut self, pod: usize) {
         let seen = self.api_server.seen();
         self.event(pod, seen, Continuity::Unbroken);
@@ -205,19 +207,19 @@ impl World {
         self.check(pod);
     }
 
-    /// The elector of `pod` is started again: what it knew is gone, what it granted is not.
+    /// Restarts the elector of `pod`. Its knowledge is lost, and its grants still count.
     pub(super) fn restart(&mut self, pod: usize) {
         let candidate = self.pods[pod].candidate.clone();
         self.pods[pod].guard = Guard::new(candidate);
     }
 
-    /// `pod` takes the identity of `other`.
+    /// Gives `pod` the identity of `other`.
     pub(super) fn rename(&mut self, pod: usize, other: usize) {
         self.pods[pod].candidate.identity = name(other);
         self.restart(pod);
     }
 
-    // --- what is true
+    // --- the state
 
     pub(super) fn lease_status(&self, pod: usize) -> LeaseStatus {
         self.pods[pod]
@@ -236,13 +238,13 @@ impl World {
         }
     }
 
-    /// How many pods may be acting now, on what they were told earlier or now.
+    /// The pods whose collector may be acting now.
     pub(super) fn acting(&self) -> Vec<usize> {
         let acts = |pod: &usize| self.clocks(*pod).monotonic < self.pods[*pod].may_act_until;
         (0..self.pods.len()).filter(acts).collect()
     }
 
-    /// What the guard of `pod` says now is noted as said.
+    /// Notes the claim that the guard of `pod` publishes now, and checks that at most one pod may be acting.
     fn check(&mut self, pod: usize) {
         if let Holding::Held(claim) = self.lease_status(pod).holding {
             let pod = &mut self.pods[pod];
@@ -277,7 +279,7 @@ pub(super) fn name(pod: usize) -> String {
     format!("pod-{pod}")
 }
 
-/// What kube-lease-manager writes to give the Lease back.
+/// The body by which kube-lease-manager gives the Lease back.
 pub(super) fn release_body() -> Value {
     json!({"spec": {
         "acquireTime": null, "renewTime": null, "holderIdentity": null, "leaseDurationSeconds": null,

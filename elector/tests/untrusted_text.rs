@@ -1,5 +1,5 @@
-//! What kubeconfigs, credential plugins and API servers say goes no further than the elector: not into its log, its answers or its
-//! metrics. And none of them holds it up, or makes it grow.
+//! Text of kubeconfigs, credential plugins and API servers does not reach the elector's log, answers or metrics. None of them
+//! delays the elector, or makes its memory grow.
 
 #![cfg(feature = "kubernetes")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -14,25 +14,25 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What must not be seen anywhere.
+/// The text that must not be seen anywhere.
 const SECRET: &str = "hunter2-s3cr3t";
 
-/// Longest time that something is waited for.
+/// The longest time that a test waits for something.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Longest time that an end takes.
+/// The longest time that the end of the process takes.
 const ENDING: Duration = Duration::from_secs(5);
 
-/// Bytes of the longest line that is logged: some fields of 256 characters.
+/// The length limit of a log line in bytes. A line has a few fields of at most 256 characters.
 const LINE: usize = 2048;
 
-/// Bytes that the collector reads of an answer.
+/// The length limit of an answer in bytes. The collector reads no more.
 const ANSWER: usize = 16 * 1024;
 
-/// Bytes that the elector may have in memory: the limit in the manifests, and some to spare.
+/// The memory limit in bytes: less than the limit in the manifests.
 const MEMORY: u64 = 48 << 20;
 
-/// A running elector that looks for a cluster.
+/// A running elector with a kubeconfig.
 struct Elector {
     child: Child,
     address: SocketAddr,
@@ -40,7 +40,7 @@ struct Elector {
 }
 
 fn scratch(name: &str) -> PathBuf {
-    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("strangers_{name}"));
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("untrusted_text_{name}"));
     std::fs::remove_dir_all(&dir).ok();
     std::fs::create_dir_all(&dir).unwrap();
     dir
@@ -88,7 +88,7 @@ fn server(answer: Vec<u8>) -> String {
             thread::spawn(move || {
                 let mut stream = stream.unwrap();
                 let mut request = [0; 4096];
-                // The other side closes when it has read enough.
+                // Writing fails when the elector has read enough and closes.
                 if stream.read(&mut request).is_ok() {
                     stream.write_all(&answer).ok();
                 }
@@ -136,7 +136,7 @@ impl Elector {
         }
     }
 
-    /// With a kubeconfig of this text.
+    /// Starts an elector with a kubeconfig of this text.
     fn with(name: &str, kubeconfig: &str) -> Self {
         let dir = scratch(name);
         let path = dir.join("kubeconfig");
@@ -157,7 +157,7 @@ impl Elector {
         String::from_utf8(std::fs::read(&self.log).unwrap()).unwrap()
     }
 
-    /// Waits until the log has these words, then looks at everything that can be seen.
+    /// Waits until the log contains `words`, then checks the log, the answers and the metrics. Returns the sample of the problem.
     fn says(&self, words: &str) -> String {
         let began = Instant::now();
         while !self.log().contains(words) {
@@ -181,7 +181,7 @@ impl Elector {
         label.unwrap_or_default().to_owned()
     }
 
-    /// The most memory that it has had, in bytes.
+    /// The peak of the elector's memory, in bytes.
     fn memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
         let status = status.unwrap();
@@ -195,7 +195,7 @@ impl Elector {
         kib << 10
     }
 
-    /// Ends it with SIGTERM, in its usual time.
+    /// Ends the elector with SIGTERM, and checks that it ends in time.
     fn end(mut self) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").arg(&id).status().unwrap().success());
@@ -213,14 +213,14 @@ impl Elector {
 
 impl Drop for Elector {
     fn drop(&mut self) {
-        // It has ended where the test has not failed.
+        // The elector still runs only if the test has failed.
         self.child.kill().ok();
         self.child.wait().ok();
     }
 }
 
 #[test]
-fn a_kubeconfig_that_is_none_is_told_by_its_place() {
+fn a_mistake_in_a_kubeconfig_is_reported_by_its_place() {
     let good = kubeconfig("http://127.0.0.1:1", &format!("    token: {SECRET}\n"));
     for (name, text) in [
         ("yaml", format!("{good}   {SECRET}: [\n")),
@@ -238,7 +238,7 @@ fn a_kubeconfig_that_is_none_is_told_by_its_place() {
 }
 
 #[test]
-fn a_credential_plugin_that_fails_is_told_by_its_exit_status() {
+fn a_credential_plugin_that_fails_is_reported_by_its_exit_status() {
     for (name, script, words) in [
         ("exit", "; exit 3", "failed: exit status: 3"),
         ("signal", "; kill -9 $$", "failed: signal: 9 (SIGKILL)"),
@@ -257,7 +257,7 @@ fn a_credential_plugin_that_fails_is_told_by_its_exit_status() {
 }
 
 #[test]
-fn a_credential_plugin_that_never_ends_keeps_neither_answers_nor_the_end_waiting() {
+fn a_credential_plugin_that_never_ends_delays_neither_answers_nor_the_end() {
     let elector = Elector::with("hanging", &plugin("exec sleep 30"));
     elector.says("has not ended for 10 s");
     assert!(elector.get("/health").unwrap().starts_with("HTTP/1.1 200"));
@@ -265,7 +265,7 @@ fn a_credential_plugin_that_never_ends_keeps_neither_answers_nor_the_end_waiting
 }
 
 #[test]
-fn a_kubeconfig_that_is_a_pipe_keeps_the_end_from_nobody() {
+fn a_kubeconfig_that_is_a_pipe_does_not_delay_the_end() {
     let dir = scratch("pipe");
     let pipe = dir.join("kubeconfig");
     assert!(
