@@ -95,12 +95,13 @@ async fn start(tasks: &Tasks, exporter: Exporter, names: Names) -> Result<(), Er
         None => None,
     };
     let telemetry = Arc::new(Telemetry::new()?);
+    let max_wait = MAX_WAIT.min(max_valid / 2);
     let shutdown = tasks.shutdown();
     let single = |identity: String, reason| SingleInstance {
         identity,
         max_valid,
         reason,
-        max_wait: max_wait(max_valid),
+        max_wait,
         answers: telemetry.answers(),
         shutdown: shutdown.clone(),
     };
@@ -112,7 +113,11 @@ async fn start(tasks: &Tasks, exporter: Exporter, names: Names) -> Result<(), Er
         }
         #[cfg(feature = "kubernetes")]
         Leadership::Elected(election) => {
-            elected::start(tasks, *election, (names.instance, max_valid), &telemetry)?
+            let limits = elected::Limits {
+                max_valid,
+                max_wait,
+            };
+            elected::start(tasks, *election, names.instance, limits, &telemetry)?
         }
         #[cfg(not(feature = "kubernetes"))]
         Leadership::Elected(election) => {
@@ -148,8 +153,4 @@ fn serve(
     let router = http::router(state);
     let served = shared::http::serve(listener, router, end.clone(), leadership_task::CLOSING);
     tasks.spawn("http", served);
-}
-
-fn max_wait(max_valid: Duration) -> Duration {
-    MAX_WAIT.min(max_valid / 2)
 }

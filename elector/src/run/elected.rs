@@ -8,7 +8,6 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Error, max_wait};
 use crate::http::LeadershipSource;
 use crate::leadership::{Rules, StateMachine};
 use crate::leadership_task::{LeadershipTask, Parts, ShutdownTokens};
@@ -17,28 +16,41 @@ use crate::lease::telemetry::LeaseTelemetry;
 use crate::lease_status::{Desired, LeaseStatus};
 use crate::telemetry::Telemetry;
 
+/// The limits of answers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// The longest grant.
+    pub(super) max_valid: Duration,
+    /// The longest time that an answer is held back.
+    pub(super) max_wait: Duration,
+}
+
 /// Starts the lease half and the leadership task. Returns the source that answers requests, and the token that stops the HTTP
 /// servers.
+///
+/// # Errors
+/// If a metric family of the lease half cannot be registered, which is a bug.
 pub(super) fn start(
     tasks: &Tasks,
     election: Election,
-    (instance, max_valid): (String, Duration),
+    instance: String,
+    limits: Limits,
     telemetry: &Telemetry,
-) -> Result<(LeadershipSource, CancellationToken), Error> {
+) -> prometheus::Result<(LeadershipSource, CancellationToken)> {
     let lease_telemetry = LeaseTelemetry::new()?;
     lease_telemetry.register(telemetry.registry())?;
     let (lease_status, lease_status_receiver) = watch::channel(LeaseStatus::default());
     let (desired, desired_receiver) = watch::channel(Desired::default());
     let rules = Rules {
         identity: election.identity.clone(),
-        max_valid,
+        max_valid: limits.max_valid,
         consumer: election.consumer,
     };
     let tokens = ShutdownTokens::default();
     let parts = Parts {
         lease_status: lease_status_receiver,
         desired,
-        max_wait: max_wait(max_valid),
+        max_wait: limits.max_wait,
         answers: telemetry.answers(),
         tokens: tokens.clone(),
     };
