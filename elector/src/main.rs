@@ -1,8 +1,6 @@
 //! The elector's process: command line, configuration, exit status.
 
 use std::env;
-use std::fmt::Display;
-use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -11,28 +9,24 @@ use elector::args::Args;
 use elector::run::{self, Names};
 use elector::telemetry::{REVISION, VERSION};
 use shared::config::{self, ConfigError, Environment, Loaded, Program};
-use shared::tasks::SignalRuntime;
+use shared::startup::{self, ExitStatus, NotStarted, Started};
 use shared::telemetry;
 use tracing::{error, info, warn};
 
-/// The exit status after a wrong configuration or command line (`EX_USAGE`).
-const USAGE: u8 = 64;
-/// The exit status after a bug, or a task that did not end (`EX_SOFTWARE`).
-const SOFTWARE: u8 = 70;
-
 fn main() -> ExitCode {
-    let args = match Args::try_parse() {
-        Ok(args) => args,
+    let status = match Args::try_parse() {
+        Ok(args) if args.check => check(&args),
+        Ok(args) => elect(&args),
         Err(error) => {
-            let status = if error.use_stderr() { USAGE } else { 0 };
-            return end(status, error.print());
+            let status = if error.use_stderr() {
+                ExitStatus::Usage
+            } else {
+                ExitStatus::Success
+            };
+            status.unless_failed(error.print())
         }
     };
-    if args.check {
-        check(&args)
-    } else {
-        elect(&args)
-    }
+    status.into()
 }
 
 fn load(file: &Path) -> Result<Loaded, ConfigError> {
@@ -40,43 +34,27 @@ fn load(file: &Path) -> Result<Loaded, ConfigError> {
     config::load(file, Program::Elector, &environment)
 }
 
-fn check(args: &Args) -> ExitCode {
-    if let Err(error) = telemetry::check_filter(&args.log) {
-        return end(USAGE, writeln!(io::stderr(), "{error}"));
-    }
-    match load(&args.config) {
-        Ok(Loaded { config, warnings }) => {
-            let file = args.config.display();
-            let warned = warnings
-                .iter()
-                .try_for_each(|warning| writeln!(io::stderr(), "{file}: {warning}"));
-            let effective = config.effective(Program::Elector);
-            end(0, warned.and_then(|()| write!(io::stdout(), "{effective}")))
-        }
-        Err(error) => end(USAGE, writeln!(io::stderr(), "{error}")),
-    }
+fn check(args: &Args) -> ExitStatus {
+    let file = &args.config;
+    let checked = startup::check(&args.log, file, Program::Elector, || load(file));
+    checked.map_or_else(|status| status, |_| ExitStatus::Success)
 }
 
-fn elect(args: &Args) -> ExitCode {
-    // This comes first, because a pod may be stopped as soon as it is started.
-    let mut signal_runtime = match SignalRuntime::start() {
-        Ok(signal_runtime) => signal_runtime,
-        Err(error) => return refuse(SOFTWARE, format_args!("cannot start: {error}")),
-    };
-    if let Err(error) = telemetry::init(&args.log, args.log_format) {
-        return refuse(USAGE, error);
-    }
+fn elect(args: &Args) -> ExitStatus {
     let file = args.config.clone();
-    // The file may be a pipe, and opening a pipe waits until somebody writes to it. A signal ends that wait.
-    let Loaded { config, warnings } = match signal_runtime.run_until_signal(move || load(&file)) {
-        Ok(Ok(Ok(loaded))) => loaded,
-        Ok(Ok(Err(error))) => return refuse(USAGE, error),
-        Ok(Err(signal)) => {
+    let started = startup::start(&args.log, args.log_format, move || load(&file));
+    let Started {
+        signal_runtime,
+        loaded,
+        ..
+    } = match started {
+        Ok(started) => started,
+        Err(NotStarted::Refused(status)) => return status,
+        Err(NotStarted::Signalled(signal)) => {
             info!(signal = signal.name(), "Ending before the start");
             telemetry::flush();
-            return ExitCode::SUCCESS;
+            return ExitStatus::Success;
         }
-        Err(error) => return refuse(SOFTWARE, format_args!("cannot start: {error}")),
     };
     info!(
         version = VERSION,
@@ -84,19 +62,21 @@ fn elect(args: &Args) -> ExitCode {
         config = %args.config.display(),
         "Starting"
     );
-    for warning in &warnings {
+    for warning in &loaded.warnings {
         warn!(warning, "Configuration");
     }
     let names = Names {
         instance: args.instance(),
         hostname: args.hostname.clone(),
     };
-    let status = match run::run(signal_runtime, config.exporter, names) {
-        Ok(()) => 0,
+    let status = match run::run(signal_runtime, loaded.config.exporter, names) {
+        Ok(()) => ExitStatus::Success,
         Err(error) => {
             let status = match &error {
-                run::Error::Listen(_) => USAGE,
-                run::Error::Start(_) | run::Error::Telemetry(_) | run::Error::Task(_) => SOFTWARE,
+                run::Error::Listen(_) => ExitStatus::Usage,
+                run::Error::Start(_) | run::Error::Telemetry(_) | run::Error::Task(_) => {
+                    ExitStatus::Software
+                }
             };
             let error = anyhow::Error::from(error);
             error!("{error:#}");
@@ -104,18 +84,5 @@ fn elect(args: &Args) -> ExitCode {
         }
     };
     telemetry::flush();
-    ExitCode::from(status)
-}
-
-/// Writes `error` and returns the exit status. The write does not wait for the reader of stderr: signals are caught from here on,
-/// so a reader that has stopped would keep the process from ending.
-fn refuse(status: u8, error: impl Display) -> ExitCode {
-    telemetry::write_line(error);
-    telemetry::flush();
-    ExitCode::from(status)
-}
-
-/// The exit status `status`, or [`SOFTWARE`] if the output could not be written.
-fn end(status: u8, written: io::Result<()>) -> ExitCode {
-    written.map_or(ExitCode::from(SOFTWARE), |()| ExitCode::from(status))
+    status
 }

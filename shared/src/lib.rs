@@ -1,15 +1,20 @@
-//! What the elector and the collector agree on.
+//! The parts that the elector and the collector share.
 //!
 //! - [`config`] reads the configuration file.
 //! - [`http`] listens, and serves until shutdown.
 //! - [`leadership`] is the contract between a source of leadership and its consumer.
-//! - [`tasks`] starts tasks, notices their end, and leaves in bounded time.
+//! - [`startup`] starts a process in the right order, and knows the exit statuses.
+//! - [`tasks`] starts tasks, notices their end, and ends them in bounded time.
 //! - [`telemetry`] logs.
-//! - [`text`] makes what others said fit to be shown.
+//! - [`text`] makes texts from outside fit to be shown.
+//!
+//! `text` and `leadership` use nothing of the others; `telemetry` uses `text`; `tasks` uses `telemetry`; `startup` uses all of them but
+//! `http`. No module uses one that uses it.
 
 pub mod config;
 pub mod http;
 pub mod leadership;
+pub mod startup;
 pub mod tasks;
 pub mod telemetry;
 pub mod text;
