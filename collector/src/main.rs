@@ -101,7 +101,12 @@ fn collect(args: &Args) -> ExitStatus {
         // The text is part of the message, because fields are cut and it names every key without effect.
         warn!("Configuration: {warning}");
     }
-    let status = match run::run(signal_runtime, loaded.config, live_line, run::collection_tasks) {
+    let status = match run::run(
+        signal_runtime,
+        loaded.config,
+        live_line,
+        run::collection_tasks,
+    ) {
         Ok(()) => ExitStatus::Success,
         Err(error) => {
             let status = match &error {

@@ -10,7 +10,7 @@
 //!    not TOML, are put into quotes before (`unquoted`).
 //! 2. Each file below `tables` reads one table of the tree with a `TableReader`, key by key: the reader finds the key, resolves its
 //!    references (`environment`), and has the key's form convert the value (`form`). A wrong value is noted and the default taken, so
-//!    that reading goes on to the end and the user is told every problem at once, with its line and with what to write instead.
+//!    that reading goes on to the end and the user sees every problem at once, with its line and with what to write instead.
 //! 3. [`parse`] returns the configuration where no problem was noted, else the problems (`problem`).
 //!
 //! Each key is one `static` in the file of its table: its name, form, default, meaning and user. The printed configuration
@@ -55,6 +55,7 @@ pub use self::program::Program;
 pub use self::reference::{json_schema, reference};
 pub use self::secret::Secret;
 pub use self::source_url::SourceUrl;
+pub use self::tables::Config;
 pub use self::tables::clusters::{Cluster, IsolationLevel};
 pub use self::tables::compatibility::{Compatibility, ExtraLabels};
 pub use self::tables::exporter::{Exporter, Granularity};
@@ -63,16 +64,6 @@ pub use self::tables::performance::Performance;
 pub use self::tables::timestamp_sampling::{LostPartitions, TimeLagMode};
 
 use self::context::{ReadContext, TableRef};
-use self::table_reader::TableReader;
-
-/// Everything that one program takes from the file, defaults in place.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Config {
-    /// The settings that hold for all clusters.
-    pub exporter: Exporter,
-    /// The clusters to collect from, no two with the same name. Empty for the elector.
-    pub clusters: Vec<Cluster>,
-}
 
 /// A usable configuration, and what there is to say about it.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,7 +71,7 @@ pub struct Loaded {
     /// The configuration.
     pub config: Config,
     /// Sentences to be logged: what is allowed and most likely not meant. Each program warns about the keys that it uses; the collector
-    /// also about those that have no effect, so that the user is told once.
+    /// also about those that have no effect, so that the user reads of them once.
     pub warnings: Vec<String>,
 }
 
@@ -111,9 +102,7 @@ pub fn parse(
         line: None,
         entries: &entries,
     };
-    TableReader::new(&mut context, &tables::FILE, root.clone());
-    let exporter = tables::exporter::read(&mut context, &root);
-    let clusters = tables::clusters::read(&mut context, &root);
+    let config = tables::read(&mut context, &root);
     if !context.problems.is_empty() {
         return Err(ConfigError::new(file, context.problems));
     }
@@ -125,21 +114,8 @@ pub fn parse(
         ));
     }
     if program == Program::Elector {
-        let warning = tables::leadership::open_listener_warning(&exporter);
+        let warning = tables::leadership::open_listener_warning(&config.exporter);
         warnings = warning.into_iter().collect();
     }
-    let config = Config { exporter, clusters };
     Ok(Loaded { config, warnings })
-}
-
-// === impl Config ===
-
-impl Config {
-    /// The configuration as `program` uses it, to be printed.
-    pub const fn effective(&self, program: Program) -> Effective<'_> {
-        Effective {
-            config: self,
-            program,
-        }
-    }
 }

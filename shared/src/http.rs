@@ -1,5 +1,4 @@
-//! Serving HTTP: a listener that says what is wrong with its address, and a server that answers in a crowd and ends in bounded
-//! time.
+//! Serving HTTP: a listener whose errors say what to do, and a server that bounds its connections and ends in bounded time.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +12,7 @@ mod tests;
 
 pub use serve::serve;
 
-/// Why an address cannot be listened on. The message names the address, the key and what to do.
+/// The error for an address on which the program cannot listen. The message names the address, the key and what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address} ({key}): {}", remedy(.source))]
 pub struct BindError {
@@ -22,10 +21,10 @@ pub struct BindError {
     source: io::Error,
 }
 
-/// Listens on `address`, which `key` of the configuration says; port 0 takes any free one.
+/// Listens on `address`, which the configuration has under `key`. Port 0 takes any free port.
 ///
 /// # Errors
-/// Where the port is taken, the address is not one of this machine, or the port needs a privilege.
+/// The port is taken or needs a privilege, or the address is not one of this machine.
 pub async fn bind(address: SocketAddr, key: &'static str) -> Result<TcpListener, BindError> {
     match TcpListener::bind(address).await {
         Ok(listener) => Ok(listener),

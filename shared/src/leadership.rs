@@ -61,9 +61,9 @@ pub struct Query {
     pub instance: String,
     /// The number of the request. It grows with every request of one `instance`; a request with a number not above the last is ignored.
     pub seq: u64,
-    /// Whether this process could collect if it led. A Kafka cluster that does not answer is no reason to be unhealthy.
+    /// True where this process could collect if it led. A Kafka cluster that does not answer is no reason to be unhealthy.
     pub healthy: bool,
-    /// Whether this process may be acting.
+    /// The consumer's gate: closed means that this process does not act.
     pub gate: ReportedGate,
     /// The time for which the source may hold the answer while nothing changes, in milliseconds. The default is 0.
     #[serde(default)]
@@ -84,7 +84,7 @@ pub enum ReportedGate {
 /// The answer of a source of leadership.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaderReport {
-    /// Whether the consumer may act now. True only together with a grant; see [`LeaderReport::grant`].
+    /// True where the consumer may act now, and only together with a grant; see [`LeaderReport::grant`].
     pub is_leader: bool,
     /// The identity of the source that answers.
     pub identity: String,
@@ -94,13 +94,13 @@ pub struct LeaderReport {
     pub term: u64,
     /// The time for which this answer may be used, in milliseconds from the moment at which the request was sent; 0 without a grant.
     pub valid_for_ms: u64,
-    /// What the source is doing.
+    /// The state of the source.
     pub state: State,
     /// The cause of `state`.
     pub reason: Reason,
 }
 
-/// What a source of leadership is doing.
+/// The state of a source of leadership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
@@ -217,7 +217,7 @@ mod tests {
     const ANSWER: &str = r#"{"is_leader":true,"identity":"pod-a","name":"pod-a","term":4821377,"valid_for_ms":4870,"state":"leading","reason":"renewed"}"#;
 
     #[test]
-    fn an_answer_reads_and_writes_the_same_text() {
+    fn an_answer_is_parsed_and_written_as_the_same_text() {
         let report: LeaderReport = serde_json::from_str(ANSWER).unwrap();
         assert_eq!(report.grant(), Some(Duration::from_millis(4870)));
         assert_eq!(serde_json::to_string(&report).unwrap(), ANSWER);
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn an_incomplete_answer_or_a_word_outside_the_sets_is_an_error() {
+    fn an_incomplete_answer_or_an_unknown_word_is_an_error() {
         for (from, to) in [
             (r#""term":4821377,"#, ""),
             ("leading", "reigning"),
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_the_words_on_the_wire() {
+    fn labels_are_the_words_in_the_json() {
         use Reason as R;
         for state in [
             State::Starting,

@@ -158,7 +158,7 @@ impl Tasks {
     }
 }
 
-// === impl Outcome ===
+// === impl TaskResult ===
 
 impl TaskResult for () {
     fn into_result(self) -> anyhow::Result<()> {

@@ -94,7 +94,7 @@ pub fn init(filter: &str, format: LogFormat) -> Result<Option<LiveLine>, LogErro
         LogFormat::Human => {
             let fields = debug_fn(fields::write_field).delimited(" ");
             let builder = builder.fmt_fields(fields);
-            // At a terminal the default stands, which respects NO_COLOR.
+            // At a terminal the default decides on colours, since it respects NO_COLOR.
             if terminal {
                 builder.finish().try_init()
             } else {
@@ -167,7 +167,7 @@ impl LiveLine {
     }
 }
 
-// === impl Lines ===
+// === impl LogWriter ===
 
 impl<'a> MakeWriter<'a> for LogWriter {
     type Writer = &'a Self;
@@ -193,7 +193,7 @@ impl Write for &LogWriter {
     }
 }
 
-// === impl Format ===
+// === impl LogFormat ===
 
 impl FromStr for LogFormat {
     type Err = UnknownFormat;

@@ -54,12 +54,12 @@ pub(crate) fn write_sanitized(
     }
 }
 
-/// Whether a character would end the line, steer a terminal or change the direction of writing.
+/// Returns true for a character that would end the line, steer a terminal or change the direction of writing.
 fn must_be_escaped(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-// === impl Brief ===
+// === impl Sanitizer ===
 
 impl<W: Write> Sanitizer<W> {
     fn push(&mut self, character: char) -> fmt::Result {

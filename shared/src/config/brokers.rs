@@ -69,7 +69,7 @@ fn server(item: &str) -> Result<String, &'static str> {
     Ok(format!("{protocol}://{address}"))
 }
 
-/// Whether `text` is `host`, `host:port`, `[address]` or `[address]:port`.
+/// Returns true where `text` is `host`, `host:port`, `[address]` or `[address]:port`.
 pub(super) fn is_broker(text: &str) -> bool {
     let port = if let Some(rest) = text.strip_prefix('[') {
         let Some((address, port)) = rest.split_once(']') else {

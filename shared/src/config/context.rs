@@ -13,11 +13,11 @@ pub(crate) struct ReadContext<'a> {
     pub(super) environment: &'a Environment,
     /// All tables that a file may have, to tell where a misplaced key belongs.
     pub(super) tables: &'static [&'static Table],
-    /// What the user has to correct. With one problem there is no configuration.
+    /// The problems that the user has to correct. With one of them there is no configuration.
     pub(super) problems: Vec<Problem>,
     /// The keys of the file that have no effect, with their tables.
     pub(super) ignored_keys: Vec<String>,
-    /// What is allowed and most likely not meant, one sentence each.
+    /// Sentences about values that are allowed and most likely not meant.
     pub(super) warnings: Vec<String>,
 }
 

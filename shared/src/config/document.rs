@@ -1,6 +1,6 @@
-//! A TOML file as a tree that knows its lines.
+//! A TOML file as a tree whose entries know their lines.
 //!
-//! Syntax errors are told by their line alone: the line itself may hold a secret.
+//! A message about a syntax error has the number of the line alone, since the line itself may hold a secret.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::problem::Problem;
 use super::unquoted::{self, QuotedReferences};
 
-/// Keys and values in the order of the file.
+/// The keys and values of a table, in the order of the file.
 pub(super) type Table = Vec<Entry>;
 
 /// A key with its value.
@@ -21,26 +21,29 @@ pub(super) struct Entry {
     pub(super) value: Value,
 }
 
-/// A value as written, or after its references are resolved.
+/// A value as the file has it, or with its references resolved.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     Text(String),
-    /// A reference that stands outside quotes.
+    /// A reference that the file has outside quotes.
     Unquoted(String),
-    /// Text that came, at least in part, from the environment.
+    /// A text that came, at least in part, from the environment. It is never shown to the user.
     Resolved(String),
     Integer(i128),
+    /// A number as the file has it, of which only librdkafka makes use.
     Float(String),
     Boolean(bool),
     Datetime,
+    /// Each item with its line.
     List(Vec<(usize, Value)>),
     Table(Table),
 }
 
-/// Where lines begin, and which strings were not written as strings.
+/// The places of lines in a text, and of the strings that are references without quotes in the file.
 struct Lines<'a> {
-    /// Offsets of their first bytes, ascending.
+    /// The offsets of the first bytes of lines, ascending.
     starts: Vec<usize>,
+    /// The offsets of the references without quotes, ascending.
     unquoted: &'a [usize],
 }
 
@@ -57,12 +60,12 @@ pub(super) fn parse(text: &str) -> Result<Table, Vec<Problem>> {
     }
     let mut problems: Vec<Problem> = errors.iter().map(|error| lines.problem(error)).collect();
     problems.sort_by_key(|problem| problem.line);
-    // The parser goes on after an error; on the same line it only repeats itself.
+    // The parser goes on after an error, and further errors on the same line are consequences of the first.
     problems.dedup_by_key(|problem| problem.line);
     Err(problems)
 }
 
-/// Parses the text of one value, such as a default; `None` if it is not TOML.
+/// Parses the text of one value, such as a default; `None` where it is not TOML.
 pub(super) fn parse_value(text: &str) -> Option<Value> {
     let lines = Lines::of(text, &[]);
     Some(lines.value(DeValue::parse(text).ok()?))
@@ -77,7 +80,7 @@ impl<'a> Lines<'a> {
         Self { starts, unquoted }
     }
 
-    /// The line of the byte at `offset`, counted from 1.
+    /// Returns the line of the byte at `offset`, counted from 1.
     fn at(&self, offset: usize) -> usize {
         self.starts.partition_point(|&start| start <= offset)
     }
@@ -134,7 +137,7 @@ impl<'a> Lines<'a> {
 // === impl Value ===
 
 impl Value {
-    /// What kind of value it is, where the value itself may be a secret.
+    /// Names the kind of the value, for messages about values that may be secrets.
     pub(super) const fn kind(&self) -> &'static str {
         match self {
             Self::Text(_) | Self::Unquoted(_) | Self::Resolved(_) => "text",
@@ -146,7 +149,7 @@ impl Value {
         }
     }
 
-    /// The text of a string, resolved or not.
+    /// Returns the text of a string, resolved or not.
     pub(super) fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) | Self::Unquoted(text) | Self::Resolved(text) => Some(text),
@@ -154,8 +157,8 @@ impl Value {
         }
     }
 
-    /// This string with `text` for its references. Outside quotes, a variable may hold a string
-    /// or a list as TOML has them.
+    /// Replaces this string by `text`, in which its references are resolved. For a reference outside quotes, the variable may hold a
+    /// string or a list as TOML writes them.
     pub(super) fn resolved(&self, text: String) -> Self {
         let Self::Unquoted(_) = self else {
             return Self::Resolved(text);
@@ -175,7 +178,7 @@ impl Value {
 }
 
 impl fmt::Display for Value {
-    /// How a message names the value. What came from the environment is not shown.
+    /// Writes the value as messages show it. A value that came from the environment is not shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => write!(f, "{text:?}"),
@@ -201,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn references_that_do_not_end_are_not_looked_for_again_and_again() {
+    fn many_references_that_do_not_end_are_parsed_in_linear_time() {
         let text = format!("a = 1\nb = {}", "${".repeat(200_000));
         let problems = parse(&text).unwrap_err();
         assert_eq!(problems[0].line, Some(2));

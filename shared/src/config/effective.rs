@@ -2,16 +2,29 @@
 
 use std::fmt;
 
-use super::Config;
 use super::program::Program;
-use super::tables::{clusters, exporter, leadership};
+use super::tables::{Config, clusters, exporter, leadership};
 
 /// Prints what `program` uses of a configuration, as TOML, with secrets masked.
 #[derive(Debug)]
 pub struct Effective<'a> {
-    pub(super) config: &'a Config,
-    pub(super) program: Program,
+    config: &'a Config,
+    program: Program,
 }
+
+// === impl Config ===
+
+impl Config {
+    /// The configuration as `program` uses it, to be printed.
+    pub const fn effective(&self, program: Program) -> Effective<'_> {
+        Effective {
+            config: self,
+            program,
+        }
+    }
+}
+
+// === impl Effective ===
 
 impl fmt::Display for Effective<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

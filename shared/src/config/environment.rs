@@ -1,31 +1,31 @@
 //! Environment variables, and references to them inside values.
 //!
-//! References are resolved after the file is parsed, so what a variable holds cannot change the
-//! file's syntax. What is resolved is not looked at again: a password may contain `${`.
+//! References are resolved after the file is parsed, so that the content of a variable cannot change the syntax of the file. The result is
+//! not searched for references again, so a password may contain `${`.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 
-/// The variables a program was started with, as a value.
+/// The environment variables of a process.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<OsString, OsString>);
 
-/// What is left of a text once its references are resolved.
+/// The result of resolving the references in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Resolved {
     Text(String),
-    /// The text is `${?VAR}` alone, and there is no such variable.
+    /// The text was `${?VAR}` alone, and there is no such variable.
     Absent,
 }
 
-/// `${VAR}`, `${VAR:-default}` or `${?VAR}`.
+/// A reference: `${VAR}`, `${VAR:-default}` or `${?VAR}`.
 struct Reference<'a> {
     name: &'a str,
     unset: Unset<'a>,
 }
 
-/// What to do when there is no such variable.
+/// The treatment of a reference to a variable that is not set.
 enum Unset<'a> {
     Fail,
     Use(&'a str),
@@ -35,10 +35,10 @@ enum Unset<'a> {
 // === impl Environment ===
 
 impl Environment {
-    /// A variable that has a value, even an empty one.
+    /// Returns the value of a variable, which may be empty; `None` where the variable is not set.
     ///
     /// # Errors
-    /// What to tell the user if the value is not Unicode.
+    /// The message for the user where the value is not Unicode.
     pub(super) fn get(&self, name: &str) -> Result<Option<&str>, String> {
         self.0.get(OsStr::new(name)).map_or(Ok(None), |value| {
             let text = value.to_str();
@@ -51,7 +51,7 @@ impl Environment {
     /// Replaces the references in `text`.
     ///
     /// # Errors
-    /// What to tell the user; never a variable's value.
+    /// The message for the user, which never has the value of a variable.
     pub(super) fn resolve(&self, text: &str) -> Result<Resolved, String> {
         let mut out = String::new();
         let mut rest = text;
@@ -89,7 +89,7 @@ impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Environment 
 
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Names only: values may be secrets.
+        // The values are left out, since they may be secrets.
         f.debug_set().entries(self.0.keys()).finish()
     }
 }
@@ -97,7 +97,7 @@ impl fmt::Debug for Environment {
 // === impl Reference ===
 
 impl<'a> Reference<'a> {
-    /// Reads the reference that `text` begins with, and what follows it.
+    /// Parses the reference at the beginning of `text`; returns it and the text behind it.
     fn parse(text: &'a str) -> Result<(Self, &'a str), String> {
         let malformed = || {
             "\"${\" begins no reference to an environment variable; write ${VAR}, \

@@ -1,4 +1,4 @@
-//! The file's text.
+//! Reading the file, which has to be text of a bounded length.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -6,8 +6,9 @@ use std::path::Path;
 
 use super::problem::Problem;
 
-/// Bytes of the longest file. A configuration has a few thousand; whatever has more is another file, or no file at all.
-const LONGEST: usize = 4 * 1024 * 1024;
+/// The greatest number of bytes. A configuration has a few thousand; what is longer is another file, or something without an end such as a
+/// device.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// Reads the file at `path`.
 ///
@@ -17,7 +18,7 @@ pub(super) fn read(path: &Path) -> Result<String, Problem> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| {
-            let limit = u64::try_from(LONGEST + 1).unwrap_or(u64::MAX);
+            let limit = u64::try_from(MAX_BYTES + 1).unwrap_or(u64::MAX);
             file.take(limit).read_to_end(&mut bytes)
         })
         .map_err(|error| {
@@ -25,7 +26,7 @@ pub(super) fn read(path: &Path) -> Result<String, Problem> {
                 "cannot be read: {error}; name the file with --config"
             ))
         })?;
-    if bytes.len() > LONGEST {
+    if bytes.len() > MAX_BYTES {
         let message =
             "has more than 4 MiB, so it is no configuration; name the right file with --config";
         return Err(Problem::of_file(message.to_owned()));
@@ -44,8 +45,8 @@ pub(super) fn read(path: &Path) -> Result<String, Problem> {
 mod tests {
     use super::*;
 
-    /// What is told of a file with these bytes.
-    fn told(name: &str, bytes: &[u8]) -> Problem {
+    /// The problem with a file that has these bytes.
+    fn problem_with(name: &str, bytes: &[u8]) -> Problem {
         let path =
             std::env::temp_dir().join(format!("klag-exporter-{}-{name}", std::process::id()));
         std::fs::write(&path, bytes).unwrap();
@@ -55,31 +56,31 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_end_is_told_of_and_not_read_to_it() {
+    fn a_file_without_an_end_is_a_problem_and_is_not_read_for_ever() {
         let problem = read(Path::new("/dev/zero")).unwrap_err();
         assert!(problem.message.starts_with("has more than 4 MiB"));
     }
 
     #[test]
     fn the_longest_file_is_read() {
-        let problem = told("long", &vec![b'#'; LONGEST + 1]);
+        let problem = problem_with("long", &vec![b'#'; MAX_BYTES + 1]);
         assert!(problem.message.starts_with("has more than 4 MiB"));
         let path =
             std::env::temp_dir().join(format!("klag-exporter-{}-longest", std::process::id()));
-        std::fs::write(&path, vec![b'#'; LONGEST]).unwrap();
-        assert_eq!(read(&path).unwrap().len(), LONGEST);
+        std::fs::write(&path, vec![b'#'; MAX_BYTES]).unwrap();
+        assert_eq!(read(&path).unwrap().len(), MAX_BYTES);
         std::fs::remove_file(&path).unwrap();
     }
 
     #[test]
-    fn letters_of_another_encoding_are_told_of_with_their_line() {
-        let problem = told("latin", b"a = 1\nb = \"f\xfcr\"\n");
+    fn another_encoding_is_a_problem_with_its_line() {
+        let problem = problem_with("latin", b"a = 1\nb = \"f\xfcr\"\n");
         assert_eq!(problem.line, Some(2));
         assert_eq!(problem.message, "not UTF-8; save the file in that encoding");
     }
 
     #[test]
-    fn a_file_that_is_not_there_is_told_of() {
+    fn a_file_that_does_not_exist_is_a_problem() {
         let problem = read(Path::new("/nowhere/config.toml")).unwrap_err();
         assert!(problem.message.starts_with("cannot be read: No such file"));
     }

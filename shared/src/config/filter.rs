@@ -1,8 +1,8 @@
-//! Which names are exported.
+//! The names of groups and topics that are exported.
 
 use regex::RegexSet;
 
-/// Names that some pattern includes and none excludes. Patterns are found anywhere in a name.
+/// The names in which at least one pattern of one list matches, and none of another. A pattern matches anywhere in a name.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     include: RegexSet,
@@ -15,7 +15,7 @@ impl Filter {
     /// Compiles the patterns.
     ///
     /// # Errors
-    /// The first pattern that is not a regular expression.
+    /// A pattern that is not a regular expression, or patterns that take too much memory together.
     pub fn new<S: AsRef<str>>(include: &[S], exclude: &[S]) -> Result<Self, regex::Error> {
         Ok(Self {
             include: RegexSet::new(include)?,
@@ -23,17 +23,17 @@ impl Filter {
         })
     }
 
-    /// Whether `name` is exported.
+    /// Returns true where `name` is exported.
     pub fn matches(&self, name: &str) -> bool {
         self.include.is_match(name) && !self.exclude.is_match(name)
     }
 
-    /// The patterns that include, as written.
+    /// The patterns that include names, as the file has them.
     pub fn include(&self) -> &[String] {
         self.include.patterns()
     }
 
-    /// The patterns that exclude, as written.
+    /// The patterns that exclude names, as the file has them.
     pub fn exclude(&self) -> &[String] {
         self.exclude.patterns()
     }

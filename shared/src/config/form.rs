@@ -17,7 +17,7 @@ pub(crate) trait Form: fmt::Display + Sync {
     /// The form as a JSON schema, which leaves out that a text with a reference to the environment may stand in its place.
     fn json_schema(&self) -> serde_json::Value;
 
-    /// Whether an empty text counts as a missing key. Templates write empty texts for what is not set.
+    /// Returns true where an empty text counts as a missing key. Templates write empty texts for what is not set.
     fn empty_is_missing(&self) -> bool {
         false
     }

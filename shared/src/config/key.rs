@@ -21,7 +21,7 @@ pub(crate) struct Key<F> {
     pub(crate) meaning: &'static str,
 }
 
-/// What holds where the file does not have the key.
+/// The value that holds where the file does not have the key.
 #[derive(Debug)]
 pub(crate) enum DefaultValue {
     /// A value, as the file would have it.
@@ -36,16 +36,16 @@ pub(crate) enum DefaultValue {
 pub(crate) trait AnyKey: Sync {
     /// The name, without that of the table.
     fn name(&self) -> &'static str;
-    /// What may be written.
+    /// The values that may be written.
     fn form(&self) -> &dyn Form;
-    /// What holds where the file does not have the key.
+    /// The value that holds where the file does not have the key.
     fn default(&self) -> &DefaultValue;
     /// The programs in which the key has an effect.
     fn used_by(&self) -> UsedBy;
     /// The words that the reference has for it.
     fn meaning(&self) -> &'static str;
 
-    /// Whether the key is accepted and has no effect.
+    /// Returns true for a key that is accepted and has no effect.
     fn is_ignored(&self) -> bool {
         self.used_by() == UsedBy::Nobody
     }

@@ -1,6 +1,7 @@
-//! Secrets in what others say.
+//! Masking of secrets in messages of librdkafka.
 //!
-//! librdkafka repeats values of its properties in its messages, whole, from some place on, or cut off at the end of its buffer.
+//! librdkafka repeats the values of its properties in its messages: a whole value, the rest of a value from the place of a mistake on, or a
+//! value that is cut off at the end of a buffer. So the values of properties that may not be shown are searched for in every message.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -9,27 +10,27 @@ use std::ops::Range;
 use super::properties;
 use super::secret::Secret;
 
-/// What stands in place of a secret.
+/// The text that stands in place of a secret.
 const MASK: &str = "***";
 
-/// Bytes of a piece of a secret that give something away. Shorter values are no secrets, and would be found everywhere.
-const PIECE: usize = 4;
+/// The length in bytes from which on a part of a secret is masked. Shorter parts give nothing away, and would be found everywhere.
+const FRAGMENT_BYTES: usize = 4;
 
-/// Replaces the values of properties that may not be shown.
+/// The secrets of a cluster's properties, and the replacement of them in texts.
 #[derive(Clone, Default)]
 pub struct Mask {
-    /// Values to be masked wherever they stand.
+    /// Values that are masked wherever they stand.
     values: Vec<String>,
-    /// Values so short that they are masked only where they stand alone.
-    short: Vec<String>,
-    /// Whatever of these is found is masked, of values that librdkafka takes apart.
-    pieces: HashSet<[u8; PIECE]>,
+    /// Values shorter than [`FRAGMENT_BYTES`], which are masked only where they stand alone.
+    short_values: Vec<String>,
+    /// All parts of [`FRAGMENT_BYTES`] bytes of values that librdkafka splits. Each is masked wherever it stands.
+    fragments: HashSet<[u8; FRAGMENT_BYTES]>,
 }
 
 // === impl Mask ===
 
 impl Mask {
-    /// Masks what of `properties` may not be shown.
+    /// Makes the mask for all of `properties` that may not be shown.
     pub fn of(properties: &BTreeMap<String, Secret>) -> Self {
         let mut mask = Self::default();
         let secrets = properties
@@ -39,22 +40,22 @@ impl Mask {
             let value = value.expose().trim();
             match value.len() {
                 0 => {}
-                1..PIECE => mask.short.push(value.to_owned()),
-                PIECE.. => mask.values.push(value.to_owned()),
+                1..FRAGMENT_BYTES => mask.short_values.push(value.to_owned()),
+                FRAGMENT_BYTES.. => mask.values.push(value.to_owned()),
             }
             if properties::is_split(name) {
-                // The headings of PEM texts tell nothing.
+                // The headings of a PEM text are no secrets.
                 let parts = value.split("-----");
                 let bodies =
                     parts.filter(|it| !it.starts_with("BEGIN ") && !it.starts_with("END "));
                 let words = bodies.flat_map(str::split_whitespace);
-                words.for_each(|word| mask.take(word));
+                words.for_each(|word| mask.add_fragments(word));
             }
         }
         mask
     }
 
-    /// `text` without secrets.
+    /// Returns `text` with each secret replaced by [`MASK`].
     pub fn hide(&self, text: &str) -> String {
         let mut hidden = vec![false; text.len()];
         let mut hide = |range: Range<usize>| hidden[range].fill(true);
@@ -62,7 +63,7 @@ impl Mask {
             for (start, _) in text.match_indices(value.as_str()) {
                 hide(start..start + value.len());
             }
-            let cut = (PIECE..value.len()).rev().find(|&n| {
+            let cut = (FRAGMENT_BYTES..value.len()).rev().find(|&n| {
                 let begin = value.as_bytes().get(..n);
                 begin.is_some_and(|begin| text.as_bytes().ends_with(begin))
             });
@@ -70,7 +71,7 @@ impl Mask {
                 hide(text.len() - n..text.len());
             }
         }
-        for value in &self.short {
+        for value in &self.short_values {
             for (start, _) in text.match_indices(value.as_str()) {
                 let end = start + value.len();
                 if stands_alone(text, start..end) {
@@ -78,24 +79,26 @@ impl Mask {
                 }
             }
         }
-        for (start, window) in text.as_bytes().windows(PIECE).enumerate() {
-            if self.pieces.contains(window) {
-                hide(start..start + PIECE);
+        for (start, window) in text.as_bytes().windows(FRAGMENT_BYTES).enumerate() {
+            if self.fragments.contains(window) {
+                hide(start..start + FRAGMENT_BYTES);
             }
         }
         masked(text, &hidden)
     }
 
-    /// Takes in one word of a value that librdkafka takes apart: what `=` assigns, or all of it.
-    fn take(&mut self, word: &str) {
+    /// Adds one word of a value that librdkafka splits: the part behind `=`, or all of it.
+    fn add_fragments(&mut self, word: &str) {
         let secret = word.split_once('=').map_or(word, |(_, secret)| secret);
         match secret.len() {
             0 => {}
-            1..PIECE => self.short.push(secret.to_owned()),
-            PIECE.. => {
-                let pieces = secret.as_bytes().windows(PIECE);
-                self.pieces
-                    .extend(pieces.filter_map(|piece| <[u8; PIECE]>::try_from(piece).ok()));
+            1..FRAGMENT_BYTES => self.short_values.push(secret.to_owned()),
+            FRAGMENT_BYTES.. => {
+                let fragments = secret.as_bytes().windows(FRAGMENT_BYTES);
+                self.fragments.extend(
+                    fragments
+                        .filter_map(|fragment| <[u8; FRAGMENT_BYTES]>::try_from(fragment).ok()),
+                );
             }
         }
     }
@@ -107,7 +110,7 @@ impl fmt::Debug for Mask {
     }
 }
 
-/// Whether what stands at `range` is no part of a word or of an address.
+/// Returns true where the text at `range` is no part of a word or of an address.
 fn stands_alone(text: &str, range: Range<usize>) -> bool {
     let apart = |c: char| !c.is_alphanumeric() && !matches!(c, '.' | '-' | '_' | '/' | ':');
     let before = text[..range.start].chars().next_back();
@@ -115,7 +118,7 @@ fn stands_alone(text: &str, range: Range<usize>) -> bool {
     before.is_none_or(apart) && after.is_none_or(apart)
 }
 
-/// `text` with one mask for each run of hidden bytes.
+/// Returns `text` with one [`MASK`] for each run of hidden bytes.
 fn masked(text: &str, hidden: &[bool]) -> String {
     let mut out = String::with_capacity(text.len());
     let mut before = false;
@@ -162,12 +165,12 @@ mod tests {
     }
 
     #[test]
-    fn whatever_librdkafka_takes_apart_is_masked_in_pieces() {
+    fn parts_of_a_value_that_librdkafka_splits_are_masked() {
         let mask = mask(&[(
             "sasl.oauthbearer.config",
             "principal=admin pasword=hunter2 S3CRETTOKEN lifeSeconds=36x00",
         )]);
-        for (text, told) in [
+        for (text, masked) in [
             (
                 "Unrecognized sasl.oauthbearer.config beginning at: S3CRETTOKEN lifeSeconds=36x00",
                 "Unrecognized sasl.oauthbearer.config beginning at: *** lifeSeconds=***",
@@ -179,7 +182,7 @@ mod tests {
             ),
             ("empty 'principal='", "empty 'principal='"),
         ] {
-            assert_eq!(mask.hide(text), told);
+            assert_eq!(mask.hide(text), masked);
         }
     }
 

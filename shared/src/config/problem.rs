@@ -1,30 +1,30 @@
-//! What is wrong with a file: everything at once, each with its line and its remedy.
+//! The problems of a file, all of them at once, each with its line and with what to write instead.
 
 use std::error::Error;
 use std::fmt;
 
-/// Why a file cannot be used. `Display` is what the user reads.
+/// The error for a file that cannot be used. `Display` writes one line for each problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     file: String,
     problems: Vec<Problem>,
 }
 
-/// One thing to correct.
+/// One problem that the user has to correct.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Counted from 1; `None` where the file as a whole is meant.
+    /// The line, counted from 1; `None` where the problem concerns the file as a whole.
     pub line: Option<usize>,
-    /// The key, such as `exporter.poll_interval`; empty where there is none.
+    /// The key, such as `exporter.poll_interval`; empty where the problem concerns no key.
     pub path: String,
-    /// What is wrong and what to write instead.
+    /// The words about what is wrong and what to write instead.
     pub message: String,
 }
 
 // === impl Problem ===
 
 impl Problem {
-    /// A problem with the file as a whole.
+    /// Makes a problem that concerns the file as a whole.
     pub(super) const fn of_file(message: String) -> Self {
         Self {
             line: None,
@@ -45,7 +45,7 @@ impl ConfigError {
         }
     }
 
-    /// What there is to correct, in the order of the file.
+    /// The problems, in the order of the file.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }

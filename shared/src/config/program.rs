@@ -24,7 +24,7 @@ pub(crate) enum UsedBy {
 // === impl UsedBy ===
 
 impl UsedBy {
-    /// Whether `program` uses such a key.
+    /// Returns true where `program` uses such a key.
     pub(super) fn includes(self, program: Program) -> bool {
         match self {
             Self::Both => true,

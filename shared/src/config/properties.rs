@@ -27,7 +27,7 @@ pub(super) fn read(name: &str, value: &Value) -> Result<String, String> {
     }
 }
 
-/// What the user has to do instead of setting a property that the collector sets; `None` where the user may set it.
+/// Returns the words that tell what to do instead of setting the property `name`; `None` where the user may set it.
 fn remedy(name: &str) -> Option<&'static str> {
     let remedy = match name {
         "isolation.level" => "remove it and write isolation = \"read_committed\" in [[clusters]]",
@@ -44,12 +44,12 @@ fn remedy(name: &str) -> Option<&'static str> {
     Some(remedy)
 }
 
-/// Whether the value of the property `name` may be printed.
+/// Returns true where the value of the property `name` may be printed.
 pub(super) fn is_public(name: &str) -> bool {
     PUBLIC.contains(&name) || (name.starts_with("ssl.") && name.ends_with(".location"))
 }
 
-/// Whether librdkafka splits the value of the property `name`, so that its messages may show a part of it.
+/// Returns true where librdkafka splits the value of the property `name`, so that its messages may show a part of the value.
 pub(super) fn is_split(name: &str) -> bool {
     name == "sasl.oauthbearer.config" || name.rsplit('.').next() == Some("pem")
 }

@@ -28,7 +28,7 @@ enum References {
     Unresolved,
 }
 
-/// What the file gives for a key.
+/// The result of looking a key up in the file.
 enum Lookup {
     /// The file does not have the key.
     Missing,

@@ -1,6 +1,11 @@
-//! The tables of the file, one file each: the keys, the type that a table becomes, and how that type is read and written.
+//! The tables of the file, one module each: the keys, the type that a table becomes, and the reading and writing of that type.
 
+use super::context::{ReadContext, TableRef};
 use super::key::Table;
+use super::table_reader::TableReader;
+
+use self::clusters::Cluster;
+use self::exporter::Exporter;
 
 pub(super) mod clusters;
 pub(super) mod compatibility;
@@ -10,8 +15,17 @@ pub(super) mod otel;
 pub(super) mod performance;
 pub(super) mod timestamp_sampling;
 
+/// Everything that one program takes from the file, defaults in place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The settings that hold for all clusters.
+    pub exporter: Exporter,
+    /// The clusters to collect from, no two with the same name. Empty for the elector.
+    pub clusters: Vec<Cluster>,
+}
+
 /// The file itself, which has tables and no keys of its own.
-pub(super) static FILE: Table = Table {
+static FILE: Table = Table {
     name: "",
     keys: &[],
 };
@@ -26,3 +40,13 @@ pub(super) static ALL: &[&Table] = &[
     &leadership::TABLE,
     &clusters::TABLE,
 ];
+
+/// Reads a whole file. The result is of use only where no problem was added to `context`.
+pub(super) fn read(context: &mut ReadContext<'_>, file: &TableRef<'_>) -> Config {
+    // Only the check for unknown tables, since the file has no keys of its own.
+    TableReader::new(context, &FILE, file.clone());
+    Config {
+        exporter: exporter::read(context, file),
+        clusters: clusters::read(context, file),
+    }
+}

@@ -1,21 +1,21 @@
-//! References to variables outside quotes: `http_port = ${PORT:-8000}`.
+//! References outside quotes, such as `http_port = ${PORT:-8000}`, which are not TOML.
 //!
-//! That is not TOML. klag-exporter replaced references in the text of the file; here they are put
-//! in quotes, so that the file parses first and the variable's value can change nothing in it.
+//! klag-exporter replaces references in the text of the file before it parses that text. Here they are put into quotes instead, so that the
+//! file is parsed first and the value of a variable cannot change its structure.
 
-/// A file's text with all references inside quotes; lines are where they were.
+/// The text of a file in which all references are inside quotes. Every line has its old number.
 pub(super) struct QuotedReferences {
     pub(super) text: String,
-    /// Where the strings begin that were no strings, ascending.
+    /// The offsets of the strings that were references without quotes, ascending.
     pub(super) starts: Vec<usize>,
 }
 
-/// Puts quotes around the references that have none.
+/// Puts quotes around the references that have none, in a time that is linear in the length of the text.
 pub(super) fn quote_references(text: &str) -> QuotedReferences {
     let mut out = String::with_capacity(text.len());
     let mut starts = Vec::new();
     let mut rest = text;
-    // Of a line in which nothing closes any more, every "${" would look for it again.
+    // The rest of a line without a closing brace, which need not be searched again for each "${" in it.
     let mut unclosed = 0..0;
     while !rest.is_empty() {
         let at = text.len() - rest.len();
@@ -42,14 +42,14 @@ pub(super) fn quote_references(text: &str) -> QuotedReferences {
     QuotedReferences { text: out, starts }
 }
 
-/// The reference that `text` begins with, if it ends on the same line.
+/// Returns the reference at the beginning of `text`, if there is one that ends on the same line.
 fn reference(text: &str) -> Option<&str> {
     text.strip_prefix("${")?;
     let end = text.find(['}', '\n'])?;
     text[end..].starts_with('}').then(|| &text[..=end])
 }
 
-/// Length of the string, the comment or the character that `text` begins with.
+/// Returns the length of the string, comment or character at the beginning of `text`.
 fn token(text: &str) -> usize {
     if text.starts_with('#') {
         return text.find('\n').unwrap_or(text.len());
@@ -72,7 +72,7 @@ fn single_line(text: &str, quote: char) -> usize {
         if c == quote {
             return i + 1;
         }
-        // An unclosed string is the parser's business; it ends with its line.
+        // A string without an end ends with its line; the parser reports it.
         if c == '\n' {
             return i;
         }
@@ -88,7 +88,7 @@ fn multi_line(text: &str, quotes: &str) -> usize {
     while i < text.len() {
         let rest = &text[i..];
         if rest.starts_with(quotes) {
-            // Up to two quotes may belong to the string itself.
+            // TOML allows one or two quotes of the string itself in front of the closing ones.
             let extra = rest[3..].chars().take_while(|c| quotes.starts_with(*c));
             return i + 3 + extra.take(2).count();
         }

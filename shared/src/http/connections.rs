@@ -18,7 +18,7 @@ pub(super) struct Connections {
     open: HashMap<Id, Connection>,
 }
 
-/// What a connection does, and since when. The lesser of two is closed first.
+/// The activity of a connection, and its beginning. The connection with the least state is closed first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ConnectionState {
     activity: Activity,

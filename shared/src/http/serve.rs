@@ -88,7 +88,7 @@ enum Event {
 /// Serves `router` on `listener` until `shutdown`, then lets answers that have begun finish, for `grace` at most.
 ///
 /// # Errors
-/// Where the listener's own address cannot be read.
+/// The address of the listener cannot be read.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -150,7 +150,7 @@ impl Server {
             ..
         } = self;
         drop(listener);
-        // The second waits too for what the first waits for, and logs answers that fail.
+        // Both wait for the same connections; the second also logs answers that fail.
         let drained = async { tokio::join!(graceful.shutdown(), connections.all_ended()) };
         if tokio::time::timeout(limits.grace, drained).await.is_err() {
             debug!(grace = ?limits.grace, "Connections left behind");
@@ -211,7 +211,7 @@ async fn accept(listener: &TcpListener, accept_at: Instant) -> io::Result<TcpStr
     Ok(stream)
 }
 
-/// Whether the client went away before its connection was accepted.
+/// Returns true for an error that says that the client went away before its connection was accepted.
 fn is_client_abort(error: &io::Error) -> bool {
     matches!(
         error.kind(),

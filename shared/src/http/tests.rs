@@ -25,7 +25,7 @@ async fn listener() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// What `/` answers, or where the connection breaks.
+/// Returns the answer of `/`, or the error with which the connection breaks.
 async fn ask(address: SocketAddr) -> io::Result<String> {
     let mut stream = TcpStream::connect(address).await?;
     stream
@@ -99,7 +99,7 @@ async fn an_answer_that_never_ends_is_left_behind_when_the_grace_is_over() {
     served.unwrap();
 }
 
-/// A server with room for four connections; drop the token's guard to end it.
+/// A server with room for four connections, and the token that ends it.
 async fn small(router: Router) -> (SocketAddr, impl Future<Output = ()>, CancellationToken) {
     let (listener, address) = listener().await;
     let shutdown = CancellationToken::new();
@@ -111,7 +111,7 @@ async fn small(router: Router) -> (SocketAddr, impl Future<Output = ()>, Cancell
     (address, async { served.await.unwrap() }, shutdown)
 }
 
-/// Connections on which a request begins and does not go on.
+/// Opens `n` connections and sends the beginning of a request on each.
 async fn half_open(address: SocketAddr, n: usize) -> Vec<TcpStream> {
     let mut streams = Vec::new();
     for _ in 0..n {
@@ -137,7 +137,7 @@ async fn during<T>(
 }
 
 #[tokio::test]
-async fn whoever_holds_every_connection_keeps_no_other_from_being_answered() {
+async fn a_client_that_holds_every_connection_keeps_no_other_from_being_answered() {
     let (address, served, shutdown) =
         small(Router::new().route("/", get(|| async { "here" }))).await;
     let client = async {
@@ -153,7 +153,7 @@ async fn whoever_holds_every_connection_keeps_no_other_from_being_answered() {
 }
 
 #[tokio::test]
-async fn room_is_made_at_the_expense_of_who_waits_not_of_who_is_being_answered() {
+async fn a_connection_that_waits_for_its_client_is_closed_before_one_that_is_being_answered() {
     let (began, mut begun) = mpsc::unbounded_channel();
     let (end, ends) = tokio::sync::watch::channel(());
     let held_back = move || {
@@ -169,7 +169,7 @@ async fn room_is_made_at_the_expense_of_who_waits_not_of_who_is_being_answered()
         let flood = async {
             begun.recv().await.unwrap();
             let mut streams = half_open(address, 20).await;
-            // The first of them has had to go when the last has come.
+            // The first of them is closed before the last is accepted.
             let mut nothing = [0; 1];
             assert!(!matches!(streams[0].read(&mut nothing).await, Ok(1..)));
             end.send_replace(());

@@ -42,13 +42,13 @@ pub struct SignalRuntime {
     pub signals: Signals,
 }
 
-// === impl Watch ===
+// === impl SignalRuntime ===
 
 impl SignalRuntime {
     /// Starts the runtime and receives the signals from now on, in place of their default effect.
     ///
     /// # Errors
-    /// Where the operating system refuses.
+    /// The operating system refuses a runtime or a handler.
     pub fn start() -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let signals = runtime.block_on(async { Signals::install() })?;
@@ -59,7 +59,7 @@ impl SignalRuntime {
     /// own, which goes on after a signal until the process ends. A panic of `work` is passed on.
     ///
     /// # Errors
-    /// Where the operating system refuses the thread.
+    /// The operating system refuses a thread.
     pub fn run_until_signal<T: Send + 'static>(
         &mut self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -91,7 +91,7 @@ impl Signals {
     /// SIGHUP stays ignored where the process was started so, for example by `nohup`.
     ///
     /// # Errors
-    /// Where the operating system refuses the handler.
+    /// The operating system refuses a handler.
     pub fn install() -> io::Result<Self> {
         let hangup = if hangup_is_ignored() {
             None
@@ -122,13 +122,13 @@ async fn received(signal: &mut Option<unix::Signal>) -> Option<()> {
     signal.as_mut()?.recv().await
 }
 
-/// Whether this process was started with SIGHUP ignored, which only Linux tells; elsewhere the answer is no.
+/// Returns true where this process was started with SIGHUP ignored. Only Linux tells; elsewhere the answer is no.
 fn hangup_is_ignored() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     ignored_signals(&status).is_some_and(|signals| signals & 1 == 1)
 }
 
-/// The set of ignored signals in the text of `/proc/self/status`: bit 0 is SIGHUP, which has the number 1.
+/// Parses the set of ignored signals in the text of `/proc/self/status`; bit 0 is signal 1, which is SIGHUP.
 fn ignored_signals(status: &str) -> Option<u64> {
     let set = status
         .lines()

@@ -37,7 +37,7 @@ pub(super) struct StuckDetector {
     n_unchanged: u32,
 }
 
-// === impl Polls ===
+// === impl PollCounter ===
 
 impl PollCounter {
     /// Wraps `task` so that its polls are counted here.
@@ -60,7 +60,7 @@ impl<F: Future> Future for CountedTask<F> {
     }
 }
 
-// === impl Watched ===
+// === impl StuckDetector ===
 
 impl StuckDetector {
     /// A detector that has not checked yet.

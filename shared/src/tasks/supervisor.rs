@@ -27,7 +27,7 @@ struct Running {
     detector: StuckDetector,
 }
 
-/// What the supervisor waits for.
+/// An event for which the supervisor waits.
 enum Wakeup {
     Signal(Signal),
     TaskEvent(TaskEvent),

@@ -4,23 +4,23 @@ use super::*;
 
 const GRACE: Duration = Duration::from_millis(1500);
 
-/// Tasks on the test's runtime, the running supervisor, and the hand that sends signals.
-fn world() -> (
+/// Returns a starter of tasks on the test's runtime, its supervisor, a sender of signals, and the function that receives them.
+fn supervised_tasks() -> (
     Tasks,
     Supervisor,
     mpsc::UnboundedSender<Signal>,
     impl AsyncFnMut() -> Signal,
 ) {
     let (tasks, supervisor) = supervise(Handle::current());
-    let (hand, mut signals) = mpsc::unbounded_channel();
+    let (sender, mut signals) = mpsc::unbounded_channel();
     let next = async move || match signals.recv().await {
         Some(signal) => signal,
         None => std::future::pending().await,
     };
-    (tasks, supervisor, hand, next)
+    (tasks, supervisor, sender, next)
 }
 
-/// A task that ends when asked to.
+/// A task that ends when shutdown begins.
 async fn obedient(shutdown: CancellationToken) {
     shutdown.cancelled().await;
 }
@@ -31,10 +31,10 @@ fn panic_with(message: String) {
 
 #[tokio::test(start_paused = true)]
 async fn a_signal_cancels_every_task_and_nothing_is_waited_for_after_the_last() {
-    let (tasks, supervisor, hand, next) = world();
+    let (tasks, supervisor, sender, next) = supervised_tasks();
     tasks.spawn("one", obedient(tasks.shutdown()));
     tasks.spawn("two", obedient(tasks.shutdown()));
-    hand.send(Signal::Terminate).unwrap();
+    sender.send(Signal::Terminate).unwrap();
     let began = Instant::now();
     supervisor.run(next, GRACE).await.unwrap();
     assert!(tasks.shutdown().is_cancelled());
@@ -42,8 +42,8 @@ async fn a_signal_cancels_every_task_and_nothing_is_waited_for_after_the_last() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_ends_unasked_stops_the_process_under_its_name() {
-    let (tasks, supervisor, _hand, next) = world();
+async fn a_task_that_ends_before_shutdown_stops_the_process_under_its_name() {
+    let (tasks, supervisor, _sender, next) = supervised_tasks();
     tasks.spawn("steady", obedient(tasks.shutdown()));
     tasks.spawn("deserter", async {});
     let failure = supervisor.run(next, GRACE).await.unwrap_err();
@@ -59,7 +59,7 @@ async fn a_task_that_ends_unasked_stops_the_process_under_its_name() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_stops_the_process_under_the_name_of_the_task_and_with_its_message() {
-    let (tasks, supervisor, _hand, next) = world();
+    let (tasks, supervisor, _sender, next) = supervised_tasks();
     tasks.spawn("steady", obedient(tasks.shutdown()));
     tasks.spawn("broken", async {
         panic_with("a byte is missing".to_owned());
@@ -73,7 +73,7 @@ async fn a_panic_stops_the_process_under_the_name_of_the_task_and_with_its_messa
 
 #[tokio::test(start_paused = true)]
 async fn an_error_of_a_task_stops_the_process_and_is_kept_as_the_source() {
-    let (tasks, supervisor, _hand, next) = world();
+    let (tasks, supervisor, _sender, next) = supervised_tasks();
     tasks.spawn("wedged", async {
         Err(anyhow::anyhow!("thread did not come back"))
     });
@@ -84,10 +84,10 @@ async fn an_error_of_a_task_stops_the_process_and_is_kept_as_the_source() {
 
 #[tokio::test(start_paused = true)]
 async fn a_task_that_ignores_shutdown_is_left_behind_when_the_grace_is_over() {
-    let (tasks, supervisor, hand, next) = world();
+    let (tasks, supervisor, sender, next) = supervised_tasks();
     tasks.spawn("deaf", std::future::pending::<()>());
     tasks.spawn("obedient", obedient(tasks.shutdown()));
-    hand.send(Signal::Terminate).unwrap();
+    sender.send(Signal::Terminate).unwrap();
     let began = Instant::now();
     let failure = supervisor.run(next, GRACE).await.unwrap_err();
     assert_eq!(began.elapsed(), GRACE);
@@ -99,10 +99,10 @@ async fn a_task_that_ignores_shutdown_is_left_behind_when_the_grace_is_over() {
 
 #[tokio::test(start_paused = true)]
 async fn a_second_signal_leaves_at_once() {
-    let (tasks, supervisor, hand, next) = world();
+    let (tasks, supervisor, sender, next) = supervised_tasks();
     tasks.spawn("deaf", std::future::pending::<()>());
-    hand.send(Signal::Terminate).unwrap();
-    hand.send(Signal::Interrupt).unwrap();
+    sender.send(Signal::Terminate).unwrap();
+    sender.send(Signal::Interrupt).unwrap();
     let began = Instant::now();
     supervisor.run(next, GRACE).await.unwrap();
     assert_eq!(began.elapsed(), Duration::ZERO);
@@ -110,20 +110,20 @@ async fn a_second_signal_leaves_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_during_shutdown_is_not_lost() {
-    let (tasks, supervisor, hand, next) = world();
+    let (tasks, supervisor, sender, next) = supervised_tasks();
     let shutdown = tasks.shutdown();
     tasks.spawn("late", async move {
         shutdown.cancelled().await;
         panic_with("no farewell".to_owned());
     });
-    hand.send(Signal::Terminate).unwrap();
+    sender.send(Signal::Terminate).unwrap();
     let failure = supervisor.run(next, GRACE).await.unwrap_err();
     assert_eq!(failure.to_string(), "task late panicked: no farewell");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_first_failure_is_the_one_reported() {
-    let (tasks, supervisor, _hand, next) = world();
+    let (tasks, supervisor, _sender, next) = supervised_tasks();
     tasks.spawn("deaf", std::future::pending::<()>());
     tasks.spawn("deserter", async {});
     let failure = supervisor.run(next, GRACE).await.unwrap_err();
@@ -174,7 +174,7 @@ fn a_task_that_blocks_its_thread_stops_the_process_under_its_name_though_others_
         .enable_all()
         .build()
         .unwrap();
-    // Looks follow each other without waiting where time is paused.
+    // Where time is paused, checks follow each other without waiting.
     let main = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
@@ -209,13 +209,13 @@ fn a_task_that_blocks_its_thread_stops_the_process_under_its_name_though_others_
 
 #[tokio::test(start_paused = true)]
 async fn a_task_that_waits_is_not_stuck_however_long() {
-    let (tasks, supervisor, hand, next) = world();
+    let (tasks, supervisor, sender, next) = supervised_tasks();
     tasks.spawn("patient", obedient(tasks.shutdown()));
     let shutdown = tasks.shutdown();
     let waiter = tasks.clone();
     waiter.spawn("signal", async move {
         tokio::time::sleep(CHECK_INTERVAL * MAX_UNCHANGED_CHECKS * 10).await;
-        hand.send(Signal::Terminate).unwrap();
+        sender.send(Signal::Terminate).unwrap();
         shutdown.cancelled().await;
     });
     supervisor.run(next, GRACE).await.unwrap();

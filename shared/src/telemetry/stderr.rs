@@ -2,13 +2,12 @@
 //!
 //! A write to stderr blocks where stderr is a pipe whose reader has stopped, a terminal that is paused with Ctrl-S, or a file on a disk
 //! that hangs. A task that logs would then block its thread: the elector would renew no Lease and the collector would answer no probe,
-//! for want of somebody who reads a log. So tasks put whole lines into a bounded queue, which never waits, and one thread takes
+//! only because nobody reads their logs. So tasks put whole lines into a bounded queue, which never waits, and one thread takes
 //! them out and writes; it alone is blocked.
 //!
 //! The queue has two bounds, [`MAX_QUEUED`] messages and [`MAX_QUEUED_BYTES`] bytes. A line that does not fit is dropped and counted,
 //! as is a line that cannot be written because nobody reads any more; `DroppedLines` exports the count. A line that is in the queue is
-//! never dropped in favour of a newer one. A single line that is longer than the bound is accepted
-//! where the queue is empty.
+//! never dropped in favour of a newer one. A single line that is longer than the bound is accepted where the queue is empty.
 //!
 //! The same thread draws the live line, the last line of a terminal that shows the progress of the first collection. The thread knows
 //! whether the line is shown, so it erases it before it writes a log line. Only the latest text matters, so no second one is queued while
@@ -25,6 +24,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
+
+#[cfg(test)]
+mod tests;
 
 /// The greatest number of messages in the queue.
 const MAX_QUEUED: usize = 512;
@@ -48,14 +50,14 @@ pub(super) struct Stderr {
     counts: Arc<Counts>,
 }
 
-/// What both sides of the queue count.
+/// The numbers that both sides of the queue share.
 #[derive(Debug, Default)]
 struct Counts {
     /// Bytes that are queued and not yet written. Raised by the near side, lowered by the writer.
     waiting: AtomicUsize,
     /// Lines that were dropped, by either side.
     dropped: AtomicU64,
-    /// Whether a live line waits in the queue. Set by the near side, cleared by the writer.
+    /// True while a live line waits in the queue. Set by the near side, cleared by the writer.
     drawing: AtomicBool,
 }
 
@@ -78,7 +80,7 @@ struct Writer<W> {
     live: LiveLineState,
 }
 
-/// Whether the terminal shows the live line.
+/// The presence of the live line on the terminal.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LiveLineState {
     Shown,
@@ -206,106 +208,4 @@ impl<W: Write> Writer<W> {
 )]
 fn pause() {
     thread::sleep(RETRY_INTERVAL);
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::{PipeReader, Read as _, pipe};
-
-    use super::*;
-
-    const LIMIT: Duration = Duration::from_secs(10);
-
-    /// A queue in front of a pipe, and the pipe's reader.
-    fn world() -> (Stderr, PipeReader) {
-        let (reader, writer) = pipe().unwrap();
-        (Stderr::start(writer), reader)
-    }
-
-    /// Waits until everything is written, and reads it.
-    fn read(stderr: Stderr, mut reader: PipeReader) -> String {
-        stderr.flush(LIMIT);
-        drop(stderr);
-        let mut text = String::new();
-        reader.read_to_string(&mut text).unwrap();
-        text
-    }
-
-    #[test]
-    fn queued_lines_are_written_in_order() {
-        let (stderr, reader) = world();
-        for n in 0..100 {
-            stderr.write(format!("{n}\n").into_bytes());
-        }
-        assert_eq!(stderr.dropped(), 0);
-        let lines: Vec<u32> = read(stderr, reader)
-            .lines()
-            .map(|line| line.parse().unwrap())
-            .collect();
-        assert_eq!(lines, (0..100).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn a_reader_that_has_stopped_delays_nobody_and_dropped_lines_are_counted() {
-        let (stderr, reader) = world();
-        // The pipe itself takes 64 KiB, and the line that is being written still counts as queued.
-        let line = vec![b'x'; 1024];
-        let n_written = 5_000;
-        for _ in 0..n_written {
-            stderr.write(line.clone());
-        }
-        let n_dropped = stderr.dropped();
-        let n_kept = n_written - n_dropped;
-        let room = u64::try_from(MAX_QUEUED_BYTES / line.len()).unwrap();
-        assert!((room..=room + 65).contains(&n_kept), "{n_kept} are kept");
-        stderr.flush(Duration::ZERO);
-        // Once somebody reads, nothing more is dropped.
-        let (sender, received) = std::sync::mpsc::channel();
-        thread::spawn(move || {
-            let mut reader = reader;
-            let mut text = Vec::new();
-            reader.read_to_end(&mut text).unwrap();
-            sender.send(text.len()).unwrap();
-        });
-        stderr.flush(LIMIT);
-        stderr.write(b"last".to_vec());
-        stderr.flush(LIMIT);
-        assert_eq!(stderr.dropped(), n_dropped);
-        drop(stderr);
-        let n_bytes = usize::try_from(n_kept).unwrap() * line.len() + 4;
-        assert_eq!(received.recv_timeout(LIMIT), Ok(n_bytes));
-    }
-
-    #[test]
-    fn a_text_longer_than_the_queue_is_written_whole_where_the_queue_is_empty() {
-        let (stderr, mut reader) = world();
-        stderr.write(vec![b'x'; 2 * MAX_QUEUED_BYTES]);
-        stderr.write(b"y".to_vec());
-        assert_eq!(stderr.dropped(), 1, "the queue has no room beside it");
-        let mut text = vec![0; 2 * MAX_QUEUED_BYTES];
-        reader.read_exact(&mut text).unwrap();
-        assert!(text.iter().all(|&byte| byte == b'x'));
-        assert_eq!(read(stderr, reader), "");
-    }
-
-    #[test]
-    fn a_line_is_written_over_the_live_line() {
-        let (stderr, reader) = world();
-        stderr.draw("half");
-        stderr.flush(LIMIT);
-        stderr.write(b"line\n".to_vec());
-        stderr.clear();
-        let text = read(stderr, reader);
-        assert_eq!(text, format!("{ERASE}\x1b[?7lhalf\x1b[?7h{ERASE}line\n"));
-    }
-
-    #[test]
-    fn a_line_that_cannot_be_written_is_counted() {
-        let (reader, writer) = pipe().unwrap();
-        drop(reader);
-        let stderr = Stderr::start(writer);
-        stderr.write(b"x\n".to_vec());
-        stderr.flush(LIMIT);
-        assert_eq!(stderr.dropped(), 1);
-    }
 }

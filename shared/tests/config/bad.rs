@@ -1,16 +1,16 @@
-//! Files with something wrong. The snapshot beside this file has what the user is told of each.
+//! Files with something wrong. A snapshot has the message about each.
 
 /// A file with something wrong.
 pub(crate) struct Bad {
-    /// What is wrong.
+    /// The words about what is wrong.
     pub(crate) title: &'static str,
-    /// The part of the file that has it.
+    /// The part of the file that has the mistake.
     pub(crate) shown: &'static str,
-    /// The file.
+    /// The text of the whole file.
     pub(crate) text: String,
 }
 
-/// All of them.
+/// All bad files.
 pub(crate) fn files(cluster: &str) -> Vec<Bad> {
     let lists = [
         (include_str!("bad-exporter.txt"), "", cluster),

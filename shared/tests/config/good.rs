@@ -1,4 +1,4 @@
-//! Files that are used.
+//! Good files: the values that they give, and the printed configuration.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use shared::config::{
 
 use crate::{CLUSTER, accepted, collector, environment};
 
-/// Every key that has an effect, none at its default.
+/// A file with every key that has an effect, each with another value than its default.
 const EVERYTHING: &str = include_str!("everything.toml");
 
 #[test]
@@ -107,12 +107,12 @@ fn defaults_are_in_place() {
 }
 
 #[test]
-fn what_is_printed_means_the_same() {
+fn the_printed_configuration_means_the_same() {
     let collected = accepted(EVERYTHING);
     let printed = collected.effective(Program::Collector).to_string();
     insta::assert_snapshot!("everything_collector", printed);
     let again = accepted(&printed);
-    // Keys of the elector are not printed for the collector; secrets never are.
+    // Keys of the elector are not printed for the collector, and secrets are never printed, so only a part can be compared.
     assert_eq!(again.exporter.time_lag, collected.exporter.time_lag);
     assert_eq!(again.effective(Program::Collector).to_string(), printed);
 
@@ -198,7 +198,7 @@ fn staleness_follows_the_poll_interval() {
 }
 
 #[test]
-fn only_the_keys_of_the_mode_that_is_on_are_judged() {
+fn only_the_keys_of_the_mode_that_is_on_are_checked() {
     let time_lag = |written: &str| {
         let text = format!("[exporter.timestamp_sampling]\n{written}\n{CLUSTER}");
         accepted(&text).exporter.time_lag
@@ -253,7 +253,7 @@ fn an_empty_list_of_patterns_is_a_warning() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_told_with_its_name() {
+fn a_file_that_does_not_exist_is_an_error_with_its_name() {
     let loaded = config::load(
         Path::new("no/such.toml"),
         Program::Collector,

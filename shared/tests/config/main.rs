@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 
 use shared::config::{self, Config, ConfigError, Environment, Loaded, Program};
 
-/// A file that is as short as can be.
+/// The shortest good file.
 const CLUSTER: &str = "[[clusters]]\nname = \"prod\"\nbootstrap_servers = \"kafka:9092\"\n";
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
@@ -26,7 +26,7 @@ fn collector(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, ConfigErr
     )
 }
 
-/// What the collector makes of a good file.
+/// The configuration that the collector reads from a good file.
 fn accepted(text: &str) -> Config {
     collector(text, &[]).expect("the file is good").config
 }
@@ -35,8 +35,8 @@ fn accepted(text: &str) -> Config {
 fn every_problem_has_its_line_its_key_and_its_remedy() {
     let mut told = String::new();
     for bad in bad::files(CLUSTER) {
-        let told_of_it = told_of(&bad).replace('\n', "\n! ");
-        write!(told, "# {}\n{}! {told_of_it}\n\n", bad.title, bad.shown)
+        let message = message_about(&bad).replace('\n', "\n! ");
+        write!(told, "# {}\n{}! {message}\n\n", bad.title, bad.shown)
             .expect("a String takes any text");
     }
     insta::assert_snapshot!("bad_files", told);
@@ -46,14 +46,14 @@ fn every_problem_has_its_line_its_key_and_its_remedy() {
 fn no_message_holds_a_secret() {
     let files = bad::files(CLUSTER);
     assert!(files.len() >= 90);
-    for told in files.iter().map(told_of) {
+    for told in files.iter().map(message_about) {
         assert!(!told.contains("hunter2"), "{told}");
         assert!(!told.contains("correct horse"), "{told}");
     }
 }
 
-/// What the user is told of a bad file.
-fn told_of(bad: &bad::Bad) -> String {
+/// The message about a bad file.
+fn message_about(bad: &bad::Bad) -> String {
     let variables = [("KAFKA_PASSWORD", "correct horse")];
     let loaded = collector(&bad.text, &variables);
     loaded.expect_err(bad.title).to_string()

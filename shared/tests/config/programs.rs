@@ -1,4 +1,4 @@
-//! Each program resolves only what it uses.
+//! The two programs: each resolves references only in the keys that it uses.
 
 use shared::config::{self, Config, Election, Leadership, Program};
 
@@ -63,13 +63,13 @@ fn the_collector_starts_without_what_the_elector_needs() {
 }
 
 #[test]
-fn what_a_program_needs_and_does_not_get_is_told_at_once() {
-    let told = |program| load(program, &[]).expect_err("nothing is set");
-    insta::assert_snapshot!(told(Program::Elector), @r#"
+fn everything_that_a_program_needs_and_does_not_get_is_reported_together() {
+    let error = |program| load(program, &[]).expect_err("nothing is set");
+    insta::assert_snapshot!(error(Program::Elector), @r#"
     config.toml:5: exporter.leadership.identity: nobody says who this pod is; set POD_NAME to the pod's name (downward API, metadata.name), or write identity
     config.toml:8: exporter.leadership.lease_namespace: the environment variable POD_NAMESPACE is not set; set it, or write ${POD_NAMESPACE:-default} or ${?POD_NAMESPACE}
     "#);
-    insta::assert_snapshot!(told(Program::Collector), @r#"
+    insta::assert_snapshot!(error(Program::Collector), @r#"
     config.toml:3: exporter.http_port: the environment variable PORT is not set; set it, or write ${PORT:-default} or ${?PORT}
     config.toml:5: exporter.leadership.identity: nobody says who this pod is; set POD_NAME to the pod's name (downward API, metadata.name), or write identity
     config.toml:14: clusters[0].bootstrap_servers: the environment variable BROKERS is not set; set it, or write ${BROKERS:-default} or ${?BROKERS}
@@ -122,10 +122,13 @@ fn the_elector_warns_where_others_than_its_pod_may_be_granted_leadership() {
         "10.1.2.3:8001",
         "[fe80::1]:8001",
     ] {
-        let told = warnings(true, listen, Program::Elector);
-        assert_eq!(told.len(), 1, "{listen}");
+        let warnings_of_elector = warnings(true, listen, Program::Elector);
+        assert_eq!(warnings_of_elector.len(), 1, "{listen}");
         for words in [listen, "exporter.leadership.listen", "write 127.0.0.1:8001"] {
-            assert!(told[0].contains(words), "{told:?}");
+            assert!(
+                warnings_of_elector[0].contains(words),
+                "{warnings_of_elector:?}"
+            );
         }
         assert!(warnings(true, listen, Program::Collector).is_empty());
         assert!(warnings(false, listen, Program::Elector).is_empty());

@@ -1,8 +1,8 @@
-//! References to the environment.
+//! References to the environment inside values.
 
 use crate::{CLUSTER, collector};
 
-/// The port that `written` comes to.
+/// The port where the file has `written`.
 fn port(written: &str, variables: &[(&str, &str)]) -> Result<u16, String> {
     let text = format!("[exporter]\nhttp_port = {written}\n{CLUSTER}");
     collector(&text, variables)
@@ -10,7 +10,7 @@ fn port(written: &str, variables: &[(&str, &str)]) -> Result<u16, String> {
         .map_err(|error| error.to_string())
 }
 
-/// The password that `written` comes to, if the property is there.
+/// The password where the file has `written`; `None` where there is none.
 fn password(written: &str, variables: &[(&str, &str)]) -> Option<String> {
     let text = format!("{CLUSTER}consumer_properties = {{ \"sasl.password\" = {written} }}");
     let config = collector(&text, variables)
@@ -28,7 +28,7 @@ fn a_reference_is_replaced_within_a_text() {
 }
 
 #[test]
-fn a_reference_outside_quotes_becomes_what_the_key_wants() {
+fn a_reference_outside_quotes_is_converted_to_the_form_of_the_key() {
     assert_eq!(port("${PORT}", &[("PORT", "9000")]), Ok(9000));
     assert_eq!(port("${PORT:-9001}", &[]), Ok(9001));
     assert_eq!(port("\"${PORT}\"", &[("PORT", "9002")]), Ok(9002));
@@ -36,7 +36,7 @@ fn a_reference_outside_quotes_becomes_what_the_key_wants() {
 }
 
 #[test]
-fn a_reference_outside_quotes_may_hold_what_toml_has() {
+fn a_reference_outside_quotes_may_hold_a_toml_value() {
     let text = format!(
         "[exporter]\npoll_interval = ${{POLL:-\"45s\"}}\n{CLUSTER}group_whitelist = ${{GROUPS}}"
     );
@@ -69,7 +69,7 @@ fn a_default_is_used_only_where_nothing_is_set() {
 }
 
 #[test]
-fn what_a_variable_holds_cannot_change_the_file() {
+fn the_value_of_a_variable_cannot_change_the_structure_of_the_file() {
     for secret in [
         "a\"\nname = \"b",
         "${PW}",
@@ -84,7 +84,7 @@ fn what_a_variable_holds_cannot_change_the_file() {
 }
 
 #[test]
-fn strings_and_comments_hide_what_looks_like_a_reference_outside_quotes() {
+fn strings_and_comments_have_no_references_outside_quotes() {
     let text = format!(
         "# it's ${{A}}\n[exporter] # \"${{B}}\n{CLUSTER}group_blacklist = ['''\n'${{?C}}''', \
          \"\"\"a\\\"\"\"\"\"\", 'C:\\', \"\\\"\"] # ${{D}}\nisolation = ${{ISOLATION}}\n"

@@ -15,7 +15,7 @@ pub(crate) struct Patterns;
 /// A table whose keys the user names and whose values are texts.
 #[derive(Debug)]
 pub(crate) struct TextTable {
-    /// What to write, to stand after the word "write".
+    /// The words that tell the user what to write, after the word "write".
     pub(crate) words: &'static str,
     /// Converts one entry, given its name and its value. An error is the message for the user.
     pub(crate) read_entry: fn(&str, &Value) -> Result<String, String>,

@@ -23,7 +23,7 @@ pub(crate) struct Choice<T: 'static>(pub(crate) &'static [(&'static str, T)]);
 /// A text with a form of its own.
 #[derive(Debug)]
 pub(crate) struct Text<T> {
-    /// What to write, to stand after the word "write".
+    /// The words that tell the user what to write, after the word "write".
     pub(crate) words: &'static str,
     /// Converts a text that is not empty.
     pub(crate) parse: fn(&str) -> Result<T, Rejection>,

@@ -224,7 +224,7 @@ fn filter(
         reader.warn(include.name, "is empty, so nothing is exported");
     }
     Filter::new(&included, &excluded).unwrap_or_else(|error| {
-        // Each pattern compiles by itself, so there are too many of them.
+        // Each pattern compiles by itself, so all of them together are too large.
         reader.add_problem(include.name, Patterns::describe(&error));
         Filter::default()
     })

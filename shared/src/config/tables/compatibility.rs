@@ -18,7 +18,7 @@ pub struct Compatibility {
     pub member_labels: ExtraLabels,
 }
 
-/// Whether a family has certain labels.
+/// The presence of certain labels on a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExtraLabels {
     /// The family has them.

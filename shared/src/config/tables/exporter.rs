@@ -1,4 +1,4 @@
-//! The table `[exporter]`: how often is collected, where the collector serves, and how fine its series are.
+//! The table `[exporter]`: the time between collections, the address of the collector, and the granularity of its series.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -24,25 +24,25 @@ pub struct Exporter {
     pub poll_interval: Duration,
     /// The address on which the collector serves.
     pub http: SocketAddr,
-    /// How fine the series of a group are.
+    /// The granularity of the series of a group.
     pub granularity: Granularity,
     /// The age at which a cluster's last collection is withdrawn.
     pub staleness_threshold: Duration,
-    /// How time lag is found.
+    /// The way in which time lag is found.
     pub time_lag: TimeLagMode,
     /// Bounds of requests to Kafka, and how long its answers are kept.
     pub performance: Performance,
     /// Labels that klag-exporter has and that may be left out.
     pub compatibility: Compatibility,
-    /// Whether this pod must be granted leadership before it collects.
+    /// The choice between an election and a single instance.
     pub leadership: Leadership,
-    /// How long the preStop hook of a pod that collects is held, with an election or without. Collector only.
+    /// The time for which `/prestop` holds the request of a pod that collects, with an election or without. Collector only.
     pub handover_delay: Duration,
-    /// Where the elector serves, with an election or without. Elector only.
+    /// The addresses of the elector, which serves with an election or without. Elector only.
     pub elector_server: ElectorServer,
 }
 
-/// How fine the series of a group are.
+/// The granularity of the series of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Granularity {
     /// Sums over the partitions of a topic, and over the group.

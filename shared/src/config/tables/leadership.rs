@@ -18,7 +18,7 @@ mod election;
 
 pub use election::{ConsumerRequirement, Election};
 
-/// Whether this pod must be granted leadership before it collects.
+/// The choice between an election and a single instance.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Leadership {
     /// There is no election: this pod always collects.
@@ -27,7 +27,7 @@ pub enum Leadership {
     Elected(Box<Election>),
 }
 
-/// Where the elector serves, and for how long its answers may be used.
+/// The addresses of the elector, and the time for which its answers may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ElectorServer {
     /// The address at which it answers the collector.

@@ -17,9 +17,9 @@ pub struct Performance {
     pub request_timeout: Duration,
     /// The bound of one request for the committed offsets of a group.
     pub offset_fetch_timeout: Duration,
-    /// How long topics, partitions and their leaders are kept; with zero every collection asks for them.
+    /// The time for which topics, partitions and their leaders are kept; with zero every collection asks for them.
     pub metadata_ttl: Duration,
-    /// How long a topic's `cleanup.policy` is kept; with zero every collection asks for it.
+    /// The time for which a topic's `cleanup.policy` is kept; with zero every collection asks for it.
     pub compaction_ttl: Duration,
 }
 

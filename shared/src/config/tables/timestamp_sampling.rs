@@ -1,4 +1,4 @@
-//! The table `[exporter.timestamp_sampling]`: how time lag is found.
+//! The table `[exporter.timestamp_sampling]`: the way in which time lag is found.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::config::key::{Key, Table};
 use crate::config::program::UsedBy::Collector;
 use crate::config::table_reader::TableReader;
 
-/// How time lag is found.
+/// The way in which time lag is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeLagMode {
     /// No family of time lag is exported.
@@ -21,9 +21,9 @@ pub enum TimeLagMode {
     Message {
         /// The bound of the reading phase of one collection.
         timeout: Duration,
-        /// What to do where retention has removed that record.
+        /// The treatment of partitions from which retention has removed that record.
         lost: LostPartitions,
-        /// How far ahead of this machine's clock a record may be dated and still count as written just now.
+        /// The time by which a record may be dated ahead of this machine's clock and still count as written just now.
         max_clock_skew: Duration,
     },
     /// The time lag is interpolated in the observed history of the high watermark.
@@ -35,7 +35,7 @@ pub enum TimeLagMode {
     },
 }
 
-/// What to do with a partition whose committed offset lies below the log start.
+/// The treatment of a partition whose committed offset lies below the log start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LostPartitions {
     /// Read the record at the log start, whose age is a lower bound of the time lag.

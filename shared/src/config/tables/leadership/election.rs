@@ -12,7 +12,7 @@ use crate::config::program::UsedBy::{Both, Collector, Elector};
 use crate::config::source_url::SourceUrl;
 use crate::config::table_reader::TableReader;
 
-/// How the leader is chosen, and how the collector learns of it.
+/// The choice of the leader, and the way in which the collector learns of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Election {
     /// The name of this pod in the Lease and in the leadership contract. Never empty.
@@ -25,15 +25,15 @@ pub struct Election {
     pub lease_name: String,
     /// The namespace of the Lease. Elector only.
     pub lease_namespace: String,
-    /// Whether a silent collector costs the Lease. Elector only.
+    /// The need for a collector that polls. Elector only.
     pub consumer: ConsumerRequirement,
-    /// Where the collector asks for leadership. Collector only.
+    /// The address at which the collector asks for leadership. Collector only.
     pub url: SourceUrl,
     /// The grant that is assumed for an answer that names none. Collector only.
     pub max_staleness: Duration,
 }
 
-/// Whether the elector needs a collector that polls it to hold the Lease.
+/// The elector's need for a collector that polls it, without which it gives the Lease up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConsumerRequirement {
     /// The elector campaigns only with a healthy collector, and grants leadership to that collector alone.
@@ -89,7 +89,7 @@ pub(super) static IDENTITY: Key<Text<String>> = Key {
     meaning: "who this pod is",
 };
 
-/// Room for a renewal that fails and one that is repeated is needed, so less than 3 s are refused.
+/// A Lease of less than 3 s is refused: it leaves no room for a renewal that fails and is repeated.
 pub(super) static LEASE_DURATION_SECS: Key<Seconds> = Key {
     name: "lease_duration_secs",
     form: Seconds::between(3, 86_400),
