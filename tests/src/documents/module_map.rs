@@ -29,14 +29,27 @@ struct Module {
 /// A source cannot be read, or has no documentation.
 pub fn module_map(folder: &str, before: &str) -> Result<String> {
     let tree = read(&super::root().join(folder))?;
-    let order: Vec<_> = before
-        .lines()
-        .filter_map(|line| line.trim_start().split_once(".rs "))
-        .map(|(name, _)| name)
-        .collect();
+    let order = paths(before);
     let mut text = format!("{folder}/\n");
-    write(&mut text, &tree, (&order, 1));
+    write(&mut text, &tree, (&order, ""));
     Ok(text)
+}
+
+/// The paths of the modules in a map, in its order, such as `lab/kafka/plan`.
+fn paths(map: &str) -> Vec<String> {
+    let mut parents = Vec::<&str>::new();
+    let mut paths = Vec::new();
+    for line in map.lines() {
+        let name = line.trim_start();
+        let depth = (line.len() - name.len()) / 2;
+        let end = name.find(".rs ").or(name.strip_suffix('/').map(str::len));
+        if let (Some(end), 1..) = (end, depth) {
+            parents.truncate(depth - 1);
+            parents.push(&name[..end]);
+            paths.push(parents.join("/"));
+        }
+    }
+    paths
 }
 
 fn read(folder: &Path) -> Result<Folder> {
@@ -75,19 +88,25 @@ fn first_sentence(source: &str) -> Result<String> {
     Ok(link.replace_all(sentence, "$1").replace('`', ""))
 }
 
-fn write(text: &mut String, folder: &Folder, (order, depth): (&[&str], usize)) {
-    let place = |name: &str| order.iter().position(|known| *known == name);
+/// Writes the modules of the folder at `path`.
+fn write(text: &mut String, folder: &Folder, (order, path): (&[String], &str)) {
+    let below = |name: &str| match path {
+        "" => name.to_owned(),
+        path => format!("{path}/{name}"),
+    };
+    let place = |name: &str| order.iter().position(|known| *known == below(name));
     let mut modules: Vec<_> = folder.modules.iter().collect();
     modules.sort_by_key(|(name, _)| place(name).unwrap_or(usize::MAX));
     for (name, module) in modules {
-        let indent = "  ".repeat(depth);
+        let path = below(name);
+        let indent = "  ".repeat(path.split('/').count());
         if module.sentence.is_empty() {
             writeln!(text, "{indent}{name}/").expect("a String takes any text");
         } else {
             let file = format!("{indent}{name}.rs");
             writeln!(text, "{file:<28} {}", module.sentence).expect("a String takes any text");
         }
-        write(text, &module.below, (order, depth + 1));
+        write(text, &module.below, (order, &path));
     }
 }
 
@@ -118,9 +137,15 @@ mod tests {
             modules: modules.into(),
         };
         let mut text = String::new();
-        write(&mut text, &folder, (&["c", "a"], 1));
-        let names: Vec<_> = text.lines().map(|line| line.trim()).collect();
+        write(&mut text, &folder, (&["c", "a"].map(str::to_owned), ""));
+        let names: Vec<_> = text.lines().map(str::trim).collect();
         assert!(names[0].starts_with("c.rs") && names[1].starts_with("a.rs"));
         assert!(names[2].starts_with("b.rs"));
+    }
+
+    #[test]
+    fn a_module_of_the_same_name_elsewhere_keeps_its_own_place() {
+        let map = "src/\n  a.rs   A\n    x.rs   X\n  bin/\n    x.rs   X\n";
+        assert_eq!(paths(map), ["a", "a/x", "bin", "bin/x"]);
     }
 }
