@@ -44,30 +44,30 @@ impl Telemetry {
             registry: Registry::new(),
             leader: Gauge::new(
                 "kafka_lag_exporter_leader",
-                "1 while this pod may collect, else 0.",
+                "1 while this pod is the leader and may collect, else 0.",
             )?,
             term: Gauge::new(
                 "kafka_lag_exporter_leadership_term",
-                "Fencing number of the leadership under which this pod may collect; 0 when alone or not allowed to.",
+                "Fencing token (term) of the leadership under which this pod may collect; 0 on standby and without leader election.",
             )?,
             valid: GaugeVec::new(
                 Opts::new(
                     "kafka_lag_exporter_leadership_valid_seconds",
-                    "For how long this pod may go on to collect without a new grant; 0 when not allowed to, absent when alone.",
+                    "Seconds for which this pod may go on collecting without a new answer of the leadership source; 0 on standby, absent without leader election.",
                 ),
                 &[],
             )?,
             transitions: IntCounterVec::new(
                 Opts::new(
                     "kafka_lag_exporter_leader_transitions_total",
-                    "How often this pod began (to=leader) or ceased (to=standby) to be allowed to collect, by reason.",
+                    "Transitions of this pod to leader and to standby, by reason.",
                 ),
                 &["to", "reason"],
             )?,
             requests: IntCounterVec::new(
                 Opts::new(
                     "kafka_lag_exporter_http_requests_total",
-                    "HTTP requests answered, by path (other where there is none such) and status.",
+                    "HTTP requests answered, by path (other for a path that does not exist) and status.",
                 ),
                 &["path", "status"],
             )?,
@@ -93,7 +93,7 @@ impl Telemetry {
         let polls = IntCounterVec::new(
             Opts::new(
                 "kafka_lag_exporter_leadership_polls_total",
-                "Questions put to the source of leadership, by how they ended.",
+                "Requests to the leadership source, by result.",
             ),
             &["result"],
         )?;
@@ -140,7 +140,7 @@ impl Telemetry {
         let build = IntGaugeVec::new(
             Opts::new(
                 "kafka_lag_exporter_build_info",
-                "Always 1; the labels say what is running.",
+                "Always 1; the labels are the version and the revision of the program.",
             ),
             &["version", "revision"],
         )?;

@@ -102,7 +102,7 @@ const fn status(report: &LeaderReport) -> StatusCode {
         | State::Campaigning
         | State::Leading
         | State::Draining
-        | State::Fenced
+        | State::LeaseExpired
         | State::SingleInstance => StatusCode::OK,
     }
 }

@@ -39,7 +39,11 @@ impl SingleInstance {
             () = tokio::time::sleep(wait) => {}
         }
         let report = self.report();
-        let result = if report.is_leader { "granted" } else { "told" };
+        let result = if report.is_leader {
+            "granted"
+        } else {
+            "not_granted"
+        };
         self.answers.with_label_values(&[result]).inc();
         LeaderAnswer {
             report,

@@ -25,13 +25,13 @@ const STATES: [State; 9] = [
     State::Campaigning,
     State::Leading,
     State::Draining,
-    State::Fenced,
+    State::LeaseExpired,
     State::Blocked,
     State::SingleInstance,
 ];
 
 /// Every result of an answer.
-const RESULTS: [&str; 3] = ["granted", "told", "abandoned"];
+const RESULTS: [&str; 3] = ["granted", "not_granted", "abandoned"];
 
 /// The families of `/metrics`.
 #[derive(Debug)]
@@ -58,35 +58,35 @@ impl Telemetry {
             registry: Registry::new(),
             state: labelled(
                 "state",
-                "1 for what the elector is doing, 0 for every other state.",
+                "1 for the present state of the elector, 0 for every other state.",
                 &["state"],
             )?,
             reason: labelled(
                 "reason_info",
-                "Always 1; the label says why the elector is doing that.",
+                "Always 1; the label is the cause of the present state.",
                 &["reason"],
             )?,
             problem: labelled(
-                "trouble_info",
-                "1 while something keeps this pod from taking part in the election, absent otherwise; the labels say what.",
+                "problem_info",
+                "1 while a problem keeps this pod from taking part in the election, absent otherwise; the labels name the problem.",
                 &["reason", "detail"],
             )?,
             term: Gauge::new(
                 name("term"),
-                "Fencing number of the leadership that this pod holds, 0 if it holds none.",
+                "Fencing token (term) of the leadership that this pod holds, 0 if it holds none.",
             )?,
             claim: Gauge::new(
                 name("claim_valid_seconds"),
-                "For how long the Lease is this pod's without another renewal, 0 if it is not.",
+                "Seconds for which this pod holds the Lease without another renewal, 0 if it does not hold it.",
             )?,
             grant: Gauge::new(
                 name("grant_valid_seconds"),
-                "For how long a consumer may still act on what it was granted, 0 if none may.",
+                "Seconds for which the collector may still act on the last answer that granted leadership, 0 if it may not.",
             )?,
             answers: IntCounterVec::new(
                 Opts::new(
                     name("answers_total"),
-                    "Questions who leads, by what they came to: granted, told (facts without a grant), abandoned by the asker.",
+                    "Answers to GET /leader, by result: granted (the collector may act), not_granted (it may not), abandoned (the client closed the connection).",
                 ),
                 &["result"],
             )?,
@@ -135,7 +135,7 @@ impl Telemetry {
     fn register(&self) -> Result<(), prometheus::Error> {
         let build = labelled(
             "build_info",
-            "Always 1; the labels say what is running.",
+            "Always 1; the labels are the version and the revision of the program.",
             &["version", "revision"],
         )?;
         build.with_label_values(&[VERSION, REVISION]).set(1);

@@ -177,7 +177,7 @@ impl Elector {
         assert!(leader.len() < ANSWER, "{} bytes", leader.len());
         let longest = log.lines().map(str::len).max().unwrap();
         assert!(longest < LINE, "a line of {longest} bytes");
-        let label = metrics.lines().find(|line| line.contains("trouble_info{"));
+        let label = metrics.lines().find(|line| line.contains("problem_info{"));
         label.unwrap_or_default().to_owned()
     }
 

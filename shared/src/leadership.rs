@@ -117,7 +117,7 @@ pub enum State {
     /// The source is giving the lease up, and waits until every grant is over.
     Draining,
     /// The source's own deadline has passed while the lease still names it as the holder.
-    Fenced,
+    LeaseExpired,
     /// The source cannot take part until a person has corrected something.
     Blocked,
     /// There is no election: this pod always leads.
@@ -179,7 +179,7 @@ impl State {
             Self::Campaigning => "campaigning",
             Self::Leading => "leading",
             Self::Draining => "draining",
-            Self::Fenced => "fenced",
+            Self::LeaseExpired => "lease-expired",
             Self::Blocked => "blocked",
             Self::SingleInstance => "single-instance",
         }
@@ -259,7 +259,7 @@ mod tests {
             State::Campaigning,
             State::Leading,
             State::Draining,
-            State::Fenced,
+            State::LeaseExpired,
             State::Blocked,
             State::SingleInstance,
         ] {

@@ -50,7 +50,7 @@ fn the_classic_form_reads_like_this() {
 #[test]
 fn every_violation_is_shown_once() {
     let no = YES.replace("true", "false");
-    let fenced = YES.replace("leading", "fenced");
+    let expired = YES.replace("leading", "lease-expired");
     let long = YES.replace("4870", "60000");
     let answers = [
         (500, YES),
@@ -60,7 +60,7 @@ fn every_violation_is_shown_once() {
         (200, r#"{"is_leader":true,"term":3}"#),
         (200, r#"{"is_leader":false,"is_leader":true}"#),
         (200, &no),
-        (200, &fenced),
+        (200, &expired),
         (200, &long),
         (200, YES),
         (200, &YES.replace('7', "6")),
@@ -79,7 +79,7 @@ fn every_violation_is_shown_once() {
     says: leading (renewed), identity "pod-a", leader "pod-a", term 7, valid for 4870 ms
     the collector would stand by (contradiction); the answer took 3 ms
     violation: the source says no and names a time for which it is valid
-    violation: the source says yes in state fenced
+    violation: the source says yes in state lease-expired
     violation: the source grants 60000 ms, more than a lease lasts, 15000 ms (lease_duration_secs)
     says: leading (renewed), identity "pod-a", leader "pod-a", term 7, valid for 4870 ms
     the collector would collect (granted), for 4867 ms from the answer, which took 3 ms

@@ -76,17 +76,17 @@ pub static FAMILIES: [Family; 34] = [
     ),
     gauge(
         "kafka_consumergroup_group_offset",
-        "Committed offset: the next offset the group will read in the partition.",
+        "Committed offset of the group: the offset of the next record that it will read in the partition.",
         RowSource::MemberPartition(|row| row.committed.ok().map(Number::from)),
     ),
     gauge(
         "kafka_consumergroup_group_lag",
-        "Offsets between the committed offset and the end of the partition.",
+        "Offset lag: log end offset of the partition minus the committed offset of the group.",
         RowSource::MemberPartition(|row| row.offset_lag.ok().map(Number::from)),
     ),
     gauge(
         "kafka_consumergroup_group_lag_seconds",
-        "Age of the oldest record in the partition that the group has not read; 0 when it has read all.",
+        "Age in seconds of the oldest record of the partition that the group has not read; 0 when it has read all.",
         RowSource::FlaggedPartition(|row| seconds(row.time_lag.known()?)),
     ),
     gauge(
@@ -121,7 +121,7 @@ pub static FAMILIES: [Family; 34] = [
     ),
     gauge(
         "kafka_consumergroup_group_max_lag_seconds",
-        "Largest age of an oldest unread record among the partitions of the group for which it is known.",
+        "Largest kafka_consumergroup_group_lag_seconds among the partitions of the group for which it is known.",
         RowSource::Group(|group| seconds(group.max_time_lag?)),
     ),
     gauge(
@@ -161,7 +161,7 @@ pub static FAMILIES: [Family; 34] = [
     ),
     gauge(
         "kafka_consumergroup_group_complete",
-        "1 if the lag of every partition with a commit is known, and all that members are assigned is accounted for, else 0.",
+        "1 if the lag of every partition with a commit is known and every assigned partition is either committed or counted as uncommitted, else 0.",
         RowSource::Group(|group| Some(u64::from(group.complete.is_ok()).into())),
     ),
     gauge(
@@ -171,7 +171,7 @@ pub static FAMILIES: [Family; 34] = [
     ),
     gauge(
         "kafka_consumergroup_group_uncommitted_records",
-        "Offsets from the log start to the end of those partitions: the most that the group can have left unread in them.",
+        "Number of records in the uncommitted partitions, from log start to log end: the most that the group can have left unread in them.",
         RowSource::GroupTopic(|topic| Some(topic.uncommitted?.ok()?.records.into())),
     ),
     gauge(
@@ -191,12 +191,12 @@ pub static FAMILIES: [Family; 34] = [
     ),
     gauge(
         "kafka_consumergroup_group_topic_max_lag_seconds",
-        "Largest age of an oldest unread record among the partitions of the topic for which it is known.",
+        "Largest kafka_consumergroup_group_lag_seconds among the partitions of the topic for which it is known.",
         RowSource::GroupTopic(|topic| seconds(topic.max_time_lag()?)),
     ),
     gauge(
         "kafka_consumergroup_group_topic_min_retention_margin",
-        "Smallest number of offsets that retention has to go before it deletes unread records, among the known partitions of the topic with unread and with deleted records; +Inf without any.",
+        "Smallest kafka_consumergroup_group_retention_margin among the partitions of the topic from which retention deletes and of which records are unread; +Inf without any.",
         RowSource::GroupTopic(|topic| topic.min_margin().map(Number::from)),
     ),
     gauge(
@@ -213,22 +213,22 @@ pub static FAMILIES: [Family; 34] = [
     ),
     gauge(
         "kafka_lag_exporter_unsupported_groups",
-        "Number of groups that cannot be shown, by type; absent while not known.",
+        "Number of groups that have no series because librdkafka cannot describe them, by type; absent while unknown.",
         RowSource::Unsupported,
     ),
     counter(
         "kafka_lag_exporter_collections_total",
-        "Collections of the cluster by how they ended.",
+        "Collections of the cluster, by result.",
         RowSource::Collections,
     ),
     counter(
         "kafka_lag_exporter_errors_total",
-        "Questions to the cluster without an answer, and findings about answers, by the question and the reason.",
+        "Requests to the cluster that failed, and values that could not be told from the answers, by API and reason.",
         RowSource::Errors,
     ),
     counter(
         "kafka_lag_exporter_requests_total",
-        "Requests sent to the brokers of the cluster.",
+        "Requests sent to the brokers of the cluster, by API.",
         RowSource::Requests,
     ),
     gauge(
@@ -238,7 +238,7 @@ pub static FAMILIES: [Family; 34] = [
     ),
     gauge(
         "kafka_lag_exporter_leader_term",
-        "Fencing number of the leadership under which this process collects; 0 when it runs alone.",
+        "Fencing token (term) of the leadership under which this process collects; 0 without leader election.",
         RowSource::Process(|term| Some(term.into())),
     ),
 ];

@@ -52,7 +52,7 @@ fn the_stream_is_one_gzip_member_and_nothing_more() {
 #[test]
 fn a_process_without_clusters_shows_its_term_alone() {
     insta::assert_snapshot!(text(&Published::render(Vec::new(), 7)), @r"
-    # HELP kafka_lag_exporter_leader_term Fencing number of the leadership under which this process collects; 0 when it runs alone.
+    # HELP kafka_lag_exporter_leader_term Fencing token (term) of the leadership under which this process collects; 0 without leader election.
     # TYPE kafka_lag_exporter_leader_term gauge
     kafka_lag_exporter_leader_term 7
     ");

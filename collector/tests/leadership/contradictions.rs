@@ -20,8 +20,8 @@ fn an_answer_that_contradicts_itself_closes_the_gate_at_once_and_is_logged_with_
             "stands there twice",
         ),
         (
-            contract(json!({ "state": "fenced" })),
-            "says yes in state fenced",
+            contract(json!({ "state": "lease-expired" })),
+            "says yes in state lease-expired",
         ),
         (
             contract(json!({ "name": "pod-b" })),

@@ -88,7 +88,7 @@ impl StateMachine {
                     self.problem_reason().unwrap_or(Reason::Renewed),
                 ),
             },
-            (_, Holding::Held(_)) => (State::Fenced, Reason::Expired),
+            (_, Holding::Held(_)) => (State::LeaseExpired, Reason::Expired),
             (phase, Holding::Nothing) => self.state_without_lease(phase, now),
         }
     }
@@ -115,7 +115,9 @@ impl StateMachine {
         }
         match (phase, problem) {
             (_, problem) if named => (State::Standby, problem.unwrap_or(Reason::NotHolder)),
-            (_, _) if self.claim_expired => (State::Fenced, problem.unwrap_or(Reason::Expired)),
+            (_, _) if self.claim_expired => {
+                (State::LeaseExpired, problem.unwrap_or(Reason::Expired))
+            }
             (_, Some(reason)) => (State::Blocked, reason),
             (Phase::Resting(cause), None) => (State::Parked, cause),
             (_, None) => (State::Campaigning, Reason::NotHolder),

@@ -142,7 +142,11 @@ impl LongPolls {
         if let Asker::Own { instance, .. } = waiting.asker {
             self.last_answer = Some((instance, key));
         }
-        self.count(if report.is_leader { "granted" } else { "told" });
+        self.count(if report.is_leader {
+            "granted"
+        } else {
+            "not_granted"
+        });
         let problem = machine.lease_status().problem.as_ref();
         let detail = problem.map(|problem| problem.detail.clone());
         // An asker that leaves between the check above and this line has been granted nevertheless.

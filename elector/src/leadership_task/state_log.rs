@@ -25,7 +25,7 @@ impl StateLog {
         match report.state {
             State::Parked => info!(reason, "Waiting for the consumer before taking part"),
             State::Draining => info!(reason, "Grants nothing any more, gives back what is held"),
-            State::Fenced => info!(reason, "Grants nothing until the Lease is renewed"),
+            State::LeaseExpired => info!(reason, "Grants nothing until the Lease is renewed"),
             state => debug!(
                 state = state.label(),
                 reason,

@@ -32,14 +32,14 @@ impl LeaseTelemetry {
             renewals: IntCounterVec::new(
                 Opts::new(
                     "kafka_lag_exporter_elector_renewals_total",
-                    "Writes that were to take or keep the Lease, by result.",
+                    "Writes that acquire or renew the Lease, by result.",
                 ),
                 &["result"],
             )?,
             requests: HistogramVec::new(
                 HistogramOpts::new(
                     "kafka_lag_exporter_elector_api_request_duration_seconds",
-                    "Time from sending a request about the Lease to the end of its answer, by verb and result.",
+                    "Duration in seconds of requests about the Lease to the Kubernetes API server, by verb and result.",
                 )
                 .buckets(BUCKETS.to_vec()),
                 &["verb", "result"],
@@ -47,7 +47,7 @@ impl LeaseTelemetry {
             transitions: IntCounterVec::new(
                 Opts::new(
                     "kafka_lag_exporter_elector_transitions_total",
-                    "Times this process came to hold the Lease or stopped holding it, by reason.",
+                    "Transitions of this process to leader and to standby, by reason.",
                 ),
                 &["to", "reason"],
             )?,

@@ -49,14 +49,14 @@ fn a_holder_that_vanished_without_a_release_has_no_name() {
 }
 
 #[test]
-fn a_claim_past_its_deadline_is_fenced_without_a_new_lease_status() {
+fn a_claim_past_its_deadline_is_lease_expired_without_a_new_lease_status() {
     let mut world = World::leading();
     world.holds_until(12_000);
     world.polled_until(12_000);
-    assert_eq!(world.state(), (State::Fenced, Reason::Expired));
+    assert_eq!(world.state(), (State::LeaseExpired, Reason::Expired));
     assert_eq!(world.report().name, "");
     world.free();
-    assert_eq!(world.state(), (State::Fenced, Reason::Expired));
+    assert_eq!(world.state(), (State::LeaseExpired, Reason::Expired));
     world.held_by(OTHER_POD, 30_000);
     assert_eq!(world.state(), (State::Standby, Reason::NotHolder));
 }

@@ -72,7 +72,10 @@ async fn the_end_of_a_claim_is_answered_at_once() {
     assert_eq!(world.poll(OPEN, 0).await.valid_for_ms, 1_000);
     let began = Instant::now();
     let report = world.poll(OPEN, 2_000).await;
-    assert_eq!((report.is_leader, report.state), (false, State::Fenced));
+    assert_eq!(
+        (report.is_leader, report.state),
+        (false, State::LeaseExpired)
+    );
     assert_eq!(began.elapsed(), ms(1_000));
 }
 

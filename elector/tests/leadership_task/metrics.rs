@@ -26,7 +26,7 @@ async fn a_leader_shows_its_term_claim_and_grant() {
         samples(&world).await,
         [
             r#"answers_total{result="granted"} 1"#,
-            r#"answers_total{result="told"} 2"#,
+            r#"answers_total{result="not_granted"} 2"#,
             "claim_valid_seconds 58.5",
             "grant_valid_seconds 3.5",
             "log_lines_dropped_total 0",
@@ -48,7 +48,7 @@ async fn an_expired_claim_and_grant_are_shown_as_zero() {
         "claim_valid_seconds 0",
         "grant_valid_seconds 0",
         "term 0",
-        r#"state{state="fenced"} 1"#,
+        r#"state{state="lease-expired"} 1"#,
     ] {
         assert!(samples.iter().any(|line| line == sample), "{samples:#?}");
     }
@@ -66,7 +66,7 @@ async fn a_problem_is_shown_while_it_lasts() {
         ..LeaseStatus::default()
     });
     tokio::task::yield_now().await;
-    let sample = r#"trouble_info{detail="patch",reason="forbidden"} 1"#;
+    let sample = r#"problem_info{detail="patch",reason="forbidden"} 1"#;
     let told = samples(&world).await;
     assert!(told.iter().any(|line| line == sample), "{told:#?}");
     world.holds_nothing();

@@ -16,7 +16,7 @@ fn contradictions() -> Vec<Answer> {
         State::Standby,
         State::Campaigning,
         State::Draining,
-        State::Fenced,
+        State::LeaseExpired,
         State::Blocked,
     ];
     let in_state = |state| LeaderReport { state, ..yes() };

@@ -28,7 +28,7 @@ const STATES: [&str; 9] = [
     "campaigning",
     "leading",
     "draining",
-    "fenced",
+    "lease-expired",
     "blocked",
     "single-instance",
 ];
