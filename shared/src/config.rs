@@ -9,7 +9,7 @@
 //! 1. `file` reads the bytes, `document` parses them as TOML into a tree that knows its lines. References outside quotes, which are
 //!    not TOML, are put into quotes before (`unquoted`).
 //! 2. Each file below `tables` reads one table of the tree with a `TableReader`, key by key: the reader finds the key, resolves its
-//!    references (`environment`), and has the key's form convert the value (`form`). A wrong value is noted and the default taken, so
+//!    references (`environment`), and has the key's form convert the value (`forms`). A wrong value is noted and the default taken, so
 //!    that reading goes on to the end and the user sees every problem at once, with its line and with what to write instead.
 //! 3. [`parse`] returns the configuration where no problem was noted, else the problems (`problem`).
 //!
@@ -30,6 +30,7 @@ mod environment;
 mod file;
 mod filter;
 mod form;
+mod forms;
 mod key;
 mod mask;
 mod parsers;
@@ -114,7 +115,12 @@ pub fn parse(
         ));
     }
     if program == Program::Elector {
-        let warning = tables::leadership::open_listener_warning(&config.exporter);
+        let Exporter {
+            leadership,
+            elector_server,
+            ..
+        } = &config.exporter;
+        let warning = tables::leadership::open_listener_warning(leadership, elector_server);
         warnings = warning.into_iter().collect();
     }
     Ok(Loaded { config, warnings })

@@ -8,8 +8,7 @@
 //! - [`telemetry`] logs.
 //! - [`text`] makes texts from outside fit to be shown.
 //!
-//! `text` and `leadership` use nothing of the others; `telemetry` uses `text`; `tasks` uses `telemetry`; `startup` uses all of them but
-//! `http`. No module uses one that uses it.
+//! No module uses one that uses it; a test holds their order.
 
 pub mod config;
 pub mod http;

@@ -10,8 +10,7 @@
 //!
 //! - one of the signals of [`Signals`];
 //! - a task that returns, fails or panics before shutdown has begun;
-//! - a task that blocks its thread: its future has been inside one and the same poll in [`MAX_UNCHANGED_CHECKS`] checks in a row, one
-//!   each [`CHECK_INTERVAL`] (`stuck`).
+//! - a task that blocks its thread: its future has been inside one and the same poll in each of 30 checks, one a second (`stuck`).
 //!
 //! Then it cancels the token and waits until all tasks have ended, for the given grace at most. A further signal ends the wait at
 //! once. The first failure is returned. A task that ends after the cancellation without an error is no failure.
@@ -23,21 +22,23 @@
 //! Not promised: that a task which is left behind stops. The process has to exit after [`Supervisor::run`] has returned.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
+mod event;
+mod failure;
 mod signals;
 mod stuck;
 mod supervisor;
 #[cfg(test)]
 mod tests;
 
+use event::TaskEvent;
+pub use failure::TaskFailure;
 pub use signals::{Signal, SignalRuntime, Signals};
-use stuck::{CHECK_INTERVAL, MAX_UNCHANGED_CHECKS, PollCounter};
+use stuck::PollCounter;
 pub use supervisor::Supervisor;
 
 /// Starts tasks. All clones start them under the same supervisor.
@@ -51,65 +52,10 @@ pub struct Tasks {
     events: mpsc::UnboundedSender<TaskEvent>,
 }
 
-/// The reason for which the tasks of a program could not go on, or did not end in time.
-#[derive(Debug, thiserror::Error)]
-pub enum TaskFailure {
-    /// A task returned though shutdown had not begun.
-    #[error("task {task} ended although nothing had asked it to")]
-    Ended {
-        /// The name of the task.
-        task: Arc<str>,
-    },
-    /// A task returned an error.
-    #[error("task {task} failed")]
-    Failed {
-        /// The name of the task.
-        task: Arc<str>,
-        /// The error that the task returned.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// A task panicked.
-    #[error("task {task} panicked: {message}")]
-    Panicked {
-        /// The name of the task.
-        task: Arc<str>,
-        /// The message of the panic.
-        message: String,
-    },
-    /// A task has not returned from a poll for a long time, so it blocks its thread.
-    #[error("task {task} has blocked its thread for {:?}", CHECK_INTERVAL * MAX_UNCHANGED_CHECKS)]
-    Stuck {
-        /// The name of the task.
-        task: Arc<str>,
-    },
-    /// Tasks were still running when the grace was over.
-    #[error("still running {grace:?} after shutdown began: {tasks}")]
-    Wedged {
-        /// The names of the tasks, separated by commas.
-        tasks: String,
-        /// The time that the tasks had from the beginning of shutdown.
-        grace: Duration,
-    },
-}
-
 /// The type that a task returns: nothing, or an error that ends the process.
 pub trait TaskResult: Send + 'static {
     /// Converts to a result, which is an error only where the task failed.
     fn into_result(self) -> anyhow::Result<()>;
-}
-
-/// The message to the supervisor that a task has started or ended.
-#[derive(Debug)]
-enum TaskEvent {
-    Started {
-        id: tokio::task::Id,
-        task: Arc<str>,
-        polls: PollCounter,
-    },
-    Ended {
-        id: tokio::task::Id,
-        result: Result<anyhow::Result<()>, JoinError>,
-    },
 }
 
 /// Returns the starter of tasks, which run on `runtime`, and the supervisor that watches them.

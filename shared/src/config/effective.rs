@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::program::Program;
-use super::tables::{Config, clusters, exporter, leadership};
+use super::tables::{Config, clusters, exporter};
 
 /// Prints what `program` uses of a configuration, as TOML, with secrets masked.
 #[derive(Debug)]
@@ -32,10 +32,7 @@ impl fmt::Display for Effective<'_> {
             exporter,
             clusters: collected,
         } = self.config;
-        if self.program == Program::Collector {
-            exporter::write(f, exporter)?;
-        }
-        leadership::write(f, exporter, self.program)?;
+        exporter::write(f, exporter, self.program)?;
         collected
             .iter()
             .try_for_each(|cluster| clusters::write(f, cluster))

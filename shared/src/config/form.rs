@@ -1,16 +1,9 @@
-//! The forms that the values of keys have: the words that tell the user what to write, and the conversion from the file and back.
+//! The interface of the forms that values of keys have: the words that tell the user what to write, and the conversion from the file and
+//! back.
 
 use std::fmt;
 
 use super::document::Value;
-
-mod lists;
-mod numbers;
-mod texts;
-
-pub(crate) use lists::{Ignored, Patterns, TextTable};
-pub(crate) use numbers::{Durations, Port, RETENTION, Seconds, TIMEOUT, WholeNumbers};
-pub(crate) use texts::{BOOLEAN, Choice, Switch, Text};
 
 /// The form of a key's value. `Display` says what to write, to stand after the word "write".
 pub(crate) trait Form: fmt::Display + Sync {

@@ -7,7 +7,8 @@
 use std::fmt;
 
 use super::document::{self, Value};
-use super::form::{Form, Ignored, Patterns, Scalar};
+use super::form::{Form, Scalar};
+use super::forms::{Ignored, Patterns};
 use super::program::UsedBy;
 
 /// One key of a table.

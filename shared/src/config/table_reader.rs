@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use super::context::{ReadContext, TableRef};
 use super::document::{Entry, Table as Entries, Value};
 use super::environment::Resolved;
-use super::form::{Patterns, Rejection, Scalar, TextTable};
+use super::form::{Rejection, Scalar};
+use super::forms::{Patterns, TextTable};
 use super::key::{AnyKey, DefaultValue, Key, Table};
 use super::spelling;
 

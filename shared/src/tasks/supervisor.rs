@@ -9,8 +9,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use super::event::TaskEvent;
+use super::failure::TaskFailure;
+use super::signals::Signal;
 use super::stuck::{CHECK_INTERVAL, StuckDetector};
-use super::{Signal, TaskEvent, TaskFailure};
 use crate::telemetry;
 
 /// Watches the tasks that its [`super::Tasks`] start, and ends them.

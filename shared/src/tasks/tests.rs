@@ -1,5 +1,8 @@
+use std::time::Duration;
+
 use tokio::time::Instant;
 
+use super::stuck::{CHECK_INTERVAL, MAX_UNCHANGED_CHECKS};
 use super::*;
 
 const GRACE: Duration = Duration::from_millis(1500);

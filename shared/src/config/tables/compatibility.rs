@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::config::context::{ReadContext, TableRef};
-use crate::config::form::Switch;
+use crate::config::forms::Switch;
 use crate::config::key::DefaultValue::Toml;
 use crate::config::key::{Key, Table};
 use crate::config::program::UsedBy::Collector;
@@ -65,7 +65,7 @@ pub(crate) fn read(context: &mut ReadContext<'_>, exporter: &TableRef<'_>) -> Co
 
 /// Writes the table.
 pub(crate) fn write(f: &mut fmt::Formatter<'_>, compatibility: Compatibility) -> fmt::Result {
-    writeln!(f, "[{}]", TABLE.name)?;
+    writeln!(f, "{}", TABLE.header())?;
     STATE_LABELS.write(f, &compatibility.state_labels)?;
     MEMBER_LABELS.write(f, &compatibility.member_labels)
 }

@@ -10,10 +10,11 @@ use super::otel;
 use super::performance::{self, Performance};
 use super::timestamp_sampling::{self, TimeLagMode};
 use crate::config::context::{ReadContext, TableRef};
-use crate::config::form::{Choice, Durations, Port, TIMEOUT, Text};
+use crate::config::forms::{Choice, Durations, Port, TIMEOUT, Text};
 use crate::config::key::DefaultValue::{Described, Toml};
 use crate::config::key::{Key, Table};
 use crate::config::parsers;
+use crate::config::program::Program;
 use crate::config::program::UsedBy::Collector;
 use crate::config::table_reader::TableReader;
 
@@ -136,9 +137,23 @@ pub(crate) fn read(context: &mut ReadContext<'_>, file: &TableRef<'_>) -> Export
     }
 }
 
-/// Writes what the collector uses of `[exporter]` and of the tables below it, `[exporter.leadership]` left aside.
-pub(crate) fn write(f: &mut fmt::Formatter<'_>, exporter: &Exporter) -> fmt::Result {
-    writeln!(f, "[exporter]")?;
+/// Writes what `program` uses of `[exporter]` and of the tables below it.
+pub(crate) fn write(
+    f: &mut fmt::Formatter<'_>,
+    exporter: &Exporter,
+    program: Program,
+) -> fmt::Result {
+    if program == Program::Collector {
+        write_collection(f, exporter)?;
+    }
+    let server = &exporter.elector_server;
+    let settings = (&exporter.leadership, exporter.handover_delay, server);
+    leadership::write(f, settings, program)
+}
+
+/// Writes what only the collector uses, `[exporter.leadership]` left aside.
+fn write_collection(f: &mut fmt::Formatter<'_>, exporter: &Exporter) -> fmt::Result {
+    writeln!(f, "{}", TABLE.header())?;
     POLL_INTERVAL.write(f, &exporter.poll_interval)?;
     HTTP_PORT.write(f, &exporter.http.port())?;
     HTTP_HOST.write(f, &exporter.http.ip())?;

@@ -4,9 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::exporter::Exporter;
 use crate::config::context::{ReadContext, TableRef};
-use crate::config::form::{BOOLEAN, Seconds, Switch, Text};
+use crate::config::forms::{BOOLEAN, Seconds, Switch, Text};
 use crate::config::key::DefaultValue::{Described, Toml};
 use crate::config::key::{Key, Table};
 use crate::config::parsers;
@@ -130,11 +129,11 @@ pub(crate) fn read(
 /// Writes the keys that have an effect in `program`.
 pub(crate) fn write(
     f: &mut fmt::Formatter<'_>,
-    exporter: &Exporter,
+    (leadership, handover_delay, server): (&Leadership, Duration, &ElectorServer),
     program: Program,
 ) -> fmt::Result {
-    writeln!(f, "[{}]", TABLE.name)?;
-    match &exporter.leadership {
+    writeln!(f, "{}", TABLE.header())?;
+    match leadership {
         Leadership::SingleInstance => ENABLED.write(f, &false)?,
         Leadership::Elected(election) => {
             ENABLED.write(f, &true)?;
@@ -143,22 +142,24 @@ pub(crate) fn write(
     }
     match program {
         Program::Elector => {
-            let server = &exporter.elector_server;
             LISTEN.write(f, &server.listen)?;
             if let Some(address) = &server.telemetry_listen {
                 TELEMETRY_LISTEN.write(f, address)?;
             }
             MAX_VALID_SECS.write(f, &server.max_valid)
         }
-        Program::Collector => HANDOVER_DELAY_SECS.write(f, &exporter.handover_delay),
+        Program::Collector => HANDOVER_DELAY_SECS.write(f, &handover_delay),
     }
 }
 
 /// A warning where others than this pod's collector can reach the address at which the elector grants leadership.
-pub(crate) fn open_listener_warning(exporter: &Exporter) -> Option<String> {
-    let ElectorServer { listen, .. } = exporter.elector_server;
-    let elected = matches!(exporter.leadership, Leadership::Elected(_));
-    (elected && !listen.ip().to_canonical().is_loopback()).then(|| {
+pub(crate) fn open_listener_warning(
+    leadership: &Leadership,
+    server: &ElectorServer,
+) -> Option<String> {
+    let listen = server.listen;
+    let is_elected = matches!(leadership, Leadership::Elected(_));
+    (is_elected && !listen.ip().to_canonical().is_loopback()).then(|| {
         format!(
             "exporter.leadership.listen: {listen} is no loopback address: whoever reaches it and knows this pod's \
              name is granted leadership in place of this pod's collector; write 127.0.0.1:{}, and telemetry_listen \

@@ -1,7 +1,7 @@
 //! The table `[exporter.otel]` of klag-exporter, which must be switched off: there is no OTLP export.
 
 use crate::config::context::{ReadContext, TableRef};
-use crate::config::form::{BOOLEAN, Switch};
+use crate::config::forms::{BOOLEAN, Switch};
 use crate::config::key::DefaultValue::Toml;
 use crate::config::key::{Key, Table};
 use crate::config::program::UsedBy::Collector;

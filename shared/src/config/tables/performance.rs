@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::config::context::{ReadContext, TableRef};
-use crate::config::form::{Durations, RETENTION, TIMEOUT};
+use crate::config::forms::{Durations, RETENTION, TIMEOUT};
 use crate::config::key::DefaultValue::Toml;
 use crate::config::key::{Key, Table};
 use crate::config::program::UsedBy::Collector;
@@ -101,7 +101,7 @@ pub(crate) fn read(context: &mut ReadContext<'_>, exporter: &TableRef<'_>) -> Pe
 
 /// Writes the keys that have an effect.
 pub(crate) fn write(f: &mut fmt::Formatter<'_>, performance: Performance) -> fmt::Result {
-    writeln!(f, "[{}]", TABLE.name)?;
+    writeln!(f, "{}", TABLE.header())?;
     KAFKA_TIMEOUT.write(f, &performance.request_timeout)?;
     OFFSET_FETCH_TIMEOUT.write(f, &performance.offset_fetch_timeout)?;
     COMPACTED_TOPICS_CACHE_TTL.write(f, &performance.compaction_ttl)?;

@@ -4,9 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::config::context::{ReadContext, TableRef};
-use crate::config::form::{
-    BOOLEAN, Choice, Durations, RETENTION, Scalar as _, Switch, WholeNumbers,
-};
+use crate::config::form::Scalar as _;
+use crate::config::forms::{BOOLEAN, Choice, Durations, RETENTION, Switch, WholeNumbers};
 use crate::config::key::DefaultValue::Toml;
 use crate::config::key::{Key, Table};
 use crate::config::program::UsedBy::Collector;
@@ -181,7 +180,7 @@ pub(crate) fn read(context: &mut ReadContext<'_>, exporter: &TableRef<'_>) -> Ti
 
 /// Writes the keys that have an effect in this mode.
 pub(crate) fn write(f: &mut fmt::Formatter<'_>, time_lag: TimeLagMode) -> fmt::Result {
-    writeln!(f, "[{}]", TABLE.name)?;
+    writeln!(f, "{}", TABLE.header())?;
     ENABLED.write(f, &(time_lag != TimeLagMode::Off))?;
     match time_lag {
         TimeLagMode::Off => Ok(()),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::config::form::{Choice, Seconds, Switch, Text};
+use crate::config::forms::{Choice, Seconds, Switch, Text};
 use crate::config::key::DefaultValue::{Described, Toml};
 use crate::config::key::Key;
 use crate::config::parsers;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Form, Rejection, Scalar};
 use crate::config::document::Value;
+use crate::config::form::{Form, Rejection, Scalar};
 
 /// A duration such as `"30s"`, from `least` to `most`.
 #[derive(Debug)]

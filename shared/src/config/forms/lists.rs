@@ -5,8 +5,8 @@ use std::fmt;
 use regex::Regex;
 use serde_json::json;
 
-use super::{Form, Rejection, TomlText};
 use crate::config::document::Value;
+use crate::config::form::{Form, Rejection, TomlText};
 
 /// A list of regular expressions.
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde_json::json;
 
-use super::{Form, Rejection, Scalar, TomlText};
 use crate::config::document::Value;
+use crate::config::form::{Form, Rejection, Scalar, TomlText};
 
 /// `true` or `false`, with the values that they stand for in the program.
 #[derive(Debug)]

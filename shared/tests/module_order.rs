@@ -1,0 +1,115 @@
+//! The order of the modules of `shared`: a module uses only those that stand before it, so there is no circle.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+
+/// The modules of `shared/src`, with the folder that each belongs to.
+const ORDER: [(&str, &[&str]); 3] = [
+    (
+        "",
+        &[
+            "text",
+            "leadership",
+            "telemetry",
+            "tasks",
+            "http",
+            "config",
+            "startup",
+        ],
+    ),
+    (
+        "tasks",
+        &["stuck", "event", "failure", "signals", "supervisor"],
+    ),
+    (
+        "config",
+        &[
+            // The text of the file, and what a program is given beside it.
+            "program",
+            "secret",
+            "filter",
+            "environment",
+            "problem",
+            "unquoted",
+            "file",
+            "document",
+            // Forms, and the keys that have them.
+            "form",
+            "brokers",
+            "properties",
+            "mask",
+            "source_url",
+            "parsers",
+            "forms",
+            "key",
+            // Reading of tables.
+            "spelling",
+            "context",
+            "table_reader",
+            "tables",
+            // What is made of the tables.
+            "effective",
+            "reference",
+        ],
+    ),
+];
+
+#[test]
+fn a_module_uses_only_those_before_it() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for (folder, order) in ORDER {
+        let prefix = if folder.is_empty() {
+            "crate".to_owned()
+        } else {
+            format!("(?:super|crate::{folder})")
+        };
+        let named = Regex::new(&format!(r"\b{prefix}::([a-z_]+)")).expect("the pattern is good");
+        for (i, module) in order.iter().enumerate() {
+            let root = source.join(folder).join(module);
+            let mut sources = vec![root.with_extension("rs")];
+            sources.extend(files_below(&root));
+            for file in sources {
+                let text = fs::read_to_string(&file).expect("the table names modules");
+                let text = text
+                    .split("#[cfg(test)]\nmod tests {")
+                    .next()
+                    .unwrap_or_default();
+                for found in named.captures_iter(text) {
+                    let later = order[i + 1..].contains(&&found[1]);
+                    assert!(!later, "{} uses {}", file.display(), &found[1]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_table_has_every_module() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for (folder, order) in ORDER {
+        let entries = fs::read_dir(source.join(folder)).expect("the table names folders");
+        for entry in entries {
+            let path = entry.expect("the folder is readable").path();
+            let name = path.file_stem().and_then(|name| name.to_str());
+            let name = name.expect("names are text");
+            let is_known = order.contains(&name) || ["lib", "tests"].contains(&name);
+            assert!(is_known, "{}", path.display());
+        }
+    }
+}
+
+/// The Rust files below `folder`; none where there is no such folder.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else if path.file_stem().is_some_and(|name| name != "tests") {
+            files.push(path);
+        }
+    }
+    files
+}
