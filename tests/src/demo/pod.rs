@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 
 use anyhow::{Result, bail, ensure};
 
@@ -11,6 +11,7 @@ use super::kubernetes::{LEASE, NAMESPACE};
 use super::programs::Programs;
 use super::status_poller::PodPorts;
 use crate::lab::host::TempDir;
+use crate::lab::pod::config::{self, Election, PodConfig};
 use crate::lab::process::{Process, Signal};
 
 /// `lease_duration_secs` and `grace_period_secs`: shorter than the defaults, so that nobody has to wait long.
@@ -76,7 +77,7 @@ impl Pod {
             life: Life::Ended,
             scratch: TempDir::new(name)?,
         };
-        pod.scratch.write("config.toml", config(bootstrap, ports))?;
+        pod.scratch.write("config.toml", file(bootstrap, ports))?;
         pod.scratch.write("kubeconfig", kubeconfig)?;
         Ok(pod)
     }
@@ -99,7 +100,7 @@ impl Pod {
             life: Life::Ended,
             scratch: TempDir::new(name)?,
         };
-        pod.scratch.write("config.toml", config(bootstrap, ports))?;
+        pod.scratch.write("config.toml", file(bootstrap, ports))?;
         Ok(pod)
     }
 
@@ -247,47 +248,27 @@ impl Container {
 
     fn start(&mut self, dir: &Path, pod: &str) -> Result<()> {
         ensure!(self.process.is_none(), "the {} is running", self.name);
-        let mut command = Command::new(&self.binary);
-        command
-            .arg("--config")
-            .arg(dir.join("config.toml"))
-            .env("NO_COLOR", "1")
-            .env("KUBECONFIG", dir.join("kubeconfig"))
-            .env("POD_NAME", pod)
-            .env("POD_UID", format!("uid-of-{pod}"));
+        let command = config::command(&self.binary, dir, pod);
         let log = dir.join(format!("{}.log", self.name));
         self.process = Some(Process::spawn(self.name, command, &log)?);
         Ok(())
     }
 }
 
-fn config(bootstrap: &str, ports: PodPorts) -> String {
-    let (duration, grace) = DURATIONS;
-    let leadership = ports.elector.map_or_else(String::new, |port| {
-        format!(
-            r#"
-[exporter.leadership]
-enabled = true
-lease_name = "{LEASE}"
-lease_namespace = "{NAMESPACE}"
-lease_duration_secs = {duration}
-grace_period_secs = {grace}
-listen = "127.0.0.1:{port}"
-url = "http://127.0.0.1:{port}/leader"
-"#
-        )
+fn file(bootstrap: &str, ports: PodPorts) -> String {
+    let election = ports.elector.map(|elector| Election {
+        elector,
+        lease: LEASE,
+        namespace: NAMESPACE,
+        durations: DURATIONS,
+        identity: None,
     });
-    format!(
-        r#"[exporter]
-http_host = "127.0.0.1"
-http_port = {collector}
-poll_interval = "2s"
-granularity = "partition"
-{leadership}
-[[clusters]]
-name = "demo"
-bootstrap_servers = "{bootstrap}"
-"#,
-        collector = ports.collector
-    )
+    let config = PodConfig {
+        collector: ports.collector,
+        poll_interval: "2s",
+        cluster: "demo",
+        bootstrap,
+        election,
+    };
+    config.text()
 }

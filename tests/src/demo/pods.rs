@@ -5,11 +5,13 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::time::{Instant, sleep};
 
-use super::leader_tracker::{Ending, Gap, LeaderChange, LeaderTracker, Poll};
+use super::leader_tracker::{Ending, LeaderChange, LeaderTracker, Poll};
 use super::pod::{DURATIONS, Life, Pod};
 use super::status_poller::{PollRate, StatusPoller};
 use super::table::Row;
 use crate::lab::prom;
+
+mod wording;
 
 /// The time in which the pods have to end, of the two seconds that the demo has.
 const END_LIMIT: Duration = Duration::from_millis(1500);
@@ -246,56 +248,5 @@ impl Pods {
             format!("{name} has not ended in {END_LIMIT:?} and is killed: {who}.")
         });
         Ok(lines.collect())
-    }
-
-    fn leads(&self, pod: usize, gap: Option<Gap>) -> String {
-        let begin = format!("{} leads under {}", self.name(pod), self.term(pod));
-        let Some(Gap { nobody_led, after }) = gap else {
-            return format!("{begin}.");
-        };
-        let nobody = nobody_led.as_secs_f64();
-        match after {
-            Some((Ending::Kill, _)) => {
-                format!("{begin}. Nobody led for {nobody:.2} s after SIGKILL.")
-            }
-            Some((Ending::Terminate, after)) => {
-                let after = after.as_secs_f64();
-                format!(
-                    "{begin}, {after:.2} s after SIGTERM. Nobody led for {nobody:.2} s at most."
-                )
-            }
-            None => format!("{begin}. Nobody led for {nobody:.2} s at most."),
-        }
-    }
-
-    fn name(&self, pod: usize) -> &'static str {
-        self.all[pod].name()
-    }
-
-    fn term(&self, pod: usize) -> String {
-        let poll = self.poll.as_ref().and_then(|poll| poll.pods.get(pod));
-        let facts = poll.and_then(|pod| pod.facts.as_ref());
-        facts.map_or("a term not known yet".to_owned(), |facts| {
-            format!("term {}", facts.term)
-        })
-    }
-
-    fn stands_by(&self, pod: usize) -> bool {
-        self.all[pod].life() == Life::Runs && self.state(pod) == "is on standby"
-    }
-
-    fn state(&self, pod: usize) -> String {
-        match self.all[pod].life() {
-            Life::Ended => return "has ended".to_owned(),
-            Life::Ends => return "ends".to_owned(),
-            Life::Runs => {}
-        }
-        let poll = self.poll.as_ref().and_then(|poll| poll.pods.get(pod));
-        match poll.and_then(|pod| pod.facts.as_ref()) {
-            Some(facts) if facts.state == "standby" => "is on standby".to_owned(),
-            Some(facts) if facts.state == "leading" => "is about to lead".to_owned(),
-            Some(facts) => format!("is {}: {}", facts.state, facts.reason),
-            None => "does not answer".to_owned(),
-        }
     }
 }

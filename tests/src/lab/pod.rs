@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -17,6 +16,7 @@ use super::process::{Process, Signal, Usage};
 use super::programs::Program;
 use crate::standin::{GroupSpec, PartitionSpec, StandIn};
 
+pub(crate) mod config;
 mod plan;
 
 pub use plan::Plan;
@@ -99,14 +99,7 @@ impl Pod {
             Part::Elector => self.plan.elector,
             Part::Collector => Program::Collector,
         };
-        let mut command = Command::new(program.path()?);
-        command
-            .arg("--config")
-            .arg(dir.join("config.toml"))
-            .env("NO_COLOR", "1")
-            .env("KUBECONFIG", dir.join("kubeconfig"))
-            .env("POD_NAME", &self.name)
-            .env("POD_UID", format!("uid-of-{}", self.name));
+        let mut command = config::command(&program.path()?, dir, &self.name);
         if part == Part::Elector && self.plan.clock.is_some() {
             command
                 .env("LD_PRELOAD", faketime()?)

@@ -1,5 +1,7 @@
 //! The plan of a pod, and the configuration file that follows from it.
 
+use super::config::{Election, PodConfig};
+use crate::lab::config::CLUSTER;
 use crate::lab::kubernetes::NAMESPACE;
 use crate::lab::programs::Program;
 
@@ -40,37 +42,20 @@ impl Plan {
 
     /// The configuration file of both containers.
     pub(super) fn config(&self, (elector, collector): (u16, u16), bootstrap: &str) -> String {
-        let Plan {
-            lease,
-            namespace,
-            duration_secs,
-            grace_secs,
-            identity,
-            ..
-        } = self;
-        let identity = identity.as_ref().map_or_else(String::new, |identity| {
-            format!("identity = \"{identity}\"\n")
-        });
-        format!(
-            r#"[exporter]
-http_host = "127.0.0.1"
-http_port = {collector}
-poll_interval = "500ms"
-granularity = "partition"
-
-[exporter.leadership]
-enabled = true
-lease_name = "{lease}"
-lease_namespace = "{namespace}"
-lease_duration_secs = {duration_secs}
-grace_period_secs = {grace_secs}
-listen = "127.0.0.1:{elector}"
-url = "http://127.0.0.1:{elector}/leader"
-{identity}
-[[clusters]]
-name = "lab"
-bootstrap_servers = "{bootstrap}"
-"#
-        )
+        let election = Election {
+            elector,
+            lease: &self.lease,
+            namespace: &self.namespace,
+            durations: (self.duration_secs, self.grace_secs),
+            identity: self.identity.as_deref(),
+        };
+        let config = PodConfig {
+            collector,
+            poll_interval: "500ms",
+            cluster: CLUSTER,
+            bootstrap,
+            election: Some(election),
+        };
+        config.text()
     }
 }
