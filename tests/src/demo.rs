@@ -1,7 +1,8 @@
-//! The demo: a Kafka with groups that read at different speeds, two pods that compete for a Lease, and a table of what the
-//! leading one says; whoever looks ends the leader and sees the other one take over.
+//! The demo: a Kafka with groups that read at different speeds, two pods that compete for a Lease, and a table of the lag
+//! that the leading pod exports. Whoever watches ends the leader and sees the other pod take over.
 //!
-//! Everything it starts ends with it. Nothing it shows is made here: lag is read from `/metrics`, who leads from `/leader`.
+//! Everything that the demo starts ends with it. It makes none of the values it shows: lag is read from `/metrics`, and the
+//! leader from `/leader`.
 
 mod args;
 mod backends;

@@ -13,6 +13,7 @@ pub mod history;
 pub mod host;
 pub mod http;
 pub mod kafka;
+pub mod kafka_tools;
 pub mod keys;
 pub mod kubernetes;
 pub mod node;
@@ -26,7 +27,6 @@ pub mod prometheus;
 pub mod raw_kafka;
 mod ready_server;
 pub mod scale;
-pub mod toolbox;
 pub mod two_pods;
 
 use std::fmt::Display;
@@ -57,8 +57,8 @@ pub enum Length {
 }
 
 impl Length {
-    /// As the environment asks.
-    pub fn asked() -> Self {
+    /// The length that `KLAG_PROOF` asks for.
+    pub fn from_env() -> Self {
         match std::env::var("KLAG_PROOF") {
             Ok(set) if !set.is_empty() && set != "0" => Self::Full,
             _ => Self::Short,
@@ -80,14 +80,14 @@ impl Length {
     }
 }
 
-/// Keeps other tests with real servers in the same lab, in whatever process, waiting until it is dropped: what is timed
-/// beside too much else is not worth timing.
+/// The right to use the lab. Until it is dropped, other tests with real servers wait, also those of other processes: times
+/// that are measured beside other tests say little.
 #[derive(Debug)]
 pub struct Reservation(
     #[expect(dead_code, reason = "the lock lasts as long as the file is open")] File,
 );
 
-/// Waits until no other test has the lab. There is one, but where `KLAG_LAB` names another.
+/// Waits until no other test has the lab. `KLAG_LAB` names another lab than the usual one, with a lock of its own.
 pub fn reserve() -> Result<Reservation> {
     let lab = std::env::var("KLAG_LAB").unwrap_or_default();
     let path = host::cache()?.join(format!("lab{lab}.lock"));
@@ -116,7 +116,7 @@ pub fn wall_seconds() -> f64 {
 
 static GIVEN_UP: LazyLock<CancellationToken> = LazyLock::new(CancellationToken::new);
 
-/// From now on nothing is waited for in this process: whatever is being started is not, and says so by an error.
+/// Ends all waiting in this process, from now on: whatever is being started fails with an error that says so.
 pub fn give_up() {
     GIVEN_UP.cancel();
 }
@@ -125,7 +125,7 @@ fn is_given_up() -> bool {
     GIVEN_UP.is_cancelled()
 }
 
-/// Asks `what` ten times a second until it gives a value, at most for `limit`; `Err` says what was awaited and the
+/// Calls `ask` ten times a second until it gives a value, at most for `limit`. The error says what was awaited and the
 /// last thing that was wrong.
 pub fn wait_for<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Result<T>) -> Result<T> {
     let end = Instant::now() + limit;

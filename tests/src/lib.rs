@@ -1,4 +1,5 @@
-//! The proofs: what the project promises, tried on the programs as they are shipped.
+//! The library of the tests: a stand-in for Kafka, a lab of real servers, trials, and the demo. The tests try the project's
+//! promises on the programs as they are shipped.
 
 #![expect(
     clippy::disallowed_methods,

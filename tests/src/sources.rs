@@ -1,4 +1,4 @@
-//! Two sources of leadership that are not our elector, each as short as such a thing may be. What they say is up to a test.
+//! Two sources of leadership that are not our elector, each as short as possible. A test sets what they answer.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};

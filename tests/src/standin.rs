@@ -1,8 +1,7 @@
-//! A Kafka cluster that is not there: the answers of its brokers, from a state that tests write,
-//! with faults that tests inject.
+//! A stand-in for a Kafka cluster: it answers as brokers do, from a state that tests write, with faults that tests inject.
 //!
-//! The stand-in speaks the protocol to any client over loopback, but stores nothing, replicates nothing and
-//! knows no consumer joining a group: members are what the test says.
+//! The stand-in speaks the protocol to any client over loopback, but stores nothing, replicates nothing, and lets no
+//! consumer join a group: members are those that the test gives.
 
 mod answer;
 mod api;

@@ -86,7 +86,7 @@ pub fn run_all(trials: &[Trial<'_>], at_once: usize) -> Result<()> {
 /// The time within which something must happen: what is waited for anyway, and what is promised beside it, with slack in
 /// short runs.
 pub fn within(waited: Duration, promised: Duration) -> Duration {
-    waited + lab::Length::asked().slack(promised)
+    waited + lab::Length::from_env().slack(promised)
 }
 
 // === impl Trial ===

@@ -1,4 +1,4 @@
-//! Leader election as kube-lease-manager's `watch()` gives it, behind the simplest answer a collector takes:
+//! An elector made of kube-lease-manager's `watch()` alone, which gives the simplest answer a collector takes:
 //! `{"is_leader":bool}`.
 //!
 //! This program takes the elector's place in the trials to show that they find faults: they must fail with it.

@@ -1,4 +1,4 @@
-//! The Kafka of the demo, and who writes to it and reads from it.
+//! The Kafka of the demo, real or a stand-in, with its writers and readers.
 
 use std::fmt;
 use std::process::{Command, Stdio};
@@ -11,7 +11,7 @@ use super::real::RealKafka;
 use super::simulated::Simulated;
 use crate::lab::host;
 use crate::lab::kafka::Version;
-use crate::lab::toolbox::Toolbox;
+use crate::lab::kafka_tools::KafkaTools;
 
 /// One of two.
 #[derive(Debug)]
@@ -100,7 +100,7 @@ impl fmt::Display for Kafka {
 
 /// Checks for all that Apache Kafka needs; the error says what is missing.
 fn can_start() -> Result<()> {
-    let version = Version::asked()?;
+    let version = Version::from_env()?;
     host::jars(version)?;
     let java = Command::new("java")
         .arg("-version")
@@ -109,6 +109,6 @@ fn can_start() -> Result<()> {
         .stderr(Stdio::null())
         .status();
     ensure!(java.context("no java")?.success(), "java does not run");
-    Toolbox::open(version).context("the tools for Kafka do not compile")?;
+    KafkaTools::open(version).context("the tools for Kafka do not compile")?;
     Ok(())
 }

@@ -42,8 +42,8 @@ struct Recording {
     terminal: Terminal,
 }
 
-/// Runs the demo by `command`, which has to give it a terminal: kills the leading pod, asks the next one to end, and returns the
-/// lines that the terminal shows then.
+/// Runs the demo by `command`, which has to give it a terminal: kills the leading pod, asks the next one to end, and returns
+/// the lines that the terminal shows then.
 ///
 /// # Errors
 /// The demo cannot be started, ends by itself, or does not say what it should.
@@ -85,8 +85,8 @@ pub fn record(mut command: Command) -> Result<Vec<String>> {
     Ok(lines)
 }
 
-/// The servers, the keys, and everything from the first leader on. The output of the build and the paths of this machine are left
-/// out.
+/// The servers, the keys, and everything from the first leader on. The output of the build and the paths of this machine are
+/// left out.
 fn excerpt(lines: &[String]) -> Vec<String> {
     let mut kept = vec!["$ cargo demo".to_owned()];
     let mut has_leader = false;

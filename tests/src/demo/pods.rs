@@ -1,4 +1,4 @@
-//! The pods of the demo: looked at, ended, started again; what becomes of them, in lines for people.
+//! The pods of the demo: polled, ended, started again, and reported on in lines for people.
 
 use std::time::Duration;
 

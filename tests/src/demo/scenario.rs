@@ -1,5 +1,5 @@
-//! The course of the demo: topics that are written, groups that read them. Values only; who really writes and reads
-//! is for [`super::kafka`] to say.
+//! The course of the demo: topics that are written, and groups that read them. Values only; the writing and reading itself
+//! is done by [`super::kafka`].
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The same on the stand-in, which takes no members: its state is written as writers and readers would leave it.
+//! Writers and readers of the stand-in, which takes no members: its state is written as writers and readers would leave it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

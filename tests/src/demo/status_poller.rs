@@ -1,4 +1,4 @@
-//! Asks all pods all the time who leads.
+//! Polls all pods for the leader, over and over.
 
 use std::time::Duration;
 

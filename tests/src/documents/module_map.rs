@@ -1,7 +1,7 @@
 //! The map of the code in CONTRIBUTING.md: a line for each module, with the first sentence of its own documentation.
 //!
-//! The order of modules is that of the map as it stands, so that it can be put into reading order by hand. Modules that are new stand
-//! at the end of their folder.
+//! The order of modules is that of the map as it stands, so that it can be put into reading order by hand. Modules that are
+//! new stand at the end of their folder.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! The lab's share of the machine: the cache, temporary directories, ports.
+//! The lab's share of the machine: the cache, temporary directories, and free ports.
 
 use std::fs;
 use std::net::TcpListener;

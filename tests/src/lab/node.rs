@@ -36,7 +36,7 @@ use super::programs::Program;
 /// The node itself, as its pods reach it.
 pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 87, 0, 1);
 
-/// Under which the images are there: what the manifests say, and a next version, which is the same.
+/// The tags of the images: the one in the manifests, and a next version with the same contents.
 pub const TAGS: [&str; 2] = [env!("CARGO_PKG_VERSION"), "next"];
 
 /// The images that `tests/manifests/images` builds.

@@ -1,5 +1,5 @@
-//! Watches pods from outside: whether `/metrics` is empty and whether the gate is open, over and over, each look with its
-//! times.
+//! An observer that probes pods from outside, over and over: whether `/metrics` is empty and whether the gate is open, with
+//! the times of each probe.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::thread::JoinHandle;

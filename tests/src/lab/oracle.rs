@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 
 use super::kafka::Kafka;
-use super::toolbox::Tool;
+use super::kafka_tools::Tool;
 
 /// A row of `kafka-consumer-groups --describe` that has a committed offset.
 #[derive(Clone, Debug, PartialEq)]

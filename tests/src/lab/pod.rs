@@ -1,5 +1,5 @@
-//! A pod: an elector and a collector with one configuration file, a way to the API server, and a Kafka of its own, so that each
-//! request to Kafka says which pod it came from.
+//! A pod: an elector and a collector with one configuration file, a route to the API server, and a Kafka of its own, so that
+//! each request to Kafka shows which pod it came from.
 
 use std::fs;
 use std::path::PathBuf;
@@ -239,7 +239,7 @@ impl Pod {
         self.ports.elector
     }
 
-    /// Renames, so that nobody reads half of it.
+    /// Writes a file under another name and renames it, so that no reader sees half of it.
     fn replace(&self, name: &str, text: &str) -> Result<()> {
         let new = self.scratch.write("new", text)?;
         fs::rename(new, self.scratch.path().join(name))?;

@@ -116,7 +116,7 @@ impl Process {
         Self::launch(name, command, (Stdio::null(), log))
     }
 
-    /// The same with something to read: what is written to the pipe.
+    /// The same, with standard input from a pipe; returns its other end.
     pub fn converse(name: &str, command: Command, log: &Path) -> Result<(Self, ChildStdin)> {
         let mut process = Self::launch(name, command, (Stdio::piped(), log))?;
         let stdin = process.child.stdin.take().context("no pipe")?;

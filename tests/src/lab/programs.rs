@@ -84,8 +84,8 @@ pub(crate) fn build(profile: &Path, programs: &[&str]) -> Command {
     if profile.ends_with("release") {
         cargo.arg("--release");
     }
-    // What `cargo run` and `cargo test` say of this package is not for the build: build scripts that ask for it, such as ring's,
-    // would run anew, and again when this package itself is built the next time.
+    // What `cargo run` and `cargo test` say of this package is not for the build: build scripts that ask for it, such as
+    // ring's, would run anew, and again when this package itself is built the next time.
     for (name, _) in std::env::vars_os() {
         let about = name.to_string_lossy();
         if about.starts_with("CARGO_PKG_") || about.starts_with("CARGO_MANIFEST_") {

@@ -1,4 +1,4 @@
-//! Prometheus' text format 0.0.4, read strictly: what a scraper would take with a shrug is an error here.
+//! Prometheus' text format 0.0.4, parsed strictly: a deviation that a scraper would tolerate is an error here.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! A real Prometheus on loopback: what it scrapes of pods, what rules make of that, and every sample it has kept.
+//! A real Prometheus on loopback: the samples it has scraped of pods, and those that its rules have recorded.
 
 use std::fmt::Write as _;
 use std::path::Path;

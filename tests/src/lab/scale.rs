@@ -1,5 +1,5 @@
-//! The `scale` fixture, whose every number follows from a name, and what a scrape may show of it while brokers come
-//! and go: the truth, or nothing and the admission that it is nothing.
+//! The `scale` fixture, in which every number follows from a name, and the judgement of a scrape of it while brokers come
+//! and go: it must show right values, or say that values are missing.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ pub struct Verdict {
     pub down: bool,
     /// Groups without a word, although the cluster is said to be up.
     pub silent: u32,
-    /// Numbers that are not what they have to be, and complete groups without one of theirs.
+    /// Wrong values, and groups that are complete but lack a value.
     pub wrong: Vec<String>,
 }
 

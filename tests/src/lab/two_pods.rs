@@ -1,4 +1,4 @@
-//! Two pods, one Lease, and somebody who watches them.
+//! Two pods that share one Lease, with an observer.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::programs::Program;
 /// Two programs start, and one of them leads; beside other trials.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// A promise that was not kept; other errors are about the lab.
+/// A promise of the election that was not kept. Every other error is a fault of the lab.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokenPromise(pub String);
 
@@ -176,8 +176,8 @@ impl TwoPods {
         Ok(History::of(&observations))
     }
 
-    /// Takes requests to Kafka that reach it so soon after a stopped pod goes on for what had been begun before, as they are:
-    /// nothing can call them back. How many there were.
+    /// Leaves out of a pod's acts the requests to Kafka that arrive so soon after the stopped pod goes on: they had been
+    /// begun before, and nothing can call them back. Returns their number.
     pub fn set_apart(&mut self, n: usize, goes_on: Instant, soon: Duration) -> usize {
         self.apart.push((n, goes_on, goes_on + soon));
         let arrivals = self.pods[n].kafka().arrivals();
@@ -237,7 +237,7 @@ impl TwoPods {
         Ok(history)
     }
 
-    /// `kept` says whether what is promised has come true; if not, an error that is a [`BrokenPromise`], with all logs.
+    /// Returns an error that is a [`BrokenPromise`], with all logs, unless `kept` is true.
     #[expect(
         clippy::fn_params_excessive_bools,
         reason = "it reads as `assert!` does"

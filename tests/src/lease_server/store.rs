@@ -1,4 +1,4 @@
-//! One Lease with its versions. Values only.
+//! One Lease with its versions and events. Values only.
 
 use std::collections::VecDeque;
 

@@ -1,5 +1,5 @@
-//! The names of series in a query of Prometheus: what is left of it without strings, matchers, lists of labels, ranges,
-//! functions and words of the language.
+//! The names of series in a Prometheus query: the words that are left of it without strings, matchers, lists of labels,
+//! ranges, functions and keywords.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;

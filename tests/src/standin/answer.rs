@@ -1,4 +1,4 @@
-//! From a request's bytes to its answer's: decoding, dispatch, encoding, and what faults spoil.
+//! The way from a request's bytes to those of its answer: decoding, dispatch, encoding, and the faults of whole answers.
 
 use anyhow::{Context, anyhow};
 use bytes::{Buf, BufMut, Bytes, BytesMut};

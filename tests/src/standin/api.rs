@@ -1,4 +1,4 @@
-//! One function per request: what a broker of this cluster answers.
+//! The answers to requests, one function for each API.
 
 use bytes::{Bytes, BytesMut};
 

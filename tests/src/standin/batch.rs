@@ -1,7 +1,7 @@
 //! Batches of a log, made when they are read.
 //!
-//! A batch spans the offsets between two multiples of the topic's batch length, less where the kind
-//! of record changes: a transaction's records, and each marker, have batches of their own.
+//! A batch spans the offsets between two multiples of the topic's batch length, or fewer where the kind of record changes:
+//! the records of a transaction, and each marker, have batches of their own.
 
 use std::{collections::BTreeSet, ops::Range, sync::LazyLock};
 

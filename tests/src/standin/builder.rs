@@ -1,4 +1,4 @@
-//! Describing a cluster before it starts.
+//! The description of a cluster before it starts.
 
 use std::{
     io,

@@ -1,4 +1,4 @@
-//! The state of the pretended cluster: plain values, changed as a whole, read by every answer.
+//! The state of the cluster: plain values, changed as a whole, read by every answer.
 
 use std::collections::{BTreeMap, HashMap};
 

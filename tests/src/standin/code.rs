@@ -1,4 +1,4 @@
-//! Kafka error codes this server gives by itself.
+//! Kafka's error codes that the stand-in gives without a fault.
 
 pub(crate) const OFFSET_OUT_OF_RANGE: i16 = 1;
 pub(crate) const CORRUPT_MESSAGE: i16 = 2;

@@ -1,4 +1,4 @@
-//! Faults: which answers, how many of them, and what goes wrong with them.
+//! Faults: the answers they strike, how many of them, and what they do to them.
 
 use std::time::Duration;
 

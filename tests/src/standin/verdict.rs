@@ -24,7 +24,7 @@ pub struct Verdict {
     pub wrong: Vec<String>,
     /// Groups shown with all their data.
     pub complete: BTreeSet<String>,
-    /// Groups shown as lacking data.
+    /// Groups shown as incomplete.
     pub incomplete: BTreeSet<String>,
     /// Groups of the truth that are not shown at all.
     pub absent: BTreeSet<String>,

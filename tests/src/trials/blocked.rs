@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::lab::{self, Pod, pod::Part};
 
-/// More than any trouble needs to be told on a busy machine.
+/// The longest time until a trouble is reported on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Starts a pod and waits until its elector can be asked.

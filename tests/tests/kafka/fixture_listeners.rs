@@ -1,12 +1,12 @@
-//! The lab by itself: Kafka's own tools find its listeners open or shut, and what lies behind them, as the security proofs
-//! take them to be; and its brokers stop, die, stall and return when told to.
+//! The lab itself: Kafka's own tools find its listeners as the tests of security take them to be, and its brokers stop, die,
+//! stall and return when told to.
 
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use e2e::lab::kafka::{PASSWORD, Plan};
+use e2e::lab::kafka_tools::Tool;
 use e2e::lab::scale::Scale;
-use e2e::lab::toolbox::Tool;
 use e2e::lab::{self, Kafka, oracle};
 
 const SCALE: Scale = Scale {

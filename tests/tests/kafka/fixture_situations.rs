@@ -1,5 +1,5 @@
-//! The lab by itself: Kafka's own tools see in the fixture what the fixture says it builds. When a proof fails and
-//! this does not, the collector is to blame.
+//! The lab itself: Kafka's own tools see in the fixture what the fixture says it builds. When another test of this folder
+//! fails and this one does not, the collector is to blame.
 
 use anyhow::Result;
 use e2e::lab::kafka::Plan;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use e2e::lab::kafka::Plan;
+use e2e::lab::kafka_tools::Tool;
 use e2e::lab::prom::Exposition;
-use e2e::lab::toolbox::Tool;
 use e2e::lab::{self, Collector, Config, Kafka, oracle};
 use e2e::sources;
 

@@ -80,7 +80,7 @@ fn no_group_is_lost_and_no_value_is_wrong_while_brokers_come_and_go() -> Result<
 
 /// Every kind of trouble; each event's name and time, and whether it is over when it has come to pass.
 fn events(kafka: &mut Kafka, watch: &Watch) -> Result<Vec<(Instant, String)>> {
-    let length = Length::asked();
+    let length = Length::from_env();
     let mut events = Vec::new();
     let mut note = |what: String| events.push((Instant::now(), what));
     for round in 1..=length.pick(3, 1) {
@@ -251,7 +251,7 @@ impl Watch {
             .max()
             .copied()
             .unwrap_or_default();
-        let limit = Length::asked().slack(SECOND / 10);
+        let limit = Length::from_env().slack(SECOND / 10);
         ensure!(slowest <= limit, "/health took {slowest:?}");
         Ok(())
     }

@@ -1,6 +1,6 @@
-//! Exact time lag of a thousand partitions at once, whatever way their records are stored: five codecs, records of a
-//! megabyte, times set by the broker, compacted, truncated, nothing but control records. And records whose age is not what it
-//! seems: of a topic that had the name before, aborted, of a date to come, purged by the group itself.
+//! Time lag is exact for a thousand partitions at once, whatever way their records are stored: five codecs, records of a
+//! megabyte, times set by the broker, compacted, truncated, nothing but control records. No time lag is shown of records
+//! that mislead: of a topic that had the name before, aborted, with a future date, or purged by the group itself.
 
 use std::fs;
 use std::time::Duration;

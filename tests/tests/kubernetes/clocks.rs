@@ -1,4 +1,4 @@
-//! Wall clocks that disagree, and names that agree too much: neither makes two leaders, nor costs one.
+//! Wall clocks that differ, and pods of the same name: neither makes two leaders, nor costs the only one.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ fn killed(pair: &mut TwoPods, duration: Duration) -> Result<Duration> {
 fn wall_clocks_may_disagree() -> Result<()> {
     let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
-    let (durations, lasts) = Length::asked().pick((BALANCED, 60), (SHORT, 15));
+    let (durations, lasts) = Length::from_env().pick((BALANCED, 60), (SHORT, 15));
     let skewed = |clocks: [Option<&'static str>; 2]| {
         let kube = plane.kube();
         move |name: &str| {

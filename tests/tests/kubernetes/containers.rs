@@ -1,4 +1,4 @@
-//! Single containers die or stand still: leadership goes where somebody can act on it, and never to two.
+//! Single containers die or stand still: leadership moves to a pod that can act on it, and never to two.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn an_elector_that_comes_back_within_two_seconds_is_not_missed() -> Result<()> {
     let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
     let setup = TrialSetup::of(plane.kube());
-    let times = Length::asked().pick(5, 2);
+    let times = Length::from_env().pick(5, 2);
     let run = |millis| {
         let away = Duration::from_millis(millis);
         move |name: &str| containers::elector_restarts(&setup, name, (BALANCED, away, times))
@@ -70,7 +70,7 @@ fn a_cpu_quota_that_starves_both_pods_never_makes_two_leaders() -> Result<()> {
     let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
     let setup = TrialSetup::of(plane.kube());
-    let lasts = Duration::from_secs(Length::asked().pick(60, 20));
+    let lasts = Duration::from_secs(Length::from_env().pick(60, 20));
     let throttled = |name: &str| containers::throttled(&setup, name, (SHORT, lasts));
     trials::run_all(&[Trial::new("throttled", throttled)], 1)
 }

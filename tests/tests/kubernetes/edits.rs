@@ -10,7 +10,7 @@ fn an_edited_lease_never_makes_two_leaders() -> Result<()> {
     let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
     let setup = TrialSetup::of(plane.kube());
-    let durations = Length::asked().pick((15, 5), (6, 2));
+    let durations = Length::from_env().pick((15, 5), (6, 2));
     let mut all = Vec::new();
     for leader in [Leader::Reachable, Leader::CutOff] {
         for edit in Edit::ALL {

@@ -22,7 +22,7 @@ fn line(took: &[Duration]) -> String {
 #[test]
 fn a_leader_that_is_asked_to_end_hands_over() -> Result<()> {
     let _reservation = lab::reserve()?;
-    let length = Length::asked();
+    let length = Length::from_env();
     let plane = ControlPlane::start()?;
     let setup = TrialSetup::of(plane.kube());
     let times = length.pick(30, 5);
@@ -46,7 +46,7 @@ fn a_leader_that_is_killed_is_followed_when_its_lease_has_run_out() -> Result<()
     let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
     let setup = TrialSetup::of(plane.kube());
-    let (durations, pairs) = Length::asked().pick((BALANCED, 5), (SHORT, 1));
+    let (durations, pairs) = Length::from_env().pick((BALANCED, 5), (SHORT, 1));
     let killed = |name: &str| Ok(line(&failovers(&setup, name, (durations, End::Killed, 2))?));
     let trials: Vec<_> = (0..pairs)
         .map(|n| Trial::new(format!("killed-{n}"), killed))

@@ -1,4 +1,4 @@
-//! The lab itself: what the proofs of the election rely on is as they take it to be.
+//! The lab itself: API server, routes and faults behave as the proofs of the election take them to.
 
 use std::time::Duration;
 

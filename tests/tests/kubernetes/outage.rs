@@ -1,4 +1,4 @@
-//! The API server is out of reach, refuses, or is slow: never two leaders, and none lost without need.
+//! The API server is out of reach, refuses requests, or is slow: never two leaders, and no leadership lost without need.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn an_outage_longer_than_the_lease_never_makes_two_and_leaves_one() -> Result<()
     let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
     let setup = TrialSetup::of(plane.kube());
-    let lasts = Duration::from_secs(Length::asked().pick(18, 10));
+    let lasts = Duration::from_secs(Length::from_env().pick(18, 10));
     let mut all = Vec::new();
     for (what, trouble) in TROUBLES {
         for (whom, scope) in SCOPES {
@@ -51,7 +51,7 @@ fn an_outage_that_ends_in_time_costs_nothing() -> Result<()> {
     let plane = ControlPlane::start()?;
     let setup = TrialSetup::of(plane.kube());
     // Less than the lease less a renewal's period less 2.5 s.
-    let (durations, millis, times) = Length::asked().pick((BALANCED, 7400, 5), (SHORT, 1400, 3));
+    let (durations, millis, times) = Length::from_env().pick((BALANCED, 7400, 5), (SHORT, 1400, 3));
     let lasts = Duration::from_millis(millis);
     let mut all = Vec::new();
     for (what, trouble) in TROUBLES {
@@ -71,7 +71,7 @@ fn a_slow_api_server_and_errors_now_and_then_cost_nothing() -> Result<()> {
     let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
     let setup = TrialSetup::of(plane.kube());
-    let length = Length::asked();
+    let length = Length::from_env();
     let slow = HttpFault {
         latency: Duration::from_secs(2),
         error: None,
@@ -101,7 +101,7 @@ fn whatever_a_request_takes_there_are_never_two_leaders() -> Result<()> {
     let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
     let setup = TrialSetup::of(plane.kube());
-    let lasts = Duration::from_secs(Length::asked().pick(60, 20));
+    let lasts = Duration::from_secs(Length::from_env().pick(60, 20));
     let slow = |millis: u64| {
         let latency = Duration::from_millis(millis);
         let run = move |name: &str| outage::slow(&setup, name, (SHORT, latency, lasts));

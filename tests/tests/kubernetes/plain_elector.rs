@@ -1,4 +1,4 @@
-//! The trials show what they are for: with kube-lease-manager's own `watch()` in the elector's place, they fail.
+//! The trials find faults: they fail with kube-lease-manager's own `watch()` in the elector's place.
 
 use std::time::Duration;
 

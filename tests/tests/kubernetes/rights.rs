@@ -56,7 +56,7 @@ fn too_few(
 ) -> Result<String> {
     let (pod, _lease) = pod(kube, name, rights, before)?;
     let said = blocked(&pod, reason, verb)?;
-    let limit = Length::asked().slack(SAID);
+    let limit = Length::from_env().slack(SAID);
     ensure!(said <= limit, "said after {said:?}\n{}", pod.logs());
     Ok(format!("blocked, and {verb} named, after {said:.1?}"))
 }
@@ -153,7 +153,7 @@ fn who_is_blocked_leads_when_that_is_mended_and_loses_with_its_rights() -> Resul
             let (pod, lease) = pod(kube, name, Rights::on_shipped(name), Before::Nothing)?;
             blocked(&pod, "lease_missing", "create")?;
             lease.ship()?;
-            let limit = Length::asked().slack(Duration::from_secs(1));
+            let limit = Length::from_env().slack(Duration::from_secs(1));
             let mended = leads(&pod, limit)?;
             Ok(format!("leads {mended:.1?} after the Lease was made"))
         }),

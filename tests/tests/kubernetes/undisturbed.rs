@@ -26,7 +26,7 @@ const SLACK: u32 = 5;
 #[test]
 fn one_leader_asks_seldom_and_an_elector_is_small() -> Result<()> {
     let _reservation = lab::reserve()?;
-    let length = Length::asked();
+    let length = Length::from_env();
     let lasts = length.pick(10 * MINUTE, MINUTE);
     let plane = ControlPlane::start()?;
     let kube = plane.kube();

@@ -38,10 +38,10 @@ fn trial(
 ) -> Result<String> {
     start(pod)?;
     let said = blocked(pod, reason, words)?;
-    let limit = Length::asked().slack(SAID);
+    let limit = Length::from_env().slack(SAID);
     ensure!(said <= limit, "said after {said:?}\n{}", pod.logs());
     mend(pod)?;
-    let after = leads(pod, wait + Length::asked().slack(MENDED))?;
+    let after = leads(pod, wait + Length::from_env().slack(MENDED))?;
     Ok(format!(
         "said after {said:.1?}, and leads {after:.1?} after it is mended"
     ))

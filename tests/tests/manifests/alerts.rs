@@ -1,4 +1,4 @@
-//! The alerts as promtool takes them.
+//! The alerts are valid for promtool, and its unit tests of them pass.
 
 use std::fs;
 use std::time::Duration;

@@ -1,7 +1,8 @@
-//! Pods of which nothing comes: electors without any right, collectors that cannot reach Kafka. They stay up and say why,
-//! and the alerts of `manifests/alerts` fire on what they expose, which is recorded here and given to promtool.
+//! Pods that export nothing: electors without any right, collectors that cannot reach Kafka. They stay up and say why, and
+//! the alerts of `manifests/alerts` fire on what they expose, which is recorded here and given to promtool.
 //!
-//! In a full run a real Prometheus besides scrapes them, with the rules as they are shipped and at the pace of the manifests.
+//! In a full run a real Prometheus scrapes them as well, with the rules as they are shipped and at the intervals of the
+//! manifests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -177,7 +178,7 @@ fn alerts(mut pods: [Pod; 2], expected: &[Expected]) -> Result<String> {
     let [one, other] = &pods;
     let n = promtool_agrees([one, other], expected)?;
     let mut figures = format!("{n} recorded series; promtool: {expected:?}");
-    if Length::asked() == Length::Full {
+    if Length::from_env() == Length::Full {
         let fired = prometheus_agrees([one, other], expected)?;
         write!(
             figures,

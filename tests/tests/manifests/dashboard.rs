@@ -100,7 +100,7 @@ fn without_data_no_query_fails_and_none_gives_a_number() -> Result<()> {
 fn a_thousand_groups_of_two_releases_with_and_without_rules() -> Result<()> {
     let _reservation = lab::reserve()?;
     let dashboard = Dashboard::read()?;
-    let records = Records::make(Length::asked())?;
+    let records = Records::make(Length::from_env())?;
     lab::say(format_args!(
         "{} series over {:?}",
         records.n_series,
@@ -154,7 +154,7 @@ fn examine(
     ensure!(empty.is_empty(), "{how}: nothing in {empty:?}");
     ensure!(n <= 500, "{how}: {n} series in {largest}");
     ensure!(
-        *time <= Length::asked().slack(LIMIT),
+        *time <= Length::from_env().slack(LIMIT),
         "{how}: {time:?} for {panel}"
     );
 

@@ -24,7 +24,7 @@ const SHORT: (u64, u64) = (6, 2);
 fn a_waiting_alert_outlives_failovers_and_what_is_recorded_has_no_gap() -> Result<()> {
     let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
-    let durations = Length::asked().pick(BALANCED, SHORT);
+    let durations = Length::from_env().pick(BALANCED, SHORT);
     let mut scene = Scene::start(&plane, durations)?;
     scene.fail_over(End::ApiRequest, (0, 1))?;
     scene.fail_over(End::Killed, (1, 0))?;

@@ -1,5 +1,5 @@
-//! The documents about Kubernetes, followed as they are written: their files are written, their commands run in their order, on a
-//! real API server.
+//! The documents about Kubernetes, followed as they are written: their files are written, their commands run in their order,
+//! on a real API server.
 
 use std::collections::BTreeSet;
 use std::fs;

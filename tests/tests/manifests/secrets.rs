@@ -1,4 +1,4 @@
-//! Secrets of Kafka in what is made of `manifests/`: none in a `ConfigMap`, none where the elector sees it.
+//! Secrets of Kafka in rendered manifests: none is in a `ConfigMap`, and none is visible to the elector.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -1,4 +1,4 @@
-//! The manifests as kustomize and Helm take them.
+//! The manifests are valid for kustomize and Helm.
 
 use anyhow::{Context, Result, ensure};
 use e2e::manifests::render::{Objects, chart, composition, kustomization};

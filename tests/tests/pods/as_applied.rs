@@ -1,4 +1,4 @@
-//! Real pods, as a user has them who applied `manifests/base`: one leads, and what the guide tells to type prints what it says.
+//! Real pods of `manifests/base`: one leads, and the commands of the guide print what it says.
 
 use std::time::Duration;
 

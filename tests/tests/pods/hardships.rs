@@ -51,7 +51,7 @@ fn an_elector_without_rights_says_which_and_leads_when_it_has_them() -> Result<(
     lab::say(&said);
     let verb = "patch is not allowed on leases.coordination.k8s.io";
     ensure!(said.contains(verb), "no verb: {said}");
-    lab::pause(Duration::from_secs(Length::asked().pick(120, 15)));
+    lab::pause(Duration::from_secs(Length::from_env().pick(120, 15)));
     let pods = installation.pods();
     ensure!(
         pods.len() == 2 && pods.iter().all(Seen::stands_by),
@@ -73,7 +73,7 @@ fn a_collector_without_kafka_leads_and_says_so() -> Result<()> {
     let bootstrap = "10.87.0.1:1".to_owned();
     let setup = Setup::of(Overlay::Base).durations((6, 2));
     let installation = Installation::play(&node, Setup { bootstrap, ..setup })?;
-    lab::pause(Duration::from_secs(Length::asked().pick(120, 15)));
+    lab::pause(Duration::from_secs(Length::from_env().pick(120, 15)));
     all_stay_up(&installation)?;
     let leader = installation.leader()?;
     let ask = |path: &str| {

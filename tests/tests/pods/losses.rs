@@ -15,7 +15,7 @@ const MAX_VALID: Duration = Duration::from_secs(5);
 
 /// Seconds.
 fn durations() -> (u64, u64) {
-    Length::asked().pick((15, 5), (6, 2))
+    Length::from_env().pick((15, 5), (6, 2))
 }
 
 /// Two pods as a user has them, but that a leader leads on for a few seconds only.
@@ -28,7 +28,7 @@ fn two_pods(overlay: Overlay) -> Setup {
 /// The lease duration, and what the election takes besides.
 fn when_the_lease_has_run_out() -> Duration {
     let (duration, _) = durations();
-    Duration::from_secs(duration) + Length::asked().slack(SECOND / 2)
+    Duration::from_secs(duration) + Length::from_env().slack(SECOND / 2)
 }
 
 /// Does something to the leader, waits until all is as it should be again, and holds the time without a leader against a bound.
@@ -80,8 +80,8 @@ fn a_leader_whose_pod_is_deleted_or_evicted_hands_over() -> Result<()> {
         return Ok(());
     };
     let installation = Installation::play(&node, two_pods(Overlay::ReadyStandbys))?;
-    let soon = Length::asked().slack(SECOND);
-    for time in 1..=Length::asked().pick(5, 1) {
+    let soon = Length::from_env().slack(SECOND);
+    for time in 1..=Length::from_env().pick(5, 1) {
         let what = format!("delete pod {time}");
         let gaps = lose(&installation, (&what, soon), |leader| {
             node.kubectl(&["delete", "pod", &leader.name, "-n", "monitoring"])?;
@@ -120,7 +120,7 @@ fn a_leader_whose_pod_is_deleted_by_force_is_followed() -> Result<()> {
         return Ok(());
     };
     let installation = Installation::play(&node, two_pods(Overlay::Base))?;
-    for time in 1..=Length::asked().pick(5, 2) {
+    for time in 1..=Length::from_env().pick(5, 2) {
         let what = format!("delete pod by force {time}");
         let bound = when_the_lease_has_run_out();
         lose(&installation, (&what, bound), |leader| {
@@ -143,7 +143,7 @@ fn a_container_that_is_killed_comes_back() -> Result<()> {
         ("elector", when_the_lease_has_run_out()),
         (
             "klag-exporter",
-            MAX_VALID + Length::asked().slack(SECOND / 2),
+            MAX_VALID + Length::from_env().slack(SECOND / 2),
         ),
     ];
     for (name, bound) in bounds {
@@ -179,10 +179,10 @@ fn leadership_goes_on_without_a_kubelet_and_moves_when_nobody_restarts_what_died
         return Ok(());
     };
     let installation = Installation::play(&node, two_pods(Overlay::Base))?;
-    let stands = Duration::from_secs(Length::asked().pick(90, 20));
+    let stands = Duration::from_secs(Length::from_env().pick(90, 20));
     let gaps = lose(
         &installation,
-        ("kubelet stopped", Length::asked().slack(SECOND)),
+        ("kubelet stopped", Length::from_env().slack(SECOND)),
         |_| {
             node.signal_kubelet("STOP")?;
             lab::pause(stands);

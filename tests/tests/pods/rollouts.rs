@@ -12,7 +12,7 @@ const GOAL: Duration = Duration::from_secs(1);
 
 /// So many rollouts of so many pods, one after the other.
 fn rollouts(node: &Node, overlay: Overlay, (replicas, times): (usize, usize)) -> Result<()> {
-    let length = Length::asked();
+    let length = Length::from_env();
     // As it comes, or as long as a new pod takes to start beside whatever else the machine does.
     let setup = length.pick(
         Setup::of(overlay),
@@ -54,7 +54,7 @@ fn all(overlay: Overlay) -> Result<()> {
     let Some(node) = Node::start()? else {
         return Ok(());
     };
-    let length = Length::asked();
+    let length = Length::from_env();
     for replicas in length.pick(&[1, 2, 3][..], &[2][..]) {
         rollouts(&node, overlay, (*replicas, length.pick(5, 1)))?;
     }
@@ -91,7 +91,7 @@ fn a_version_that_cannot_start_changes_nothing() -> Result<()> {
     let gaps = installation.gaps_since(begin);
     lab::say(format_args!("a version without an image: {gaps}"));
     ensure!(
-        gaps.moves == 0 && gaps.acting <= Length::asked().slack(GOAL),
+        gaps.moves == 0 && gaps.acting <= Length::from_env().slack(GOAL),
         "{gaps}"
     );
     installation.never_two()?;

@@ -1,5 +1,5 @@
-//! Assignments that members claim: whatever of them is there is accounted for in the very exposition that shows the group, and
-//! what is made up costs little and is nobody else's trouble.
+//! Assignments that members claim: those of partitions that exist are accounted for in the very exposition that shows the
+//! group; those that are made up cost little and do not affect other groups.
 
 use std::time::Duration;
 

@@ -227,7 +227,7 @@ fn name(i: usize) -> String {
 
 #[test]
 fn whatever_members_store_the_collector_goes_on_and_tells_the_same_of_others() -> Result<()> {
-    let n_mutated = match Length::asked() {
+    let n_mutated = match Length::from_env() {
         Length::Full => 110_000,
         Length::Short => 9_000,
     };

@@ -1,5 +1,5 @@
-//! Coordinators and partition leaders move, groups, topics and brokers go and come: nothing false is shown on the way, no
-//! group that exists is missing, and soon all is whole again.
+//! Coordinators and partition leaders move; groups, topics and brokers come and go: nothing false is shown meanwhile, no
+//! group that exists is missing, and soon everything is complete again.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The dashboard as Grafana reads it: places, what is shown without data, and of which releases.
+//! The dashboard as Grafana reads it: the places of panels, what they show without data, and the releases they select.
 
 use std::collections::BTreeSet;
 use std::fs;

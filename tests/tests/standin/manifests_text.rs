@@ -1,4 +1,4 @@
-//! The manifests as texts: what is made from something else is up to date, and names are those of things that exist.
+//! The manifests as texts: generated parts are up to date, and every name is that of something that exists.
 //!
 //! The generated parts are written by `KLAG_WRITE_MANIFESTS=1 cargo test --workspace --test standin manifests_text`.
 

@@ -1,5 +1,5 @@
-//! The collector with another source of leadership than our elector: it collects what is there while it leads, is silent and
-//! connected to nobody while it does not, and never acts on what nobody says any more.
+//! The collector with a source of leadership that is not our elector: it collects everything while it leads, exports nothing
+//! and is connected to no broker while it does not, and never acts on an answer that the source no longer gives.
 
 use std::ops::Range;
 use std::time::Duration;

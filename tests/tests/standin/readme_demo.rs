@@ -111,7 +111,7 @@ fn the_demo_shows_a_change_of_leader_and_leaves_nothing_behind() -> Result<()> {
     assert!(later.parse::<u64>()? > term.parse()?);
     // A Lease of 5 s, renewed every 2 s.
     let seconds: f64 = seconds.parse()?;
-    let most = Length::asked().slack(Duration::from_millis(5500));
+    let most = Length::from_env().slack(Duration::from_millis(5500));
     assert!(seconds > 2.5 && seconds < most.as_secs_f64(), "{seconds} s");
     demo.wait_for::<0>(
         &format!("/metrics of {second} has lag, .* s after SIGKILL."),
@@ -125,12 +125,12 @@ fn the_demo_shows_a_change_of_leader_and_leaves_nothing_behind() -> Result<()> {
     let [third, after, seconds] = demo.wait_for(line, 1)?;
     assert_eq!(third, first);
     let (after, seconds): (f64, f64) = (after.parse()?, seconds.parse()?);
-    let most = Length::asked().slack(Duration::from_millis(500));
+    let most = Length::from_env().slack(Duration::from_millis(500));
     assert!(seconds <= after && after < most.as_secs_f64(), "{after} s");
 
     let (took, left) = demo.interrupt()?;
     assert_eq!(left, [""; 0]);
-    let most = Length::asked().slack(Duration::from_secs(2));
+    let most = Length::from_env().slack(Duration::from_secs(2));
     assert!(took < most, "{took:?}");
     Ok(())
 }
@@ -141,7 +141,7 @@ fn a_demo_that_is_ended_at_once_leaves_nothing_behind() -> Result<()> {
     demo.wait_for::<0>("Starting Kafka and Kubernetes.", 1)?;
     let (took, left) = demo.interrupt()?;
     assert_eq!(left, [""; 0]);
-    let most = Length::asked().slack(Duration::from_secs(2));
+    let most = Length::from_env().slack(Duration::from_secs(2));
     assert!(took < most, "{took:?}");
     Ok(())
 }

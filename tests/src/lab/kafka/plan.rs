@@ -9,7 +9,7 @@ use super::{Listeners, Version};
 pub struct Plan {
     /// Brokers, 1 to 3; node ids count from 1.
     pub nodes: u16,
-    /// Of the brokers; `None` is [`Version::asked`].
+    /// Of the brokers; `None` is [`Version::from_env`].
     pub version: Option<Version>,
     /// The ways in which clients may connect.
     pub listeners: Listeners,
@@ -49,6 +49,6 @@ impl Plan {
     }
 
     pub(super) fn version(&self) -> Result<Version> {
-        self.version.map_or_else(Version::asked, Ok)
+        self.version.map_or_else(Version::from_env, Ok)
     }
 }

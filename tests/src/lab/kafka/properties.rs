@@ -1,4 +1,4 @@
-//! server.properties of a broker, and who may connect to it.
+//! server.properties of a broker, and the users that may connect to it.
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -22,7 +22,7 @@ impl Version {
     pub const ALL: [Self; 3] = [Self::V3_9, Self::V4_1, Self::V4_3];
 
     /// 4.1, unless `KLAG_KAFKA_VERSION` names another one of [`Version::ALL`] by its number.
-    pub fn asked() -> Result<Self> {
+    pub fn from_env() -> Result<Self> {
         let Ok(asked) = std::env::var("KLAG_KAFKA_VERSION") else {
             return Ok(Self::V4_1);
         };

@@ -1,4 +1,4 @@
-//! Service accounts: who a pod is to the API server.
+//! Service accounts, as which pods are known to the API server.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};

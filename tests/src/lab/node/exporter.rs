@@ -1,4 +1,4 @@
-//! klag-exporter as a user has it: a kustomization of their own upon one of `manifests/`.
+//! klag-exporter as a user installs it: a kustomization of the user's own on top of one of `manifests/`.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! klag-exporter in real pods, a stand-in for Kafka that knows who asks, and somebody who watches.
+//! klag-exporter in real pods, with a stand-in for Kafka that tells clients apart by address, and an observer.
 
 use std::fmt::{self, Write as _};
 use std::time::Duration;

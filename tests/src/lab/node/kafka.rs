@@ -8,8 +8,8 @@ use anyhow::{Context, Result, ensure};
 
 use super::{ADDRESS, Node};
 use crate::lab::kafka::Version;
+use crate::lab::kafka_tools::{KafkaTools, Tool};
 use crate::lab::process::{self, Process};
-use crate::lab::toolbox::{Tool, Toolbox};
 
 const PORT: u16 = 9092;
 
@@ -23,7 +23,7 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub struct Kafka<'a> {
     node: &'a Node,
-    toolbox: Toolbox,
+    kafka_tools: KafkaTools,
     #[expect(dead_code, reason = "the broker runs as long as it is held")]
     process: Process,
 }
@@ -33,7 +33,7 @@ pub struct Kafka<'a> {
 impl<'a> Kafka<'a> {
     /// Starts it and waits until it listens.
     pub fn start(node: &'a Node) -> Result<Self> {
-        let toolbox = Toolbox::open(Version::asked()?)?;
+        let kafka_tools = KafkaTools::open(Version::from_env()?)?;
         let dir = node.scratch().path().join("kafka");
         fs::create_dir_all(&dir)?;
         let file = dir.join("server.properties");
@@ -55,14 +55,14 @@ impl<'a> Kafka<'a> {
         );
         fs::write(&file, text)?;
         let path = file.to_str().context("a path that is not UTF-8")?;
-        toolbox.run(Tool::Storage, &["format", "-t", CLUSTER_ID, "-c", path])?;
-        let mut java = toolbox.broker();
+        kafka_tools.run(Tool::Storage, &["format", "-t", CLUSTER_ID, "-c", path])?;
+        let mut java = kafka_tools.broker();
         java.arg(&file).current_dir(&dir);
         let log = dir.join("kafka.log");
         let process = Process::spawn("Kafka", within(node, &java), &log)?;
         let kafka = Self {
             node,
-            toolbox,
+            kafka_tools,
             process,
         };
         wait_until_up(node).with_context(|| fs::read_to_string(&log).unwrap_or_default())?;
@@ -76,7 +76,7 @@ impl<'a> Kafka<'a> {
 
     /// Runs a command of the fixture (`tests/kafka`) to its end; what it printed.
     pub fn fixture(&self, command: &str, args: &[&str]) -> Result<String> {
-        let mut java = self.toolbox.fixture_command();
+        let mut java = self.kafka_tools.fixture_command();
         java.arg(command).arg(self.bootstrap()).args(args);
         process::run(within(self.node, &java), START_LIMIT)
     }

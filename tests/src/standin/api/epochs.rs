@@ -1,5 +1,5 @@
-//! `OffsetForLeaderEpoch`: where a reader's log must have ended, asked after a leader has changed.
-//! No log was ever truncated here, so every epoch that was ends where the log ends.
+//! `OffsetForLeaderEpoch`: the end of a leader's epoch, which readers ask for after a leader has changed. No log is ever
+//! truncated here, so every epoch ends where the log ends.
 
 use kafka_protocol::messages::{
     OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,

@@ -1,4 +1,4 @@
-//! `Fetch`: records, waiting for them as long as the reader will.
+//! `Fetch`: records, with the wait that the reader asks for.
 
 use std::{future::Future, time::Duration};
 

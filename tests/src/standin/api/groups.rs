@@ -1,4 +1,4 @@
-//! `FindCoordinator` and `ListGroups`: which groups there are, and where.
+//! `FindCoordinator` and `ListGroups`: the groups and their coordinators.
 
 use kafka_protocol::{
     messages::{

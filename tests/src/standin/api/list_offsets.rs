@@ -1,4 +1,4 @@
-//! `ListOffsets`: where logs begin and end, and what stood where at a time.
+//! `ListOffsets`: starts and ends of logs, and offsets by timestamp.
 
 use kafka_protocol::messages::{
     ListOffsetsRequest, ListOffsetsResponse, TopicName,

@@ -1,4 +1,4 @@
-//! `DescribeGroups` and `ConsumerGroupDescribe`: who is in a group and reads what.
+//! `DescribeGroups` and `ConsumerGroupDescribe`: the members of groups and their assignments.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::{

@@ -1,4 +1,4 @@
-//! `Produce`: appends records, readable at once.
+//! `Produce`: appends records, which can be read at once.
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::{

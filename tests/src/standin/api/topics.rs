@@ -1,5 +1,5 @@
-//! `DescribeConfigs` and `CreateTopics`. Of a topic's settings it knows `cleanup.policy` and those
-//! the test gave; of a broker's none.
+//! `DescribeConfigs` and `CreateTopics`. Of a topic's settings the stand-in knows `cleanup.policy` and those the test gave;
+//! of a broker's settings it knows none.
 
 use std::collections::BTreeMap;
 

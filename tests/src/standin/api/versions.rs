@@ -1,4 +1,4 @@
-//! `ApiVersions`: what this server takes.
+//! `ApiVersions`: the requests and versions that the stand-in takes.
 
 use kafka_protocol::messages::{
     ApiVersionsRequest, ApiVersionsResponse, api_versions_response::ApiVersion,

@@ -1,4 +1,4 @@
-//! Faults at work: which of them strike a given answer.
+//! The faults that are active, and the choice of those that strike a given answer.
 
 use std::{
     cell::{Cell, RefCell},

@@ -1,4 +1,4 @@
-//! Ways in that are configured wrongly: the likely cause and what to write instead are named.
+//! Wrong configurations of the access to Kafka: the likely cause is named, and what to write instead.
 
 use std::path::Path;
 

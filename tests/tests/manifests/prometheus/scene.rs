@@ -1,4 +1,4 @@
-//! Two pods, who watches them, and what happens to them.
+//! Two pods, the Prometheuses that scrape them, and the failovers that happen to them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -23,7 +23,7 @@ const ROUNDING: f64 = 1.0;
 
 /// The precision that the times of alerts must have, in scrapes and evaluations.
 fn slack() -> f64 {
-    Length::asked().pick(1.0, 3.0)
+    Length::from_env().pick(1.0, 3.0)
 }
 
 /// Everything.
@@ -45,7 +45,7 @@ pub(crate) struct Scene {
 impl Scene {
     /// Pod 0 leads, pod 1 stands by, and everything is recorded.
     pub(crate) fn start(plane: &ControlPlane, durations: (u64, u64)) -> Result<Self> {
-        let length = Length::asked();
+        let length = Length::from_env();
         let patience = Duration::from_secs(length.pick(120, 20));
         let pair = TwoPods::start(plane.kube(), &PairPlan::of("prometheus", durations))?;
         let kinds = length.pick(&[EVERY_SECOND, AS_SHIPPED][..], &[EVERY_SECOND]);
@@ -191,7 +191,7 @@ impl Scene {
 
     /// In a run that is long enough, an alert of ours fired on time, failovers or not.
     pub(crate) fn shipped_alert_has_fired(&mut self) -> Result<()> {
-        if Length::asked() == Length::Short {
+        if Length::from_env() == Length::Short {
             return Ok(());
         }
         let (alert, patience) = SHIPPED;

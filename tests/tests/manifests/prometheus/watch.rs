@@ -1,4 +1,4 @@
-//! A Prometheus, and what it makes of the pods.
+//! A Prometheus with the rules, and its findings about the pods.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -181,7 +181,7 @@ impl Watch {
         let apart = kept.iter().flat_map(|times| times.windows(2));
         let longest = apart.map(|two| two[1] - two[0]).fold(0.0, f64::max);
         // One evaluation may be late beside whatever else the machine does.
-        let bound = step.as_secs_f64() * Length::asked().pick(1.5, 3.5);
+        let bound = step.as_secs_f64() * Length::from_env().pick(1.5, 3.5);
         ensure!(longest < bound, "{}: {longest:.1} s apart", self.name);
         let n: usize = kept.iter().map(Vec::len).sum();
         Ok(format!(

@@ -1,4 +1,4 @@
-//! A topic that was deleted and made anew is another one, and what was watched is no older than it was watched.
+//! A topic that was deleted and made anew is another one, and nothing is known of the time before it was first observed.
 
 use std::time::Duration;
 

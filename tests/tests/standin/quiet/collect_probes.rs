@@ -95,7 +95,7 @@ impl Waits {
             "{} probes beside {beside}: p50 {p50:?}, p99 {p99:?}, max {most:?}",
             self.0.len()
         ));
-        let bound = Length::asked().slack(PROBE);
+        let bound = Length::from_env().slack(PROBE);
         ensure!(p99 <= bound, "p99 {p99:?}, not {bound:?}");
         Ok(())
     }
@@ -195,7 +195,7 @@ fn beside_readers_that_take_no_gzip() -> Result<()> {
         groups: 100,
         ..full
     };
-    let length = Length::asked();
+    let length = Length::from_env();
     let kafka = length.pick(full, short).start(&runtime);
     let hourly = Duration::from_secs(3600);
     let collector = Collector::start(&Config::of(&kafka.bootstrap()).every(hourly))?;
@@ -236,7 +236,7 @@ fn beside_a_large_collection() -> Result<()> {
         partitions: 20,
         groups: 200,
     };
-    let size = Length::asked().pick(full, short);
+    let size = Length::from_env().pick(full, short);
     let kafka = size.start(&runtime);
     let second = Duration::from_secs(1);
     let collector = Collector::start(&Config::of(&kafka.bootstrap()).every(second))?;

@@ -1,4 +1,4 @@
-//! One broker of three stops answering: what the others hold is shown as fresh as ever, what it holds is said to be unknown.
+//! One broker of three stops answering: the values of the others stay fresh, and its own are reported as unknown.
 
 use std::time::Duration;
 
@@ -70,14 +70,14 @@ fn start() -> Result<StandIn> {
 fn a_stalled_broker_makes_nothing_of_the_others_old() -> Result<()> {
     let _reservation = lab::reserve()?;
     stall(Duration::from_secs(2))?;
-    if Length::asked() == Length::Full {
+    if Length::from_env() == Length::Full {
         stall(Duration::from_secs(5))?;
     }
     Ok(())
 }
 
 fn stall(poll: Duration) -> Result<()> {
-    let long = Length::asked().pick(Duration::from_secs(180), Duration::from_secs(20));
+    let long = Length::from_env().pick(Duration::from_secs(180), Duration::from_secs(20));
     let kafka = start()?;
     let collector = Collector::start(&Config::of(&kafka.bootstrap()).every(poll))?;
     collector.wait_until_complete(LIMIT)?;
@@ -86,7 +86,7 @@ fn stall(poll: Duration) -> Result<()> {
         ticks: vec![Instant::now()],
     };
     // A poll interval, and what a collection may take.
-    let limit = poll + Length::asked().slack(poll / 2);
+    let limit = poll + Length::from_env().slack(poll / 2);
     let calm = clock.watch(&collector, poll * 3, poll * 2)?;
     ensure!(calm.n_complete == 12, "{} complete", calm.n_complete);
     let before = collector.metrics()?;
@@ -167,7 +167,8 @@ impl Clock {
         lab::pause(TICK);
         let health = collector.get("/health")?;
         ensure!(
-            health.status == 200 && health.took < Length::asked().slack(Duration::from_millis(100)),
+            health.status == 200
+                && health.took < Length::from_env().slack(Duration::from_millis(100)),
             "/health says {} after {:?}",
             health.status,
             health.took

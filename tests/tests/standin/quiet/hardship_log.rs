@@ -164,7 +164,7 @@ impl World {
 
 #[test]
 fn a_pod_whose_logs_nobody_reads_leads_on_and_ends_in_order() -> Result<()> {
-    let long = Length::asked().pick(Duration::from_secs(60), Duration::from_secs(8));
+    let long = Length::from_env().pick(Duration::from_secs(60), Duration::from_secs(8));
     lead("TERM", long)
 }
 

@@ -30,7 +30,7 @@ const TOOL_LIMIT: Duration = Duration::from_secs(180);
 
 /// The jars, and the fixture compiled.
 #[derive(Clone, Debug)]
-pub struct Toolbox {
+pub struct KafkaTools {
     /// Of the brokers.
     brokers: PathBuf,
     /// Of the tools and the fixture, which are the same whatever the brokers are.
@@ -38,7 +38,7 @@ pub struct Toolbox {
     fixture: PathBuf,
 }
 
-/// Kafka's tools by what they do, so that no test spells out a class.
+/// Kafka's command-line tools by their purpose, so that no test spells out a class.
 #[derive(Clone, Copy, Debug)]
 pub enum Tool {
     /// kafka-consumer-groups
@@ -53,24 +53,24 @@ pub enum Tool {
     Storage,
 }
 
-// === impl Toolbox ===
+// === impl KafkaTools ===
 
-impl Toolbox {
+impl KafkaTools {
     /// Finds the jars, for brokers of this version, and compiles the fixture, unless the cache has it.
     pub fn open(version: Version) -> Result<Self> {
         let jars = host::jars(Version::V4_1)?;
         let mut hasher = DefaultHasher::new();
         SOURCES.hash(&mut hasher);
         let fixture = host::cache()?.join(format!("fixture-{:016x}", hasher.finish()));
-        let toolbox = Self {
+        let kafka_tools = Self {
             brokers: host::jars(version)?,
             jars,
             fixture,
         };
-        if !toolbox.fixture.is_dir() {
-            toolbox.compile()?;
+        if !kafka_tools.fixture.is_dir() {
+            kafka_tools.compile()?;
         }
-        Ok(toolbox)
+        Ok(kafka_tools)
     }
 
     /// Runs one of Kafka's tools; what it printed.
