@@ -27,7 +27,7 @@ const COLLECTION_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Report {
     text: String,
-    /// The result in one word.
+    /// `Complete` where every request was answered.
     pub verdict: Verdict,
 }
 

@@ -3,11 +3,11 @@
 //! # Threads
 //! [`Kafka::open`] starts one thread for each cluster, which owns the cluster's librdkafka clients. It takes orders to collect, one at
 //! a time, and answers each with a [`Snapshot`] of plain values. Threads that it starts for single calls end before it goes on. Dropping
-//! [`Kafka`] closes the [`Fence`] around the clients' sockets, which ends all connections at once; the thread drops the clients
+//! [`Kafka`] closes the `Fence` around the clients' sockets, which ends all connections at once; the thread drops the clients
 //! afterwards in its own time, because a stalled broker may hold it for as long as one request may take.
 //!
 //! # The requests of a collection, in order
-//! The order is what makes the numbers true, see [`session`] for the code.
+//! The order is what makes the numbers true, see `session` for the code.
 //! 1. **Metadata** (`Metadata`), when it is due: brokers, topics, partitions and their leaders.
 //! 2. **Groups** (`ListGroups` to every broker): the broker that lists a group coordinates it. A group that is missing from the listings
 //!    may only be moving between coordinators, so groups of the last collection are asked about as well.
@@ -32,7 +32,7 @@
 //! reason of its first failure. Answers that point to a moved coordinator or leader are followed within the collection.
 //!
 //! # Safe calls
-//! librdkafka crashes in some of its calls when a broker stalls or answers with an error. [`native`] has the calls that are safe and says
+//! librdkafka crashes in some of its calls when a broker stalls or answers with an error. `native` has the calls that are safe and says
 //! which ones are missing on purpose. All requests name the broker they go to, and all clients have a `group.id`, although no client
 //! ever joins a group or commits.
 //!

@@ -147,7 +147,7 @@ impl ErrorCode {
     /// The next step after this error.
     pub(super) const fn remedy(self) -> Remedy {
         match self.reason() {
-            // With `REQUEST_TIMED_OUT` a broker answers that it has waited in vain for another one: it is there itself.
+            // With `REQUEST_TIMED_OUT` a broker answers that another one has not responded to it, so it is there itself.
             Reason::Timeout if !matches!(self, Self::REQUEST_TIMED_OUT) => Remedy::GiveUpBroker,
             Reason::Transport | Reason::Authentication | Reason::Tls | Reason::Resolve => {
                 Remedy::GiveUpBroker

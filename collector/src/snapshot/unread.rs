@@ -1,4 +1,4 @@
-//! The oldest record that a group has not read, as far as the offsets of a snapshot tell.
+//! Partitions of a snapshot, and the offsets of the oldest records that groups have not read.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Clusters to show.
+//! Clusters whose text the tests render.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -29,7 +29,7 @@ pub(crate) fn cluster(name: &str) -> Cluster {
     }
 }
 
-/// A cluster whose last collection, a complete one, was this.
+/// A cluster whose last collection was complete and read this.
 pub(crate) fn view(cluster: Cluster, builder: &SnapshotBuilder) -> RenderedCluster {
     let mut counters = Counters::default();
     counters.count_collection(Outcome::Complete);
@@ -101,7 +101,7 @@ pub(crate) fn stale(name: &str) -> ClusterState {
     }
 }
 
-/// Groups in every state of knowledge.
+/// Groups of which everything, something or nothing is known.
 pub(crate) fn shop() -> SnapshotBuilder {
     let stable = Log {
         last_stable: Some(reading(Some(95))),

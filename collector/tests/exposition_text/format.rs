@@ -1,4 +1,4 @@
-//! The text as a whole.
+//! The text of whole clusters.
 
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -1,4 +1,4 @@
-//! The text of `/metrics`, from the outside.
+//! The text of `/metrics`, as a scraper reads it.
 
 mod clusters;
 mod counters;

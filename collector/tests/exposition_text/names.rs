@@ -35,7 +35,7 @@ const FLAGGED: &[&str] = &[
     "data_loss_detected",
 ];
 
-/// All gauges. The two that klag-exporter has without a cluster are per cluster here, as its documentation says.
+/// klag-exporter's families, all gauges. Two of them have no cluster in its text, and one here, as in its documentation.
 const KLAG_EXPORTER: [(&str, &[&str]); 19] = [
     ("kafka_partition_latest_offset", PARTITION),
     ("kafka_partition_earliest_offset", PARTITION),

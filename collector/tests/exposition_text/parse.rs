@@ -1,4 +1,4 @@
-//! A reader of the text format 0.0.4 that forgives nothing.
+//! A strict parser of the text format 0.0.4.
 
 use std::collections::BTreeMap;
 
@@ -90,7 +90,7 @@ fn sample(rest: &str) -> (LabelSet, f64) {
     (labels, value.parse().expect("a number"))
 }
 
-/// Labels up to and with the closing brace, and what follows it.
+/// The labels up to the closing brace, and the text after it.
 fn labels(mut rest: &str) -> (LabelSet, &str) {
     let mut labels = LabelSet::new();
     loop {
@@ -105,7 +105,7 @@ fn labels(mut rest: &str) -> (LabelSet, &str) {
     }
 }
 
-/// A label's value up to its closing quote, and what follows that.
+/// A label's value up to its closing quote, and the text after it.
 fn unescape(text: &str) -> (String, &str) {
     let mut value = String::new();
     let mut chars = text.char_indices();

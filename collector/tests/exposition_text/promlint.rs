@@ -5,7 +5,7 @@ use collector::exposition::{FAMILIES, Family, Kind};
 use crate::clusters::{cluster, shop, text_of, view};
 use crate::parse::parse;
 
-/// klag-exporter's names, kept for its dashboards, that a linter would not let pass.
+/// Names of klag-exporter that a linter would refuse. They are kept for its dashboards.
 const INHERITED: [(&str, &str); 3] = [
     ("kafka_consumergroup_poll_time_ms", "unit abbreviation"),
     (

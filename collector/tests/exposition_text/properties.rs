@@ -14,7 +14,7 @@ type Logs = BTreeMap<String, Vec<(i64, i64)>>;
 /// Commits by group, topic and partition.
 type Commits = BTreeMap<String, BTreeMap<(String, i32), i64>>;
 
-/// Names of few characters, most of which need care.
+/// Names of few characters, most of which have to be escaped.
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![r#"[ab"\\\n{},= ]{0,4}"#, ".{0,8}"]
 }
@@ -81,7 +81,7 @@ fn sorted(samples: impl Iterator<Item = (Vec<String>, i64)>) -> Vec<(Vec<String>
     samples
 }
 
-/// As a reader of the text would have it.
+/// The value as a reader of the text gets it.
 fn real(value: i64) -> f64 {
     value.to_string().parse().expect("an integer is a number")
 }

@@ -18,7 +18,7 @@ fn observed(samples: &[(i64, i64)]) -> PartitionHistory {
     observed
 }
 
-/// Records `samples` of one partition, dates `at`.
+/// The time of offset `at` after recording these samples of one partition.
 fn dated(limits: HistoryLimits, samples: &[(i64, i64)], at: i64) -> OldestUnread {
     let mut history = History::new(limits);
     for (now_ms, high_watermark) in samples {
@@ -189,7 +189,7 @@ fn an_offset_that_was_not_passed_has_no_time() {
     assert_eq!(dated(WIDE, &[], 10), OldestUnread::Unknown(unknown));
 }
 
-/// Times rise, offsets do not fall; both by small steps, so that stillness is common.
+/// Samples with rising times and offsets that do not fall, both by small steps, so that equal offsets in a row are common.
 fn samples() -> impl Strategy<Value = Vec<(i64, i64)>> {
     vec((1..100i64, prop_oneof![Just(0), 0..20i64]), 1..40).prop_map(|steps| {
         let sums = steps.into_iter().scan((0, 0), |(at, high), (later, more)| {
@@ -203,8 +203,8 @@ fn samples() -> impl Strategy<Value = Vec<(i64, i64)>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
-    /// Whatever was merged on the way in, the answer lies between the last observation that had not passed the offset and the
-    /// first one that had.
+    /// The time lies between the last observation that had not passed the offset and the first one that had, also where observations were
+    /// merged.
     #[test]
     fn the_answer_lies_between_the_two_observations_around_it(samples in samples(), at in 0..800i64) {
         let not_passed = samples.iter().rfind(|(_, high)| *high <= at);
@@ -224,7 +224,7 @@ proptest! {
         }
     }
 
-    /// Evenly produced records are dated exactly, however seldom somebody looked.
+    /// Records that are produced evenly have exact times, however few observations there are.
     #[test]
     fn records_of_an_even_production_have_exact_times(looks in vec(1..50i64, 2..20), rate in 1..20i64) {
         let times: Vec<_> = looks.iter().scan(0, |at, step| { *at += step; Some(*at) }).collect();
@@ -236,7 +236,7 @@ proptest! {
         }
     }
 
-    /// Bounds cost exactness, never truth: what is said instead is no earlier than what the whole history says.
+    /// Limits cost precision, never truth: a time that differs is marked as a bound, and is not earlier than the time by the whole history.
     #[test]
     fn a_limited_history_gives_the_same_time_or_a_lower_bound(samples in samples(), at in 0..800i64, keep in 2..6usize, age in 1..500u64) {
         let limits = HistoryLimits { samples: keep, max_age: Duration::from_millis(age) };

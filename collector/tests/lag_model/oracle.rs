@@ -1,4 +1,4 @@
-//! Lag as one would work it out by hand: plain integers, one sentence after the other, no sharing with the crate.
+//! Lag by plain arithmetic on integers, without any code of the crate.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -133,7 +133,7 @@ impl Case {
         match record(partition_id, oldest) {
             Record::NotAsked | Record::Unknown | Record::NoTimestamp => None,
             Record::NothingReadable => Some(0),
-            // A minute ahead is what clocks may differ by.
+            // Clocks may differ by a minute.
             Record::At(at) | Record::AtLogStart(at) if at > NOW + 60_000 => None,
             Record::At(at)
             | Record::AtLogStart(at)
@@ -158,7 +158,7 @@ impl Case {
         wanted
     }
 
-    /// Rows whose oldest unread record was read and does not say when it was written.
+    /// The number of rows whose oldest unread record was read and has no usable timestamp.
     pub(crate) fn undated(&self) -> usize {
         let commits = self.groups.values().flatten().flatten();
         let oldest = commits.filter_map(|(partition_id, committed)| {
@@ -189,7 +189,7 @@ impl Case {
     }
 }
 
-/// The sum, where nothing is missing and there is something.
+/// The sum; `None` where a value is missing and where there are none.
 pub(crate) fn sum(lags: &[Option<i64>]) -> Option<i64> {
     let mut sum = 0;
     for lag in lags {

@@ -150,7 +150,7 @@ proptest! {
             let complete = commits.is_some() && lags.iter().all(Option::is_some);
             prop_assert_eq!(group.complete.is_ok(), complete);
             prop_assert_eq!(group.max_offset_lag.map(signed), lags.iter().flatten().max().copied());
-            // A zero beside something unknown is no maximum.
+            // A zero beside an unknown value is no maximum.
             let oldest = expected.iter().filter_map(|row| row.age).max();
             let oldest = oldest.filter(|age| *age > 0 || expected.iter().all(|row| row.age.is_some()));
             prop_assert_eq!(group.max_time_lag.map(millis), oldest);

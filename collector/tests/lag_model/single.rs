@@ -1,4 +1,4 @@
-//! The smallest worlds: one group, one topic, one partition.
+//! The smallest snapshots: one group, one topic, one partition.
 
 use collector::lag::{GroupLag, Lag, PartitionLag};
 use collector::snapshot::Log;

@@ -56,7 +56,7 @@ pub(crate) fn lag_of(builder: &SnapshotBuilder) -> Lag {
 }
 
 impl SnapshotBuilder {
-    /// A topic whose partitions have these logs.
+    /// Adds a topic whose partitions have these logs.
     pub(crate) fn topic(mut self, name: &str, logs: &[Log]) -> Self {
         let partitions = (0..).zip(logs.iter().copied()).collect();
         let topic = Topic {
@@ -67,7 +67,7 @@ impl SnapshotBuilder {
         self
     }
 
-    /// The topic, which is there already, is compacted.
+    /// Makes an existing topic compacted.
     pub(crate) fn compacted(mut self, name: &str) -> Self {
         self.snapshot
             .topics
@@ -77,7 +77,7 @@ impl SnapshotBuilder {
         self
     }
 
-    /// A group with these commits, `None` is unknown, and without members.
+    /// Adds a group without members that has these commits, where `None` is unknown.
     pub(crate) fn group(mut self, name: &str, commits: &[(&str, i32, Option<i64>)]) -> Self {
         let commits = commits
             .iter()
@@ -91,13 +91,13 @@ impl SnapshotBuilder {
         self
     }
 
-    /// Changes a group that is there already.
+    /// Changes an existing group.
     pub(crate) fn with(mut self, name: &str, change: impl FnOnce(&mut Group)) -> Self {
         change(self.snapshot.groups.get_mut(name).expect("it is there"));
         self
     }
 
-    /// A member of a group that is there already.
+    /// Adds a member to an existing group.
     pub(crate) fn member(self, group: &str, name: &str, assignment: &[(&str, i32)]) -> Self {
         let member = Member {
             consumer_id: format!("{name}-id").into(),
@@ -112,7 +112,7 @@ impl SnapshotBuilder {
         })
     }
 
-    /// A topic that could not be seen.
+    /// Adds a topic that could not be seen.
     pub(crate) fn unseen(mut self, topic: &str, why: Unknown) -> Self {
         self.snapshot.unseen.insert(topic.into(), why);
         self

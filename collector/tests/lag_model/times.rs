@@ -1,4 +1,4 @@
-//! Each named case of time lag, and of what has to be read for it, once.
+//! Each named case of time lag, and of the offsets that have to be read for it, once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

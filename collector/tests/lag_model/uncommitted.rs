@@ -8,7 +8,7 @@ use crate::snapshot_builder::{SnapshotBuilder, UNKNOWN, lag_of, log, reading};
 
 pub(crate) const REFUSED: Unknown = Unknown::new(Api::Metadata, Reason::Authorization);
 
-/// A topic, and the partitions without a commit and the records in them, where the group has members.
+/// A topic, with the number of its partitions without a commit and of the records in them, where members are assigned some.
 type Row = (String, Option<Result<(u64, u64), Unknown>>);
 
 /// The uncommitted rows of the one group of `builder`.

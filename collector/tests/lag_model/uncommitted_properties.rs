@@ -13,14 +13,14 @@ use crate::uncommitted::REFUSED;
 /// (topic, partition).
 type PartitionId = (u8, i32);
 
-/// One group and what there is.
+/// One group, and the topics of its cluster.
 #[derive(Clone, Debug)]
 struct Case {
     /// Log start and end; `None` is unknown.
     logs: BTreeMap<PartitionId, (Option<i64>, Option<i64>)>,
     unseen: BTreeSet<u8>,
     commits: BTreeMap<PartitionId, i64>,
-    /// By member; `None` where members are not known.
+    /// The assigned partitions of each member; `None` where members are unknown.
     members: Option<Vec<Vec<PartitionId>>>,
 }
 
@@ -85,8 +85,8 @@ fn builder(case: &Case) -> SnapshotBuilder {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
-    /// Every partition that a member is assigned is a row, or counted as uncommitted, or has an empty log, or is not there,
-    /// or is why the group is not complete.
+    /// Every partition that a member is assigned is a row, counts as uncommitted, has an empty log, does not exist, or is the reason why the group
+    /// is not complete.
     #[test]
     fn every_assigned_partition_is_accounted_for(case in case()) {
         let builder = builder(&case);

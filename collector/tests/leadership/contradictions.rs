@@ -52,13 +52,13 @@ fn a_source_that_keeps_changing_its_answer_is_followed_more_and_more_slowly_and_
     sleep(Duration::from_secs(8).saturating_sub(began.elapsed()));
     let gained = "kafka_lag_exporter_leader_transitions_total{reason=\"granted\",to=\"leader\"}";
     let n_openings = collector.sample(gained);
-    // Followed at once it would be twenty by now.
+    // Following each answer at once would have made twenty openings in this time.
     assert!((6.0..=9.0).contains(&n_openings), "{n_openings}");
     let log = collector.log();
-    let n_told = log
+    let n_warnings = log
         .matches("Leadership is given and taken too often")
         .count();
-    assert_eq!(n_told, 1, "{log}");
+    assert_eq!(n_warnings, 1, "{log}");
     let n_lines = log.matches("klag_exporter::leadership").count();
     assert!(n_lines < 20, "{log}");
 }

@@ -125,7 +125,7 @@ fn the_series_are_withdrawn_at_the_deadline_without_any_answer_from_the_source()
     source.answer_with(Reply::Silence);
     source.wait_for_requests(1);
     let requests = source.requests();
-    // The last one that was answered, or the one before it.
+    // `granted` is the time of the last request that was answered, or of the one before it.
     let (granted, silent) = (
         requests[requests.len() - 2].at,
         requests[requests.len() - 1].at,
@@ -145,7 +145,7 @@ fn the_series_are_withdrawn_at_the_deadline_without_any_answer_from_the_source()
     assert_eq!(collector.get("/metrics"), (200, String::new()));
     assert_eq!(collector.get("/ready").0, 503);
     collector.wait_for_log("Lost leadership");
-    // No longer open, and nothing is left of it: that is told even to a source that does not answer.
+    // The collector reports the closed gate even to a source that does not answer.
     source.wait_for_request_with("gate", "closed");
 }
 
@@ -178,7 +178,7 @@ fn a_slow_source_gets_more_time_and_its_answer_counts_from_the_request() {
     assert!(collector.n_polls("timeout") >= 1.0);
     let left = collector.sample("kafka_lag_exporter_leadership_valid_seconds ");
     assert!(left <= 3.5, "{left}");
-    // As slow as what it says is worth: nothing.
+    // An answer of this form is worth less time than it takes here, so it grants nothing.
     source.answer_with(Reply::After(
         slow,
         200,

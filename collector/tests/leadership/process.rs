@@ -64,7 +64,7 @@ impl Collector {
             .arg("--config")
             .arg(file)
             .env_remove("RUST_LOG")
-            // Nobody listens there: what is asked goes to the source itself.
+            // There is no proxy at this address: the collector asks the source directly.
             .env("http_proxy", "http://127.0.0.1:1")
             .stderr(Stdio::from(std::fs::File::create(&log).unwrap()))
             .spawn()

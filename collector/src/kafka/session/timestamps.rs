@@ -71,7 +71,7 @@ impl Session {
             is_abandoned: &|| context.is_abandoned(),
         };
         let mut report = |done, total| {
-            context.report_progress(|progress| progress.step = Step::Timestamps { done, total })
+            context.report_progress(|progress| progress.step = Step::Timestamps { done, total });
         };
         let ends = |tp: &TopicPartition| {
             let topic = snapshot.topics.get(&tp.topic)?;
