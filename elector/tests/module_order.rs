@@ -84,7 +84,7 @@ fn modules() -> Modules {
             continue;
         }
         let text = fs::read_to_string(&file).unwrap();
-        let text = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
         modules.insert(names.join("::"), text.to_owned());
     }
     modules
