@@ -12,10 +12,11 @@
 //!
 //! # The phases
 //!
-//! The machine rests while no healthy consumer has polled it. Once one has, it campaigns for the Lease. Once the consumer goes
-//! silent, reports ill health, or keeps its gate closed although it is granted leadership, the machine drains: it grants
-//! nothing, waits until the last grant cannot be acted on any more, and only then asks for the Lease to be given back. After
-//! a leadership that was given up, it holds off for a while so that another pod can take the Lease.
+//! The machine rests while no healthy consumer has polled it. Once one has, it campaigns for the Lease. (Where no consumer is
+//! required, it campaigns from the start.) Once the consumer goes silent, reports ill health, or keeps its gate closed
+//! although it is granted leadership, the machine drains: it grants nothing, waits until the last grant cannot be acted on
+//! any more, and only then asks for the Lease to be given back. After a leadership that was given up, it holds off for a
+//! while so that another pod can take the Lease.
 //!
 //! # The grants
 //!

@@ -11,9 +11,9 @@
 //!
 //! kube-lease-manager implements the protocol of client-go's leader election: it acquires, renews and releases the Lease by
 //! requests of its own. `manager_loop` builds it and keeps it running. `proxy_client` takes each of its requests to
-//! `guard_task`, the one task that owns the guard. The guard ([`crate::guard`]) decides whether the request may be sent, and
-//! rewrites its answer. `lease_watch` shows the guard every change of the Lease, and `access_review` asks whether the Lease may
-//! be written at all. `publish` tells the leadership half after every event what this process holds.
+//! `guard_task`, the one task that owns the guard. The guard decides whether the request may be sent, and rewrites its
+//! answer. `lease_watch` shows the guard every change of the Lease, and `access_review` asks whether the Lease may be written
+//! at all. `publish` tells the leadership half after every event what this process holds.
 //!
 //! # The rules
 //!

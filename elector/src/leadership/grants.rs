@@ -10,7 +10,8 @@
 //!   nothing until the grant of the first one is over.
 //! - A later grant never shortens an earlier one, because the answer with the earlier one may be read last.
 //! - The Lease is given back only when no grant can be acted on any more: the last grant is over, or the consumer confirmed
-//!   that its gate is closed. The confirmation counts only in a poll that was sent after the last answer that granted something.
+//!   that its gate is closed. The confirmation counts only in a poll that was sent after the last poll that was granted: by then
+//!   the consumer has read that grant, or has stopped waiting for it.
 //! - A restarted elector does not know what its earlier process granted. It assumes a full grant at its own start, to whichever
 //!   process of the consumer polls first. If that process confirms a closed gate, the assumed grant is over.
 //!

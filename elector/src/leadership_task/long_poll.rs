@@ -8,7 +8,8 @@
 //! The rules:
 //! - A report is computed from the clock when the answer is sent, never when the request arrives. A grant therefore counts from
 //!   the moment of sending, and the time that an answer waited makes no grant longer than the claim allows.
-//! - A change between two requests counts too: the comparison is with the last answer, not with the arrival of the request.
+//! - A change between two requests of the own consumer counts too: the comparison is with its last answer. For other askers the
+//!   comparison is with the state at the arrival of the request.
 //! - An answer that a later request of the same process supersedes is sent at once, without a grant.
 //! - A grant is noted before its answer is sent. Where the asker has closed its connection, nothing is granted, because such
 //!   a grant would have to be waited for although nobody can use it.

@@ -45,7 +45,7 @@ impl ApiServer {
             Self::Given(config) => (**config).clone(),
         };
         if let Some(plugin) = &mut config.auth_info.exec {
-            // An interactive plugin would write to this process's stderr, and nobody has checked that text for secrets.
+            // An interactive plugin would inherit this process's stderr, so that its text would reach the log unchecked.
             plugin.interactive_mode = Some(ExecInteractiveMode::Never);
         }
         config.default_retry = false;
