@@ -58,8 +58,8 @@ struct LastSeen {
     /// The content; `None` if the Lease does not exist.
     content: Option<Content>,
     version: Option<u64>,
-    /// The last moment at which this content was seen.
-    last_seen_at: Instant,
+    /// The latest moment at which this content was seen again.
+    confirmed_at: Instant,
     /// The first moment at which this content was seen.
     first_seen_at: Instant,
     /// The moment from which an earlier holder cannot be acting any more.
@@ -159,7 +159,7 @@ impl Observation {
     /// answer ignored.
     pub(crate) fn answer(&mut self, seen: SeenLease, sent: Instant, now: Instant) -> Change {
         let overtaken = self.last.as_ref().is_some_and(|last| {
-            last.last_seen_at >= sent
+            last.confirmed_at >= sent
                 && version(&seen).is_none_or(|version| last.version > Some(version))
         });
         if overtaken {
@@ -204,7 +204,7 @@ impl Observation {
             && last.content == content
         {
             last.version = version.or(last.version);
-            last.last_seen_at = now;
+            last.confirmed_at = now;
             return Change::Same;
         }
         let holder_wrote = self.holder_wrote(content.as_ref());
@@ -220,7 +220,7 @@ impl Observation {
         self.last = Some(LastSeen {
             content,
             version,
-            last_seen_at: now,
+            confirmed_at: now,
             first_seen_at: now,
             earlier_holder_until,
             holder_wrote,

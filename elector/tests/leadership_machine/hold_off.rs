@@ -3,23 +3,23 @@
 use shared::leadership::ReportedGate::{Closed, Open};
 use shared::leadership::{Reason, State};
 
-use crate::world::{OTHER_POD, World};
+use crate::fixture::{MachineFixture, OTHER_POD};
 
 /// Leads from `ms` for the time `led` with its consumer polling. Then the consumer says in a last poll that it is unhealthy, and
 /// another pod takes the Lease. Returns the time until the machine campaigns again. All times are in milliseconds.
-fn held_off(world: &mut World, ms: u64, led: u64) -> u64 {
-    world.advance_to(ms);
-    world.says(Closed);
-    assert!(world.campaigns(), "{ms}");
-    world.holds_until(ms + led + 60_000);
-    world.polled_until(ms + led);
-    world.says_unhealthy(Closed);
-    assert!(!world.campaigns());
-    world.held_by(OTHER_POD, ms + led + 1_000_000);
+fn held_off(fixture: &mut MachineFixture, ms: u64, led: u64) -> u64 {
+    fixture.advance_to(ms);
+    fixture.says(Closed);
+    assert!(fixture.campaigns(), "{ms}");
+    fixture.holds_until(ms + led + 60_000);
+    fixture.polled_until(ms + led);
+    fixture.says_unhealthy(Closed);
+    assert!(!fixture.campaigns());
+    fixture.held_by(OTHER_POD, ms + led + 1_000_000);
     for waited in (0_u64..).step_by(100) {
-        world.advance_to(ms + led + waited);
-        world.says(Closed);
-        if world.campaigns() {
+        fixture.advance_to(ms + led + waited);
+        fixture.says(Closed);
+        if fixture.campaigns() {
             return waited;
         }
     }
@@ -28,75 +28,75 @@ fn held_off(world: &mut World, ms: u64, led: u64) -> u64 {
 
 #[test]
 fn the_hold_off_doubles_from_5_s_to_60_s() {
-    let mut world = World::new();
+    let mut fixture = MachineFixture::new();
     let mut ms = 10_000;
     for expected in [5_000, 10_000, 20_000, 40_000, 60_000, 60_000] {
-        assert_eq!(held_off(&mut world, ms, 1_000), expected);
+        assert_eq!(held_off(&mut fixture, ms, 1_000), expected);
         ms += 1_000 + expected;
     }
 }
 
 #[test]
 fn ten_minutes_of_leading_reset_the_hold_off_to_5_s() {
-    let mut world = World::new();
-    assert_eq!(held_off(&mut world, 10_000, 1_000), 5_000);
-    assert_eq!(held_off(&mut world, 20_000, 1_000), 10_000);
-    assert_eq!(held_off(&mut world, 40_000, 600_000), 5_000);
+    let mut fixture = MachineFixture::new();
+    assert_eq!(held_off(&mut fixture, 10_000, 1_000), 5_000);
+    assert_eq!(held_off(&mut fixture, 20_000, 1_000), 10_000);
+    assert_eq!(held_off(&mut fixture, 40_000, 600_000), 5_000);
 }
 
 #[test]
 fn during_a_hold_off_the_pod_is_a_standby_of_the_leader() {
-    let mut world = World::leading();
-    world.says_unhealthy(Closed);
-    world.held_by(OTHER_POD, 60_000);
-    world.says(Closed);
-    assert_eq!(world.state(), (State::Standby, Reason::NotHolder));
-    assert!(!world.campaigns());
+    let mut fixture = MachineFixture::leading();
+    fixture.says_unhealthy(Closed);
+    fixture.held_by(OTHER_POD, 60_000);
+    fixture.says(Closed);
+    assert_eq!(fixture.state(), (State::Standby, Reason::NotHolder));
+    assert!(!fixture.campaigns());
 }
 
 #[test]
 fn a_lease_that_no_other_pod_takes_is_taken_back_after_2_s() {
-    let mut world = World::leading();
-    world.says_unhealthy(Closed);
-    world.free();
-    world.says(Closed);
-    assert_eq!(world.state(), (State::Parked, Reason::ConsumerUnhealthy));
-    world.advance_to(11_999);
-    assert!(!world.campaigns());
-    world.advance_to(12_000);
-    assert!(world.campaigns());
+    let mut fixture = MachineFixture::leading();
+    fixture.says_unhealthy(Closed);
+    fixture.free();
+    fixture.says(Closed);
+    assert_eq!(fixture.state(), (State::Parked, Reason::ConsumerUnhealthy));
+    fixture.advance_to(11_999);
+    assert!(!fixture.campaigns());
+    fixture.advance_to(12_000);
+    assert!(fixture.campaigns());
 }
 
 #[test]
 fn the_2_s_begin_when_no_other_pod_can_be_acting() {
-    let mut world = World::leading();
-    world.says_unhealthy(Closed);
-    world.held_by("", 13_000);
-    world.says(Closed);
-    world.advance_to(14_999);
-    world.says(Closed);
-    assert!(!world.campaigns());
-    world.advance_to(15_000);
-    assert!(world.campaigns());
+    let mut fixture = MachineFixture::leading();
+    fixture.says_unhealthy(Closed);
+    fixture.held_by("", 13_000);
+    fixture.says(Closed);
+    fixture.advance_to(14_999);
+    fixture.says(Closed);
+    assert!(!fixture.campaigns());
+    fixture.advance_to(15_000);
+    assert!(fixture.campaigns());
 }
 
 #[test]
 fn a_lease_that_no_other_pod_takes_is_not_taken_back_without_a_healthy_consumer() {
-    let mut world = World::leading();
-    world.says_unhealthy(Closed);
-    world.free();
-    world.advance_to(30_000);
-    assert!(!world.campaigns());
-    world.says(Open);
-    assert!(world.campaigns());
+    let mut fixture = MachineFixture::leading();
+    fixture.says_unhealthy(Closed);
+    fixture.free();
+    fixture.advance_to(30_000);
+    assert!(!fixture.campaigns());
+    fixture.says(Open);
+    assert!(fixture.campaigns());
 }
 
 #[test]
 fn no_hold_off_follows_a_claim_that_ended_by_its_deadline() {
-    let mut world = World::leading();
-    world.holds_until(12_000);
-    world.polled_until(13_000);
-    world.free();
-    world.says(Closed);
-    assert!(world.campaigns());
+    let mut fixture = MachineFixture::leading();
+    fixture.holds_until(12_000);
+    fixture.polled_until(13_000);
+    fixture.free();
+    fixture.says(Closed);
+    assert!(fixture.campaigns());
 }

@@ -6,10 +6,10 @@ use proptest::collection::vec;
 use proptest::prelude::any;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::simulation::{Health, Pod, Step};
+use crate::simulation::{Health, SimulatedPod, SimulationStep};
 
 /// The step for `kind`, a number below 100 that sets how often each step occurs.
-fn step(kind: u8, choice: u16) -> Step {
+fn step(kind: u8, choice: u16) -> SimulationStep {
     let health = if choice.is_multiple_of(8) {
         Health::Ill
     } else {
@@ -19,19 +19,19 @@ fn step(kind: u8, choice: u16) -> Step {
     let index = usize::from(choice / 2) * usize::from(choice % 2);
     let ms = u64::from(choice);
     match kind {
-        0..4 => Step::Pass(ms % 50),
-        4..8 => Step::Pass(ms % 700),
-        8..11 => Step::Pass(ms % 8_000),
-        11..43 => Step::Poll(health),
-        43..51 => Step::Send(health),
-        51..63 => Step::Hear(index),
-        63..75 => Step::Answer(index),
-        75..87 => Step::Read(index),
-        87..89 => Step::Abandon,
-        89..96 => Step::Write,
-        96..97 => Step::CollectorRestarts,
-        97..99 => Step::ElectorRestarts,
-        _ => Step::End,
+        0..4 => SimulationStep::Pass(ms % 50),
+        4..8 => SimulationStep::Pass(ms % 700),
+        8..11 => SimulationStep::Pass(ms % 8_000),
+        11..43 => SimulationStep::Poll(health),
+        43..51 => SimulationStep::Send(health),
+        51..63 => SimulationStep::Hear(index),
+        63..75 => SimulationStep::Answer(index),
+        75..87 => SimulationStep::Read(index),
+        87..89 => SimulationStep::Abandon,
+        89..96 => SimulationStep::Write,
+        96..97 => SimulationStep::CollectorRestarts,
+        97..99 => SimulationStep::ElectorRestarts,
+        _ => SimulationStep::End,
     }
 }
 
@@ -45,7 +45,7 @@ fn nobody_acts_under_a_leadership_that_is_over() {
     let (n_granted, n_released) = (Cell::new(0), Cell::new(0));
     TestRunner::new(config)
         .run(&vec((0_u8..100, any::<u16>()), 1..150), |steps| {
-            let mut pod = Pod::new();
+            let mut pod = SimulatedPod::new();
             for (kind, choice) in steps {
                 pod.go(&step(kind, choice));
             }

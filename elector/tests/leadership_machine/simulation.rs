@@ -11,14 +11,14 @@ use elector::lease_status::{Claim, Desired, Holding, LeaseStatus, Presence};
 use shared::leadership::{LeaderReport, Query, ReportedGate, State};
 use tokio::time::Instant;
 
-use crate::world::{POD, rules};
+use crate::fixture::{POD, rules};
 
 /// The length of a claim from its last renewal.
 const LEASE: Duration = Duration::from_secs(6);
 
 /// The next event. An index chooses one of the messages that are on their way.
 #[derive(Clone, Debug)]
-pub(crate) enum Step {
+pub(crate) enum SimulationStep {
     /// Time passes. Milliseconds.
     Pass(u64),
     /// The collector sends a poll, the elector receives and answers it, and the collector reads the answer.
@@ -46,7 +46,7 @@ pub(crate) enum Health {
     Ill,
 }
 
-pub(crate) struct Pod {
+pub(crate) struct SimulatedPod {
     machine: StateMachine,
     now: Instant,
     /// The claim of this elector process.
@@ -83,9 +83,9 @@ struct Sent {
     seq: u64,
 }
 
-// === impl Pod ===
+// === impl SimulatedPod ===
 
-impl Pod {
+impl SimulatedPod {
     pub(crate) fn new() -> Self {
         let now = Instant::now();
         Self {
@@ -104,32 +104,32 @@ impl Pod {
         }
     }
 
-    pub(crate) fn go(&mut self, step: &Step) {
+    pub(crate) fn go(&mut self, step: &SimulationStep) {
         match step {
-            Step::Pass(ms) => self.pass(Duration::from_millis(*ms)),
-            Step::Poll(health) => {
+            SimulationStep::Pass(ms) => self.pass(Duration::from_millis(*ms)),
+            SimulationStep::Poll(health) => {
                 self.send(*health);
                 self.hear(self.sockets.len() - 1);
                 self.answer(self.held.len() - 1);
                 self.read(self.answers.len() - 1);
             }
-            Step::Send(health) => self.send(*health),
-            Step::Hear(choice) => self.hear(*choice),
-            Step::Answer(choice) => self.answer(*choice),
-            Step::Read(choice) => self.read(*choice),
-            Step::Abandon => self.collector.asked = None,
-            Step::Write => self.write(),
-            Step::CollectorRestarts => {
+            SimulationStep::Send(health) => self.send(*health),
+            SimulationStep::Hear(choice) => self.hear(*choice),
+            SimulationStep::Answer(choice) => self.answer(*choice),
+            SimulationStep::Read(choice) => self.read(*choice),
+            SimulationStep::Abandon => self.collector.asked = None,
+            SimulationStep::Write => self.write(),
+            SimulationStep::CollectorRestarts => {
                 self.n_collectors += 1;
                 self.collector = Collector::new(self.n_collectors);
             }
-            Step::ElectorRestarts => {
+            SimulationStep::ElectorRestarts => {
                 self.machine = StateMachine::new(rules(), self.now);
                 self.claim = None;
                 self.sockets.clear();
                 self.held.clear();
             }
-            Step::End => self.machine.shut_down(self.now),
+            SimulationStep::End => self.machine.shut_down(self.now),
         }
         self.settle();
     }

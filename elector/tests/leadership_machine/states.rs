@@ -5,60 +5,60 @@ use elector::lease_status::{Holding, LeaseStatus, Presence, Problem};
 use shared::leadership::ReportedGate::{Closed, Open};
 use shared::leadership::{Reason, State};
 
-use crate::world::{OTHER_POD, POD, World};
+use crate::fixture::{MachineFixture, OTHER_POD, POD};
 
 #[test]
 fn the_first_state_is_starting() {
-    let world = World::new();
-    assert_eq!(world.state(), (State::Starting, Reason::Starting));
-    assert_eq!(world.report().name, "");
+    let fixture = MachineFixture::new();
+    assert_eq!(fixture.state(), (State::Starting, Reason::Starting));
+    assert_eq!(fixture.report().name, "");
 }
 
 #[test]
 fn a_leader_reports_its_own_name_and_a_standby_the_name_of_the_leader() {
-    let mut world = World::leading();
-    assert_eq!(world.report().name, POD);
-    world.held_by(OTHER_POD, 20_000);
-    assert_eq!(world.report().name, OTHER_POD);
-    world.advance_to(14_000);
-    world.says(Closed);
-    assert_eq!(world.state(), (State::Standby, Reason::NotHolder));
+    let mut fixture = MachineFixture::leading();
+    assert_eq!(fixture.report().name, POD);
+    fixture.held_by(OTHER_POD, 20_000);
+    assert_eq!(fixture.report().name, OTHER_POD);
+    fixture.advance_to(14_000);
+    fixture.says(Closed);
+    assert_eq!(fixture.state(), (State::Standby, Reason::NotHolder));
 }
 
 #[test]
 fn an_old_leader_is_not_named_after_its_lease_has_run_out() {
-    let mut world = World::new();
-    world.held_by(OTHER_POD, 15_000);
-    world.advance_to(14_999);
-    world.says(Closed);
-    assert_eq!(world.report().name, OTHER_POD);
-    world.advance_to(15_000);
-    assert_eq!(world.report().name, "");
-    assert_eq!(world.state(), (State::Campaigning, Reason::NotHolder));
+    let mut fixture = MachineFixture::new();
+    fixture.held_by(OTHER_POD, 15_000);
+    fixture.advance_to(14_999);
+    fixture.says(Closed);
+    assert_eq!(fixture.report().name, OTHER_POD);
+    fixture.advance_to(15_000);
+    assert_eq!(fixture.report().name, "");
+    assert_eq!(fixture.state(), (State::Campaigning, Reason::NotHolder));
 }
 
 #[test]
 fn a_holder_that_vanished_without_a_release_has_no_name() {
-    let mut world = World::new();
-    world.says(Closed);
-    world.held_by("", 20_000);
-    world.advance_to(5_000);
-    world.says(Closed);
-    assert_eq!(world.state(), (State::Campaigning, Reason::NotHolder));
-    assert_eq!(world.report().name, "");
+    let mut fixture = MachineFixture::new();
+    fixture.says(Closed);
+    fixture.held_by("", 20_000);
+    fixture.advance_to(5_000);
+    fixture.says(Closed);
+    assert_eq!(fixture.state(), (State::Campaigning, Reason::NotHolder));
+    assert_eq!(fixture.report().name, "");
 }
 
 #[test]
 fn a_claim_past_its_deadline_is_lease_expired_without_a_new_lease_status() {
-    let mut world = World::leading();
-    world.holds_until(12_000);
-    world.polled_until(12_000);
-    assert_eq!(world.state(), (State::LeaseExpired, Reason::Expired));
-    assert_eq!(world.report().name, "");
-    world.free();
-    assert_eq!(world.state(), (State::LeaseExpired, Reason::Expired));
-    world.held_by(OTHER_POD, 30_000);
-    assert_eq!(world.state(), (State::Standby, Reason::NotHolder));
+    let mut fixture = MachineFixture::leading();
+    fixture.holds_until(12_000);
+    fixture.polled_until(12_000);
+    assert_eq!(fixture.state(), (State::LeaseExpired, Reason::Expired));
+    assert_eq!(fixture.report().name, "");
+    fixture.free();
+    assert_eq!(fixture.state(), (State::LeaseExpired, Reason::Expired));
+    fixture.held_by(OTHER_POD, 30_000);
+    assert_eq!(fixture.state(), (State::Standby, Reason::NotHolder));
 }
 
 #[test]
@@ -68,33 +68,33 @@ fn a_problem_that_a_person_has_to_repair_is_reported_as_blocked() {
         Reason::LeaseMissing,
         Reason::DuplicateIdentity,
     ] {
-        let mut world = World::new();
-        world.problem(reason);
-        assert_eq!(world.state(), (State::Blocked, reason));
-        world.says(Closed);
-        assert_eq!(world.state(), (State::Blocked, reason));
-        world.advance_to(60_000);
-        world.says(Closed);
-        assert_eq!(world.state(), (State::Blocked, reason));
-        world.holds_until(70_000);
-        assert_eq!(world.says(Closed).state, State::Leading);
+        let mut fixture = MachineFixture::new();
+        fixture.problem(reason);
+        assert_eq!(fixture.state(), (State::Blocked, reason));
+        fixture.says(Closed);
+        assert_eq!(fixture.state(), (State::Blocked, reason));
+        fixture.advance_to(60_000);
+        fixture.says(Closed);
+        assert_eq!(fixture.state(), (State::Blocked, reason));
+        fixture.holds_until(70_000);
+        assert_eq!(fixture.says(Closed).state, State::Leading);
     }
 }
 
 #[test]
 fn an_unreachable_api_server_is_reported_as_blocked_while_no_leader_is_known() {
-    let mut world = World::new();
-    world.says(Closed);
-    world.problem(Reason::ApiUnreachable);
-    assert_eq!(world.state(), (State::Blocked, Reason::ApiUnreachable));
+    let mut fixture = MachineFixture::new();
+    fixture.says(Closed);
+    fixture.problem(Reason::ApiUnreachable);
+    assert_eq!(fixture.state(), (State::Blocked, Reason::ApiUnreachable));
 }
 
 #[test]
 fn an_unreachable_api_server_changes_no_claim() {
-    let mut world = World::leading();
-    let now = world.moment(10_000);
-    let claim = world.machine.claim(now).unwrap();
-    world.seen(LeaseStatus {
+    let mut fixture = MachineFixture::leading();
+    let now = fixture.moment(10_000);
+    let claim = fixture.machine.claim(now).unwrap();
+    fixture.seen(LeaseStatus {
         holding: Holding::Held(claim),
         presence: Presence::Present,
         rival: None,
@@ -104,7 +104,7 @@ fn an_unreachable_api_server_changes_no_claim() {
             detail: String::new(),
         }),
     });
-    let report = world.says(Open);
+    let report = fixture.says(Open);
     assert!(report.is_leader);
     assert_eq!(
         (report.state, report.reason),
@@ -114,34 +114,37 @@ fn an_unreachable_api_server_changes_no_claim() {
 
 #[test]
 fn the_state_is_draining_while_the_lease_is_given_back() {
-    let mut world = World::leading();
-    world.says_unhealthy(Closed);
-    world.seen(LeaseStatus {
+    let mut fixture = MachineFixture::leading();
+    fixture.says_unhealthy(Closed);
+    fixture.seen(LeaseStatus {
         holding: Holding::Releasing,
         presence: Presence::Present,
         ..LeaseStatus::default()
     });
-    assert_eq!(world.state(), (State::Draining, Reason::ConsumerUnhealthy));
+    assert_eq!(
+        fixture.state(),
+        (State::Draining, Reason::ConsumerUnhealthy)
+    );
 }
 
 #[test]
 fn the_answer_key_changes_with_the_report_and_with_the_permission() {
-    let mut world = World::leading();
-    let now = world.moment(10_000);
-    let poll = world.next(Open);
-    let asker = world.hears(&poll);
-    let before = world.machine.answer_key(&asker, now);
-    assert_eq!(world.machine.answer_key(&asker, now), before);
-    assert_ne!(world.machine.answer_key(&Asker::Other, now), before);
+    let mut fixture = MachineFixture::leading();
+    let now = fixture.moment(10_000);
+    let poll = fixture.next(Open);
+    let asker = fixture.hears(&poll);
+    let before = fixture.machine.answer_key(&asker, now);
+    assert_eq!(fixture.machine.answer_key(&asker, now), before);
+    assert_ne!(fixture.machine.answer_key(&Asker::Other, now), before);
     let second = shared::leadership::Query {
         instance: "second".to_owned(),
-        ..world.next(Closed)
+        ..fixture.next(Closed)
     };
-    let second = world.hears(&second);
-    let waits = world.machine.answer_key(&second, now);
-    world.advance_to(15_000);
+    let second = fixture.hears(&second);
+    let waits = fixture.machine.answer_key(&second, now);
+    fixture.advance_to(15_000);
     assert_ne!(
-        world.machine.answer_key(&second, world.moment(15_000)),
+        fixture.machine.answer_key(&second, fixture.moment(15_000)),
         waits
     );
 }

@@ -4,13 +4,13 @@ use axum::http::{StatusCode, header};
 use elector::lease_status::{LeaseStatus, Problem};
 use shared::leadership::{Reason, State};
 
-use crate::world::{CLOSED, OPEN, POD, World, ask};
+use crate::fixture::{CLOSED, OPEN, POD, TaskFixture, ask};
 
 #[tokio::test(start_paused = true)]
 async fn the_own_consumer_of_a_leader_is_granted() {
-    let mut world = World::leading().await;
-    let path = world.path(CLOSED, 200);
-    let answer = world.get(&path).await;
+    let mut fixture = TaskFixture::leading().await;
+    let path = fixture.path(CLOSED, 200);
+    let answer = fixture.get(&path).await;
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.header(header::CACHE_CONTROL), Some("no-store"));
     assert_eq!(
@@ -28,9 +28,9 @@ async fn the_own_consumer_of_a_leader_is_granted() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_without_a_query_gets_the_report_at_both_paths() {
-    let world = World::leading().await;
+    let fixture = TaskFixture::leading().await;
     for path in ["/", "/leader", "/leader?"] {
-        let answer = world.get(path).await;
+        let answer = fixture.get(path).await;
         let report = answer.report();
         assert_eq!(answer.status, StatusCode::OK, "{path}");
         assert_eq!(
@@ -41,19 +41,19 @@ async fn a_request_without_a_query_gets_the_report_at_both_paths() {
         assert_eq!((report.name.as_str(), report.state), (POD, State::Leading));
     }
     let poll = "/?consumer=pod-b&instance=x&seq=1&healthy=true&gate=open";
-    assert!(!world.get(poll).await.report().is_leader);
+    assert!(!fixture.get(poll).await.report().is_leader);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_unknown_leader_is_a_503_with_the_same_body() {
-    let mut world = World::new();
-    let path = world.path(OPEN, 0);
-    let answer = world.get(&path).await;
+    let mut fixture = TaskFixture::new();
+    let path = fixture.path(OPEN, 0);
+    let answer = fixture.get(&path).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer.report().state, State::Starting);
     assert_eq!(answer.header(header::CACHE_CONTROL), Some("no-store"));
 
-    world.lease_status.send_replace(LeaseStatus {
+    fixture.lease_status.send_replace(LeaseStatus {
         problem: Some(Problem {
             reason: Reason::Forbidden,
             cause: "patch",
@@ -61,8 +61,8 @@ async fn an_unknown_leader_is_a_503_with_the_same_body() {
         }),
         ..LeaseStatus::default()
     });
-    let path = world.path(OPEN, 0);
-    let answer = world.get(&path).await;
+    let path = fixture.path(OPEN, 0);
+    let answer = fixture.get(&path).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(
         answer.text,
@@ -75,10 +75,10 @@ async fn an_unknown_leader_is_a_503_with_the_same_body() {
 
 #[tokio::test(start_paused = true)]
 async fn a_bad_query_is_refused_with_a_text_that_says_what_to_write() {
-    let world = World::leading().await;
+    let fixture = TaskFixture::leading().await;
     let good = "consumer=a&instance=b&seq=1&healthy=true&gate=open&wait_ms=0";
     assert_eq!(
-        world.get(&format!("/leader?{good}")).await.status,
+        fixture.get(&format!("/leader?{good}")).await.status,
         StatusCode::OK
     );
     for (from, to, said) in [
@@ -101,7 +101,7 @@ async fn a_bad_query_is_refused_with_a_text_that_says_what_to_write() {
         ),
     ] {
         let query = good.replace(from, to);
-        let answer = world.get(&format!("/leader?{query}")).await;
+        let answer = fixture.get(&format!("/leader?{query}")).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
         assert!(answer.text.starts_with("bad query: "), "{}", answer.text);
         assert!(answer.text.contains(said), "{}", answer.text);
@@ -115,13 +115,13 @@ async fn a_bad_query_is_refused_with_a_text_that_says_what_to_write() {
 
 #[tokio::test(start_paused = true)]
 async fn the_telemetry_router_does_not_serve_the_leader() {
-    let world = World::leading().await;
+    let fixture = TaskFixture::leading().await;
     for path in ["/", "/leader"] {
-        let answer = ask(world.outside.clone(), "GET", path).await;
+        let answer = ask(fixture.outside.clone(), "GET", path).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
     }
     for path in ["/health", "/metrics"] {
-        for router in [&world.outside, &world.router] {
+        for router in [&fixture.outside, &fixture.router] {
             let answer = ask(router.clone(), "GET", path).await;
             assert_eq!(answer.status, StatusCode::OK, "{path}");
         }
@@ -130,9 +130,9 @@ async fn the_telemetry_router_does_not_serve_the_leader() {
 
 #[tokio::test(start_paused = true)]
 async fn only_get_is_allowed() {
-    let world = World::leading().await;
+    let fixture = TaskFixture::leading().await;
     for method in ["POST", "PUT", "DELETE"] {
-        let answer = ask(world.router.clone(), method, "/leader").await;
+        let answer = ask(fixture.router.clone(), method, "/leader").await;
         assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
     }
 }

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod contract;
+mod fixture;
 mod long_poll;
 mod metrics;
 mod shutdown;
-mod world;

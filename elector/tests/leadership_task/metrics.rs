@@ -4,12 +4,12 @@ use axum::http::header;
 use elector::lease_status::{LeaseStatus, Problem};
 use shared::leadership::Reason;
 
-use crate::world::{CLOSED, OPEN, World, ms};
+use crate::fixture::{CLOSED, OPEN, TaskFixture, ms};
 
 const PREFIX: &str = "kafka_lag_exporter_elector_";
 
-async fn samples(world: &World) -> Vec<String> {
-    let text = world.get("/metrics").await.text;
+async fn samples(fixture: &TaskFixture) -> Vec<String> {
+    let text = fixture.get("/metrics").await.text;
     let ours = text.lines().filter(|line| line.starts_with(PREFIX));
     let ours = ours.filter(|line| !line.contains("build_info") && !line.ends_with("} 0"));
     ours.map(|line| line[PREFIX.len()..].to_owned()).collect()
@@ -17,13 +17,13 @@ async fn samples(world: &World) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn a_leader_shows_its_term_claim_and_grant() {
-    let mut world = World::leading().await;
-    world.poll(CLOSED, 0).await;
+    let mut fixture = TaskFixture::leading().await;
+    fixture.poll(CLOSED, 0).await;
     tokio::time::sleep(ms(1_500)).await;
     let foreign = "/leader?consumer=pod-b&instance=x&seq=1&healthy=true&gate=open";
-    world.get(foreign).await;
+    fixture.get(foreign).await;
     assert_eq!(
-        samples(&world).await,
+        samples(&fixture).await,
         [
             r#"answers_total{result="granted"} 1"#,
             r#"answers_total{result="not_granted"} 2"#,
@@ -39,11 +39,11 @@ async fn a_leader_shows_its_term_claim_and_grant() {
 
 #[tokio::test(start_paused = true)]
 async fn an_expired_claim_and_grant_are_shown_as_zero() {
-    let mut world = World::leading().await;
-    world.holds(ms(2_000));
-    world.poll(OPEN, 0).await;
+    let mut fixture = TaskFixture::leading().await;
+    fixture.holds(ms(2_000));
+    fixture.poll(OPEN, 0).await;
     tokio::time::sleep(ms(2_000)).await;
-    let samples = samples(&world).await;
+    let samples = samples(&fixture).await;
     for sample in [
         "claim_valid_seconds 0",
         "grant_valid_seconds 0",
@@ -56,8 +56,8 @@ async fn an_expired_claim_and_grant_are_shown_as_zero() {
 
 #[tokio::test(start_paused = true)]
 async fn a_problem_is_shown_while_it_lasts() {
-    let world = World::new();
-    world.lease_status.send_replace(LeaseStatus {
+    let fixture = TaskFixture::new();
+    fixture.lease_status.send_replace(LeaseStatus {
         problem: Some(Problem {
             reason: Reason::Forbidden,
             cause: "patch",
@@ -67,11 +67,11 @@ async fn a_problem_is_shown_while_it_lasts() {
     });
     tokio::task::yield_now().await;
     let sample = r#"problem_info{detail="patch",reason="forbidden"} 1"#;
-    let told = samples(&world).await;
+    let told = samples(&fixture).await;
     assert!(told.iter().any(|line| line == sample), "{told:#?}");
-    world.holds_nothing();
+    fixture.holds_nothing();
     tokio::task::yield_now().await;
-    let told = samples(&world).await;
+    let told = samples(&fixture).await;
     assert!(
         !told.iter().any(|line| line.contains("trouble")),
         "{told:#?}"
@@ -80,8 +80,8 @@ async fn a_problem_is_shown_while_it_lasts() {
 
 #[tokio::test(start_paused = true)]
 async fn every_family_has_a_help_text_and_a_name_that_pass_a_linter() {
-    let world = World::leading().await;
-    let answer = world.get("/metrics").await;
+    let fixture = TaskFixture::leading().await;
+    let answer = fixture.get("/metrics").await;
     assert_eq!(
         answer.header(header::CONTENT_TYPE),
         Some("text/plain; version=0.0.4; charset=utf-8")

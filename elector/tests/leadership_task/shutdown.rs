@@ -6,51 +6,51 @@ use elector::lease_status::{Desired, Holding, LeaseStatus};
 use shared::leadership::{Reason, State};
 use tokio::time::Instant;
 
-use crate::world::{CLOSED, OPEN, World, ms};
+use crate::fixture::{CLOSED, OPEN, TaskFixture, ms};
 
 #[tokio::test(start_paused = true)]
 async fn shutdown_denies_at_once_then_waits_for_the_closed_gate_then_releases_then_ends() {
-    let mut world = World::leading().await;
-    world.poll(CLOSED, 0).await;
+    let mut fixture = TaskFixture::leading().await;
+    fixture.poll(CLOSED, 0).await;
     let began = Instant::now();
-    let path = world.path(OPEN, 200);
-    let shutdown = world.shutdown.clone();
-    let (answer, ()) = tokio::join!(world.get(&path), async { shutdown.cancel() });
+    let path = fixture.path(OPEN, 200);
+    let shutdown = fixture.shutdown.clone();
+    let (answer, ()) = tokio::join!(fixture.get(&path), async { shutdown.cancel() });
     let report = answer.report();
     assert_eq!((report.is_leader, report.state), (false, State::Draining));
     assert_eq!(
         (report.reason, report.name.as_str()),
         (Reason::ShuttingDown, "")
     );
-    assert_eq!(*world.desired.borrow(), Desired::Campaign);
+    assert_eq!(*fixture.desired.borrow(), Desired::Campaign);
 
-    world.poll(CLOSED, 0).await;
-    assert_eq!(*world.desired.borrow(), Desired::Observe);
-    assert!(!world.tokens.lease.is_cancelled());
+    fixture.poll(CLOSED, 0).await;
+    assert_eq!(*fixture.desired.borrow(), Desired::Observe);
+    assert!(!fixture.tokens.lease.is_cancelled());
 
-    world.lease_status.send_replace(LeaseStatus {
+    fixture.lease_status.send_replace(LeaseStatus {
         holding: Holding::Releasing,
         ..LeaseStatus::default()
     });
-    assert!(!world.poll(CLOSED, 0).await.is_leader);
-    assert!(!world.tokens.lease.is_cancelled());
+    assert!(!fixture.poll(CLOSED, 0).await.is_leader);
+    assert!(!fixture.tokens.lease.is_cancelled());
 
-    world.holds_nothing();
-    assert!(!world.poll(CLOSED, 200).await.is_leader);
-    assert!(world.tokens.lease.is_cancelled());
-    assert!(world.tokens.http.is_cancelled());
+    fixture.holds_nothing();
+    assert!(!fixture.poll(CLOSED, 200).await.is_leader);
+    assert!(fixture.tokens.lease.is_cancelled());
+    assert!(fixture.tokens.http.is_cancelled());
     assert_eq!(began.elapsed(), Duration::ZERO);
-    world.task.join_next().await.unwrap().unwrap();
+    fixture.task.join_next().await.unwrap().unwrap();
     assert_eq!(began.elapsed(), ms(250));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_consumer_is_waited_for_until_its_grant_is_over() {
-    let mut world = World::leading().await;
-    world.poll(CLOSED, 0).await;
+    let mut fixture = TaskFixture::leading().await;
+    fixture.poll(CLOSED, 0).await;
     let began = Instant::now();
-    world.shutdown.cancel();
-    world
+    fixture.shutdown.cancel();
+    fixture
         .desired
         .wait_for(|desired| *desired == Desired::Observe)
         .await
@@ -60,35 +60,35 @@ async fn a_silent_consumer_is_waited_for_until_its_grant_is_over() {
 
 #[tokio::test(start_paused = true)]
 async fn a_release_that_does_not_happen_is_waited_for_1500_ms() {
-    let mut world = World::leading().await;
-    world.poll(CLOSED, 0).await;
-    world.shutdown.cancel();
-    world.poll(CLOSED, 0).await;
+    let mut fixture = TaskFixture::leading().await;
+    fixture.poll(CLOSED, 0).await;
+    fixture.shutdown.cancel();
+    fixture.poll(CLOSED, 0).await;
     let began = Instant::now();
-    world.tokens.lease.cancelled().await;
+    fixture.tokens.lease.cancelled().await;
     assert_eq!(began.elapsed(), ms(1_500));
-    world.task.join_next().await.unwrap().unwrap();
+    fixture.task.join_next().await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_standby_ends_at_once() {
-    let mut world = World::leading().await;
-    world.lost_to("pod-b");
-    world.poll(CLOSED, 0).await;
+    let mut fixture = TaskFixture::leading().await;
+    fixture.lost_to("pod-b");
+    fixture.poll(CLOSED, 0).await;
     let began = Instant::now();
-    world.shutdown.cancel();
-    world.tokens.http.cancelled().await;
+    fixture.shutdown.cancel();
+    fixture.tokens.http.cancelled().await;
     assert_eq!(began.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lease_half_that_has_ended_does_not_stop_the_task() {
-    let World {
+    let TaskFixture {
         lease_status,
         shutdown,
         mut task,
         ..
-    } = World::leading().await;
+    } = TaskFixture::leading().await;
     drop(lease_status);
     tokio::time::sleep(ms(1_000)).await;
     shutdown.cancel();
@@ -97,32 +97,32 @@ async fn a_lease_half_that_has_ended_does_not_stop_the_task() {
 
 #[tokio::test(start_paused = true)]
 async fn the_end_of_the_task_stops_everything_else() {
-    let mut world = World::leading().await;
-    world.task.abort_all();
-    assert!(world.task.join_next().await.unwrap().is_err());
-    assert!(world.tokens.lease.is_cancelled());
-    assert!(world.tokens.http.is_cancelled());
-    let answer = world.get("/leader").await;
+    let mut fixture = TaskFixture::leading().await;
+    fixture.task.abort_all();
+    assert!(fixture.task.join_next().await.unwrap().is_err());
+    assert!(fixture.tokens.lease.is_cancelled());
+    assert!(fixture.tokens.http.is_cancelled());
+    let answer = fixture.get("/leader").await;
     assert_eq!(answer.status, 503, "{}", answer.text);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_task_campaigns_when_a_healthy_consumer_polls() {
-    let mut world = World::new();
+    let mut fixture = TaskFixture::new();
     tokio::time::sleep(ms(1_000)).await;
-    assert_eq!(*world.desired.borrow(), Desired::Observe);
-    world.poll("healthy=false&gate=closed", 0).await;
-    assert_eq!(*world.desired.borrow(), Desired::Observe);
-    world.poll(CLOSED, 0).await;
-    assert_eq!(*world.desired.borrow(), Desired::Campaign);
+    assert_eq!(*fixture.desired.borrow(), Desired::Observe);
+    fixture.poll("healthy=false&gate=closed", 0).await;
+    assert_eq!(*fixture.desired.borrow(), Desired::Observe);
+    fixture.poll(CLOSED, 0).await;
+    assert_eq!(*fixture.desired.borrow(), Desired::Campaign);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_consumer_makes_the_task_observe_without_any_event() {
-    let mut world = World::leading().await;
-    world.poll(CLOSED, 0).await;
+    let mut fixture = TaskFixture::leading().await;
+    fixture.poll(CLOSED, 0).await;
     let began = Instant::now();
-    world
+    fixture
         .desired
         .wait_for(|desired| *desired == Desired::Observe)
         .await

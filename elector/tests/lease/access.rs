@@ -6,7 +6,7 @@ use elector::lease_status::{Desired, LeaseStatus, Presence};
 use tokio::time::Instant;
 
 use crate::api_server::{FakeApiServer, Fault};
-use crate::pods::{A, B, Pod, SHORT, duel};
+use crate::pods::{A, B, ElectorPod, SHORT, duel};
 
 /// The longest time until a missing right is reported.
 const SOON: Duration = Duration::from_secs(2);
@@ -26,7 +26,7 @@ async fn a_missing_get_is_reported_until_it_is_allowed() {
     api.create();
     api.behave(Fault::Denies(&["get"]));
     let started = Instant::now();
-    let a = Pod::start(&api, A, SHORT);
+    let a = ElectorPod::start(&api, A, SHORT);
     let said = a
         .comes_to(is_trouble("forbidden", "get is not allowed"))
         .await;
@@ -41,7 +41,7 @@ async fn a_missing_patch_is_reported() {
     let api = FakeApiServer::start().await;
     api.create();
     api.behave(Fault::Denies(&["patch"]));
-    let a = Pod::start(&api, A, SHORT);
+    let a = ElectorPod::start(&api, A, SHORT);
     a.comes_to(is_trouble("forbidden", "patch is not allowed"))
         .await;
     api.behave(Fault::None);
@@ -52,11 +52,11 @@ async fn a_missing_patch_is_reported() {
 async fn a_standby_reports_a_missing_patch_until_it_is_allowed() {
     let api = FakeApiServer::start().await;
     api.create();
-    let a = Pod::start(&api, A, SHORT);
+    let a = ElectorPod::start(&api, A, SHORT);
     a.leads().await;
     api.behave(Fault::Denies(&["patch"]));
     let started = Instant::now();
-    let b = Pod::start(&api, B, SHORT);
+    let b = ElectorPod::start(&api, B, SHORT);
     let said = b
         .comes_to(is_trouble("forbidden", "patch is not allowed"))
         .await;
@@ -70,7 +70,7 @@ async fn a_lease_that_may_not_be_created_is_reported_until_it_exists() {
     let api = FakeApiServer::start().await;
     api.behave(Fault::Denies(&["create"]));
     let started = Instant::now();
-    let a = Pod::start(&api, A, SHORT);
+    let a = ElectorPod::start(&api, A, SHORT);
     let said = a.comes_to(is_trouble("lease_missing", "create")).await;
     assert!(said - started < SOON);
     api.create();
@@ -85,7 +85,7 @@ async fn after_a_deletion_without_the_right_to_create_the_leader_leads_again_onc
     let api = FakeApiServer::start().await;
     api.create();
     api.behave(Fault::Denies(&["create"]));
-    let a = Pod::start(&api, A, SHORT);
+    let a = ElectorPod::start(&api, A, SHORT);
     a.leads().await;
     api.delete();
     a.comes_to(is_trouble("lease_missing", "create")).await;
@@ -100,9 +100,9 @@ async fn without_list_and_watch_the_lease_is_read_instead() {
     let api = FakeApiServer::start().await;
     api.create();
     api.behave(Fault::Denies(&["list", "watch"]));
-    let a = Pod::start(&api, A, SHORT);
+    let a = ElectorPod::start(&api, A, SHORT);
     a.leads().await;
-    let b = Pod::start(&api, B, SHORT);
+    let b = ElectorPod::start(&api, B, SHORT);
     b.comes_to(|status| status.rival.is_some()).await;
     duel(&a, &b, async {
         a.desired.send_replace(Desired::Observe);

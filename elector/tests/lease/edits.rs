@@ -7,14 +7,14 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::api_server::FakeApiServer;
-use crate::pods::{A, B, Pod, SHORT, duel};
+use crate::pods::{A, B, ElectorPod, SHORT, duel};
 
 /// Starts a leader, and a standby that has seen it, and runs `tell` with both. Checks that they never lead at the same time.
-async fn story(tell: impl AsyncFn(&FakeApiServer, &Pod, &Pod)) {
+async fn story(tell: impl AsyncFn(&FakeApiServer, &ElectorPod, &ElectorPod)) {
     let api = FakeApiServer::start().await;
-    let a = Pod::start(&api, A, SHORT);
+    let a = ElectorPod::start(&api, A, SHORT);
     a.leads().await;
-    let b = Pod::start(&api, B, SHORT);
+    let b = ElectorPod::start(&api, B, SHORT);
     b.comes_to(|status| status.rival.is_some()).await;
     duel(&a, &b, tell(&api, &a, &b)).await;
 }
@@ -112,7 +112,7 @@ async fn a_lease_that_was_created_with_a_spec_can_be_taken() {
     let api = FakeApiServer::start().await;
     api.create();
     api.edit(&json!({"leaseDurationSeconds": 15, "holderIdentity": ""}));
-    let a = Pod::start(&api, A, SHORT);
+    let a = ElectorPod::start(&api, A, SHORT);
     a.comes_to(|status| status.presence == Presence::Present)
         .await;
     a.leads().await;

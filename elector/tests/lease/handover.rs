@@ -6,7 +6,7 @@ use elector::lease_status::{Desired, Holding};
 use tokio::time::Instant;
 
 use crate::api_server::{FakeApiServer, Fault};
-use crate::pods::{A, B, Pod, SHORT, Terms, Who, duel};
+use crate::pods::{A, B, ElectorPod, SHORT, Terms, Who, duel};
 
 /// The longest time that a take-over may take beyond the lease duration.
 const SLACK: Duration = Duration::from_millis(500);
@@ -14,9 +14,9 @@ const SLACK: Duration = Duration::from_millis(500);
 #[tokio::test]
 async fn a_lease_given_back_is_taken_at_once() {
     let api = FakeApiServer::start().await;
-    let a = Pod::start(&api, A, SHORT);
+    let a = ElectorPod::start(&api, A, SHORT);
     a.leads().await;
-    let b = Pod::start(&api, B, SHORT);
+    let b = ElectorPod::start(&api, B, SHORT);
     b.comes_to(|status| status.rival.is_some()).await;
     duel(&a, &b, async {
         for (from, to) in [(&a, &b), (&b, &a), (&a, &b)] {
@@ -36,7 +36,7 @@ async fn a_lease_given_back_is_taken_at_once() {
 #[tokio::test]
 async fn a_released_lease_can_be_taken_again_by_the_same_pod() {
     let api = FakeApiServer::start().await;
-    let a = Pod::start(&api, A, SHORT);
+    let a = ElectorPod::start(&api, A, SHORT);
     a.leads().await;
     let term = a.term();
     a.desired.send_replace(Desired::Observe);
@@ -50,9 +50,9 @@ async fn a_released_lease_can_be_taken_again_by_the_same_pod() {
 #[tokio::test]
 async fn a_pod_that_observes_only_watches() {
     let api = FakeApiServer::start().await;
-    let a = Pod::start(&api, A, SHORT);
+    let a = ElectorPod::start(&api, A, SHORT);
     a.desired.send_replace(Desired::Observe);
-    let b = Pod::start(&api, B, SHORT);
+    let b = ElectorPod::start(&api, B, SHORT);
     b.leads().await;
     a.comes_to(|status| {
         let rival = status.rival.as_ref();
@@ -65,9 +65,9 @@ async fn a_pod_that_observes_only_watches() {
 #[tokio::test]
 async fn a_killed_leader_is_replaced_when_its_lease_has_run_out() {
     let api = FakeApiServer::start().await;
-    let a = Pod::start(&api, A, SHORT);
+    let a = ElectorPod::start(&api, A, SHORT);
     a.leads().await;
-    let b = Pod::start(&api, B, SHORT);
+    let b = ElectorPod::start(&api, B, SHORT);
     b.comes_to(|status| status.rival.is_some()).await;
     let killed = Instant::now();
     drop(a);
@@ -81,12 +81,12 @@ async fn a_killed_leader_is_replaced_when_its_lease_has_run_out() {
 #[tokio::test]
 async fn a_restarted_elector_continues_with_a_lease_that_its_pod_holds() {
     let api = FakeApiServer::start().await;
-    let a = Pod::start(&api, A, SHORT);
+    let a = ElectorPod::start(&api, A, SHORT);
     a.leads().await;
     let term = a.term();
     drop(a);
     let restarted = Instant::now();
-    let a = Pod::start(&api, A, SHORT);
+    let a = ElectorPod::start(&api, A, SHORT);
     let took = a.leads().await - restarted;
     assert!(took < SLACK, "{took:?}");
     assert!(a.term() > term);
@@ -95,13 +95,13 @@ async fn a_restarted_elector_continues_with_a_lease_that_its_pod_holds() {
 #[tokio::test]
 async fn another_instance_of_the_same_identity_waits_and_reports_the_problem() {
     let api = FakeApiServer::start().await;
-    let a = Pod::start(&api, A, SHORT);
+    let a = ElectorPod::start(&api, A, SHORT);
     a.leads().await;
     let twin = Who {
         instance: "uid-c",
         ..A
     };
-    let b = Pod::start(&api, twin, SHORT);
+    let b = ElectorPod::start(&api, twin, SHORT);
     duel(&a, &b, async {
         b.comes_to(|status| {
             let problem = status.problem.as_ref();
@@ -118,9 +118,9 @@ async fn another_instance_of_the_same_identity_waits_and_reports_the_problem() {
 async fn a_leader_sends_one_request_per_renewal_and_a_standby_hardly_any() {
     let terms = Terms { lease: 5, renew: 1 };
     let api = FakeApiServer::start().await;
-    let a = Pod::start(&api, A, terms);
+    let a = ElectorPod::start(&api, A, terms);
     a.leads().await;
-    let b = Pod::start(&api, B, terms);
+    let b = ElectorPod::start(&api, B, terms);
     b.comes_to(|status| status.rival.is_some()).await;
     api.take_asked();
     a.leads_on_for(Duration::from_secs(10)).await;
@@ -135,8 +135,8 @@ async fn a_leader_sends_one_request_per_renewal_and_a_standby_hardly_any() {
 #[tokio::test]
 async fn an_acquisition_whose_answer_was_lost_is_no_claim_until_it_is_renewed() {
     let api = FakeApiServer::start().await;
-    let a = Pod::start(&api, A, SHORT);
-    let b = Pod::start(&api, B, SHORT);
+    let a = ElectorPod::start(&api, A, SHORT);
+    let b = ElectorPod::start(&api, B, SHORT);
     duel(&a, &b, async {
         a.comes_to(|status| status.rival.is_some()).await;
         api.behave(Fault::LosesAnswers);

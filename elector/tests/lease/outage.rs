@@ -6,16 +6,16 @@ use elector::lease_status::{Desired, Holding};
 use tokio::time::{Instant, sleep};
 
 use crate::api_server::{FakeApiServer, Fault};
-use crate::pods::{A, B, Pod, SHORT, Terms, duel};
+use crate::pods::{A, B, ElectorPod, SHORT, Terms, duel};
 
 /// A longer lease: several renewals fit into a claim, so that there is time for an outage.
 const LONGER: Terms = Terms { lease: 6, renew: 1 };
 
 async fn outlives(fault: Fault, outage: Duration) {
     let api = FakeApiServer::start().await;
-    let a = Pod::start(&api, A, LONGER);
+    let a = ElectorPod::start(&api, A, LONGER);
     a.leads().await;
-    let b = Pod::start(&api, B, LONGER);
+    let b = ElectorPod::start(&api, B, LONGER);
     b.comes_to(|status| status.rival.is_some()).await;
     duel(&a, &b, async {
         api.behave(fault);
@@ -44,9 +44,9 @@ async fn too_many_requests_for_a_while_do_not_end_the_leadership() {
 
 async fn never_two_after(fault: Fault) {
     let api = FakeApiServer::start().await;
-    let a = Pod::start(&api, A, SHORT);
+    let a = ElectorPod::start(&api, A, SHORT);
     a.leads().await;
-    let b = Pod::start(&api, B, SHORT);
+    let b = ElectorPod::start(&api, B, SHORT);
     b.comes_to(|status| status.rival.is_some()).await;
     duel(&a, &b, async {
         api.behave(fault);
@@ -91,7 +91,7 @@ async fn writes_whose_answers_are_lost_never_make_two_leaders() {
 #[tokio::test]
 async fn occasional_errors_do_not_end_the_leadership() {
     let api = FakeApiServer::start().await;
-    let a = Pod::start(&api, A, SHORT);
+    let a = ElectorPod::start(&api, A, SHORT);
     a.leads().await;
     api.behave(Fault::Every(4, 504));
     a.leads_on_for(Duration::from_secs(12)).await;
@@ -100,7 +100,7 @@ async fn occasional_errors_do_not_end_the_leadership() {
 #[tokio::test]
 async fn a_slow_api_server_does_not_end_the_leadership() {
     let api = FakeApiServer::start().await;
-    let a = Pod::start(&api, A, LONGER);
+    let a = ElectorPod::start(&api, A, LONGER);
     a.leads().await;
     api.behave(Fault::Slow(Duration::from_millis(1700)));
     a.leads_on_for(Duration::from_secs(15)).await;
@@ -109,9 +109,9 @@ async fn a_slow_api_server_does_not_end_the_leadership() {
 #[tokio::test]
 async fn a_release_without_an_answer_ends_in_time_and_makes_no_claim() {
     let api = FakeApiServer::start().await;
-    let a = Pod::start(&api, A, SHORT);
+    let a = ElectorPod::start(&api, A, SHORT);
     a.leads().await;
-    let b = Pod::start(&api, B, SHORT);
+    let b = ElectorPod::start(&api, B, SHORT);
     b.comes_to(|status| status.rival.is_some()).await;
     duel(&a, &b, async {
         api.behave(Fault::Silent);
@@ -133,9 +133,9 @@ async fn a_release_without_an_answer_ends_in_time_and_makes_no_claim() {
 #[tokio::test]
 async fn a_release_that_fails_once_is_tried_again() {
     let api = FakeApiServer::start().await;
-    let a = Pod::start(&api, A, SHORT);
+    let a = ElectorPod::start(&api, A, SHORT);
     a.leads().await;
-    let b = Pod::start(&api, B, SHORT);
+    let b = ElectorPod::start(&api, B, SHORT);
     b.comes_to(|status| status.rival.is_some()).await;
     duel(&a, &b, async {
         api.behave(Fault::Status(500));

@@ -19,7 +19,7 @@ use crate::fake_lease::NAME;
 const LONG: Duration = Duration::from_secs(30);
 
 /// The lease half of one elector.
-pub struct Pod {
+pub struct ElectorPod {
     pub desired: watch::Sender<Desired>,
     status: watch::Receiver<LeaseStatus>,
     /// Ends the lease half without a release when it is dropped, as SIGKILL would.
@@ -52,9 +52,9 @@ pub struct Terms {
 /// The shortest that the configuration allows.
 pub const SHORT: Terms = Terms { lease: 3, renew: 1 };
 
-// === impl Pod ===
+// === impl ElectorPod ===
 
-impl Pod {
+impl ElectorPod {
     /// Starts a pod that campaigns.
     pub fn start(api: &FakeApiServer, who: Who, terms: Terms) -> Self {
         let (desired, desired_receiver) = watch::channel(Desired::Campaign);
@@ -143,7 +143,7 @@ fn election(who: Who, terms: Terms) -> Election {
 }
 
 /// Panics as soon as both pods lead at once. Returns when one of them has ended.
-pub async fn never_two(a: &Pod, b: &Pod) {
+pub async fn never_two(a: &ElectorPod, b: &ElectorPod) {
     let (mut ours, mut theirs) = (a.status.clone(), b.status.clone());
     loop {
         let both = a.is_leading() && b.is_leading();
@@ -156,7 +156,7 @@ pub async fn never_two(a: &Pod, b: &Pod) {
 }
 
 /// Runs `story`, and panics if `a` and `b` ever lead at once.
-pub async fn duel(a: &Pod, b: &Pod, story: impl Future<Output = ()>) {
+pub async fn duel(a: &ElectorPod, b: &ElectorPod, story: impl Future<Output = ()>) {
     tokio::select! { biased;
         () = never_two(a, b) => panic!("one of them has ended"),
         () = story => {}

@@ -30,7 +30,7 @@ fn taken_only_after(world: &mut World, wait: Duration) {
 #[test]
 fn a_holder_removed_by_hand_is_waited_for_during_one_lease_duration() {
     let mut world = World::led(2);
-    world.api_server.edit(&json!({"holderIdentity": null}));
+    world.server.edit(&json!({"holderIdentity": null}));
     world.advance(SECOND);
     // Pod 1 counts from the moment at which it saw that the holder has vanished.
     taken_only_after(&mut world, D);
@@ -39,14 +39,14 @@ fn a_holder_removed_by_hand_is_waited_for_during_one_lease_duration() {
 #[test]
 fn a_lease_deleted_and_applied_again_does_not_end_the_claim_of_its_holder() {
     let mut world = World::led(2);
-    world.api_server.recreate();
+    world.server.recreate();
     taken_only_after(&mut world, D.max(D + SLACK));
 }
 
 #[test]
 fn a_deleted_lease_may_be_created_again_but_not_taken() {
     let mut world = World::led(2);
-    world.api_server.delete();
+    world.server.delete();
     world.read(1).unwrap();
     world.kind(1, &Method::POST, json!({})).unwrap();
     taken_only_after(&mut world, D + SLACK);
@@ -59,7 +59,7 @@ fn a_pod_that_has_seen_no_holder_waits_nevertheless_when_the_lease_is_deleted() 
     world.advance(D);
     world.read(1).unwrap();
     world.acquire(0).unwrap();
-    world.api_server.delete();
+    world.server.delete();
     world.read(1).unwrap();
     world.kind(1, &Method::POST, json!({})).unwrap();
     world.read(1).unwrap();
@@ -69,7 +69,7 @@ fn a_pod_that_has_seen_no_holder_waits_nevertheless_when_the_lease_is_deleted() 
 #[test]
 fn an_elector_that_finds_no_holder_at_its_start_waits() {
     let mut world = World::led(2);
-    world.api_server.edit(&json!({"holderIdentity": null}));
+    world.server.edit(&json!({"holderIdentity": null}));
     world.restart(1);
     taken_only_after(&mut world, D);
 }
@@ -77,8 +77,8 @@ fn an_elector_that_finds_no_holder_at_its_start_waits() {
 #[test]
 fn the_holder_of_a_claim_retakes_a_vanished_lease_at_once_in_a_new_term() {
     for vanish in [
-        |world: &mut World| world.api_server.edit(&json!({"holderIdentity": null})),
-        |world: &mut World| world.api_server.recreate(),
+        |world: &mut World| world.server.edit(&json!({"holderIdentity": null})),
+        |world: &mut World| world.server.recreate(),
     ] {
         let mut world = World::led(2);
         let term = world.term(0);
@@ -96,7 +96,7 @@ fn the_holder_of_a_claim_retakes_a_vanished_lease_at_once_in_a_new_term() {
 fn a_last_holder_without_a_claim_does_not_retake_a_vanished_lease_at_once() {
     let mut world = World::led(2);
     world.advance(D);
-    world.api_server.edit(&json!({"holderIdentity": null}));
+    world.server.edit(&json!({"holderIdentity": null}));
     world.show(0);
     world.read(0).unwrap();
     assert_eq!(world.acquire(0), Err(Refusal::Occupied));
@@ -105,10 +105,10 @@ fn a_last_holder_without_a_claim_does_not_retake_a_vanished_lease_at_once() {
 #[test]
 fn a_lease_created_again_is_taken_at_once_by_a_pod_that_has_watched_its_absence_long_enough() {
     let mut world = World::led(2);
-    world.api_server.delete();
+    world.server.delete();
     world.show_next(1);
     world.advance(D + SLACK);
-    world.api_server.recreate();
+    world.server.recreate();
     world.read(1).unwrap();
     assert_eq!(world.acquire(1), Err(Refusal::Occupied));
     // The Lease that was read may have had a holder before. An unbroken watch shows that it has not.
@@ -127,10 +127,10 @@ fn a_lease_created_again_is_taken_at_once_by_a_pod_that_has_watched_its_absence_
 #[test]
 fn a_gap_in_the_watch_may_have_hidden_a_holder_of_a_lease_created_again() {
     let mut world = World::led(2);
-    world.api_server.delete();
+    world.server.delete();
     world.show_next(1);
     world.advance(D + SLACK);
-    world.api_server.recreate();
+    world.server.recreate();
     world.show(1);
     taken_only_after(&mut world, D);
 }
@@ -138,7 +138,7 @@ fn a_gap_in_the_watch_may_have_hidden_a_holder_of_a_lease_created_again() {
 #[test]
 fn a_record_that_somebody_else_wrote_with_the_name_of_this_pod_is_not_its_own() {
     let mut world = World::led(2);
-    world.api_server.edit(&json!({"holderIdentity": name(1)}));
+    world.server.edit(&json!({"holderIdentity": name(1)}));
     world.read(1).unwrap();
     assert_eq!(world.renew(1), Err(Refusal::NotOurs));
     world.read(1).unwrap();
@@ -152,7 +152,7 @@ fn a_record_that_somebody_else_wrote_with_the_name_of_this_pod_is_not_its_own() 
 #[test]
 fn a_holder_written_by_hand_is_waited_for_after_a_restart_too() {
     let mut world = World::led(2);
-    world.api_server.edit(&json!({"holderIdentity": name(1)}));
+    world.server.edit(&json!({"holderIdentity": name(1)}));
     world.restart(1);
     taken_only_after(&mut world, D + SLACK);
 }
@@ -180,7 +180,7 @@ fn two_pods_of_one_identity_never_both_lead_and_the_problem_is_reported() {
 #[test]
 fn a_lease_duration_that_is_edited_down_shortens_no_claim() {
     let mut world = World::led(2);
-    world.api_server.edit(&json!({"leaseDurationSeconds": 3}));
+    world.server.edit(&json!({"leaseDurationSeconds": 3}));
     // After the restart, pod 1 has never seen the original duration.
     world.restart(1);
     taken_only_after(&mut world, D + SLACK);
@@ -189,10 +189,8 @@ fn a_lease_duration_that_is_edited_down_shortens_no_claim() {
 #[test]
 fn a_longer_lease_duration_of_the_holder_is_waited_for() {
     let mut world = World::led(2);
-    world.api_server.edit(&json!({"leaseDurationSeconds": 60}));
-    world
-        .api_server
-        .edit(&json!({"holderIdentity": "stranger"}));
+    world.server.edit(&json!({"leaseDurationSeconds": 60}));
+    world.server.edit(&json!({"holderIdentity": "stranger"}));
     taken_only_after(&mut world, Duration::from_secs(60) + SLACK);
 }
 
@@ -200,9 +198,7 @@ fn a_longer_lease_duration_of_the_holder_is_waited_for() {
 fn a_lease_duration_that_is_edited_up_counts_only_until_the_holder_writes_again() {
     let mut world = World::led(2);
     for seconds in [3600, i32::MAX] {
-        world
-            .api_server
-            .edit(&json!({"leaseDurationSeconds": seconds}));
+        world.server.edit(&json!({"leaseDurationSeconds": seconds}));
         world.show(1);
         world.advance(D + SLACK);
         world.read(1).unwrap();
@@ -218,9 +214,7 @@ fn a_lease_duration_that_is_edited_up_counts_only_until_the_holder_writes_again(
 fn a_lease_duration_that_is_edited_up_and_down_again_has_no_effect() {
     let mut world = World::led(2);
     for seconds in [86_400, D.as_secs()] {
-        world
-            .api_server
-            .edit(&json!({"leaseDurationSeconds": seconds}));
+        world.server.edit(&json!({"leaseDurationSeconds": seconds}));
         world.show(1);
     }
     taken_only_after(&mut world, D + SLACK);
@@ -229,14 +223,12 @@ fn a_lease_duration_that_is_edited_up_and_down_again_has_no_effect() {
 #[test]
 fn a_lease_duration_edited_down_and_a_replaced_holder_end_no_claim() {
     let mut world = World::led(2);
-    world.api_server.edit(&json!({"leaseDurationSeconds": 60}));
+    world.server.edit(&json!({"leaseDurationSeconds": 60}));
     world.restart(1);
     world.read(1).unwrap();
-    world.api_server.edit(&json!({"leaseDurationSeconds": 1}));
+    world.server.edit(&json!({"leaseDurationSeconds": 1}));
     world.show(1);
-    world
-        .api_server
-        .edit(&json!({"holderIdentity": "stranger"}));
+    world.server.edit(&json!({"holderIdentity": "stranger"}));
     taken_only_after(&mut world, Duration::from_secs(60) + SLACK);
 }
 
@@ -275,10 +267,10 @@ fn margin_and_slack_cover_clocks_of_different_speeds() {
 fn a_version_that_went_back_counts_if_it_was_read() {
     // After a restore of etcd the events of the watch look old, but a read still shows the present.
     let mut world = World::led(2);
-    let mut lease = world.api_server.lease.object.clone().unwrap();
+    let mut lease = world.server.lease.object.clone().unwrap();
     lease["metadata"]["resourceVersion"] = json!("7");
     lease["spec"]["renewTime"] = json!("2001-01-01T00:00:00Z");
-    world.api_server.lease.object = Some(lease);
+    world.server.lease.object = Some(lease);
     world.advance(D);
     world.read(1).unwrap();
     world.advance(D);

@@ -67,9 +67,7 @@ fn an_answer_that_arrives_after_another_holder_was_seen_makes_no_claim() {
     let body = world.renew_body(0);
     let renew_body = world.send(0, &Method::PATCH, body).unwrap();
     let outcome = world.effect(&renew_body);
-    world
-        .api_server
-        .edit(&json!({"holderIdentity": "stranger"}));
+    world.server.edit(&json!({"holderIdentity": "stranger"}));
     world.show(0);
     assert!(!world.leads(0));
     world.answer(&renew_body, outcome);
@@ -79,10 +77,10 @@ fn an_answer_that_arrives_after_another_holder_was_seen_makes_no_claim() {
 #[test]
 fn an_event_older_than_the_last_state_is_ignored() {
     let mut world = World::led(2);
-    let old = world.api_server.seen();
+    let old = world.server.seen();
     world.pods[0].guard.begin_release();
     world.release(0).unwrap();
-    let released = world.api_server.seen();
+    let released = world.server.seen();
     world.read(1).unwrap();
     world.acquire(1).unwrap();
     for event in [old, released.clone()] {

@@ -136,7 +136,7 @@ fn an_answer_during_a_release_makes_no_claim() {
 fn a_conflict_in_a_release_is_shown_to_kube_lease_manager_as_a_failed_precondition() {
     let mut world = World::led(1);
     let release = world.send(0, &Method::PATCH, release_body()).unwrap();
-    world.api_server.edit(&json!({"leaseDurationSeconds": 20}));
+    world.server.edit(&json!({"leaseDurationSeconds": 20}));
     let outcome = world.effect(&release);
     assert!(matches!(
         world.answer(&release, outcome),
@@ -204,7 +204,7 @@ fn a_change_of_another_field_is_no_renewal() {
     let mut world = World::led(2);
     world.advance(D);
     // The edit makes a new version with the same content, as far as the election is concerned.
-    world.api_server.edit(&json!({"preferredHolder": "x"}));
+    world.server.edit(&json!({"preferredHolder": "x"}));
     world.show(1);
     world.advance(SLACK);
     assert_eq!(holder(world.read(1).unwrap()), None);
@@ -223,7 +223,7 @@ fn an_answer_that_was_just_shown_is_shown_again_without_a_request() {
 #[test]
 fn an_answer_is_not_shown_again_after_the_lease_has_changed() {
     let mut world = World::led(2);
-    world.api_server.edit(&json!({"leaseDurationSeconds": 20}));
+    world.server.edit(&json!({"leaseDurationSeconds": 20}));
     world.show(1);
     assert_eq!(world.cached_answer(1), None);
     world.read(1).unwrap();

@@ -8,7 +8,7 @@ use k8s_openapi::jiff::SignedDuration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::world::{InFlight, World, name, release_body};
+use super::world::{PendingRequest, World, name, release_body};
 use crate::guard::observation::{Continuity, SeenLease};
 use crate::guard::outcome::Outcome;
 
@@ -62,9 +62,9 @@ enum Edit {
 struct Play {
     world: World,
     /// The request that each pod waits for, with its answer once it has taken effect.
-    waiting: Vec<Option<(InFlight, Option<Outcome>)>>,
+    waiting: Vec<Option<(PendingRequest, Option<Outcome>)>>,
     /// Requests that were given up and may still take effect.
-    orphans: Vec<InFlight>,
+    orphans: Vec<PendingRequest>,
     /// The events that the watch has not shown each pod yet.
     events: Vec<Vec<SeenLease>>,
     /// The continuity of the next event for each pod.
@@ -165,10 +165,10 @@ impl Play {
 
     /// Carries out `change`, and adds an event for the watch of every pod if it changed the Lease.
     fn changing<T>(&mut self, change: impl FnOnce(&mut World) -> T) -> T {
-        let before = self.world.api_server.lease.object.clone();
+        let before = self.world.server.lease.object.clone();
         let result = change(&mut self.world);
-        if self.world.api_server.lease.object != before {
-            let seen = self.world.api_server.seen();
+        if self.world.server.lease.object != before {
+            let seen = self.world.server.seen();
             self.events
                 .iter_mut()
                 .for_each(|events| events.push(seen.clone()));
@@ -179,16 +179,14 @@ impl Play {
 
 fn edit_by_hand(world: &mut World, edit: Edit) {
     match edit {
-        Edit::Null => world.api_server.edit(&json!({"holderIdentity": null})),
-        Edit::Delete => world.api_server.delete(),
-        Edit::Recreate => world.api_server.recreate(),
-        Edit::Name(pod) => world.api_server.edit(&json!({"holderIdentity": name(pod)})),
-        Edit::Stranger => world
-            .api_server
-            .edit(&json!({"holderIdentity": "stranger"})),
+        Edit::Null => world.server.edit(&json!({"holderIdentity": null})),
+        Edit::Delete => world.server.delete(),
+        Edit::Recreate => world.server.recreate(),
+        Edit::Name(pod) => world.server.edit(&json!({"holderIdentity": name(pod)})),
+        Edit::Stranger => world.server.edit(&json!({"holderIdentity": "stranger"})),
         // Not 1, which is the mark of a release.
-        Edit::Shorten => world.api_server.edit(&json!({"leaseDurationSeconds": 3})),
-        Edit::Lengthen => world.api_server.edit(&json!({"leaseDurationSeconds": 60})),
+        Edit::Shorten => world.server.edit(&json!({"leaseDurationSeconds": 3})),
+        Edit::Lengthen => world.server.edit(&json!({"leaseDurationSeconds": 60})),
     }
 }
 

@@ -7,7 +7,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp, ToSpan as _};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::api_server::ApiServer;
+use super::lease_server::LeaseServer;
 use crate::guard::clocks::Clocks;
 use crate::guard::observation::{Continuity, SeenLease};
 use crate::guard::outcome::Outcome;
@@ -26,7 +26,7 @@ pub(super) const CLAIM: Duration = Duration::from_millis(14_500);
 pub(super) struct World {
     began: Instant,
     elapsed: Duration,
-    pub(super) api_server: ApiServer,
+    pub(super) server: LeaseServer,
     pub(super) pods: Vec<Pod>,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Pod {
 
 /// A request that has been sent.
 #[derive(Clone)]
-pub(super) struct InFlight {
+pub(super) struct PendingRequest {
     pub(super) pod: usize,
     pub(super) sent: SentRequest,
     body: Value,
@@ -60,7 +60,7 @@ impl World {
         Self {
             began,
             elapsed: Duration::ZERO,
-            api_server: ApiServer::new(),
+            server: LeaseServer::new(),
             pods: pods.collect(),
         }
     }
@@ -109,7 +109,7 @@ impl World {
         pod: usize,
         method: &Method,
         body: Value,
-    ) -> Result<InFlight, Refusal> {
+    ) -> Result<PendingRequest, Refusal> {
         let mut body = body;
         let kind = RequestKind::of(method, &body);
         let at = self.clocks(pod);
@@ -120,14 +120,14 @@ impl World {
             // The leadership half asks for a release only when nobody can be acting on an earlier claim.
             self.pods[pod].may_act_until = at.monotonic;
         }
-        Ok(InFlight { pod, sent, body })
+        Ok(PendingRequest { pod, sent, body })
     }
 
-    pub(super) fn effect(&mut self, request: &InFlight) -> Outcome {
-        self.api_server.serve(request.sent.kind, &request.body)
+    pub(super) fn effect(&mut self, request: &PendingRequest) -> Outcome {
+        self.server.serve(request.sent.kind, &request.body)
     }
 
-    pub(super) fn answer(&mut self, request: &InFlight, outcome: Outcome) -> Outcome {
+    pub(super) fn answer(&mut self, request: &PendingRequest, outcome: Outcome) -> Outcome {
         let at = self.clocks(request.pod);
         let pod = &mut self.pods[request.pod];
         let shown = pod.guard.answered(&request.sent, outcome, at);
@@ -191,13 +191,13 @@ impl World {
 
     /// The watch of `pod`, begun anew, shows the Lease as it is.
     pub(super) fn show(&mut self, pod: usize) {
-        let seen = self.api_server.seen();
+        let seen = self.server.seen();
         self.event(pod, seen, Continuity::Unknown);
     }
 
     /// The watch of `pod` shows the Lease as it is. Nothing else has happened since the last event.
     pub(super) fn show_next(&mut self, pod: usize) {
-        let seen = self.api_server.seen();
+        let seen = self.server.seen();
         self.event(pod, seen, Continuity::Unbroken);
     }
 

@@ -13,7 +13,7 @@ pub(crate) const OTHER_POD: &str = "pod-b";
 pub(crate) const TERM: u64 = 4711;
 
 /// A state machine, and the current time. Times are in milliseconds since the start of the machine.
-pub(crate) struct World {
+pub(crate) struct MachineFixture {
     pub(crate) machine: StateMachine,
     start: Instant,
     now: Instant,
@@ -40,9 +40,9 @@ pub(crate) fn poll(seq: u64, gate: ReportedGate) -> Query {
     }
 }
 
-// === impl World ===
+// === impl MachineFixture ===
 
-impl World {
+impl MachineFixture {
     pub(crate) fn new() -> Self {
         Self::with(rules())
     }
@@ -59,13 +59,13 @@ impl World {
 
     /// A leader at 10 s whose consumer is granted until 15 s. The grant of an earlier process is over.
     pub(crate) fn leading() -> Self {
-        let mut world = Self::new();
-        world.says(ReportedGate::Closed);
-        world.advance_to(10_000);
-        world.says(ReportedGate::Closed);
-        world.holds_until(60_000);
-        assert!(world.says(ReportedGate::Closed).is_leader);
-        world
+        let mut fixture = Self::new();
+        fixture.says(ReportedGate::Closed);
+        fixture.advance_to(10_000);
+        fixture.says(ReportedGate::Closed);
+        fixture.holds_until(60_000);
+        assert!(fixture.says(ReportedGate::Closed).is_leader);
+        fixture
     }
 
     pub(crate) fn moment(&self, ms: u64) -> Instant {

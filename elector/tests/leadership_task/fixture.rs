@@ -21,7 +21,7 @@ use tower::ServiceExt as _;
 
 pub(crate) const POD: &str = "pod-a";
 
-pub(crate) struct World {
+pub(crate) struct TaskFixture {
     pub(crate) router: Router,
     pub(crate) outside: Router,
     pub(crate) lease_status: watch::Sender<LeaseStatus>,
@@ -32,7 +32,7 @@ pub(crate) struct World {
     seq: u64,
 }
 
-pub(crate) struct Answer {
+pub(crate) struct HttpAnswer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
@@ -46,9 +46,9 @@ pub(crate) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-// === impl World ===
+// === impl TaskFixture ===
 
-impl World {
+impl TaskFixture {
     pub(crate) fn new() -> Self {
         let telemetry = Arc::new(Telemetry::new().unwrap());
         let (lease_status, lease_status_receiver) = watch::channel(LeaseStatus::default());
@@ -88,11 +88,11 @@ impl World {
 
     /// A leader, 10 s after its start, that has granted its consumer nothing yet.
     pub(crate) async fn leading() -> Self {
-        let mut world = Self::new();
+        let mut fixture = Self::new();
         tokio::time::sleep(ms(10_000)).await;
-        world.poll(CLOSED, 0).await;
-        world.holds(Duration::from_secs(60));
-        world
+        fixture.poll(CLOSED, 0).await;
+        fixture.holds(Duration::from_secs(60));
+        fixture
     }
 
     pub(crate) fn holds(&self, time: Duration) {
@@ -139,12 +139,12 @@ impl World {
         self.get(&path).await.report()
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> HttpAnswer {
         ask(self.router.clone(), "GET", path).await
     }
 }
 
-pub(crate) async fn ask(router: Router, method: &str, path: &str) -> Answer {
+pub(crate) async fn ask(router: Router, method: &str, path: &str) -> HttpAnswer {
     let request = Request::builder()
         .method(method)
         .uri(path)
@@ -153,16 +153,16 @@ pub(crate) async fn ask(router: Router, method: &str, path: &str) -> Answer {
     let response = router.oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
-    Answer {
+    HttpAnswer {
         status: parts.status,
         headers: parts.headers,
         text: String::from_utf8(body.to_vec()).unwrap(),
     }
 }
 
-// === impl Answer ===
+// === impl HttpAnswer ===
 
-impl Answer {
+impl HttpAnswer {
     pub(crate) fn report(&self) -> LeaderReport {
         serde_json::from_str(&self.text).unwrap()
     }

@@ -10,13 +10,13 @@ use crate::guard::record::Record;
 use crate::guard::request::RequestKind;
 
 /// An API server with one Lease.
-pub(super) struct ApiServer {
+pub(super) struct LeaseServer {
     pub(super) lease: FakeLease,
 }
 
-// === impl ApiServer ===
+// === impl LeaseServer ===
 
-impl ApiServer {
+impl LeaseServer {
     /// An API server with a Lease that nobody holds.
     pub(super) fn new() -> Self {
         let mut lease = FakeLease::absent();
