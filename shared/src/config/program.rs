@@ -41,7 +41,7 @@ impl fmt::Display for UsedBy {
             Self::Both => "both",
             Self::Collector => "collector",
             Self::Elector => "elector",
-            Self::Nobody => "nobody any more",
+            Self::Nobody => "neither",
         })
     }
 }
