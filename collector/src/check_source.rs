@@ -231,7 +231,7 @@ fn violations(answer: &Answer, result: PollResult, election: &Election) -> Vec<S
         }
         PollResult::LowerTerm => found.push("grants a lower term than a moment ago".to_owned()),
         PollResult::Late => {
-            found.push("says yes, but for no longer than its answer takes".to_owned())
+            found.push("says yes, but for no longer than its answer takes".to_owned());
         }
         _ => {}
     }

@@ -242,14 +242,11 @@ fn push_flags(cluster: &Cluster, topic: &TopicLag, row: &PartitionLag, sink: &mu
     match cluster.compatibility.state_labels {
         ExtraLabels::Present => {
             let compacted = topic.compaction == Ok(Compaction::Compacted);
+            let compacted = if compacted { "true" } else { "false" };
+            sink.label("compaction_detected", compacted);
             let lost = row.retention.is_ok_and(|retention| retention.lost > 0);
-            sink.label("compaction_detected", flag(compacted));
-            sink.label("data_loss_detected", flag(lost));
+            sink.label("data_loss_detected", if lost { "true" } else { "false" });
         }
         ExtraLabels::Absent => {}
     }
-}
-
-const fn flag(value: bool) -> &'static str {
-    if value { "true" } else { "false" }
 }
