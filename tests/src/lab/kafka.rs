@@ -32,7 +32,7 @@ pub struct Kafka {
     // Fields are dropped in this order: first the processes, then what they use.
     nodes: Vec<Node>,
     version: Version,
-    kafka_tools: KafkaTools,
+    tools: KafkaTools,
     listeners: Listeners,
     keys: Option<Keys>,
     scratch: TempDir,
@@ -50,7 +50,7 @@ impl Kafka {
     /// Starts a cluster and waits until each broker answers on its ports.
     pub fn start(plan: &Plan) -> Result<Self> {
         let version = plan.version()?;
-        let kafka_tools = KafkaTools::open(version)?;
+        let tools = KafkaTools::open(version)?;
         let scratch = TempDir::new("kafka")?;
         let keys = match plan.listeners {
             Listeners::Plain => None,
@@ -67,7 +67,7 @@ impl Kafka {
         let mut kafka = Self {
             nodes,
             version,
-            kafka_tools,
+            tools,
             listeners: plan.listeners,
             keys,
             scratch,
@@ -123,7 +123,7 @@ impl Kafka {
     pub fn tool_at(&self, bootstrap: &str, tool: Tool, args: &[&str]) -> Result<String> {
         let mut all = vec!["--bootstrap-server", bootstrap];
         all.extend(args);
-        self.kafka_tools.run(tool, &all)
+        self.tools.run(tool, &all)
     }
 
     /// Runs a command of the fixture (`tests/kafka`) to its end; what it printed.
@@ -131,7 +131,7 @@ impl Kafka {
         let bootstrap = self.bootstrap();
         let mut all = vec![command, &bootstrap];
         all.extend(args);
-        self.kafka_tools.fixture(&all)
+        self.tools.fixture(&all)
     }
 
     /// A directory that goes with this cluster.
@@ -227,13 +227,13 @@ impl Kafka {
                 args.extend(["--add-scram", user]);
             }
         }
-        self.kafka_tools.run(Tool::Storage, &args)?;
+        self.tools.run(Tool::Storage, &args)?;
         Ok(())
     }
 
     fn launch(&mut self, id: u16) -> Result<()> {
         let dir = self.scratch.path().join(format!("n{id}"));
-        let mut java = self.kafka_tools.broker();
+        let mut java = self.tools.broker();
         java.arg(dir.join("server.properties")).current_dir(&dir);
         let node = self.node(id)?;
         ensure!(node.process.is_none(), "node {id} is running");

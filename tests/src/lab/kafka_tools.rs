@@ -62,15 +62,15 @@ impl KafkaTools {
         let mut hasher = DefaultHasher::new();
         SOURCES.hash(&mut hasher);
         let fixture = host::cache()?.join(format!("fixture-{:016x}", hasher.finish()));
-        let kafka_tools = Self {
+        let tools = Self {
             brokers: host::jars(version)?,
             jars,
             fixture,
         };
-        if !kafka_tools.fixture.is_dir() {
-            kafka_tools.compile()?;
+        if !tools.fixture.is_dir() {
+            tools.compile()?;
         }
-        Ok(kafka_tools)
+        Ok(tools)
     }
 
     /// Runs one of Kafka's tools; what it printed.

@@ -139,7 +139,7 @@ pub(super) async fn watch_one(
                     sent,
                     answered,
                     result,
-                })
+                });
             });
         }
         time::sleep(PAUSE).await;

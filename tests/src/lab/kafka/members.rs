@@ -14,7 +14,7 @@ impl Kafka {
     pub fn hold(&self) -> Result<Process> {
         let log = self.scratch.path().join("hold.log");
         let args = ["hold", &self.bootstrap()];
-        let process = self.kafka_tools.staying(&args, &log, "holding")?;
+        let process = self.tools.staying(&args, &log, "holding")?;
         lab::wait_for("members to settle", Duration::from_secs(90), || {
             let states = oracle::states(self)?;
             for (group, members) in [("g-live", 3), ("g-live848", 2)] {
@@ -38,6 +38,6 @@ impl Kafka {
         let mut args = vec!["stay", &*bootstrap];
         args.extend(groups);
         let log = self.scratch.path().join("stay.log");
-        self.kafka_tools.staying(&args, &log, "holding")
+        self.tools.staying(&args, &log, "holding")
     }
 }

@@ -23,7 +23,7 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub struct Kafka<'a> {
     node: &'a Node,
-    kafka_tools: KafkaTools,
+    tools: KafkaTools,
     #[expect(dead_code, reason = "the broker runs as long as it is held")]
     process: Process,
 }
@@ -33,7 +33,7 @@ pub struct Kafka<'a> {
 impl<'a> Kafka<'a> {
     /// Starts it and waits until it listens.
     pub fn start(node: &'a Node) -> Result<Self> {
-        let kafka_tools = KafkaTools::open(Version::from_env()?)?;
+        let tools = KafkaTools::open(Version::from_env()?)?;
         let dir = node.scratch().path().join("kafka");
         fs::create_dir_all(&dir)?;
         let file = dir.join("server.properties");
@@ -55,14 +55,14 @@ impl<'a> Kafka<'a> {
         );
         fs::write(&file, text)?;
         let path = file.to_str().context("a path that is not UTF-8")?;
-        kafka_tools.run(Tool::Storage, &["format", "-t", CLUSTER_ID, "-c", path])?;
-        let mut java = kafka_tools.broker();
+        tools.run(Tool::Storage, &["format", "-t", CLUSTER_ID, "-c", path])?;
+        let mut java = tools.broker();
         java.arg(&file).current_dir(&dir);
         let log = dir.join("kafka.log");
         let process = Process::spawn("Kafka", within(node, &java), &log)?;
         let kafka = Self {
             node,
-            kafka_tools,
+            tools,
             process,
         };
         wait_until_up(node).with_context(|| fs::read_to_string(&log).unwrap_or_default())?;
@@ -76,7 +76,7 @@ impl<'a> Kafka<'a> {
 
     /// Runs a command of the fixture (`tests/kafka`) to its end; what it printed.
     pub fn fixture(&self, command: &str, args: &[&str]) -> Result<String> {
-        let mut java = self.kafka_tools.fixture_command();
+        let mut java = self.tools.fixture_command();
         java.arg(command).arg(self.bootstrap()).args(args);
         process::run(within(self.node, &java), START_LIMIT)
     }
