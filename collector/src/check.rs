@@ -18,14 +18,14 @@ use crate::kafka::{self, ConnectionError, Kafka};
 use crate::progress::Progress;
 use crate::snapshot::{Api, Snapshot};
 
-use self::findings::{Share, failures, findings, share_seen, untestable};
+use self::findings::{ShareSeen, failures, findings, share_seen, untestable};
 
 /// The least time for a collection, enough for a slow first connection while a person waits.
 const COLLECTION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The report on one cluster: what the user sees of it, and what is lacking.
 #[derive(Debug)]
-pub struct Report {
+pub struct ClusterReport {
     text: String,
     /// `Complete` where every request was answered.
     pub verdict: Verdict,
@@ -50,7 +50,7 @@ pub fn refused_properties(config: &Config) -> Vec<kafka::Error> {
 ///
 /// # Errors
 /// A client cannot be made, or its thread has ended.
-pub async fn connect(config: &Config) -> anyhow::Result<Vec<Report>> {
+pub async fn connect(config: &Config) -> anyhow::Result<Vec<ClusterReport>> {
     let exporter = Arc::new(Exporter {
         poll_interval: config.exporter.poll_interval.max(COLLECTION_TIMEOUT),
         granularity: Granularity::Partition,
@@ -68,14 +68,18 @@ pub async fn connect(config: &Config) -> anyhow::Result<Vec<Report>> {
             client_guard,
         )?;
         let snapshot = kafka.collect().await?;
-        reports.push(Report::of(cluster, &snapshot, &kafka.connection_errors()));
+        reports.push(ClusterReport::of(
+            cluster,
+            &snapshot,
+            &kafka.connection_errors(),
+        ));
     }
     Ok(reports)
 }
 
-// === impl Report ===
+// === impl ClusterReport ===
 
-impl Report {
+impl ClusterReport {
     /// The report on `cluster`, from what `snapshot` shows and from what keeps connections from working.
     fn of(cluster: &Cluster, snapshot: &Snapshot, connection_errors: &[ConnectionError]) -> Self {
         let mut text = format!("cluster {}: {}\n", cluster.name, cluster.bootstrap_servers);
@@ -102,9 +106,9 @@ impl Report {
         ];
         for (what, n, asked) in seen {
             let n = match share_seen(snapshot, asked) {
-                Share::All => n.to_string(),
-                Share::Part if n > 0 => format!("at least {n}"),
-                Share::Part | Share::None => "unknown".to_owned(),
+                ShareSeen::All => n.to_string(),
+                ShareSeen::Part if n > 0 => format!("at least {n}"),
+                ShareSeen::Part | ShareSeen::None => "unknown".to_owned(),
             };
             push_line(&mut text, format_args!("  {what}: {n}"));
         }
@@ -136,7 +140,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for ClusterReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
@@ -156,7 +160,7 @@ mod tests {
         let env = shared::config::Environment::default();
         let program = shared::config::Program::Collector;
         let loaded = shared::config::parse(text, "test", program, &env).unwrap();
-        Report::of(&loaded.config.clusters[0], snapshot, connection_errors).to_string()
+        ClusterReport::of(&loaded.config.clusters[0], snapshot, connection_errors).to_string()
     }
 
     fn failure(api: Api, reason: Reason, subject: &str) -> Failure {

@@ -1,9 +1,9 @@
-//! The history of high watermarks, which dates records without reading them (`timestamp_sampling.mode = "rate"`). No I/O; the time is
-//! passed in.
+//! The history of high watermarks, which dates records without reading them (`timestamp_sampling.mode = "rate"`). No I/O; the
+//! time is passed in.
 //!
-//! The record at offset `c` was written when the high watermark rose from `c` to beyond it. Between two observations the high watermark is
-//! taken to have risen evenly. The result is an estimate of the time of writing, not a quotient of lag and speed, so a producer that has
-//! stopped does not make it wrong.
+//! The record at offset `c` was written when the high watermark rose from `c` to beyond it. Between two observations the high
+//! watermark is taken to have risen evenly. The result is an estimate of the time of writing, not a quotient of lag and speed, so
+//! a producer that has stopped does not make it wrong.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
@@ -15,7 +15,8 @@ use crate::snapshot::{Api, Name, Offset, OldestUnread, Reason, Snapshot, TopicPa
 pub struct HistoryLimits {
     /// The largest number of observations of one partition, at least two.
     pub samples: usize,
-    /// The age at which an observation is dropped. The newest one beyond that age is kept, as the start of the interval to the next one.
+    /// The age at which an observation is dropped. The newest one beyond that age is kept, as the start of the interval to the
+    /// next one.
     pub max_age: Duration,
 }
 
@@ -41,8 +42,8 @@ pub enum Recorded {
     Inserted,
     /// The high watermark has not risen for the second time in a row, so the newest observation was moved to this time.
     Extended,
-    /// The high watermark or the clock went back: the log was truncated, the topic was created again, or the clock was set. Earlier observations
-    /// do not belong to this log and were dropped.
+    /// The high watermark or the clock went back: the log was truncated, the topic was created again, or the clock was set.
+    /// Earlier observations do not belong to this log and were dropped.
     Reset,
     /// There is an observation of the same instant.
     Ignored,
@@ -78,8 +79,8 @@ impl History {
         }
     }
 
-    /// Records the high watermarks in `snapshot`, which were read at `now_ms`, Unix time in milliseconds. The history of a partition that was not
-    /// seen for the largest age is dropped.
+    /// Records the high watermarks in `snapshot`, which were read at `now_ms`, Unix time in milliseconds. The history of a
+    /// partition that was not seen for the largest age is dropped.
     pub fn observe(&mut self, snapshot: &Snapshot, now_ms: i64) {
         self.observed_at = now_ms;
         for (topic, partitions) in snapshot

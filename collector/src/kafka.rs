@@ -1,44 +1,47 @@
 //! Kafka, through librdkafka: the only module that uses it, and the only one that blocks.
 //!
 //! # Threads
-//! [`Kafka::open`] starts one thread for each cluster, which owns the cluster's librdkafka clients. It takes orders to collect, one at
-//! a time, and answers each with a [`Snapshot`] of plain values. Threads that it starts for single calls end before it goes on. Dropping
-//! [`Kafka`] closes the `Fence` around the clients' sockets, which ends all connections at once; the thread drops the clients
-//! afterwards in its own time, because a stalled broker may hold it for as long as one request may take.
+//! [`Kafka::open`] starts one thread for each cluster, which owns the cluster's librdkafka clients. It takes orders to collect,
+//! one at a time, and answers each with a [`Snapshot`] of plain values. Threads that it starts for single calls end before it
+//! goes on. Dropping [`Kafka`] closes the `Fence` around the clients' sockets, which ends all connections at once; the thread
+//! drops the clients afterwards in its own time, because a stalled broker may hold it for as long as one request may take.
 //!
 //! # The requests of a collection, in order
 //! The order is what makes the numbers true, see `session` for the code.
 //! 1. **Metadata** (`Metadata`), when it is due: brokers, topics, partitions and their leaders.
-//! 2. **Groups** (`ListGroups` to every broker): the broker that lists a group coordinates it. A group that is missing from the listings
-//!    may only be moving between coordinators, so groups of the last collection are asked about as well.
-//! 3. **Topic ids** (`DescribeTopics`) of topics that are new in the metadata. A topic that was deleted and created again has the same
-//!    name and other records; only its id shows it.
-//! 4. **Members of classic groups** (`DescribeGroups` to every broker), when a group's state has changed or the last answer is old.
-//! 5. **Log starts** (`ListOffsets` to every partition leader), before the commits. A commit below a log start that was read earlier has
-//!    lost records. If log starts were read later, an application could have committed beyond the purged records meanwhile, and would be
-//!    reported as losing them.
+//! 2. **Groups** (`ListGroups` to every broker): the broker that lists a group coordinates it. A group that is missing from the
+//!    listings may only be moving between coordinators, so groups of the last collection are asked about as well.
+//! 3. **Topic ids** (`DescribeTopics`): of all topics when the metadata is new, else of topics whose id is missing. A topic that
+//!    was deleted and created again has the same name and other records; only its id shows it.
+//! 4. **Members of classic groups** (`DescribeGroups` to every broker), when a group's state has changed or the last answer is
+//!    old.
+//! 5. **Log starts** (`ListOffsets` to every partition leader), before the commits. A commit below a log start that was read
+//!    earlier has lost records. If log starts were read later, an application could have committed beyond the purged records
+//!    meanwhile, and would be reported as losing them.
 //! 6. **Committed offsets** (`OffsetFetch`, one per group, to its coordinator), with further rounds where coordinators moved.
 //! 7. **Cleanup policies** (`DescribeConfigs`) of topics whose answer is old.
-//! 8. **Log ends** (`ListOffsets`), after the commits: high watermarks, and last stable offsets where groups read committed records
-//!    only. An end that was read after a commit is never below it, unless records are gone, so lag is never negative.
-//! 9. **Members of KIP-848 groups** (`DescribeConsumerGroups`), at the end, because librdkafka may have to give up a connection for it.
+//! 8. **Log ends** (`ListOffsets`), after the commits: high watermarks, and last stable offsets where groups read committed
+//!    records only. An end that was read after a commit is never below it, unless records are gone, so lag is never negative.
+//! 9. **Members of KIP-848 groups** (`DescribeConsumerGroups`), at the end, because librdkafka may have to give up a connection
+//!    for it.
 //! 10. **Topics that members are assigned and that were not read** (`DescribeTopics` by name): the error shows a missing right.
-//! 11. **Timestamps** (`Fetch`) of the oldest unread records, or their estimation from the history of high watermarks. Before a cached
-//!     timestamp is used, the topic's id is asked for again.
+//! 11. **Timestamps** (`Fetch`) of the oldest unread records, or their estimation from the history of high watermarks. Before a
+//!     cached timestamp is used, the topic's id is asked for again.
 //!
 //! # Failures
-//! A failed request makes the values unknown that it would have brought, and no others. A broker that does not answer a request is not
-//! asked again in the same collection, as every request would cost another timeout; what it would have answered is unknown, with the
-//! reason of its first failure. Answers that point to a moved coordinator or leader are followed within the collection.
+//! A failed request makes the values unknown that it would have brought, and no others. A broker that does not answer a request
+//! is not asked again in the same collection, as every request would cost another timeout; what it would have answered is
+//! unknown, with the reason of its first failure. Answers that point to a moved coordinator or leader are followed within the
+//! collection.
 //!
 //! # Safe calls
-//! librdkafka crashes in some of its calls when a broker stalls or answers with an error. `native` has the calls that are safe and says
-//! which ones are missing on purpose. All requests name the broker they go to, and all clients have a `group.id`, although no client
-//! ever joins a group or commits.
+//! librdkafka crashes in some of its calls when a broker stalls or answers with an error. `native` has the calls that are safe
+//! and says which ones are missing on purpose. Requests about groups, topics and configuration name the broker they go to. All
+//! clients have a `group.id`, although no client ever joins a group or commits.
 //!
 //! # Not promised
-//! A snapshot is not a consistent cut: its values are read one after the other, in the order above. What Kafka hides from this user shows
-//! as absent, without an error; some of that is noticed and reported as a failure, but not all of it can be.
+//! A snapshot is not a consistent cut: its values are read one after the other, in the order above. What Kafka hides from this
+//! user shows as absent, without an error; some of that is noticed and reported as a failure, but not all of it can be.
 
 mod cleanup_policies;
 mod collection_context;
@@ -123,8 +126,8 @@ struct Order {
 // === impl Kafka ===
 
 impl Kafka {
-    /// Makes the clients and starts the thread. The clients connect when the first collection is ordered, and only while `client_guard` permits
-    /// it. `client_guard` is dropped when no connection is left.
+    /// Makes the clients and starts the thread. The clients connect when the first collection is ordered, and only while
+    /// `client_guard` permits it. `client_guard` is dropped when no connection is left.
     ///
     /// # Errors
     /// librdkafka refuses the configuration, or the operating system a thread.
@@ -168,8 +171,8 @@ impl Kafka {
         })
     }
 
-    /// Orders a collection. Dropping `self` abandons it. The receiver fails when the thread has ended; without being told to, it ends
-    /// only by a panic.
+    /// Orders a collection. Dropping `self` abandons it. The receiver fails when the thread has ended; without being told to, it
+    /// ends only by a panic.
     pub fn collect(&self) -> oneshot::Receiver<Snapshot> {
         let (reply, answer) = oneshot::channel();
         // A thread that has ended drops the order, and with it the sender, so that the receiver fails.

@@ -1,25 +1,26 @@
 //! Lag, computed from a snapshot. No I/O, no clock, no Kafka library.
 //!
 //! # Rows
-//! A row is one group on one partition on which it has a commit. Its offset lag is *known* when the commit and the log end were both read.
-//! The log end is the last stable offset where the cluster is collected with `read_committed`, else the high watermark. A value that was
-//! not read is an [`Unknown`] with its reason, and everything that would need it is unknown for the same reason. A commit on a partition
-//! that no longer exists makes no row.
+//! A row is one group on one partition on which it has a commit. Its offset lag is *known* when the commit and the log end were
+//! both read. The log end is the last stable offset where the cluster is collected with `read_committed`, else the high
+//! watermark. A value that was not read is an [`Unknown`] with its reason, and everything that would need it is unknown for the
+//! same reason. A commit on a partition that no longer exists makes no row.
 //!
 //! # Sums and maxima
-//! A sum over a topic or a group covers all of its rows, or does not exist: one row with unknown lag takes the sum away, because a partial sum
-//! would be a false number. A group's sum is also missing while a member is assigned a partition that this user cannot see, where commits
-//! may be hidden. A maximum covers the known rows. It is a true lower bound and stays, so that an alert on it is not silenced by an
-//! incident; except that a maximum time lag of zero is left out beside an unknown one, as it would look like health.
+//! A sum over a topic or a group covers all of its rows, or does not exist: one row with unknown lag takes the sum away, because
+//! a partial sum would be a false number. A group's sum is also missing while a member is assigned a partition that this user
+//! cannot see, where commits may be hidden. A maximum covers the known rows. It is a true lower bound and stays, so that an alert
+//! on it is not silenced by an incident; except that a maximum time lag of zero is left out beside an unknown one, as it would
+//! look like health.
 //!
 //! # Partitions without a commit
-//! A partition that a member is assigned and that has no commit has no lag: the group may have started at its end, or be stuck before its
-//! first record. It counts as [`Uncommitted`] with the number of records that its log holds, and is part of no sum.
+//! A partition that a member is assigned and that has no commit has no lag: the group may have started at its end, or be stuck
+//! before its first record. It counts as [`Uncommitted`] with the number of records that its log holds, and is part of no sum.
 //!
 //! # `complete`
-//! A group is complete when nothing of it is hidden: the lag of every row is known; its members and their assignments are known; every
-//! assigned partition was read; and the number of records is known of each assigned partition without a commit. Otherwise the group has the
-//! first reason why not.
+//! A group is complete when nothing of it is hidden: the lag of every row is known; its members and their assignments are known;
+//! every assigned partition was read; and the number of records is known of each assigned partition without a commit. Otherwise
+//! the group has the first reason why not.
 //!
 //! # Not promised
 //! - A complete group may still have uncommitted partitions, and a group without any commit is complete and has no sum.
@@ -71,7 +72,8 @@ pub struct GroupLag {
     pub complete: Reading<()>,
     /// The largest known offset lag of any row; `None` where none is known.
     pub max_offset_lag: Option<u64>,
-    /// The largest known time lag of any row. `None` where none is known, and where it would be zero while another one is unknown.
+    /// The largest known time lag of any row. `None` where none is known, and where it would be zero while another one is
+    /// unknown.
     pub max_time_lag: Option<Duration>,
 }
 
@@ -86,8 +88,8 @@ pub struct TopicLag {
     pub partitions: Vec<PartitionLag>,
     /// The sum of offset lag over those rows.
     pub offset_lag: Sum,
-    /// The partitions that members are assigned without a commit. `None` where no existing partition of the topic is assigned, or assignments are
-    /// unknown.
+    /// The partitions that members are assigned without a commit. `None` where no existing partition of the topic is assigned, or
+    /// assignments are unknown.
     pub uncommitted: Option<Reading<Uncommitted>>,
 }
 
@@ -105,7 +107,8 @@ pub struct Uncommitted {
 pub struct PartitionLag {
     /// The partition's number.
     pub partition: i32,
-    /// The index in [`GroupLag::members`] of the member that the partition is assigned to; `None` where there is none or members are unknown.
+    /// The index in [`GroupLag::members`] of the member that the partition is assigned to; `None` where there is none or members
+    /// are unknown.
     pub member: Option<usize>,
     /// The next offset that the group will read.
     pub committed: Reading<Offset>,
@@ -115,8 +118,8 @@ pub struct PartitionLag {
     pub time_lag: TimeLag,
     /// The distance of the commit from the log start.
     pub retention: Reading<Retention>,
-    /// Offset lag in percent of the retained offsets: 0 when caught up, 100 when the commit is at the log start, more when records were lost
-    /// unread, infinite when there are unread offsets and nothing is retained.
+    /// Offset lag in percent of the retained offsets: 0 when caught up, 100 when the commit is at the log start, more when
+    /// records were lost unread, infinite when there are unread offsets and nothing is retained.
     pub unread_percent: Reading<f64>,
 }
 
@@ -138,8 +141,8 @@ pub enum TimeLag {
     CaughtUp,
     /// The age by the record's timestamp.
     Known(Duration),
-    /// A lower bound of the age. Either the record is gone, and this is the age of the oldest one that retention has left; or the record is older
-    /// than the observation of the partition, and this is the age of the first observation.
+    /// A lower bound of the age. Either the record is gone, and this is the age of the oldest one that retention has left; or the
+    /// record is older than the observation of the partition, and this is the age of the first observation.
     AtLeast(Duration),
     /// The age as interpolated from observed high watermarks.
     Interpolated(Duration),
@@ -152,12 +155,13 @@ pub enum TimeLag {
 pub struct Retention {
     /// `log_start - committed` when positive, else 0: the number of messages that retention has taken before the group read them.
     pub lost: u64,
-    /// `committed - log_start`: the number of offsets that retention can still take before unread messages are lost; negative when some are.
+    /// `committed - log_start`: the number of offsets that retention can still take before unread messages are lost; negative
+    /// when some are.
     pub margin: i64,
 }
 
-/// Computes the lag of every group in `snapshot` at `now_ms`, Unix time in milliseconds. With [`config::TimeLagMode::Off`] all time lags are
-/// unknown.
+/// Computes the lag of every group in `snapshot` at `now_ms`, Unix time in milliseconds. With [`config::TimeLagMode::Off`] all
+/// time lags are unknown.
 pub fn compute(snapshot: &Snapshot, time_lag: config::TimeLagMode, now_ms: i64) -> Lag {
     let clock = partition::TimeLagClock {
         mode: time_lag,
@@ -180,7 +184,8 @@ pub fn compute(snapshot: &Snapshot, time_lag: config::TimeLagMode, now_ms: i64) 
 // === impl Lag ===
 
 impl Lag {
-    /// The number of (group, partition) pairs with a commit on a compacted topic, where offset lag overstates the number of records left.
+    /// The number of (group, partition) pairs with a commit on a compacted topic, where offset lag overstates the number of
+    /// records left.
     pub fn n_compacted(&self) -> usize {
         self.rows()
             .filter(|(topic, row)| {

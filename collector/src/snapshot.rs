@@ -1,7 +1,7 @@
 //! The snapshot: everything that one collection read from one cluster, as plain values.
 //!
-//! No I/O, no clock, no Kafka library. A value that was not read is an [`Unknown`] with its reason, never a zero, so that code which computes
-//! from a snapshot has to decide about it.
+//! No I/O, no clock, no Kafka library. A value that was not read is an [`Unknown`] with its reason, never a zero, so that code
+//! which computes from a snapshot has to decide about it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -35,13 +35,13 @@ pub struct TopicPartition {
 /// Everything that one collection of one cluster read, or failed to read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
-    /// The time at which all log ends were read, Unix time in milliseconds. Ages are relative to it, not to the later time at which records were
-    /// read.
+    /// The time at which all log ends were read, Unix time in milliseconds. Ages are relative to it, not to the later time at
+    /// which records were read.
     pub read_at_ms: i64,
     /// Topics that the filter lets through.
     pub topics: BTreeMap<Name, Topic>,
-    /// Topics with partitions that members are assigned and that this collection could not see, and why. An assigned topic that is neither here
-    /// nor in `topics` is left out by the filter or does not exist.
+    /// Topics with partitions that members are assigned and that this collection could not see, and why. An assigned topic that
+    /// is neither here nor in `topics` is left out by the filter or does not exist.
     pub unseen: BTreeMap<Name, Unknown>,
     /// Groups that the filter lets through, also those whose commits could not be read.
     pub groups: BTreeMap<Name, Group>,
@@ -154,7 +154,8 @@ pub enum OldestUnread {
     WrittenAtLogStart(i64),
     /// The time at which the high watermark passed the commit, interpolated from observations.
     Passed(i64),
-    /// The time of the first observation of the partition. The high watermark had passed the commit before, so the lag is a lower bound.
+    /// The time of the first observation of the partition. The high watermark had passed the commit before, so the lag is a lower
+    /// bound.
     PassedBefore(i64),
     /// The first record at or after the commit has no timestamp: it is of message format 0, or its producer gave it none.
     NoTimestamp,

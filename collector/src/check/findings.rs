@@ -10,7 +10,7 @@ const MAX_NAMES: usize = 5;
 
 /// The part of what a cluster has that the collection saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Share {
+pub(super) enum ShareSeen {
     All,
     Part,
     None,
@@ -44,7 +44,7 @@ pub(super) fn findings(snapshot: &Snapshot) -> impl Iterator<Item = String> {
 }
 
 /// The part that the collection saw of the data which the requests in `asked` return.
-pub(super) fn share_seen(snapshot: &Snapshot, asked: &[Api]) -> Share {
+pub(super) fn share_seen(snapshot: &Snapshot, asked: &[Api]) -> ShareSeen {
     let is_missing = |it: &Failure| {
         let finding = matches!(
             it.unknown.reason,
@@ -53,16 +53,16 @@ pub(super) fn share_seen(snapshot: &Snapshot, asked: &[Api]) -> Share {
         asked.contains(&it.unknown.api) && !finding
     };
     if !reached(snapshot) {
-        Share::None
+        ShareSeen::None
     } else if snapshot.failures.iter().any(is_missing) {
-        Share::Part
+        ShareSeen::Part
     } else {
-        Share::All
+        ShareSeen::All
     }
 }
 
-/// The question that Kafka's answers leave open, if any. They leave out commits on topics that this user may not see, and only the
-/// assignments of members show that there are such topics.
+/// The question that Kafka's answers leave open, if any. They leave out commits on topics that this user may not see, and only
+/// the assignments of members show that there are such topics.
 pub(super) fn untestable(snapshot: &Snapshot) -> Option<String> {
     let is_bare = |group: &Group| {
         group

@@ -7,14 +7,14 @@ use tokio::time::Instant;
 
 use super::collection_context::{CollectionContext, POLL_TIMEOUT};
 use super::metadata::Metadata;
-use super::native::{AdminRequests, AdminResult, Client, ResultsByName, Target};
+use super::native::{AdminRequests, AdminResult, Client, RequestTarget, ResultsByName};
 use crate::snapshot::{Api, Compaction, Name, Reading, Reason, Unknown};
 
 /// The largest number of topics in one request.
 const TOPICS_PER_REQUEST: usize = 500;
 
-/// The longest time for which a refusal is kept. Missing rights are seldom granted within minutes, and each new refusal counts as a
-/// failure.
+/// The longest time for which a refusal is kept. Missing rights are seldom granted within minutes, and each new refusal counts as
+/// a failure.
 const REFUSAL_TTL: Duration = Duration::from_secs(300);
 
 /// The policy of each topic, or why it is unknown, and the time of the answer.
@@ -24,7 +24,8 @@ pub(super) struct CleanupPolicies(BTreeMap<Name, (Reading<Compaction>, Instant)>
 // === impl CleanupPolicies ===
 
 impl CleanupPolicies {
-    /// Asks for the policies of the topics in `metadata` that have no answer younger than `ttl`. Drops the answers of other topics.
+    /// Asks for the policies of the topics in `metadata` that have no answer younger than `ttl`. Drops the answers of other
+    /// topics.
     pub(super) fn refresh(
         &mut self,
         client: &Client,
@@ -64,7 +65,7 @@ impl CleanupPolicies {
             context.count_request(Api::DescribeConfigs);
             let tag = sent.len();
             requests.cleanup_policies(
-                Target {
+                RequestTarget {
                     broker,
                     tag,
                     timeout,

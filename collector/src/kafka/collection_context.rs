@@ -61,8 +61,8 @@ pub(super) struct CollectionContext<'a> {
 // === impl Timeouts ===
 
 impl Timeouts {
-    /// Limits by which a cluster with a stalled broker is shown within one and a half poll intervals. The stalled broker costs the
-    /// timeout of one request, because it is not asked again; so that timeout is less than half an interval.
+    /// Limits by which a cluster with a stalled broker is shown within one and a half poll intervals. The stalled broker costs
+    /// the timeout of one request, because it is not asked again; so that timeout is less than half an interval.
     pub(super) fn of(exporter: &Exporter) -> Self {
         let performance = exporter.performance;
         let share = (exporter.poll_interval * 3 / 10).max(MIN_REQUEST_TIMEOUT);

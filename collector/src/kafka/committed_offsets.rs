@@ -1,8 +1,9 @@
 //! Committed offsets, each group's from its coordinator.
 //!
-//! The broker that lists a group coordinates it, so it is asked first. A coordinator can move at any moment; the old one then answers
-//! that it is not the coordinator. For such groups the brokers list their groups again, and the group's new broker is asked, in the
-//! same collection. In the last round every broker is asked, because the listing may show a group under a truncated name.
+//! The broker that lists a group coordinates it, so it is asked first. A coordinator can move at any moment; the old one then
+//! answers that it is not the coordinator. For such groups the brokers list their groups again, and the group's new broker is
+//! asked, in the same collection. In the last round every broker is asked, because the listing may show a group under a truncated
+//! name.
 
 mod best_answer;
 mod fetch;
@@ -22,8 +23,8 @@ use super::group_listing::GroupListing;
 use super::native::{Client, CommittedRow};
 use crate::snapshot::{Api, Name, Reading};
 
-/// The number of rounds of questions in one collection. After a coordinator has moved the second round nearly always has the answer
-/// (for 4,000 of 4,000 groups in four moves).
+/// The number of rounds of questions in one collection. After a coordinator has moved the second round nearly always has the
+/// answer (for 4,000 of 4,000 groups in four moves).
 const MAX_ROUNDS: usize = 3;
 
 /// The pause before another round.
@@ -67,8 +68,8 @@ pub(super) struct Brokers<'c> {
     pub(super) filter: &'c Filter,
 }
 
-/// Reads the commits of every group in `listing` and in `unlisted`. Where coordinators have moved, `listing` is brought up to date on
-/// the way.
+/// Reads the commits of every group in `listing` and in `unlisted`. Where coordinators have moved, `listing` is brought up to
+/// date on the way.
 pub(super) fn read(
     brokers: &Brokers<'_>,
     listing: &mut GroupListing,
@@ -135,8 +136,8 @@ fn coordinators_to_ask(
         .collect()
 }
 
-/// The brokers to ask about groups whose coordinator has moved: those that list it now, else all. The one that does not answer that it
-/// is not the coordinator, is the coordinator.
+/// The brokers to ask about groups whose coordinator has moved: those that list it now, else all. The one that does not answer
+/// that it is not the coordinator, is the coordinator.
 fn coordinators_to_retry(
     listing: &GroupListing,
     again: &BTreeSet<Name>,

@@ -8,8 +8,8 @@ use crate::snapshot::Reason;
 
 /// An error code of the Kafka protocol (positive) or of librdkafka itself (negative); 0 is no error.
 ///
-/// Positive codes are named as in the protocol guide's error table. Negative ones are named as in `rdkafka.h`, with `LOCAL` for the
-/// double underscore there.
+/// Positive codes are named as in the protocol guide's error table. Negative ones are named as in `rdkafka.h`, with `LOCAL` for
+/// the double underscore there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ErrorCode(pub(super) i32);
 
@@ -132,8 +132,8 @@ impl ErrorCode {
         }
     }
 
-    /// The reason behind a connection's failure. librdkafka reports many kinds of them with one code, and tells them apart only in
-    /// the `text` of the error.
+    /// The reason behind a connection's failure. librdkafka reports many kinds of them with one code, and tells them apart only
+    /// in the `text` of the error.
     pub(super) fn reason_with_text(self, text: &str) -> Reason {
         match self.reason() {
             Reason::Transport | Reason::BadAnswer if is_tls_failure(text) => Reason::Tls,

@@ -1,7 +1,8 @@
 //! The listing: which groups there are, and which broker coordinates each.
 //!
-//! A group that is in no listing may exist nevertheless. While a coordinator moves, the old broker has stopped listing the group and the
-//! new one has not begun, and no error says so. So a group stays known until its coordinator answers that it has no commits.
+//! A group that is in no listing may exist nevertheless. While a coordinator moves, the old broker has stopped listing the group
+//! and the new one has not begun, and no error says so. So a group stays known until its coordinator answers that it has no
+//! commits.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +10,7 @@ use shared::config::Filter;
 
 use super::collection_context::{CollectionContext, POLL_TIMEOUT};
 use super::error_code::ErrorCode;
-use super::native::{AdminRequests, AdminResult, Client, ListedGroup, Target};
+use super::native::{AdminRequests, AdminResult, Client, ListedGroup, RequestTarget};
 use crate::snapshot::{Api, GroupState, Name, Reason};
 
 /// The groups of consumers that all brokers list, of either protocol.
@@ -63,7 +64,7 @@ impl GroupListing {
                 continue;
             };
             context.count_request(Api::ListGroups);
-            requests.list_groups(Target {
+            requests.list_groups(RequestTarget {
                 broker,
                 tag,
                 timeout,

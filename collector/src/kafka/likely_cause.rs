@@ -1,5 +1,5 @@
-//! The likely causes of failed connections, with their remedies. They are read from librdkafka's messages, which name the event and seldom
-//! the mistake behind it.
+//! The likely causes of failed connections, with their remedies. They are read from librdkafka's messages, which name the event
+//! and seldom the mistake behind it.
 
 #[cfg(test)]
 mod tests;
@@ -39,8 +39,8 @@ pub(super) enum LikelyCause {
     ControllerListener,
 }
 
-/// Parts of messages of librdkafka and OpenSSL, and the cause they point to. A row fits a message that has all its parts; the first row
-/// that fits counts.
+/// Parts of messages of librdkafka and OpenSSL, and the cause they point to. A row fits a message that has all its parts; the
+/// first row that fits counts.
 const CAUSES_BY_TEXT: &[(&[&str], LikelyCause)] = &[
     // Messages of this program's own verification callback.
     (
@@ -114,8 +114,8 @@ const CAUSES_BY_TEXT: &[(&[&str], LikelyCause)] = &[
     ),
 ];
 
-/// The longest time after which a broker closes the connection of a client that ought to have authenticated itself first, in milliseconds.
-/// librdkafka uses the same figure.
+/// The longest time after which a broker closes the connection of a client that ought to have authenticated itself first, in
+/// milliseconds. librdkafka uses the same figure.
 const HANG_UP_WITHIN_MS: u64 = 2_000;
 
 // === impl LikelyCause ===
@@ -129,8 +129,8 @@ impl LikelyCause {
             .or_else(|| Self::from_disconnect(text))
     }
 
-    /// The likely cause where a listener closes the connection without an error. The name of a connection begins with the client's protocol,
-    /// except for PLAINTEXT.
+    /// The likely cause where a listener closes the connection without an error. The name of a connection begins with the
+    /// client's protocol, except for PLAINTEXT.
     fn from_disconnect(text: &str) -> Option<Self> {
         let speaks = |protocol: &str| text.starts_with(protocol);
         if !text.contains("Disconnected") || speaks("ssl://") || speaks("sasl_ssl://") {
@@ -162,8 +162,8 @@ impl LikelyCause {
         ) && matches!(other, Self::Certificate)
     }
 
-    /// The likely mistake and the settings that correct it. `broker` is the node id of a broker whose address came from Kafka, and `None` for
-    /// one of `bootstrap_servers`.
+    /// The likely mistake and the settings that correct it. `broker` is the node id of a broker whose address came from Kafka,
+    /// and `None` for one of `bootstrap_servers`.
     pub(super) fn advice(self, broker: Option<i32>) -> String {
         let address = match broker {
             None => "see bootstrap_servers".to_owned(),
@@ -228,8 +228,8 @@ impl LikelyCause {
     }
 }
 
-/// True where a listener with TLS has answered a client without TLS. It sends an alert, whose type 21 and version 3.x librdkafka reads as the
-/// size of an answer.
+/// True where a listener with TLS has answered a client without TLS. It sends an alert, whose type 21 and version 3.x librdkafka
+/// reads as the size of an answer.
 pub(super) fn is_tls_alert(text: &str) -> bool {
     const ALERT: u32 = 0x15_03;
     let size = text

@@ -1,10 +1,12 @@
 //! The offsets that bound each partition's log, from its leader: log start, high watermark and last stable offset.
 //!
-//! Log starts are read before the commits, and log ends after them. Then a commit below its log start has truly lost records, because it
-//! was read later than the log start. And a log end is never below a commit that was read before it, so lag is never negative.
+//! Log starts are read before the commits, and log ends after them. Then a commit below its log start has truly lost records,
+//! because it was read later than the log start. And a log end is never below a commit that was read before it, so lag is never
+//! negative.
 //!
-//! All leaders are asked at the same time, each for chunks of its partitions. One bad partition fails the whole call, so a chunk that
-//! failed is halved until the bad partition stands alone. A leader that does not answer is not asked again in the same collection.
+//! All leaders are asked at the same time, each for chunks of its partitions. One bad partition fails the whole call, so a chunk
+//! that failed is halved until the bad partition stands alone. A leader that does not answer is not asked again in the same
+//! collection.
 
 mod ask_leaders;
 mod late_log_starts;
@@ -55,8 +57,8 @@ pub(super) fn read_log_starts(
     ))
 }
 
-/// Reads the log ends of every partition in `metadata`, and log starts that are still missing. Where leaders may have moved, `refresh` reads
-/// the metadata again, and the new leaders are asked for all offsets of these partitions.
+/// Reads the log ends of every partition in `metadata`, and log starts that are still missing. Where leaders may have moved,
+/// `refresh` reads the metadata again, and the new leaders are asked for all offsets of these partitions.
 pub(super) fn read_log_ends(
     clients: &OffsetClients<'_>,
     metadata: &mut Metadata,
@@ -120,7 +122,8 @@ pub(super) fn read_log_ends(
     }
 }
 
-/// True where newer metadata may name another leader: the leader answered that it is not, or did not answer at all, or there was none.
+/// True where newer metadata may name another leader: the leader answered that it is not, or did not answer at all, or there was
+/// none.
 fn may_have_moved(
     answers: &OffsetAnswers,
     metadata: &Metadata,
@@ -176,7 +179,8 @@ fn log_of(
     }
 }
 
-/// The reason why no leader was asked about a partition: it has none, its leader is silent, or the time of the collection was over.
+/// The reason why no leader was asked about a partition: it has none, its leader is silent, or the time of the collection was
+/// over.
 fn reason_not_asked(
     metadata: &Metadata,
     tp: &TopicPartition,

@@ -1,8 +1,8 @@
 //! The assignment of a member of a classic group, parsed from the bytes that the group's leader has stored for it.
 //!
-//! The leader is a client and may store any bytes. So no length or count in them is trusted before the data itself was read, and memory is
-//! bounded by the size of the bytes. The format is Kafka's `ConsumerProtocolAssignment`, versions 0 to 3, which are identical;
-//! like Kafka's own consumer, this reads later versions as if they were the last known one.
+//! The leader is a client and may store any bytes. So no length or count in them is trusted before the data itself was read, and
+//! memory is bounded by the size of the bytes. The format is Kafka's `ConsumerProtocolAssignment`, versions 0 to 3, which are
+//! identical; like Kafka's own consumer, this reads later versions as if they were the last known one.
 
 #[cfg(test)]
 mod tests;

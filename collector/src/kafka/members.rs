@@ -1,7 +1,8 @@
-//! The members of groups and their assignments. They are kept as long as a group's listing stays the same, and for two minutes at most.
+//! The members of groups and their assignments. They are kept as long as a group's listing stays the same, and for two minutes at
+//! most.
 //!
-//! Classic groups are described all at once, by an answer whose bytes are parsed here ([`survey`]). KIP-848 groups are described by
-//! librdkafka, group by group ([`kip848`]).
+//! Classic groups are described all at once, by an answer whose bytes are parsed here ([`survey`]). KIP-848 groups are described
+//! by librdkafka, group by group ([`kip848`]).
 
 mod kip848;
 mod survey;
@@ -24,7 +25,8 @@ use crate::snapshot::{
 
 pub(super) use self::survey::SurveyInput;
 
-/// The longest use of a description while the listed state stays the same. A rebalance that no listing has shown is seen this late.
+/// The longest use of a description while the listed state stays the same. A rebalance that no listing has shown is seen this
+/// late.
 const DESCRIPTION_TTL: Duration = Duration::from_secs(120);
 
 /// The descriptions of groups, kept from one collection to the next.
@@ -57,8 +59,8 @@ enum DescribedAs {
         /// Unknown where a member's assignment cannot be read.
         members: Reading<Arc<Vec<Member>>>,
     },
-    /// There is no classic group of this name, although a broker lists one: the listed name is a part of another name, which librdkafka cut
-    /// at a NUL byte.
+    /// There is no classic group of this name, although a broker lists one: the listed name is a part of another name, which
+    /// librdkafka cut at a NUL byte.
     NoSuchGroup,
 }
 

@@ -1,4 +1,5 @@
-//! The cluster's metadata: brokers, topics and partition leaders. It is kept from one collection to the next until a refresh is due.
+//! The cluster's metadata: brokers, topics and partition leaders. It is kept from one collection to the next until a refresh is
+//! due.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

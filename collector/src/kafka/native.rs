@@ -1,31 +1,32 @@
 //! librdkafka behind a safe surface: the only unsafe code of the program.
 //!
 //! # Unsafe, and why it holds
-//! - **Handles.** A client, queue, event, list or set of options is owned by one Rust value, which frees it once, when it is dropped. A
-//!   value that librdkafka refers to while a client lives (the fence, the guard of classic groups) is kept alive by the [`Client`],
-//!   which is dropped first.
-//! - **Borrowed data.** librdkafka lends arrays and strings that live as long as the event, list or metadata they belong to. Everything
-//!   is copied into plain Rust values before the owner is dropped, but for [`RawGroup`], whose lifetime the compiler checks.
-//! - **Error codes.** The bindings declare them as a Rust enum. A code outside that enum would be undefined behaviour, so codes are read
-//!   as plain numbers: through functions declared here with the number as their result, and through raw pointers to the fields of
-//!   structs.
-//! - **NULL.** Every pointer that librdkafka may leave NULL is checked: results of another kind than expected, topics that a broker left
-//!   out, members without an assignment.
+//! - **Handles.** A client, queue, event, list or set of options is owned by one Rust value, which frees it once, when it is
+//!   dropped. A value that librdkafka refers to while a client lives (the fence, the guard of classic groups) is kept alive by
+//!   the [`Client`], which is dropped first.
+//! - **Borrowed data.** librdkafka lends arrays and strings that live as long as the event, list or metadata they belong to.
+//!   Everything is copied into plain Rust values before the owner is dropped, but for [`RawGroup`], whose lifetime the compiler
+//!   checks.
+//! - **Error codes.** The bindings declare them as a Rust enum. A code outside that enum would be undefined behaviour, so codes
+//!   are read as plain numbers: through functions declared here with the number as their result, and through raw pointers to the
+//!   fields of structs.
+//! - **NULL.** Every pointer that librdkafka may leave NULL is checked: results of another kind than expected, topics that a
+//!   broker left out, members without an assignment.
 //! - **Callbacks** run on librdkafka's threads. They touch only what is behind a lock, and do not panic.
 //! - **Threads.** librdkafka's handles may be used from several threads at once.
 //!
 //! # Calls that are absent on purpose
 //! Each of these has crashed or hung with a fault that a broker or a client can cause:
 //! - any admin call on a client without `group.id`: an error in an `OffsetFetch` answer dereferences NULL;
-//! - group requests that librdkafka routes to the coordinator itself, instead of to a broker that the caller names: use after free when a
-//!   broker stalls;
+//! - group requests that librdkafka routes to the coordinator itself, instead of to a broker that the caller names: use after
+//!   free when a broker stalls;
 //! - `rd_kafka_ListOffsets`: a race with its own request for the partition leaders;
-//! - `rd_kafka_DescribeConsumerGroups` for classic groups: it aborts the process for some of the bytes that members can store (see
-//!   [`classic_group_guard`]).
+//! - `rd_kafka_DescribeConsumerGroups` for classic groups: it aborts the process for some of the bytes that members can store
+//!   (see [`classic_group_guard`]).
 //!
 //! # Not promised
-//! librdkafka trusts brokers: an answer that does not follow the protocol can end the process. And a call that blocks cannot be cut
-//! short; it returns at its timeout, also after the fence is closed.
+//! librdkafka trusts brokers: an answer that does not follow the protocol can end the process. And a call that blocks cannot be
+//! cut short; it returns at its timeout, also after the fence is closed.
 #![expect(
     unsafe_code,
     clippy::multiple_unsafe_ops_per_block,
@@ -54,16 +55,16 @@ use rdkafka::bindings as rd;
 
 use super::error_code::ErrorCode;
 
-use self::event::{Event, Queue};
+use self::event::{Queue, QueueEvent};
 use self::strings::{c_string, exact_text, text};
 
-pub(super) use admin_requests::{AdminRequests, Target};
+pub(super) use admin_requests::{AdminRequests, RequestTarget};
 pub(super) use admin_results::{
     AdminResult, CommittedRow, DescribedGroup, ListedGroup, ResultsByName,
 };
 pub(super) use client::{Client, CreateError};
 pub(super) use describe_topics::TopicId;
-pub(super) use event::Notice;
+pub(super) use event::ClientNotice;
 pub(super) use fence::Fence;
 pub(super) use fetch::{LOG_START, PartitionEvent, Polled, Timestamp};
 pub(super) use list_groups::RawGroup;

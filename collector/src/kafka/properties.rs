@@ -2,12 +2,12 @@
 
 use shared::config::{Cluster, Mask};
 
-/// The `group.id` of all clients. Without one, librdkafka dereferences NULL on an error in an `OffsetFetch` answer. The group is never
-/// joined and nothing is committed in it, so no broker lists it.
+/// The `group.id` of all clients. Without one, librdkafka dereferences NULL on an error in an `OffsetFetch` answer. The group is
+/// never joined and nothing is committed in it, so no broker lists it.
 const ADMIN_GROUP_ID: &str = "klag-exporter-admin";
 
-/// Properties of every client. They take effect over the user's; the configuration refuses these keys, so no user's value is silently
-/// without effect.
+/// Properties of every client. They take effect over the user's; the configuration refuses these keys, so no user's value is
+/// silently without effect.
 const FIXED: &[(&str, &str)] = &[
     ("group.id", ADMIN_GROUP_ID),
     ("client.id", "klag-exporter"),

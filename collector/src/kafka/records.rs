@@ -1,8 +1,8 @@
 //! Exact time lag: the timestamps of the oldest unread records, read from Kafka.
 //!
-//! The records of all partitions are read at once, by one client. Between calls no partition is assigned to the client, because it would
-//! read an assigned partition on to its end. Timestamps are cached as long as a group stands at their offset, so only commits that have
-//! moved cost a read.
+//! The records of all partitions are read at once, by one client. Between calls no partition is assigned to the client, because
+//! it would read an assigned partition on to its end. Timestamps are cached as long as a group stands at their offset, so only
+//! commits that have moved cost a read.
 
 mod cache;
 mod reader;
@@ -34,7 +34,7 @@ const WARNING_INTERVAL: Duration = Duration::from_secs(3600);
 type Wanted = BTreeMap<TopicPartition, BTreeSet<Offset>>;
 
 /// The answer for each wanted offset.
-type Answers = HashMap<(TopicPartition, Offset), OldestUnread>;
+type TimestampAnswers = HashMap<(TopicPartition, Offset), OldestUnread>;
 
 /// The timestamps of the oldest unread records of one cluster.
 pub(super) struct RecordTimestamps {
@@ -50,9 +50,9 @@ pub(super) struct RecordTimestamps {
 /// The result of looking up timestamps once.
 pub(super) struct TimestampLookup {
     /// An answer for every wanted offset.
-    pub(super) oldest_unread: Answers,
-    /// Each failure once: one for a topic that may not be read, one for a partition with another error, one for all that time did not suffice
-    /// for.
+    pub(super) oldest_unread: TimestampAnswers,
+    /// Each failure once: one for a topic that may not be read, one for a partition with another error, one for all that time did
+    /// not suffice for.
     pub(super) failures: Vec<Failure>,
     /// The number of positions that reading began at.
     pub(super) n_reads: u64,
@@ -61,7 +61,8 @@ pub(super) struct TimestampLookup {
 // === impl RecordTimestamps ===
 
 impl RecordTimestamps {
-    /// Nothing cached and no client yet. Clients will have these properties, which must contain [`properties`], and be behind `fence`.
+    /// Nothing cached and no client yet. Clients will have these properties, which must contain [`properties`], and be behind
+    /// `fence`.
     pub(super) fn new(properties: Properties, fence: Arc<Fence>) -> Self {
         Self {
             properties,
@@ -72,8 +73,9 @@ impl RecordTimestamps {
         }
     }
 
-    /// Looks up the timestamp of each record in `wanted`, in the cache or in Kafka, within `limits`. All wanted offsets are below the end of
-    /// their log, which `ends` gives. `progress` is called with the number of offsets that were read and that have to be. Blocking.
+    /// Looks up the timestamp of each record in `wanted`, in the cache or in Kafka, within `limits`. All wanted offsets are below
+    /// the end of their log, which `ends` gives. `progress` is called with the number of offsets that were read and that have to
+    /// be. Blocking.
     pub(super) fn look_up(
         &mut self,
         wanted: &Wanted,
@@ -105,7 +107,8 @@ impl RecordTimestamps {
         }
     }
 
-    /// The topics with a cached answer that `wanted` asks for. Their ids must be read before the answer is used for a topic of that name.
+    /// The topics with a cached answer that `wanted` asks for. Their ids must be read before the answer is used for a topic of
+    /// that name.
     pub(super) fn cached_topics(&self, wanted: &Wanted) -> BTreeSet<Name> {
         self.cache.cached_topics(wanted)
     }

@@ -19,7 +19,7 @@ use super::collection_context::{CLUSTER_SUBJECT, CollectionContext, Timeouts};
 use super::error_code::ErrorCode;
 use super::members::GroupMembers;
 use super::metadata::Metadata;
-use super::native::{Client, CreateError, Fence, Notice};
+use super::native::{Client, ClientNotice, CreateError, Fence};
 use super::properties;
 use super::records::{self, RecordTimestamps};
 use super::topic_ids::TopicIds;
@@ -120,8 +120,8 @@ impl Session {
         let notices: Vec<_> = clients.flat_map(Client::notices).collect();
         for notice in notices {
             match notice {
-                Notice::Error { code, text } => self.record_connection_error(code, &text),
-                Notice::Log {
+                ClientNotice::Error { code, text } => self.record_connection_error(code, &text),
+                ClientNotice::Log {
                     level,
                     facility,
                     text,
@@ -137,7 +137,8 @@ impl Session {
         }
     }
 
-    /// Takes in the error of a connection, and logs it if it is new. Connections that this process has ended itself are no errors.
+    /// Takes in the error of a connection, and logs it if it is new. Connections that this process has ended itself are no
+    /// errors.
     fn record_connection_error(&mut self, code: ErrorCode, text: &str) {
         if self.fence.is_closed() {
             return;

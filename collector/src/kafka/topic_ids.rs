@@ -1,7 +1,8 @@
 //! The ids of topics, which tell a topic from a later one of the same name.
 //!
-//! A topic that was deleted and created again is another topic, even where its offsets look like those of the first. State that is kept of
-//! the first one must not be used for it. [`TopicIds`] remembers the id under which such state was read, and reports each change.
+//! A topic that was deleted and created again is another topic, even where its offsets look like those of the first. State that
+//! is kept of the first one must not be used for it. [`TopicIds`] remembers the id under which such state was read, and reports
+//! each change.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,11 +10,11 @@ use tokio::time::Instant;
 
 use super::collection_context::{CollectionContext, POLL_TIMEOUT};
 use super::metadata::Metadata;
-use super::native::{AdminRequests, AdminResult, Client, ResultsByName, Target, TopicId};
+use super::native::{AdminRequests, AdminResult, Client, RequestTarget, ResultsByName, TopicId};
 use crate::snapshot::{Api, Name};
 
-/// The largest number of partitions of the topics in one request. The answer describes them all: 10,000 with three replicas each make
-/// half a megabyte.
+/// The largest number of partitions of the topics in one request. The answer describes them all: 10,000 with three replicas each
+/// make half a megabyte.
 const MAX_PARTITIONS_PER_REQUEST: usize = 10_000;
 
 /// The largest number of topics in one request.
@@ -120,7 +121,7 @@ impl TopicIds {
             context.count_request(Api::Metadata);
             let tag = sent.len();
             requests.topic_ids(
-                Target {
+                RequestTarget {
                     broker,
                     tag,
                     timeout,

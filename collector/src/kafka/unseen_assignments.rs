@@ -1,12 +1,13 @@
 //! Partitions that members are assigned and that a collection has not read.
 //!
-//! The metadata leaves out topics that this user may not describe, and so do the answers with committed offsets. Without this module, a
-//! group that reads such a topic would look complete. When a topic is asked about by its name, the broker's error tells a missing right
-//! from a topic that does not exist.
+//! The metadata leaves out topics that this user may not describe, and so do the answers with committed offsets. Without this
+//! module, a group that reads such a topic would look complete. When a topic is asked about by its name, the broker's error tells
+//! a missing right from a topic that does not exist.
 //!
 //! Clients choose the names in their assignments, so no assignment may cost much, or delay the questions about another group. One
-//! collection asks about a limited number of topics, for which the groups take turns. And for the sake of assignments the metadata is read
-//! again only after an interval. A topic that may have been created after the metadata was read stays unknown until it is read again.
+//! collection asks about a limited number of topics, for which the groups take turns. And for the sake of assignments the
+//! metadata is read again only after an interval. A topic that may have been created after the metadata was read stays unknown
+//! until it is read again.
 
 mod not_read;
 #[cfg(test)]
@@ -22,7 +23,7 @@ use self::not_read::NotRead;
 use super::collection_context::{CollectionContext, POLL_TIMEOUT};
 use super::error_code::ErrorCode;
 use super::metadata::Metadata;
-use super::native::{AdminRequests, AdminResult, Client, Target, TopicId};
+use super::native::{AdminRequests, AdminResult, Client, RequestTarget, TopicId};
 use crate::snapshot::{Api, Name, Reason, Topic, TopicPartition, Unknown};
 
 pub(super) use self::not_read::GroupAssignments;
@@ -40,8 +41,8 @@ const NOT_ASKED: Unknown = Unknown::new(Api::Metadata, Reason::NotAsked);
 pub(super) struct UnseenAssignments {
     /// The answer about each topic by its name, and its time.
     answers: BTreeMap<Name, (Result<(), ErrorCode>, Instant)>,
-    /// The partitions that were not read, of topics that were, and the time when they were first seen in an assignment. Younger metadata
-    /// without such a partition shows that it does not exist.
+    /// The partitions that were not read, of topics that were, and the time when they were first seen in an assignment. Younger
+    /// metadata without such a partition shows that it does not exist.
     first_seen: HashMap<TopicPartition, Instant>,
     /// The time when a refresh of the metadata was last requested for the sake of assignments.
     refresh_asked_at: Option<Instant>,
@@ -49,7 +50,7 @@ pub(super) struct UnseenAssignments {
 
 /// The client to ask with, the topics that are wanted, and the longest use of an answer.
 #[derive(Clone, Copy)]
-pub(super) struct Source<'c> {
+pub(super) struct TopicQuery<'c> {
     pub(super) client: &'c Client,
     pub(super) filter: &'c Filter,
     pub(super) ttl: Duration,
@@ -58,18 +59,18 @@ pub(super) struct Source<'c> {
 // === impl UnseenAssignments ===
 
 impl UnseenAssignments {
-    /// The topics with partitions that the members of `groups` are assigned and that are not among those that were `read`, and why not. Makes a
-    /// refresh of the metadata due where it may be older than an assignment.
+    /// The topics with partitions that the members of `groups` are assigned and that are not among those that were `read`, and
+    /// why not. Makes a refresh of the metadata due where it may be older than an assignment.
     pub(super) fn find(
         &mut self,
-        source: Source<'_>,
+        query: TopicQuery<'_>,
         (groups, read): (&[GroupAssignments<'_>], &BTreeMap<Name, Topic>),
         metadata: &mut Metadata,
         context: &mut CollectionContext<'_>,
     ) -> BTreeMap<Name, Unknown> {
-        let not_read = NotRead::of(groups, read, source.filter);
+        let not_read = NotRead::of(groups, read, query.filter);
         self.update(&not_read);
-        self.request(source, &not_read, metadata, context);
+        self.request(query, &not_read, metadata, context);
         let possibly_new = self.possibly_new(&not_read, metadata.read_at());
         let is_there = |topic| matches!(self.answers.get(topic), Some((Ok(()), _)));
         let has_news = !possibly_new.is_empty() || not_read.topics.keys().any(is_there);
@@ -114,13 +115,13 @@ impl UnseenAssignments {
     /// Asks one broker about the topics whose turn it is.
     fn request(
         &mut self,
-        source: Source<'_>,
+        query: TopicQuery<'_>,
         not_read: &NotRead,
         metadata: &Metadata,
         context: &mut CollectionContext<'_>,
     ) {
         let names: Vec<&str> = self
-            .topics_to_ask(not_read, &metadata.failed_topics, source.ttl)
+            .topics_to_ask(not_read, &metadata.failed_topics, query.ttl)
             .into_iter()
             .map(|name| &**name)
             .collect();
@@ -133,10 +134,10 @@ impl UnseenAssignments {
             return;
         };
         context.count_request(Api::Metadata);
-        let mut requests = AdminRequests::on(source.client);
+        let mut requests = AdminRequests::on(query.client);
         let tag = 0;
         requests.topic_ids(
-            Target {
+            RequestTarget {
                 broker,
                 tag,
                 timeout,

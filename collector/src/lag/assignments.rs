@@ -10,7 +10,7 @@ use super::partition;
 use super::{TopicLag, Uncommitted};
 
 /// The commits of one group.
-type Committed = BTreeMap<TopicPartition, Reading<Offset>>;
+type GroupCommits = BTreeMap<TopicPartition, Reading<Offset>>;
 
 /// The assigned partitions in order, each with the index of a member that it is assigned to.
 pub(super) struct Assignments<'a>(Vec<(&'a TopicPartition, usize)>);
@@ -48,11 +48,12 @@ impl<'a> Assignments<'a> {
         })
     }
 
-    /// Adds the assigned partitions without a commit to `topics`, which are in order, and the topics on which the group has no commit at all.
+    /// Adds the assigned partitions without a commit to `topics`, which are in order, and the topics on which the group has no
+    /// commit at all.
     pub(super) fn add_uncommitted(
         &self,
         snapshot: &Snapshot,
-        committed: &Committed,
+        committed: &GroupCommits,
         topics: &mut Vec<TopicLag>,
     ) {
         for (name, assigned) in self.by_topic() {
@@ -80,7 +81,7 @@ impl<'a> Assignments<'a> {
 fn uncommitted(
     snapshot: &Snapshot,
     assigned: &[(&TopicPartition, usize)],
-    committed: &Committed,
+    committed: &GroupCommits,
 ) -> Option<Reading<Uncommitted>> {
     let (first, _) = assigned.first()?;
     let topic = snapshot.topics.get(&first.topic)?;

@@ -51,8 +51,8 @@ fn max_time_lag<'r>(rows: impl Iterator<Item = &'r PartitionLag> + Clone) -> Opt
     (!most.is_zero() || unknown.next().is_none()).then_some(most)
 }
 
-/// `Ok` where nothing of the group is hidden, else the first reason why not. A group whose members are unknown may be assigned partitions that
-/// were not read.
+/// `Ok` where nothing of the group is hidden, else the first reason why not. A group whose members are unknown may be assigned
+/// partitions that were not read.
 fn complete(group: &Group, topics: &[TopicLag], offset_lag: Sum) -> Reading<()> {
     offset_lag.completeness()?;
     n_members(group)?;

@@ -52,8 +52,9 @@ pub(super) fn lag(
     }
 }
 
-/// A finding for every partition on which `group` has committed beyond the high watermark: the topic was created again, or an unclean election
-/// has truncated the log. A commit beyond the last stable offset is no finding, as the group may read uncommitted records.
+/// A finding for every partition on which `group` has committed beyond the high watermark: the topic was created again, or an
+/// unclean election has truncated the log. A commit beyond the last stable offset is no finding, as the group may read
+/// uncommitted records.
 pub(super) fn beyond_end<'a>(
     snapshot: &'a Snapshot,
     name: &'a Name,
@@ -142,8 +143,8 @@ impl TimeLagClock {
         Duration::from_millis(u64::try_from(age).unwrap_or(0))
     }
 
-    /// The age of a record whose timestamp is `at`. Clocks differ, so a record with a timestamp slightly in the future was written just now.
-    /// Farther in the future, the timestamp says nothing about the age.
+    /// The age of a record whose timestamp is `at`. Clocks differ, so a record with a timestamp slightly in the future was
+    /// written just now. Farther in the future, the timestamp says nothing about the age.
     fn written(self, at: i64, kind: fn(Duration) -> TimeLag) -> TimeLag {
         let ahead = at.saturating_sub(self.now_ms);
         let is_possible = match self.mode {

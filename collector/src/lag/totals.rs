@@ -7,8 +7,8 @@ use super::{GroupLag, PartitionLag, Retention, TopicLag};
 // === impl GroupLag ===
 
 impl GroupLag {
-    /// The number of messages that retention took before the group read them, over all rows. `None` where it is unknown of a row, and where there
-    /// are no rows.
+    /// The number of messages that retention took before the group read them, over all rows. `None` where it is unknown of a row,
+    /// and where there are no rows.
     pub fn lost(&self) -> Option<u64> {
         let rows = self.topics.iter().flat_map(|topic| &topic.partitions);
         let lost = rows.map(|row| row.retention.ok().map(|retention| retention.lost));
@@ -26,9 +26,9 @@ impl TopicLag {
         rows.filter_map(|row| row.time_lag.known()).max()
     }
 
-    /// The number of offsets that retention can still take before unread messages are lost: the smallest margin among the rows with unread offsets
-    /// on logs from which retention has taken something before. Infinite where there is no such row, `None` where nothing is known of any
-    /// row.
+    /// The number of offsets that retention can still take before unread messages are lost: the smallest margin among the rows
+    /// with unread offsets on logs from which retention has taken something before. Infinite where there is no such row, `None`
+    /// where nothing is known of any row.
     pub fn min_margin(&self) -> Option<f64> {
         let rows = self.partitions.iter();
         rows.filter_map(|row| Some(row.margin_at_risk(row.retention.ok()?, row.offset_lag.ok()?)))

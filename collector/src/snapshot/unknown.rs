@@ -99,8 +99,8 @@ pub enum Reason {
 // === impl Unknown ===
 
 impl Unknown {
-    /// The partition no longer exists: fresh metadata does not have it. A commit that still stands on such a partition is left out of
-    /// its group altogether.
+    /// The partition no longer exists: fresh metadata does not have it. A commit that still stands on such a partition is left
+    /// out of its group altogether.
     pub const PARTITION_GONE: Self = Self::new(Api::Metadata, Reason::UnknownTopicOrPartition);
 
     /// `api` was not answered because of `reason`.

@@ -34,9 +34,9 @@ impl Snapshot {
         })
     }
 
-    /// The (partition, offset) pairs whose record's age must be known for the time lag of this snapshot: one for every commit with
-    /// something left to read after it. Where a commit is below the log start, the pair has the log start, which is the oldest record
-    /// that is left; `lost` can leave such pairs out.
+    /// The (partition, offset) pairs whose record's age must be known for the time lag of this snapshot: one for every commit
+    /// with something left to read after it. Where a commit is below the log start, the pair has the log start, which is the
+    /// oldest record that is left; `lost` can leave such pairs out.
     ///
     /// The answers belong in [`Snapshot::oldest_unread`] under the same pairs.
     pub fn oldest_unread_offsets(

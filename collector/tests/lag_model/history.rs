@@ -203,8 +203,8 @@ fn samples() -> impl Strategy<Value = Vec<(i64, i64)>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
-    /// The time lies between the last observation that had not passed the offset and the first one that had, also where observations were
-    /// merged.
+    /// The time lies between the last observation that had not passed the offset and the first one that had, also where
+    /// observations were merged.
     #[test]
     fn the_answer_lies_between_the_two_observations_around_it(samples in samples(), at in 0..800i64) {
         let not_passed = samples.iter().rfind(|(_, high)| *high <= at);
@@ -236,7 +236,8 @@ proptest! {
         }
     }
 
-    /// Limits cost precision, never truth: a time that differs is marked as a bound, and is not earlier than the time by the whole history.
+    /// Limits cost precision, never truth: a time that differs is marked as a bound, and is not earlier than the time by the
+    /// whole history.
     #[test]
     fn a_limited_history_gives_the_same_time_or_a_lower_bound(samples in samples(), at in 0..800i64, keep in 2..6usize, age in 1..500u64) {
         let limits = HistoryLimits { samples: keep, max_age: Duration::from_millis(age) };

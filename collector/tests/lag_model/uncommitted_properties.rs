@@ -85,8 +85,8 @@ fn builder(case: &Case) -> SnapshotBuilder {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
-    /// Every partition that a member is assigned is a row, counts as uncommitted, has an empty log, does not exist, or is the reason why the group
-    /// is not complete.
+    /// Every partition that a member is assigned is a row, counts as uncommitted, has an empty log, does not exist, or is the
+    /// reason why the group is not complete.
     #[test]
     fn every_assigned_partition_is_accounted_for(case in case()) {
         let builder = builder(&case);

@@ -81,8 +81,8 @@ pub(super) fn conclude(
     committed
 }
 
-/// The reason why no broker was asked about a group: its coordinator is silent, which was counted when that was noticed, or the time of
-/// the collection was over.
+/// The reason why no broker was asked about a group: its coordinator is silent, which was counted when that was noticed, or the
+/// time of the collection was over.
 fn not_asked(coordinator: i32, group: &Name, context: &mut CollectionContext<'_>) -> Unknown {
     if let Some(unknown) = context.silent_brokers.get(&coordinator) {
         return *unknown;

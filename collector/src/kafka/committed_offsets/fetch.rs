@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::best_answer::{BestAnswer, keep_better};
 use crate::kafka::collection_context::{CollectionContext, POLL_TIMEOUT};
-use crate::kafka::native::{AdminRequests, AdminResult, Client, Target};
+use crate::kafka::native::{AdminRequests, AdminResult, Client, RequestTarget};
 use crate::progress::Step;
 use crate::snapshot::{Api, Name};
 
@@ -57,8 +57,8 @@ pub(super) fn fetch(
     }
 }
 
-/// Sends the requests that may be sent now. The brokers take turns, each up to its limit in flight; requests to silent brokers are
-/// dropped.
+/// Sends the requests that may be sent now. The brokers take turns, each up to its limit in flight; requests to silent brokers
+/// are dropped.
 fn send_requests<'q>(
     waiting: &mut BTreeMap<i32, VecDeque<&'q Name>>,
     in_flight: &mut BTreeMap<i32, usize>,
@@ -81,7 +81,7 @@ fn send_requests<'q>(
                 context.count_request(Api::OffsetFetch);
                 let tag = sent.len();
                 requests.committed_offsets(
-                    Target {
+                    RequestTarget {
                         broker,
                         tag,
                         timeout,

@@ -8,8 +8,8 @@ use crate::kafka::collection_context::CollectionContext;
 use crate::kafka::metadata::Metadata;
 use crate::snapshot::{Api, TopicPartition};
 
-/// Asks the leaders of the partitions in `wanted` for these offsets, each leader on a thread of its own. Leaders that do not answer are given
-/// up.
+/// Asks the leaders of the partitions in `wanted` for these offsets, each leader on a thread of its own. Leaders that do not
+/// answer are given up.
 pub(super) fn ask_leaders<'p>(
     clients: &OffsetClients<'_>,
     metadata: &Metadata,

@@ -12,8 +12,8 @@ use crate::kafka::error_code::{ErrorCode, Remedy};
 use crate::kafka::native::{Client, Fence};
 use crate::snapshot::{Offset, TopicPartition};
 
-/// The largest number of partitions in one request. With more, one bad partition would cost more halved requests; with fewer, there would be
-/// more requests.
+/// The largest number of partitions in one request. With more, one bad partition would cost more halved requests; with fewer,
+/// there would be more requests.
 const PARTITIONS_PER_REQUEST: usize = 500;
 
 /// The offset of a log to ask for. The name is that of Kafka's admin client.
@@ -116,7 +116,8 @@ impl<'c> PartitionLeader<'c> {
     }
 }
 
-/// The offset in an answer without an error. For a dead leader librdkafka returns -1001 without an error, which is an unknown offset.
+/// The offset in an answer without an error. For a dead leader librdkafka returns -1001 without an error, which is an unknown
+/// offset.
 fn valid_offset(offset: i64) -> Result<Offset, ErrorCode> {
     Offset::from_wire(offset).ok_or(ErrorCode::LEADER_NOT_AVAILABLE)
 }

@@ -30,8 +30,8 @@ fn parsed(bytes: &[u8]) -> Result<Plain, Malformed> {
     parse(bytes).map(|all| all.into_iter().map(plain).collect())
 }
 
-/// The assignment as an independent library reads it. The library allocates as many elements as a count says, so it may only be given bytes whose
-/// counts are right.
+/// The assignment as an independent library reads it. The library allocates as many elements as a count says, so it may only be
+/// given bytes whose counts are right.
 fn read_by_schema(bytes: &[u8]) -> Plain {
     let (version, mut rest) = bytes.split_at(2);
     let version = i16::from_be_bytes(version.try_into().unwrap());

@@ -1,5 +1,5 @@
-//! KIP-848 groups, described by `DescribeConsumerGroups`. Their coordinator assigns the partitions, so the answer has no bytes whose form
-//! a client has chosen, and librdkafka may parse it.
+//! KIP-848 groups, described by `DescribeConsumerGroups`. Their coordinator assigns the partitions, so the answer has no bytes
+//! whose form a client has chosen, and librdkafka may parse it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::kafka::error_code::ErrorCode;
 use crate::kafka::group_listing::{GroupListing, ListedAs, Protocol, state};
 use crate::kafka::metadata::Metadata;
 use crate::kafka::native::{
-    AdminRequests, AdminResult, Client, DescribedGroup, ResultsByName, Target,
+    AdminRequests, AdminResult, Client, DescribedGroup, RequestTarget, ResultsByName,
 };
 use crate::snapshot::{Api, GroupState, Member, Name};
 
@@ -72,7 +72,7 @@ impl GroupMembers {
                 }
                 let tag = sent.len();
                 requests.members(
-                    Target {
+                    RequestTarget {
                         broker,
                         tag,
                         timeout,
@@ -139,8 +139,8 @@ impl GroupMembers {
     }
 }
 
-/// Replaces the error of groups that turned out to be classic. librdkafka reports only that the connection has ended, because it was ended
-/// before librdkafka could parse such a group.
+/// Replaces the error of groups that turned out to be classic. librdkafka reports only that the connection has ended, because it
+/// was ended before librdkafka could parse such a group.
 fn blocked_as_not_found(
     groups: Vec<(String, Result<DescribedGroup, ErrorCode>)>,
 ) -> Vec<(String, Result<DescribedGroup, ErrorCode>)> {

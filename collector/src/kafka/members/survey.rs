@@ -1,8 +1,8 @@
 //! The survey: one call that describes all groups of all types, by two requests to each broker.
 //!
-//! The survey brings the members of classic groups, and shows groups that no listing of consumer groups has: share groups and Streams
-//! groups. The assignments of classic members are bytes that clients have chosen. Where they cannot be parsed, that group's members are
-//! unknown, and no other group's.
+//! The survey brings the members of classic groups, and shows groups that no listing of consumer groups has: share groups and
+//! Streams groups. The assignments of classic members are bytes that clients have chosen. Where they cannot be parsed, that
+//! group's members are unknown, and no other group's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -58,8 +58,8 @@ struct SurveyFindings {
 // === impl GroupMembers ===
 
 impl GroupMembers {
-    /// Makes a survey if one is due. Returns the groups that it found and no listing has, with their coordinators. Descriptions that it
-    /// does not renew are kept for their time.
+    /// Makes a survey if one is due. Returns the groups that it found and no listing has, with their coordinators. Descriptions
+    /// that it does not renew are kept for their time.
     pub(in crate::kafka) fn survey(
         &mut self,
         input: &SurveyInput<'_>,
@@ -176,7 +176,8 @@ impl SurveyFindings {
         }
     }
 
-    /// Records a failure for each broker that has described none of the groups that it lists. Returns true where the survey is complete.
+    /// Records a failure for each broker that has described none of the groups that it lists. Returns true where the survey is
+    /// complete.
     fn record_missing(
         &self,
         whole: Result<(), ErrorCode>,

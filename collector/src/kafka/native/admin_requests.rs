@@ -20,7 +20,7 @@ pub(in crate::kafka) struct AdminRequests<'c> {
 
 /// The broker that a request goes to, and the tag that its result will carry.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::kafka) struct Target {
+pub(in crate::kafka) struct RequestTarget {
     /// The broker's node id.
     pub(in crate::kafka) broker: i32,
     /// Chosen by the caller, to recognise the result.
@@ -54,7 +54,7 @@ impl<'c> AdminRequests<'c> {
     }
 
     /// Asks a broker for the groups that it coordinates.
-    pub(in crate::kafka) fn list_groups(&mut self, to: Target) {
+    pub(in crate::kafka) fn list_groups(&mut self, to: RequestTarget) {
         self.send(
             Operation::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS,
             to,
@@ -66,7 +66,7 @@ impl<'c> AdminRequests<'c> {
     }
 
     /// Asks a broker for all committed offsets of `group`.
-    pub(in crate::kafka) fn committed_offsets(&mut self, to: Target, group: &str) {
+    pub(in crate::kafka) fn committed_offsets(&mut self, to: RequestTarget, group: &str) {
         let group = c_string(group);
         // SAFETY: the name is copied; NULL means all partitions.
         let mut request =
@@ -92,7 +92,7 @@ impl<'c> AdminRequests<'c> {
     }
 
     /// Asks a broker for the members of `groups`.
-    pub(in crate::kafka) fn members(&mut self, to: Target, groups: &[&str]) {
+    pub(in crate::kafka) fn members(&mut self, to: RequestTarget, groups: &[&str]) {
         let names: Vec<_> = groups.iter().map(|group| c_string(group)).collect();
         let mut pointers: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
         self.send(
@@ -114,7 +114,7 @@ impl<'c> AdminRequests<'c> {
     }
 
     /// Asks a broker for the `cleanup.policy` of `topics`, and for nothing else of their configuration.
-    pub(in crate::kafka) fn cleanup_policies(&mut self, to: Target, topics: &[&str]) {
+    pub(in crate::kafka) fn cleanup_policies(&mut self, to: RequestTarget, topics: &[&str]) {
         let mut resources: Vec<_> = topics.iter().map(|topic| policy_of(topic)).collect();
         self.send(Operation::RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, to, |call| {
             // SAFETY: all handles live; resources and options are copied.
@@ -138,7 +138,7 @@ impl<'c> AdminRequests<'c> {
     pub(super) fn send(
         &mut self,
         operation: Operation,
-        to: Target,
+        to: RequestTarget,
         call: impl FnOnce(&CallArguments),
     ) {
         let options = Options::of(self.client, operation, to);
@@ -185,7 +185,7 @@ impl Drop for AdminRequests<'_> {
 // === impl Options ===
 
 impl Options {
-    fn of(client: &Client, operation: Operation, to: Target) -> Self {
+    fn of(client: &Client, operation: Operation, to: RequestTarget) -> Self {
         // SAFETY: the client is live.
         let options = unsafe { rd::rd_kafka_AdminOptions_new(client.rk.as_ptr(), operation) };
         let options = Self(NonNull::new(options).expect("options of a known request"));

@@ -5,7 +5,7 @@ use rdkafka::bindings as rd;
 use super::describe_topics::TopicId;
 use super::partition_list::{PartitionRow, partition_rows};
 use super::{
-    Event, borrowed_slice, error_code, exact_text, rd_kafka_ConfigResource_error,
+    QueueEvent, borrowed_slice, error_code, exact_text, rd_kafka_ConfigResource_error,
     rd_kafka_ConsumerGroupDescription_state, rd_kafka_ConsumerGroupListing_state,
     rd_kafka_ConsumerGroupListing_type, text,
 };
@@ -67,9 +67,9 @@ pub(in crate::kafka) struct DescribedMember {
     pub(in crate::kafka) assignment: Vec<(String, i32)>,
 }
 
-// === impl Event ===
+// === impl QueueEvent ===
 
-impl Event {
+impl QueueEvent {
     /// The tag of the request that this is the result of.
     pub(super) fn tag(&self) -> usize {
         // SAFETY: the event is live as long as `self`.

@@ -1,12 +1,13 @@
-//! The reasons for which brokers' certificates are rejected. OpenSSL decides about a certificate, but librdkafka does not pass its reason on.
+//! The reasons for which brokers' certificates are rejected. OpenSSL decides about a certificate, but librdkafka does not pass
+//! its reason on.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr::NonNull;
 
 use rdkafka::bindings as rd;
 
-/// Makes the clients of `conf` log the reason for which a certificate is rejected, in a line of the facility `SSLCERTVRFY`. Does nothing where
-/// verification is switched off.
+/// Makes the clients of `conf` log the reason for which a certificate is rejected, in a line of the facility `SSLCERTVRFY`. Does
+/// nothing where verification is switched off.
 pub(super) fn log_rejections(conf: NonNull<rd::rd_kafka_conf_t>) {
     if is_verified(conf) {
         // SAFETY: the configuration is live. The result is ignored: the call only fails in a build without TLS.
@@ -30,7 +31,8 @@ fn is_verified(conf: NonNull<rd::rd_kafka_conf_t>) -> bool {
     super::text(value.as_ptr()) == "true"
 }
 
-/// Called by librdkafka for each certificate of a broker's chain. Returns 1 to accept it and 0 to reject it, always as OpenSSL has decided.
+/// Called by librdkafka for each certificate of a broker's chain. Returns 1 to accept it and 0 to reject it, always as OpenSSL
+/// has decided.
 unsafe extern "C" fn verify(
     _rk: *mut rd::rd_kafka_t,
     _broker: *const c_char,

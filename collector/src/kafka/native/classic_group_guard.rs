@@ -1,11 +1,12 @@
 //! Keeps librdkafka from parsing the bytes that members of classic groups have stored, because it aborts the process for some of
 //! them.
 //!
-//! `DescribeConsumerGroups` is sent for KIP-848 groups only, whose clients choose no such bytes. But where the coordinator answers
-//! that a group is not of that type, librdkafka asks again with `DescribeGroups`, and parses the bytes in that answer. A client can
-//! turn an empty group into a classic one at any moment, so the answer cannot be prevented. Instead an interceptor ends the
-//! connection as soon as such a request was sent. It runs on the thread that would read the answer next, so the answer is never read.
-//! [`Client::describe_all`](super::Client) uses version 0 of `DescribeGroups`, which librdkafka does not parse, and is let through.
+//! `DescribeConsumerGroups` is sent for KIP-848 groups only, whose clients choose no such bytes. But where the coordinator
+//! answers that a group is not of that type, librdkafka asks again with `DescribeGroups`, and parses the bytes in that answer. A
+//! client can turn an empty group into a classic one at any moment, so the answer cannot be prevented. Instead an interceptor
+//! ends the connection as soon as such a request was sent. It runs on the thread that would read the answer next, so the answer
+//! is never read. [`Client::describe_all`](super::Client) uses version 0 of `DescribeGroups`, which librdkafka does not parse,
+//! and is let through.
 
 use std::collections::BTreeSet;
 use std::ffi::{c_char, c_int, c_void};
@@ -63,8 +64,8 @@ extern "C" fn on_new(
     _why: *mut c_char,
     _why_size: usize,
 ) -> rd::rd_kafka_resp_err_t {
-    // SAFETY: a client that is being made, and the name is copied. Its answer is passed on, so that a client without the interceptor
-    // is not made.
+    // SAFETY: a client that is being made, and the name is copied. Its answer is passed on, so that a client without the
+    // interceptor is not made.
     unsafe {
         rd::rd_kafka_interceptor_add_on_request_sent(
             rk,

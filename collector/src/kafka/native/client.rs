@@ -12,11 +12,11 @@ use shared::config::Mask;
 use super::classic_group_guard::ClassicGroupGuard;
 use super::conf::Conf;
 use super::fence::Fence;
-use super::{Notice, Queue, text};
+use super::{ClientNotice, Queue, text};
 use crate::kafka::properties::Properties;
 
-/// One librdkafka consumer that never subscribes and never commits. Its calls block. One thread owns it, and may lend it to threads that end
-/// before it does.
+/// One librdkafka consumer that never subscribes and never commits. Its calls block. One thread owns it, and may lend it to
+/// threads that end before it does.
 pub(in crate::kafka) struct Client {
     pub(super) rk: NonNull<rd::rd_kafka_t>,
     /// The queue that logs, errors and records come to.
@@ -71,8 +71,8 @@ impl Client {
                 why.len(),
             )
         };
-        // On success the client owns the configuration. On failure librdkafka has freed the interceptors in it and left a pointer to them (the
-        // label `fail` of `rd_kafka_new`), so destroying it would free them twice. Some kilobytes are lost then.
+        // On success the client owns the configuration. On failure librdkafka has freed the interceptors in it and left a pointer
+        // to them (the label `fail` of `rd_kafka_new`), so destroying it would free them twice. Some kilobytes are lost then.
         std::mem::forget(conf);
         let Some(rk) = NonNull::new(rk) else {
             return Err(CreateError::Client {
@@ -95,13 +95,14 @@ impl Client {
         })
     }
 
-    /// The node ids of brokers whose connection was ended since the last call because librdkafka would have parsed a classic group.
+    /// The node ids of brokers whose connection was ended since the last call because librdkafka would have parsed a classic
+    /// group.
     pub(in crate::kafka) fn take_blocked_brokers(&self) -> BTreeSet<i32> {
         self.classic_group_guard.take_blocked()
     }
 
     /// The notices since the last call, without waiting. Has to be called often, as librdkafka refreshes tokens during the call.
-    pub(in crate::kafka) fn notices(&self) -> Vec<Notice> {
+    pub(in crate::kafka) fn notices(&self) -> Vec<ClientNotice> {
         std::iter::from_fn(|| self.events.poll(Duration::ZERO))
             .filter_map(|event| event.notice(&self.mask))
             .collect()

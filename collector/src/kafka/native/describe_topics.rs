@@ -4,7 +4,7 @@ use std::ffi::c_char;
 
 use rdkafka::bindings as rd;
 
-use super::{AdminRequests, Event, Target, borrowed_slice, c_string, error_code, text};
+use super::{AdminRequests, QueueEvent, RequestTarget, borrowed_slice, c_string, error_code, text};
 use crate::kafka::error_code::ErrorCode;
 
 /// The id of a topic. No other topic ever has it, not even a later one of the same name.
@@ -17,7 +17,7 @@ pub(in crate::kafka) struct TopicId {
 impl AdminRequests<'_> {
     /// Asks a broker for the ids of `topics`, none of which may be empty or there twice. The answer describes their partitions as
     /// well, which makes up most of its size.
-    pub(in crate::kafka) fn topic_ids(&mut self, to: Target, topics: &[&str]) {
+    pub(in crate::kafka) fn topic_ids(&mut self, to: RequestTarget, topics: &[&str]) {
         let names: Vec<_> = topics.iter().map(|topic| c_string(topic)).collect();
         let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
         // SAFETY: the names are copied.
@@ -45,9 +45,9 @@ impl TopicId {
     }
 }
 
-// === impl Event ===
+// === impl QueueEvent ===
 
-impl Event {
+impl QueueEvent {
     pub(super) fn topic_ids(&self) -> Vec<(String, Result<Option<TopicId>, ErrorCode>)> {
         // SAFETY: an event of this kind; NULL gives no topics.
         let result = unsafe { rd::rd_kafka_event_DescribeTopics_result(self.0.as_ptr()) };

@@ -14,11 +14,11 @@ use crate::kafka::error_code::ErrorCode;
 pub(super) struct Queue(pub(super) NonNull<rd::rd_kafka_queue_t>);
 
 /// An event taken from a queue.
-pub(super) struct Event(pub(super) NonNull<rd::rd_kafka_event_t>);
+pub(super) struct QueueEvent(pub(super) NonNull<rd::rd_kafka_event_t>);
 
 /// A message of a client about itself, without secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::kafka) enum Notice {
+pub(in crate::kafka) enum ClientNotice {
     /// The error of a connection, or another error that belongs to no request.
     Error { code: ErrorCode, text: String },
     /// A line of librdkafka's log, with syslog's level and a name of the kind of event.
@@ -33,11 +33,11 @@ pub(in crate::kafka) enum Notice {
 
 impl Queue {
     /// The next event, or `None` when `timeout` has passed.
-    pub(super) fn poll(&self, timeout: Duration) -> Option<Event> {
+    pub(super) fn poll(&self, timeout: Duration) -> Option<QueueEvent> {
         let timeout = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
         // SAFETY: the queue is live as long as `self`.
         let event = unsafe { rd::rd_kafka_queue_poll(self.0.as_ptr(), timeout) };
-        NonNull::new(event).map(Event)
+        NonNull::new(event).map(QueueEvent)
     }
 }
 
@@ -48,9 +48,9 @@ impl Drop for Queue {
     }
 }
 
-// === impl Event ===
+// === impl QueueEvent ===
 
-impl Event {
+impl QueueEvent {
     /// The type of the event, one of the `RD_KAFKA_EVENT_` numbers.
     pub(super) fn kind(&self) -> i32 {
         // SAFETY: the event is live as long as `self`.
@@ -64,12 +64,12 @@ impl Event {
     }
 
     /// The notice in this event; `None` for events that are not about the client itself.
-    pub(super) fn notice(&self, mask: &Mask) -> Option<Notice> {
+    pub(super) fn notice(&self, mask: &Mask) -> Option<ClientNotice> {
         match self.kind() {
             rd::RD_KAFKA_EVENT_ERROR => {
                 // SAFETY: the text lives as long as the event.
                 let message = unsafe { rd::rd_kafka_event_error_string(self.0.as_ptr()) };
-                Some(Notice::Error {
+                Some(ClientNotice::Error {
                     code: self.code(),
                     text: mask.hide(&text(message)),
                 })
@@ -85,7 +85,7 @@ impl Event {
                         &raw mut level,
                     )
                 };
-                Some(Notice::Log {
+                Some(ClientNotice::Log {
                     level,
                     facility: text(facility),
                     text: mask.hide(&text(line)),
@@ -96,7 +96,7 @@ impl Event {
     }
 }
 
-impl Drop for Event {
+impl Drop for QueueEvent {
     fn drop(&mut self) {
         // SAFETY: the last use of the event.
         unsafe { rd::rd_kafka_event_destroy(self.0.as_ptr()) };

@@ -2,25 +2,26 @@
 //!
 //! # The reason
 //! librdkafka's own threads reconnect, repeat requests and send what is queued, whatever the thread that uses the clients does.
-//! Destroying a client waits for those threads, which takes up to the timeout of a request. The end of a leadership cannot wait for
-//! that, because another pod may collect from then on. So the connections are cut below librdkafka, at its sockets.
+//! Destroying a client waits for those threads, which takes up to the timeout of a request. The end of a leadership cannot wait
+//! for that, because another pod may collect from then on. So the connections are cut below librdkafka, at its sockets.
 //!
 //! # The protocol
 //! 1. [`Fence::new`] takes the permission under which the session may be connected, with the deadline of that permission.
-//! 2. [`Fence::install`] registers three callbacks in the configuration of each client: librdkafka calls them to open a socket, to
-//!    connect it and to close it, and has no other way to a broker.
-//! 3. While the fence is open and the permission holds, the callbacks do what librdkafka asks for, and the fence keeps the number of
-//!    each open socket. Otherwise opening and connecting fail. librdkafka then retries at intervals, which fails in the same way.
+//! 2. [`Fence::install`] registers three callbacks in the configuration of each client: librdkafka calls them to open a socket,
+//!    to connect it and to close it, and has no other way to a broker.
+//! 3. While the fence is open and the permission holds, the callbacks do what librdkafka asks for, and the fence keeps the number
+//!    of each open socket. Otherwise opening and connecting fail. librdkafka then retries at intervals, which fails in the same
+//!    way.
 //! 4. [`Fence::close`] closes the fence for good and dissolves the connection of every open socket. What the kernel has not sent
 //!    yet is dropped. When the call returns, no connection is left, and no further byte of the clients leaves the process.
 //! 5. librdkafka's threads notice the errors and close the sockets in their own time. Each number leaves the fence before it is
 //!    closed, so that a number which the process uses for something else by then is never touched.
 //!
 //! # The lock
-//! A [`Mutex`] holds the state and the socket numbers, because the callbacks run synchronously on librdkafka's threads while another
-//! thread may close the fence. A callback checks the state and makes its system call under the lock; without it, a connection could
-//! be made between the check and the call, after the fence was closed. No system call under the lock blocks: librdkafka's sockets
-//! do not.
+//! A [`Mutex`] holds the state and the socket numbers, because the callbacks run synchronously on librdkafka's threads while
+//! another thread may close the fence. A callback checks the state and makes its system call under the lock; without it, a
+//! connection could be made between the check and the call, after the fence was closed. No system call under the lock blocks:
+//! librdkafka's sockets do not.
 //!
 //! # Not promised
 //! - A request that has left the process may still be answered by the broker. All requests only read.
@@ -54,14 +55,14 @@ pub(in crate::kafka) struct Fence {
 /// The sockets of all clients of a session.
 #[derive(Debug, Default)]
 struct Sockets {
-    state: State,
+    state: FenceState,
     /// The numbers of the open sockets, each from its opening to its closing by librdkafka.
     open: BTreeSet<c_int>,
 }
 
 /// The state of the fence. A closed fence stays closed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
+enum FenceState {
     #[default]
     Open,
     Closed,
@@ -81,13 +82,13 @@ impl Fence {
 
     /// True once no connection can be made and no request may begin any more: the fence was closed, or the permission is over.
     pub(in crate::kafka) fn is_closed(&self) -> bool {
-        self.sockets().state == State::Closed || self.permit_check.is_over()
+        self.sockets().state == FenceState::Closed || self.permit_check.is_over()
     }
 
     /// Ends every connection now, and lets none be made again.
     pub(in crate::kafka) fn close(&self) {
         let mut sockets = self.sockets();
-        sockets.state = State::Closed;
+        sockets.state = FenceState::Closed;
         for &socket in &sockets.open {
             disconnect(socket);
         }
@@ -122,8 +123,8 @@ impl Fence {
         }
         let mut sockets = self.sockets();
         match sockets.state {
-            State::Open => action(&mut sockets.open),
-            State::Closed => -1,
+            FenceState::Open => action(&mut sockets.open),
+            FenceState::Closed => -1,
         }
     }
 
@@ -139,8 +140,8 @@ pub(super) fn disconnect(socket: c_int) {
     let mut nowhere: sockaddr = unsafe { mem::zeroed() };
     nowhere.sa_family = libc::sa_family_t::try_from(libc::AF_UNSPEC).unwrap_or_default();
     let size = socklen_t::try_from(size_of::<sockaddr>()).unwrap_or_default();
-    // SAFETY: the socket is open, as its number leaves the set before it is closed; the address lives through the call. Where one of
-    // the two calls fails, the other one has done the work.
+    // SAFETY: the socket is open, as its number leaves the set before it is closed; the address lives through the call. Where one
+    // of the two calls fails, the other one has done the work.
     unsafe {
         libc::connect(socket, &raw const nowhere, size);
         libc::shutdown(socket, libc::SHUT_RDWR);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rdkafka::bindings as rd;
 
 use super::partition_list::PartitionList;
-use super::{Client, Event, Notice, c_string, error_code, text};
+use super::{Client, ClientNotice, QueueEvent, c_string, error_code, text};
 use crate::kafka::error_code::ErrorCode;
 use crate::snapshot::{Name, TopicPartition};
 
@@ -21,7 +21,7 @@ pub(in crate::kafka) enum Polled {
     /// An event of an assigned partition.
     Partition(PartitionEvent),
     /// A message of the client about itself.
-    Notice(Notice),
+    Notice(ClientNotice),
     /// There was no event within the time.
     Nothing,
 }
@@ -65,8 +65,8 @@ unsafe extern "C" {
 // === impl Client ===
 
 impl Client {
-    /// Makes the client ask for the partition leaders of these topics now, in one request. Otherwise the client would ask for the leaders of a new
-    /// topic up to a second after one of its partitions was assigned.
+    /// Makes the client ask for the partition leaders of these topics now, in one request. Otherwise the client would ask for the
+    /// leaders of a new topic up to a second after one of its partitions was assigned.
     pub(in crate::kafka) fn request_leaders<'n>(
         &self,
         names: impl Iterator<Item = &'n Name>,
@@ -139,7 +139,8 @@ impl Client {
     }
 }
 
-/// The timestamp of a record. Its type is read as well, because a record without a timestamp has the value 0, which would be a day in 1970.
+/// The timestamp of a record. Its type is read as well, because a record without a timestamp has the value 0, which would be a
+/// day in 1970.
 ///
 /// # Safety
 /// `message` must be live and without an error.
@@ -177,9 +178,9 @@ impl Drop for TopicHandles<'_> {
     }
 }
 
-// === impl Event ===
+// === impl QueueEvent ===
 
-impl Event {
+impl QueueEvent {
     fn record(&self) -> Option<PartitionEvent> {
         // SAFETY: an event of this kind; the message lives as long as the event.
         let message = unsafe { rd::rd_kafka_event_message_next(self.0.as_ptr()) };

@@ -41,8 +41,8 @@ pub(in crate::kafka) struct RawMember<'a> {
 impl Client {
     /// Asks all brokers for their groups, and then each broker for a description of its groups: two requests to each. Blocking.
     ///
-    /// The groups of a broker that failed or is late may be missing, even where the result is `Ok`, because librdkafka returns the outcome of the
-    /// last broker. With an error other than `LOCAL_PARTIAL` there are no groups at all.
+    /// The groups of a broker that failed or is late may be missing, even where the result is `Ok`, because librdkafka returns
+    /// the outcome of the last broker. With an error other than `LOCAL_PARTIAL` there are no groups at all.
     pub(in crate::kafka) fn describe_all(
         &self,
         timeout: Duration,

@@ -20,8 +20,8 @@ pub(in crate::kafka) struct MetadataResponse {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::kafka) struct TopicMetadata {
     pub(in crate::kafka) name: String,
-    /// Each partition with its leader's node id, or `None` while it has none. Or the error that the broker returned for the topic, which exists
-    /// nevertheless.
+    /// Each partition with its leader's node id, or `None` while it has none. Or the error that the broker returned for the
+    /// topic, which exists nevertheless.
     pub(in crate::kafka) leaders: Result<Vec<(i32, Option<i32>)>, ErrorCode>,
 }
 

@@ -21,8 +21,8 @@ pub(super) struct PartitionRow {
 }
 
 impl Client {
-    /// Asks the leader of these partitions for their offsets at `timestamp`, where -1 means the log end and -2 the log start. An error of one
-    /// partition fails the whole call. Blocking.
+    /// Asks the leader of these partitions for their offsets at `timestamp`, where -1 means the log end and -2 the log start. An
+    /// error of one partition fails the whole call. Blocking.
     ///
     /// # Errors
     /// The first error of any partition, or of the request.

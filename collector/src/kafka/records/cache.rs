@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Answers, Wanted};
+use super::{TimestampAnswers, Wanted};
 use crate::snapshot::{Api, Name, Offset, OldestUnread, Reason, TopicPartition, Unknown};
 
 /// The time for which a topic that may not be read is not tried again.
@@ -15,9 +15,9 @@ const DENIAL_TTL: Duration = Duration::from_secs(600);
 #[derive(Debug, Default)]
 pub(super) struct TimestampCache {
     /// Answers from records: their timestamp, or that they have none. Each is kept as long as a group stands at its offset.
-    timestamps: Answers,
-    /// Offsets after which nothing could be read, as there are only control records or all records are compacted away, with the end of the log
-    /// at that time. Reading again is useless until the log has grown beyond that end.
+    timestamps: TimestampAnswers,
+    /// Offsets after which nothing could be read, as there are only control records or all records are compacted away, with the
+    /// end of the log at that time. Reading again is useless until the log has grown beyond that end.
     nothing_readable: HashMap<(TopicPartition, Offset), Offset>,
     /// Topics that may not be read, and the time at which to try again.
     denied: HashMap<Name, Instant>,
@@ -30,7 +30,7 @@ pub(in crate::kafka) type Ends<'a> = dyn Fn(&TopicPartition) -> Option<Offset> +
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct CacheLookup {
     /// The cached answers.
-    pub(super) known: Answers,
+    pub(super) known: TimestampAnswers,
     /// The offsets whose records have to be read.
     pub(super) unread: Wanted,
 }
@@ -55,7 +55,7 @@ impl TimestampCache {
         self.nothing_readable
             .retain(|pair, end| is_wanted(pair) && ends(&pair.0) == Some(*end));
         let denial = OldestUnread::Unknown(Unknown::new(Api::Fetch, Reason::Authorization));
-        let (mut known, mut unread) = (Answers::new(), BTreeMap::<_, BTreeSet<_>>::new());
+        let (mut known, mut unread) = (TimestampAnswers::new(), BTreeMap::<_, BTreeSet<_>>::new());
         for (tp, offsets) in wanted {
             let denied = self.denied.contains_key(&tp.topic);
             for &offset in offsets {
@@ -97,7 +97,7 @@ impl TimestampCache {
     }
 
     /// Keeps the answers that may be used again: timestamps for good, and that nothing can be read until the log grows.
-    pub(super) fn keep(&mut self, answers: &Answers, ends: &Ends<'_>) {
+    pub(super) fn keep(&mut self, answers: &TimestampAnswers, ends: &Ends<'_>) {
         for (pair, answer) in answers {
             match (answer, ends(&pair.0)) {
                 (OldestUnread::Written(_) | OldestUnread::NoTimestamp, _) => {

@@ -10,12 +10,12 @@ use tracing::{debug, trace};
 use super::Wanted;
 use super::search::{AssignmentChange, Search};
 use crate::kafka::error_code::ErrorCode;
-use crate::kafka::native::{Client, CreateError, Fence, Notice, Polled};
+use crate::kafka::native::{Client, ClientNotice, CreateError, Fence, Polled};
 use crate::kafka::properties::Properties;
 use crate::snapshot::Name;
 
-/// The number of finished partitions after which they are unassigned, while records of others arrive. Each call to unassign costs a round
-/// through librdkafka's threads, and until then the finished partitions are still fetched.
+/// The number of finished partitions after which they are unassigned, while records of others arrive. Each call to unassign costs
+/// a round through librdkafka's threads, and until then the finished partitions are still fetched.
 const UNASSIGN_BATCH: usize = 32;
 
 /// The number of records after which partitions that are read on are checked for a better position.
@@ -58,7 +58,8 @@ pub(super) enum ReadOutcome {
     RecordTooLarge,
 }
 
-/// A rejection by the client of an answer because of its size. The client keeps asking for that answer, but reports the error only once.
+/// A rejection by the client of an answer because of its size. The client keeps asking for that answer, but reports the error
+/// only once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RejectedAnswer {
     No,
@@ -79,8 +80,8 @@ pub(in crate::kafka) const fn properties() -> &'static [(&'static str, &'static 
         ("auto.offset.reset", "error"),
         ("enable.partition.eof", "true"),
         ("enable.auto.offset.store", "false"),
-        // About one batch of each partition, and as many batches in an answer as are processed at once. A larger batch comes alone, as the
-        // first of an answer.
+        // About one batch of each partition, and as many batches in an answer as are processed at once. A larger batch comes
+        // alone, as the first of an answer.
         ("max.partition.fetch.bytes", "17408"),
         ("fetch.max.bytes", "1048576"),
         ("fetch.min.bytes", "1"),
@@ -110,7 +111,8 @@ impl RecordReader {
         })
     }
 
-    /// True where most of the topics of which the client holds handles are no longer read, and the client is old enough to be replaced for it.
+    /// True where most of the topics of which the client holds handles are no longer read, and the client is old enough to be
+    /// replaced for it.
     pub(super) fn holds_unused_topics(&self, wanted: &Wanted) -> bool {
         if self.topics.len() < FEW_TOPICS || self.created_at.elapsed() < MIN_CLIENT_AGE {
             return false;
@@ -232,9 +234,9 @@ impl RecordReader {
     }
 }
 
-// === impl Notice ===
+// === impl ClientNotice ===
 
-impl Notice {
+impl ClientNotice {
     /// True for the error that an answer is larger than the client accepts.
     fn is_answer_too_large(&self) -> bool {
         match self {
@@ -247,10 +249,12 @@ impl Notice {
 }
 
 /// Logs a notice for debugging. Errors of connections are reported by the client that everything else is read with.
-fn log_notice(notice: &Notice) {
+fn log_notice(notice: &ClientNotice) {
     match notice {
-        Notice::Error { code, text } => debug!(code = code.0, error = %text, "Reader trouble"),
-        Notice::Log {
+        ClientNotice::Error { code, text } => {
+            debug!(code = code.0, error = %text, "Reader trouble")
+        }
+        ClientNotice::Log {
             level,
             facility,
             text,

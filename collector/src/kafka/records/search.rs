@@ -1,5 +1,5 @@
-//! The search for records at or after the wanted offsets. It has no client and no clock: events of partitions go in, and changes of the
-//! assignment come out.
+//! The search for records at or after the wanted offsets. It has no client and no clock: events of partitions go in, and changes
+//! of the assignment come out.
 //!
 //! The records of a partition arrive in order. So a record answers every wanted offset up to its own that has no answer yet.
 
@@ -8,12 +8,13 @@ mod partition;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use self::partition::{NextStep, PartitionSearch};
-use super::{Answers, Wanted};
+use super::{TimestampAnswers, Wanted};
 use crate::kafka::native::PartitionEvent;
 use crate::snapshot::{Api, Failure, Name, OldestUnread, Reason, TopicPartition, Unknown};
 
-/// The number of partitions that are fetched at once: twice as many as fill an answer, so that the next answer is on its way while one is
-/// processed. With more, each request would be larger, and the broker would read data for which its answer has no room.
+/// The number of partitions that are fetched at once: twice as many as fill an answer, so that the next answer is on its way
+/// while one is processed. With more, each request would be larger, and the broker would read data for which its answer has no
+/// room.
 const WINDOW: usize = 128;
 
 /// The wanted offsets of all partitions, and the answers so far.
@@ -40,7 +41,7 @@ pub(super) struct Search {
 #[derive(Debug, Default)]
 pub(super) struct SearchResult {
     /// The answers.
-    pub(super) answers: Answers,
+    pub(super) answers: TimestampAnswers,
     /// Each failure once; a topic that may not be read is one failure.
     pub(super) failures: Vec<Failure>,
     /// Topics that may not be read.

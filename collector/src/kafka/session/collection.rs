@@ -1,5 +1,5 @@
-//! One collection, step by step, in the order that [`crate::kafka`] explains: log starts before commits, so that a commit below its log
-//! start has lost records, and commits before log ends, so that lag is never negative.
+//! One collection, step by step, in the order that [`crate::kafka`] explains: log starts before commits, so that a commit below
+//! its log start has lost records, and commits before log ends, so that lag is never negative.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! The errors of a session's connections since the metadata was last read: which are new for the log, which are shown, and which reason
-//! they give to failed requests.
+//! The errors of a session's connections since the metadata was last read: which are new for the log, which are shown, and which
+//! reason they give to failed requests.
 
 #[cfg(test)]
 mod tests;
@@ -15,8 +15,8 @@ use crate::snapshot::{Failure, Reason};
 /// The largest number of connections whose errors are kept. In a cluster of many brokers all would show the same.
 const MAX_CONNECTIONS: usize = 8;
 
-/// librdkafka's name of its connection to the group coordinator. That broker has another connection, under its own name, with the same
-/// errors.
+/// librdkafka's name of its connection to the group coordinator. That broker has another connection, under its own name, with the
+/// same errors.
 const COORDINATOR_CONNECTION: &str = "GroupCoordinator";
 
 /// An error that keeps a connection from working.
@@ -33,14 +33,15 @@ pub struct ConnectionError {
 pub(super) struct ConnectionErrors {
     /// The kinds of errors that were logged. Each is logged once, however often librdkafka repeats it, until there is metadata.
     logged: BTreeSet<(ErrorCode, Reason, Option<LikelyCause>)>,
-    /// The last reason that says more than that a connection failed: authentication, TLS or an unknown host name. Cleared by metadata.
+    /// The last reason that says more than that a connection failed: authentication, TLS or an unknown host name. Cleared by
+    /// metadata.
     definite_reason: Option<Reason>,
     /// The reason of the last error. Cleared by metadata.
     last_reason: Option<Reason>,
     /// The most telling error of each connection, by librdkafka's name for it. Cleared by metadata.
     by_connection: BTreeMap<String, (Option<LikelyCause>, String)>,
-    /// `Once` after all connections have worked. From then on, a broker that closes a connection is most likely shutting down, and a
-    /// mistake in the configuration is unlikely.
+    /// `Once` after all connections have worked. From then on, a broker that closes a connection is most likely shutting down,
+    /// and a mistake in the configuration is unlikely.
     success: Success,
     /// The errors as others see them.
     published: watch::Sender<Vec<ConnectionError>>,
@@ -62,8 +63,8 @@ pub(super) enum Novelty {
     New(Option<String>),
 }
 
-/// The error of a connection that librdkafka only writes to its log: a connection that was closed (syslog's levels 4 to 6), or the reason
-/// for which a certificate was refused. `None` for other lines.
+/// The error of a connection that librdkafka only writes to its log: a connection that was closed (syslog's levels 4 to 6), or
+/// the reason for which a certificate was refused. `None` for other lines.
 pub(super) fn error_in_log(level: i32, facility: &str, text: &str) -> Option<(ErrorCode, String)> {
     let code = match facility {
         "FAIL" if (4..=6).contains(&level) => ErrorCode::LOCAL_TRANSPORT,
@@ -197,8 +198,8 @@ impl ConnectionErrors {
         self.definite_reason
     }
 
-    /// The reason for which there is no metadata, where librdkafka returned `code` for it. librdkafka returns the same code for a broker that
-    /// is connected and silent as for one that cannot be reached, but reports an error only for the latter.
+    /// The reason for which there is no metadata, where librdkafka returned `code` for it. librdkafka returns the same code for a
+    /// broker that is connected and silent as for one that cannot be reached, but reports an error only for the latter.
     pub(super) fn reason_without_metadata(&self, code: ErrorCode) -> Reason {
         match code.reason() {
             reason @ (Reason::Timeout | Reason::Transport) => {

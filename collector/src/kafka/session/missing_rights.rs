@@ -7,7 +7,7 @@ use crate::kafka::collection_context::CollectionContext;
 use crate::kafka::committed_offsets::CommittedOffsets;
 use crate::kafka::group_listing::GroupListing;
 use crate::kafka::metadata::Metadata;
-use crate::kafka::unseen_assignments::{GroupAssignments, Source};
+use crate::kafka::unseen_assignments::{GroupAssignments, TopicQuery};
 use crate::snapshot::{Api, GroupState, Name, Reason, Topic, Unknown};
 
 impl Session {
@@ -27,17 +27,17 @@ impl Session {
                 Some((name, members.ok()?))
             })
             .collect();
-        let source = Source {
+        let query = TopicQuery {
             client: &self.client,
             filter: &self.cluster.topics,
             ttl: self.exporter.performance.metadata_ttl,
         };
         self.unseen_assignments
-            .find(source, (&claims, read), metadata, context)
+            .find(query, (&claims, read), metadata, context)
     }
 
-    /// Records that no group is visible, and each group with members of unknown assignments that has no visible commit. A group with known
-    /// assignments needs no such guess: [`Self::find_unseen`] names the topics that it cannot see.
+    /// Records that no group is visible, and each group with members of unknown assignments that has no visible commit. A group
+    /// with known assignments needs no such guess: [`Self::find_unseen`] names the topics that it cannot see.
     pub(super) fn report_missing_rights(
         &self,
         listing: &GroupListing,

@@ -1,8 +1,8 @@
 //! The last step of a collection: the ages of the oldest unread records.
 //!
 //! Both sources of timestamps keep state from one collection to the next: the cache of record timestamps, and the history of high
-//! watermarks. Before kept state is used, the ids of its topics are read again. State of a topic that was deleted and created again is
-//! dropped, as it belongs to other records.
+//! watermarks. Before kept state is used, the ids of its topics are read again. State of a topic that was deleted and created
+//! again is dropped, as it belongs to other records.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

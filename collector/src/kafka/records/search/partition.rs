@@ -6,8 +6,8 @@ use crate::kafka::error_code::ErrorCode;
 use crate::kafka::native::{LOG_START, PartitionEvent, Timestamp};
 use crate::snapshot::{Offset, OldestUnread, Reason};
 
-/// The number of times that a partition is read from its log start again before it is given up. Retention may take the records at the log
-/// start while they are being fetched.
+/// The number of times that a partition is read from its log start again before it is given up. Retention may take the records at
+/// the log start while they are being fetched.
 const MAX_RESETS: u32 = 3;
 
 /// One partition with at least one offset that has no answer yet.
@@ -97,8 +97,8 @@ impl PartitionSearch {
         position
     }
 
-    /// A better position to fetch from, once the records that have arrived are taken in. There is one where the next wanted offset is farther
-    /// away than another batch like the last one would reach.
+    /// A better position to fetch from, once the records that have arrived are taken in. There is one where the next wanted
+    /// offset is farther away than another batch like the last one would reach.
     pub(super) fn better_position(&mut self) -> Option<i64> {
         match &mut self.state {
             FetchState::NotFetched | FetchState::FromLogStart => None,

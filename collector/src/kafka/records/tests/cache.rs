@@ -7,13 +7,13 @@ fn a_timestamp_is_cached_as_long_as_a_group_stands_at_its_offset() {
     let (mut cache, now) = (TimestampCache::default(), Instant::now());
     let written = OldestUnread::Written(7);
     cache.keep(
-        &Answers::from([((tp("a", 0), offset(5)), written)]),
+        &TimestampAnswers::from([((tp("a", 0), offset(5)), written)]),
         &no_ends,
     );
     let looked_up = cache.look_up(&wanted(&[5, 6]), &no_ends, now);
     assert_eq!(
         looked_up.known,
-        Answers::from([((tp("a", 0), offset(5)), written)])
+        TimestampAnswers::from([((tp("a", 0), offset(5)), written)])
     );
     assert_eq!(looked_up.unread, wanted(&[6]));
     cache.look_up(&wanted(&[6]), &no_ends, now);
@@ -82,7 +82,7 @@ fn nothing_readable_is_cached_until_the_log_grows() {
     let mut cache = TimestampCache::default();
     let at = |end| move |_: &TopicPartition| Some(offset(end));
     let nothing_readable =
-        Answers::from([((tp("a", 0), offset(5)), OldestUnread::NothingReadable)]);
+        TimestampAnswers::from([((tp("a", 0), offset(5)), OldestUnread::NothingReadable)]);
     cache.keep(&nothing_readable, &at(6));
     let now = Instant::now();
     assert_eq!(
