@@ -24,10 +24,10 @@
 //! **The fence, seen from outside.** librdkafka connects, repeats and sends on threads of its own, so nothing that a worker does
 //! at the deadline would stop it. All sockets of the clients are opened through a fence (`kafka::native::fence`), which asks the
 //! permit check before each connection. When the worker drops its clients, the fence is shut: open sockets are closed at that
-//! instant, unsent bytes are discarded, and no new socket is opened. After that the guard can be dropped, although threads of
+//! instant, unsent bytes are discarded, and no new socket is opened. After that the `ClientGuard` can be dropped, although threads of
 //! librdkafka may still be ending.
 //!
-//! **Why this is safe.** Every deadline counts from before the request was sent that brought the permission, so this pod's
+//! **Why this is safe.** Every deadline counts from the instant before the request for it was sent, so this pod's
 //! permission ends no later than the source believes. Series are shown only under the opening of the gate in which they were
 //! collected ([`Gate::admits`]), so data of an earlier leadership does not come back with a later one. The gate opens anew only
 //! after the clients of the opening before are gone.

@@ -23,7 +23,7 @@
 //! the group has the first reason why not.
 //!
 //! # Not promised
-//! - A complete group may still have uncommitted partitions, and a group without any commit is complete and has no sum.
+//! - A complete group may still have uncommitted partitions, and a group without any commit can be complete; it has no sum.
 //! - Time lag is no part of completeness: it may be unknown in a complete group.
 //! - Offset lag counts offsets, not records: on compacted topics and with transactions fewer records are left.
 //! - Kafka hides commits on topics that this user may not see. They are noticed only where a member is assigned such a topic.

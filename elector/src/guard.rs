@@ -33,8 +33,8 @@
 //!
 //! # What this does not promise
 //!
-//! It does not fence: a process that is stopped in the middle of some other work does not know that its claim is over until it
-//! looks at the clock. It does not protect against somebody who writes the release mark into the Lease by hand while a leader is
+//! A process that is stopped between its look at the clock and the request that follows sends that request when it goes on: Kafka
+//! knows nothing of terms and could not refuse it. It does not protect against somebody who writes the release mark into the Lease by hand while a leader is
 //! acting. And margin and slack cover clocks that run a little too fast or too slow, not a clock that stands still.
 //!
 //! The guard does no I/O and reads no clock: every call is given the [`Clocks`].

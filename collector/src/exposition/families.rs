@@ -161,7 +161,7 @@ pub static FAMILIES: [Family; 34] = [
     ),
     gauge(
         "kafka_consumergroup_group_complete",
-        "1 if the lag of every partition with a commit is known and every assigned partition is either committed or counted as uncommitted, else 0.",
+        "1 if the lag of every partition with a commit is known and every assigned partition has a commit, is counted as uncommitted or is empty, else 0.",
         RowSource::Group(|group| Some(u64::from(group.complete.is_ok()).into())),
     ),
     gauge(

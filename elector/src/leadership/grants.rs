@@ -8,7 +8,8 @@
 //! - A grant never ends after the claim on the Lease, and is never longer than `max_valid_secs`.
 //! - At most one process of the consumer may act at a time. A second process (the first one was restarted, say) is granted
 //!   nothing until the grant of the first one is over.
-//! - A later grant never shortens an earlier one, because the answer with the earlier one may be read last.
+//! - A later grant never shortens an earlier one here, although it replaces the deadline of the consumer that reads it, because the
+//!   answer with the earlier one may be read last.
 //! - The Lease is given back only when no grant can be acted on any more: the last grant is over, or the consumer confirmed
 //!   that its gate is closed. The confirmation counts only in a poll that was sent after the last poll that was granted: by then
 //!   the consumer has read that grant, or has stopped waiting for it.
@@ -18,7 +19,7 @@
 //! Together with the rule that a claim ends before another pod may take the Lease, this means that no two pods act at once, and
 //! no two processes of one pod.
 //!
-//! Where no consumer is required, everybody who asks is granted leadership. Then nobody can confirm anything for the others,
+//! Where no consumer is required, every request that reaches this elector is granted leadership. Then nobody can confirm anything for the others,
 //! and the Lease is given back only when the last grant has run out.
 
 use tokio::time::Instant;

@@ -10,7 +10,7 @@
 //!   the moment of sending, and the time that an answer waited makes no grant longer than the claim allows.
 //! - A change between two requests of the own consumer counts too: the comparison is with its last answer. For other askers the
 //!   comparison is with the state at the arrival of the request.
-//! - An answer that a later request of the same process supersedes is sent at once, without a grant.
+//! - An answer that a later request of the same process supersedes is sent at once, without a grant. The process that asked has given that request up, so the answer closes nothing.
 //! - A grant is noted before its answer is sent. Where the asker has closed its connection, nothing is granted, because such
 //!   a grant would have to be waited for although nobody can use it.
 //! - At most [`MAX_WAITING`] answers are held at a time. Requests beyond that number are answered at once.

@@ -63,6 +63,6 @@ pub(super) fn start(
         telemetry: lease_telemetry,
     };
     tasks.spawn("lease", lease.run(tokens.lease));
-    tasks.spawn("desk", task.run(tasks.shutdown()));
+    tasks.spawn("leadership", task.run(tasks.shutdown()));
     Ok((LeadershipSource::Elected(handle), tokens.http))
 }
