@@ -76,7 +76,7 @@ impl Store {
         result
     }
 
-    /// Whether server-side apply would refuse `patch`. This store does not record which field manager wrote which field, so
+    /// True if server-side apply would refuse `patch`. This store does not record which field manager wrote which field, so
     /// every field that is set counts as another manager's.
     fn conflicts_with(&self, patch: &Value) -> bool {
         let Some(lease) = &self.lease.object else {
