@@ -16,12 +16,14 @@ struct Sanitizer<W> {
     left: usize,
     /// The last character that fits. It is written where nothing follows, else [`ELLIPSIS`] in its place.
     last: Option<char>,
-    state: State,
+    truncation: Truncation,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Open,
+enum Truncation {
+    /// Everything so far has been written.
+    Whole,
+    /// The end has been cut off, and nothing more is written.
     Cut,
 }
 
@@ -43,13 +45,13 @@ pub(crate) fn write_sanitized(
         to,
         left: max_chars,
         last: None,
-        state: State::Open,
+        truncation: Truncation::Whole,
     };
     let written = sanitizer.write_fmt(text);
-    match (written, sanitizer.state) {
+    match (written, sanitizer.truncation) {
         // The formatting was stopped on purpose.
-        (Err(_), State::Cut) => Ok(()),
-        (Err(error), State::Open) => Err(error),
+        (Err(_), Truncation::Cut) => Ok(()),
+        (Err(error), Truncation::Whole) => Err(error),
         (Ok(()), _) => sanitizer.finish(),
     }
 }
@@ -63,11 +65,10 @@ fn must_be_escaped(character: char) -> bool {
 
 impl<W: Write> Sanitizer<W> {
     fn push(&mut self, character: char) -> fmt::Result {
-        if let Some(last) = self.last.take() {
-            self.state = State::Cut;
+        if self.last.take().is_some() {
+            self.truncation = Truncation::Cut;
             self.left = 0;
-            self.to
-                .write_char(if last == ELLIPSIS { last } else { ELLIPSIS })?;
+            self.to.write_char(ELLIPSIS)?;
             return Err(fmt::Error);
         }
         self.left -= 1;
@@ -89,7 +90,7 @@ impl<W: Write> Sanitizer<W> {
 impl<W: Write> Write for Sanitizer<W> {
     /// Fails once the text is cut, which stops the formatting.
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if self.state == State::Cut {
+        if self.truncation == Truncation::Cut {
             return Err(fmt::Error);
         }
         for character in text.chars() {

@@ -1,7 +1,7 @@
 //! Reading one table of the file, key by key, without stopping at the first problem.
 //!
-//! Every read returns a value: that of the file, or the default where the file has no value, a wrong one, or one with a reference
-//! that the other program resolves. Problems are collected in the [`ReadContext`]; with one collected, no configuration comes out.
+//! Every read returns a value: that of the file, or the default where the file has no value, a wrong value, or a value with a reference
+//! that only the other program resolves. Problems are collected in the [`ReadContext`]; with one collected, no configuration comes out.
 
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ impl<'w, 'a> TableReader<'w, 'a> {
             if !known.contains(&entry.name.as_str()) {
                 let message = spelling::unknown_key(table, context.tables, &entry.name);
                 context.add_problem(Some(entry.line), path, message);
-            } else if table.key(&entry.name).is_some_and(|key| key.is_ignored()) {
+            } else if table.key(&entry.name).is_some_and(AnyKey::is_ignored) {
                 context.ignored_keys.push(path);
             }
         }
@@ -70,7 +70,7 @@ impl<'w, 'a> TableReader<'w, 'a> {
         self.references = References::Unresolved;
     }
 
-    /// An environment variable that stands in for a key.
+    /// Returns an environment variable that replaces a missing key; `None` where it is not set.
     ///
     /// # Errors
     /// The message for the user if the variable is not text.
@@ -83,18 +83,18 @@ impl<'w, 'a> TableReader<'w, 'a> {
         self.context.problems.len()
     }
 
-    /// The value of a key that has a default.
-    pub(crate) fn value<F: Scalar>(&mut self, key: &Key<F>) -> F::Parsed {
-        let value = self.optional(key);
+    /// Reads a key that has a default.
+    pub(crate) fn read<F: Scalar>(&mut self, key: &Key<F>) -> F::Parsed {
+        let value = self.read_optional(key);
         value.expect("the default of a key has the form of the key")
     }
 
-    /// The value of a key that may be left out without a default, or that the file must have.
-    pub(crate) fn optional<F: Scalar>(&mut self, key: &Key<F>) -> Option<F::Parsed> {
+    /// Reads a key that has no default, because it may be left out or because the file must have it.
+    pub(crate) fn read_optional<F: Scalar>(&mut self, key: &Key<F>) -> Option<F::Parsed> {
         self.read_as(key, |value| key.form.read(value))
     }
 
-    /// The value of `key` as another form reads it. Messages name the key's own form.
+    /// Reads a key with a conversion other than that of its form. Messages name the key's own form.
     pub(crate) fn read_as<T>(
         &mut self,
         key: &dyn AnyKey,
@@ -116,8 +116,8 @@ impl<'w, 'a> TableReader<'w, 'a> {
         read(&key.default().value()?).ok()
     }
 
-    /// The patterns of a key that is a list of them; those that are wrong are left out.
-    pub(crate) fn patterns(&mut self, key: &Key<Patterns>) -> Vec<String> {
+    /// Reads a key that is a list of patterns. Patterns that are wrong are left out.
+    pub(crate) fn read_patterns(&mut self, key: &Key<Patterns>) -> Vec<String> {
         let items = match self.lookup(key) {
             Lookup::Found(_, Value::List(items)) => items,
             Lookup::Found(line, other) => {
@@ -141,8 +141,8 @@ impl<'w, 'a> TableReader<'w, 'a> {
         patterns
     }
 
-    /// The texts of a key that is a table of them; those that are wrong are left out.
-    pub(crate) fn texts(&mut self, key: &Key<TextTable>) -> BTreeMap<String, String> {
+    /// Reads a key that is a table of texts. Texts that are wrong are left out.
+    pub(crate) fn read_texts(&mut self, key: &Key<TextTable>) -> BTreeMap<String, String> {
         let mut texts = BTreeMap::new();
         let entries: &'w Entries = match self.source.entry(key.name) {
             Some(Entry {
@@ -209,7 +209,7 @@ impl<'w, 'a> TableReader<'w, 'a> {
         }
     }
 
-    /// The value with its references resolved, unless the result has a character that ends a text in C.
+    /// Resolves the references in a value. A result with a NUL, which ends a text in C, is a problem.
     fn resolve(&mut self, key: &dyn AnyKey, path: &str, line: usize, value: &Value) -> Lookup {
         match self.resolve_references(key, path, line, value) {
             Lookup::Found(line, value)

@@ -194,9 +194,9 @@ pub(crate) fn read(context: &mut ReadContext<'_>, file: &TableRef<'_>) -> Vec<Cl
 }
 
 fn cluster(reader: &mut TableReader<'_, '_>) -> Cluster {
-    let name = reader.optional(&NAME).unwrap_or_default();
-    let bootstrap_servers = reader.optional(&BOOTSTRAP_SERVERS).unwrap_or_default();
-    let properties = reader.texts(&CONSUMER_PROPERTIES).into_iter();
+    let name = reader.read_optional(&NAME).unwrap_or_default();
+    let bootstrap_servers = reader.read_optional(&BOOTSTRAP_SERVERS).unwrap_or_default();
+    let properties = reader.read_texts(&CONSUMER_PROPERTIES).into_iter();
     let consumer_properties = properties
         .map(|(name, value)| (name, Secret::new(value)))
         .collect();
@@ -209,8 +209,8 @@ fn cluster(reader: &mut TableReader<'_, '_>) -> Cluster {
         groups: filter(reader, &GROUP_WHITELIST, &GROUP_BLACKLIST),
         topics: filter(reader, &TOPIC_WHITELIST, &TOPIC_BLACKLIST),
         consumer_properties,
-        labels: reader.texts(&LABELS),
-        isolation: reader.value(&ISOLATION),
+        labels: reader.read_texts(&LABELS),
+        isolation: reader.read(&ISOLATION),
     }
 }
 
@@ -219,8 +219,8 @@ fn filter(
     include: &Key<Patterns>,
     exclude: &Key<Patterns>,
 ) -> Filter {
-    let included = reader.patterns(include);
-    let excluded = reader.patterns(exclude);
+    let included = reader.read_patterns(include);
+    let excluded = reader.read_patterns(exclude);
     if included.is_empty() {
         reader.warn(include.name, "is empty, so nothing is exported");
     }

@@ -58,8 +58,8 @@ pub(crate) fn read(context: &mut ReadContext<'_>, exporter: &TableRef<'_>) -> Co
     let table = exporter.below(context, "compatibility");
     let mut reader = TableReader::new(context, &TABLE, table);
     Compatibility {
-        state_labels: reader.value(&STATE_LABELS),
-        member_labels: reader.value(&MEMBER_LABELS),
+        state_labels: reader.read(&STATE_LABELS),
+        member_labels: reader.read(&MEMBER_LABELS),
     }
 }
 

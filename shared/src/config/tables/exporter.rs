@@ -119,14 +119,14 @@ pub(crate) fn read(context: &mut ReadContext<'_>, file: &TableRef<'_>) -> Export
     let (leadership, handover_delay, elector_server) = leadership::read(context, &table);
 
     let mut reader = TableReader::new(context, &TABLE, table);
-    let poll_interval = reader.value(&POLL_INTERVAL);
-    let staleness_threshold = reader.optional(&STALENESS_THRESHOLD);
-    let host = reader.value(&HTTP_HOST);
-    let port = reader.value(&HTTP_PORT);
+    let poll_interval = reader.read(&POLL_INTERVAL);
+    let staleness_threshold = reader.read_optional(&STALENESS_THRESHOLD);
+    let host = reader.read(&HTTP_HOST);
+    let port = reader.read(&HTTP_PORT);
     Exporter {
         poll_interval,
         http: SocketAddr::new(host, port),
-        granularity: reader.value(&GRANULARITY),
+        granularity: reader.read(&GRANULARITY),
         staleness_threshold: staleness_threshold.unwrap_or(poll_interval * 3),
         time_lag,
         performance,

@@ -110,8 +110,8 @@ pub(crate) fn read(
 ) -> (Leadership, Duration, ElectorServer) {
     let table = exporter.below(context, "leadership");
     let mut reader = TableReader::new(context, &TABLE, table);
-    let is_enabled = reader.value(&ENABLED);
-    let handover_delay = reader.value(&HANDOVER_DELAY_SECS);
+    let is_enabled = reader.read(&ENABLED);
+    let handover_delay = reader.read(&HANDOVER_DELAY_SECS);
     let leadership = if is_enabled {
         Leadership::Elected(Box::new(election::read(&mut reader)))
     } else {
@@ -119,9 +119,9 @@ pub(crate) fn read(
         Leadership::SingleInstance
     };
     let elector_server = ElectorServer {
-        listen: reader.value(&LISTEN),
-        telemetry_listen: reader.optional(&TELEMETRY_LISTEN),
-        max_valid: reader.value(&MAX_VALID_SECS),
+        listen: reader.read(&LISTEN),
+        telemetry_listen: reader.read_optional(&TELEMETRY_LISTEN),
+        max_valid: reader.read(&MAX_VALID_SECS),
     };
     (leadership, handover_delay, elector_server)
 }

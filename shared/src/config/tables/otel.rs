@@ -32,7 +32,7 @@ pub(crate) static TABLE: Table = Table {
 pub(crate) fn read(context: &mut ReadContext<'_>, exporter: &TableRef<'_>) {
     let table = exporter.below(context, "otel");
     let mut reader = TableReader::new(context, &TABLE, table);
-    if reader.value(&ENABLED) {
+    if reader.read(&ENABLED) {
         let message = "OTLP export is not there yet; write false, and let an OpenTelemetry \
                        Collector's Prometheus receiver scrape /metrics";
         reader.add_problem(ENABLED.name, message.to_owned());

@@ -92,10 +92,10 @@ pub(crate) fn read(context: &mut ReadContext<'_>, exporter: &TableRef<'_>) -> Pe
     let table = exporter.below(context, "performance");
     let mut reader = TableReader::new(context, &TABLE, table);
     Performance {
-        request_timeout: reader.value(&KAFKA_TIMEOUT),
-        offset_fetch_timeout: reader.value(&OFFSET_FETCH_TIMEOUT),
-        metadata_ttl: reader.value(&METADATA_CACHE_TTL),
-        compaction_ttl: reader.value(&COMPACTED_TOPICS_CACHE_TTL),
+        request_timeout: reader.read(&KAFKA_TIMEOUT),
+        offset_fetch_timeout: reader.read(&OFFSET_FETCH_TIMEOUT),
+        metadata_ttl: reader.read(&METADATA_CACHE_TTL),
+        compaction_ttl: reader.read(&COMPACTED_TOPICS_CACHE_TTL),
     }
 }
 

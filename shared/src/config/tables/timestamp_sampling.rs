@@ -141,12 +141,12 @@ pub(crate) static TABLE: Table = Table {
 pub(crate) fn read(context: &mut ReadContext<'_>, exporter: &TableRef<'_>) -> TimeLagMode {
     let table = exporter.below(context, "timestamp_sampling");
     let mut reader = TableReader::new(context, &TABLE, table);
-    let is_enabled = reader.value(&ENABLED);
-    let mode = reader.value(&MODE);
-    let timeout = reader.value(&FETCH_TIMEOUT);
-    let lost = reader.value(&SKIP_DATA_LOSS_PARTITIONS);
-    let max_clock_skew = reader.value(&MAX_CLOCK_SKEW);
-    let max_age = reader.value(&RATE_HISTORY_MAX_AGE);
+    let is_enabled = reader.read(&ENABLED);
+    let mode = reader.read(&MODE);
+    let timeout = reader.read(&FETCH_TIMEOUT);
+    let lost = reader.read(&SKIP_DATA_LOSS_PARTITIONS);
+    let max_clock_skew = reader.read(&MAX_CLOCK_SKEW);
+    let max_age = reader.read(&RATE_HISTORY_MAX_AGE);
     if !is_enabled || mode == Mode::Message {
         let any = WholeNumbers::between(0, u32::MAX);
         reader.read_as(&RATE_HISTORY_SAMPLES, |value| any.read(value));
@@ -154,7 +154,7 @@ pub(crate) fn read(context: &mut ReadContext<'_>, exporter: &TableRef<'_>) -> Ti
     match mode {
         _ if !is_enabled => TimeLagMode::Off,
         Mode::Rate => {
-            let samples = reader.value(&RATE_HISTORY_SAMPLES);
+            let samples = reader.read(&RATE_HISTORY_SAMPLES);
             if max_age.is_zero() {
                 let message = "write a duration above zero, such as \"10m\"";
                 reader.add_problem(RATE_HISTORY_MAX_AGE.name, message.to_owned());

@@ -155,16 +155,16 @@ pub(super) fn check_without_effect(reader: &mut TableReader<'_, '_>) {
 }
 
 fn election(reader: &mut TableReader<'_, '_>, identity: String) -> Election {
-    match reader.value(&PROVIDER) {
+    match reader.read(&PROVIDER) {
         Provider::Kubernetes => Election {
             identity,
-            lease_duration: reader.value(&LEASE_DURATION_SECS),
-            grace_period: reader.value(&GRACE_PERIOD_SECS),
-            lease_name: reader.value(&LEASE_NAME),
-            lease_namespace: reader.value(&LEASE_NAMESPACE),
-            consumer: reader.value(&REQUIRE_CONSUMER),
-            url: reader.value(&URL),
-            max_staleness: reader.value(&MAX_STALENESS_SECS),
+            lease_duration: reader.read(&LEASE_DURATION_SECS),
+            grace_period: reader.read(&GRACE_PERIOD_SECS),
+            lease_name: reader.read(&LEASE_NAME),
+            lease_namespace: reader.read(&LEASE_NAMESPACE),
+            consumer: reader.read(&REQUIRE_CONSUMER),
+            url: reader.read(&URL),
+            max_staleness: reader.read(&MAX_STALENESS_SECS),
         },
     }
 }
@@ -172,7 +172,7 @@ fn election(reader: &mut TableReader<'_, '_>, identity: String) -> Election {
 /// The identity that the file names, else the name of the pod, else that of the machine.
 fn identity(reader: &mut TableReader<'_, '_>) -> String {
     let before = reader.n_problems();
-    if let Some(identity) = reader.optional(&IDENTITY) {
+    if let Some(identity) = reader.read_optional(&IDENTITY) {
         return identity;
     }
     for variable in ["POD_NAME", "HOSTNAME"] {
