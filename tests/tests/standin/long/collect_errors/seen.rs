@@ -17,12 +17,20 @@ pub(crate) struct Seen {
     pub(crate) n_scrapes: u64,
     pub(crate) errors: Errors,
     pub(crate) wrong: Vec<String>,
+    /// Wrong values of the same case before it began anew.
+    pub(crate) wrong_before: Vec<String>,
     pub(crate) last: Verdict,
 }
 
 // === impl Seen ===
 
 impl Seen {
+    /// True if requests timed out although the injected errors, which are counted under `reason`, are no timeouts.
+    pub(crate) fn is_disturbed(&self, reason: &str) -> bool {
+        let timed_out = |(_, counted): &(String, String)| counted == "timeout";
+        reason != "timeout" && self.errors.keys().any(timed_out)
+    }
+
     pub(crate) fn problems(
         &self,
         case: &str,
@@ -34,6 +42,7 @@ impl Seen {
             n_scrapes,
             errors,
             wrong,
+            wrong_before,
             last,
         } = self;
         lab::say(format_args!(
@@ -44,7 +53,7 @@ impl Seen {
             last.without_bounds.len(),
             last.undated
         ));
-        let mut problems: Vec<String> = wrong.iter().take(2).cloned().collect();
+        let mut problems: Vec<String> = wrong_before.iter().chain(wrong).take(2).cloned().collect();
         let label = label(api);
         // What librdkafka retries by itself until time is out is told as that.
         let late = [(Api::ListOffsets, "timeout"), (Api::Fetch, "deadline")];
