@@ -43,7 +43,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", requires = "check_source")]
     pub identity: Option<String>,
 
-    /// What to log: a level, or a list such as info,librdkafka=debug
+    /// The log filter: a level, or a list such as info,librdkafka=debug
     #[arg(
         short,
         long,
@@ -54,7 +54,7 @@ pub struct Args {
     )]
     pub log: String,
 
-    /// How to log: human or json
+    /// The log format: human or json
     #[arg(long, value_name = "FORMAT", default_value_t)]
     pub log_format: LogFormat,
 }

@@ -126,9 +126,9 @@ pub struct Member {
     pub consumer_id: Name,
     /// The client's own `client.id`.
     pub client_id: Name,
-    /// The address it connected from.
+    /// The address from which the member connected.
     pub host: Name,
-    /// The partitions it is assigned.
+    /// The partitions that the member is assigned.
     pub assignment: Vec<TopicPartition>,
 }
 

@@ -20,7 +20,7 @@ const ORDER: [&str; 20] = [
     "lag",
     "collected",
     "exposition",
-    // What decides, collects and publishes.
+    // The modules that decide, collect and publish.
     "leadership",
     "cluster",
     "publisher",

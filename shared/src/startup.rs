@@ -84,7 +84,8 @@ where
 /// to stdout.
 ///
 /// # Errors
-/// The exit status of a check that fails, in which case stderr has the message already.
+/// The exit status of a check that fails, after its message was written to stderr; [`ExitStatus::Software`] if the output cannot be
+/// written.
 pub fn check<E: Display>(
     log_filter: &str,
     file: &Path,

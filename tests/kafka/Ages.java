@@ -4,7 +4,7 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.errors.TopicExistsException;
 
-/** Records whose age is not what their offsets or their dates suggest: topics ag-*, groups g-*. */
+/** Records whose age differs from what their offsets or their dates suggest: topics ag-*, groups g-*. */
 final class Ages {
   private static final long SECOND = 1000L;
   private static final long HOUR = 3600 * SECOND;
@@ -43,14 +43,14 @@ final class Ages {
     System.out.println("built");
   }
 
-  /** Deletes ag-anew and makes it anew, with as many records, which are 20 seconds old, and the same commit. */
+  /** Deletes ag-anew and creates it again with the same number of records, which are 20 seconds old, and the same commit. */
   void anew() throws Exception {
     kafka.admin.deleteTopics(List.of("ag-anew")).all().get();
     for (long until = System.nanoTime() + 30_000_000_000L; ; Thread.sleep(20)) {
       try {
         kafka.topic("ag-anew", 1);
         break;
-      } catch (ExecutionException e) { // the broker has not yet let go of it
+      } catch (ExecutionException e) { // the broker has not finished the deletion
         boolean early = e.getCause() instanceof TopicExistsException;
         if (!early || System.nanoTime() > until) throw e;
       }

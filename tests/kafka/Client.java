@@ -19,7 +19,7 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
-/** What every fixture needs of Kafka: topics, records of known times, commits at chosen offsets. */
+/** Requests to Kafka that every fixture needs: topics, records of known times, commits at chosen offsets. */
 final class Client implements AutoCloseable {
   /** Time of the record at offset 0; the record at offset n is n seconds younger. */
   static final long BASE_MS = 1_700_000_000_000L;
@@ -69,7 +69,7 @@ final class Client implements AutoCloseable {
   }
 
   /**
-   * Creates topics and waits until every partition answers. A producer that meets one whose leader is not yet ready loses
+   * Creates topics and waits until every partition answers. A producer that meets a partition whose leader is not yet ready loses
    * the order of its batches and retries until it gives up, minutes later.
    */
   void create(List<NewTopic> topics) throws Exception {
@@ -121,7 +121,7 @@ final class Client implements AutoCloseable {
     admin.alterConsumerGroupOffsets(group, offsets).all().get();
   }
 
-  /** Polls until a record came, so that the group has had a member with an assignment. */
+  /** Polls until a record has come, so that the group has had a member with an assignment. */
   static void pollOnce(KafkaConsumer<byte[], byte[]> consumer) {
     for (int i = 0; i < 40 && consumer.poll(Duration.ofMillis(300)).isEmpty(); i++) {}
   }
@@ -131,20 +131,20 @@ final class Client implements AutoCloseable {
     admin.close();
   }
 
-  /** Records for every partition of a topic; the time of each is told by its offset. */
+  /** Records for every partition of a topic; the time of each follows from its offset. */
   record Batch(String topic, int partitions, int from, int count, int size, int keys) {
     Batch(String topic, int partitions, int count) {
       this(topic, partitions, 0, count, 200, 0);
     }
 
-    /** Returns when all of it is written; a record that is lost is an error. */
+    /** Returns when all records are written; a lost record is an error. */
     void send(KafkaProducer<byte[], byte[]> to) throws Exception {
       AtomicReference<Exception> lost = new AtomicReference<>();
       Random random = new Random(topic.hashCode());
       for (int i = from; i < from + count; i++) {
         byte[] key = keys > 0 ? ("k" + i % keys).getBytes() : null;
         for (int k = 0; k < partitions; k++) {
-          // Sixteen letters: codecs get something to do, and not everything.
+          // Values of sixteen letters can be compressed, but not to nothing.
           byte[] value = new byte[size];
           for (int j = 0; j < size; j++) value[j] = (byte) ('a' + random.nextInt(16));
           var record = new ProducerRecord<>(topic, k, BASE_MS + i * 1000L, key, value);

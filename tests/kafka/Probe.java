@@ -41,7 +41,7 @@ final class Probe {
       var ends = reader.endOffsets(all);
       List<String> left = new ArrayList<>(lines);
       while (!left.isEmpty()) {
-        // One offset of each partition at a time.
+        // Each round reads one offset of each partition.
         Map<TopicPartition, String> round = new LinkedHashMap<>();
         for (String line : left) round.putIfAbsent(partition(line), line);
         left.removeAll(round.values());
@@ -66,7 +66,7 @@ final class Probe {
     return new TopicPartition(words[0], Integer.parseInt(words[1]));
   }
 
-  /** "offset time" of the first record from each place to the end; nothing where there is none. */
+  /** The "offset time" of the first record from each place to the end; a place without a record has no entry. */
   private static Map<TopicPartition, String> first(
       KafkaConsumer<byte[], byte[]> reader,
       Map<TopicPartition, Long> places,

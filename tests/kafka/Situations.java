@@ -44,7 +44,7 @@ final class Situations {
       new Client.Batch("fx-trunc", 1, 100).send(to);
       for (String ten : List.of("fx-open", "fx-abort", "fx-gone"))
         new Client.Batch(ten, 1, 10).send(to);
-      // A segment is rolled by the first record after segment.ms, and only rolled ones are cleaned.
+      // The first record after segment.ms begins a new segment, and only earlier segments are cleaned.
       for (int b = 0; b < 4; b++) {
         new Client.Batch("fx-compact", 1, b * 50, 50, 200, 10).send(to);
         Thread.sleep(2500);
@@ -81,7 +81,7 @@ final class Situations {
     kafka.commit("g-gone", Client.offsets("fx-gone", 0, 3, "fx-lag", 1, 50)); // one topic deleted
   }
 
-  /** Groups whose members have gone. */
+  /** Groups whose members have left. */
   private void left() {
     try (var member = kafka.consumer("group.id", "g-empty")) {
       member.subscribe(List.of("fx-lag"));

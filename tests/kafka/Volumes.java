@@ -54,7 +54,7 @@ final class Volumes {
     return String.format("s-t%04d", t);
   }
 
-  /** Group tl-g on {@code total} partitions of topics tl-*: every way a record can be stored. */
+  /** Group tl-g on {@code total} partitions of topics tl-*, whose records are stored in every possible way. */
   void timelag(int total) throws Exception {
     int each = (total - 50) / CODECS.size();
     for (String codec : CODECS) kafka.topic("tl-" + codec, each);

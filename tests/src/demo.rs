@@ -1,8 +1,8 @@
 //! The demo: a Kafka with groups that read at different speeds, two pods that compete for a Lease, and a table of the lag
-//! that the leading pod exports. Whoever watches ends the leader and sees the other pod take over.
+//! that the leading pod exports. A person who watches can end the leader and see the other pod take over.
 //!
-//! Everything that the demo starts ends with it. It makes none of the values it shows: lag is read from `/metrics`, and the
-//! leader from `/leader`.
+//! Everything that the demo starts ends with it. The demo makes up none of the values it shows: lag is read from
+//! `/metrics`, and the leader from `/leader`.
 
 mod args;
 mod backends;
@@ -46,7 +46,7 @@ pub use self::args::Args;
 /// The interval at which records are written and read.
 const STEP: Duration = Duration::from_millis(100);
 
-/// Shows the demo until a signal, or for as long as `args` say.
+/// Shows the demo until a signal comes, or for as long as `args` say.
 ///
 /// # Errors
 /// Something could not be started, or ended by itself.
@@ -76,7 +76,7 @@ pub async fn run(args: &Args) -> Result<()> {
     shown.and(stopped)
 }
 
-/// The pods, made for this world.
+/// The pods of this layout, configured for these servers.
 fn pods(backends: &Backends, programs: &Programs, layout: Layout) -> Result<Vec<Pod>> {
     let kafka = backends.kafka.bootstrap();
     match (layout, &backends.kubernetes) {
@@ -94,7 +94,7 @@ fn pods(backends: &Backends, programs: &Programs, layout: Layout) -> Result<Vec<
     }
 }
 
-/// Cancelled by the first SIGINT, SIGTERM or SIGHUP.
+/// A token that the first SIGINT, SIGTERM or SIGHUP cancels.
 fn on_signals() -> Result<CancellationToken> {
     let stop = CancellationToken::new();
     let kinds = [
@@ -124,7 +124,7 @@ struct Demo {
     begun: Instant,
     ends: Option<Instant>,
     show: Interval,
-    /// The next time at which the demo prints for how long nobody has led.
+    /// The next time at which the demo prints the time without a leader.
     nobody: Instant,
 }
 
@@ -197,7 +197,7 @@ impl Demo {
                 self.say(lag)?;
                 self.nobody(pods)
             }
-            // Lines are said each second then.
+            // The time without a leader is printed each second while nobody leads.
             Event::Show if self.is_told(pods) => Ok(()),
             Event::Show => {
                 let rows = pods.table().await?;
@@ -224,7 +224,7 @@ impl Demo {
         }
     }
 
-    /// While nobody leads, that moves more often than a table is shown.
+    /// While nobody leads, shows the time without a leader at every tick, which is more often than the table.
     fn nobody(&mut self, pods: &Pods) -> Result<()> {
         let now = Instant::now();
         if pods.nobody_for(now).is_some() && now >= self.nobody {
@@ -235,7 +235,7 @@ impl Demo {
         Ok(())
     }
 
-    /// Lines that stay; the table comes again at once where it was in their way.
+    /// Prints lines that stay on the screen. A table that they overwrote is shown again at once.
     fn say(&mut self, lines: impl IntoIterator<Item = String>) -> Result<()> {
         for line in lines {
             self.screen.line(line)?;
@@ -281,7 +281,7 @@ impl Demo {
     }
 }
 
-/// The lines that may be typed.
+/// The text that lists the lines that may be typed.
 fn keys(enter: Ending) -> String {
     let (enter, other) = match enter {
         Ending::Kill => ("SIGKILL", "t and Enter sends it SIGTERM"),

@@ -14,9 +14,9 @@ pub use module_map::module_map;
 /// A document for people, in Markdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Document {
-    /// For the user with five minutes.
+    /// An introduction for users with five minutes.
     Readme,
-    /// For whoever changes the code.
+    /// An introduction for people who change the code.
     Contributing,
     /// Configuration, endpoints, metrics, access to Kafka.
     Collector,
@@ -62,7 +62,7 @@ impl Document {
         }
     }
 
-    /// The file.
+    /// The path of the file.
     pub fn path(self) -> PathBuf {
         root().join(self.name())
     }
@@ -128,7 +128,7 @@ fn chapter(text: &str, title: &str) -> Option<String> {
     Some(chapter.split_once('\n')?.1.to_owned())
 }
 
-/// Each heading with the place where its line begins, its level and its title. Lines in blocks of code are none.
+/// Each heading with the position at which its line begins, its level and its title. Lines in blocks of code are not headings.
 fn headings(text: &str) -> impl Iterator<Item = (usize, usize, &str)> {
     let mut at = 0;
     let mut is_code = false;

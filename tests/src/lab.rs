@@ -1,8 +1,8 @@
 //! The lab of real servers: Apache Kafka and a Kubernetes control plane on loopback, the programs as processes, and oracles to
 //! compare them by.
 //!
-//! Everything here blocks, as its users are plain `#[test]` functions. What a test starts ends with it: by `Drop` when
-//! it returns or panics, by the kernel when it is killed ([`process`]).
+//! Everything here blocks, as its users are plain `#[test]` functions. Everything that a test starts ends with the test: by
+//! `Drop` when the test returns or panics, by the kernel when it is killed ([`process`]).
 
 pub mod alertmanager;
 pub mod collector;
@@ -47,10 +47,10 @@ pub use node::Node;
 pub use pod::Pod;
 pub use two_pods::{BrokenPromise, PairPlan, TwoPods};
 
-/// The length of the proofs.
+/// The length of the tests with real servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {
-    /// `KLAG_PROOF` is set: as long as the promise says.
+    /// The full length, by `KLAG_PROOF`: each test lasts as long as its promise says.
     Full,
     /// The same events with shorter pauses, so that all tests fit into an hour.
     Short,
@@ -65,13 +65,13 @@ impl Length {
         }
     }
 
-    /// The bound on how soon something must happen: as promised in a full run, with three times the slack beside whatever else
-    /// a machine does. Safety has no slack.
+    /// The limit within which something must happen: as promised in a full run, and three times as long in a short run, for the machine may
+    /// be busy. No limit of safety gets slack.
     pub fn slack(self, bound: Duration) -> Duration {
         self.pick(bound, bound * 3)
     }
 
-    /// One of two.
+    /// Returns `full` or `short`, by the length.
     pub fn pick<T>(self, full: T, short: T) -> T {
         match self {
             Self::Full => full,
@@ -80,14 +80,14 @@ impl Length {
     }
 }
 
-/// The right to use the lab. Until it is dropped, other tests with real servers wait, also those of other processes: times
-/// that are measured beside other tests say little.
+/// The right to use the lab. Until it is dropped, other tests with real servers wait, those of other processes included: times that are
+/// measured beside other tests prove little.
 #[derive(Debug)]
 pub struct Reservation(
     #[expect(dead_code, reason = "the lock lasts as long as the file is open")] File,
 );
 
-/// Waits until no other test has the lab. `KLAG_LAB` names another lab than the usual one, with a lock of its own.
+/// Waits until no other test has the lab. `KLAG_LAB` names a lab other than the usual one, with a lock of its own.
 pub fn reserve() -> Result<Reservation> {
     let lab = std::env::var("KLAG_LAB").unwrap_or_default();
     let path = host::cache()?.join(format!("lab{lab}.lock"));
@@ -125,8 +125,8 @@ fn is_given_up() -> bool {
     GIVEN_UP.is_cancelled()
 }
 
-/// Calls `ask` ten times a second until it gives a value, at most for `limit`. The error says what was awaited and the
-/// last thing that was wrong.
+/// Calls `ask` ten times a second until it returns a value, for `limit` at most. The error says what was awaited and what was wrong the
+/// last time.
 pub fn wait_for<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Result<T>) -> Result<T> {
     let end = Instant::now() + limit;
     loop {

@@ -1,8 +1,8 @@
-//! A stand-in of the Kubernetes API for one Lease: what the elector asks of an API server, in plain HTTP on loopback.
+//! A stand-in of the Kubernetes API for one Lease: the requests that the elector makes, in plain HTTP on loopback.
 //!
-//! The server has GET, POST, PATCH, LIST and WATCH of a Lease of one name, versions that count every change, and a conflict
-//! for every write that is conditional on another version. There are no rights, no tokens, and nothing outlives the process.
-//! Who wrote which field is not kept: an apply without force conflicts with any other value.
+//! The server has GET, POST, PATCH, LIST and WATCH of a Lease of one name, versions that count every change, and a conflict for every write
+//! that is conditional on another version. There are no rights and no tokens, and nothing outlives the process. The server does not record
+//! which field manager wrote which field: an apply without force conflicts with any other value.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ mod store;
 
 use store::{Next, Patch, Store};
 
-/// A watch that asks for no time of its own is ended after this, as the API server does in the end.
+/// The time after which a watch ends that sets no timeout of its own, as on the API server.
 const WATCH_LIMIT: Duration = Duration::from_secs(300);
 
 /// The server; ends when dropped.
@@ -46,7 +46,7 @@ type Asked = Query<std::collections::BTreeMap<String, String>>;
 // === impl Leases ===
 
 impl LeaseServer {
-    /// Starts one that knows the Lease `name` in `namespace`, which is yet to be created.
+    /// Starts a server that knows the Lease `name` in `namespace`, which does not exist yet.
     pub async fn start(namespace: &str, name: &str) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -69,7 +69,7 @@ impl LeaseServer {
         })
     }
 
-    /// The address that it listens on.
+    /// The URL of the server.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -133,7 +133,7 @@ async fn patch(
     })
 }
 
-/// Changes the store by what `body` says; who watches is woken if there is a new version.
+/// Changes the store by what `body` says; watchers are woken if there is a new version.
 fn change(
     store: &watch::Sender<Store>,
     body: &[u8],
@@ -152,7 +152,7 @@ fn change(
     answer(made)
 }
 
-/// LIST and WATCH. There is one Lease, so that a selector by its name selects all.
+/// Answers LIST and WATCH. There is one Lease, so a selector by its name selects everything.
 async fn collection(State(Shared(store)): State<Shared>, Query(asked): Asked) -> Response {
     let number = |name: &str| asked.get(name).and_then(|n| n.parse::<u64>().ok());
     if !matches!(

@@ -24,7 +24,7 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests")
 }
 
-/// The text of a file there.
+/// The text of a file in `manifests/`.
 pub fn read(path: &str) -> Result<String> {
     let path = root().join(path);
     fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
@@ -36,7 +36,7 @@ pub fn yaml(text: &str) -> Result<Vec<Value>> {
     Ok(documents.into_iter().filter(|it| !it.is_null()).collect())
 }
 
-/// The one document of a YAML file there.
+/// The only document of a YAML file in `manifests/`.
 pub fn read_yaml(path: &str) -> Result<Value> {
     let documents = yaml(&read(path)?).with_context(|| path.to_owned())?;
     let [document] = <[Value; 1]>::try_from(documents)

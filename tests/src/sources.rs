@@ -1,4 +1,4 @@
-//! Two sources of leadership that are not our elector, each as short as possible. A test sets what they answer.
+//! Two sources of leadership other than klag-exporter's elector, each as short as possible. A test sets their answers.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -15,12 +15,12 @@ pub struct Source {
     asked: watch::Receiver<String>,
 }
 
-/// A source that says yes or no for ever, to whoever asks.
+/// A source that gives this answer to every request.
 pub fn constant(answer: &'static str) -> Result<Source> {
     Source::start(format!("{{\"is_leader\":{answer}}}"))
 }
 
-/// The classic leader-elector: it names the leader, whom a test may change.
+/// The classic leader-elector, which answers with the leader's name. A test may change the leader.
 pub fn classic(leader: &str) -> Result<Source> {
     Source::start(format!("{{\"name\":\"{leader}\"}}"))
 }
@@ -35,7 +35,7 @@ impl Source {
         let (heard, asked) = watch::channel(String::new());
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                // Whoever asks comes again.
+                // A client whose request fails will ask again.
                 answer(&stream, &body, &heard).ok();
             }
         });
@@ -51,17 +51,17 @@ impl Source {
         format!("http://{}/", self.address)
     }
 
-    /// Says this from now on.
+    /// Sets the answer.
     pub fn say(&self, body: String) {
         self.says.send_replace(body);
     }
 
-    /// Names this leader from now on, as the classic leader-elector does.
+    /// Sets the leader that the answer names, as the classic leader-elector does.
     pub fn name(&self, leader: &str) {
         self.say(format!("{{\"name\":\"{leader}\"}}"));
     }
 
-    /// The first line of the last question.
+    /// The first line of the last request.
     pub fn asked(&self) -> String {
         self.asked.borrow().clone()
     }

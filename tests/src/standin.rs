@@ -48,7 +48,7 @@ use self::{
     server::Shared,
 };
 
-/// A running cluster. Dropping it ends it; [`StandIn::shutdown`] also waits for that.
+/// A running cluster. Dropping it ends it; [`StandIn::shutdown`] also waits until it has ended.
 #[derive(Debug)]
 pub struct StandIn {
     shared: Arc<Shared>,
@@ -57,28 +57,28 @@ pub struct StandIn {
     end: DropGuard,
 }
 
-/// The offsets of a group and a partition, as the server would answer now.
+/// The offsets of a group and a partition, as the stand-in would answer now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expected {
-    /// Next offset the group will read.
+    /// The next offset that the group will read.
     pub committed: i64,
-    /// First offset retention has left.
+    /// The first offset that retention has left.
     pub log_start: i64,
-    /// End of what consumers may read.
+    /// The end of the log for consumers.
     pub high_watermark: i64,
-    /// The same bound for `read_committed`.
+    /// The end of the log for `read_committed` consumers.
     pub last_stable: i64,
 }
 
 // === impl StandIn ===
 
 impl StandIn {
-    /// Describes a cluster: three nodes, no topics, no groups.
+    /// A description of a cluster with three nodes, no topics and no groups.
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// Addresses of all nodes, for `bootstrap.servers`.
+    /// The addresses of all nodes, for `bootstrap.servers`.
     pub fn bootstrap(&self) -> String {
         let cluster = self.shared.cluster.borrow();
         let nodes = cluster
@@ -123,45 +123,44 @@ impl StandIn {
         id
     }
 
-    /// Ends one fault. Answers it has stalled stay stalled.
+    /// Ends one fault. Answers that the fault has stalled stay stalled.
     pub fn clear_fault(&self, id: FaultId) {
         self.shared
             .faults
             .send_modify(|faults| faults.retain(|active| active.id != id));
     }
 
-    /// Ends all faults. Answers they have stalled stay stalled.
+    /// Ends all faults. Answers that they have stalled stay stalled.
     pub fn clear_faults(&self) {
         self.shared.faults.send_modify(Vec::clear);
     }
 
-    /// The node takes connections and requests but answers none, as a stopped process.
+    /// Makes the node accept connections and requests but answer none, as a stopped process does.
     pub fn stall_node(&self, node: i32) {
         self.set_condition(node, Condition::Stalled);
     }
 
-    /// The node answers again, first what it was asked meanwhile.
+    /// Lets the node answer again, first the requests that came in the meantime.
     pub fn resume_node(&self, node: i32) {
         self.set_condition(node, Condition::Running);
     }
 
-    /// The node closes all connections and refuses new ones. The metadata still names it: see
-    /// [`StandIn::fence_node`]. Returns when the port is closed.
+    /// Makes the node close all connections and refuse new ones. The metadata still names the node: see [`StandIn::fence_node`]. Returns
+    /// when the port is closed.
     pub async fn stop_node(&self, node: i32) {
         self.set_condition(node, Condition::Stopped);
         self.wait_for_port(node, Port::Closed).await;
     }
 
-    /// The node listens again on its port, and is in the metadata.
-    /// Returns when the port is open.
+    /// Lets the node listen again on its port, and puts it into the metadata. Returns when the port is open.
     pub async fn start_node(&self, node: i32) {
         self.set_condition(node, Condition::Running);
         self.change(|cluster| cluster.unfence(node));
         self.wait_for_port(node, Port::Open).await;
     }
 
-    /// The controller takes the node out of the metadata and gives its partitions and groups to
-    /// others; what only it holds has no leader.
+    /// Removes the node from the metadata, as the controller does, and gives its partitions and groups to other nodes; partitions without
+    /// another replica have no leader.
     pub fn fence_node(&self, node: i32) {
         self.change(|cluster| cluster.fence(node));
     }
@@ -176,13 +175,13 @@ impl StandIn {
         self.shared.request_counts.borrow().n_requests(api)
     }
 
-    /// Waits until the cluster was asked this thing `n` times.
+    /// Waits until the cluster has received `n` requests of this API.
     pub async fn until_asked(&self, api: Api, n: u64) {
         self.wait_for_count(|request_counts| request_counts.n_requests(api) >= n)
             .await;
     }
 
-    /// Waits until so many connections are open, over all nodes.
+    /// Waits until `n` connections are open, over all nodes.
     pub async fn until_connected(&self, n: u64) {
         self.wait_for_count(|request_counts| request_counts.n_connections() == n)
             .await;
@@ -204,12 +203,12 @@ impl StandIn {
             .collect()
     }
 
-    /// Connections open now, over all nodes.
+    /// The number of connections open now, over all nodes.
     pub fn n_connections(&self) -> u64 {
         self.shared.request_counts.borrow().n_connections()
     }
 
-    /// Forgets all requests and struck faults counted so far.
+    /// Resets the counts of requests and of faults that have struck.
     pub fn reset_counters(&self) {
         self.shared.request_counts.send_modify(|request_counts| {
             let connections = std::mem::take(&mut request_counts.connections);
@@ -220,10 +219,10 @@ impl StandIn {
         });
     }
 
-    /// Ends it, and waits until all connections are closed.
+    /// Ends the cluster, and waits until all connections are closed.
     pub async fn shutdown(self) {
         drop(self.end);
-        // The sender is gone only when the thread is.
+        // The sender is dropped only when the thread has ended.
         self.ended.await.ok();
     }
 
@@ -243,7 +242,7 @@ impl StandIn {
 
     async fn wait_for_count(&self, met: impl Fn(&RequestCounts) -> bool) {
         let mut request_counts = self.shared.request_counts.subscribe();
-        // It errs only when the sender is gone, and `self` holds the sender.
+        // Waiting fails only if the sender is gone, and `self` holds the sender.
         request_counts
             .wait_for(|request_counts| met(request_counts))
             .await
@@ -256,7 +255,7 @@ impl StandIn {
     }
 
     async fn wait_for(&self, met: impl FnMut(&Cluster) -> bool) {
-        // It errs only when the sender is gone, and `self` holds the sender.
+        // Waiting fails only if the sender is gone, and `self` holds the sender.
         self.shared.cluster.subscribe().wait_for(met).await.ok();
     }
 }

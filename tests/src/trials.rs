@@ -1,7 +1,7 @@
-//! The trials of the election: something happens to two pods, and something must come of it.
+//! The trials of the election: two pods are disturbed, and must behave as the election promises.
 //!
-//! Each trial takes the program that stands in the elector's place, so that the same trial can be shown to fail with another
-//! one. A trial gives its figures in words, or says what was wrong.
+//! Each trial takes the program that stands in the elector's place, so that the same trial can be shown to fail with another program. A
+//! trial returns its figures in words, or says what was wrong.
 
 pub mod blocked;
 pub mod containers;
@@ -43,13 +43,13 @@ type Run<'a> = dyn Fn(&str) -> Result<String> + Send + Sync + 'a;
 /// The end of a trial.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Its name.
+    /// The name of the trial.
     pub name: String,
-    /// Its figures, or what was wrong.
+    /// The figures, or what was wrong.
     pub result: Result<String>,
 }
 
-/// Runs trials, so many at once; a line for each as it ends. What they sleep they can sleep side by side.
+/// Runs trials, `at_once` at the same time; prints a line for each as it ends. Trials mostly sleep, so they can run side by side.
 pub fn run(trials: &[Trial<'_>], at_once: usize) -> Vec<Outcome> {
     let next = AtomicUsize::new(0);
     let (sender, outcomes) = mpsc::channel();
@@ -83,8 +83,7 @@ pub fn run_all(trials: &[Trial<'_>], at_once: usize) -> Result<()> {
     Ok(())
 }
 
-/// The time within which something must happen: what is waited for anyway, and what is promised beside it, with slack in
-/// short runs.
+/// The time within which something must happen: `waited`, which passes in any case, and `promised`, with slack in short runs.
 pub fn within(waited: Duration, promised: Duration) -> Duration {
     waited + lab::Length::from_env().slack(promised)
 }
@@ -114,7 +113,7 @@ impl<'a> Trial<'a> {
 // === impl Outcome ===
 
 impl Outcome {
-    /// The promise that was not kept, if that is why it failed.
+    /// The broken promise, if that is why the trial failed.
     pub fn broken(&self) -> Option<&BrokenPromise> {
         self.result.as_ref().err()?.downcast_ref()
     }
@@ -134,7 +133,7 @@ impl fmt::Display for Outcome {
 // === impl TrialSetup ===
 
 impl<'a> TrialSetup<'a> {
-    /// The elector on this control plane.
+    /// A set-up with the elector on this control plane.
     pub fn of(kube: &'a Kube) -> Self {
         let elector = Program::Elector;
         Self { kube, elector }

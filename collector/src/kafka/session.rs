@@ -171,7 +171,8 @@ impl Session {
         if let Some(mut metadata) = self.metadata.take() {
             self.read_cluster(&mut metadata, &mut snapshot, &mut context);
             self.metadata = Some(metadata);
-            // librdkafka reports that a connection failed before it fails the requests that were to be sent on it.
+            // librdkafka queues the report of a failed connection before it fails the requests that waited for that connection. So all reports
+            // about this collection's failures can be taken in here, before `note_collection`.
             self.serve_clients();
             self.connection_errors.note_collection(&context.failures);
         }

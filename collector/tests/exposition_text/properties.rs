@@ -57,7 +57,7 @@ fn builder(logs: &Logs, commits: &Commits) -> SnapshotBuilder {
         })
 }
 
-/// The samples of a family, sorted, with the labels asked for in that order.
+/// The samples of a family, sorted, each with the values of `labels` in that order.
 fn samples(families: &[Parsed], family: &str, labels: &[&str]) -> Vec<(Vec<String>, f64)> {
     let family = families.iter().find(|parsed| parsed.name == family);
     let samples = family.into_iter().flat_map(|family| &family.samples);

@@ -133,7 +133,7 @@ impl Case {
         match record(partition_id, oldest) {
             Record::NotAsked | Record::Unknown | Record::NoTimestamp => None,
             Record::NothingReadable => Some(0),
-            // Clocks may differ by a minute.
+            // A timestamp more than a minute in the future says nothing about the age: clocks may differ by a minute at most.
             Record::At(at) | Record::AtLogStart(at) if at > NOW + 60_000 => None,
             Record::At(at)
             | Record::AtLogStart(at)

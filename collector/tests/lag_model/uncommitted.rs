@@ -8,7 +8,8 @@ use crate::snapshot_builder::{SnapshotBuilder, UNKNOWN, lag_of, log, reading};
 
 pub(crate) const REFUSED: Unknown = Unknown::new(Api::Metadata, Reason::Authorization);
 
-/// A topic, with the number of its partitions without a commit and of the records in them, where members are assigned some.
+/// A topic's name, the number of its assigned partitions without a commit and the number of records in them; `None` where no existing
+/// partition of the topic is assigned, or assignments are unknown.
 type Row = (String, Option<Result<(u64, u64), Unknown>>);
 
 /// The uncommitted rows of the one group of `builder`.

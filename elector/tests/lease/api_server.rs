@@ -37,7 +37,7 @@ pub enum Fault {
     /// No fault.
     #[default]
     None,
-    /// Every request is answered with this status.
+    /// Every request about the Lease is answered with this status, and every access review with 503.
     Status(u16),
     /// Every n-th request is answered with this status.
     Every(usize, u16),

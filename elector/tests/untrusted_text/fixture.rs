@@ -16,7 +16,7 @@ pub(crate) const SECRET: &str = "hunter2-s3cr3t";
 /// The longest time that a test waits for something.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The longest time that the end of the process takes.
+/// The longest time that the process may take to end.
 pub(crate) const ENDING: Duration = Duration::from_secs(5);
 
 /// The length limit of a log line in bytes. A line has a few fields of at most 256 characters.

@@ -12,7 +12,7 @@ async fn main() -> ExitCode {
     match demo::run(&args).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where nobody can be told, the status still says it.
+            // The exit status reports the failure even if stderr cannot be written.
             writeln!(io::stderr(), "demo: {error:#}").ok();
             ExitCode::FAILURE
         }

@@ -51,7 +51,7 @@ async fn run() -> Result<()> {
     Ok(axum::serve(listener, router).await?)
 }
 
-/// As klag-exporter does it, with the renewals where its guide has them.
+/// Campaigns as klag-exporter's elector does, with the renewal interval that its guide gives.
 async fn campaign(election: &Election) -> Result<watch::Receiver<bool>> {
     let (duration, renew) = (election.lease_duration, election.grace_period);
     let manager =
@@ -63,7 +63,7 @@ async fn campaign(election: &Election) -> Result<watch::Receiver<bool>> {
             .build()
             .await
             .context("cannot make the manager")?;
-    // It goes on by itself when its handle is gone.
+    // The task goes on by itself after its handle is dropped.
     let (leads, _task) = manager.watch().await;
     Ok(leads)
 }

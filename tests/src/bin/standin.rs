@@ -42,7 +42,7 @@ async fn main() -> ExitCode {
     match run(&Args::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where nobody can be told, the status still says it.
+            // The exit status reports the failure even if stderr cannot be written.
             writeln!(io::stderr(), "standin: {error}").ok();
             ExitCode::FAILURE
         }

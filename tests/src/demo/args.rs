@@ -46,19 +46,19 @@ pub struct Args {
     pub port: u16,
 }
 
-/// The pods, with their ports.
+/// The pods of the demo, with their ports.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Layout {
-    /// One collector.
+    /// One collector, with its port.
     Alone(u16),
-    /// The collector's and the elector's of each of two.
+    /// Two pods, each with the port of its collector and that of its elector.
     Two([[u16; 2]; 2]),
 }
 
 // === impl Args ===
 
 impl Args {
-    /// Pods and their ports, which nobody has.
+    /// The pods that the arguments ask for, with ports that were free just now.
     pub(super) fn layout(&self) -> Result<Layout> {
         if self.alone {
             let [port] = self.ports()?;

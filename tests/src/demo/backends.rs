@@ -10,7 +10,7 @@ use super::kafka::Kafka;
 use super::kubernetes::Kubernetes;
 use crate::lab;
 
-/// All of it, started.
+/// The servers, started.
 #[derive(Debug)]
 pub(super) struct Backends {
     pub(super) kafka: Kafka,
@@ -20,13 +20,13 @@ pub(super) struct Backends {
 // === impl Backends ===
 
 impl Backends {
-    /// Starts it; `None` if a signal came first.
+    /// Starts the servers; `None` if a signal came first.
     pub(super) async fn start(args: &Args, stop: &CancellationToken) -> Result<Option<Self>> {
         let mut starting = pin!(Self::all(args));
         tokio::select! { biased;
         backends = &mut starting => return backends.map(Some),
         () = stop.cancelled() => {} }
-        // What has begun to start is ended in order, which does not take long when nothing is waited for.
+        // Servers that have begun to start are ended in order, which takes little time as nothing is waited for.
         lab::give_up();
         if let Ok(backends) = starting.await {
             backends.stop().await?;
@@ -56,7 +56,7 @@ impl Backends {
         }
     }
 
-    /// Ends it, and waits for that.
+    /// Ends the servers, and waits until they have ended.
     pub(super) async fn stop(self) -> Result<()> {
         let kubernetes = async {
             match self.kubernetes {

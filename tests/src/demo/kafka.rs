@@ -13,7 +13,7 @@ use crate::lab::host;
 use crate::lab::kafka::Version;
 use crate::lab::kafka_tools::KafkaTools;
 
-/// One of two.
+/// The Kafka of the demo: one of two kinds.
 #[derive(Debug)]
 pub(super) enum Kafka {
     /// Apache Kafka, written and read by librdkafka.
@@ -27,19 +27,19 @@ pub(super) enum Kafka {
 pub(super) enum Why {
     /// The command line says so.
     Asked,
-    /// The real thing cannot be started, in words.
+    /// Apache Kafka or Kubernetes cannot be started; the text says what is missing.
     Absent(String),
 }
 
 // === impl Kafka ===
 
 impl Kafka {
-    /// Starts it with its topics, nothing written yet.
+    /// Starts Kafka with its topics, to which nothing is written yet.
     pub(super) async fn start(args: &Args) -> Result<Self> {
         if args.standin {
             return Ok(Self::simulated(Why::Asked).await);
         }
-        // Compiles Java and waits for brokers: nothing for a thread that others share.
+        // The search compiles Java and the start waits for brokers, which would block a thread of the runtime.
         let found = tokio::task::spawn_blocking(|| match can_start() {
             Ok(()) => RealKafka::launch().map(Ok),
             Err(why) => Ok(Err(format!("{why:#}"))),
@@ -65,7 +65,7 @@ impl Kafka {
         }
     }
 
-    /// Writes and reads what is due at `elapsed`.
+    /// Writes and reads the records that are due at `elapsed`.
     pub(super) fn step(&mut self, elapsed: Duration) -> Result<()> {
         match self {
             Self::Real(real) => real.step(elapsed),
@@ -76,7 +76,7 @@ impl Kafka {
         }
     }
 
-    /// Ends it, and waits for that.
+    /// Ends Kafka, and waits until it has ended.
     pub(super) async fn stop(self) {
         match self {
             Self::Real(real) => real.stop().await,
@@ -98,7 +98,7 @@ impl fmt::Display for Kafka {
     }
 }
 
-/// Checks for all that Apache Kafka needs; the error says what is missing.
+/// Checks for everything that Apache Kafka needs; the error says what is missing.
 fn can_start() -> Result<()> {
     let version = Version::from_env()?;
     host::jars(version)?;

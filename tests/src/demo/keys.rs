@@ -8,12 +8,12 @@ use tokio::sync::mpsc;
 
 use super::leader_tracker::Ending;
 
-/// A line.
+/// A line that was typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Key {
-    /// End the leading pod; how, if that is said.
+    /// End the leading pod, in this way if the line names one.
     End(Option<Ending>),
-    /// Not understood.
+    /// A line that was not understood.
     Other,
 }
 
@@ -37,13 +37,13 @@ impl Key {
 // === impl Keys ===
 
 impl Keys {
-    /// Begins to read, unless that would stop the process.
+    /// Begins to read, unless reading would stop the process.
     pub(super) fn read() -> Self {
         if io::stdin().is_terminal() && is_in_background() {
             return Self::none();
         }
         let (send, keys) = mpsc::channel(16);
-        // A thread that nobody waits for: a read cannot be taken back, and a runtime would wait for it.
+        // No one waits for this thread: a blocked read cannot be cancelled, and a runtime would wait for it.
         thread::spawn(move || {
             for line in io::stdin().lines().map_while(Result::ok) {
                 if send.blocking_send(Key::of(&line)).is_err() {
@@ -54,12 +54,12 @@ impl Keys {
         Self(keys)
     }
 
-    /// Nothing is read.
+    /// Keys of which none is ever read.
     pub(super) fn none() -> Self {
         Self(mpsc::channel(1).1)
     }
 
-    /// The next line; never, if there is none.
+    /// The next line; waits for ever if no lines are read.
     pub(super) async fn next(&mut self) -> Key {
         match self.0.recv().await {
             Some(key) => key,
@@ -68,7 +68,7 @@ impl Keys {
     }
 }
 
-/// True if another process group has the terminal: the kernel would stop this one when it read from it.
+/// True if another process group has the terminal: the kernel would stop this process when it read from the terminal.
 fn is_in_background() -> bool {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // After the name, which may have any characters: state, parent, group, session, terminal, its foreground group.

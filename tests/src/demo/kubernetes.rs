@@ -17,7 +17,7 @@ pub(super) const NAMESPACE: &str = "lab";
 /// The Lease that the pods compete for.
 pub(super) const LEASE: &str = "klag-exporter";
 
-/// One of two.
+/// The Kubernetes API of the demo: one of two kinds.
 #[derive(Debug)]
 pub(super) enum Kubernetes {
     /// The API server and etcd.
@@ -26,7 +26,7 @@ pub(super) enum Kubernetes {
     StandIn(LeaseServer, Why),
 }
 
-/// A control plane, and how pods get to it.
+/// A control plane, and the route from the pods to it.
 #[derive(Debug)]
 pub(super) struct Real {
     plane: ControlPlane,
@@ -37,12 +37,12 @@ pub(super) struct Real {
 // === impl Kubernetes ===
 
 impl Kubernetes {
-    /// Starts it; the Lease is for the pods to make.
+    /// Starts the API. The pods create the Lease themselves.
     pub(super) async fn start(args: &Args) -> Result<Self> {
         if args.standin {
             return Self::stand_in(Why::Asked).await;
         }
-        // Waits for servers: nothing for a thread that others share.
+        // The start waits for servers, which would block a thread of the runtime.
         let found = tokio::task::spawn_blocking(|| match can_start() {
             Ok(()) => Real::start().map(Ok),
             Err(why) => Ok(Err(format!("{why:#}"))),
@@ -79,10 +79,10 @@ impl Kubernetes {
         }
     }
 
-    /// Ends it, and waits for that.
+    /// Ends the API, and waits until it has ended.
     pub(super) async fn stop(self) -> Result<()> {
         match self {
-            // It ends a runtime of its own, which no thread of another one may.
+            // Dropping the control plane ends a runtime, which is not allowed on a thread of another runtime.
             Self::Real(real) => tokio::task::spawn_blocking(|| drop(real)).await?,
             Self::StandIn(leases, _) => drop(leases),
         }
@@ -114,7 +114,7 @@ impl fmt::Display for Kubernetes {
 // === impl Real ===
 
 impl Real {
-    /// Blocks for some seconds.
+    /// Starts the control plane; blocks for some seconds.
     fn start() -> Result<Self> {
         let plane = ControlPlane::start()?;
         let kube = plane.kube();
@@ -134,7 +134,7 @@ impl Real {
     }
 }
 
-/// Checks for all that the control plane needs; the error says what is missing.
+/// Checks for everything that the control plane needs; the error says what is missing.
 fn can_start() -> Result<()> {
     kubernetes::program()?;
     let openssl = Command::new("openssl")

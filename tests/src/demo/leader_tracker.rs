@@ -7,9 +7,9 @@ use tokio::time::Instant;
 /// A way to end a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// SIGKILL to both of its containers: no last word.
+    /// SIGKILL to both containers, which can report nothing any more.
     Kill,
-    /// SIGTERM to both, as a rollout does.
+    /// SIGTERM to both containers, as a rollout does.
     Terminate,
 }
 
@@ -18,13 +18,13 @@ pub(super) enum Ending {
 pub(super) enum Role {
     Leads,
     StandsBy,
-    /// No answer in time.
+    /// The collector did not answer in time.
     Unknown,
-    /// Nobody listens.
+    /// Nothing listens on the collector's port.
     Gone,
 }
 
-/// The answer of an elector to anybody.
+/// The part of the elector's status that the demo shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ElectorStatus {
     pub(super) state: String,
@@ -32,21 +32,21 @@ pub(super) struct ElectorStatus {
     pub(super) term: u64,
 }
 
-/// A pod as it was seen.
+/// A pod as a poll has found it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PodStatus {
     pub(super) role: Role,
     pub(super) facts: Option<ElectorStatus>,
 }
 
-/// All pods, asked at about the same time.
+/// The answers of all pods to one poll, asked at about the same time.
 #[derive(Clone, Debug)]
 pub(super) struct Poll {
-    /// Before the first question.
+    /// The time before the first request.
     pub(super) asked_at: Instant,
-    /// After the last answer.
+    /// The time after the last answer.
     pub(super) seen_at: Instant,
-    /// In the order of the pods.
+    /// The pods, in the order in which the demo numbers them.
     pub(super) pods: Vec<PodStatus>,
 }
 
@@ -56,43 +56,43 @@ pub(super) struct LeaderTracker {
     leader: Option<usize>,
     /// The last moment at which a pod is known to have led.
     led_until: Option<Instant>,
-    /// The last end that was brought about.
+    /// The last ending of a leader by the demo, with its time.
     ended: Option<(Ending, Instant)>,
 }
 
 /// A change of the leader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LeaderChange {
-    /// This pod leads now; with the gap, if it is not the first.
+    /// This pod leads now; with the gap before, unless the pod is the first leader.
     Leads(usize, Option<Gap>),
-    /// This one does not any more, and no other does.
+    /// This pod leads no more, and no other pod does.
     Nobody(usize),
 }
 
 /// The time from one leader to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Gap {
-    /// At most so long did nobody lead.
+    /// The longest time for which nobody can have led.
     pub(super) nobody_led: Duration,
-    /// The end that brought it about, and the time from that until the next pod led.
+    /// The ending that caused the gap, and the time from the ending until the next pod led.
     pub(super) after: Option<(Ending, Duration)>,
 }
 
 // === impl LeaderTracker ===
 
 impl LeaderTracker {
-    /// The pod that leads.
+    /// The index of the pod that leads.
     pub(super) fn leader(&self) -> Option<usize> {
         self.leader
     }
 
-    /// For how long nobody has led; `None` if a pod leads, or none ever has.
+    /// The time since the last leader; `None` if a pod leads, or none ever has.
     pub(super) fn nobody_for(&self, now: Instant) -> Option<Duration> {
         let until = self.led_until.filter(|_| self.leader.is_none());
         until.map(|until| now.saturating_duration_since(until))
     }
 
-    /// The leader, who leads at this moment, is ended.
+    /// Notes that the leader, which leads at this moment, is ended.
     pub(super) fn end(&mut self, how: Ending, at: Instant) {
         self.ended = Some((how, at));
         self.led_until = Some(at);
@@ -101,15 +101,15 @@ impl LeaderTracker {
         }
     }
 
-    /// Takes note of a sight, each later than the one before.
+    /// Takes note of a poll. Each poll must be later than the one before.
     pub(super) fn see(&mut self, poll: &Poll) -> Option<LeaderChange> {
         if matches!(self.ended, Some((_, at)) if poll.asked_at < at) {
-            // It was looked at before, and may show who is no more.
+            // The poll began before the leader was ended, so it may show a leader that has gone.
             return None;
         }
         let role = |pod: usize| poll.pods.get(pod).map_or(Role::Gone, |pod| pod.role);
         let others = (0..poll.pods.len()).find(|pod| {
-            // Who gives up last was asked first: the other one is the news.
+            // Two pods seem to lead if the old leader was polled before it gave up; the other pod is the new leader.
             Some(*pod) != self.leader && role(*pod) == Role::Leads
         });
         if let Some(next) = others {
@@ -160,7 +160,7 @@ mod tests {
     }
 
     impl Story {
-        /// A first pod that leads, seen at 1 s.
+        /// A tracker that has seen the first pod lead at 1 s.
         fn begun() -> Self {
             let (begin, leader_tracker) = (Instant::now(), LeaderTracker::default());
             let mut story = Self {
@@ -176,7 +176,7 @@ mod tests {
             self.begin + Duration::from_millis(ms)
         }
 
-        /// A poll that is asked at `ms` and answered 2 ms later.
+        /// Takes note of a poll that is asked at `ms` and answered 2 ms later.
         fn see(&mut self, ms: u64, roles: [Role; 2]) -> Option<LeaderChange> {
             let pods = roles.map(|role| PodStatus { role, facts: None });
             let poll = Poll {

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use super::table::{Row, TITLES};
 
-/// Lines of a table that are not rows.
+/// The number of lines of a table that are not rows.
 pub(super) const AROUND: usize = 2;
 
-/// A line that says how it stands, one of titles, one for each row.
+/// The table: a headline, a line of titles, and a line for each row.
 pub(super) fn table(rows: &[Row], headline: &str) -> Vec<String> {
     let rows = rows.iter().map(ToString::to_string);
     let above = [headline.to_owned(), TITLES.to_owned()];
@@ -16,19 +16,19 @@ pub(super) fn table(rows: &[Row], headline: &str) -> Vec<String> {
 
 /// The table, written over the `height` lines above.
 pub(super) fn redrawn(rows: &[Row], headline: &str, height: usize) -> String {
-    // A line that is too wide is cut off: broken in two, it would count twice.
+    // The terminal cuts a line that is too wide: a wrapped line would count twice.
     let mut text = up(height) + "\x1b[?7l";
     for line in table(rows, headline) {
         text.push_str(&line);
         // Erases what is left of a longer line.
         text.push_str("\x1b[K\n");
     }
-    // And what is left of a higher table.
+    // Erases what is left of a higher table.
     text.push_str("\x1b[J\x1b[?7h");
     text
 }
 
-/// The `height` lines above gone, to write in their place.
+/// Erases the `height` lines above, so that the next output replaces them.
 pub(super) fn erased(height: usize) -> String {
     up(height) + "\x1b[J"
 }

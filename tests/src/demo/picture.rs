@@ -14,10 +14,10 @@ use tokio::time::Instant;
 const LIMIT: Duration = Duration::from_secs(1200);
 /// The time between a change of leader and the next act, in which a table shows all groups again.
 const SETTLE: Duration = Duration::from_secs(8);
-/// What Ctrl-C sends.
+/// The byte that a terminal sends for Ctrl-C.
 const CTRL_C: &[u8] = b"\x03";
 
-/// Characters in a line of the picture; longer lines go on in the next one.
+/// The characters in a line of the picture; a longer line continues in the next one.
 const WIDTH: usize = 112;
 const CHAR_PIXELS: usize = 8;
 const LINE_PIXELS: usize = 18;
@@ -42,11 +42,11 @@ struct Recording {
     terminal: Terminal,
 }
 
-/// Runs the demo by `command`, which has to give it a terminal: kills the leading pod, asks the next one to end, and returns
-/// the lines that the terminal shows then.
+/// Runs the demo by `command`, which has to give it a terminal: kills the leading pod, asks the next one to end, and returns the lines that
+/// the terminal shows then.
 ///
 /// # Errors
-/// The demo cannot be started, ends by itself, or does not say what it should.
+/// The demo cannot be started, ends by itself, or does not print what it should.
 pub fn record(mut command: Command) -> Result<Vec<String>> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().context("the demo cannot be started")?;
@@ -116,7 +116,7 @@ pub fn svg(lines: &[String]) -> String {
         .filter(|(_, line)| !line.is_empty())
     {
         let y = MARGIN_PIXELS + LINE_PIXELS * (n + 1) - 4;
-        // The length makes every font take the same room.
+        // A fixed length makes every font take the same room.
         let length = line.chars().count() * CHAR_PIXELS;
         let line = line
             .replace('&', "&amp;")
@@ -153,7 +153,7 @@ fn folded(line: &str) -> Vec<String> {
 // === impl Recording ===
 
 impl Recording {
-    /// Reads output until the terminal shows `words` in so many lines.
+    /// Reads output until the terminal shows `words` in `times` lines.
     fn wait_for(&mut self, words: &str, times: usize) -> Result<()> {
         let limit = Instant::now() + LIMIT;
         while self.terminal.count(words) < times {
@@ -176,7 +176,7 @@ impl Recording {
         Ok(())
     }
 
-    /// Reads what comes within `time`; whether more may come.
+    /// Reads what comes within `time`; returns true if more may come.
     fn read(&mut self, time: Duration) -> Result<bool> {
         match self.output.recv_timeout(time) {
             Ok(bytes) => {

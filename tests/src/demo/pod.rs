@@ -1,4 +1,4 @@
-//! A pod of the demo: a collector, and an elector where there is an election; with one configuration file and its logs.
+//! A pod of the demo: a collector, and an elector if there is an election; with one configuration file and logs.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
@@ -14,10 +14,10 @@ use crate::lab::host::TempDir;
 use crate::lab::pod::config::{self, Election, PodConfig};
 use crate::lab::process::{Process, Signal};
 
-/// `lease_duration_secs` and `grace_period_secs`: shorter than the defaults, so that nobody has to wait long.
+/// `lease_duration_secs` and `grace_period_secs`: shorter than the defaults, so that nobody waits long for a change of leader.
 pub(super) const DURATIONS: (u64, u64) = (5, 2);
 
-/// A process or two; killed when dropped.
+/// A pod of one or two processes, which are killed when the pod is dropped.
 #[derive(Debug)]
 pub(super) struct Pod {
     // Fields are dropped in this order: first the processes, then what they use.
@@ -42,11 +42,11 @@ pub(super) enum Life {
     Runs,
     /// The pod has been asked to end.
     Ends,
-    /// The pod has ended, as it was to.
+    /// The pod has ended as expected.
     Ended,
 }
 
-/// A container that somebody else killed, and that was started again.
+/// A container that something other than the demo killed, and that the demo has started again.
 #[derive(Debug)]
 pub(super) struct Restarted {
     pub(super) container: &'static str,
@@ -56,7 +56,7 @@ pub(super) struct Restarted {
 // === impl Pod ===
 
 impl Pod {
-    /// One that competes for the Lease.
+    /// A pod that competes for the Lease.
     pub(super) fn elected(
         name: &'static str,
         programs: &Programs,
@@ -82,7 +82,7 @@ impl Pod {
         Ok(pod)
     }
 
-    /// A collector that nobody competes with.
+    /// A pod of one collector that competes with nobody.
     pub(super) fn alone(
         name: &'static str,
         programs: &Programs,
@@ -104,7 +104,7 @@ impl Pod {
         Ok(pod)
     }
 
-    /// Starts everything.
+    /// Starts all containers of the pod.
     pub(super) fn start(&mut self) -> Result<()> {
         let dir = self.scratch.path();
         for container in &mut self.containers {
@@ -114,9 +114,9 @@ impl Pod {
         Ok(())
     }
 
-    /// SIGKILL to everything, and reaps.
+    /// Sends SIGKILL to all containers, and reaps them.
     pub(super) fn kill(&mut self) -> Result<()> {
-        // All before any is waited for: the containers of a pod die together.
+        // All containers get the signal before one is waited for, since the containers of a pod die together.
         self.signal(Signal::Kill)?;
         for container in &mut self.containers {
             container.process = None;
@@ -125,14 +125,14 @@ impl Pod {
         Ok(())
     }
 
-    /// SIGTERM to everything that runs.
+    /// Sends SIGTERM to all containers that run.
     pub(super) fn terminate(&mut self) -> Result<()> {
         self.signal(Signal::Terminate)?;
         self.life = Life::Ends;
         Ok(())
     }
 
-    /// Takes note of what has ended. What was killed by somebody else is started again, as Kubernetes would do.
+    /// Takes note of containers that have ended. One that something else killed is started again, as Kubernetes would do.
     ///
     /// # Errors
     /// A container ended by itself, or not in order.
@@ -148,7 +148,7 @@ impl Pod {
             container.process = None;
             let name = container.name;
             match (self.life, status.signal()) {
-                // The signal itself ends a process that has only just begun.
+                // SIGTERM ends a process that has not yet installed its handler.
                 (Life::Ends, Some(libc::SIGTERM)) => {}
                 (Life::Ends, _) if status.success() => {}
                 (Life::Runs, Some(_)) => {
@@ -168,22 +168,22 @@ impl Pod {
         Ok(None)
     }
 
-    /// The state that it is expected to be in.
+    /// The state that the pod is expected to be in.
     pub(super) fn life(&self) -> Life {
         self.life
     }
 
-    /// Its name and identity.
+    /// The pod's name, which is also its identity.
     pub(super) fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The ports to ask it on.
+    /// The ports on which the pod's containers serve HTTP.
     pub(super) fn ports(&self) -> PodPorts {
         self.ports
     }
 
-    /// Its processes, as in `elector 4711, collector 4712`.
+    /// The pod's processes, as in `elector 4711, collector 4712`.
     pub(super) fn processes(&self) -> String {
         let named = self.containers.iter().filter_map(|container| {
             let process = container.process.as_ref()?;
@@ -192,7 +192,7 @@ impl Pod {
         named.collect::<Vec<_>>().join(", ")
     }
 
-    /// Lines that say where to look at it.
+    /// Lines that tell a person where to look at the pod.
     pub(super) fn introduction(&self) -> Vec<String> {
         let PodPorts { collector, elector } = self.ports;
         let at = |port: u16, path: &str| format!("http://127.0.0.1:{port}{path}");
@@ -219,7 +219,7 @@ impl Pod {
         lines
     }
 
-    /// One of its files.
+    /// The path of one of the pod's files.
     pub(super) fn file(&self, name: &str) -> String {
         self.scratch.path().join(name).display().to_string()
     }

@@ -1,4 +1,4 @@
-//! The pods of the demo: polled, ended, started again, and reported on in lines for people.
+//! The pods of the demo: they are polled, ended, started again, and reported on in lines for people.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::lab::prom;
 
 mod wording;
 
-/// The time in which the pods have to end, of the two seconds that the demo has.
+/// The time in which the pods have to end. The whole demo ends within two seconds of Ctrl-C, as its test demands.
 const END_LIMIT: Duration = Duration::from_millis(1500);
 
-/// A table that takes longer is not shown.
+/// The time limit of a scrape; a table that takes longer is not shown.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
 /// One pod, or two that compete.
@@ -27,10 +27,10 @@ pub(super) struct Pods {
     leader_tracker: LeaderTracker,
     /// The last poll.
     poll: Option<Poll>,
-    /// A pod that has been started, since when; until it stands by.
+    /// A pod that was started again and does not stand by yet, with the time of its start.
     awaited: Option<(usize, Instant)>,
     begun: Instant,
-    /// There is a new leader, and no lag of it has been seen: what brought it about, and when.
+    /// The cause and the time of the last change of leader, until the new leader shows lag.
     fresh: Option<(String, Instant)>,
     client: reqwest::Client,
 }
@@ -38,7 +38,7 @@ pub(super) struct Pods {
 // === impl Pods ===
 
 impl Pods {
-    /// Starts them.
+    /// Starts the pods.
     pub(super) fn start(mut pods: Vec<Pod>) -> Result<Self> {
         pods.iter_mut().try_for_each(Pod::start)?;
         let ports = pods.iter().map(Pod::ports).collect();
@@ -54,12 +54,12 @@ impl Pods {
         })
     }
 
-    /// All of them.
+    /// All pods.
     pub(super) fn all(&self) -> &[Pod] {
         &self.all
     }
 
-    /// There is no election.
+    /// True if there is no election.
     pub(super) fn is_alone(&self) -> bool {
         self.all.len() < 2
     }
@@ -69,7 +69,7 @@ impl Pods {
         self.status_poller.next().await
     }
 
-    /// Takes note of what is seen; what is new.
+    /// Takes note of a poll; returns lines about what is new.
     pub(super) fn see(&mut self, poll: Poll) -> Vec<String> {
         let mut lines = Vec::new();
         let news = self.leader_tracker.see(&poll);
@@ -110,7 +110,7 @@ impl Pods {
         lines
     }
 
-    /// Ends the leading pod; what was done, or why nothing was.
+    /// Ends the leading pod. Returns a line that says what was done, or why nothing was.
     pub(super) fn end_leader(&mut self, how: Ending) -> Result<String> {
         let Some(leader) = self.leader_tracker.leader() else {
             return Ok("Nobody leads now: wait.".to_owned());
@@ -131,7 +131,7 @@ impl Pods {
         Ok(did)
     }
 
-    /// Starts again what has ended; what was done.
+    /// Starts again the containers that have ended. Returns lines that say what was done.
     ///
     /// # Errors
     /// A program ended by itself.
@@ -183,12 +183,12 @@ impl Pods {
         format!(": {first}{}", others.collect::<String>())
     }
 
-    /// For how long nobody has led.
+    /// The time since the last leader.
     pub(super) fn nobody_for(&self, now: Instant) -> Option<Duration> {
         self.leader_tracker.nobody_for(now)
     }
 
-    /// The table, as `/metrics` of the leader has it now; no rows where nobody leads, or before the first collection.
+    /// The table, from the leader's `/metrics` as they are now; no rows if nobody leads, or before the first collection.
     pub(super) async fn table(&mut self) -> Result<Vec<Row>> {
         let Some(leader) = self.leader_tracker.leader() else {
             return Ok(Vec::new());
@@ -196,7 +196,7 @@ impl Pods {
         let port = self.all[leader].ports().collector;
         let url = format!("http://127.0.0.1:{port}/metrics");
         let Ok(answer) = self.client.get(url).send().await else {
-            // It ends, or is too busy: the next look will tell.
+            // The pod is ending or too busy; the next poll will show which.
             return Ok(Vec::new());
         };
         let Ok(text) = answer.error_for_status()?.text().await else {
@@ -205,7 +205,7 @@ impl Pods {
         Ok(Row::all(&prom::parse(&text)?))
     }
 
-    /// A line as soon as the new leader shows lag.
+    /// Returns a line as soon as the new leader shows lag.
     pub(super) async fn lag_again(&mut self) -> Result<Option<String>> {
         let (Some((what, since)), Some(leader)) =
             (self.fresh.clone(), self.leader_tracker.leader())
@@ -223,7 +223,7 @@ impl Pods {
         )))
     }
 
-    /// Ends all with SIGTERM, and with SIGKILL what takes too long; in lines, what did.
+    /// Ends all pods with SIGTERM, and with SIGKILL those that take too long; returns lines that name those.
     pub(super) async fn stop(mut self) -> Result<Vec<String>> {
         let asked = Instant::now();
         for pod in &mut self.all {

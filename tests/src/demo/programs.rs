@@ -1,4 +1,4 @@
-//! The programs of the demo: named by the environment, or built.
+//! The programs of the demo, which the environment names or cargo builds.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::lab;
 
-/// Their paths.
+/// The paths of the programs.
 #[derive(Clone, Debug)]
 pub(super) struct Programs {
     pub(super) collector: PathBuf,
@@ -17,8 +17,8 @@ pub(super) struct Programs {
 // === impl Programs ===
 
 impl Programs {
-    /// `KLAG_COLLECTOR` and `KLAG_ELECTOR`; what is not named is the one beside the demo, brought up to date. `None` if a
-    /// signal came first.
+    /// Finds the programs that `KLAG_COLLECTOR` and `KLAG_ELECTOR` name. A program that is not named is the one beside the demo, built
+    /// first. `None` if a signal came first.
     pub(super) async fn find(stop: &CancellationToken) -> Result<Option<Self>> {
         let named = |name| std::env::var_os(name).map(PathBuf::from);
         let (collector, elector) = (named("KLAG_COLLECTOR"), named("KLAG_ELECTOR"));

@@ -15,7 +15,7 @@ use super::scenario::{Budget, Meter, READERS, Reader, TOPICS};
 use crate::lab;
 use crate::lab::kafka::{Plan, Version};
 
-/// The time that members have to leave at the end. Without a broker they would never be done.
+/// The time that members have to leave at the end. Without a broker they would wait for ever.
 const LEAVE_LIMIT: Duration = Duration::from_millis(400);
 
 /// One broker with its writers and readers.
@@ -68,7 +68,7 @@ impl RealKafka {
         })
     }
 
-    /// Of the broker.
+    /// The version of the broker.
     pub(super) fn version(&self) -> Version {
         self.kafka.version()
     }
@@ -78,7 +78,7 @@ impl RealKafka {
         self.kafka.bootstrap()
     }
 
-    /// Writes and reads what is due at `elapsed`.
+    /// Writes and reads the records that are due at `elapsed`.
     pub(super) fn step(&mut self, elapsed: Duration) -> Result<()> {
         self.writer.step(elapsed)?;
         self.members
@@ -86,14 +86,14 @@ impl RealKafka {
             .try_for_each(|member| member.step(elapsed))
     }
 
-    /// Ends it: members leave while there still is a broker, which is then killed.
+    /// Ends Kafka: members leave while the broker still runs, which is then killed.
     pub(super) async fn stop(self) {
         let Self {
             members,
             writer,
             kafka,
         } = self;
-        // On a thread that nobody waits for, unlike one of the runtime's.
+        // The thread is not one of the runtime's, which would wait for it.
         let leaving = thread::spawn(move || drop((members, writer)));
         let until = Instant::now() + LEAVE_LIMIT;
         while !leaving.is_finished() && Instant::now() < until {

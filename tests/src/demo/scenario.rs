@@ -17,27 +17,27 @@ pub(super) struct Reader {
     pub(super) group: &'static str,
     pub(super) topic: Topic,
     pub(super) read_rate: ReadRate,
-    /// The pace in words.
+    /// The rate in words.
     pub(super) words: &'static str,
 }
 
-/// The rate at which a group reads.
+/// The rates at which a group reads.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ReadRate {
-    /// Whatever there is, at once.
+    /// Reads all records at once.
     KeepsUp,
-    /// At most so many records a second.
+    /// Reads at most this number of records a second.
     PerSecond(f64),
-    /// Whatever there is, during `open` at the beginning of each `period`.
+    /// Reads all records, but only during `open` at the beginning of each `period`.
     Now { period: Duration, open: Duration },
-    /// So many records; then the group has no member any more.
+    /// Reads this number of records; then the group has no member any more.
     Leaves { after: u64 },
 }
 
 /// The step that a reader may take now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Budget {
-    /// Read up to so many records.
+    /// Read up to this number of records.
     Read(u64),
     /// Leave the group.
     Leave,
@@ -100,7 +100,7 @@ pub(super) const READERS: [Reader; 5] = [
     },
 ];
 
-/// More than any reader finds in one step; bounds how long a step takes.
+/// More records than any reader finds in one step, so that no step takes long.
 const ALL: u64 = 2_000;
 
 // === impl ReadRate ===
@@ -124,7 +124,7 @@ impl ReadRate {
 // === impl Meter ===
 
 impl Meter {
-    /// The numbers that are due at `elapsed` and were not before.
+    /// The numbers that are due at `elapsed` and were not due before.
     pub(super) fn due(&mut self, per_second: f64, elapsed: Duration) -> std::ops::Range<u64> {
         let before = self.done;
         self.done = whole(per_second, elapsed).max(before);
@@ -141,7 +141,7 @@ impl Topic {
         i32::try_from(n % n_partitions).unwrap_or(0)
     }
 
-    /// The offset that the topic's `n`th record has there.
+    /// The offset that the topic's `n`th record has in its partition.
     pub(super) fn offset(&self, n: u64) -> i64 {
         let n_partitions = u64::try_from(self.n_partitions).unwrap_or(1);
         i64::try_from(n / n_partitions).unwrap_or(i64::MAX)

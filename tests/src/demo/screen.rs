@@ -19,7 +19,7 @@ pub(super) struct Screen {
 
 #[derive(Debug)]
 enum Kind {
-    /// With the height of what is to be redrawn.
+    /// A terminal.
     Terminal {
         height: usize,
     },
@@ -29,7 +29,7 @@ enum Kind {
 // === impl Screen ===
 
 impl Screen {
-    /// Finds out what is at the other end.
+    /// Finds out whether stdout is a terminal.
     pub(super) fn of(out: Stdout) -> Self {
         let kind = if out.is_terminal() {
             Kind::Terminal { height: 0 }
@@ -47,7 +47,7 @@ impl Screen {
         }
     }
 
-    /// The interval at which the demo prints for how long nobody has led.
+    /// The interval at which the demo prints the time without a leader.
     pub(super) fn tick(&self) -> Duration {
         match self.kind {
             Kind::Terminal { .. } => Duration::from_millis(100),
@@ -71,7 +71,7 @@ impl Screen {
         matches!(self.kind, Kind::Terminal { .. })
     }
 
-    /// Somebody typed a line, which a terminal shows below the table.
+    /// Notes that somebody typed a line, which a terminal shows below the table.
     pub(super) fn typed(&mut self) {
         if let Kind::Terminal { height } = &mut self.kind
             && *height > 0
@@ -80,7 +80,7 @@ impl Screen {
         }
     }
 
-    /// Says for how long nobody leads, where that was said last; lines get it by itself, a terminal above an empty table.
+    /// Prints the time without a leader: a terminal replaces the last such line and has an empty table below, another output gets a line.
     pub(super) fn nobody(&mut self, headline: &str) -> Result<()> {
         match self.kind {
             Kind::Terminal { .. } => self.show(&[], headline),

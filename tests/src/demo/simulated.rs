@@ -36,7 +36,7 @@ fn now_ms() -> i64 {
 // === impl Simulated ===
 
 impl Simulated {
-    /// Starts it with its topics and groups.
+    /// Starts the stand-in with its topics and groups.
     pub(super) async fn start() -> Self {
         let mut builder = StandIn::builder();
         for Topic {
@@ -68,7 +68,7 @@ impl Simulated {
         self.standin.bootstrap()
     }
 
-    /// Writes and reads what is due at `elapsed`.
+    /// Writes and reads the records that are due at `elapsed`.
     pub(super) fn step(&mut self, elapsed: Duration) {
         let now = Slot::at(now_ms());
         for (i, topic) in TOPICS.iter().enumerate() {
@@ -88,7 +88,7 @@ impl Simulated {
         }
     }
 
-    /// Ends it, and waits for that.
+    /// Ends the stand-in, and waits until it has ended.
     pub(super) async fn stop(self) {
         self.standin.shutdown().await;
     }
@@ -97,7 +97,7 @@ impl Simulated {
 // === impl Member ===
 
 impl Member {
-    /// Reads records in the order they were written, over all partitions.
+    /// Reads records over all partitions, in the order in which they were written.
     fn step(&mut self, standin: &StandIn, elapsed: Duration, written: u64) {
         let Reader {
             group,

@@ -10,26 +10,26 @@ use tokio::time::{Instant, sleep};
 
 use super::leader_tracker::{ElectorStatus, PodStatus, Poll, Role};
 
-/// An answer that takes longer is as good as none.
+/// The time limit of an answer: a pod that takes longer counts as one that does not answer.
 const ANSWER_LIMIT: Duration = Duration::from_millis(500);
 
 /// The rate of polls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PollRate {
-    /// Nothing is expected to change.
+    /// The rate while nothing is expected to change.
     Slow,
-    /// The moment of a change matters.
+    /// The rate while the moment of a change matters.
     Fast,
 }
 
-/// The ports that a pod is asked on.
+/// The ports on which a pod is polled.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PodPorts {
     pub(super) collector: u16,
     pub(super) elector: Option<u16>,
 }
 
-/// The polls, in order; polling ends when this is dropped.
+/// The results of polls, in order; polling ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct StatusPoller {
     polls: mpsc::Receiver<Poll>,
@@ -51,7 +51,7 @@ impl PollRate {
 // === impl StatusPoller ===
 
 impl StatusPoller {
-    /// Begins to look.
+    /// Begins to poll.
     pub(super) fn begin(pods: Vec<PodPorts>) -> Result<Self> {
         let client = reqwest::Client::builder().timeout(ANSWER_LIMIT).build()?;
         let (send, polls) = mpsc::channel(16);
@@ -65,7 +65,7 @@ impl StatusPoller {
         self.polls.recv().await.context("nobody looks any more")
     }
 
-    /// From now on looks as often.
+    /// Polls at this rate from now on.
     pub(super) fn set(&self, rate: PollRate) {
         self.rate.send_replace(rate);
     }
@@ -110,7 +110,7 @@ async fn poll_all(
     }
 }
 
-/// The collector first: an elector knows of a term before its collector does.
+/// Polls the collector first: an elector knows of a term before its collector does.
 async fn pod(client: &reqwest::Client, ports: PodPorts) -> PodStatus {
     let role = match leader(client, ports.collector).await {
         Ok(answer) if answer["is_leader"] == true => Role::Leads,
@@ -132,7 +132,7 @@ async fn pod(client: &reqwest::Client, ports: PodPorts) -> PodStatus {
     PodStatus { role, facts }
 }
 
-/// `GET /leader`; a 503 says something too.
+/// The answer to `GET /leader`; that of a 503 counts too.
 async fn leader(client: &reqwest::Client, port: u16) -> Result<Value, reqwest::Error> {
     let url = format!("http://127.0.0.1:{port}/leader");
     client.get(url).send().await?.json().await

@@ -5,7 +5,7 @@ use std::fmt;
 use super::scenario::READERS;
 use crate::lab::prom::{Exposition, Labels};
 
-/// The row of one group. A value without a sample is `None`, and shown as such.
+/// The row of one group. A value without a sample is `None`, and is shown as missing.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Row {
     group: String,
@@ -22,7 +22,7 @@ pub(super) const TITLES: &str =
 // === impl Row ===
 
 impl Row {
-    /// A row for each group, in the order of the scenario, others after it.
+    /// A row for each group: those of the scenario in their order, then others.
     pub(super) fn all(exposition: &Exposition) -> Vec<Self> {
         let groups = exposition
             .series("kafka_consumergroup_group_state")

@@ -1,6 +1,6 @@
 //! The map of the code in CONTRIBUTING.md: a line for each module, with the first sentence of its own documentation.
 //!
-//! The order of modules is that of the map as it stands, so that it can be put into reading order by hand. Modules that are
+//! The order of modules is that of the existing map, so that a person can put it into reading order. Modules that are
 //! new stand at the end of their folder.
 
 use std::collections::BTreeMap;
@@ -35,7 +35,7 @@ pub fn module_map(folder: &str, before: &str) -> Result<String> {
     Ok(text)
 }
 
-/// The paths of the modules in a map, in its order, such as `lab/kafka/plan`.
+/// The paths of the modules in a map, in the order of the map, such as `lab/kafka/plan`.
 fn paths(map: &str) -> Vec<String> {
     let mut parents = Vec::<&str>::new();
     let mut paths = Vec::new();
@@ -83,7 +83,7 @@ fn first_sentence(source: &str) -> Result<String> {
     let (sentence, _) = text.split_once(". ").unwrap_or((&text, ""));
     let sentence = sentence.trim_end_matches(['.', ':']);
     ensure!(!sentence.is_empty(), "a module without documentation");
-    // A link is shown as its name.
+    // A link is replaced by its name.
     let link = Regex::new(r"\[`([^`]+)`\](\([^)]*\))?")?;
     Ok(link.replace_all(sentence, "$1").replace('`', ""))
 }

@@ -37,7 +37,7 @@ pub struct Page {
 // === impl Alertmanager ===
 
 impl Alertmanager {
-    /// Starts one that has a receiver for each of these teams, by the label `team`, and one for the rest.
+    /// Starts an Alertmanager that has a receiver for each of these teams, by the label `team`, and one for the rest.
     pub fn start(teams: &[&str]) -> Result<Self> {
         let scratch = TempDir::new("alertmanager")?;
         let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -64,12 +64,12 @@ impl Alertmanager {
         self.server.port()
     }
 
-    /// Everything that receivers were sent so far, in order.
+    /// Everything that was sent to receivers so far, in order.
     pub fn pages(&self) -> Vec<Page> {
         self.pages.borrow().clone()
     }
 
-    /// Has an alert fire, as a Prometheus would.
+    /// Lets an alert fire, as a Prometheus would.
     pub fn fire(&self, labels: &[(&str, &str)]) -> Result<()> {
         let url = format!("--alertmanager.url=http://127.0.0.1:{}", self.server.port());
         let labels = labels
@@ -81,7 +81,7 @@ impl Alertmanager {
         tools::run("amtool", &args).map(drop)
     }
 
-    /// For each alert that fires, by its name and its group, whether another one silences it.
+    /// The alerts that fire, by name and group; the value is true if another alert silences this one.
     pub fn inhibited(&self) -> Result<BTreeMap<(String, String), bool>> {
         let answer = self.server.get("/api/v2/alerts")?;
         let answer: Value = serde_json::from_str(&answer).with_context(|| answer.clone())?;
@@ -122,12 +122,12 @@ fn config(teams: &[&str], hook: u16) -> Result<String> {
     ))
 }
 
-/// Takes notifications for as long as the process lives.
+/// Receives notifications for as long as the process lives.
 fn receive(listener: TcpListener) -> watch::Receiver<Vec<Page>> {
     let (sender, pages) = watch::channel(Vec::new());
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            // One that is not understood is sent again.
+            // Alertmanager sends a notification again that was not understood.
             if let Ok(more) = notification(&stream) {
                 sender.send_modify(|pages| pages.extend(more));
             }

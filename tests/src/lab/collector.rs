@@ -14,7 +14,7 @@ use super::process::{Process, Signal, Usage};
 use super::programs::Program;
 use super::prom::{self, Exposition};
 
-/// No answer of the collector may take this long, whatever Kafka does.
+/// The time limit of an answer: no answer of the collector may take this long, whatever Kafka does.
 const HTTP_LIMIT: Duration = Duration::from_secs(10);
 
 /// A running collector; killed when dropped.
@@ -25,7 +25,7 @@ pub struct Collector {
     scratch: TempDir,
 }
 
-/// Runs the collector with these options to its end: exit status and everything it printed.
+/// Runs the collector with these options to its end; returns the exit status and everything that was printed.
 pub fn run_to_end(
     config: &Config,
     options: &[&str],
@@ -53,7 +53,7 @@ fn launch(scratch: &TempDir, config: &Config, options: &[&str], port: u16) -> Re
 // === impl Collector ===
 
 impl Collector {
-    /// Starts it and waits until `/health` answers.
+    /// Starts the collector and waits until `/health` answers.
     pub fn start(config: &Config) -> Result<Self> {
         let scratch = TempDir::new("collector")?;
         let [port] = host::free_ports()?;
@@ -79,24 +79,24 @@ impl Collector {
         http::get(self.port, path, Coding::Plain, HTTP_LIMIT)
     }
 
-    /// `GET path` as Prometheus asks, compressed.
+    /// `GET path` as Prometheus asks for it, compressed.
     pub fn get_gzip(&self, path: &str) -> Result<Answer> {
         http::get(self.port, path, Coding::Gzip, HTTP_LIMIT)
     }
 
-    /// `/metrics`, read strictly.
+    /// Reads `/metrics`; fails where the text breaks a rule of the format.
     pub fn metrics(&self) -> Result<Exposition> {
         let answer = self.get_gzip("/metrics")?;
         ensure!(answer.status == 200, "/metrics says {}", answer.status);
         prom::parse(&answer.text()?)
     }
 
-    /// Collections of a result so far, over all clusters.
+    /// The number of collections with this result so far, over all clusters.
     pub fn collections(metrics: &Exposition, result: &str) -> u64 {
         metrics.count("kafka_lag_exporter_collections_total", [("result", result)])
     }
 
-    /// Waits for a `/metrics` of which `right` holds.
+    /// Waits until `right` is true of `/metrics`.
     pub fn wait_for(
         &self,
         what: &str,
@@ -119,22 +119,22 @@ impl Collector {
         })
     }
 
-    /// Everything it has logged.
+    /// Everything that the collector has logged.
     pub fn log(&self) -> Result<String> {
         Ok(fs::read_to_string(self.scratch.path().join("log"))?)
     }
 
-    /// The address that it listens on.
+    /// The port that the collector listens on.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// CPU time and memory so far.
+    /// The collector's CPU time and memory so far.
     pub fn usage(&self) -> Result<Usage> {
         self.process.usage()
     }
 
-    /// Its process id.
+    /// The collector's process id.
     pub fn id(&self) -> u32 {
         self.process.id()
     }
@@ -144,12 +144,12 @@ impl Collector {
         self.process.ended()
     }
 
-    /// Sends a signal.
+    /// Sends a signal to the collector.
     pub fn signal(&mut self, signal: Signal) -> Result<()> {
         self.process.signal(signal)
     }
 
-    /// SIGTERM; how long it took to end, and its status.
+    /// Sends SIGTERM; returns the time until the collector ended, and the exit status.
     pub fn stop(&mut self, limit: Duration) -> Result<(Duration, ExitStatus)> {
         let asked = Instant::now();
         self.signal(Signal::Terminate)?;

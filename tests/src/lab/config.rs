@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 use std::time::Duration;
 
-/// The `name` of the cluster in every configuration; the label `cluster_name`.
+/// The `name` of the first cluster in every configuration, which is the label `cluster_name`.
 pub const CLUSTER: &str = "lab";
 
-/// A configuration: no leadership, one cluster, granularity "partition", exact time lag.
+/// A configuration. By default there is no leadership, one cluster, granularity "partition" and exact time lag.
 #[derive(Clone, Debug)]
 pub struct Config {
     bootstrap: String,
@@ -28,7 +28,7 @@ pub struct Config {
 // === impl Config ===
 
 impl Config {
-    /// Collects every two seconds from these brokers.
+    /// A configuration that collects every two seconds from these brokers.
     pub fn of(bootstrap: &str) -> Self {
         Self {
             bootstrap: bootstrap.to_owned(),
@@ -43,7 +43,7 @@ impl Config {
         }
     }
 
-    /// The same, of these brokers.
+    /// Collects from these brokers instead.
     #[must_use]
     pub fn bootstrap(self, bootstrap: &str) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl Config {
         }
     }
 
-    /// Collects that often instead.
+    /// Collects at this interval instead.
     #[must_use]
     pub fn every(self, poll_interval: Duration) -> Self {
         Self {
@@ -61,7 +61,7 @@ impl Config {
         }
     }
 
-    /// Sets one of `[clusters.consumer_properties]`.
+    /// Sets one key of `[clusters.consumer_properties]`.
     #[must_use]
     pub fn property(mut self, name: &str, value: &str) -> Self {
         self.properties.insert(name.to_owned(), value.to_owned());
@@ -85,14 +85,14 @@ impl Config {
         self
     }
 
-    /// Sets one of `[exporter.timestamp_sampling]` that is a text, such as `mode`.
+    /// Sets one key of `[exporter.timestamp_sampling]` whose value is a text, such as `mode`.
     #[must_use]
     pub fn sampling(mut self, name: &str, value: &str) -> Self {
         self.sampling.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    /// Takes groups to read only what is committed.
+    /// Treats groups as readers of committed records only.
     #[must_use]
     pub fn read_committed(self) -> Self {
         Self {
@@ -101,7 +101,7 @@ impl Config {
         }
     }
 
-    /// Collects from one more cluster, under this name.
+    /// Collects from one more cluster, which has this name.
     #[must_use]
     pub fn and_cluster(mut self, name: &str, bootstrap: &str) -> Self {
         self.more.push((name.to_owned(), bootstrap.to_owned()));
@@ -115,7 +115,7 @@ impl Config {
         self
     }
 
-    /// The file, for a collector that listens on `port` of loopback.
+    /// The text of the file, for a collector that listens on `port` of loopback.
     pub fn text(&self, port: u16) -> String {
         let Self {
             bootstrap,

@@ -1,4 +1,4 @@
-//! The exposition that `/metrics` has to show, computed from the oracle alone, and its differences from what is shown.
+//! The exposition that `/metrics` has to show, computed from the oracle alone, and the differences between it and what is shown.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ mod topic;
 pub use compare::{differences, digest};
 use topic::{OfTopic, oldest};
 
-/// The truth about a cluster that stands still.
+/// The facts about a cluster in which nothing changes.
 #[derive(Debug)]
 pub struct World {
     rows: BTreeMap<Place, Row>,
@@ -27,16 +27,16 @@ pub struct World {
     compacted: BTreeSet<String>,
 }
 
-/// A value as it has to be.
+/// An expected value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value {
-    /// This number.
+    /// The value is this number.
     Exactly(f64),
-    /// The age, in seconds, of something written at this time (ms since 1970).
+    /// The value is the age, in seconds, of something written at this time (ms since 1970).
     AgeOf(i64),
 }
 
-/// Values by family and labels. A family that is not in it is not compared.
+/// Expected values by family and labels. A family that is absent here is not compared.
 pub type Expected = BTreeMap<&'static str, BTreeMap<Labels, Value>>;
 
 #[expect(
@@ -50,7 +50,7 @@ fn number(n: i64) -> f64 {
 // === impl World ===
 
 impl World {
-    /// Asks Kafka's tools for everything; `compacted` are topics the fixture has made so.
+    /// Asks Kafka's tools for everything; `compacted` are the topics that the fixture has made compacted.
     pub fn ask(kafka: &Kafka, compacted: &[&str]) -> Result<Self> {
         let rows = oracle::rows(kafka)?;
         let at = rows
@@ -83,12 +83,12 @@ impl World {
         self.states.len()
     }
 
-    /// The time of the first record at or after a commit.
+    /// The first record at or after a commit, with its time.
     pub fn record(&self, topic: &str, partition: i32, committed: i64) -> Option<&Record> {
         self.records.get(&(topic.to_owned(), partition, committed))
     }
 
-    /// Everything about lag, at granularity "partition" with `mode = "message"`.
+    /// The expected values of every family about lag, at granularity "partition" with `mode = "message"`.
     pub fn expected(&self) -> Result<Expected> {
         let mut expected = Expected::new();
         self.partitions(&mut expected);
@@ -171,7 +171,7 @@ impl World {
         Ok(())
     }
 
-    /// Each topic of a member has a row, also where every partition has a commit.
+    /// Adds the expected rows of uncommitted partitions: each topic of a member has a row, even if every partition has a commit.
     fn uncommitted(&self, expected: &mut Expected) {
         for ((group, topic), ends) in &self.uncommitted {
             let held = ends.iter().map(|(partition, end)| {
@@ -251,7 +251,7 @@ impl World {
     }
 }
 
-/// The tool prints a negative lag for a commit beyond the end; the exporter shows none.
+/// The lag of a row. The tool prints a negative lag for a commit beyond the end; the exporter shows 0.
 fn lag(row: &Row) -> i64 {
     (row.high_watermark - row.committed).max(0)
 }

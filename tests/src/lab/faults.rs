@@ -1,5 +1,4 @@
-//! The way from a pod to the API server, with the faults it can have: a TCP proxy for every connection, an HTTP proxy for
-//! every request.
+//! The route from a pod to the API server, with the faults it can have: a TCP proxy for every connection, an HTTP proxy for every request.
 
 mod api_route;
 mod connection;

@@ -1,8 +1,8 @@
-//! The history of who acted when, from observations of pods, and for how long two of them did.
+//! The history of which pod acted when, from observations of pods, and for how long two of them acted at once.
 //!
-//! A pod acts when a request of its collector reaches Kafka, and when it begins an answer to `/metrics` that has series.
-//! Acts with no proof between them that the gate was closed are one interval: from its first act to its last the pod is
-//! taken to have acted all the time. No clock is read here.
+//! A pod acts when a request of its collector reaches Kafka, and when its collector begins an answer to `/metrics` that has series. Acts
+//! with no proof between them that the gate was closed are one interval: the pod is taken to have acted from the first act to the last
+//! without a break. No clock is read here.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,54 +14,54 @@ use super::observer::{Probe, ProbeResult};
 /// Something that happened between two moments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// Not before this.
+    /// The earliest time at which it can have happened.
     pub from: Instant,
-    /// Not after this.
+    /// The latest time at which it can have happened.
     pub to: Instant,
 }
 
 /// The observations of one pod.
 #[derive(Clone, Debug, Default)]
 pub struct Observations {
-    /// From its `/metrics` and `/leader`, in order.
+    /// The answers of its `/metrics` and `/leader`, in order.
     pub probes: Vec<Probe>,
     /// The times at which its requests reached Kafka, in order.
     pub requests: Vec<Instant>,
 }
 
-/// A time in which a pod acted.
+/// An interval in which one pod acted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeadInterval {
-    /// The pod's index.
+    /// The index of the pod.
     pub pod: usize,
-    /// Its first act.
+    /// The first act of the interval.
     pub first: Span,
-    /// Its last act so far.
+    /// The last act of the interval so far.
     pub last: Span,
-    /// All its acts.
+    /// All acts of the interval.
     pub acts: Vec<Span>,
 }
 
 /// The intervals in which pods acted.
 #[derive(Clone, Debug)]
 pub struct History {
-    /// In the order of their first acts.
+    /// The intervals, in the order of their first acts.
     pub intervals: Vec<LeadInterval>,
 }
 
 /// The overlap of two intervals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Overlap {
-    /// The time for which two pods certainly acted at once. At least 1 ms if one acted within the other's interval.
+    /// The time for which two pods certainly acted at once; at least 1 ms if one acted within the other's interval.
     pub certain: Duration,
-    /// The time for which they may have acted at once: a probe takes a while, so that it leaves a margin.
+    /// The time for which two pods may have acted at once: a probe takes a while, which leaves a margin.
     pub possible: Duration,
 }
 
 // === impl Span ===
 
 impl Span {
-    /// At this very moment.
+    /// A span of no length, at this moment.
     pub fn at(moment: Instant) -> Self {
         Self {
             from: moment,
@@ -134,7 +134,7 @@ impl Observations {
 // === impl History ===
 
 impl History {
-    /// Of all pods, each at its place.
+    /// The history of all pods, whose indices are those in `pods`.
     pub fn of(pods: &[Observations]) -> Self {
         let mut intervals: Vec<_> = pods
             .iter()
@@ -145,7 +145,7 @@ impl History {
         Self { intervals }
     }
 
-    /// For how long two pods acted, summed over all pairs of their intervals.
+    /// The time for which two pods acted at once, summed over all pairs of their intervals.
     pub fn overlap(&self) -> Overlap {
         let mut sum = Overlap::default();
         for (n, one) in self.intervals.iter().enumerate() {
@@ -160,7 +160,7 @@ impl History {
         sum
     }
 
-    /// The number of times another pod than the last one began to act.
+    /// The number of times that a pod began to act after another one.
     pub fn moves(&self) -> usize {
         let pairs = self.intervals.windows(2);
         pairs.filter(|pair| pair[0].pod != pair[1].pod).count()
@@ -228,7 +228,7 @@ impl fmt::Display for History {
 mod tests {
     use super::*;
 
-    /// Acts and proofs of a closed gate at these milliseconds.
+    /// Observations of acts, and of proofs of a closed gate, at these milliseconds after `begin`.
     fn pod(begin: Instant, acts: &[u64], closed: &[u64]) -> Observations {
         let at = |ms: &u64| begin + Duration::from_millis(*ms);
         let probe = |ms: &u64| Probe {
@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn a_stint_lasts_until_a_gate_is_seen_closed() {
         let begin = Instant::now();
-        // Nothing says that the gate of the first was closed while the second acted.
+        // No probe says that the gate of the first pod was closed while the second one acted.
         let one = pod(begin, &[0, 500], &[]);
         let other = pod(begin, &[100, 200], &[]);
         let overlap = History::of(&[one, other]).overlap();

@@ -25,7 +25,7 @@ pub fn cache() -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// The directory of the jars of this version of Kafka, in the cache. Absent jars are an error that says what to do.
+/// The directory of the jars of this version of Kafka, in the cache. If the jars are absent, the error says how to get them.
 pub fn jars(version: Version) -> Result<PathBuf> {
     let dir = cache()?.join(format!("kafka-{version}"));
     ensure!(
@@ -36,8 +36,8 @@ pub fn jars(version: Version) -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// `N` ports nobody listens on, from below the range that outgoing connections take theirs from: a stopped broker
-/// finds its port free when it comes back.
+/// Finds `N` ports on which no process listens, below the range of outgoing connections, so that a stopped broker finds its port free when
+/// it comes back.
 pub fn free_ports<const N: usize>() -> Result<[u16; N]> {
     const FIRST: u16 = 12_000;
     const COUNT: u16 = 18_000;
@@ -62,7 +62,7 @@ pub fn free_ports<const N: usize>() -> Result<[u16; N]> {
 // === impl TempDir ===
 
 impl TempDir {
-    /// A new directory in the machine's place for temporary files.
+    /// Makes a new directory in the system's directory for temporary files.
     pub fn new(name: &str) -> Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let n = NEXT.fetch_add(1, Ordering::Relaxed);

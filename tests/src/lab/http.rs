@@ -1,4 +1,4 @@
-//! The smallest HTTP client that lets a test see an answer exactly as it came.
+//! A minimal HTTP client with which a test sees an answer exactly as it came.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -12,26 +12,26 @@ use tokio::time::Instant;
 /// An answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// Status code.
+    /// The status code.
     pub status: u16,
-    /// Headers, their names in lower case.
+    /// The headers, with their names in lower case.
     pub headers: BTreeMap<String, String>,
-    /// Body as it was sent, with chunked transfer undone, compression not.
+    /// The body as it was sent: chunked transfer is undone, compression is not.
     pub body: Vec<u8>,
-    /// From before connecting until the last byte.
+    /// The time from before the connection was opened until the last byte.
     pub took: Duration,
 }
 
 /// A content coding to ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coding {
-    /// As it is.
+    /// No compression.
     Plain,
     /// `Accept-Encoding: gzip`, as Prometheus sends.
     Gzip,
 }
 
-/// `GET path` of a port on loopback, on a connection of its own, each wait bounded by `limit`.
+/// Sends `GET path` to a port of loopback, on a connection of its own. Each wait takes at most `limit`.
 pub fn get(port: u16, path: &str, coding: Coding, limit: Duration) -> Result<Answer> {
     let started = Instant::now();
     let address = SocketAddr::from(([127, 0, 0, 1], port));
@@ -100,7 +100,7 @@ fn unchunk(mut sent: &[u8]) -> Result<Vec<u8>> {
 // === impl Answer ===
 
 impl Answer {
-    /// The body as text, decompressed if need be.
+    /// The body as text, decompressed if it is compressed.
     pub fn text(&self) -> Result<String> {
         let mut text = String::new();
         if self

@@ -1,4 +1,4 @@
-//! Apache Kafka on loopback: one broker or three, each its own controller.
+//! Apache Kafka on loopback: one broker or three, each of which is a controller too.
 
 use std::fs;
 use std::net::TcpStream;
@@ -20,10 +20,10 @@ pub use plan::Plan;
 pub use properties::{Listeners, PASSWORD, User};
 pub use version::Version;
 
-/// Any id will do, and the same one for all formats of a cluster.
+/// The id of the cluster. Its value does not matter, but all brokers of a cluster must be formatted with the same one.
 const CLUSTER_ID: &str = "a2xhZy1lMmUtY2x1c3Rlcg";
 
-/// A broker starts in 3 s on an idle machine.
+/// The time limit of a start, which takes 3 s on an idle machine.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// A cluster; stopped and deleted when dropped.
@@ -84,7 +84,7 @@ impl Kafka {
         Ok(kafka)
     }
 
-    /// Of the brokers.
+    /// The version of the brokers.
     pub fn version(&self) -> Version {
         self.version
     }
@@ -114,7 +114,7 @@ impl Kafka {
         self.keys.as_ref().context("this Kafka has no certificates")
     }
 
-    /// Runs one of Kafka's tools on this cluster; what it printed.
+    /// Runs one of Kafka's tools on this cluster; returns what it printed.
     pub fn tool(&self, tool: Tool, args: &[&str]) -> Result<String> {
         self.tool_at(&self.bootstrap(), tool, args)
     }
@@ -126,7 +126,7 @@ impl Kafka {
         self.tools.run(tool, &all)
     }
 
-    /// Runs a command of the fixture (`tests/kafka`) to its end; what it printed.
+    /// Runs a command of the fixture (`tests/kafka`) to its end; returns what it printed.
     pub fn fixture(&self, command: &str, args: &[&str]) -> Result<String> {
         let bootstrap = self.bootstrap();
         let mut all = vec![command, &bootstrap];
@@ -134,7 +134,7 @@ impl Kafka {
         self.tools.fixture(&all)
     }
 
-    /// A directory that goes with this cluster.
+    /// A directory that is deleted together with this cluster.
     pub fn scratch(&self) -> &TempDir {
         &self.scratch
     }
@@ -145,7 +145,7 @@ impl Kafka {
         self.wait_until_up(id)
     }
 
-    /// Stops a node in order: it hands its leaderships over, then ends.
+    /// Stops a node in order: it hands over the partitions that it leads, then ends.
     pub fn stop_node(&mut self, id: u16) -> Result<()> {
         let mut process = self.take(id)?;
         process.signal(Signal::Terminate)?;
@@ -153,18 +153,18 @@ impl Kafka {
         Ok(())
     }
 
-    /// SIGKILL: the node is gone without a word.
+    /// Sends SIGKILL: the node ends without handing anything over.
     pub fn kill_node(&mut self, id: u16) -> Result<()> {
         drop(self.take(id)?);
         Ok(())
     }
 
-    /// SIGSTOP: connections stay, nothing answers.
+    /// Sends SIGSTOP: the node's connections stay open, and nothing answers.
     pub fn pause_node(&mut self, id: u16) -> Result<()> {
         self.process(id)?.signal(Signal::Stop)
     }
 
-    /// SIGCONT.
+    /// Sends SIGCONT to a paused node.
     pub fn resume_node(&mut self, id: u16) -> Result<()> {
         self.process(id)?.signal(Signal::Continue)
     }

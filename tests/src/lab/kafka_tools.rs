@@ -25,20 +25,20 @@ const SOURCES: [(&str, &str); 7] = [
     ("Probe.java", include_str!("../../kafka/Probe.java")),
 ];
 
-/// No tool takes this long, but on a machine that is building something else at the time.
+/// The time limit of a tool, which only a machine that is building at the same time gets near.
 const TOOL_LIMIT: Duration = Duration::from_secs(180);
 
 /// The jars, and the fixture compiled.
 #[derive(Clone, Debug)]
 pub struct KafkaTools {
-    /// Of the brokers.
+    /// The folder with the brokers' jars.
     brokers: PathBuf,
-    /// Of the tools and the fixture, which are the same whatever the brokers are.
+    /// The folder with the jars of the tools and the fixture, the same for every version of the brokers.
     jars: PathBuf,
     fixture: PathBuf,
 }
 
-/// Kafka's command-line tools by their purpose, so that no test spells out a class.
+/// Kafka's command-line tools, so that tests need not name Java classes.
 #[derive(Clone, Copy, Debug)]
 pub enum Tool {
     /// kafka-consumer-groups
@@ -56,7 +56,7 @@ pub enum Tool {
 // === impl KafkaTools ===
 
 impl KafkaTools {
-    /// Finds the jars, for brokers of this version, and compiles the fixture, unless the cache has it.
+    /// Finds the jars for brokers of this version, and compiles the fixture unless the cache has it.
     pub fn open(version: Version) -> Result<Self> {
         let jars = host::jars(Version::V4_1)?;
         let mut hasher = DefaultHasher::new();
@@ -73,7 +73,7 @@ impl KafkaTools {
         Ok(tools)
     }
 
-    /// Runs one of Kafka's tools; what it printed.
+    /// Runs one of Kafka's tools; returns what it printed.
     pub fn run(&self, tool: Tool, args: &[&str]) -> Result<String> {
         let mut java = match tool {
             Tool::Storage => java("-Xmx256m", &class_path(&self.brokers)),
@@ -83,14 +83,14 @@ impl KafkaTools {
         process::run(java, TOOL_LIMIT).with_context(|| format!("{tool:?} {args:?}"))
     }
 
-    /// Runs a command of the fixture to its end; what it printed.
+    /// Runs a command of the fixture to its end; returns what it printed.
     pub fn fixture(&self, args: &[&str]) -> Result<String> {
         let mut java = self.fixture_command();
         java.args(args);
         process::run(java, TOOL_LIMIT).with_context(|| format!("fixture {args:?}"))
     }
 
-    /// Starts a command of the fixture that stays, and waits until it has printed `ready`.
+    /// Starts a command of the fixture that keeps running, and waits until it has printed `ready`.
     pub fn staying(&self, args: &[&str], log: &Path, ready: &str) -> Result<Process> {
         let mut java = self.fixture_command();
         java.args(args);
@@ -104,14 +104,14 @@ impl KafkaTools {
         Ok(process)
     }
 
-    /// A broker, which takes its server.properties.
+    /// The command of a broker, to which the path of its server.properties is to be added.
     pub(super) fn broker(&self) -> Command {
         let mut java = java("-Xmx400m", &class_path(&self.brokers));
         java.arg("kafka.Kafka");
         java
     }
 
-    /// A command of the fixture, which takes its arguments.
+    /// The command of the fixture, to which arguments are to be added.
     pub(super) fn fixture_command(&self) -> Command {
         let mut java = self.java("-Xmx320m");
         java.arg("Fixture");
@@ -123,7 +123,7 @@ impl KafkaTools {
         java(heap, &class_path)
     }
 
-    /// Compiles beside the place and renames: a test that is killed leaves nothing half done.
+    /// Compiles into a directory beside the final one and renames it, so that a test that is killed leaves no partial result.
     fn compile(&self) -> Result<()> {
         let source = TempDir::new("fixture")?;
         let mut javac = Command::new("javac");
@@ -136,14 +136,14 @@ impl KafkaTools {
         let beside = self.fixture.with_extension(std::process::id().to_string());
         copy_flat(&source.path().join("classes"), &beside)?;
         if fs::rename(&beside, &self.fixture).is_err() {
-            // Somebody else was quicker.
+            // Another process has compiled the fixture in the meantime.
             fs::remove_dir_all(&beside)?;
         }
         Ok(())
     }
 }
 
-/// A Java command, which takes a class; the Serial collector and C1 alone start twice as fast on few cores.
+/// A Java command, to which a class is to be added. With the Serial collector and C1 alone, Java starts twice as fast on few cores.
 fn java(heap: &str, class_path: &str) -> Command {
     let mut java = Command::new("java");
     java.args([heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"]);

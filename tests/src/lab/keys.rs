@@ -21,7 +21,7 @@ pub struct Keys {
 // === impl Keys ===
 
 impl Keys {
-    /// Makes all of them in a directory of a test.
+    /// Makes all keys and certificates in a directory of a test.
     pub(super) fn make(scratch: &TempDir) -> Result<Self> {
         let keys = Self {
             dir: scratch.path().join("keys"),
@@ -37,7 +37,7 @@ impl Keys {
         for user in User::ALL {
             keys.signed(user.name(), &names)?;
         }
-        // A broker's key store in PEM is its key and its chain in one file.
+        // A broker's key store in PEM format is its key and its certificate chain in one file.
         let mut store = fs::read(keys.path("broker.key"))?;
         store.extend(fs::read(keys.path("broker.pem"))?);
         fs::write(keys.path("broker-store.pem"), store)?;

@@ -29,10 +29,10 @@ pub use rights::Rights;
 /// The version of Kubernetes under test.
 pub const VERSION: &str = "1.34.4";
 
-/// The longest time until it is ready, which takes 3 s on an idle machine.
+/// The longest time until the control plane is ready, which takes 3 s on an idle machine.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
-/// Reads and writes of Leases are logged, with who asked; nothing else.
+/// The audit policy: reads and writes of Leases are logged with their user, and nothing else is.
 const AUDIT: &str = "apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
@@ -51,7 +51,7 @@ pub struct ControlPlane {
     keys: Keys,
     ports: Ports,
     scratch: TempDir,
-    /// Proxies and the administrator's requests run on it.
+    /// The runtime of the proxies and of the administrator's requests.
     #[expect(dead_code, reason = "it runs as long as it is held")]
     runtime: Runtime,
 }
@@ -72,7 +72,7 @@ pub enum Part {
     Etcd,
 }
 
-/// The path of the program: `KLAG_KUBERNETES`, else in the cache. An absent one is an error that says what to do.
+/// The path of the program: `KLAG_KUBERNETES`, else in the cache. If it is absent, the error says how to make it.
 pub fn program() -> Result<PathBuf> {
     let path = match std::env::var_os("KLAG_KUBERNETES") {
         Some(path) => PathBuf::from(path),
@@ -89,7 +89,7 @@ pub fn program() -> Result<PathBuf> {
 // === impl ControlPlane ===
 
 impl ControlPlane {
-    /// Starts it and waits until it is ready; there is a namespace `lab`.
+    /// Starts a control plane and waits until it is ready; it has a namespace `lab`.
     pub fn start() -> Result<Self> {
         let scratch = TempDir::new("kubernetes")?;
         let keys = Keys::make(&scratch.path().join("keys"))?;
@@ -117,7 +117,7 @@ impl ControlPlane {
         Ok(plane)
     }
 
-    /// A handle to talk to it, and to make others talk to it.
+    /// A handle for requests as the administrator, and for the accounts of pods.
     pub fn kube(&self) -> &Kube {
         &self.kube
     }
@@ -128,7 +128,7 @@ impl ControlPlane {
         Ok(())
     }
 
-    /// Starts a killed part; see [`ControlPlane::wait_until_ready`].
+    /// Starts a part that was killed, without waiting: see [`ControlPlane::wait_until_ready`].
     pub fn launch(&mut self, part: Part) -> Result<()> {
         let mut command = Command::new(program()?);
         let (name, args) = match part {
@@ -142,7 +142,7 @@ impl ControlPlane {
         Ok(())
     }
 
-    /// Signals a part.
+    /// Sends a signal to a part.
     pub fn signal(&mut self, part: Part, signal: Signal) -> Result<()> {
         let process = self.slot(part).as_mut();
         process.context("it is not running")?.signal(signal)
@@ -175,7 +175,7 @@ impl ControlPlane {
         let peer = format!("http://127.0.0.1:{}", self.ports.peer);
         let data = self.scratch.path().join("etcd");
         let words = format!(
-            // Test data: no waiting for the disk.
+            // Test data need not survive a crash, so etcd does not wait for the disk.
             "--name lab --data-dir {} --unsafe-no-fsync --log-level warn --listen-client-urls {client} \
              --advertise-client-urls {client} --listen-peer-urls {peer} --initial-advertise-peer-urls {peer} \
              --initial-cluster lab={peer}",

@@ -1,9 +1,9 @@
-//! A Kubernetes of one node with real pods: control plane, containerd, kubelet and kube-proxy in namespaces of their own
-//! (`tests/node`), and images of the programs under test.
+//! A Kubernetes of one node with real pods: control plane, containerd, kubelet and kube-proxy in namespaces of their own (`tests/node`),
+//! and images of the programs under test.
 //!
-//! The node takes no part in the machine's network. Tests run programs in the node's network ([`Node::command`]) or go there
-//! with a thread ([`Net::inside`]); what they listen on there, pods reach at [`ADDRESS`]. Pods have no DNS, and network
-//! policies are not enforced.
+//! The node takes no part in the machine's network. Tests run programs in the node's network ([`Node::command`]) or enter it with a thread
+//! ([`Net::inside`]); pods reach at [`ADDRESS`] the servers that tests start there. Pods have no DNS, and network policies are not
+//! enforced.
 
 mod exporter;
 mod installation;
@@ -33,7 +33,7 @@ use super::kubernetes;
 use super::process::{self, Process};
 use super::programs::Program;
 
-/// The node itself, as its pods reach it.
+/// The address of the node for its pods.
 pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 87, 0, 1);
 
 /// The tags of the images: the one in the manifests, and a next version with the same contents.
@@ -45,7 +45,7 @@ pub const BUILT: [&str; 3] = ["elector", "collector", "collector-static"];
 /// The longest time until a node is ready, which takes 10 s on an idle machine.
 const START_LIMIT: Duration = Duration::from_secs(180);
 
-/// No command takes longer but one that waits itself.
+/// The time limit of a command, unless the command itself waits.
 const LIMIT: Duration = Duration::from_secs(180);
 
 /// A node; stopped and deleted when dropped.
@@ -53,7 +53,7 @@ const LIMIT: Duration = Duration::from_secs(180);
 pub struct Node {
     process: Option<Process>,
     net: Net,
-    /// The first process of its namespaces.
+    /// The first process of the node's namespaces.
     init: u32,
     scratch: TempDir,
 }
@@ -70,7 +70,7 @@ fn script(name: &str) -> Command {
 // === impl Node ===
 
 impl Node {
-    /// Starts it and waits until it is ready. `None`, and a word about what is missing, on a machine that can't have one.
+    /// Starts a node and waits until it is ready. `None`, after a line that says what is missing, on a machine that cannot run one.
     pub fn start() -> Result<Option<Self>> {
         if let Err(lacking) = process::run(script("check"), LIMIT) {
             super::say(format_args!("NOT RUN, nothing is proved: {lacking}"));
@@ -101,17 +101,17 @@ impl Node {
         }))
     }
 
-    /// Its network.
+    /// The node's network.
     pub fn net(&self) -> &Net {
         &self.net
     }
 
-    /// A directory that goes with it.
+    /// A directory that is deleted together with the node.
     pub fn scratch(&self) -> &TempDir {
         &self.scratch
     }
 
-    /// A command that will run in its network, as the administrator; all else is the machine's.
+    /// A command that runs in the node's network, as the administrator; everything else is as on the machine.
     pub fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new("nsenter");
         command.arg(format!("--net=/proc/{}/ns/net", self.init));
@@ -120,14 +120,14 @@ impl Node {
         command
     }
 
-    /// Runs kubectl as the administrator; what it printed.
+    /// Runs kubectl as the administrator; returns what it printed.
     pub fn kubectl(&self, args: &[&str]) -> Result<String> {
         let (status, text) = self.kubectl_says(args)?;
         ensure!(status.success(), "kubectl {args:?}: {status}\n{text}");
         Ok(text)
     }
 
-    /// The same, however it ended.
+    /// Runs kubectl as the administrator; returns its exit status, whatever it is, and what it printed.
     pub fn kubectl_says(&self, args: &[&str]) -> Result<(ExitStatus, String)> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let mut command = self.command(kubernetes::program()?);
@@ -148,7 +148,7 @@ impl Node {
         Ok(serde_json::from_str(&self.kubectl(&all)?)?)
     }
 
-    /// Runs a command in all of its namespaces; what it printed.
+    /// Runs a command in all of the node's namespaces; returns what it printed.
     pub fn run_inside(&self, args: &[&str]) -> Result<String> {
         let mut command = Command::new("nsenter");
         command.args(["-t", &self.init.to_string(), "-n", "-m", "-p", "-C", "--"]);
@@ -156,14 +156,14 @@ impl Node {
         process::run(command, LIMIT)
     }
 
-    /// Sends a signal, such as `STOP`, to its kubelet.
+    /// Sends a signal, such as `STOP`, to the node's kubelet.
     pub fn signal_kubelet(&self, signal: &str) -> Result<()> {
         let id = fs::read_to_string(self.scratch.path().join("kubelet.pid"))?;
         self.run_inside(&["kill", "-s", signal, id.trim()])?;
         Ok(())
     }
 
-    /// SIGKILL to the first process of a container, by its id as the pod's status has it.
+    /// Sends SIGKILL to the first process of a container, which `id` names as the pod's status does.
     pub fn kill_container(&self, id: &str) -> Result<()> {
         let id = id
             .strip_prefix("containerd://")
@@ -179,7 +179,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        // All that is in its namespaces ends with it.
+        // All processes in the node's namespaces end with it.
         drop(self.process.take());
         if let Err(error) = process::run(script("sweep"), LIMIT) {
             super::say(format_args!("cgroups stay: {error:#}"));
@@ -187,7 +187,7 @@ impl Drop for Node {
     }
 }
 
-/// The directory of the images that `tests/manifests/images` has built: what `KLAG_IMAGES` names, if anything.
+/// The directory of the images that `tests/manifests/images` has built, if `KLAG_IMAGES` names one.
 pub fn built_images() -> Result<Option<PathBuf>> {
     let Some(dir) = std::env::var_os("KLAG_IMAGES").filter(|dir| !dir.is_empty()) else {
         return Ok(None);
@@ -204,8 +204,7 @@ pub fn built_images() -> Result<Option<PathBuf>> {
     Ok(Some(dir))
 }
 
-/// Images of the programs under test: those that were built, if there are such, else some that are put together from files
-/// of this machine.
+/// Images of the programs under test: the built ones if there are any, else some that are put together from files of this machine.
 fn images(scratch: &TempDir) -> Result<()> {
     let dir = scratch.path().join("images");
     fs::create_dir_all(&dir)?;

@@ -1,5 +1,5 @@
-//! An observer that probes pods from outside, over and over: whether `/metrics` is empty and whether the gate is open, with
-//! the times of each probe.
+//! An observer that probes pods from outside, over and over. A probe tells if `/metrics` is empty or if the gate is open, with the times of
+//! the request and of the answer.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::thread::JoinHandle;
@@ -11,20 +11,20 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{self, Instant};
 
-/// From the end of one look to the beginning of the next.
+/// The time from the end of one probe to the beginning of the next.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// An answer that takes longer is not waited for: the process stands still.
+/// The time limit of an answer; a process that takes longer counts as silent.
 const LIMIT: Duration = Duration::from_millis(500);
 
 /// One answer of a pod, or its absence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probe {
-    /// Before the question was sent.
+    /// The time before the request was sent.
     pub sent: Instant,
     /// The time at which the answer began to arrive, or failed to.
     pub answered: Instant,
-    /// Its meaning.
+    /// The result of the probe.
     pub result: ProbeResult,
 }
 
@@ -33,19 +33,19 @@ pub struct Probe {
 pub enum ProbeResult {
     /// `/metrics` with series: the pod has acted.
     Series,
-    /// `/metrics` without any.
+    /// `/metrics` without series.
     Empty,
     /// `/leader` says that the gate is open.
     Open,
     /// `/leader` says that the gate is closed.
     Closed,
-    /// Nobody listens: no collector runs.
+    /// No process listens: no collector runs.
     Gone,
-    /// No answer.
+    /// No answer came within the limit.
     Silence,
 }
 
-/// Watches until dropped, on a thread of its own.
+/// The observer, which probes on a thread of its own until it is dropped.
 #[derive(Debug)]
 pub struct Observer {
     probes: Vec<watch::Receiver<Vec<Probe>>>,
@@ -56,7 +56,7 @@ pub struct Observer {
 // === impl Observer ===
 
 impl Observer {
-    /// Watches the collectors on these ports.
+    /// Begins to probe the collectors on these ports.
     pub fn watch(ports: &[u16]) -> Result<Self> {
         let (senders, probes): (Vec<_>, _) =
             ports.iter().map(|_| watch::channel(Vec::new())).unzip();
@@ -73,7 +73,7 @@ impl Observer {
                     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
                     watching.spawn(watch_one(client.clone(), address, probes));
                 }
-                // An error means that nobody will ever stop it in order; either way it ends.
+                // An error means that the sender is gone; the thread ends in either case.
                 stopped.await.ok();
             });
         });
@@ -90,7 +90,7 @@ impl Observer {
         Ok(probes.borrow().clone())
     }
 
-    /// The last thing seen of the gate on the `n`th port.
+    /// The last probe of the gate on the `n`th port.
     pub fn gate(&self, n: usize) -> Option<Probe> {
         let probes = self.probes.get(n)?.borrow();
         let gate = |probe: &&Probe| {
@@ -107,7 +107,7 @@ impl Drop for Observer {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // It can only have panicked, and has said so.
+            // The thread can only have panicked, which has been reported.
             thread.join().ok();
         }
     }
@@ -118,7 +118,7 @@ pub(super) fn client() -> Result<Client> {
     Ok(Client::builder().timeout(LIMIT).no_proxy().build()?)
 }
 
-/// Probes the collector at an address, for ever.
+/// Probes the collector at an address, without end.
 pub(super) async fn watch_one(
     client: Client,
     address: SocketAddr,

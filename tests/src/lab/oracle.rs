@@ -10,11 +10,11 @@ use super::kafka_tools::Tool;
 /// A row of `kafka-consumer-groups --describe` that has a committed offset.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// Committed offset.
+    /// The committed offset.
     pub committed: i64,
-    /// High watermark.
+    /// The high watermark.
     pub high_watermark: i64,
-    /// The member that has the partition, or three empty strings.
+    /// The member that is assigned the partition, or three empty strings.
     pub member: Member,
 }
 
@@ -34,24 +34,24 @@ pub struct Member {
 pub struct State {
     /// `Stable`, `Empty`, ...
     pub state: String,
-    /// Number of members.
+    /// The number of members.
     pub members: u64,
 }
 
-/// Log ends of partitions by group and topic.
+/// The log ends of partitions by group and topic.
 pub type Uncommitted = BTreeMap<(String, String), BTreeMap<i32, i64>>;
 
-/// Group, topic, partition.
+/// A group, topic and partition.
 pub type Place = (String, String, i32);
 
 /// The record that stands in a log at a committed offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// First offset retention has left.
+    /// The first offset that retention has left.
     pub log_start: i64,
-    /// End of what consumers may read.
+    /// The end of the log for consumers.
     pub high_watermark: i64,
-    /// Offset and time (ms since 1970) of the first record from there on, `None` if none is readable.
+    /// The offset and time (ms since 1970) of the first record from the committed offset on; `None` if none is readable.
     pub first: Option<(i64, i64)>,
 }
 
@@ -92,8 +92,7 @@ pub fn rows(kafka: &Kafka) -> Result<BTreeMap<Place, Row>> {
     Ok(rows)
 }
 
-/// The partitions that members are assigned without a commit: by group and topic of members the log ends of such partitions,
-/// by partition.
+/// The partitions that members are assigned without a commit, with their log ends: by the members' group and topic, then by partition.
 pub fn uncommitted(kafka: &Kafka) -> Result<Uncommitted> {
     let text = kafka.tool(Tool::ConsumerGroups, &["--describe", "--all-groups"])?;
     let mut uncommitted = Uncommitted::new();
@@ -128,7 +127,7 @@ pub fn states(kafka: &Kafka) -> Result<BTreeMap<String, State>> {
     Ok(states)
 }
 
-/// The records at these (topic, partition, offset), read by Kafka's own consumer.
+/// The records at these topics, partitions and offsets, as Kafka's own consumer reads them.
 pub fn records(
     kafka: &Kafka,
     at: &[(String, i32, i64)],
@@ -144,7 +143,7 @@ pub fn records(
     let mut records = BTreeMap::new();
     for line in text.lines() {
         let words: Vec<_> = line.split(' ').collect();
-        // The client logs to the same place.
+        // The client writes its log to the same output.
         let [
             topic,
             partition,
@@ -180,7 +179,7 @@ pub fn records(
     Ok(records)
 }
 
-/// `topic partition -> offset` for all partitions: `-1` high watermarks, `-2` log starts.
+/// The offsets of all partitions at `time`, as `topic partition -> offset`: `-1` is for high watermarks, `-2` for log starts.
 pub fn ends(kafka: &Kafka, time: &str) -> Result<BTreeMap<(String, i32), i64>> {
     let text = kafka.tool(Tool::GetOffsets, &["--time", time])?;
     let mut ends = BTreeMap::new();
@@ -193,14 +192,14 @@ pub fn ends(kafka: &Kafka, time: &str) -> Result<BTreeMap<(String, i32), i64>> {
     Ok(ends)
 }
 
-/// Rows of the tool's tables by column; other lines are remarks.
+/// The rows of the tool's tables by column; lines outside of tables are left out.
 fn table(text: &str) -> Vec<BTreeMap<String, String>> {
     let mut header: Vec<String> = Vec::new();
     let mut rows = Vec::new();
     for line in text.lines() {
         let mut words: Vec<String> = Vec::new();
         for word in line.split_ascii_whitespace() {
-            // The only cell with blanks: "COORDINATOR (ID)", "127.0.0.1:9092 (1)".
+            // This is the only cell with blanks: "COORDINATOR (ID)", "127.0.0.1:9092 (1)".
             match words.last_mut() {
                 Some(before) if word.starts_with('(') => before.push_str(word),
                 _ => words.push(word.to_owned()),

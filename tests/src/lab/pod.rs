@@ -1,5 +1,5 @@
-//! A pod: an elector and a collector with one configuration file, a route to the API server, and a Kafka of its own, so that
-//! each request to Kafka shows which pod it came from.
+//! A pod: an elector and a collector with one configuration file, a route to the API server, and a Kafka of its own, so that each request
+//! to Kafka shows which pod sent it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -21,13 +21,13 @@ mod plan;
 
 pub use plan::Plan;
 
-/// No program takes that long to answer, in a machine full of other trials.
+/// The time limit of an answer, which is long because other trials run on the same machine.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// A container of a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// The elector, or what takes its place.
+    /// The elector, or the program that stands in its place.
     Elector,
     /// The collector.
     Collector,
@@ -36,7 +36,7 @@ pub enum Part {
 /// Both containers.
 pub const BOTH: [Part; 2] = [Part::Elector, Part::Collector];
 
-/// Two containers; killed when dropped.
+/// A pod of two containers, which are killed when the pod is dropped.
 #[derive(Debug)]
 pub struct Pod {
     // Fields are dropped in this order: first the processes, then what they use.
@@ -120,18 +120,18 @@ impl Pod {
         BOTH.into_iter().try_for_each(|part| self.start(part))
     }
 
-    /// The elector's `KUBECONFIG` says this from now on. A file that the kubeconfig names lies beside it.
+    /// Replaces the text of the elector's `KUBECONFIG`. Files that the kubeconfig names lie beside it.
     pub fn set_kubeconfig(&self, text: &str) -> Result<()> {
         self.replace("kubeconfig", text)
     }
 
-    /// Writes a file that lies beside the kubeconfig; its path.
+    /// Writes a file beside the kubeconfig; returns its path.
     pub fn put(&self, name: &str, text: &str) -> Result<PathBuf> {
         self.replace(name, text)?;
         Ok(self.scratch.path().join(name))
     }
 
-    /// The elector's wall clock says this within a second, such as `-1h`; only where the plan has a clock.
+    /// Shifts the elector's wall clock by `offset`, such as `-1h`, within a second. Has an effect only where the plan has a clock.
     pub fn set_clock(&self, offset: &str) -> Result<()> {
         self.replace("clock", offset)
     }
@@ -145,7 +145,7 @@ impl Pod {
         Ok(())
     }
 
-    /// SIGKILL, and reaps.
+    /// Sends SIGKILL to containers, and reaps them.
     pub fn kill(&mut self, parts: &[Part]) -> Result<()> {
         self.signal(parts, Signal::Kill)?;
         for part in parts {
@@ -154,14 +154,14 @@ impl Pod {
         Ok(())
     }
 
-    /// SIGTERM to both; how long until both had ended well.
+    /// Sends SIGTERM to both containers; returns the time until both had ended successfully.
     pub fn terminate(&mut self) -> Result<Duration> {
         let asked = Instant::now();
         self.signal(&BOTH, Signal::Terminate)?;
         self.reap(asked)
     }
 
-    /// Waits until both containers, asked to end at this moment, have ended well.
+    /// Waits until both containers, which were asked to end at `asked`, have ended successfully; returns the time since `asked`.
     pub fn reap(&mut self, asked: Instant) -> Result<Duration> {
         for part in BOTH {
             let mut process = self.slot(part).take().context("it is not running")?;
@@ -171,21 +171,21 @@ impl Pod {
         Ok(asked.elapsed())
     }
 
-    /// The elector's answer to anybody: `state`, `reason`, `name` and so on.
+    /// The elector's status: `state`, `reason`, `name` and so on.
     pub fn facts(&self) -> Result<Value> {
         let limit = Duration::from_secs(2);
         let answer = http::get(self.ports.elector, "/leader", Coding::Plain, limit)?;
         Ok(serde_json::from_str(&answer.text()?)?)
     }
 
-    /// True if the collector has its gate open.
+    /// True if the collector's gate is open.
     pub fn acts(&self) -> Result<bool> {
         let limit = Duration::from_secs(2);
         let answer = http::get(self.ports.collector, "/leader", Coding::Plain, limit)?;
         Ok(answer.text()? == r#"{"is_leader":true}"#)
     }
 
-    /// Waits until a container, still running, has said so many words in its log.
+    /// Waits until the log of a container that still runs contains `words`.
     pub fn wait_for_log(&mut self, part: Part, words: &str, limit: Duration) -> Result<()> {
         super::wait_for(words, limit, || {
             let process = self.slot(part).as_mut().context("it is not running")?;
@@ -214,32 +214,32 @@ impl Pod {
         parts.join("\n")
     }
 
-    /// Its name and, unless the plan says otherwise, its identity.
+    /// The pod's name, which is also its identity unless the plan has another.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its way to the API server.
+    /// The pod's route to the API server.
     pub fn route(&self) -> &ApiRoute {
         &self.route
     }
 
-    /// Its Kafka.
+    /// The pod's Kafka.
     pub fn kafka(&self) -> &StandIn {
         &self.kafka
     }
 
-    /// The port of its collector.
+    /// The port of the pod's collector.
     pub fn port(&self) -> u16 {
         self.ports.collector
     }
 
-    /// The port of its elector.
+    /// The port of the pod's elector.
     pub fn elector_port(&self) -> u16 {
         self.ports.elector
     }
 
-    /// Writes a file under another name and renames it, so that no reader sees half of it.
+    /// Writes a file under another name and renames it, so that no reader sees a part of it.
     fn replace(&self, name: &str, text: &str) -> Result<()> {
         let new = self.scratch.write("new", text)?;
         fs::rename(new, self.scratch.path().join(name))?;
@@ -258,7 +258,7 @@ impl Pod {
     }
 }
 
-/// libfaketime for programs with threads, as Debian has it.
+/// The path of libfaketime for programs with threads, in Debian.
 fn faketime() -> Result<PathBuf> {
     let triple = format!("{}-linux-gnu", std::env::consts::ARCH);
     let path = PathBuf::from(format!("/usr/lib/{triple}/faketime/libfaketimeMT.so.1"));

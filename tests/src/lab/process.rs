@@ -1,8 +1,8 @@
 //! Processes that cannot outlive the test that started them.
 //!
-//! `Drop` kills and reaps. A test that is itself killed runs no `Drop`, so each child asks the kernel for SIGKILL at
-//! its parent's death. The kernel takes the parent to be the *thread* that forked; therefore one thread, which lives
-//! as long as the test process, starts them all.
+//! `Drop` kills and reaps. A test that is itself killed runs no `Drop`, so each child asks the kernel for SIGKILL at its parent's death.
+//! For the kernel the parent is the *thread* that forked; therefore one thread, which lives as long as the test process, starts all
+//! children.
 
 use std::fs::{self, File};
 use std::io;
@@ -28,28 +28,28 @@ pub struct Process {
 /// The resources that a process has used so far.
 #[derive(Clone, Copy, Debug)]
 pub struct Usage {
-    /// CPU time of all its threads, those that have ended included; in steps of 10 ms.
+    /// The CPU time of all threads, including those that have ended; in steps of 10 ms.
     pub cpu: Duration,
-    /// Resident memory in bytes.
+    /// The resident memory in bytes.
     pub rss: u64,
     /// The highest resident memory so far, in bytes.
     pub rss_peak: u64,
-    /// Threads now.
+    /// The number of threads now.
     pub threads: u64,
 }
 
-/// A signal a test sends.
+/// A signal that a test sends.
 #[derive(Clone, Copy, Debug)]
 pub enum Signal {
-    /// Ask to end.
+    /// SIGTERM: asks the process to end.
     Terminate,
-    /// The same, as Ctrl-C does.
+    /// SIGINT: asks the process to end, as Ctrl-C does.
     Interrupt,
-    /// Freeze.
+    /// SIGSTOP: freezes the process.
     Stop,
-    /// Go on after a freeze.
+    /// SIGCONT: lets a frozen process go on.
     Continue,
-    /// End at once.
+    /// SIGKILL: ends the process at once.
     Kill,
 }
 
@@ -58,7 +58,7 @@ struct Request {
     answer: Sender<io::Result<Child>>,
 }
 
-/// Runs a command to its end within `limit`; its output, or an error with what it printed.
+/// Runs a command to its end within `limit`; returns its output, or an error with what it printed.
 pub fn run(command: Command, limit: Duration) -> Result<String> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let n = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -80,7 +80,7 @@ fn spawner() -> &'static Sender<Request> {
         thread::spawn(move || {
             for mut request in receive {
                 let child = request.command.spawn();
-                // An asker that has gone needs no child.
+                // A thread that no longer waits for the child will never end it.
                 if let Err(mpsc::SendError(Ok(mut orphan))) = request.answer.send(child) {
                     orphan.kill().and_then(|()| orphan.wait()).ok();
                 }
@@ -96,7 +96,7 @@ fn spawner() -> &'static Sender<Request> {
 )]
 fn die_with_parent(command: &mut Command) {
     let ask = || {
-        // SAFETY: prctl is one system call and touches no memory of ours.
+        // SAFETY: prctl is one system call and touches no memory of this program.
         let asked = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
         if asked == 0 {
             Ok(())
@@ -111,12 +111,12 @@ fn die_with_parent(command: &mut Command) {
 // === impl Process ===
 
 impl Process {
-    /// Starts a command in a process group of its own, with nothing to read and both outputs appended to `log`.
+    /// Starts a command in a process group of its own, with empty standard input and both outputs appended to `log`.
     pub fn spawn(name: &str, command: Command, log: &Path) -> Result<Self> {
         Self::launch(name, command, (Stdio::null(), log))
     }
 
-    /// The same, with standard input from a pipe; returns its other end.
+    /// Starts a command with standard input from a pipe; returns the pipe's other end too.
     pub fn converse(name: &str, command: Command, log: &Path) -> Result<(Self, ChildStdin)> {
         let mut process = Self::launch(name, command, (Stdio::piped(), log))?;
         let stdin = process.child.stdin.take().context("no pipe")?;
@@ -146,7 +146,7 @@ impl Process {
         self.child.id()
     }
 
-    /// Sends a signal; a process that has ended is an error.
+    /// Sends a signal; it is an error if the process has ended.
     #[expect(unsafe_code, reason = "std can only kill")]
     pub fn signal(&mut self, signal: Signal) -> Result<()> {
         if let Some(status) = self.child.try_wait()? {
@@ -160,18 +160,18 @@ impl Process {
             Signal::Kill => libc::SIGKILL,
         };
         let id = libc::pid_t::try_from(self.id())?;
-        // SAFETY: no memory is involved, and the id is ours until the child is reaped.
+        // SAFETY: no memory is involved, and the id belongs to this process until the child is reaped.
         let sent = unsafe { libc::kill(id, number) };
         anyhow::ensure!(sent == 0, "kill {id}: {}", io::Error::last_os_error());
         Ok(())
     }
 
-    /// Its exit status, if it has ended.
+    /// The exit status, if the process has ended.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)
     }
 
-    /// Waits for its end; still running after `limit`, or when the lab is given up, is an error.
+    /// Waits until the process ends; it is an error if it still runs after `limit`, or when the lab is given up.
     pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
         let end = Instant::now() + limit;
         loop {
@@ -184,7 +184,7 @@ impl Process {
         }
     }
 
-    /// The resources that it has used so far.
+    /// The resources that the process has used so far.
     pub fn usage(&self) -> Result<Usage> {
         let dir = format!("/proc/{}", self.id());
         let stat = fs::read_to_string(format!("{dir}/stat"))?;

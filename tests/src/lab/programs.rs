@@ -39,7 +39,7 @@ impl Program {
         found.clone().map_err(anyhow::Error::msg)
     }
 
-    /// The file's name.
+    /// The name of the program's file.
     pub fn name(self) -> &'static str {
         match self {
             Self::Collector => "collector",
@@ -69,9 +69,9 @@ impl Program {
     }
 }
 
-/// `cargo build` of these programs, for this directory of a target directory (`debug` or `release`).
+/// The command that builds these programs with `cargo build`, for this directory of a target directory (`debug` or `release`).
 ///
-/// The packages are always the same: cargo would compile the dependencies anew, with other features, for another choice.
+/// The packages are always the same: for another choice cargo would select other features and compile the dependencies anew.
 pub(crate) fn build(profile: &Path, programs: &[&str]) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.arg("build").current_dir(env!("CARGO_MANIFEST_DIR"));
@@ -84,8 +84,8 @@ pub(crate) fn build(profile: &Path, programs: &[&str]) -> Command {
     if profile.ends_with("release") {
         cargo.arg("--release");
     }
-    // What `cargo run` and `cargo test` say of this package is not for the build: build scripts that ask for it, such as
-    // ring's, would run anew, and again when this package itself is built the next time.
+    // The variables that `cargo run` and `cargo test` set for this package are removed: build scripts that read them, such as ring's, would
+    // run anew, and again at the next build of this package.
     for (name, _) in std::env::vars_os() {
         let about = name.to_string_lossy();
         if about.starts_with("CARGO_PKG_") || about.starts_with("CARGO_MANIFEST_") {

@@ -4,29 +4,29 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// Labels of a series, by name.
+/// The labels of a series, by name.
 pub type Labels = BTreeMap<String, String>;
 
 /// One exposition.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Exposition {
-    /// Families by name.
+    /// The families by name.
     pub families: BTreeMap<String, Family>,
 }
 
-/// The series of one name.
+/// The series of one family.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Family {
     /// `gauge`, `counter`, ...
     pub kind: String,
-    /// Its help text.
+    /// The help text of the family.
     pub help: String,
-    /// Values by labels.
+    /// The values by labels.
     pub series: BTreeMap<Labels, f64>,
 }
 
-/// Reads an exposition of gauges and counters. Errors: a sample without HELP and TYPE before it, a series twice, a
-/// family begun twice, anything malformed.
+/// Reads an exposition of gauges and counters. Errors are: a sample without HELP and TYPE before it, a series that occurs twice, a family
+/// that begins twice, and anything malformed.
 pub fn parse(text: &str) -> Result<Exposition> {
     let mut exposition = Exposition::default();
     let mut current = String::new();
@@ -41,7 +41,7 @@ pub fn parse(text: &str) -> Result<Exposition> {
     Ok(exposition)
 }
 
-/// Labels from pairs.
+/// The labels that these pairs make.
 pub fn labels<const N: usize>(pairs: [(&str, &str); N]) -> Labels {
     pairs
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -124,13 +124,13 @@ fn has(labels: &Labels, wanted: &[(&str, &str)]) -> bool {
 // === impl Exposition ===
 
 impl Exposition {
-    /// The series of a family, none if the family is absent.
+    /// The series of a family; there are none if the family is absent.
     pub fn series(&self, family: &str) -> impl Iterator<Item = (&Labels, f64)> {
         let found = self.families.get(family).into_iter();
         found.flat_map(|family| family.series.iter().map(|(labels, value)| (labels, *value)))
     }
 
-    /// The value of the only series that has all these labels; `None` if none has or several have.
+    /// The value of the only series that has all these labels; `None` if no series or several series have them.
     pub fn value<const N: usize>(&self, family: &str, wanted: [(&str, &str); N]) -> Option<f64> {
         let mut found = self
             .series(family)
@@ -139,7 +139,7 @@ impl Exposition {
         found.next().is_none().then_some(value)
     }
 
-    /// The sum over a counter's series that have all these labels; 0 if none has.
+    /// The sum over a counter's series that have all these labels; 0 if none have them.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -152,7 +152,7 @@ impl Exposition {
         found.map(|(_, value)| value).sum::<f64>() as u64
     }
 
-    /// Series of all families.
+    /// The number of series of all families.
     pub fn n_series(&self) -> usize {
         self.families
             .values()

@@ -21,9 +21,9 @@ pub struct Prometheus(ReadyServer);
 /// The intervals at which a Prometheus scrapes and evaluates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Intervals {
-    /// From one scrape of a target to the next, in whole seconds.
+    /// The time from one scrape of a target to the next, in whole seconds.
     pub scrape: Duration,
-    /// From one evaluation of a group of rules to the next, where the group does not say, in whole seconds.
+    /// The time from one evaluation of a group of rules to the next, if the group sets none, in whole seconds.
     pub evaluation: Duration,
 }
 
@@ -34,20 +34,20 @@ pub struct Job {
     pub name: &'static str,
     /// The path on each target.
     pub path: &'static str,
-    /// Targets, by their ports on loopback.
+    /// The targets, by their ports on loopback.
     pub ports: Vec<u16>,
 }
 
 /// A series, with the samples that were asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    /// Its labels; its name is one of them.
+    /// The labels; the name is one of them.
     pub labels: Labels,
-    /// Times in seconds since 1970, and values.
+    /// The times in seconds since 1970, with values.
     pub samples: Vec<(f64, f64)>,
 }
 
-/// The jobs that `manifests/` make for pods.
+/// The jobs that the monitors in `manifests/` make for pods.
 pub fn jobs(pods: &[&Pod]) -> Vec<Job> {
     let of = |name, path, port: fn(&Pod) -> u16| Job {
         name,
@@ -64,12 +64,12 @@ pub fn jobs(pods: &[&Pod]) -> Vec<Job> {
 // === impl Prometheus ===
 
 impl Prometheus {
-    /// Starts one with these files of rules, and waits until it is ready.
+    /// Starts a Prometheus with these files of rules, and waits until it is ready.
     pub fn start(intervals: Intervals, jobs: &[Job], rules: &[&str]) -> Result<Self> {
         Self::configured(&config(intervals, jobs)?, rules)
     }
 
-    /// Starts one with a configuration that reads `*.rules.yaml`, and these files of rules; waits until it is ready.
+    /// Starts a Prometheus with a configuration that reads `*.rules.yaml`, and these files of rules; waits until it is ready.
     pub fn configured(config: &str, rules: &[&str]) -> Result<Self> {
         let scratch = TempDir::new("prometheus")?;
         for (n, rules) in rules.iter().enumerate() {
@@ -79,7 +79,7 @@ impl Prometheus {
         Self::launch(scratch, config, &data)
     }
 
-    /// Starts one that scrapes nothing and shows what is recorded in a folder, as promtool makes it.
+    /// Starts a Prometheus that scrapes nothing and shows the data of a folder that promtool made.
     pub fn of_records(data: &Path) -> Result<Self> {
         let scratch = TempDir::new("prometheus")?;
         Self::launch(scratch, "global: {}\n", data)
@@ -96,12 +96,12 @@ impl Prometheus {
         ReadyServer::start("prometheus", command, (port, scratch)).map(Self)
     }
 
-    /// The URL of its API.
+    /// The URL of the API.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.0.port())
     }
 
-    /// Every sample that it has of the series that a selector selects, as old as the last hour.
+    /// Every sample of the last hour of the series that a selector selects.
     pub fn samples(&self, selector: &str) -> Result<Vec<Series>> {
         self.query("query", &[("query", &format!("{selector}[1h]"))])
     }
@@ -111,7 +111,7 @@ impl Prometheus {
         self.query("query", &[("query", query)])
     }
 
-    /// The result of a query at every step from a time to another, in seconds since 1970: what a graph shows.
+    /// The results of a query at every step between two times, in seconds since 1970, as for a graph.
     pub fn range(
         &self,
         query: &str,
@@ -181,7 +181,7 @@ fn sample(value: &Value) -> Result<(f64, f64)> {
     Ok((at, value.parse()?))
 }
 
-/// As a part of a URL's query.
+/// The text, escaped for a URL's query.
 fn escaped(text: &str) -> String {
     let escaped = text.bytes().map(|byte| {
         if byte.is_ascii_alphanumeric() {

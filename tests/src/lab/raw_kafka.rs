@@ -20,7 +20,7 @@ const CORRELATION_ID: i32 = 4711;
 #[derive(Debug)]
 pub struct Connection(TcpStream);
 
-/// Asks one broker over a connection of its own.
+/// Sends one request to one broker over a connection of its own.
 pub fn ask<R: Request>(address: &str, version: i16, request: &R) -> Result<R::Response> {
     Connection::to(address)?.ask(version, request)
 }
@@ -28,7 +28,7 @@ pub fn ask<R: Request>(address: &str, version: i16, request: &R) -> Result<R::Re
 // === impl Connection ===
 
 impl Connection {
-    /// Connects.
+    /// Connects to a broker.
     pub fn to(address: &str) -> Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -61,7 +61,7 @@ impl Connection {
         Ok(decoded)
     }
 
-    /// Sends the bytes of a request and returns those of the answer.
+    /// Sends the bytes of a request and returns the bytes of the answer.
     pub fn exchange(&mut self, frame: &[u8]) -> Result<Bytes> {
         let mut sent = u32::try_from(frame.len())?.to_be_bytes().to_vec();
         sent.extend(frame);

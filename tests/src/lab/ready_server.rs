@@ -10,16 +10,16 @@ use super::host::TempDir;
 use super::http::{self, Coding};
 use super::process::Process;
 
-/// The longest time until it is ready, which takes less than a second on an idle machine.
+/// The longest time until the server is ready, which takes less than a second on an idle machine.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// The longest an answer may take.
+/// The time limit of an answer.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// A running server with its files; killed and deleted when dropped.
 #[derive(Debug)]
 pub(super) struct ReadyServer {
-    // The process goes before what it writes to.
+    // Fields are dropped in this order: first the process, then the files that it writes.
     process: Process,
     name: &'static str,
     port: u16,

@@ -11,40 +11,40 @@ use super::prom::Exposition;
 #[cfg(test)]
 mod tests;
 
-/// Time of the record at offset 0 (seconds since 1970); the record at offset n is n seconds younger.
+/// The time of the record at offset 0 (seconds since 1970); the record at offset n is n seconds younger.
 const BASE: f64 = 1_700_000_000.0;
 
-/// Its size. Each partition belongs to one group if `groups * width == topics * partitions`.
+/// The size of the fixture. Each partition belongs to one group if `groups * width == topics * partitions`.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
-    /// Topics.
+    /// The number of topics.
     pub topics: u32,
-    /// Partitions of each topic.
+    /// The number of partitions of each topic.
     pub partitions: u32,
-    /// Records of each partition.
+    /// The number of records of each partition.
     pub records: u32,
-    /// Groups.
+    /// The number of groups.
     pub groups: u32,
-    /// Partitions of each group.
+    /// The number of partitions of each group.
     pub width: u32,
 }
 
 /// The findings of one scrape.
 #[derive(Clone, Debug, Default)]
 pub struct Verdict {
-    /// Groups with `group_complete` 1.
+    /// The number of groups with `group_complete` 1.
     pub complete: u32,
-    /// Groups with `group_complete` 0.
+    /// The number of groups with `group_complete` 0.
     pub incomplete: u32,
-    /// `kafka_lag_exporter_up` is 0: of no group is anything claimed.
+    /// True if `kafka_lag_exporter_up` is 0: then nothing is claimed about any group.
     pub down: bool,
-    /// Groups without a word, although the cluster is said to be up.
+    /// The number of groups that are not shown although the cluster is said to be up.
     pub silent: u32,
     /// Wrong values, and groups that are complete but lack a value.
     pub wrong: Vec<String>,
 }
 
-/// A group's row as it has to be.
+/// An expected row of a group.
 struct Row {
     topic: String,
     partition: u32,
@@ -52,18 +52,18 @@ struct Row {
     lag: f64,
 }
 
-/// One scrape, found by group.
+/// One scrape, by group.
 struct Shown<'a> {
     groups: BTreeMap<(&'static str, &'a str), f64>,
     rows: BTreeMap<(&'static str, &'a str, &'a str, &'a str), f64>,
-    /// The time at which it was asked for (seconds since 1970).
+    /// The time at which the scrape was asked for (seconds since 1970).
     asked: f64,
 }
 
 // === impl Scale ===
 
 impl Scale {
-    /// Makes it.
+    /// Makes the fixture in this Kafka.
     pub fn build(&self, kafka: &Kafka) -> Result<()> {
         let all = [
             self.topics,
@@ -99,7 +99,7 @@ impl Scale {
                     verdict.incomplete += 1;
                     shown.check_incomplete(&name, &rows, wrong);
                 }
-                // A cluster that is said to be down is said to be so for all its groups.
+                // A cluster that is said to be down is down for all its groups.
                 None if verdict.down => {}
                 None => verdict.silent += 1,
             }
@@ -185,7 +185,7 @@ impl<'a> Shown<'a> {
         self.rows.get(&key).copied()
     }
 
-    /// Everything that is there is right.
+    /// Checks that every value that is shown is right.
     fn check_rows(&self, group: &str, rows: &[Row], wrong: &mut Vec<String>) {
         for row in rows {
             for (family, wanted) in [
@@ -201,7 +201,7 @@ impl<'a> Shown<'a> {
             let Some(value) = self.row(family, group, row) else {
                 continue;
             };
-            // The collection it is of may have begun a while before the scrape.
+            // The collection may have begun a while before the scrape.
             let age = self.asked - BASE - row.committed;
             let right = if row.lag > 0.0 {
                 (age - 60.0..=age + 1.0).contains(&value)
@@ -214,7 +214,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// Nothing of a complete group is missing.
+    /// Checks that no value of a complete group is missing.
     fn check_complete(&self, group: &str, rows: &[Row], wrong: &mut Vec<String>) {
         let sum: f64 = rows.iter().map(|row| row.lag).sum();
         let max = rows.iter().map(|row| row.lag).fold(0.0, f64::max);
@@ -235,7 +235,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// An incomplete group has no sum, and its maximum is a lower bound.
+    /// Checks that an incomplete group has no sum, and that its maximum is a lower bound.
     fn check_incomplete(&self, group: &str, rows: &[Row], wrong: &mut Vec<String>) {
         let sum = self.group("kafka_consumergroup_group_sum_lag", group);
         if let Some(sum) = sum {

@@ -13,34 +13,34 @@ use super::observer::{Observer, ProbeResult};
 use super::pod::{Plan, Pod};
 use super::programs::Program;
 
-/// Two programs start, and one of them leads; beside other trials.
+/// The longest time until two pods have started and one leads, beside other trials.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// A promise of the election that was not kept. Every other error is a fault of the lab.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokenPromise(pub String);
 
-/// Two pods; pod 0 led first.
+/// Two pods, of which pod 0 led first.
 #[derive(Debug)]
 pub struct TwoPods {
-    // The observer goes first, so that it does not see the end.
+    // The observer is dropped first, so that it does not see the pods end.
     observer: Observer,
     pods: [Pod; 2],
     lease: Lease,
-    /// Requests of a pod between these moments are not counted among its acts.
+    /// The pods and times whose requests are not counted as acts.
     apart: Vec<(usize, Instant, Instant)>,
 }
 
 /// The plan of two pods that share a Lease.
 #[derive(Clone, Debug)]
 pub struct PairPlan {
-    /// The name of the Lease; pods are called after it.
+    /// The name of the Lease, from which the pods' names are made.
     pub name: String,
     /// The plans of the pods.
     pub plans: [Plan; 2],
-    /// The proxies on their routes.
+    /// The proxies on the pods' routes.
     pub route_kind: RouteKind,
-    /// The rights of their accounts.
+    /// The rights of the pods' accounts.
     pub rights: Rights,
 }
 
@@ -72,7 +72,7 @@ impl PairPlan {
         Self { route_kind, ..self }
     }
 
-    /// One pod of them, not started: its account, its route, its files.
+    /// Makes one pod of the pair without starting it: its account, its route and its files.
     pub fn pod(&self, kube: &Kube, n: usize) -> Result<Pod> {
         let name = format!("{}-{}", self.name, ["a", "b"][n]);
         let account = kube.account(&name, &self.rights)?;
@@ -87,7 +87,7 @@ impl TwoPods {
     /// Makes the Lease as a released one, starts both pods, and waits until the first one acts and the second one stands by.
     pub fn start(kube: &Kube, pair_plan: &PairPlan) -> Result<Self> {
         let lease = Lease::of(kube, &pair_plan.name);
-        // kube-lease-manager by itself is kept out for ever by a field that somebody else owns.
+        // kube-lease-manager's `watch()` would never get a Lease in which another field manager owns a field.
         if pair_plan.plans[0].elector == Program::Elector {
             lease.ship()?;
         }
@@ -159,10 +159,10 @@ impl TwoPods {
                 "its gate is {:?}",
                 gate.result
             );
-            // A stranger to the contract has no state.
+            // An elector that does not know this contract has no state.
             let facts = self.pods[n].facts()?;
             let state = facts["state"].as_str().unwrap_or("standby");
-            // Somebody should mend that, but it takes over all the same.
+            // A duplicate identity is a mistake in the configuration, but the pod takes over all the same.
             let twin = facts["reason"] == "duplicate_identity";
             ensure!(state == "standby" || twin, "it is {state}");
             Ok(())
@@ -176,8 +176,8 @@ impl TwoPods {
         Ok(History::of(&observations))
     }
 
-    /// Leaves out of a pod's acts the requests to Kafka that arrive so soon after the stopped pod goes on: they had been
-    /// begun before, and nothing can call them back. Returns their number.
+    /// Leaves out of a pod's acts the requests to Kafka that arrive so soon after the stopped pod goes on: they had been begun before the
+    /// stop and cannot be taken back. Returns their number.
     pub fn set_apart(&mut self, n: usize, goes_on: Instant, soon: Duration) -> usize {
         self.apart.push((n, goes_on, goes_on + soon));
         let arrivals = self.pods[n].kafka().arrivals();
@@ -185,7 +185,7 @@ impl TwoPods {
         arrivals.iter().filter(|arrival| within(arrival.at)).count()
     }
 
-    /// The longest time since a moment in which nobody acted, the time until now included.
+    /// The longest time since a moment in which no pod acted, including one that has not ended yet.
     pub fn longest_gap_since(&self, since: Instant) -> Result<Duration> {
         let history = self.history()?;
         let acts = history.intervals.iter().flat_map(|interval| &interval.acts);
@@ -214,7 +214,7 @@ impl TwoPods {
         apart.any(|(pod, from, to)| *pod == n && (*from..*to).contains(&at))
     }
 
-    /// From a moment to the first request to Kafka of a pod after it, waiting for that at most until `limit` after it.
+    /// The time from `since` to the pod's next request to Kafka; fails after `limit`.
     pub fn first_request(&self, n: usize, since: Instant, limit: Duration) -> Result<Duration> {
         let found = super::wait_for("a request to Kafka", limit, || {
             let arrivals = self.pods[n].kafka().arrivals();
@@ -227,7 +227,7 @@ impl TwoPods {
         Ok(found? - since)
     }
 
-    /// No pod ever acted while the other did; what happened, in words.
+    /// Checks that no pod ever acted while the other did; the error says what happened.
     pub fn never_two(&self) -> Result<History> {
         let history = self.history()?;
         let Overlap { certain, possible } = history.overlap();
@@ -250,7 +250,7 @@ impl TwoPods {
         Err(BrokenPromise(what)).with_context(|| self.logs())
     }
 
-    /// All logs.
+    /// The logs of both pods.
     pub fn logs(&self) -> String {
         let logs = self.pods.iter().map(Pod::logs);
         logs.collect::<Vec<_>>().join("\n")

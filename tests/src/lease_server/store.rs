@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
-/// The number of events that are kept for those who come back to a watch.
+/// The number of events that are kept for watchers that come back.
 const KEPT: usize = 100;
 
-/// A Lease that may be there, and what became of it.
+/// One Lease, which may exist or not, with its last changes.
 #[derive(Debug)]
 pub(super) struct Store {
     name: String,
@@ -21,9 +21,9 @@ pub(super) struct Store {
 /// A kind of patch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Patch {
-    /// Values are set, null removes; what a strategic merge, a merge and a forced apply are to a Lease.
+    /// Values are set and nulls remove, as a strategic merge, a merge and a forced apply do to a Lease.
     Merge,
-    /// The same, unless a value is there already that differs.
+    /// The same, but refused if a field has another value already.
     Apply,
 }
 
@@ -36,19 +36,19 @@ pub(super) enum Refusal {
     OtherName,
 }
 
-/// The event after a version.
+/// The answer to a watcher that has seen a version.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Next {
-    /// The event, and the version it made.
+    /// The event, with the version that it made.
     Event(u64, Value),
-    /// That is too long ago; the event says so.
+    /// The version is too old for the store; this event tells the watcher so.
     Expired(Value),
 }
 
 // === impl Store ===
 
 impl Store {
-    /// No Lease so far.
+    /// A store without a Lease.
     pub(super) fn empty(namespace: &str, name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -77,7 +77,7 @@ impl Store {
         })
     }
 
-    /// The first event after the version `seen`. There has to be one.
+    /// The first event after the version `seen`, of which there must be one.
     pub(super) fn after(&self, seen: u64) -> Next {
         let next = self.events.iter().find(|(version, _)| *version > seen);
         match next {
@@ -169,7 +169,7 @@ fn merge(into: &mut Value, patch: &Value) {
 // === impl Refusal ===
 
 impl Refusal {
-    /// The status code.
+    /// The status code of the answer.
     pub(super) fn code(self) -> u16 {
         match self {
             Self::NotFound => 404,

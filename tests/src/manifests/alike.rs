@@ -1,5 +1,5 @@
-//! The chart's objects and kustomize's, without what is rightly different: labels that Helm's conventions ask for, and which of
-//! the labels select.
+//! The chart's objects and kustomize's, without the intended differences: labels that Helm's conventions ask for, and the choice of labels
+//! in selectors.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::Objects;
 /// Objects by kind and name, to be compared with others.
 pub type Plain = BTreeMap<String, Value>;
 
-/// The parts that are compared.
+/// The objects as they are compared.
 pub fn plain(objects: &Objects) -> Result<Plain> {
     let plain = objects.by_name.iter().map(|((kind, name), object)| {
         let mut object = object.clone();
@@ -33,7 +33,7 @@ pub fn plain(objects: &Objects) -> Result<Plain> {
     plain.collect()
 }
 
-/// The differences in words, one line each.
+/// The differences in words, a line each.
 pub fn differences(left: &Plain, right: &Plain) -> Vec<String> {
     let mut found = Vec::new();
     for name in left.keys().chain(right.keys()) {
@@ -66,7 +66,7 @@ fn compare(place: &str, left: &Value, right: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// The selecting labels become those of kustomize, the others of Helm go.
+/// Replaces the chart's selecting labels by those of kustomize, and removes Helm's other labels.
 fn strip(value: &mut Value) {
     match value {
         Value::Object(map) => {
@@ -80,7 +80,7 @@ fn strip(value: &mut Value) {
                 !conventional && key != "checksum/config"
             });
             map.values_mut().for_each(strip);
-            // Nothing and an empty list are the same to the API server.
+            // The API server treats an absent list and an empty one alike.
             map.retain(|_, value| *value != json!([]) && !value.is_null());
         }
         Value::Array(list) => list.iter_mut().for_each(strip),
@@ -96,7 +96,7 @@ fn forget(object: &mut Value, place: &str, key: &str, default: &Value) {
     }
 }
 
-/// The one dashboard, without what names its release: the chart has one for each.
+/// The data of the only dashboard, without the name of its release: the chart has one dashboard for each release.
 fn dashboard(data: &Value) -> Result<Value> {
     let mut files = data.as_object().into_iter().flatten();
     let (_, text) = files.next().context("no dashboard")?;

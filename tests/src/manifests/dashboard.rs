@@ -1,10 +1,10 @@
-//! The dashboard as Grafana takes it: its panels, those in collapsed rows too, and its queries with variables replaced.
+//! The dashboard as Grafana reads it: its panels, including those in collapsed rows, and its queries with variables replaced.
 
 use anyhow::{Context, Result};
 use regex::Regex;
 use serde_json::Value;
 
-/// Its file, in `manifests/`.
+/// The path of the dashboard in `manifests/`.
 pub const FILE: &str = "components/dashboard/klag-exporter.json";
 
 /// The dashboard.
@@ -18,35 +18,35 @@ pub struct Query {
     pub panel: String,
     /// The title of the row that the panel is in.
     pub row: String,
-    /// The query.
+    /// The text of the query.
     pub expr: String,
-    /// The span it is asked for: the last moment, or each step of the time that is shown.
+    /// The span for which the query is run.
     pub span: Span,
 }
 
-/// The span that a query is asked for.
+/// The span for which a query is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Span {
-    /// The last moment.
+    /// The last moment only.
     Instant,
-    /// Each step of the time that is shown.
+    /// Each step of the time range that is shown.
     Range,
 }
 
 // === impl Dashboard ===
 
 impl Dashboard {
-    /// Reads it.
+    /// Reads the dashboard.
     pub fn read() -> Result<Self> {
         Ok(Self(serde_json::from_str(&super::read(FILE)?)?))
     }
 
-    /// Its fields.
+    /// The fields of the dashboard.
     pub fn json(&self) -> &Value {
         &self.0
     }
 
-    /// Panels that show something, each with the title of its row.
+    /// The panels that show data, each with the title of its row.
     pub fn panels(&self) -> Vec<(String, &Value)> {
         let mut row = String::new();
         let mut panels = Vec::new();
@@ -61,7 +61,7 @@ impl Dashboard {
         panels
     }
 
-    /// The queries of panels, with every variable as it is when the dashboard is opened, except for `chosen` ones.
+    /// The queries of all panels. Variables have the values that they have when the dashboard is opened, except for `chosen` ones.
     pub fn queries(&self, chosen: &[(&str, &str)]) -> Result<Vec<Query>> {
         let mut queries = Vec::new();
         for (row, panel) in self.panels() {
@@ -81,7 +81,7 @@ impl Dashboard {
         Ok(queries)
     }
 
-    /// The queries of variables and annotations: selectors whose labels are listed, and queries.
+    /// The queries of variables and annotations, including selectors whose label values are listed.
     pub fn lists(&self) -> Result<Vec<String>> {
         let of_labels = Regex::new(r"^label_values\((.*), \w+\)$")?;
         let variables = list(&self.0["templating"]["list"]);
@@ -92,7 +92,7 @@ impl Dashboard {
         asked.map(|query| self.replaced(&query, &[])).collect()
     }
 
-    /// A query with its variables replaced: by what is chosen, else by what is chosen when the dashboard is opened.
+    /// A query with its variables replaced by the `chosen` values, else by those that they have when the dashboard is opened.
     fn replaced(&self, query: &str, chosen: &[(&str, &str)]) -> Result<String> {
         let name = Regex::new(r"\$(?:\{(\w+)\}|(\w+))")?;
         let mut out = String::new();
@@ -112,7 +112,7 @@ impl Dashboard {
 
     /// A variable's value when the dashboard is opened.
     fn at_first(&self, name: &str) -> Result<String> {
-        // Grafana's rule: four times the shortest step, here the one minute that `min_step` is at first.
+        // Grafana's rule is four times the shortest step, which is the initial value of `min_step`, one minute.
         if name == "__rate_interval" {
             return Ok("4m".to_owned());
         }
@@ -130,8 +130,7 @@ impl Dashboard {
     }
 }
 
-/// The color of a panel whose query gives nothing, by Grafana's rules: that of the mapping of null, else that of the lowest
-/// threshold.
+/// The color of a panel whose query returns nothing, by Grafana's rules: that of the mapping of null, else that of the lowest threshold.
 pub fn color_without_data(panel: &Value) -> Option<&str> {
     let defaults = &panel["fieldConfig"]["defaults"];
     let mapped = list(&defaults["mappings"]).find(|it| {

@@ -1,6 +1,5 @@
-//! A simulated month of a cluster, a minute at a time: fifty groups of every kind that is well, deploys of all of them and
-//! of the exporter twice a day, and faults at known times; as a test for promtool, which evaluates the rules of
-//! `manifests/alerts` on it.
+//! A simulated month of a cluster, a minute at a time: fifty healthy groups of every kind, deploys of all of them and of the exporter twice
+//! a day, and faults at known times; as a test for promtool, which evaluates the rules of `manifests/alerts` on it.
 
 mod faults;
 mod groups;
@@ -13,13 +12,13 @@ use self::text::{present, values};
 
 pub use self::faults::{Fault, faults};
 
-/// Minutes of a day.
+/// The minutes of a day.
 pub const DAY: usize = 24 * 60;
 
-/// Deploys of everything, in minutes after midnight.
+/// The minutes after midnight at which everything is deployed.
 const DEPLOYS: [usize; 2] = [10 * 60, 16 * 60];
 
-/// Alerts of faults that follow from the fault too, though it is told by another one.
+/// The alerts of faults, each with other alerts that the same fault causes although it has an alert of its own.
 const FOLLOWING: [(&str, &[&str]); 2] = [
     (
         "KafkaGroupLate",
@@ -40,10 +39,10 @@ const FOLLOWING: [(&str, &[&str]); 2] = [
     ),
 ];
 
-/// The samples of a family in a minute.
+/// The value of a family's sample in a minute.
 type Value = fn(&Minute) -> f64;
 
-/// Everything of so many days.
+/// The data of a number of days.
 #[derive(Debug)]
 pub struct Month {
     minutes: usize,
@@ -54,7 +53,7 @@ pub struct Month {
 // === impl Month ===
 
 impl Month {
-    /// So many days, with the faults that begin within them.
+    /// A month of this number of days, with the faults that begin within them.
     pub fn of(days: usize) -> Self {
         let minutes = days * DAY;
         let faults: Vec<Fault> = faults()
@@ -72,12 +71,12 @@ impl Month {
         }
     }
 
-    /// The faults in it.
+    /// The faults of the month.
     pub fn faults(&self) -> &[Fault] {
         &self.faults
     }
 
-    /// A test for promtool, with these files of rules.
+    /// A test for promtool that uses these files of rules.
     pub fn unit_test(&self, rules: &[&str]) -> String {
         let rules = rules.iter().map(|file| format!("'{file}'"));
         let rules = rules.collect::<Vec<_>>().join(", ");
@@ -95,7 +94,7 @@ impl Month {
         test
     }
 
-    /// The pod whose answer there is, if any.
+    /// The pod whose answer is scraped at this minute, if there is one.
     fn leader(&self, minute: usize) -> Option<usize> {
         let (day, of_day) = (minute / DAY, minute % DAY);
         if DEPLOYS.contains(&of_day) || self.is_in("KafkaLagExporterLeaderUnseen", minute) {
@@ -105,7 +104,7 @@ impl Month {
         Some((day * DEPLOYS.len() + deployed) % 2)
     }
 
-    /// True if the cluster itself is in a fault that this alert is about.
+    /// True if the cluster itself has a fault at this minute that this alert is about.
     fn is_in(&self, alert: &str, minute: usize) -> bool {
         let mut faults = self.faults.iter();
         faults.any(|fault| fault.alert == alert && fault.group.is_none() && fault.covers(minute))
@@ -208,7 +207,7 @@ impl Month {
             let query = format!("count(max_over_time(ALERTS{{{firing},{any}}}[{begin}m]))");
             write(&query, begin, &[]);
         }
-        // Nothing else, at any time.
+        // No alert but those of the faults may fire, at any time.
         let of_faults = self.faults.iter().map(|fault| {
             let following = FOLLOWING.iter().filter(|(alert, _)| *alert == fault.alert);
             let following = following.flat_map(|(_, following)| *following).copied();

@@ -1,5 +1,5 @@
-//! The names of series in a Prometheus query: the words that are left of it without strings, matchers, lists of labels,
-//! ranges, functions and keywords.
+//! The names of series in a Prometheus query: the words that remain when strings, matchers, lists of labels, ranges, functions and keywords
+//! are removed.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;

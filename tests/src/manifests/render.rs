@@ -12,12 +12,12 @@ use serde_json::Value;
 use super::{KUBE_VERSION, root, tools, yaml};
 use crate::lab::host::TempDir;
 
-/// Rendered objects.
+/// Objects that a tool has rendered.
 #[derive(Clone, Debug)]
 pub struct Objects {
-    /// As it was rendered, to be applied.
+    /// The text as it was rendered, to be applied.
     pub text: String,
-    /// By kind and name.
+    /// The objects by kind and name.
     pub by_name: BTreeMap<(String, String), Value>,
 }
 
@@ -28,12 +28,12 @@ pub fn kustomization(folder: &str) -> Result<Objects> {
         .with_context(|| folder.to_owned())
 }
 
-/// The same with components, as a kustomization of a user's own has them.
+/// The objects of a folder with components, as in a user's own kustomization.
 pub fn composition(folder: &str, components: &[&str]) -> Result<Objects> {
     customized(folder, components, "")
 }
 
-/// The same with more fields of the kustomization, as YAML.
+/// The objects of a folder with components and more fields of the kustomization, as YAML.
 pub fn customized(folder: &str, components: &[&str], fields: &str) -> Result<Objects> {
     let scratch = TempDir::new("kustomization")?;
     let there = relative(&fs::canonicalize(scratch.path())?, &root().canonicalize()?);
@@ -47,7 +47,7 @@ pub fn customized(folder: &str, components: &[&str], fields: &str) -> Result<Obj
     Objects::parse(tools::kubectl(&["kustomize", &dir])?)
 }
 
-/// The objects that `helm install klag-exporter --namespace monitoring` would apply, with these arguments besides.
+/// The objects that `helm install klag-exporter --namespace monitoring` with these arguments would apply.
 pub fn chart(args: &[&str]) -> Result<Objects> {
     let dir = root().join("helm/klag-exporter").display().to_string();
     let fixed = [
@@ -63,7 +63,7 @@ pub fn chart(args: &[&str]) -> Result<Objects> {
     Objects::parse(tools::run("helm", &args)?)
 }
 
-/// The way from one folder to another, neither of which has links or dots in it. Kustomize takes no other.
+/// The relative path from one folder to another, neither of which has links or dots in its path. Kustomize takes only relative paths.
 fn relative(from: &Path, to: &Path) -> String {
     let up = from.components().skip(1).map(|_| "..");
     let down = to.components().skip(1);
@@ -90,19 +90,19 @@ impl Objects {
         Ok(Self { text, by_name })
     }
 
-    /// An object; its absence is an error.
+    /// An object; it is an error if the object is absent.
     pub fn get(&self, kind: &str, name: &str) -> Result<&Value> {
         let found = self.by_name.get(&(kind.to_owned(), name.to_owned()));
         found.with_context(|| format!("no {kind} {name} among {:?}", self.by_name.keys()))
     }
 
-    /// A part of an object; its absence is an error.
+    /// A part of an object; it is an error if the part is absent.
     pub fn at(&self, kind: &str, name: &str, pointer: &str) -> Result<&Value> {
         let part = self.get(kind, name)?.pointer(pointer);
         part.with_context(|| format!("{kind} {name} has no {pointer}"))
     }
 
-    /// The collector's configuration: out of the `Secret` where there is one, else what both containers have.
+    /// The collector's configuration: from the `Secret` if there is one, else the one that both containers have.
     pub fn collectors_config(&self) -> Result<String> {
         let Ok(secret) = self.at("Secret", "klag-exporter-config", "/data/config.toml") else {
             return Ok(self.config()?.to_owned());
@@ -111,7 +111,7 @@ impl Objects {
         Ok(String::from_utf8(bytes)?)
     }
 
-    /// The configuration, out of its `ConfigMap`.
+    /// The configuration in the `ConfigMap`.
     pub fn config(&self) -> Result<&str> {
         let text = self.at("ConfigMap", "klag-exporter-config", "/data/config.toml")?;
         text.as_str().context("the configuration is no text")

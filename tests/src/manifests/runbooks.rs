@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// Labels in annotations, and what stands for them on the page: the names of `manifests/`.
+/// The labels in annotations, and the text that replaces them on the page: the names in `manifests/`.
 const LABELS: [(&str, &str); 2] = [
     ("{{ $labels.namespace }}", "monitoring"),
     ("{{ $labels.job }}", "klag-exporter"),
@@ -22,7 +22,7 @@ annotation `runbook` of a notification the commands have the names of the releas
 whoever may create them, and do not belong unquoted into a command.
 ";
 
-/// The rules of a file of rules, in order.
+/// The rules in a file of rules, in order.
 pub fn rules(file: &Value) -> Result<impl Iterator<Item = &Value>> {
     let groups = file["groups"].as_array().context("no groups")?;
     let rules = groups.iter().map(|group| group["rules"].as_array());

@@ -8,10 +8,10 @@ use anyhow::{Context, Result, ensure};
 
 use crate::lab::{host, kubernetes, process};
 
-/// No tool takes this long, but on a machine that is building something else at the time.
+/// The time limit of a tool, which only a machine that is building at the same time gets near.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// The path of a tool: in `KLAG_MANIFEST_TOOLS`, else in the cache. An absent one is an error that says what to do.
+/// The path of a tool: in `KLAG_MANIFEST_TOOLS`, else in the cache. If the tool is absent, the error says how to get it.
 pub fn path(name: &str) -> Result<PathBuf> {
     let dir = match std::env::var_os("KLAG_MANIFEST_TOOLS") {
         Some(dir) => PathBuf::from(dir),
@@ -26,19 +26,19 @@ pub fn path(name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Runs a tool to its end; what it printed.
+/// Runs a tool to its end; returns what it printed.
 pub fn run(name: &str, args: &[&str]) -> Result<String> {
     run_within(LIMIT, name, args)
 }
 
-/// The same for what may take longer.
+/// Runs a tool to its end, within `limit`; returns what it printed.
 pub fn run_within(limit: Duration, name: &str, args: &[&str]) -> Result<String> {
     let mut command = Command::new(path(name)?);
     command.args(args);
     process::run(command, limit).with_context(|| format!("{name} {args:?}"))
 }
 
-/// Runs kubectl without any cluster; what it printed.
+/// Runs kubectl without a cluster; returns what it printed.
 pub fn kubectl(args: &[&str]) -> Result<String> {
     let mut command = Command::new(kubernetes::program()?);
     command.arg("kubectl").args(args);

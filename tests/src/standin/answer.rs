@@ -15,16 +15,16 @@ use super::{
     server::Shared,
 };
 
-/// The consequence for the connection.
+/// The effect of an answer on the connection.
 #[derive(Debug)]
 pub(crate) enum Verdict {
     Send(BytesMut),
     SendAndClose(BytesMut),
-    /// The request wants no answer.
+    /// No answer is sent, since the request wants none.
     Silence,
 }
 
-/// One request and what its answer is made from.
+/// One request, with the state that its answer is made from.
 #[derive(Debug)]
 pub(crate) struct RequestContext<'a> {
     pub(crate) cluster: &'a Cluster,
@@ -46,7 +46,7 @@ pub(crate) struct RequestHead {
 /// Answers the request in `frame`, sent to `node`.
 ///
 /// # Errors
-/// Of a request a broker would close the connection over.
+/// A broker would close the connection because of this request.
 pub(crate) async fn to(shared: &Shared, node: i32, mut frame: Bytes) -> anyhow::Result<Verdict> {
     let key = frame.slice(..2).get_i16();
     let version = frame.slice(2..4).get_i16();
@@ -74,7 +74,7 @@ pub(crate) async fn to(shared: &Shared, node: i32, mut frame: Bytes) -> anyhow::
     spoil(shared, asked, answer).await
 }
 
-/// Lets the faults of an answer as a whole happen.
+/// Applies the faults that concern the answer as a whole.
 async fn spoil(
     shared: &Shared,
     asked: RequestHead,
@@ -103,7 +103,7 @@ async fn spoil(
                 answer.truncate((answer.len() / 2).max(8));
                 set_length(&mut answer)?;
             }
-            // The length and the correlation id stay: the client takes it for the answer.
+            // The length and the correlation id stay, so that the client takes this for the answer.
             Effect::Corrupt => answer[8..].iter_mut().for_each(|byte| *byte = !*byte),
             Effect::CorrelationId => {
                 let wrong = asked.correlation_id.wrapping_add(1_000_000);
@@ -137,7 +137,7 @@ fn set_length(answer: &mut BytesMut) -> anyhow::Result<()> {
 // === impl RequestContext ===
 
 impl RequestContext<'_> {
-    /// The code a fault puts here, else 0.
+    /// The error code that a fault puts at this place, 0 if there is none.
     pub(crate) fn fault(&self, place: FaultSite<'_>) -> i16 {
         self.faults.code_at(place)
     }
@@ -156,7 +156,7 @@ impl RequestHead {
         }
     }
 
-    /// Decodes the body, lets `answer` answer it from the cluster as it is now, encodes that.
+    /// Decodes the body, lets `answer` make the answer from the cluster as it is now, and encodes that.
     pub(crate) fn answered_by<R: Request>(
         &self,
         shared: &Shared,
@@ -168,7 +168,7 @@ impl RequestHead {
         encode(self.correlation_id, self.version, &answer).map(Some)
     }
 
-    /// The same with an answer that changes the cluster.
+    /// The same as [`Self::answered_by`], with an answer that changes the cluster.
     pub(crate) fn changed_by<R: Request>(
         &self,
         shared: &Shared,

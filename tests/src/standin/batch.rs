@@ -22,17 +22,17 @@ use super::{
     records::{Slot, SlotKind, SlotValue},
 };
 
-/// Values of no particular content are cut from this.
+/// The bytes from which values without particular content are cut.
 static FILLING: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(vec![b'x'; 1 << 20]));
 
-/// The number of bytes that a read may bring.
+/// The number of bytes that a read may return.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Allowance {
     pub(crate) bytes: usize,
     pub(crate) first_batch: FirstBatch,
 }
 
-/// True if the first batch may be larger than the allowance.
+/// The rule for a first batch that is larger than the allowance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FirstBatch {
     WhateverItsSize,
@@ -51,7 +51,7 @@ pub(crate) struct Log<'a> {
 // === impl Log ===
 
 impl Log<'_> {
-    /// Whole batches from the one that holds `offset` on, and the offsets they span.
+    /// Whole batches, beginning with the one that holds `offset`, and the offsets that they span.
     pub(crate) fn read(&self, offset: i64, allowance: Allowance) -> (Bytes, Range<i64>) {
         let mut bytes = BytesMut::new();
         let length = self.topic.batch_len;
@@ -150,7 +150,7 @@ impl SlotKind {
         }
     }
 
-    /// Key and value of a marker.
+    /// The key and value of a marker.
     fn marker(self) -> Option<(Bytes, Bytes)> {
         let kind: u8 = match self {
             Self::Abort(_) => 0,
@@ -167,7 +167,7 @@ impl SlotKind {
 // === impl Slot ===
 
 impl Slot {
-    /// True if it goes into the batch that ends with `before`.
+    /// True if this slot belongs to the batch that ends with `before`.
     fn joins(&self, before: &Self) -> bool {
         self.kind == before.kind && self.kind.marker().is_none()
     }
@@ -197,7 +197,7 @@ impl Slot {
             },
             timestamp_type: TimestampType::Creation,
             offset,
-            // The encoder makes one batch of records whose sequence runs along with the offset.
+            // The encoder makes one batch of records whose sequence numbers increase as their offsets do.
             sequence: i32::try_from(offset & 0x7fff_ffff).unwrap_or_default(),
             timestamp: self.timestamp,
             key: marker

@@ -30,26 +30,25 @@ pub struct Builder {
 // === impl Builder ===
 
 impl Builder {
-    /// Nodes with the ids `1..=n_nodes`.
+    /// Sets nodes with the ids `1..=n_nodes`.
     #[must_use]
     pub fn nodes(self, n_nodes: i32) -> Self {
         Self { n_nodes, ..self }
     }
 
-    /// All nodes listen at this address of the network that the calling thread is in; by default on
-    /// loopback.
+    /// Lets all nodes listen at this address of the calling thread's network; the default is loopback.
     #[must_use]
     pub fn at(self, address: Ipv4Addr) -> Self {
         Self { address, ..self }
     }
 
-    /// Node 1 listens on this port, the others on the ones after it; by default on free ports.
+    /// Lets node 1 listen on this port and the others on the following ones; the default is free ports.
     #[must_use]
     pub fn first_port(self, first_port: u16) -> Self {
         Self { first_port, ..self }
     }
 
-    /// Adds a topic of which only the partitions matter.
+    /// Adds a topic whose partitions are described and whose other settings are the defaults.
     #[must_use]
     pub fn topic(
         self,
@@ -74,21 +73,21 @@ impl Builder {
         self
     }
 
-    /// Starts the cluster; all nodes listen when this returns. It runs on its own thread, so the
-    /// caller may block, and pause its clock.
+    /// Starts the cluster; all nodes listen when this returns. The cluster runs on its own thread, so the caller may block, and pause its
+    /// clock.
     ///
     /// # Panics
-    /// If a port can't be had.
+    /// If a port cannot be bound.
     pub async fn start(self) -> StandIn {
         self.try_start()
             .await
             .expect("the stand-in gets its ports and its thread")
     }
 
-    /// The same where the port was somebody's choice.
+    /// Starts the cluster, for a port that a person chose.
     ///
     /// # Errors
-    /// If a port can't be had.
+    /// If a port cannot be bound.
     pub async fn try_start(self) -> io::Result<StandIn> {
         let standin = self.launch()?;
         standin

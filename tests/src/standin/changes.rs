@@ -9,7 +9,7 @@ use super::{
 // === impl StandIn ===
 
 impl StandIn {
-    /// Adds a topic. One of the same name is deleted first, as if it was created anew.
+    /// Adds a topic. A topic of the same name is deleted first, so that the new one has another id.
     pub fn add_topic(&self, topic: TopicSpec) {
         self.change(|cluster| cluster.add_topic(topic));
     }
@@ -19,20 +19,19 @@ impl StandIn {
         self.change(|cluster| cluster.remove_topic(topic));
     }
 
-    /// Whoever connects from now on meets brokers of Kafka 2.6: topics have no ids, and records of every message format are
-    /// told.
+    /// Makes the brokers answer new connections as Kafka 2.6: topics have no ids, and records of every message format are served.
     pub fn make_old(&self) {
         self.change(|cluster| cluster.release = Release::Old);
     }
 
-    /// Appends `n` records like `slot`, readable at once.
+    /// Appends `n` records like `slot`, which can be read at once.
     pub fn append(&self, topic: &str, partition: i32, (n, slot): (i64, Slot)) {
         self.change_partition(topic, partition, |p| {
             p.append_repeated(vec![slot], n);
         });
     }
 
-    /// Moves the high watermark; what lies below it is what the records say.
+    /// Moves the high watermark; the records below it are those that the test described.
     pub fn set_high_watermark(&self, topic: &str, partition: i32, offset: i64) {
         self.change_partition(topic, partition, |p| p.high_watermark = offset);
     }
@@ -47,17 +46,17 @@ impl StandIn {
         self.change_partition(topic, partition, |p| p.last_stable = offset);
     }
 
-    /// Another node leads the partition from now on, in a new epoch; the old one refuses.
+    /// Makes another node lead the partition from now on, in a new epoch; the old leader refuses requests.
     pub fn move_partition_leader(&self, topic: &str, partition: i32, node: i32) {
         self.change_partition(topic, partition, |p| p.lead_by(node));
     }
 
-    /// Nobody leads the partition.
+    /// Leaves the partition without a leader.
     pub fn take_partition_leader(&self, topic: &str, partition: i32) {
         self.change_partition(topic, partition, |p| p.lead_by(-1));
     }
 
-    /// Commits an offset; a group that is not there is made.
+    /// Commits an offset; a group that does not exist is created.
     pub fn commit(&self, group: &str, topic: &str, (partition, offset): (i32, i64)) {
         self.change(|cluster| cluster.commit(group, topic, (partition, offset)));
     }
@@ -67,28 +66,28 @@ impl StandIn {
         self.change(|cluster| cluster.add_group(name, group));
     }
 
-    /// Deletes a group with its offsets; its coordinator answers for it as for any it never saw.
+    /// Deletes a group with its offsets; its coordinator then answers as for a group that never existed.
     pub fn delete_group(&self, name: &str) {
         self.change(|cluster| cluster.remove_group(name));
     }
 
-    /// Changes what the coordinator tells of the group.
+    /// Changes the group's state as the coordinator reports it.
     pub fn set_group_state(&self, group: &str, state: GroupState) {
         self.change_group(group, |g| g.state = state);
     }
 
-    /// Changes who is in the group; its state stays.
+    /// Changes the members of the group; its state stays.
     pub fn set_members(&self, group: &str, members: Vec<MemberSpec>) {
         self.change_group(group, |g| g.members = members);
     }
 
-    /// Another node coordinates the group from now on; the old one answers `NOT_COORDINATOR`.
+    /// Makes another node coordinate the group from now on; the old coordinator answers `NOT_COORDINATOR`.
     pub fn move_coordinator(&self, group: &str, node: i32) {
         self.change_group(group, |g| g.coordinator = Coordinator::At(node));
     }
 
-    /// The old coordinator has let go of the group, the new one is loading it: nobody lists it.
-    /// Ends with [`StandIn::move_coordinator`].
+    /// Begins a move: the old coordinator has released the group and the new one is loading it, so no node lists it. Ends with
+    /// [`StandIn::move_coordinator`].
     pub fn begin_coordinator_move(&self, group: &str, node: i32) {
         self.change_group(group, |g| g.coordinator = Coordinator::LoadingAt(node));
     }

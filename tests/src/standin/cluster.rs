@@ -13,17 +13,17 @@ use super::{
     topic_spec::TopicSpec,
 };
 
-/// Everything a broker of this cluster could know.
+/// All the facts that a broker of this cluster could know.
 #[derive(Debug, Default)]
 pub(crate) struct Cluster {
     pub(crate) nodes: BTreeMap<i32, Node>,
     pub(crate) topics: BTreeMap<StrBytes, Topic>,
     pub(crate) groups: BTreeMap<StrBytes, Group>,
-    /// Names by topic id, for requests that name topics by id.
+    /// The names of topics by id, for requests that name topics by id.
     pub(crate) ids: HashMap<Uuid, StrBytes>,
     /// The coordinators of deleted groups, which still answer for them.
     pub(crate) departed: BTreeMap<StrBytes, i32>,
-    /// The number of topics ever made; the next one's id.
+    /// The number of topics that were ever created, from which the next id is made.
     n_topics_made: u64,
     pub(crate) release: Release,
 }
@@ -33,7 +33,7 @@ pub(crate) struct Cluster {
 pub(crate) enum Release {
     #[default]
     Current,
-    /// 2.6: topics have no ids, and the flexible versions of Fetch are not there.
+    /// 2.6: topics have no ids, and Fetch has no flexible versions.
     Old,
 }
 
@@ -44,15 +44,15 @@ pub(crate) struct Node {
     pub(crate) port: u16,
     pub(crate) condition: Condition,
     pub(crate) standing: Standing,
-    /// Follows the condition, a moment later.
+    /// The state of the port, which follows the condition a moment later.
     pub(crate) port_is: Port,
 }
 
-/// Tells whether a broker's port takes connections.
+/// The state of a broker's port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Port {
     Open,
-    /// Bound, so that nobody else takes it, but refusing connections.
+    /// The port is bound, so that no other process takes it, but refuses connections.
     Closed,
 }
 
@@ -60,9 +60,9 @@ pub(crate) enum Port {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Condition {
     Running,
-    /// Accepts connections and requests, answers nothing.
+    /// The process accepts connections and requests, but answers nothing.
     Stalled,
-    /// No listener, no connections.
+    /// The process has no listener and no connections.
     Stopped,
 }
 
@@ -70,7 +70,7 @@ pub(crate) enum Condition {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     Registered,
-    /// Out of the metadata; leads nothing.
+    /// The broker is not in the metadata and leads nothing.
     Fenced,
 }
 
@@ -83,7 +83,7 @@ pub(crate) struct Topic {
     pub(crate) configs: BTreeMap<String, String>,
     pub(crate) records: Records,
     pub(crate) compression: Compression,
-    /// Offsets a full batch spans.
+    /// The number of offsets that a full batch spans.
     pub(crate) batch_len: i64,
     pub(crate) partitions: Vec<Partition>,
 }
@@ -104,14 +104,14 @@ pub(crate) struct Group {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Coordinator {
     At(i32),
-    /// This node will, once it has loaded the group; until then nobody lists it.
+    /// This node will coordinate the group once it has loaded it; until then no node lists the group.
     LoadingAt(i32),
 }
 
 // === impl Cluster ===
 
 impl Cluster {
-    /// Ids of the brokers in the metadata.
+    /// The ids of the brokers in the metadata.
     pub(crate) fn registered(&self) -> Vec<i32> {
         let registered = self
             .nodes
@@ -148,7 +148,7 @@ impl Cluster {
         self.groups.get(name.as_bytes())
     }
 
-    /// Adds a topic; one of the same name is replaced under a new id.
+    /// Adds a topic; a topic of the same name is replaced under a new id.
     pub(crate) fn add_topic(&mut self, spec: TopicSpec) {
         self.remove_topic(&spec.name);
         let nodes = self.registered();
@@ -217,13 +217,12 @@ impl Cluster {
         }
     }
 
-    /// Commits an offset; a group that is not there is made, as Kafka does for a consumer that
-    /// assigns itself.
+    /// Commits an offset; a group that does not exist is created, as Kafka does for a consumer that assigns partitions to itself.
     pub(crate) fn commit(&mut self, group: &str, topic: &str, (partition, offset): (i32, i64)) {
         if self.group(group).is_none() {
             self.add_group(group, GroupSpec::classic().protocol_type(""));
         }
-        // One copy of the name for all groups that commit on the topic.
+        // All groups that commit on the topic share one copy of its name.
         let known = self
             .topics
             .get(topic.as_bytes())

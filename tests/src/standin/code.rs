@@ -1,4 +1,4 @@
-//! Kafka's error codes that the stand-in gives without a fault.
+//! Error codes of Kafka that the stand-in sends without a fault.
 
 pub(crate) const OFFSET_OUT_OF_RANGE: i16 = 1;
 pub(crate) const CORRUPT_MESSAGE: i16 = 2;

@@ -11,7 +11,7 @@ const OFFSETS_PARTITIONS: u32 = 50;
 // === impl Cluster ===
 
 impl Cluster {
-    /// 0 if `node` answers for the group, else the code it refuses with.
+    /// 0 if `node` answers for the group, else the error code with which it refuses.
     pub(crate) fn refusal(&self, node: i32, group: &str) -> i16 {
         match self.coordinator(group) {
             Coordinator::At(at) if at == node => 0,
@@ -20,7 +20,7 @@ impl Cluster {
         }
     }
 
-    /// The coordinator of a group, which need not exist.
+    /// The coordinator of a group, which may not exist yet.
     pub(crate) fn coordinator(&self, group: &str) -> Coordinator {
         match (self.group(group), self.departed.get(group.as_bytes())) {
             (Some(group), _) => group.coordinator,
@@ -29,7 +29,7 @@ impl Cluster {
         }
     }
 
-    /// The node that coordinates a group by its name alone: Java's string hash, as in Kafka.
+    /// The node that coordinates a group by the group's name alone, from Java's string hash as in Kafka.
     pub(crate) fn home(&self, group: &str) -> i32 {
         let step = |hash: u32, unit: u16| hash.wrapping_mul(31).wrapping_add(u32::from(unit));
         let hash = group.encode_utf16().fold(0, step) & 0x7fff_ffff;
@@ -39,8 +39,8 @@ impl Cluster {
         registered.get(index).copied().unwrap_or(-1)
     }
 
-    /// Takes a broker out of the metadata: its partitions are led by other replicas, if there are
-    /// any, and its groups are coordinated by another broker.
+    /// Removes a broker from the metadata: its partitions are led by other replicas, if there are any, and its groups are coordinated by
+    /// another broker.
     pub(crate) fn fence(&mut self, node: i32) {
         if let Some(node) = self.nodes.get_mut(&node) {
             node.standing = Standing::Fenced;
@@ -64,7 +64,7 @@ impl Cluster {
         }
     }
 
-    /// Puts a broker back into the metadata; partitions without a leader that it holds are its own.
+    /// Puts a broker back into the metadata; it leads the partitions that it holds and that have no leader.
     pub(crate) fn unfence(&mut self, node: i32) {
         if let Some(node) = self.nodes.get_mut(&node) {
             node.standing = Standing::Registered;

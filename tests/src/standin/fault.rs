@@ -1,4 +1,4 @@
-//! Faults: the answers they strike, how many of them, and what they do to them.
+//! Faults: the answers that they strike, how many of them, and the effect.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ pub(crate) use active::{Active, FaultSite, Faults};
 
 /// Something that goes wrong with answers to one kind of request.
 ///
-/// Without a target, an error code stands wherever such an answer carries codes: in each group of
-/// an `OffsetFetch`, each partition of a `ListOffsets` or `Fetch`, each topic of a `Metadata`, once
-/// in a `ListGroups`. The share counts these places; for faults other than codes it counts answers.
+/// Without a target, an error code stands wherever such an answer carries codes: in each group of an `OffsetFetch`, each partition of a
+/// `ListOffsets` or `Fetch`, each topic of a `Metadata`, once in a `ListGroups`. A share is a share of these places; for faults other
+/// than codes it is a share of answers.
 #[derive(Clone, Debug)]
 pub struct Fault {
     api: Api,
@@ -23,26 +23,26 @@ pub struct Fault {
     times: u64,
 }
 
-/// Names an injected fault, to clear it alone.
+/// The id of an injected fault, by which it can be cleared alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FaultId(pub(crate) u64);
 
 /// The effect of a fault, for counting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Injected {
-    /// Answered with this error code.
+    /// The answer carried this error code.
     Code(i16),
-    /// Answered late.
+    /// The answer was late.
     Delay,
-    /// Never answered.
+    /// The answer was never sent.
     Stall,
-    /// Sent half an answer and closed the connection.
+    /// Half of the answer was sent, and the connection closed.
     Close,
-    /// Sent half an answer, framed as if it were whole.
+    /// Half of the answer was sent, framed as if it were whole.
     Truncate,
-    /// Sent an answer with its bytes inverted.
+    /// The answer was sent with its bytes inverted.
     Corrupt,
-    /// Sent the answer to another request.
+    /// The answer was sent with another request's correlation id.
     CorrelationId,
 }
 
@@ -79,12 +79,12 @@ impl Fault {
         Self::new(api, Effect::Code(code))
     }
 
-    /// Answers come `delay` late, and with them all later ones of the connection.
+    /// Answers come `delay` late, and so do all later answers on the connection.
     pub fn delay(api: Api, delay: Duration) -> Self {
         Self::new(api, Effect::Delay(delay))
     }
 
-    /// Answers never come, nor any later one of the connection.
+    /// Answers never come, and neither does any later answer on the connection.
     pub fn stall(api: Api) -> Self {
         Self::new(api, Effect::Stall)
     }
@@ -99,12 +99,12 @@ impl Fault {
         Self::new(api, Effect::Truncate)
     }
 
-    /// Answers are garbage.
+    /// Answers have all their bytes inverted.
     pub fn corrupt(api: Api) -> Self {
         Self::new(api, Effect::Corrupt)
     }
 
-    /// Answers name a request nobody made.
+    /// Answers carry a correlation id that no request had.
     pub fn wrong_correlation_id(api: Api) -> Self {
         Self::new(api, Effect::CorrelationId)
     }
@@ -121,7 +121,7 @@ impl Fault {
         }
     }
 
-    /// Only on this node.
+    /// Limits the fault to this node.
     #[must_use]
     pub fn on_node(self, node: i32) -> Self {
         Self {
@@ -130,7 +130,7 @@ impl Fault {
         }
     }
 
-    /// Only for this group.
+    /// Limits the fault to this group.
     #[must_use]
     pub fn for_group(self, group: &str) -> Self {
         Self {
@@ -139,7 +139,7 @@ impl Fault {
         }
     }
 
-    /// Only for this topic.
+    /// Limits the fault to this topic.
     #[must_use]
     pub fn for_topic(self, topic: &str) -> Self {
         Self {
@@ -148,7 +148,7 @@ impl Fault {
         }
     }
 
-    /// Only for this partition.
+    /// Limits the fault to this partition.
     #[must_use]
     pub fn for_partition(self, topic: &str, partition: i32) -> Self {
         Self {
@@ -157,7 +157,7 @@ impl Fault {
         }
     }
 
-    /// Only every `n`th time.
+    /// Limits the fault to every `n`th time.
     #[must_use]
     pub fn every(self, n: u64) -> Self {
         Self {
@@ -166,7 +166,7 @@ impl Fault {
         }
     }
 
-    /// Only this share of the times, from 0 to 1, at random but the same in each run.
+    /// Limits the fault to this share of the times, from 0 to 1; the choice is random but the same in each run.
     #[must_use]
     pub fn share(self, share: f64) -> Self {
         Self {
@@ -175,7 +175,7 @@ impl Fault {
         }
     }
 
-    /// Another run of the dice of [`Fault::share`].
+    /// Sets another seed for the random choice of [`Fault::share`].
     #[must_use]
     pub fn seed(mut self, other: u64) -> Self {
         if let Share::Random { seed, .. } = &mut self.share {
@@ -184,7 +184,7 @@ impl Fault {
         self
     }
 
-    /// Only the first `times` times.
+    /// Limits the fault to the first `times` times.
     #[must_use]
     pub fn times(self, times: u64) -> Self {
         Self { times, ..self }

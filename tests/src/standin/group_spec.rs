@@ -1,4 +1,4 @@
-//! The description of groups by a test.
+//! The description of groups, as a test writes it.
 
 use bytes::Bytes;
 
@@ -11,28 +11,28 @@ pub enum GroupKind {
     Classic,
     /// KIP-848: the broker assigns.
     Consumer,
-    /// KIP-1071: the broker assigns tasks. It is described by requests that are not answered here.
+    /// KIP-1071: the broker assigns tasks. The requests that describe such a group are not supported here.
     Streams,
-    /// KIP-932: a queue; its offsets are not those of consumers.
+    /// KIP-932: a queue, whose offsets are not those of consumers.
     Share,
 }
 
-/// The state a coordinator tells of a group.
+/// The state of a group, as its coordinator reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupState {
-    /// No member.
+    /// The group has no members.
     Empty,
     /// Members have their partitions.
     Stable,
     /// Classic: members are joining.
     PreparingRebalance,
-    /// Classic: the assignment is awaited.
+    /// Classic: the leader's assignment is awaited.
     CompletingRebalance,
     /// KIP-848: the broker computes an assignment.
     Assigning,
     /// KIP-848: members move to the new assignment.
     Reconciling,
-    /// About to vanish.
+    /// The group is about to be deleted.
     Dead,
 }
 
@@ -48,7 +48,7 @@ pub struct GroupSpec {
     pub(crate) commits: Vec<(String, i32, i64)>,
 }
 
-/// One member of a group, with what it is assigned.
+/// One member of a group, with its assigned partitions.
 #[derive(Clone, Debug)]
 pub struct MemberSpec {
     pub(crate) member_id: String,
@@ -56,7 +56,7 @@ pub struct MemberSpec {
     pub(crate) host: String,
     pub(crate) instance_id: Option<String>,
     pub(crate) assignment: Vec<(String, Vec<i32>)>,
-    /// The bytes of the assignment, where they are not those of the one above.
+    /// The bytes of the assignment, if they are not those of the partitions above.
     pub(crate) stored: Option<Bytes>,
 }
 
@@ -131,7 +131,7 @@ impl GroupSpec {
         }
     }
 
-    /// The kind it had when it was listed: a client may turn an empty group into one of another kind between two requests.
+    /// Sets the kind that the group had when it was listed: between two requests a client may turn an empty group into one of another kind.
     #[must_use]
     pub fn listed_as(self, kind: GroupKind) -> Self {
         Self {
@@ -140,7 +140,7 @@ impl GroupSpec {
         }
     }
 
-    /// Its state; by default Stable with members, Empty without.
+    /// Sets the state; the default is Stable with members and Empty without.
     #[must_use]
     pub fn state(self, state: GroupState) -> Self {
         Self {
@@ -149,7 +149,7 @@ impl GroupSpec {
         }
     }
 
-    /// The node that stores its offsets; by default it follows from the name, as in Kafka.
+    /// Sets the node that stores the group's offsets; by default it follows from the name, as in Kafka.
     #[must_use]
     pub fn coordinated_by(self, node: i32) -> Self {
         Self {
@@ -158,7 +158,7 @@ impl GroupSpec {
         }
     }
 
-    /// The protocol type of the group: `consumer`, `connect`, or empty for commits without membership.
+    /// Sets the protocol type of the group: `consumer`, `connect`, or empty for commits without membership.
     #[must_use]
     pub fn protocol_type(self, protocol_type: &str) -> Self {
         Self {
@@ -185,7 +185,7 @@ impl GroupSpec {
 // === impl MemberSpec ===
 
 impl MemberSpec {
-    /// A member on 127.0.0.1 with this client id, nothing assigned.
+    /// A member on 127.0.0.1 with this client id and no partitions.
     pub fn new(client_id: &str) -> Self {
         Self {
             member_id: format!("{client_id}-00000000-0000-4000-8000-000000000000"),
@@ -197,7 +197,7 @@ impl MemberSpec {
         }
     }
 
-    /// With this member id, whatever it may contain.
+    /// Sets the member id, which may contain anything.
     #[must_use]
     pub fn member_id(self, member_id: &str) -> Self {
         Self {
@@ -206,7 +206,7 @@ impl MemberSpec {
         }
     }
 
-    /// The leader of its group has stored these bytes as its assignment.
+    /// Sets the bytes that the leader of the group has stored as the member's assignment.
     #[must_use]
     pub fn stored(self, bytes: impl Into<Bytes>) -> Self {
         Self {
@@ -215,12 +215,12 @@ impl MemberSpec {
         }
     }
 
-    /// The assignment that the leader of its group stores, unless told otherwise.
+    /// The assignment that the leader of the group stores, unless [`Self::stored`] has set another.
     pub fn assignment_bytes(&self) -> Bytes {
         members::assignment(self)
     }
 
-    /// The address it connected from, as a broker writes it: `/10.0.0.7`.
+    /// Sets the address from which the member connected, as a broker writes it: `/10.0.0.7`.
     #[must_use]
     pub fn host(self, host: &str) -> Self {
         Self {
@@ -229,7 +229,7 @@ impl MemberSpec {
         }
     }
 
-    /// A static member with this `group.instance.id`.
+    /// Makes the member static, with this `group.instance.id`.
     #[must_use]
     pub fn instance_id(self, instance_id: &str) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! One partition's log: its bounds, its leader, and what was appended to what the test described.
+//! One partition's log: its bounds, its leader, and the records that were appended to those of the test's description.
 
 use super::{
     code,
@@ -9,22 +9,22 @@ use super::{
 /// One partition.
 #[derive(Debug)]
 pub(crate) struct Partition {
-    /// The node that leads it, -1 without one.
+    /// The node that leads the partition, -1 if there is none.
     pub(crate) leader: i32,
     pub(crate) leader_epoch: i32,
     pub(crate) log_start: i64,
     pub(crate) high_watermark: i64,
-    /// `None` means the high watermark.
+    /// The last stable offset; `None` means the high watermark.
     pub(crate) last_stable: Option<i64>,
-    /// The node its replicas are counted from.
+    /// The node with which the list of replicas begins.
     home: i32,
-    /// `None` means what the topic says.
+    /// The contents of the log; `None` means those of the topic.
     records: Option<Records>,
     /// The records appended since the start, ordered by offset.
     appended: Vec<Run>,
 }
 
-/// Slots appended at once.
+/// Slots that were appended at once.
 #[derive(Debug)]
 struct Run {
     first: i64,
@@ -50,12 +50,12 @@ impl Partition {
         }
     }
 
-    /// End of what may be read by a consumer that reads only what is committed.
+    /// The end of the log for a consumer that reads only committed records.
     pub(crate) fn last_stable(&self) -> i64 {
         self.last_stable.unwrap_or(self.high_watermark)
     }
 
-    /// End of what may be read at a request's isolation level.
+    /// The end of the log at a request's isolation level.
     pub(crate) fn end(&self, isolation_level: i8) -> i64 {
         if isolation_level == 1 {
             self.last_stable()
@@ -70,7 +70,7 @@ impl Partition {
         self.leader_epoch += 1;
     }
 
-    /// The nodes that hold it, out of all nodes, ordered by id.
+    /// The nodes that hold the partition, out of all nodes, ordered by id.
     pub(crate) fn replicas(&self, nodes: &[i32], n: usize) -> Vec<i32> {
         let first = nodes
             .iter()
@@ -84,7 +84,7 @@ impl Partition {
         replicas
     }
 
-    /// 0 if `node` serves readers who believe in `epoch` (-1: none), else the code it refuses with.
+    /// 0 if `node` serves readers that assume `epoch` (-1: none), else the error code with which it refuses.
     pub(crate) fn refusal(&self, node: i32, epoch: i32) -> i16 {
         if epoch >= 0 && epoch < self.leader_epoch {
             code::FENCED_LEADER_EPOCH
@@ -109,7 +109,7 @@ impl Partition {
         }
     }
 
-    /// The first record whose timestamp is not below `wanted`, with that timestamp.
+    /// The first record whose timestamp is not below `wanted`, and that timestamp.
     pub(crate) fn first_at(&self, topic: &Records, wanted: i64) -> Option<(i64, i64)> {
         let (mut low, mut high) = (self.log_start, self.high_watermark);
         while low < high {
@@ -125,12 +125,12 @@ impl Partition {
         there.next().map(|(offset, slot)| (offset, slot.timestamp))
     }
 
-    /// Appends one copy of each slot, readable at once; returns the first one's offset.
+    /// Appends one copy of each slot, which can be read at once; returns the first one's offset.
     pub(crate) fn append(&mut self, slots: Vec<Slot>) -> i64 {
         self.append_repeated(slots, 1)
     }
 
-    /// Appends `slots`, over and over, `times` times; returns the first one's offset.
+    /// Appends `slots`, repeated `times` times; returns the first one's offset.
     pub(crate) fn append_repeated(&mut self, slots: Vec<Slot>, times: i64) -> i64 {
         let first = self.high_watermark;
         self.high_watermark += times * len(&slots);

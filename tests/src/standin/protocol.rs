@@ -1,8 +1,8 @@
-//! The requests this server answers, in which versions, and what in an answer can carry an error.
+//! The requests that the stand-in answers, their versions, and the parts of an answer that can carry an error.
 
 use kafka_protocol::protocol::StrBytes;
 
-/// A Kafka request this server answers.
+/// A Kafka request that the stand-in answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Api {
     /// Appends records.
@@ -35,20 +35,20 @@ pub enum Api {
     ConsumerGroupDescribe,
 }
 
-/// The part of an answer that carries the error code, when a fault names nothing narrower.
+/// The part of an answer that carries the error code if a fault names no narrower target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     /// The answer as a whole.
     Answer,
-    /// Each group in it.
+    /// Each group in the answer.
     Group,
-    /// Each topic in it.
+    /// Each topic in the answer.
     Topic,
-    /// Each partition in it.
+    /// Each partition in the answer.
     Partition,
 }
 
-/// One line of the table: key on the wire, versions of Kafka 4.1 as far as implemented.
+/// One line of the table: the key on the wire, and the versions of Kafka 4.1 that are implemented.
 struct Line {
     api: Api,
     key: i16,
@@ -65,7 +65,7 @@ const fn line(api: Api, key: i16, versions: (i16, i16), unit: Unit) -> Line {
     }
 }
 
-/// Ordered by key, as a broker lists them.
+/// The requests, ordered by key as a broker lists them.
 const TABLE: [Line; 14] = [
     line(Api::Produce, 0, (0, 13), Unit::Partition),
     line(Api::Fetch, 1, (4, 16), Unit::Partition),
@@ -91,7 +91,7 @@ pub(crate) fn text(value: &str) -> StrBytes {
 // === impl Api ===
 
 impl Api {
-    /// All of them, ordered by their key on the wire.
+    /// All requests, ordered by their key on the wire.
     pub fn all() -> impl Iterator<Item = Self> {
         TABLE.iter().map(|line| line.api)
     }
@@ -101,7 +101,7 @@ impl Api {
         self.line().key
     }
 
-    /// The oldest and the newest version answered.
+    /// The oldest and the newest version that is answered.
     pub fn versions(self) -> (i16, i16) {
         self.line().versions
     }

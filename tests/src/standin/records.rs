@@ -1,4 +1,4 @@
-//! The contents of a log at an offset, made when they are asked for: a log of any length costs nothing.
+//! The contents of a log at an offset, made when they are asked for, so that a log of any length costs nothing.
 
 use std::{fmt, sync::Arc};
 
@@ -7,24 +7,24 @@ use bytes::Bytes;
 /// The content of one offset of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// Milliseconds since 1970. Must not decrease with the offset.
+    /// The timestamp in milliseconds since 1970, which must not decrease with the offset.
     pub timestamp: i64,
     /// The kind of content.
     pub kind: SlotKind,
-    /// The key's bytes.
+    /// The bytes of the key.
     pub key: Option<Bytes>,
     /// The value's bytes.
     pub value: SlotValue,
 }
 
-/// The kinds of things in a log.
+/// The kinds of content of an offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlotKind {
     /// An ordinary record.
     Plain,
     /// An ordinary record of message format 0, which has no timestamp.
     Format0,
-    /// Compacted away: the offset is no longer there.
+    /// Nothing: the record was compacted away.
     Missing,
     /// A record of this producer's transaction.
     Transactional(i64),
@@ -37,7 +37,7 @@ pub enum SlotKind {
 /// The value of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SlotValue {
-    /// So many bytes, whichever.
+    /// This number of bytes, without particular content.
     Size(usize),
     /// These bytes.
     Bytes(Bytes),
@@ -50,7 +50,7 @@ pub struct Records(Arc<dyn Fn(i64) -> Slot + Send + Sync>);
 // === impl Slot ===
 
 impl Slot {
-    /// An ordinary record of 100 bytes.
+    /// An ordinary record of 100 bytes with this timestamp.
     pub fn at(timestamp: i64) -> Self {
         Self {
             timestamp,
@@ -60,7 +60,7 @@ impl Slot {
         }
     }
 
-    /// The same with a value of `size` bytes.
+    /// Sets the size of the value.
     #[must_use]
     pub fn sized(self, size: usize) -> Self {
         Self {
@@ -69,7 +69,7 @@ impl Slot {
         }
     }
 
-    /// The same as another kind of thing.
+    /// Sets the kind.
     #[must_use]
     pub fn of_kind(self, kind: SlotKind) -> Self {
         Self { kind, ..self }
@@ -84,7 +84,7 @@ impl Records {
         Self::by(move |offset| Slot::at(first_ms + offset * every_ms))
     }
 
-    /// A log with what `slot` gives for each offset.
+    /// A log whose contents at each offset are those that `slot` returns.
     pub fn by(slot: impl Fn(i64) -> Slot + Send + Sync + 'static) -> Self {
         Self(Arc::new(slot))
     }

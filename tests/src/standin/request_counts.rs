@@ -15,13 +15,13 @@ const REMEMBERED: usize = 200_000;
 /// One request as it came in.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival {
-    /// The time at which its last byte was read, on the clock of the whole machine.
+    /// The time at which the request's last byte was read, on the clock of the whole machine.
     pub at: Instant,
     /// The API that was asked.
     pub api: Api,
     /// The node that was asked.
     pub node: i32,
-    /// By whom.
+    /// The address of the client.
     pub from: IpAddr,
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct RequestCounts {
     pub(crate) requests: BTreeMap<(Api, i32), u64>,
     pub(crate) injected: BTreeMap<(Api, Injected), u64>,
     pub(crate) arrivals: VecDeque<Arrival>,
-    /// Connections open now, by node.
+    /// The number of connections open now, by node.
     pub(crate) connections: BTreeMap<i32, u64>,
 }
 

@@ -29,10 +29,10 @@ use super::{
     request_counts::{Arrival, RequestCounts},
 };
 
-/// Larger requests are refused, as a broker does.
+/// The size limit of a request; larger ones are refused, as by a broker.
 const MAX_REQUEST: usize = 100 << 20;
 
-/// The state that the handle and all connections share: whole values, each behind its own channel.
+/// The state that the handle and all connections share: each value is replaced as a whole, behind a channel of its own.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) cluster: watch::Sender<Cluster>,
@@ -40,7 +40,7 @@ pub(crate) struct Shared {
     pub(crate) request_counts: watch::Sender<RequestCounts>,
 }
 
-/// Binds one port per node: those after `first_port`, or free ones if that is 0.
+/// Binds one port per node: the ports from `first_port` on, or free ones if that is 0.
 pub(crate) fn bind(
     nodes: &[i32],
     address: Ipv4Addr,
@@ -55,7 +55,7 @@ pub(crate) fn bind(
         .collect()
 }
 
-/// Serves all nodes until `end`, on a new thread; the receiver hears when all has ended.
+/// Serves all nodes until `end`, on a new thread; the receiver is told when everything has ended.
 pub(crate) fn spawn(
     shared: Arc<Shared>,
     sockets: Vec<(i32, TcpSocket)>,
@@ -68,7 +68,7 @@ pub(crate) fn spawn(
     thread::Builder::new()
         .name("kafka-standin".to_owned())
         .spawn(move || {
-            // One thread serves all: tasks need not be `Send`, and end with the set.
+            // One thread serves everything: tasks need not be `Send`, and end when the set is dropped.
             LocalSet::new().block_on(&runtime, async move {
                 let mut nodes = JoinSet::new();
                 for (node, socket) in sockets {
@@ -76,13 +76,13 @@ pub(crate) fn spawn(
                 }
                 nodes.join_all().await;
             });
-            // Nobody waits for it when the handle was dropped.
+            // No one waits for the end if the handle was dropped.
             ended.send(()).ok();
         })?;
     Ok(has_ended)
 }
 
-/// A bound socket that does not listen: connections are refused, and nobody else gets the port.
+/// A bound socket that does not listen: connections are refused, and no other process gets the port.
 fn reserve(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
@@ -99,7 +99,7 @@ async fn run_node(shared: Arc<Shared>, node: i32, socket: TcpSocket, end: Cancel
     }
 }
 
-/// Listens while the node is not stopped, for ever.
+/// Listens whenever the node is not stopped, without end.
 async fn serve_node(shared: &Arc<Shared>, node: i32, mut socket: TcpSocket) -> io::Result<()> {
     loop {
         until(shared, node, |condition| condition != Condition::Stopped).await;
@@ -121,7 +121,7 @@ async fn serve_node(shared: &Arc<Shared>, node: i32, mut socket: TcpSocket) -> i
 async fn until(shared: &Shared, node: i32, wanted: impl Fn(Condition) -> bool) {
     let mut cluster = shared.cluster.subscribe();
     let met = |c: &Cluster| c.nodes.get(&node).is_some_and(|n| wanted(n.condition));
-    // It errs only when the sender is gone, and `shared` holds the sender.
+    // Waiting fails only if the sender is gone, and `shared` holds the sender.
     cluster.wait_for(met).await.ok();
 }
 
@@ -157,7 +157,7 @@ async fn accept(
     }
 }
 
-/// Reads ahead while answers are being made, so that arrivals are stamped when they are read.
+/// Serves one connection. Requests are read while answers are being made, so that their arrival times are those of reading.
 async fn converse(shared: &Arc<Shared>, (node, from): (i32, IpAddr), stream: TcpStream) {
     // A socket that refuses the option is merely slower.
     stream.set_nodelay(true).ok();

@@ -1,4 +1,4 @@
-//! The description of topics and their partitions by a test.
+//! The description of topics and their partitions, as a test writes it.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,16 @@ use kafka_protocol::records::Compression;
 
 use super::records::Records;
 
-/// One partition: where its log begins and ends, and who leads it.
+/// One partition: the bounds of its log, and its leader.
 #[derive(Clone, Debug, Default)]
 pub struct PartitionSpec {
-    /// First offset retention has left.
+    /// The first offset that retention has left.
     pub log_start: i64,
-    /// End of what consumers may read.
+    /// The end of the log for consumers.
     pub high_watermark: i64,
-    /// The same bound for `read_committed`; `None` means the high watermark.
+    /// The end of the log for `read_committed` consumers; `None` means the high watermark.
     pub last_stable: Option<i64>,
-    /// Node that leads it; `None` spreads partitions over the nodes.
+    /// The node that leads the partition; `None` spreads partitions over the nodes.
     pub leader: Option<i32>,
     /// The number of times leadership has changed.
     pub leader_epoch: i32,
@@ -46,13 +46,13 @@ impl PartitionSpec {
         }
     }
 
-    /// Retention has left only offsets from `log_start` on.
+    /// Sets the log start: retention has left only the offsets from `log_start` on.
     #[must_use]
     pub fn starting_at(self, log_start: i64) -> Self {
         Self { log_start, ..self }
     }
 
-    /// A transaction is open at `last_stable`.
+    /// Opens a transaction at `last_stable`.
     #[must_use]
     pub fn stable_to(self, last_stable: i64) -> Self {
         Self {
@@ -61,7 +61,7 @@ impl PartitionSpec {
         }
     }
 
-    /// `node` leads it.
+    /// Sets the node that leads the partition.
     #[must_use]
     pub fn led_by(self, node: i32) -> Self {
         Self {
@@ -70,7 +70,7 @@ impl PartitionSpec {
         }
     }
 
-    /// Its log holds `records`.
+    /// Sets the contents of the log.
     #[must_use]
     pub fn holding(self, records: Records) -> Self {
         Self {
@@ -96,7 +96,7 @@ impl TopicSpec {
         }
     }
 
-    /// Says of each partition what it is.
+    /// Describes each partition by its index.
     #[must_use]
     pub fn partitions(mut self, spec: impl Fn(i32) -> PartitionSpec) -> Self {
         for (partition, slot) in (0..).zip(&mut self.partitions) {
@@ -112,13 +112,13 @@ impl TopicSpec {
         self
     }
 
-    /// The contents of the logs of all its partitions.
+    /// Sets the contents of the logs of all partitions.
     #[must_use]
     pub fn records(self, records: Records) -> Self {
         Self { records, ..self }
     }
 
-    /// The compression of its batches.
+    /// Sets the compression of the batches.
     #[must_use]
     pub fn compression(self, compression: Compression) -> Self {
         Self {
@@ -127,7 +127,7 @@ impl TopicSpec {
         }
     }
 
-    /// The number of offsets that a full batch spans, 10 by default.
+    /// Sets the number of offsets that a full batch spans, 10 by default.
     #[must_use]
     pub fn batch_len(self, batch_len: i64) -> Self {
         Self {
@@ -136,7 +136,7 @@ impl TopicSpec {
         }
     }
 
-    /// On how many nodes each partition is; three, or all if there are fewer, by default.
+    /// Sets the number of nodes that hold each partition; by default three, or all if there are fewer.
     #[must_use]
     pub fn replicas(self, replicas: usize) -> Self {
         Self {

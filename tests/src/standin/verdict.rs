@@ -1,38 +1,38 @@
-//! Judges a collector's exposition of a stand-in by the stand-in's own state.
+//! Judges a collector's exposition of a stand-in by comparing it with the stand-in's own state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Expected;
 use crate::lab::prom::{Exposition, Labels};
 
-/// The truth: the commit and the bounds of the log of each (group, topic, partition).
+/// The commit and the bounds of the log of each (group, topic, partition).
 pub type Truth = BTreeMap<(String, String, i32), Expected>;
 
-/// The timestamp of the record at an offset, Unix time in milliseconds.
+/// A function from an offset to the timestamp of its record, Unix time in milliseconds.
 pub type Written = fn(i64) -> i64;
 
-/// The value of a family for a row.
+/// A function from a row to the value of a family.
 type Value = fn(&Expected) -> i64;
 
-/// The age that an exposition may have, in seconds: a time lag may be less by so much.
+/// The age that an exposition may have, in seconds; a time lag may be less than the true one by this much.
 const OLD: f64 = 15.0;
 
-/// An exposition, judged.
+/// The judgement of an exposition.
 #[derive(Clone, Debug, Default)]
 pub struct Verdict {
-    /// Everything that is false, one sentence each.
+    /// The false statements of the exposition, one sentence each.
     pub wrong: Vec<String>,
-    /// Groups shown with all their data.
+    /// The groups that are shown with all their data.
     pub complete: BTreeSet<String>,
-    /// Groups shown as incomplete.
+    /// The groups that are shown as incomplete.
     pub incomplete: BTreeSet<String>,
-    /// Groups of the truth that are not shown at all.
+    /// The groups that exist and are not shown at all.
     pub absent: BTreeSet<String>,
-    /// Groups of which no commit is shown.
+    /// The groups of which no commit is shown.
     pub without_commits: BTreeSet<String>,
-    /// Partitions with a commit that lack their end or their start.
+    /// The partitions with a commit whose end or start is not shown.
     pub without_bounds: BTreeSet<(String, i32)>,
-    /// Rows that have something to read and no time lag.
+    /// The number of rows that have records to read and no time lag.
     pub undated: usize,
 }
 
@@ -57,7 +57,7 @@ pub fn judge(
     verdict
 }
 
-/// The end minus the commit, 0 for a commit beyond it.
+/// The end minus the commit; 0 for a commit beyond the end.
 fn lag(row: &Expected) -> i64 {
     (row.high_watermark - row.committed).max(0)
 }
@@ -198,7 +198,7 @@ impl<'e> Shown<'e> {
                 }
                 Some(_) => {
                     verdict.incomplete.insert(name.clone());
-                    // Where it is only not known what members are assigned, the sum of the commits is all there.
+                    // If only the members' assignments are unknown, the sum over the commits is complete.
                     let is_whole = n_rows.get(group) == Some(&lags.len());
                     let found = sums.get(*group);
                     if found.is_some() && !(is_whole && found == Some(&number(sum))) {
@@ -227,7 +227,7 @@ impl<'e> Shown<'e> {
 // === impl Verdict ===
 
 impl Verdict {
-    /// True if every group is shown with all its data, and nothing is wrong.
+    /// True if every group is shown with all its data, and no value is wrong.
     pub fn is_whole(&self) -> bool {
         self.wrong.is_empty()
             && self.absent.is_empty()

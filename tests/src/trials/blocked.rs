@@ -1,4 +1,4 @@
-//! A pod that cannot take part says so, and takes part once it can.
+//! Trials of a pod that cannot take part: it must say why, and take part once it can.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use tokio::time::Instant;
 
 use crate::lab::{self, Pod, pod::Part};
 
-/// The longest time until a trouble is reported on a busy machine.
+/// The longest time until a fault is reported on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Starts a pod and waits until its elector can be asked.
+/// Starts a pod and waits until its elector answers.
 pub fn start(pod: &mut Pod) -> Result<()> {
     pod.start_both()?;
     pod.wait_for_log(Part::Elector, "Serving HTTP", LIMIT)
 }
 
-/// Waits until the pod acts; how long that took.
+/// Waits until the pod acts; returns the time until then.
 pub fn leads(pod: &Pod, limit: Duration) -> Result<Duration> {
     let begin = Instant::now();
     lab::wait_for("the pod to act", limit, || {
@@ -27,7 +27,7 @@ pub fn leads(pod: &Pod, limit: Duration) -> Result<Duration> {
     Ok(begin.elapsed())
 }
 
-/// Waits until the pod is blocked for this reason, and its answer and its log have these words; how long that took.
+/// Waits until the pod is blocked for this reason, and its status and its log contain these words; returns the time until then.
 pub fn blocked(pod: &Pod, reason: &str, words: &str) -> Result<Duration> {
     let begin = Instant::now();
     lab::wait_for("the pod to be blocked", LIMIT, || {

@@ -1,4 +1,4 @@
-//! Single containers die, or stand still for a while.
+//! Trials in which single containers die, or are stopped for a while.
 
 use std::time::Duration;
 
@@ -11,23 +11,23 @@ use crate::lab::pod::{BOTH, Part};
 use crate::lab::process::Signal;
 use crate::lab::{self, TwoPods};
 
-/// The longest grant: nobody acts on an elector's word for longer.
+/// The longest grant: no collector acts on an elector's answer for longer.
 const GRANT: Duration = Duration::from_secs(5);
 
-/// A request to Kafka that a collector had begun when it was stopped may go out when it goes on; what comes this soon is
-/// counted apart.
+/// The time in which leftover requests are counted apart: a request to Kafka that a collector had begun when it was stopped may go out when
+/// it goes on.
 const LEFTOVER: Duration = Duration::from_millis(50);
 
 /// The fault that happens to the leader's collector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
-    /// SIGKILL; it does not come back.
+    /// SIGKILL; the collector does not come back.
     Killed,
     /// SIGSTOP, and SIGCONT when the other pod leads.
     Stopped,
 }
 
-/// The leader's elector is killed and comes back after a while, as a kubelet does it: nothing happens.
+/// The leader's elector is killed and started again after a while, as by a kubelet: leadership must not change.
 pub fn elector_restarts(
     setup: &TrialSetup<'_>,
     name: &str,
@@ -50,7 +50,7 @@ pub fn elector_restarts(
     ))
 }
 
-/// The leader's collector is lost: the other pod leads before the lease has run out.
+/// The leader's collector is lost: the other pod must lead before the lease has run out.
 pub fn collector_lost(
     setup: &TrialSetup<'_>,
     name: &str,
@@ -81,7 +81,7 @@ pub fn collector_lost(
     ))
 }
 
-/// Containers of the leader stand still for a while: never two, and soon one again.
+/// Containers of the leader are stopped for a while: two pods must never act, and soon one must act again.
 pub fn stands_still(
     setup: &TrialSetup<'_>,
     name: &str,
@@ -93,7 +93,7 @@ pub fn stands_still(
     let goes_on = Instant::now();
     pair.pod(0).signal(parts, Signal::Continue)?;
     lab::pause(Duration::from_secs(3));
-    // A collector that was not stopped has no such excuse.
+    // Only a collector that was itself stopped may send leftover requests.
     let late = if parts.contains(&Part::Collector) {
         pair.set_apart(0, goes_on, LEFTOVER)
     } else {
@@ -109,8 +109,8 @@ pub fn stands_still(
     ))
 }
 
-/// All four containers get 5 ms of each 100 ms for a while, as under a CPU quota, whatever that costs: never two, and one when
-/// it is over.
+/// All four containers get 5 ms of each 100 ms for a while, as under a CPU quota. Leadership may be lost, but two pods must never act, and
+/// one must act when the time is over.
 pub fn throttled(
     setup: &TrialSetup<'_>,
     name: &str,

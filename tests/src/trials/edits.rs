@@ -1,4 +1,4 @@
-//! Somebody edits the Lease by hand.
+//! Trials in which somebody edits the Lease by hand.
 
 use std::time::Duration;
 
@@ -14,33 +14,33 @@ use crate::lab::{self, TwoPods};
 /// The edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edit {
-    /// `holderIdentity: null`
+    /// `holderIdentity` is set to null.
     Nulled,
-    /// Deleted.
+    /// The Lease is deleted.
     Deleted,
-    /// Deleted, and made again without a holder.
+    /// The Lease is deleted, and created again without a holder.
     Recreated,
-    /// `holderIdentity` is a name nobody has.
+    /// `holderIdentity` is set to a name that no pod has.
     Stranger,
-    /// `leaseDurationSeconds: 1`
+    /// `leaseDurationSeconds` is set to 1.
     Shortened,
-    /// `holderIdentity` is the other pod's name.
+    /// `holderIdentity` is set to the other pod's name.
     OtherPod,
 }
 
-/// Tells whether the leader can see the edit.
+/// The leader's connection to the API server, which decides if the leader can see the edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leader {
     /// The leader reaches the API server.
     Reachable,
-    /// Everything between it and the API server is lost, from just before the edit on.
+    /// The leader has no connection to the API server, from just before the edit on.
     CutOff,
 }
 
 // === impl Edit ===
 
 impl Edit {
-    /// All of them.
+    /// All edits.
     pub const ALL: [Self; 6] = [
         Self::Nulled,
         Self::Deleted,
@@ -64,7 +64,7 @@ impl Edit {
         }
     }
 
-    /// The time within which somebody must lead again, if the leader can see the edit.
+    /// The time within which a pod must lead again, if the leader can see the edit.
     fn mended_within(self, duration: Duration) -> Duration {
         match self {
             Self::Nulled | Self::Deleted | Self::Recreated | Self::Shortened => {
@@ -75,7 +75,7 @@ impl Edit {
     }
 }
 
-/// An edit: never two, and one again in time.
+/// Somebody edits the Lease: two pods must never act, and one must act again in time.
 pub fn edited(
     setup: &TrialSetup<'_>,
     name: &str,
@@ -89,7 +89,7 @@ pub fn edited(
     let other = pair.pod(1).name().to_owned();
     let edited = Instant::now();
     edit.apply(pair.lease(), &other)?;
-    // Two leases: as long as a record that vanished, and the one after it, may be waited for.
+    // Two lease durations: a pod may have to wait for a deleted record's duration, and for that of the record after it.
     let longest = 2 * duration + Duration::from_secs(2);
     lab::pause(longest);
     let history = pair.never_two()?;

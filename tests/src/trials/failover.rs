@@ -1,4 +1,4 @@
-//! The leading pod ends: in order, or all at once.
+//! Trials in which the leading pod ends, in order or at once.
 
 use std::time::Duration;
 
@@ -19,11 +19,11 @@ pub enum End {
     Killed,
 }
 
-/// Beside what has to be waited for, the other pod must have sent its first request to Kafka within this.
+/// The time within which the other pod must have sent its first request to Kafka, beside the time for which it has to wait.
 const PROMISED: Duration = Duration::from_millis(600);
 
-/// Ends whichever pod leads, so many times, and starts it again each time; from each end to the other pod's first request to
-/// Kafka.
+/// Ends the pod that leads, `times` times, and starts it again each time; measures the time from each end to the other pod's first request
+/// to Kafka.
 pub fn failovers(
     setup: &TrialSetup<'_>,
     name: &str,
@@ -51,7 +51,7 @@ pub fn failovers(
         pair.wait_until_acting(other, limit)?;
         pair.pod(leader).start_both()?;
         pair.wait_until_standing_by(leader)?;
-        // Not always at the same moment between two renewals.
+        // The pause varies, so that the end does not always come at the same moment between two renewals.
         lab::pause(Duration::from_millis(137 * (n as u64 % 7)));
     }
     let history = pair.never_two()?;
@@ -61,8 +61,8 @@ pub fn failovers(
     Ok(took)
 }
 
-/// A leader that is asked to end while its requests are lost gives its lease back too late, when the other pod leads: that
-/// changes nothing.
+/// A leader that is asked to end while its requests are lost releases the Lease too late, when the other pod leads: the late release must
+/// change nothing.
 pub fn late_release(setup: &TrialSetup<'_>, name: &str, durations: (u64, u64)) -> Result<String> {
     let mut pair = TwoPods::start(setup.kube, &setup.pair_plan(name, durations))?;
     let duration = Duration::from_secs(durations.0);
@@ -83,7 +83,7 @@ pub fn late_release(setup: &TrialSetup<'_>, name: &str, durations: (u64, u64)) -
     Ok(format!("taken over after {taken:.1?}, and kept"))
 }
 
-/// Mean, 99th percentile and maximum of some durations, in milliseconds.
+/// The mean, the 99th percentile and the maximum of some durations, in milliseconds.
 pub fn figures(took: &[Duration]) -> (u128, u128, u128) {
     let mut sorted: Vec<_> = took.iter().map(Duration::as_millis).collect();
     sorted.sort_unstable();

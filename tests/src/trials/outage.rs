@@ -1,4 +1,4 @@
-//! The API server is out of reach, refuses, or is slow.
+//! Trials in which the API server is out of reach, refuses requests, or is slow.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use crate::lab::faults::{ApiRoute, ErrorInjection, HttpFault, TcpFault};
 use crate::lab::observer::ProbeResult;
 use crate::lab::{self, TwoPods};
 
-/// The trouble that the API server has.
+/// A fault on the way to the API server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// Connections go this way.
+    /// Connections have this fault.
     TcpFault(TcpFault),
     /// Every request is answered with this status.
     Status(u16),
 }
 
-/// For whom.
+/// The pods that an outage affects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// The pod that leads.
@@ -33,7 +33,7 @@ pub enum Scope {
 pub struct Outage {
     /// The trouble.
     pub trouble: Trouble,
-    /// For whom.
+    /// The pods that the outage affects.
     pub scope: Scope,
     /// The duration of the trouble.
     pub lasts: Duration,
@@ -42,7 +42,7 @@ pub struct Outage {
 // === impl Trouble ===
 
 impl Trouble {
-    /// Begins it for a pod.
+    /// Begins the trouble for a pod.
     pub fn begin(self, route: &ApiRoute) -> Result<()> {
         match self {
             Self::TcpFault(way) => route.set(way),
@@ -57,16 +57,16 @@ impl Trouble {
         Ok(())
     }
 
-    /// Ends whatever has begun for a pod.
+    /// Ends any trouble of a pod.
     pub fn end(route: &ApiRoute) -> Result<()> {
         route.set(TcpFault::Pass);
         route.http_fault(HttpFault::default())
     }
 
-    /// The time within which somebody must lead when it is over.
+    /// The time within which a pod must lead when the trouble is over.
     fn healed_within(self) -> Duration {
         match self {
-            // What was lost is sent anew only after a while.
+            // TCP retransmits lost bytes only after a while.
             Self::TcpFault(TcpFault::Drop | TcpFault::DropAnswers | TcpFault::DropRequests) => {
                 Duration::from_secs(3)
             }
@@ -86,7 +86,7 @@ impl Scope {
     }
 }
 
-/// An outage that outlasts the lease: never two, soon one again.
+/// An outage that outlasts the lease: two pods must never act, and soon one must act again.
 pub fn long(
     setup: &TrialSetup<'_>,
     name: &str,
@@ -104,7 +104,7 @@ pub fn long(
     for n in outage.scope.pods() {
         Trouble::end(pair.pod(n).route())?;
     }
-    // One that begins to act only now must do so soon; and long enough for a second one to show.
+    // Waits until some pod must be acting again, and two seconds more, in which a second acting pod would be seen.
     lab::pause(outage.trouble.healed_within() + Duration::from_secs(2));
     let history = pair.never_two()?;
     let deadline = Duration::from_secs(durations.0);
@@ -132,7 +132,7 @@ pub fn long(
     ))
 }
 
-/// An outage that is over in time: the same leader all the time, and never an empty `/metrics`.
+/// An outage that is over in time: the same pod must lead all the time, and its `/metrics` must never be empty.
 pub fn short(
     setup: &TrialSetup<'_>,
     name: &str,
@@ -148,7 +148,7 @@ pub fn short(
         for pod in outage.scope.pods() {
             Trouble::end(pair.pod(pod).route())?;
         }
-        // Two renewals, and not always at the same moment between two.
+        // The pause takes two renewals, and varies so that the next outage begins at another moment between two renewals.
         let rest =
             Duration::from_secs(2 * durations.1) + Duration::from_millis(310 * (n as u64 % 5));
         lab::pause(rest);
@@ -160,7 +160,7 @@ pub fn short(
     ))
 }
 
-/// A fault of the API server that a leader has to bear for so long: the same leader, never an empty `/metrics`.
+/// A fault of the API server that a leader has to bear for this time: the same pod must lead, and its `/metrics` must never be empty.
 pub fn borne(
     setup: &TrialSetup<'_>,
     name: &str,
@@ -180,7 +180,8 @@ pub fn borne(
     ))
 }
 
-/// Every request of both pods takes so long for a while, whatever that costs: never two, and one when it is over.
+/// Every request of both pods has this latency for a while. Leadership may be lost, but two pods must never act, and one must act when the
+/// time is over.
 pub fn slow(
     setup: &TrialSetup<'_>,
     name: &str,
@@ -198,7 +199,7 @@ pub fn slow(
     for n in 0..2 {
         pair.pod(n).route().http_fault(HttpFault::default())?;
     }
-    // What was under way when it ended is as late as all before it.
+    // A request that was under way when the trouble ended is as late as all before it.
     lab::pause(latency + Duration::from_secs(3));
     let history = pair.never_two()?;
     pair.promise(pair.acting().is_some(), || {
@@ -207,7 +208,7 @@ pub fn slow(
     Ok(format!("0 ms of two, {} moves", history.moves()))
 }
 
-/// Pod 0 has led since this moment, alone and without a gap.
+/// Checks that pod 0 has led since this moment, alone and without a gap.
 pub fn kept(pair: &TwoPods, since: Instant) -> Result<()> {
     let history = pair.never_two()?;
     pair.promise(history.moves() == 0, || format!("{history}"))?;

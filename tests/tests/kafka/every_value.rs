@@ -1,5 +1,5 @@
-//! Every number of a collection is Kafka's own: one broker of every version, a group for every situation, the whole exposition
-//! against Kafka's tools, in both directions.
+//! Every number of a collection is Kafka's own: for one broker of every version and a group for every situation, the whole exposition is
+//! compared with Kafka's tools, in both directions.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +14,8 @@ use tokio::time::Instant;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// At what the cleaner leaves of fx-compact when it is done: the last records of 10 keys before the active segment.
+/// The offset of the first record that the cleaner leaves in fx-compact: before the active segment it leaves the last record of each of 10
+/// keys.
 const CLEANED: i64 = 140;
 
 #[test]
@@ -48,7 +49,7 @@ fn compare(version: Version) -> Result<()> {
         );
         Ok(world)
     })?;
-    // Built, if need be, before the clock starts.
+    // The program is built, if necessary, before the time is measured.
     Program::Collector.path()?;
     let started = Instant::now();
     let before = lab::wall_seconds();
@@ -79,7 +80,7 @@ fn compare(version: Version) -> Result<()> {
     Ok(())
 }
 
-/// Collections that find nothing new say the same as the first, and read no record a second time.
+/// Checks that collections that find nothing new say the same as the first, and read no record a second time.
 fn steady(collector: &Collector, world: &World) -> Result<()> {
     let fetched = |metrics| requests(metrics, "fetch");
     let second = later(collector, 2)?;

@@ -1,5 +1,5 @@
-//! The lab itself: Kafka's own tools find its listeners as the tests of security take them to be, and its brokers stop, die,
-//! stall and return when told to.
+//! Tests of the lab itself: Kafka's own tools find the listeners of the lab's brokers as the tests of security assume, and brokers stop,
+//! die, stall and return when told to.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ fn a_user_sees_what_it_may() -> Result<()> {
     );
     let seen = groups("nobody", PASSWORD)?;
     ensure!(!seen.contains("s-g"), "nobody sees {seen}");
-    // The tool fails with status 0.
+    // The tool exits with status 0 even if it fails.
     let seen = groups("monitor", "wrong")?;
     ensure!(
         seen.contains("SaslAuthenticationException"),

@@ -1,5 +1,5 @@
-//! The lab itself: Kafka's own tools see in the fixture what the fixture says it builds. When another test of this folder
-//! fails and this one does not, the collector is to blame.
+//! Tests of the lab itself: Kafka's own tools see in the fixture what the fixture says it builds. When another test of this folder fails
+//! and this one does not, the collector is to blame.
 
 use anyhow::Result;
 use e2e::lab::kafka::Plan;

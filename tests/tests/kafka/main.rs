@@ -1,4 +1,4 @@
-//! The collector before Apache Kafka. Needs Java, the jars that `tests/kafka/get-jars` fetches, and openssl.
+//! The tests of the collector with Apache Kafka. They need Java, the jars that `tests/kafka/get-jars` fetches, and openssl.
 
 mod every_value;
 mod fixture_listeners;

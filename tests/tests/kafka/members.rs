@@ -1,4 +1,5 @@
-//! Members of groups on real Kafka, as clients that choose their bytes can make them: joined, assigned and committed by hand.
+//! Members of groups on real Kafka, with bytes that a client can choose: they join, are assigned partitions and commit by requests of the
+//! test.
 
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use by_hand::Member;
 const MINUTE: Duration = Duration::from_secs(60);
 const EVERY: Duration = Duration::from_secs(1);
 
-/// A topic with six partitions of 100 records each, all of them in the fixture.
+/// A topic of the fixture, with six partitions of 100 records each.
 const TOPIC: &str = "fx-lag";
 
 fn of_group(metrics: &Exposition, family: &str, group: &str) -> Option<f64> {
@@ -32,7 +33,7 @@ fn bad_answers(metrics: &Exposition) -> u64 {
     metrics.count("kafka_lag_exporter_errors_total", pair)
 }
 
-/// Everything that depends on what the collector is told, so that it has to hold from its first collection on.
+/// Checks everything that depends on members, which must be right from the collector's first collection on.
 fn check(metrics: &Exposition, n_live: f64) -> Result<()> {
     for (family, group, right) in [
         ("kafka_consumergroup_group_members", "g-live", Some(n_live)),
@@ -51,7 +52,7 @@ fn check(metrics: &Exposition, n_live: f64) -> Result<()> {
         ("kafka_consumergroup_group_state", "h-connect", None),
         ("kafka_consumergroup_group_state", "g-share", None),
         ("kafka_consumergroup_group_state", "h-lone", None),
-        // It has committed 40 and 50 of 100, the one with a NUL after this name 1.
+        // The group has committed 40 and 50 of 100 records; the group whose name has a NUL after this name has committed 1.
         ("kafka_consumergroup_group_sum_lag", "h-pair", Some(110.0)),
         ("kafka_consumergroup_group_complete", "h-pair", Some(1.0)),
     ] {
@@ -84,7 +85,7 @@ fn members_who_choose_their_bytes_and_names_hide_nothing_and_forge_nothing() -> 
     )?;
     kafka.fixture("build", &[])?;
     let _live = kafka.hold()?;
-    // Kafka's tool gives up on a group that it cannot read, so it is asked before there is one.
+    // Kafka's tool fails on a group that it cannot read, so it is asked before there is such a group.
     let states = oracle::states(&kafka)?;
     let bootstrap = kafka.bootstrap();
     let _members = hostile(&bootstrap)?;
@@ -128,7 +129,7 @@ fn members_who_choose_their_bytes_and_names_hide_nothing_and_forge_nothing() -> 
     Ok(())
 }
 
-/// The pod that takes over from another shows the same, from its first collection on.
+/// Checks that a pod that takes over from another shows the same values from its first collection on.
 fn takes_over(config: &Config) -> Result<()> {
     let source = sources::classic("pod-0")?;
     let url = source.url();

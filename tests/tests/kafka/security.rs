@@ -1,5 +1,5 @@
-//! Listeners that let the collector in, listeners that do not, and rights that are missing: each is counted under its own
-//! reason, because Kafka itself says nothing about most of them.
+//! Listeners that let the collector in, listeners that refuse it, and rights that are missing: each is counted under its own reason,
+//! because Kafka's answers say nothing about most of them.
 
 mod mistakes;
 
@@ -23,7 +23,7 @@ const SCALE: Scale = Scale {
     width: 2,
 };
 
-/// A listener of a secured Kafka, and the credentials to show there.
+/// A listener of a secured Kafka, and the credentials that the collector shows there.
 #[derive(Clone, Copy, Debug)]
 enum Listener {
     Plain,
@@ -69,8 +69,8 @@ impl Listener {
     }
 }
 
-/// Kafka with the small fixture: the monitor may do what the manual asks for, the limited user may describe groups and
-/// one of the two topics, nobody nothing.
+/// Kafka with the small fixture: the monitor may do what the manual asks for, the limited user may describe groups and one of the two
+/// topics, and the user nobody may do nothing.
 fn secured() -> Result<Kafka> {
     let kafka = Kafka::start(&Plan::of(1).secured())?;
     SCALE.build(&kafka)?;
@@ -121,7 +121,7 @@ fn every_door_opens_to_who_has_its_key() -> Result<()> {
         );
         let n_errors = metrics.count("kafka_lag_exporter_errors_total", []);
         let late = errors(&metrics, "timeout");
-        // On a busy machine a broker may be late once, which no listener is the cause of.
+        // On a busy machine a broker may answer late once, which is not an error of the listener.
         let n_excused = Length::from_env().pick(0, late);
         ensure!(n_errors == n_excused, "{listener:?}: {n_errors} errors");
         lab::say(format_args!(
@@ -155,7 +155,7 @@ fn a_shut_door_is_counted_by_why_it_is_shut() -> Result<()> {
     down(&collector, &metrics)
 }
 
-/// Nothing is shown, and the process lives to tell.
+/// Checks that nothing is shown, and that the process goes on and answers.
 fn down(collector: &Collector, metrics: &Exposition) -> Result<()> {
     ensure!(
         metrics.value("kafka_lag_exporter_up", []) == Some(0.0),
@@ -187,7 +187,7 @@ fn missing_rights_are_findings_and_not_zeros() -> Result<()> {
             .is_none(),
         "nobody sees lag"
     );
-    // May describe s-t0000 but not read it: offset lag is there, exact time lag is not.
+    // This user may describe s-t0000 but not read it: offset lag is shown, exact time lag is not.
     let (limited, _) = counted(
         &Listener::Plain.config(&kafka, User::Limited)?,
         "authorization",

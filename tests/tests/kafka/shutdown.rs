@@ -18,7 +18,7 @@ const SCALE: Scale = Scale {
     width: 3,
 };
 
-/// Stops it and holds it to the promise.
+/// Stops the collector and checks that it ends as promised.
 fn stop(mut collector: Collector, when: &str) -> Result<()> {
     let (took, status) = collector.stop(30 * SECOND)?;
     lab::say(format_args!("{when}: gone after {took:.0?}, {status}"));
@@ -45,7 +45,7 @@ fn it_ends_in_time_in_the_middle_of_a_collection_and_between_two() -> Result<()>
     let _reservation = lab::reserve()?;
     let kafka = Kafka::start(&Plan::of(1))?;
     SCALE.build(&kafka)?;
-    // A first collection takes a while: at some of these delays it is under way.
+    // A first collection takes a while, so at some of these delays it is under way.
     for ms in [0, 50, 100, 200, 400] {
         let collector = Collector::start(&Config::of(&kafka.bootstrap()))?;
         lab::pause(Duration::from_millis(ms));

@@ -1,5 +1,5 @@
-//! Brokers restart, die and stall under a collector that reads every two seconds: it shows the truth or says that it
-//! cannot, it loses no group silently, it answers its probes, and it is whole again as soon as Kafka is.
+//! Brokers restart, die and stall under a collector that reads every two seconds. The collector shows true values or says that it cannot,
+//! it loses no group silently, it answers its probes, and its exposition is complete again as soon as Kafka is well.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -24,13 +24,13 @@ const SCALE: Scale = Scale {
 const SECOND: Duration = Duration::from_secs(1);
 const RESULTS: [&str; 4] = ["complete", "partial", "failed", "abandoned"];
 
-/// One scrape, judged.
+/// The judgement of one scrape.
 struct Scrape {
     at: Instant,
     verdict: Verdict,
-    /// CPU time so far.
+    /// The CPU time used so far.
     cpu: Duration,
-    /// Collections so far, by result.
+    /// The number of collections so far, by result.
     collections: BTreeMap<&'static str, u64>,
 }
 
@@ -78,7 +78,7 @@ fn no_group_is_lost_and_no_value_is_wrong_while_brokers_come_and_go() -> Result<
         .with_context(|| collector.log().unwrap_or_default())
 }
 
-/// Every kind of trouble; each event's name and time, and whether it is over when it has come to pass.
+/// Causes every kind of trouble; returns each event's name and time, and checks that the collector recovers after each.
 fn events(kafka: &mut Kafka, watch: &Watch) -> Result<Vec<(Instant, String)>> {
     let length = Length::from_env();
     let mut events = Vec::new();
@@ -132,7 +132,7 @@ impl Watch {
         }
     }
 
-    /// Asks `/health` ten times a second.
+    /// Sends `/health` requests, ten a second.
     fn probe(&self, collector: &Collector) {
         while !self.over.load(Ordering::Relaxed) {
             match collector.get("/health") {
@@ -144,8 +144,8 @@ impl Watch {
         }
     }
 
-    /// Waits for a scrape with every group complete, and counts the collections until then: the one that was under way
-    /// when the broker returned, and two more.
+    /// Waits for a scrape with every group complete, and checks the number of collections until then: the one that was under way when the
+    /// broker returned, and two more.
     fn whole_again(&self, after: &str) -> Result<()> {
         let since = Instant::now();
         let total = |scrape: &Scrape| scrape.collections.values().sum::<u64>();

@@ -1,6 +1,6 @@
-//! Time lag is exact for a thousand partitions at once, whatever way their records are stored: five codecs, records of a
-//! megabyte, times set by the broker, compacted, truncated, nothing but control records. No time lag is shown of records
-//! that mislead: of a topic that had the name before, aborted, with a future date, or purged by the group itself.
+//! Time lag is exact for a thousand partitions at once, however their records are stored: five codecs, records of a megabyte, times set by
+//! the broker, compacted, truncated, nothing but control records. No time lag is shown for records that mislead: those of an earlier topic
+//! of the same name, aborted ones, those with a future date, and those that the group itself has purged.
 
 use std::fs;
 use std::time::Duration;
@@ -19,7 +19,7 @@ const PARTITIONS: usize = 1000;
 #[test]
 fn a_thousand_time_lags_are_exact_in_the_first_collection() -> Result<()> {
     let _reservation = lab::reserve()?;
-    // Built, if need be, before the clock starts.
+    // The program is built, if necessary, before the time is measured.
     Program::Collector.path()?;
     let kafka = Kafka::start(&Plan::of(1))?;
     let asked = Instant::now();
@@ -39,7 +39,7 @@ fn a_thousand_time_lags_are_exact_in_the_first_collection() -> Result<()> {
         world.n_rows()
     );
     let (wall, before, received) = (lab::wall_seconds(), Instant::now(), loopback_bytes()?);
-    // There is no second collection within the test.
+    // At this interval there is no second collection within the test.
     let collector = Collector::start(&Config::of(&kafka.bootstrap()).every(10 * MINUTE))?;
     let shown = collector.wait_until_complete(MINUTE)?;
     let (took, received) = (before.elapsed(), loopback_bytes()? - received);
@@ -79,7 +79,7 @@ fn report(collector: &Collector, shown: &Exposition) -> Result<()> {
     Ok(())
 }
 
-/// Until nothing of tl-compact before its active segment is left but the last record of each key.
+/// Waits until tl-compact has, before its active segment, only the last record of each key.
 fn wait_for_the_cleaner(kafka: &Kafka) -> Result<()> {
     let at: Vec<_> = (0..10)
         .map(|k| ("tl-compact".to_owned(), k, i64::from(k)))
@@ -114,7 +114,7 @@ fn records_that_are_not_what_they_seem_are_not_told_of() -> Result<()> {
     let rate = Collector::start(&config.clone().sampling("mode", "rate"))?;
     let first = collector.wait_until_complete(MINUTE)?;
     age_is_that_of(&kafka, &first)?;
-    // Of what a group reads that reads only what is committed, nothing is left.
+    // A group that reads only committed records has nothing left to read here.
     let aborted = age(&first, "g-aborted");
     ensure!(aborted == Some(0.0), "aborted: {aborted:?}");
     let lag = first.value("kafka_consumergroup_group_lag", [("group", "g-far")]);

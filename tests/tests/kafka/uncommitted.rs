@@ -1,6 +1,6 @@
-//! Partitions that members are assigned and have not committed never pass for health: they are counted with what they hold,
-//! or are why the group is not complete. On real Kafka, whose tools give the right values; also after a restart, and in a
-//! pod that takes over.
+//! Partitions that members are assigned and have not committed never count as healthy: they are counted together with their records, or
+//! they make the group incomplete. The tests run on real Kafka, whose tools give the right values; also after a restart, and in a pod that
+//! takes over.
 
 use std::time::Duration;
 
@@ -20,7 +20,8 @@ const SUM: &str = "kafka_consumergroup_group_sum_lag";
 const PARTITIONS: &str = "kafka_consumergroup_group_uncommitted_partitions";
 const RECORDS: &str = "kafka_consumergroup_group_uncommitted_records";
 
-/// Group, topic, uncommitted partitions, and the records in them: as many as were written, ten to a partition.
+/// The group, the topic, the number of uncommitted partitions, and the number of records in them: all that were written, ten to a
+/// partition.
 const UNCOMMITTED: [(&str, &str, f64, f64); 5] = [
     ("g-part", "up-part", 2.0, 20.0),
     ("g-848", "up-848", 2.0, 20.0),
@@ -29,9 +30,9 @@ const UNCOMMITTED: [(&str, &str, f64, f64); 5] = [
     ("g-new", "up-empty", 0.0, 0.0),
 ];
 
-/// `up-part` and `up-848` have three partitions of ten records, of which their groups have committed the first at its end.
-/// `up-ta` and `up-tb` have one partition of ten records, which `g-two` has committed at 4. Nothing is in `up-empty`, and
-/// nothing committed by its group. `g-left` has no members. The monitor may see everything, the limited user not `up-tb`.
+/// `up-part` and `up-848` have three partitions of ten records, of which their groups have committed the first at its end. `up-ta` and
+/// `up-tb` have one partition of ten records, which `g-two` has committed at 4. `up-empty` has no records, and its group has committed
+/// nothing in it. `g-left` has no members. The monitor may see everything, the limited user everything but `up-tb`.
 fn kafka() -> Result<(Kafka, Process)> {
     let kafka = Kafka::start(&Plan::of(1).secured())?;
     for (topic, partitions, records) in [
@@ -50,7 +51,7 @@ fn kafka() -> Result<(Kafka, Process)> {
     let words: Vec<_> = groups.split_ascii_whitespace().collect();
     let members = kafka.stay(&words)?;
     kafka.fixture("commit", &["g-left", "up-ta", "0", "7"])?;
-    // Who may read a topic may describe it.
+    // A user who may read a topic may describe it too.
     let rights = "monitor GROUP * DESCRIBE monitor TOPIC * READ monitor TOPIC * DESCRIBE_CONFIGS \
         limited GROUP * DESCRIBE limited TOPIC * DESCRIBE_CONFIGS limited TOPIC up-part READ \
         limited TOPIC up-848 READ limited TOPIC up-ta READ limited TOPIC up-empty READ";
@@ -67,8 +68,8 @@ fn config(kafka: &Kafka, user: User) -> Config {
         .property("sasl.password", PASSWORD)
 }
 
-/// Shows what `right` wants, in both granularities, from the first exposition of each of two processes after one another, and
-/// in a pod that takes over from another.
+/// Checks that `right` accepts the first exposition of each of two processes after one another, and of a pod that takes over from another,
+/// in both granularities.
 fn whoever_collects(config: &Config, right: impl Fn(&Exposition) -> Result<()>) -> Result<()> {
     for config in [config.clone(), config.clone().by_topic()] {
         for life in ["first", "second"] {
@@ -110,7 +111,7 @@ fn about(metrics: &Exposition) -> String {
     shown.join("\n")
 }
 
-/// Errors by question and reason; what a broker of a busy machine was late with is no matter of this test.
+/// The errors by request and reason, without those of brokers that answer late on a busy machine, which are not what this test is about.
 fn errors(metrics: &Exposition) -> Vec<(String, String, u64)> {
     let series = metrics.series("kafka_lag_exporter_errors_total");
     let counted = series.map(|(labels, _)| {
@@ -204,7 +205,7 @@ fn a_topic_that_this_user_may_not_see_leaves_its_group_without_a_sum() -> Result
     Ok(())
 }
 
-/// An answer about a topic serves as long as the metadata: no collection asks again, and each counts the topic.
+/// Checks that an answer about a topic is used as long as the metadata: no later collection asks again, and each counts the topic.
 fn asked_by_name_once(config: &Config) -> Result<()> {
     let collector = Collector::start(config)?;
     let metrics = collector.wait_for("later collections", MINUTE, |metrics| {
@@ -219,7 +220,7 @@ fn asked_by_name_once(config: &Config) -> Result<()> {
         "{n} collections: {asked} metadata requests, {counted:?}"
     ));
     let named = |(_, _, counted): &(_, _, u64)| *counted == n;
-    // The metadata and its ids, the one name, and in each collection the ids of topics with lag.
+    // Two requests for the metadata and its ids, one for the one name, and one in each collection for the ids of topics with lag.
     ensure!(
         asked <= n + 3 && counted.iter().all(named),
         "{asked} {counted:?}"

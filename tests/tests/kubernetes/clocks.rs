@@ -1,4 +1,4 @@
-//! Wall clocks that differ, and pods of the same name: neither makes two leaders, nor costs the only one.
+//! Wall clocks that differ, and pods of the same name: neither makes two leaders, nor costs the only leader its leadership.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use e2e::trials::{self, Trial, within};
 use k8s_openapi::jiff::Timestamp;
 use tokio::time::Instant;
 
-/// Seconds.
+/// The lease duration and the grace period, in seconds.
 const SHORT: (u64, u64) = (6, 2);
 const BALANCED: (u64, u64) = (15, 5);
 
-/// By how many seconds the wall clock of whoever renewed the Lease last is ahead, less the age of that renewal.
+/// The seconds by which the wall clock of the pod that renewed the Lease last is ahead, less the age of that renewal.
 fn ahead(pair: &TwoPods) -> Result<f64> {
     let renewed: Timestamp = pair.lease().read()?.context("no Lease")?.renewed.parse()?;
     Ok(renewed.as_duration().as_secs_f64() - lab::wall_seconds())
 }
 
-/// The leader is killed; from then to the other's first request.
+/// Kills the leader; returns the time from then to the other pod's first request.
 fn killed(pair: &mut TwoPods, duration: Duration) -> Result<Duration> {
     let ended = Instant::now();
     pair.pod(0).kill(&BOTH)?;
@@ -92,7 +92,7 @@ fn wall_clocks_may_be_set() -> Result<()> {
             let begun = Instant::now();
             for step in steps {
                 pair.pod(n).set_clock(step)?;
-                // Two renewals.
+                // The pause takes two renewals.
                 lab::pause(Duration::from_secs(2 * SHORT.1 + 1));
             }
             kept(&pair, begun)?;

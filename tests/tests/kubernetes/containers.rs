@@ -1,4 +1,4 @@
-//! Single containers die or stand still: leadership moves to a pod that can act on it, and never to two.
+//! Single containers die or are stopped: leadership moves to a pod that can act on it, and never to two.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use e2e::lab::{self, ControlPlane, Length};
 use e2e::trials::containers::{self, Loss};
 use e2e::trials::{self, Trial, TrialSetup};
 
-/// Seconds.
+/// The lease duration and the grace period, in seconds.
 const SHORT: (u64, u64) = (6, 2);
 const BALANCED: (u64, u64) = (15, 5);
 

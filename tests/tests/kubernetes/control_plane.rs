@@ -1,4 +1,4 @@
-//! The control plane itself restarts and stands still, for all pods at once.
+//! The control plane itself restarts, and is stopped for a while, for all pods at once.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use e2e::trials::outage::kept;
 use e2e::trials::within;
 use tokio::time::Instant;
 
-/// Somebody acts again this soon after the API server answers again.
+/// The time within which a pod acts again after the API server answers again.
 const SOON: Duration = Duration::from_secs(3);
 
-/// Short leases, which do not outlast what happens here, and one that does.
+/// Three pairs of pods: two with Leases shorter than the 20 s for which the control plane stands still, and one with a longer Lease, 60 s.
 fn duels(plane: &ControlPlane) -> Result<Vec<TwoPods>> {
     let settings = [
         ("plane-6", (6, 2)),
@@ -25,7 +25,7 @@ fn duels(plane: &ControlPlane) -> Result<Vec<TwoPods>> {
     settings.into_iter().map(start).collect()
 }
 
-/// None has ever been two, and each acts soon after this moment, or never stopped.
+/// Checks that no pair ever had two acting pods, and that each pair acts within [`SOON`] after `healed`.
 fn judge(duels: &[TwoPods], what: &str, healed: Instant) -> Result<()> {
     lab::pause(SOON + Duration::from_secs(2));
     for pair in duels {
@@ -69,6 +69,6 @@ fn a_control_plane_that_restarts_or_stands_still_never_makes_two_leaders() -> Re
             Instant::now(),
         )?;
     }
-    // A lease that outlasts all that was never lost.
+    // The pair with a lease that outlasts the trouble must never have lost it.
     duels.last().map_or(Ok(()), |long| kept(long, begun))
 }

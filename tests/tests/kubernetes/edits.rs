@@ -1,4 +1,4 @@
-//! Somebody edits the Lease by hand: never two leaders, and soon one again.
+//! Somebody edits the Lease by hand: two pods never lead, and soon one leads again.
 
 use anyhow::Result;
 use e2e::lab::{self, ControlPlane, Length};

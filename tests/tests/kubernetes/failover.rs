@@ -1,4 +1,4 @@
-//! The leading pod ends: another one takes over, at once if it was asked to end, else when its lease has run out.
+//! The leading pod ends: another one takes over, at once if the old leader was asked to end, else when the old leader's lease has run out.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use e2e::lab::{self, ControlPlane, Length};
 use e2e::trials::failover::{self, End, failovers, figures};
 use e2e::trials::{self, Trial, TrialSetup, within};
 
-/// Seconds.
+/// The lease duration and the grace period, in seconds.
 const BALANCED: (u64, u64) = (15, 5);
 const SHORT: (u64, u64) = (6, 2);
 

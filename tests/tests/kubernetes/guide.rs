@@ -1,4 +1,4 @@
-//! The examples of the elector's document on high availability, each as written.
+//! The examples of the elector's document on high availability, used as they are written.
 
 use std::process::Command;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use e2e::lab::{self, ControlPlane, PairPlan, TwoPods, process};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// The only block of the document in this language.
+/// The only code block of the document in this language.
 fn block(language: &str) -> Result<String> {
     let blocks = documents::blocks(&Document::Elector.read()?)?;
     let mut blocks = blocks
@@ -51,7 +51,7 @@ fn both_programs_take_the_example_configuration() -> Result<()> {
     Ok(())
 }
 
-/// Building takes minutes; whether cargo takes the feature, and what it brings, takes none.
+/// Building takes minutes, so this test asks cargo for the packages of the feature without building them.
 #[test]
 fn cargo_takes_the_feature_and_only_the_elector_has_kubernetes() -> Result<()> {
     let build = Document::Elector.chapter("Build")?;
@@ -91,7 +91,7 @@ fn endpoints_lease_and_logs_are_as_the_guide_shows_them() -> Result<()> {
     logs(&mut pair)
 }
 
-/// Of the leader, and of the standby.
+/// Checks the endpoints of the leader and of the standby.
 fn endpoints(ports: [u16; 2]) -> Result<()> {
     let get = |n: usize, path: &str| http::get(ports[n], path, Coding::Plain, LIMIT);
     lab::wait_for("the first exposition", LIMIT, || {

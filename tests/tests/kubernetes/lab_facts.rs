@@ -1,4 +1,4 @@
-//! The lab itself: API server, routes and faults behave as the proofs of the election take them to.
+//! Tests of the lab itself: its faults, rights, Lease edits and control plane work as the election tests assume.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ struct Lab {
     lease: &'static str,
 }
 
-/// A pod's client, as the elector makes one.
+/// A client of a pod, made as the elector makes its own.
 fn client(runtime: &Runtime, route: &ApiRoute) -> Result<Client> {
     let kubeconfig = Kubeconfig::from_yaml(route.kubeconfig())?;
     runtime.block_on(async {
@@ -62,7 +62,7 @@ impl Lab {
     }
 }
 
-/// A route lets pass and holds up what it is told to.
+/// Checks that a route lets pass and holds up what it is told to.
 fn try_road(route: &ApiRoute, route_kind: RouteKind) -> Result<()> {
     let runtime = Runtime::new()?;
     let client = client(&runtime, route)?;

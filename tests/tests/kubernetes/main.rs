@@ -1,5 +1,5 @@
-//! Elector and collector before a Kubernetes control plane. Needs the program that `tests/kubernetes/build` makes, openssl and
-//! libfaketime.
+//! The tests of elector and collector with a Kubernetes control plane. They need the program that `tests/kubernetes/build` makes, openssl
+//! and libfaketime.
 
 mod clocks;
 mod containers;

@@ -1,4 +1,4 @@
-//! The API server is out of reach, refuses requests, or is slow: never two leaders, and no leadership lost without need.
+//! The API server is out of reach, refuses requests, or is slow: two pods never lead, and no leadership is lost without need.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use e2e::lab::{self, ControlPlane, Length};
 use e2e::trials::outage::{self, Outage, Scope, Trouble};
 use e2e::trials::{self, Trial, TrialSetup};
 
-/// Seconds.
+/// The lease duration and the grace period, in seconds.
 const SHORT: (u64, u64) = (6, 2);
 const BALANCED: (u64, u64) = (15, 5);
 
@@ -50,7 +50,7 @@ fn an_outage_that_ends_in_time_costs_nothing() -> Result<()> {
     let _reservation = lab::reserve()?;
     let plane = ControlPlane::start()?;
     let setup = TrialSetup::of(plane.kube());
-    // Less than the lease less a renewal's period less 2.5 s.
+    // The outage is shorter than the lease duration less a renewal period less 2.5 s.
     let (durations, millis, times) = Length::from_env().pick((BALANCED, 7400, 5), (SHORT, 1400, 3));
     let lasts = Duration::from_millis(millis);
     let mut all = Vec::new();
@@ -88,7 +88,7 @@ fn a_slow_api_server_and_errors_now_and_then_cost_nothing() -> Result<()> {
         Trial::new("slow", |name| {
             outage::borne(&setup, name, (BALANCED, slow, lasts))
         }),
-        // A renewal every second.
+        // The Lease is renewed every second.
         Trial::new("errors", |name| {
             outage::borne(&setup, name, ((6, 1), errors, lasts))
         }),

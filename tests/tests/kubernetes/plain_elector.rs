@@ -12,7 +12,7 @@ use e2e::trials::edits::{self, Edit, Leader};
 use e2e::trials::outage::{self, Outage, Scope, Trouble};
 use e2e::trials::{self, Trial, TrialSetup};
 
-/// Seconds.
+/// The lease duration and the grace period, in seconds.
 const DURATIONS: (u64, u64) = (6, 2);
 
 #[test]

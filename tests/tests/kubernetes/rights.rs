@@ -1,4 +1,4 @@
-//! The elector's rights on the Lease, and what it says when they are not enough.
+//! The elector's rights on the Lease, and the elector's reports when they are not enough.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use e2e::trials::blocked::{blocked, leads, start};
 use e2e::trials::{self, Trial};
 use tokio::time::Instant;
 
-/// Seconds.
+/// The lease duration and the grace period, in seconds.
 const DURATIONS: (u64, u64) = (6, 2);
 
 /// The time within which a missing right must be reported.
 const SAID: Duration = Duration::from_secs(2);
 
-/// The Lease that is there before the pod starts.
+/// The state of the Lease before the pod starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Before {
     Nothing,
@@ -41,7 +41,7 @@ fn pod(kube: &Kube, name: &str, rights: Rights, before: Before) -> Result<(Pod, 
 
 fn enough(kube: &Kube, name: &str, (rights, before): (Rights, Before)) -> Result<String> {
     let (pod, lease) = pod(kube, name, rights, before)?;
-    // A Lease that says nothing, or is not there, may have been somebody's until now.
+    // An empty Lease, or an absent one, may have been held by somebody until now.
     let limit = Duration::from_secs(DURATIONS.0 + 4);
     let after = leads(&pod, limit)?;
     let record = lease.read()?.context("no Lease")?;
@@ -130,7 +130,7 @@ fn who_is_blocked_leads_when_that_is_mended_and_loses_with_its_rights() -> Resul
             let (pod, _lease) = pod(kube, name, Rights::none(), Before::ReleasedLease)?;
             blocked(&pod, "forbidden", "get")?;
             kube.set_rights(pod.route().account(), &Rights::on(name))?;
-            // A denial may be remembered for a while.
+            // The API server may remember a denial for a while.
             let mended = leads(&pod, Duration::from_secs(20))?;
             let reading = Rights::named(name, &["get", "list", "watch"]);
             kube.set_rights(pod.route().account(), &reading)?;

@@ -1,4 +1,4 @@
-//! Two pods that nothing happens to: one leader, few requests, little memory and CPU.
+//! Two undisturbed pods: one leader, few requests, little memory and CPU.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use tokio::time::Instant;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Requests in a minute, other than watches.
+/// The most requests that a leader may send in a minute, not counting watches.
 const LEADER: f64 = 24.0;
 const STANDBY: f64 = 5.0;
-/// A watch is asked for anew when the API server or the elector ends it, now and then.
+/// The most watches that a pod may begin in a minute: the API server or the elector ends a watch now and then.
 const WATCHES: f64 = 3.0;
 
-/// Bytes.
+/// The most resident memory, in bytes.
 const RSS: u64 = 10_000_000;
-/// Milliseconds of CPU in a second.
+/// The most CPU time, in milliseconds per second.
 const CPU: f64 = 2.0;
 
-/// An unoptimised build, beside whatever else a machine does, may use so many times as much.
+/// The factor by which an unoptimised build on a busy machine may exceed the limits.
 const SLACK: u32 = 5;
 
 #[test]

@@ -1,4 +1,4 @@
-//! A pod that cannot reach or convince the API server says why within 2 s, and leads once that is mended, without a restart.
+//! A pod that cannot reach or convince the API server reports the reason within 2 s, and leads once the trouble is over, without a restart.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use e2e::trials::blocked::{blocked, leads, start};
 use e2e::trials::{self, Trial};
 use serde_json::{Value, json};
 
-/// Seconds.
+/// The lease duration and the grace period, in seconds.
 const DURATIONS: (u64, u64) = (6, 2);
 
-/// The time within which a trouble must be reported.
+/// The time within which the pod must report its trouble.
 const SAID: Duration = Duration::from_secs(2);
 
-/// The time within which a pod must lead once its trouble is over, beside what it has to wait for.
+/// The time within which a pod must lead once its trouble is over, beside the time that it has to wait for the Lease.
 const MENDED: Duration = Duration::from_secs(3);
 
-/// The interval at which files are read again while nothing gets through.
+/// The interval at which the elector reads its files again while no request succeeds.
 const FILES: Duration = Duration::from_secs(10);
 
-/// A pod of its own TLS connection, and a Lease that nobody holds.
+/// A pod with a TLS connection of its own, and a Lease that no pod holds.
 fn pod(kube: &Kube, name: &str, clock: Option<&'static str>) -> Result<Pod> {
     Lease::of(kube, name).ship()?;
     let mut pair_plan = PairPlan::of(name, DURATIONS).direct();
@@ -30,7 +30,7 @@ fn pod(kube: &Kube, name: &str, clock: Option<&'static str>) -> Result<Pod> {
     pair_plan.pod(kube, 0)
 }
 
-/// The pod says what is wrong, is mended, and leads.
+/// Checks that the pod reports its trouble, and that it leads once the trouble is over.
 fn trial(
     pod: &mut Pod,
     (reason, words): (&str, &str),
@@ -65,7 +65,7 @@ fn wrong_server(kube: &Kube, name: &str) -> Result<String> {
     let mut pod = pod(kube, name, None)?;
     let right = pod.route().kubeconfig().to_owned();
     let mut wrong = kubeconfig(&pod)?;
-    // Of the machine's authorities, none has signed the server's certificate.
+    // None of the machine's authorities has signed the server's certificate.
     let cluster = &mut wrong["clusters"][0]["cluster"];
     *cluster = json!({"server": cluster["server"]});
     pod.set_kubeconfig(&wrong.to_string())?;
@@ -127,7 +127,7 @@ fn missing_namespace(kube: &Kube, name: &str) -> Result<String> {
         &account,
     ])?;
     let mend = |_: &Pod| kube.kubectl(&["create", "namespace", name]).map(drop);
-    // A Lease that was not there may have been somebody's until now.
+    // A Lease that was absent may have been held by somebody until now.
     let lease = Duration::from_secs(DURATIONS.0);
     trial(&mut pod, ("lease_missing", "namespaces"), (lease, mend))
 }

@@ -1,4 +1,4 @@
-//! The alerts are valid for promtool, and its unit tests of them pass.
+//! The alerts are valid for promtool, and promtool's unit tests of them pass.
 
 use std::fs;
 use std::time::Duration;
@@ -7,14 +7,14 @@ use anyhow::{Result, ensure};
 use e2e::lab::host::TempDir;
 use e2e::manifests::{self, tools};
 
-/// A file of tests takes promtool half a minute, more beside others.
+/// The time limit of a file of tests, which takes promtool half a minute, and more on a busy machine.
 const LIMIT: Duration = Duration::from_secs(600);
 
 const TESTS: [&str; 4] = ["recording", "groups", "itself", "days"];
 
-/// Changes that make the rules worse, and the file of tests that must find them.
+/// Changes that make the rules worse, each with the file of tests that must fail with it.
 const WORSE: [(&str, &str, &str); 14] = [
-    // The alert reads the family itself.
+    // The alert reads the family instead of the recorded series.
     (
         "groups",
         "klag:kafka_consumergroup_group_max_lag_seconds\n            unless",
@@ -30,67 +30,67 @@ const WORSE: [(&str, &str, &str); 14] = [
         "expr: klag:kafka_lag_exporter_up ==",
         "expr: kafka_lag_exporter_up ==",
     ),
-    // What was last seen is forgotten sooner than another pod takes over.
+    // The last value is forgotten before another pod can take over.
     (
         "recording",
         "last_over_time(kafka_consumergroup_group_complete[3m])",
         "last_over_time(kafka_consumergroup_group_complete[1m])",
     ),
-    // Every pod's word counts.
+    // The values of all pods count, not only those of the leader.
     (
         "recording",
         "last_over_time(kafka_consumergroup_group_max_lag[3m])\n            and on",
         "last_over_time(kafka_consumergroup_group_max_lag[3m])\n            or on",
     ),
-    // A pod that has collected one cluster speaks for all of them.
+    // A pod that has collected one cluster hides the failures of all others.
     (
         "recording",
         "== on (namespace, job, cluster_name) group_left ()\n            max by (namespace, job, cluster_name) (klag:term_of_data)",
         "== on (namespace, job) group_left ()\n            max by (namespace, job) (klag:term_of_data)",
     ),
-    // Between equal terms nobody is younger.
+    // Among pods of equal terms, the one with the newest data is no longer preferred.
     (
         "recording",
         "klag:seen_data\n          == on (namespace, job, cluster_name) group_left () max by (namespace, job, cluster_name) (klag:seen_data)",
         "klag:seen_data",
     ),
-    // Clusters of two releases are one.
+    // Clusters of two releases are taken for one.
     (
         "itself",
         "max by (namespace, job, cluster_name) (\n            last_over_time(kafka_lag_exporter_up",
         "max by (cluster_name) (\n            last_over_time(kafka_lag_exporter_up",
     ),
-    // No patience with pods that are scraped one after the other.
+    // The alert does not wait for pods that are scraped one after the other.
     (
         "itself",
         "sum by (namespace, job) (kafka_lag_exporter_leader) > 1,\n            \"job\", \"$1\", \"job\", \"(.+)-telemetry\"\n          )\n        for: 3m",
         "sum by (namespace, job) (kafka_lag_exporter_leader) > 1,\n            \"job\", \"$1\", \"job\", \"(.+)-telemetry\"\n          )\n        for: 0s",
     ),
-    // A log that was never cut.
+    // A log that was never cut counts as one that was.
     (
         "groups",
         "last_over_time(kafka_partition_earliest_offset[3m]) > 0",
         "last_over_time(kafka_partition_earliest_offset[3m]) >= 0",
     ),
-    // A leader is one whether or not its series are there.
+    // A leader counts even if its series are absent.
     (
         "itself",
         "unless on (namespace, instance) kafka_lag_exporter_leader_term",
         "unless on (namespace) kafka_lag_exporter_leader",
     ),
-    // Readers of half an hour count as readers.
+    // A group that had members for half an hour of a day counts as one with readers.
     (
         "days",
         "sum_over_time((klag:kafka_consumergroup_group_members > bool 0)[1d:15m]) >= 24\n            unless on (namespace, job, cluster_name, group) klag:budget_seconds",
         "sum_over_time((klag:kafka_consumergroup_group_members > bool 0)[1d:15m]) >= 1\n            unless on (namespace, job, cluster_name, group) klag:budget_seconds",
     ),
-    // An application that deletes what it has read loses it.
+    // The records that an application deletes after reading them count as lost.
     (
         "groups",
         "unless on (namespace, job, cluster_name, group, topic) klag:kafka_consumergroup_group_topic_max_lag_seconds < 60\n",
         "\n",
     ),
-    // One collection is enough.
+    // One collection is enough for the alert.
     ("groups", "[15m:30s]) > 0.3 * 900 / 30", "[15m:30s]) > 0"),
 ];
 
@@ -115,7 +115,7 @@ fn alerts_do_what_they_say_also_with_a_failover_in_the_middle() -> Result<()> {
     TESTS.iter().try_for_each(|test| test_rules(&dir, test))
 }
 
-/// The tests of the alerts prove themselves: each of these changes is found.
+/// Checks the tests of the alerts: they must fail with each of these changes.
 #[test]
 fn worse_rules_fail_the_tests_of_the_alerts() -> Result<()> {
     let rules = manifests::read("alerts/klag-exporter.rules.yaml")?;

@@ -1,8 +1,7 @@
-//! Pods that export nothing: electors without any right, collectors that cannot reach Kafka. They stay up and say why, and
-//! the alerts of `manifests/alerts` fire on what they expose, which is recorded here and given to promtool.
+//! Pods that export nothing: electors without any right, and collectors that cannot reach Kafka. They stay up and report the reason, and
+//! the alerts of `manifests/alerts` fire on their metrics, which are recorded here and given to promtool.
 //!
-//! In a full run a real Prometheus scrapes them as well, with the rules as they are shipped and at the intervals of the
-//! manifests.
+//! In a full run a real Prometheus scrapes them as well, with the rules as they are shipped and at the intervals of the manifests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -19,21 +18,21 @@ use e2e::lab::{self, ControlPlane, Length, PairPlan, Pod};
 use e2e::manifests::{self, tools};
 use e2e::trials::{self, Trial};
 
-/// Seconds.
+/// The lease duration and the grace period, in seconds.
 const DURATIONS: (u64, u64) = (6, 2);
 const LIMIT: Duration = Duration::from_secs(30);
 const RULES: &str = "alerts/klag-exporter.rules.yaml";
 
-/// From one scrape or evaluation to the next in the manifests, in seconds.
+/// The time from one scrape or evaluation to the next in the manifests, in seconds.
 const INTERVAL: u32 = 30;
 
-/// An alert that must fire: its name, how many of it, and the seconds after which it does.
+/// An alert that must fire: its name, the number of its instances, and the seconds after which it fires.
 type Expected = (&'static str, usize, u32);
 
 /// Values of series at one moment, by their names and labels as they would be written.
 type Recording = BTreeMap<String, f64>;
 
-/// All that pods expose now, as Prometheus would name it.
+/// Records all metrics of the pods as they are now, under the names and labels that Prometheus would give them.
 fn record(pods: [&Pod; 2]) -> Result<Recording> {
     let mut recording = Recording::new();
     for job in jobs(&pods) {
@@ -59,7 +58,7 @@ fn is_counter(series: &str) -> bool {
     ends.iter().any(|end| name.ends_with(end))
 }
 
-/// A test for promtool: gauges stay as they were recorded, and counters go on as they went between two recordings so many
+/// A test for promtool: gauges stay as they were recorded, and counters keep growing at the rate between two recordings that were so many
 /// seconds apart.
 fn unit_test(
     (one, other): (&Recording, &Recording),
@@ -103,7 +102,7 @@ fn unit_test(
     Ok(text)
 }
 
-/// promtool on what is recorded: exactly the expected alerts fire, and not before their time.
+/// Checks with promtool that on the recorded metrics exactly the expected alerts fire, and not before their time.
 fn promtool_agrees(pods: [&Pod; 2], expected: &[Expected]) -> Result<usize> {
     let apart = Duration::from_secs(10);
     let before = record(pods)?;
@@ -119,7 +118,7 @@ fn promtool_agrees(pods: [&Pod; 2], expected: &[Expected]) -> Result<usize> {
     Ok(after.len())
 }
 
-/// A Prometheus sees exactly the expected alerts fire, each as long after it began to wait as it should.
+/// Checks that a Prometheus sees exactly the expected alerts fire, each after the time that it must wait.
 fn prometheus_agrees(pods: [&Pod; 2], expected: &[Expected]) -> Result<String> {
     let interval = Duration::from_secs(INTERVAL.into());
     let intervals = Intervals {
@@ -129,7 +128,7 @@ fn prometheus_agrees(pods: [&Pod; 2], expected: &[Expected]) -> Result<String> {
     let rules = manifests::read(RULES)?;
     let prometheus = Prometheus::start(intervals, &jobs(&pods), &[&rules])?;
     let longest = expected.iter().map(|(_, _, after)| *after).max();
-    // As long as any alert waits, so that one that should not fire would.
+    // This is as long as any alert waits, so that an alert that must not fire would.
     let seconds = longest.unwrap_or_default().max(300) + 3 * INTERVAL;
     lab::pause(Duration::from_secs(seconds.into()));
     let fired = fired(&prometheus)?;
@@ -141,7 +140,7 @@ fn prometheus_agrees(pods: [&Pod; 2], expected: &[Expected]) -> Result<String> {
     ensure!(seen == wanted.collect(), "{fired:?}");
     for (name, _, after) in expected {
         let after = f64::from(*after);
-        // The book has whole seconds.
+        // `ALERTS_FOR_STATE` has whole seconds.
         let bounds = after - 0.1..after + 1.0 + 2.0 * f64::from(INTERVAL);
         let on_time = fired[*name].iter().all(|waited| bounds.contains(waited));
         ensure!(on_time, "{name}: {fired:?}");
@@ -150,13 +149,13 @@ fn prometheus_agrees(pods: [&Pod; 2], expected: &[Expected]) -> Result<String> {
     Ok(figures.collect::<Vec<_>>().join(", "))
 }
 
-/// The seconds for which each alert that has fired waited, by its name.
+/// The seconds for which each alert that has fired had waited, by the alert's name.
 fn fired(prometheus: &Prometheus) -> Result<BTreeMap<String, Vec<f64>>> {
     let only = |mut labels: Labels| {
         labels.retain(|name, _| !["__name__", "alertstate"].contains(&name.as_str()));
         labels
     };
-    // Prometheus' own book says since when.
+    // `ALERTS_FOR_STATE` has the time since which an alert waits.
     let book = prometheus.samples("ALERTS_FOR_STATE")?;
     let began = book
         .into_iter()
@@ -173,7 +172,7 @@ fn fired(prometheus: &Prometheus) -> Result<BTreeMap<String, Vec<f64>>> {
     Ok(fired)
 }
 
-/// All containers run that were started, and the alerts are the expected ones.
+/// Checks that all started containers run, and that exactly the expected alerts fire.
 fn alerts(mut pods: [Pod; 2], expected: &[Expected]) -> Result<String> {
     let [one, other] = &pods;
     let n = promtool_agrees([one, other], expected)?;
@@ -187,14 +186,14 @@ fn alerts(mut pods: [Pod; 2], expected: &[Expected]) -> Result<String> {
     }
     for pod in &mut pods {
         for part in BOTH {
-            // An error if it has ended.
+            // This fails if the container has ended.
             pod.wait_for_log(part, "Serving HTTP", LIMIT)?;
         }
     }
     Ok(figures)
 }
 
-/// Two pods, started; whatever must be done to them is done before.
+/// Starts two pods; `before` is called with each pod before the pod starts.
 fn pods(
     kube: &Kube,
     pair_plan: &PairPlan,

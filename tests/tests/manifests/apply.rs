@@ -46,7 +46,7 @@ impl World {
         Ok(self.scratch.write(name, text)?.display().to_string())
     }
 
-    /// Applies objects; a warning of the API server is an error.
+    /// Applies objects; it is an error if the API server warns.
     fn apply(&self, name: &str, objects: &Objects) -> Result<()> {
         let file = self.write("objects.yaml", &objects.text)?;
         let apply = [
@@ -58,13 +58,14 @@ impl World {
         ];
         self.kubectl(&apply).with_context(|| name.to_owned())?;
         self.admit_a_pod(objects).with_context(|| name.to_owned())?;
-        // Again, as at every deployment: nothing is in the way of what is there already.
+        // The objects are applied a second time, as in every deployment, to existing objects.
         self.kubectl(&apply).with_context(|| name.to_owned())?;
         self.kubectl(&["delete", "-f", &file])?;
         Ok(())
     }
 
-    /// Enforcement looks at pods, not at Deployments; nobody makes pods here.
+    /// Creates a pod from the Deployment's template: the standard is enforced on pods, not on Deployments, and this control plane creates
+    /// none.
     fn admit_a_pod(&self, objects: &Objects) -> Result<()> {
         let template = objects.at("Deployment", "klag-exporter", "/spec/template")?;
         let pod = json!({
@@ -110,7 +111,7 @@ fn everything_is_accepted_without_a_warning() -> Result<()> {
     Ok(())
 }
 
-/// The proof proves itself: a warning is an error, and a pod that is less than restricted is refused.
+/// Checks this file's own method: a warning is an error, and a pod that is not restricted is refused.
 #[test]
 fn what_is_not_restricted_is_refused() -> Result<()> {
     let _reservation = lab::reserve()?;

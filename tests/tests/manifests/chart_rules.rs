@@ -1,4 +1,4 @@
-//! The rules that the chart makes: they follow intervals, keep labels, and know budgets.
+//! The rules that the chart makes: they follow the intervals, keep labels, and apply budgets.
 
 use anyhow::{Context, Result, ensure};
 use e2e::lab::host::TempDir;
@@ -11,7 +11,7 @@ fn rendered() -> Result<Objects> {
     chart(&["--values", &values.display().to_string()])
 }
 
-/// promtool on the rules as the chart makes them.
+/// Checks with promtool the rules that the chart has made.
 fn judge(rules: &str) -> Result<()> {
     let scratch = TempDir::new("chart")?;
     scratch.write("chart.rules.yaml", rules)?;
@@ -23,24 +23,24 @@ fn judge(rules: &str) -> Result<()> {
 #[test]
 fn rules_of_the_chart_follow_intervals_keep_labels_and_know_budgets() -> Result<()> {
     let objects = rendered()?;
-    // JSON is YAML.
+    // promtool reads JSON, which is valid YAML.
     let rules = objects
         .at("PrometheusRule", "klag-exporter", "/spec")?
         .to_string();
     judge(&rules)?;
     for (good, bad) in [
-        // Two Kubernetes clusters are one.
+        // Two Kubernetes clusters are taken for one.
         ("(cluster, namespace, ", "(namespace, "),
-        // Labels of [clusters.labels] are dropped.
+        // The labels of [clusters.labels] are dropped.
         ("cluster_name, environment", "cluster_name"),
-        // Every release counts.
+        // The rules cover every release instead of this one.
         (
             "job=~\\\"klag-exporter(-telemetry|-elector)?\\\"",
             "job!=\\\"\\\"",
         ),
-        // Labels of budgets are dropped.
+        // The labels of budgets are dropped.
         ("group_left (severity, team, tier)", "group_left (severity)"),
-        // Whatever the intervals are.
+        // `for` no longer follows the intervals.
         ("\"for\":\"11m\"", "\"for\":\"5m\""),
     ] {
         ensure!(rules.contains(good), "no {good} in {rules}");

@@ -1,5 +1,5 @@
-//! Every query of the dashboard, run by a real Prometheus: over recorded series of a thousand groups, with the recording
-//! rules and without them, and over nothing.
+//! Every query of the dashboard, run by a real Prometheus: on recorded series of a thousand groups, with and without the recording rules,
+//! and on no data.
 
 mod records;
 
@@ -14,11 +14,10 @@ use tokio::time::Instant;
 
 use records::{GROUPS, Records};
 
-/// The step of queries: Grafana's for three hours on a screen of common width.
+/// The step of queries, which is Grafana's for three hours on a screen of common width.
 const STEP: Duration = Duration::from_secs(60);
 
-/// The longest time that a panel may wait. On a busy machine without optimized queries this is far from the seconds people
-/// wait for.
+/// The time limit of a panel's queries, generous because the machine may be busy.
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// The rows of the dashboard that need `granularity = "partition"`.
@@ -57,7 +56,7 @@ fn panels_without_series(answers: &Answers) -> BTreeSet<&str> {
     empty.map(|(panel, _)| &panel[3..]).collect()
 }
 
-/// The greatest number of series of a panel, and which it is.
+/// The greatest number of series of a panel, and the panel's name.
 fn most(answers: &Answers) -> (usize, &str) {
     let sizes = answers
         .iter()
@@ -65,7 +64,7 @@ fn most(answers: &Answers) -> (usize, &str) {
     sizes.max().unwrap_or_default()
 }
 
-/// The labels that tell a row of a table or graph from another: neither the pod nor the name of a rule.
+/// The labels that tell rows of a table or graph apart: neither the pod nor the name of a rule.
 fn rows(series: &[Series]) -> Vec<Vec<(&str, &str)>> {
     let mut rows: Vec<Vec<(&str, &str)>> = series
         .iter()
@@ -120,7 +119,7 @@ fn a_thousand_groups_of_two_releases_with_and_without_rules() -> Result<()> {
     lab::say(format_args!("{n_recorded:?} recorded by rules"));
     ensure!(!n_recorded.is_empty(), "the rules have recorded nothing");
     let with_rules = examine(&ruled, &records, &dashboard, "with rules")?;
-    // The same rows: what is recorded takes the place of what is scraped, and nothing is there twice.
+    // The rows are the same: recorded series take the place of scraped ones, and no row is there twice.
     for (panel, series) in &without_rules {
         let with = with_rules.get(panel).context("a panel is gone")?;
         if panel.contains("groups that are furthest") || panel.contains("Read") {
@@ -135,7 +134,8 @@ fn a_thousand_groups_of_two_releases_with_and_without_rules() -> Result<()> {
     Ok(())
 }
 
-/// Runs all queries: each gives something, for no panel more than is wanted, for both releases, and soon.
+/// Runs all queries: each must return something, no panel may have more series than is wanted, both releases must be in the results, and
+/// every query must be quick.
 fn examine(
     prometheus: &Prometheus,
     records: &Records,
@@ -158,7 +158,7 @@ fn examine(
         "{how}: {time:?} for {panel}"
     );
 
-    // At the default granularity nothing is missing but what is said to need the other.
+    // At the default granularity only the row that needs the other granularity may be empty.
     let by_topic = [("job", "klag-exporter")];
     let asked = ask(prometheus, records, &dashboard.queries(&by_topic)?)?;
     let needing = queries.iter().filter(|it| it.row.starts_with(BY_PARTITION));
@@ -170,7 +170,7 @@ fn examine(
     Ok(all.answers)
 }
 
-/// A group that both releases have is there twice, once of each; leaders are counted by release.
+/// Checks that a group that both releases have is shown twice, once for each release, and that leaders are counted by release.
 fn both_releases_are_told_apart(
     prometheus: &Prometheus,
     records: &Records,

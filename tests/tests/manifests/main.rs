@@ -1,5 +1,5 @@
-//! The contents of `manifests/` before the programs they are made for: kubectl, Helm, Prometheus and Alertmanager. Needs the
-//! program that `tests/kubernetes/build` makes, the tools that `tests/manifests/get-tools` makes, and openssl.
+//! The tests of `manifests/` with the programs that read them: kubectl, Helm, Prometheus and Alertmanager. They need the program that
+//! `tests/kubernetes/build` makes, the tools that `tests/manifests/get-tools` makes, and openssl.
 
 mod alerts;
 mod alerts_of_pods;

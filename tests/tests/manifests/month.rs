@@ -1,5 +1,4 @@
-//! A simulated month: nobody is paged for a group that is well, and every fault is reported in time. In a short run it has
-//! two days.
+//! A simulated month: nobody is paged for a healthy group, and every fault is reported in time. A short run simulates two days.
 
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use e2e::manifests::month::Month;
 use e2e::manifests::{self, tools};
 use tokio::time::Instant;
 
-/// The budget of who reads once a day; the rest has the default one.
+/// The budget of groups that read once a day; all others have the default budget.
 const BUDGETS: &str = r#"groups:
 - name: own-budgets
   rules:
@@ -26,7 +25,7 @@ const BUDGETS: &str = r#"groups:
       )
 "#;
 
-/// promtool takes some 45 seconds for a day, more beside others.
+/// The time limit of promtool, which takes about 45 seconds for a simulated day, and more on a busy machine.
 const LIMIT: Duration = Duration::from_secs(7200);
 
 /// The alerts that promtool finds in a month under these rules.
@@ -56,7 +55,7 @@ fn nobody_is_paged_for_a_group_that_is_well_and_every_fault_is_told_in_time() ->
     Ok(())
 }
 
-/// The month has what it takes to find such rules out.
+/// Checks that the simulated month exposes bad rules.
 #[test]
 fn rules_that_look_at_offsets_or_have_no_patience_page_for_groups_that_are_well() -> Result<()> {
     let rules = manifests::read("alerts/klag-exporter.rules.yaml")?;

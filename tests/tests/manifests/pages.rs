@@ -1,7 +1,8 @@
-//! A real Prometheus and a real Alertmanager: who is paged for what, and how often.
+//! A real Prometheus and a real Alertmanager: the tests check which team is paged for what, and how often.
 //!
-//! Two releases have a cluster of the same name: two collectors of which another source of leadership, without terms, names the
-//! leader, and one that is alone. The rules are as they are shipped, but that a minute of patience is four seconds.
+//! Two releases have a cluster of the same name: one is two collectors whose leader another source of leadership names, without terms; the
+//! other is a collector that is alone. The rules are as they are shipped, except that waiting times are shortened: a minute becomes four
+//! seconds.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,10 +19,10 @@ use e2e::standin::{GroupSpec, PartitionSpec, StandIn};
 use regex::Regex;
 use tokio::runtime::Runtime;
 
-/// Longer than any patience of an alert that can fire here, of five minutes, and the ways of a notification.
+/// Longer than the longest waiting time of an alert that can fire here, which is five minutes, and the delivery of a notification.
 const LONG: Duration = Duration::from_secs(32);
 
-/// Whose the group is.
+/// The rule that names the owner of the group.
 const BUDGET: &str = r#"groups:
 - name: own-budgets
   interval: 1s
@@ -38,7 +39,7 @@ const BUDGET: &str = r#"groups:
       )
 "#;
 
-/// Records are years old, so whoever has lag is late.
+/// A stand-in for Kafka. Its records are years old, so a group with lag is late.
 fn kafka(runtime: &Runtime, committed: i64) -> StandIn {
     let kafka = StandIn::builder()
         .nodes(1)
@@ -56,7 +57,7 @@ fn quick(kafka: &StandIn) -> Config {
         .by_topic()
 }
 
-/// The rules at another pace.
+/// The rules with shortened waiting times.
 fn rules() -> Result<String> {
     let rules = manifests::read("alerts/klag-exporter.rules.yaml")?;
     let minutes = Regex::new(r"(?m)^( +for: )(\d+)m$")?;
@@ -67,7 +68,7 @@ fn rules() -> Result<String> {
     Ok(rules.replace("    interval: 30s\n", "    interval: 1s\n"))
 }
 
-/// A Prometheus that scrapes these releases, by their namespaces; `limit` samples of a `/metrics` are too many.
+/// A Prometheus that scrapes these releases, by their namespaces; a `/metrics` of more than `limit` samples is refused.
 fn prometheus(
     alertmanager: &Alertmanager,
     releases: &BTreeMap<&str, Vec<u16>>,
@@ -100,7 +101,7 @@ fn prometheus(
     Prometheus::configured(&config, &[&rules()?, BUDGET])
 }
 
-/// Pages so far as receiver, alert, namespace, status: each once.
+/// The pages so far as receiver, alert, namespace and status, without duplicates.
 fn told(alertmanager: &Alertmanager) -> Vec<String> {
     let word = |page: &Page| {
         let label = |name: &str| page.labels.get(name).map_or("", String::as_str);
@@ -118,7 +119,7 @@ fn told(alertmanager: &Alertmanager) -> Vec<String> {
     told
 }
 
-/// Two collectors behind one source, and one that is alone.
+/// Two collectors behind one source, and one collector that is alone.
 struct Scene {
     pair: [Collector; 2],
     sources: [Source; 2],
@@ -181,7 +182,7 @@ fn exactly_the_expected_pages_come_once_each_to_whom_they_concern() -> Result<()
     scene.lead("a");
     expect("an unplanned failover", &[])?;
     runtime.block_on(late.stop_node(1));
-    // Until a minute has passed since the other pod was killed.
+    // Waits until a minute of the rules has passed since the other pod was killed.
     lab::pause(Duration::from_secs(10));
     expect(
         "a Kafka that is down, and a pod that stays away",

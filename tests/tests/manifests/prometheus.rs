@@ -1,10 +1,10 @@
-//! A real Prometheus with the rules of `manifests/alerts` watches two pods through failovers: it never sees both, what the
-//! rules record has no gap, and an alert that was waiting fires as if nothing had happened.
+//! A real Prometheus with the rules of `manifests/alerts` watches two pods through failovers: it never sees both, the recorded series have
+//! no gap, and an alert that was waiting fires as if nothing had happened.
 //!
-//! The rules are as they are shipped, windows and `for` and all, but that the fast Prometheus evaluates every second what
-//! they evaluate every 30 seconds (`interval`), so that times can be told to the second. In a full run there is another
-//! beside it for which nothing is changed and which scrapes every 30 seconds, as the manifests say. The alert of a user's
-//! own waits 20 seconds instead of two minutes in a short run.
+//! The rules are as they are shipped, including windows and `for`, except that the fast Prometheus evaluates every second what the rules
+//! evaluate every 30 seconds (`interval`), so that times are exact to the second. In a full run a second Prometheus uses the unchanged
+//! rules and scrapes every 30 seconds, as in the manifests. The alert of a user's own waits 20 seconds instead of two minutes in a short
+//! run.
 
 use anyhow::Result;
 use e2e::lab::{self, ControlPlane, Length};
@@ -16,7 +16,7 @@ mod watch;
 
 use scene::Scene;
 
-/// Seconds.
+/// The lease duration and the grace period, in seconds.
 const BALANCED: (u64, u64) = (15, 5);
 const SHORT: (u64, u64) = (6, 2);
 

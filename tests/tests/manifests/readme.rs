@@ -1,5 +1,5 @@
-//! The documents about Kubernetes, followed as they are written: their files are written, their commands run in their order,
-//! on a real API server.
+//! The documents about Kubernetes, followed as they are written: their files are written and their commands run in order, on a real API
+//! server.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -60,7 +60,7 @@ impl Reader {
         Ok(Self { scratch, plane })
     }
 
-    /// The output of a command, also of one that fails.
+    /// The output of a command, which may fail.
     fn ask(&self, line: &str) -> Result<String> {
         self.shell(&format!("{line} || true"))
     }
@@ -77,7 +77,7 @@ impl Reader {
         process::run(shell, LIMIT).with_context(|| line.to_owned())
     }
 
-    /// Does what a block tells to do; how many commands that was.
+    /// Does what a block says; returns the number of commands.
     fn follow(&self, Block { language, text }: &Block) -> Result<usize> {
         let first = text.lines().next().unwrap_or_default();
         match (&**language, first.strip_prefix("# ")) {
@@ -87,7 +87,7 @@ impl Reader {
             }
             ("sh", _) => {
                 for line in text.lines() {
-                    // Another way to the same objects.
+                    // This command is another way to create the same objects.
                     if line.starts_with("helm install") {
                         self.shell("kubectl delete -k deploy")?;
                     }
@@ -136,7 +136,7 @@ fn the_commands_of_the_documents_are_done_by_a_real_api_server() -> Result<()> {
     Ok(())
 }
 
-/// The configuration and the images of the kustomization are the user's, under the label of theirs.
+/// Checks that the kustomization has the user's configuration and images, and the user's label.
 #[test]
 fn the_kustomization_of_the_document_comes_to_what_it_says() -> Result<()> {
     let scratch = TempDir::new("readme")?;
@@ -204,7 +204,7 @@ fn the_alert_of_the_document_is_one_and_the_names_without_a_rule_are_told() -> R
     Ok(())
 }
 
-/// The configuration of Prometheus in the README, and the rules that `manifests/README.md` begins with.
+/// Checks the configuration of Prometheus in the README, and the rules at the beginning of `manifests/README.md`.
 #[test]
 fn prometheus_takes_the_examples_that_are_for_it() -> Result<()> {
     let scratch = TempDir::new("readme")?;

@@ -1,4 +1,4 @@
-//! The chart where it must fit a cluster: several releases beside each other, networks that let through no more than is needed.
+//! The chart's fit to a cluster: several releases beside each other, and networks that let through no more than is needed.
 
 use anyhow::{Context, Result, ensure};
 use e2e::lab::host::TempDir;
@@ -6,7 +6,7 @@ use e2e::manifests::dashboard::Dashboard;
 use e2e::manifests::render::{Objects, chart};
 use serde_json::{Value, json};
 
-/// The chart's dashboard: its file, and what is in it.
+/// The chart's dashboard: the name of its file, and its contents.
 fn dashboard(args: &[&str], name: &str) -> Result<(String, Value)> {
     let args = [&["--set", "dashboard.enabled=true"], args].concat();
     let objects = chart(&args)?;
@@ -105,7 +105,7 @@ fn pods_reach_the_brokers_of_the_configuration_and_nothing_else() -> Result<()> 
         cluster("10.0.0.1"),
         cluster("[fd00::1]:9093"),
     ]}}))?;
-    // One rule for each cluster but for equal ones, after those for DNS and the API.
+    // One rule for each cluster, without duplicates, after the rules for DNS and the API.
     assert_eq!(
         egress(&objects)?[2..],
         [
@@ -163,7 +163,7 @@ fn no_peer_is_left_open_by_default_but_the_api() -> Result<()> {
     let from = objects.at("NetworkPolicy", "klag-exporter", "/spec/ingress/0/from/0")?;
     ensure!(from["podSelector"].is_object() && from["namespaceSelector"].is_object());
 
-    // Nobody asks the API where nobody is elected.
+    // Without an election no program sends requests to the API.
     let alone = json!({"replicaCount": 1, "config": {"exporter.leadership": {"enabled": false}}});
     let objects = policy(&alone)?;
     ensure!(

@@ -16,7 +16,7 @@ use shared::config::{self, Environment, Program};
 const CONFIG: &str = "klag-exporter-config";
 const POD: &str = "/spec/template/spec";
 
-/// Properties with which librdkafka is given secrets, or pieces of them.
+/// Properties that give secrets, or parts of them, to librdkafka.
 const SENSITIVE: &[&str] = &[
     "sasl.jaas.config",
     "sasl.kerberos.keytab",
@@ -46,7 +46,7 @@ fn environment() -> Environment {
     env.into_iter().collect()
 }
 
-/// The chart with these consumer properties, as JSON.
+/// The chart's objects with these consumer properties, as JSON.
 fn chart_with(properties: &Value, more: &[&str]) -> Result<Objects> {
     let scratch = TempDir::new("values")?;
     let cluster = json!({"name": "production", "bootstrap_servers": "kafka:9092",
@@ -56,7 +56,7 @@ fn chart_with(properties: &Value, more: &[&str]) -> Result<Objects> {
     chart(&[&["--values", &values.display().to_string()], more].concat())
 }
 
-/// Everything but Secrets, as text.
+/// All objects except Secrets, as text.
 fn beside_secrets(objects: &Objects) -> String {
     let others = objects
         .by_name
@@ -67,7 +67,7 @@ fn beside_secrets(objects: &Objects) -> String {
     })
 }
 
-/// The names that the configuration prints unmasked, as its sources list them.
+/// The names of properties that `--check` prints unmasked, read from the collector's sources.
 fn shown_by_check() -> Result<Vec<String>> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/src/config/properties.rs");
     let text = fs::read_to_string(source)?;
@@ -207,7 +207,7 @@ fn the_chart_keeps_the_collectors_environment_and_files_from_the_elector() -> Re
     Ok(())
 }
 
-/// The patch that `manifests/README.md` gives to whoever uses kustomize, on each overlay.
+/// Checks the patch that `manifests/README.md` gives to users of kustomize, on each overlay.
 #[test]
 fn the_patch_of_the_document_gives_the_collector_alone_the_secret() -> Result<()> {
     let readme = Document::Manifests.read()?;

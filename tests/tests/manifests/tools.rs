@@ -45,7 +45,7 @@ fn the_chart_without_election_is_the_overlay() -> Result<()> {
 #[test]
 fn the_chart_with_everything_is_the_overlay_with_every_component() -> Result<()> {
     let components = ["monitoring", "network-policy", "dashboard"];
-    // Without monitors of one release, rules are about all of them.
+    // Without monitors for one release, the rules are about all releases.
     let on = "serviceMonitor.enabled=true,alerts.enabled=true,alerts.selector=,networkPolicy.enabled=true,dashboard.enabled=true";
     ensure_alike(
         &composition("overlays/ready-standbys", &components)?,
@@ -113,7 +113,7 @@ fn the_grace_period_is_long_enough_for_everything_that_happens_in_it() -> Result
     let handover = loaded.config.exporter.handover_delay.as_secs();
     let place = "/spec/template/spec/terminationGracePeriodSeconds";
     let grace = objects.at("Deployment", "klag-exporter", place)?.as_u64();
-    // The collector's end, the last grant, the release, and as much again.
+    // The collector's end, the last grant and the release, and the same again as slack.
     ensure!(grace >= Some(handover + 2 * (2 + 5 + 2)), "{grace:?}");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Real pods of `manifests/base`: one leads, and the commands of the guide print what it says.
+//! Real pods of `manifests/base`: one leads, and the guide's commands print what the guide says.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use e2e::lab::{self, Node};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A command as the guide has it, without the word kubectl.
+/// The words of a command in the guide, without kubectl.
 fn words(command: &str) -> Vec<&str> {
     command.split(' ').collect()
 }
 
-/// Has kubectl say yes or no.
+/// Returns kubectl's answer, yes or no, to `auth can-i`.
 fn may(node: &Node, verb: &str) -> Result<String> {
     let account = "--as=system:serviceaccount:monitoring:klag-exporter";
     let args = [
@@ -29,7 +29,7 @@ fn may(node: &Node, verb: &str) -> Result<String> {
     Ok(said.trim().to_owned())
 }
 
-/// `auth can-i --list` shows nothing but the Role, besides what every account may ask about itself and the API.
+/// Checks that `auth can-i --list` shows only the Role, beside what every account may ask about itself and the API.
 fn only_the_lease(list: &str) -> Result<()> {
     let of_objects = list.lines().skip(1).filter(|line| !line.starts_with(' '));
     let beyond = of_objects.filter(|line| !line.starts_with("selfsubject"));
@@ -44,7 +44,7 @@ fn only_the_lease(list: &str) -> Result<()> {
     Ok(())
 }
 
-/// The Lease is as the guide shows it.
+/// Checks that the Lease is as the guide shows it.
 fn the_lease_tells(node: &Node, leader: &Seen) -> Result<()> {
     let lease = node.kubectl(&words("get lease klag-exporter -n monitoring -o yaml"))?;
     lab::say(&lease);
@@ -58,7 +58,7 @@ fn the_lease_tells(node: &Node, leader: &Seen) -> Result<()> {
     Ok(())
 }
 
-/// The logs have the guide's lines.
+/// Checks that the logs have the lines in the guide.
 fn the_logs_tell(node: &Node, leader: &Seen) -> Result<()> {
     let logs = node.kubectl(&words("logs -l app=klag-exporter -n monitoring --tail=-1"))?;
     for wanted in [
@@ -76,7 +76,7 @@ fn the_logs_tell(node: &Node, leader: &Seen) -> Result<()> {
     Ok(())
 }
 
-/// The account may do what it needs, and no more.
+/// Checks that the account may do what it needs, and no more.
 fn the_rights_suffice(node: &Node) -> Result<()> {
     for (verbs, answer) in [
         ("get create patch list watch", "yes"),

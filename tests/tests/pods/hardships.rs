@@ -1,4 +1,4 @@
-//! Faults that are there from the beginning: pods stay up and say why.
+//! Faults that exist from the beginning: pods stay up and report the reason.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use e2e::lab::{self, Length, Node};
 
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// All pods run, and no container of theirs was ever restarted.
+/// Checks that all pods run, and that none of their containers was ever restarted.
 fn all_stay_up(installation: &Installation<'_>) -> Result<()> {
     for pod in installation.pods() {
         let phase = &pod.object["status"]["phase"];
@@ -21,7 +21,7 @@ fn all_stay_up(installation: &Installation<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The objects that the guide tells to look at.
+/// The logs of all pods, by the guide's command.
 fn logs(node: &Node) -> Result<String> {
     let asked = "logs -l app=klag-exporter -n monitoring --tail=-1";
     node.kubectl(&asked.split(' ').collect::<Vec<_>>())

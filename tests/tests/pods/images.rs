@@ -1,4 +1,4 @@
-//! The images that `tests/manifests/images` builds: what is in them, and real pods made of them.
+//! The images that `tests/manifests/images` builds: their contents, and real pods made of them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,9 +16,9 @@ const LIMIT: Duration = Duration::from_secs(60);
 struct Archive {
     name: &'static str,
     file: PathBuf,
-    /// The fields of an image that an engine goes by.
+    /// The image's configuration, which container engines read.
     config: Value,
-    /// Names of the layers in the archive.
+    /// The names of the layers in the archive.
     layers: Vec<String>,
 }
 
@@ -67,7 +67,7 @@ impl Archive {
     }
 }
 
-/// The directory of the images; `None`, with a line that says so, where nobody has built any.
+/// The directory of the images; `None`, after a line that says so, if none were built.
 fn built() -> Result<Option<PathBuf>> {
     let built = node::built_images()?;
     if built.is_none() {
@@ -110,7 +110,7 @@ fn the_images_say_what_they_are_and_hold_no_more_than_they_need() -> Result<()> 
     Ok(())
 }
 
-/// A pod that leaves the user to the image, which must be a number for that.
+/// A pod that does not set the user, so that the image's user must be a number.
 fn pod(name: &str) -> Value {
     let image = format!(
         "ghcr.io/softwaremill/klag-exporter-{name}:{}",

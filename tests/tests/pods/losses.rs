@@ -1,4 +1,4 @@
-//! Pods, containers and the kubelet go away, each in its way: leadership does what the election promises.
+//! Pods, containers and the kubelet are lost, each in several ways: leadership moves as the election promises.
 
 use std::fs;
 use std::time::Duration;
@@ -13,25 +13,25 @@ const SECOND: Duration = Duration::from_secs(1);
 /// `max_valid_secs`
 const MAX_VALID: Duration = Duration::from_secs(5);
 
-/// Seconds.
+/// The lease duration and the grace period, in seconds.
 fn durations() -> (u64, u64) {
     Length::from_env().pick((15, 5), (6, 2))
 }
 
-/// Two pods as a user has them, but that a leader leads on for a few seconds only.
+/// Two pods as a user has them, except that a leader that is asked to end goes on for a few seconds only.
 fn two_pods(overlay: Overlay) -> Setup {
     Setup::of(overlay)
         .durations(durations())
         .handing_over_after(4)
 }
 
-/// The lease duration, and what the election takes besides.
+/// The time within which another pod leads after a loss: the lease duration, and the time that the election takes in addition.
 fn when_the_lease_has_run_out() -> Duration {
     let (duration, _) = durations();
     Duration::from_secs(duration) + Length::from_env().slack(SECOND / 2)
 }
 
-/// Does something to the leader, waits until all is as it should be again, and holds the time without a leader against a bound.
+/// Does something to the leader, waits until the pods have settled again, and compares the time without a leader with a bound.
 fn lose(
     installation: &Installation<'_>,
     (what, bound): (&str, Duration),
@@ -40,7 +40,7 @@ fn lose(
     let leader = installation.leader()?;
     let begin = Instant::now();
     act(&leader)?;
-    // What has just begun is over by then, if only because a container runs again.
+    // Waits until the act shows, because a pod may still look settled although its container is about to restart.
     lab::pause(2 * SECOND);
     installation.wait_until_settled()?;
     lab::pause(2 * SECOND);
@@ -88,7 +88,7 @@ fn a_leader_whose_pod_is_deleted_or_evicted_hands_over() -> Result<()> {
             Ok(())
         })?;
         ensure!(gaps.moves == 1, "{gaps}");
-        // The budget counts pods that are ready.
+        // The PodDisruptionBudget counts ready pods, so both have to be ready before the eviction.
         let wait =
             "wait deployment/klag-exporter -n monitoring --for=condition=Available --timeout=60s";
         node.kubectl(&wait.split(' ').collect::<Vec<_>>())?;

@@ -1,4 +1,4 @@
-//! Rollouts of real pods: always to the new version, hardly a moment without a leader, never two.
+//! Rollouts of real pods: they always end with the new version, hardly ever leave a moment without a leader, and never have two leaders.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use tokio::time::Instant;
 /// The longest time for which a rollout may leave the pods without a leader.
 const GOAL: Duration = Duration::from_secs(1);
 
-/// So many rollouts of so many pods, one after the other.
+/// Does this number of rollouts of this number of pods, one after the other.
 fn rollouts(node: &Node, overlay: Overlay, (replicas, times): (usize, usize)) -> Result<()> {
     let length = Length::from_env();
-    // As it comes, or as long as a new pod takes to start beside whatever else the machine does.
+    // A full run uses the default delay, a short run the time that a new pod takes to start on a busy machine.
     let setup = length.pick(
         Setup::of(overlay),
         Setup::of(overlay).durations((6, 2)).handing_over_after(12),

@@ -1,4 +1,4 @@
-//! `--check --connect` before a cluster of which a part cannot be reached.
+//! `--check --connect` with a cluster of which a part cannot be reached.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use e2e::standin::{GroupSpec, PartitionSpec, StandIn};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// The output of the check for a cluster of three brokers, of which those are stopped.
+/// The output of the check for a cluster of three brokers, of which the given ones are stopped.
 async fn check(stopped: &[i32]) -> Result<String> {
     let mut kafka = StandIn::builder()
         .nodes(3)

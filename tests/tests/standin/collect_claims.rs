@@ -1,5 +1,5 @@
-//! Assignments that members claim: those of partitions that exist are accounted for in the very exposition that shows the
-//! group; those that are made up cost little and do not affect other groups.
+//! Assignments that members claim: existing partitions are counted in the first exposition that shows the group; invented ones cost little
+//! and do not affect other groups.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use tokio::time::Instant;
 const POLL: Duration = Duration::from_secs(1);
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The seconds for which the collector does not read metadata again for the sake of claims.
+/// The least time between two metadata refreshes that assigned topics or partitions cause. Seconds; as `REFRESH_INTERVAL` in the collector.
 const REST: u64 = 10;
 
-/// Topics and partitions that a member makes up.
+/// The number of topics and of partitions that a member invents.
 const MANY: i32 = 20_000;
 
 fn start(runtime: &Runtime) -> StandIn {
@@ -30,7 +30,7 @@ fn start(runtime: &Runtime) -> StandIn {
     runtime.block_on(builder.start())
 }
 
-/// A group that has committed all there is of `orders`, with a member that claims more.
+/// A group that has committed up to the end of all partitions of `orders`, with `member`, which claims other partitions.
 fn hostile(member: MemberSpec) -> GroupSpec {
     (0..3).fold(GroupSpec::classic().member(member), |group, p| {
         group.committed("orders", p, 100)
@@ -42,7 +42,7 @@ fn of(metrics: &Exposition, family: &str, group: &str) -> Option<f64> {
     metrics.value(&family, [("group", group)])
 }
 
-/// 10 and 5 offsets behind on two partitions, and a third one of a hundred records without a commit.
+/// Checks that the group is 10 and 5 offsets behind on two partitions, and has a third one of a hundred records without a commit.
 fn is_whole(metrics: &Exposition) -> Result<()> {
     let families = [
         "complete",
@@ -60,7 +60,7 @@ fn n_collections(metrics: &Exposition) -> u64 {
     metrics.count("kafka_lag_exporter_collections_total", [])
 }
 
-/// Checks every exposition until `n` more collections have ended; the last one.
+/// Checks every exposition until `n` more collections have ended; returns the last one.
 fn watch(
     collector: &Collector,
     n: u64,
@@ -96,7 +96,7 @@ fn thousands_of_made_up_claims_cost_little_and_are_nobody_elses_trouble() -> Res
     kafka.reset_counters();
     let began = Instant::now();
     let metrics = watch(&collector, 8, |metrics| {
-        // Most of its topics were not asked about yet.
+        // Most of the group's topics have not been asked about yet.
         let complete = of(metrics, "complete", "hostile");
         ensure!(complete == Some(0.0), "hostile: {complete:?}");
         is_whole(metrics)
@@ -109,7 +109,8 @@ fn thousands_of_made_up_claims_cost_little_and_are_nobody_elses_trouble() -> Res
         usage.cpu,
         usage.rss / 1024
     ));
-    // By name, and for the ids of topics with lag, one in each collection; the whole metadata, with all ids, after its rest.
+    // In each collection, one request by name and one for the ids of topics with lag; and the whole metadata, with all ids, after each
+    // `REST`.
     let most = 2 * 9 + 2 * (began.elapsed().as_secs() / REST + 1);
     ensure!(asked <= most, "{asked} metadata requests, not {most}");
     let counted = metrics.count("kafka_lag_exporter_errors_total", []);
@@ -134,12 +135,12 @@ fn what_is_known_not_to_be_there_is_not_asked_about_again_and_hides_nothing() ->
     };
     let first = collector.wait_until_complete(LIMIT)?;
     right(&first)?;
-    // The first cannot know yet that what is claimed is not just younger than the metadata.
+    // The first collection cannot know yet that the claimed partitions are not just newer than its metadata.
     let n = n_collections(&first);
     ensure!(n <= 2, "complete after {n} collections");
     kafka.reset_counters();
     let last = watch(&collector, 5, right)?;
-    // One in each collection for the ids of topics with lag.
+    // Each collection asks once for the ids of topics with lag.
     let asked = kafka.n_requests(Api::Metadata);
     lab::say(format_args!("{asked} metadata requests in 5 collections"));
     ensure!(asked <= 6, "{asked} metadata requests");
@@ -162,7 +163,7 @@ fn a_topic_that_is_younger_than_the_metadata_never_passes_for_health() -> Result
             let records = of(metrics, "uncommitted_records", "young");
             (complete, records)
         });
-        // Not complete until the metadata was read again for it.
+        // The group is not complete until the metadata was read again.
         let right = [None, Some((0.0, None)), Some((1.0, Some(7.0)))];
         ensure!(right.contains(&shown), "{shown:?}");
         is_whole(metrics)

@@ -1,6 +1,5 @@
-//! Members that store anything: every prefix of a valid assignment, and valid ones with bytes changed, against a whole
-//! collector. The collector goes on, no other group's numbers change, and a group has members exactly if all of its
-//! assignments can be read.
+//! Members that store arbitrary bytes: every prefix of a valid assignment, and valid ones with bytes changed, given to a whole collector.
+//! The collector goes on, no other group's numbers change, and a group has members exactly if all of its assignments can be read.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,12 +11,12 @@ use e2e::standin::{GroupSpec, GroupState, MemberSpec, PartitionSpec, StandIn};
 
 const SEED: u64 = 0x6b6c_6167_2d65_7870;
 const NEIGHBOURS: usize = 8;
-/// Hostile groups of each round: as many with one member as with several.
+/// The number of hostile groups with one member in each round, and the number of those with several members.
 const GROUPS: usize = 500;
 const SEVERAL: usize = 19;
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Numbers that are the same in every run (xorshift64*, Vigna 2016).
+/// Random numbers that are the same in every run (xorshift64*, Vigna 2016).
 struct Dice(u64);
 
 /// A position in the bytes of an assignment.
@@ -41,7 +40,7 @@ impl Dice {
     }
 
     fn byte(&mut self) -> u8 {
-        // Lengths and counts are made of these.
+        // Bytes that often occur in lengths and counts.
         const TELLING: [u8; 6] = [0, 1, 0x7f, 0x80, 0xfe, 0xff];
         match self.below(2) {
             0 => TELLING[self.below(TELLING.len())],
@@ -49,7 +48,7 @@ impl Dice {
         }
     }
 
-    /// A valid assignment with some bytes changed, left out, doubled.
+    /// A valid assignment with some bytes changed, left out or doubled.
     fn mutated(&mut self, valid: &[u8]) -> Vec<u8> {
         let mut bytes = valid.to_vec();
         for _ in 0..=self.below(3) {
@@ -93,7 +92,7 @@ impl<'a> Cursor<'a> {
         self.take(usize::try_from(n).ok()?)
     }
 
-    /// Kafka's ConsumerProtocolAssignment.json, with names and numbers as topics have them.
+    /// Reads an assignment by Kafka's ConsumerProtocolAssignment.json, with names and numbers that topics can have.
     fn assignment(&mut self) -> Option<()> {
         (self.i16()? >= 0).then_some(())?;
         for _ in 0..u32::try_from(self.i32()?).ok()? {
@@ -133,8 +132,7 @@ fn hostile(bytes: &mut impl Iterator<Item = Vec<u8>>) -> Vec<Vec<Vec<u8>>> {
     groups.take_while(|members| !members.is_empty()).collect()
 }
 
-/// Makes every group look different in each round, since the collector keeps what it knows of a group while that looks the
-/// same.
+/// The description of a group that looks different in each round, because the collector keeps what it knows of a group that looks the same.
 fn spec(members: &[Vec<u8>], n_rounds: usize, dice: &mut Dice) -> GroupSpec {
     let state = match n_rounds % 2 {
         0 => GroupState::Stable,
@@ -151,7 +149,7 @@ fn spec(members: &[Vec<u8>], n_rounds: usize, dice: &mut Dice) -> GroupSpec {
     members.fold(GroupSpec::classic().state(state), GroupSpec::member)
 }
 
-/// Everything that is shown of groups that nobody touches, but for ages.
+/// All series of groups that the test does not change, except ages.
 fn neighbours(metrics: &Exposition) -> Series {
     [
         "kafka_consumergroup_group_offset",
@@ -186,11 +184,12 @@ fn start() -> Result<StandIn> {
     Ok(tokio::runtime::Runtime::new()?.block_on(builder.start()))
 }
 
-/// Waits for a collection that has seen all groups as they are now, and judges it.
+/// Waits for a collection that has seen all groups as they are now, and judges it; returns the number of groups with an assignment that
+/// cannot be read.
 fn judge(collector: &Collector, groups: &[Vec<Vec<u8>>], calm: &Series) -> Result<usize> {
     let n = |metrics: &Exposition| metrics.count("kafka_lag_exporter_collections_total", []);
     let before = n(&collector.metrics()?);
-    // A collection may lack something, where a machine is slow; it may not tell anything else.
+    // On a slow machine a collection may lack some values; it may not have wrong ones.
     let mut others = Vec::new();
     let metrics = collector.wait_for("the neighbours as they were", LIMIT, |metrics| {
         let now = neighbours(metrics);

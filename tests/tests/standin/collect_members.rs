@@ -1,5 +1,5 @@
-//! Members of groups, and clients that choose names, tell brokers whatever they like: the collector neither ends nor says
-//! anything false of it, and no other group is touched.
+//! Members of groups, and clients that choose names, can tell brokers anything: the collector neither ends nor shows wrong values because
+//! of it, and no other group is affected.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ fn errors(metrics: &Exposition) -> Vec<(String, String, u64)> {
     counted.filter(|(.., n)| *n > 0).collect()
 }
 
-/// Collections that have ended.
+/// The number of collections that have ended.
 fn ended(metrics: &Exposition) -> u64 {
     metrics.count("kafka_lag_exporter_collections_total", [])
 }
@@ -68,7 +68,7 @@ fn row<'m>(metrics: &'m Exposition, group: &str, partition: &str) -> Option<(&'m
         .find(|(labels, _)| labels["group"] == group && labels["partition"] == partition)
 }
 
-/// Nothing is different for the neighbour.
+/// Checks that the series of the group `neighbour` are right, whatever the members of other groups say.
 fn check_neighbour(metrics: &Exposition) -> Result<()> {
     for (family, right) in [
         ("kafka_consumergroup_group_sum_lag", 100.0),
@@ -242,7 +242,7 @@ fn what_is_known_of_members_outlives_a_broker_that_fails() -> Result<()> {
     )?;
     collector.wait_until_complete(LIMIT)?;
     kafka.stall_node(3);
-    // It tells the others that one more survey is due.
+    // This change makes the collector survey the groups once more.
     kafka.set_members(
         "two",
         vec![

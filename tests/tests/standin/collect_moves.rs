@@ -1,5 +1,5 @@
-//! Coordinators and partition leaders move; groups, topics and brokers come and go: nothing false is shown meanwhile, no
-//! group that exists is missing, and soon everything is complete again.
+//! Coordinators and partition leaders move; groups, topics and brokers come and go: no false value is shown in the meantime, no group that
+//! exists is missing, and soon everything is complete again.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use tokio::runtime::Runtime;
 const TOPICS: [&str; 3] = ["orders", "payments", "clicks"];
 const PARTITIONS: usize = 6;
 const GROUPS: usize = 12;
-/// A collection may take five seconds; a third of what is too old to be shown.
+/// The poll interval: a collection may take five seconds, which is a third of the age that values may have.
 const POLL: Duration = Duration::from_secs(2);
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Collections that may end before a change shows: one was under way, and one may find what has changed.
+/// The number of collections that may end before a change shows: one was under way, and one may find what has changed.
 const SOON: u64 = 3;
 
 struct Lab {
@@ -80,7 +80,7 @@ impl Lab {
         Ok(lab)
     }
 
-    /// The number of collections that have ended, and what is shown.
+    /// The number of collections that have ended, and the judgement of what is shown.
     fn look(&self) -> Result<(u64, Verdict)> {
         let metrics = self.collector.metrics()?;
         let cluster = lab::config::CLUSTER;
@@ -88,7 +88,7 @@ impl Lab {
         Ok((n_collections(&metrics, cluster), verdict))
     }
 
-    /// Checks every exposition until so many more collections have ended; none may be wrong or miss a group.
+    /// Checks every exposition until `n` more collections have ended; none may be wrong or lack a group.
     fn watch(&self, what: &str, n: u64) -> Result<()> {
         let (begin, _) = self.look()?;
         loop {
@@ -102,7 +102,7 @@ impl Lab {
         }
     }
 
-    /// The number of collections until what is shown is right and whole; it may be out of date until then.
+    /// Returns the number of collections until the exposition is right and complete; it may be out of date until then.
     fn until_whole(&self, what: &str) -> Result<()> {
         let (begin, _) = self.look()?;
         let n = lab::wait_for(what, LIMIT, || {

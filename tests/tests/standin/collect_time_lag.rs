@@ -1,5 +1,5 @@
-//! No time lag and no loss is shown of records that mislead: those of a topic that had the name before, of transactions that
-//! were aborted, without a date or with an impossible one, too large to be read, or purged by the group itself.
+//! No time lag and no loss is shown for records that mislead: those of an earlier topic of the same name, those of aborted transactions,
+//! those without a date or with an impossible one, those too large to be read, and those that the group itself has purged.
 
 mod dates;
 mod purged;

@@ -1,4 +1,4 @@
-//! The dashboard as Grafana reads it: the places of panels, what they show without data, and the releases they select.
+//! The dashboard as Grafana reads it: the places of panels, their appearance without data, and the releases that they select.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,8 +12,8 @@ fn at(panel: &Value, key: &str) -> Result<u64> {
     panel["gridPos"][key].as_u64().context("no place")
 }
 
-/// Panels lie side by side and one below the other. What a collapsed row holds has the row's place until it is opened, when
-/// Grafana moves down what is below.
+/// Checks that panels do not overlap. The panels of a collapsed row have places below the row; when a row is opened, Grafana moves down
+/// what is below.
 fn ensure_apart<'a>(panels: impl Iterator<Item = &'a Value>) -> Result<()> {
     let mut taken = BTreeSet::new();
     for panel in panels {
@@ -46,7 +46,7 @@ fn panels_have_places_of_their_own_and_one_id_each() -> Result<()> {
     Ok(())
 }
 
-/// A thousand groups are asked about by who opens the row.
+/// A query over a thousand groups is run only when somebody opens the row.
 #[test]
 fn whatever_is_not_an_overview_is_in_a_collapsed_row() -> Result<()> {
     let dashboard = Dashboard::read()?;
@@ -131,7 +131,7 @@ fn what_is_recorded_is_read_from_the_rule_and_without_it_from_the_pods() -> Resu
             }
             let both = promql::series(&query.expr);
             let whole = both.contains(family) && both.contains(&format!("klag:{family}"));
-            // The offsets of a log are of its brokers: which pod read them is of no importance.
+            // The offsets of a log belong to the brokers: it does not matter which pod read them.
             ensure!(
                 whole
                     || family.starts_with("kafka_partition_")

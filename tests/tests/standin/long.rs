@@ -1,4 +1,4 @@
-//! Tests that take minutes, most of which they wait: `tests/run --quick` leaves them out.
+//! Tests that take minutes, mostly of waiting: `tests/run --quick` leaves them out.
 
 mod collect_errors;
 mod collect_scale;

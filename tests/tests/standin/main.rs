@@ -1,8 +1,8 @@
-//! The programs before stand-ins of Kafka and of the Kubernetes API, and texts that must be true of them. Nothing is needed but
-//! the build itself.
+//! The tests of the programs with stand-ins for Kafka and the Kubernetes API, and of texts that must be true of the programs. They need
+//! nothing but the build itself.
 //!
-//! Tests below [`quiet`] time what they see: `tests/run` runs them one after the other, beside nothing else. Tests below
-//! [`long`] take minutes, most of which they wait.
+//! Tests below [`quiet`] measure times: `tests/run` runs them one after the other, with nothing else at the same time. Tests below [`long`]
+//! take minutes, mostly of waiting.
 
 mod check_connect;
 mod collect_claims;

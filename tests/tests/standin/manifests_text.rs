@@ -1,4 +1,5 @@
-//! The manifests as texts: generated parts are up to date, and every name is that of something that exists.
+//! Checks of the manifests as text: generated files are up to date, rules and dashboard read only series that exist, and every
+//! configuration loads.
 //!
 //! The generated parts are written by `KLAG_WRITE_MANIFESTS=1 cargo test --workspace --test standin manifests_text`.
 
@@ -61,7 +62,7 @@ fn what_is_made_from_something_else_is_up_to_date() -> Result<()> {
     Ok(())
 }
 
-/// The plain rules in the object that prometheus-operator reads.
+/// The object with the rules that prometheus-operator reads.
 fn prometheus_rule((name, file): (&str, &str), rules: &str) -> Result<String> {
     let mut text = format!(
         "# Made from {file}: change that one, and see tests/tests/standin/manifests_text.rs.\n\
@@ -84,7 +85,7 @@ fn rules() -> Result<Vec<Value>> {
     Ok(all)
 }
 
-/// The names that Prometheus can know: families of both programs, and recording rules.
+/// The names that Prometheus can know: families of both programs, and recorded series.
 fn known() -> Result<BTreeSet<String>> {
     let telemetry = Telemetry::new()?;
     telemetry.polls()?;
@@ -106,7 +107,7 @@ fn known() -> Result<BTreeSet<String>> {
     Ok(known)
 }
 
-/// A vector of counters that has counted nothing is in no answer, so the elector's families are read in its sources.
+/// The families of the elector, read from its sources: a vector of counters is in no answer until it has counted something.
 fn of_the_elector() -> Result<BTreeSet<String>> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../elector/src");
     let mut names = BTreeSet::new();
@@ -142,7 +143,7 @@ fn the_dashboard_reads_what_exists() -> Result<()> {
     for query in queries {
         ensure_known(&query.expr, &known).with_context(|| query.expr.clone())?;
     }
-    // Of variables the name is matched, with the rule's name or without.
+    // Variables match the name of a series, with or without the prefix of the rules.
     let matched = Regex::new(r#"\{__name__=~"\(klag:\)\?(\w+)""#)?;
     for list in dashboard.lists()? {
         let read = matched.replace(&list, "$1 + klag:$1{x=\"\"");

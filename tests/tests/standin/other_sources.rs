@@ -1,5 +1,5 @@
-//! The collector with a source of leadership that is not our elector: it collects everything while it leads, exports nothing
-//! and is connected to no broker while it does not, and never acts on an answer that the source no longer gives.
+//! The collector with a source of leadership other than klag-exporter's elector: it collects everything while it leads, exports nothing and
+//! is connected to no broker while it does not, and never acts on an answer that the source no longer gives.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -15,8 +15,7 @@ use tokio::time::Instant;
 const LIMIT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_secs(1);
 
-/// The time within which a collector that was told so must have neither series nor connections: one request of 200 ms, and
-/// slack.
+/// The time within which a collector that lost leadership must have neither series nor connections: one request of 200 ms, and slack.
 const SOON: Duration = Duration::from_secs(1);
 
 fn kafka(runtime: &Runtime) -> StandIn {
@@ -38,7 +37,7 @@ fn is_silent(collector: &Collector) -> Result<bool> {
     Ok(collector.get("/metrics")?.text()?.is_empty())
 }
 
-/// Waits until it shows what Kafka has, all of it.
+/// Waits until the collector shows everything that is in Kafka.
 fn until_whole(collector: &Collector, kafka: &StandIn) -> Result<()> {
     collector.wait_until_complete(LIMIT)?;
     let metrics = collector.metrics()?;
@@ -84,7 +83,7 @@ fn a_source_that_says_yes_for_ever_makes_it_collect_and_one_that_says_no_keeps_i
 #[test]
 fn the_classic_form_hands_over_between_two_pods_and_never_are_both_connected() -> Result<()> {
     let runtime = Runtime::new()?;
-    // Each has a Kafka of its own, so that each request says whose it is.
+    // Each collector has a Kafka of its own, so that each request shows which collector sent it.
     let kafkas = [kafka(&runtime), kafka(&runtime)];
     let source = sources::classic("pod-0")?;
     let pods = [
@@ -124,7 +123,7 @@ fn the_classic_form_hands_over_between_two_pods_and_never_are_both_connected() -
 
 #[test]
 fn leadership_that_comes_and_goes_leaves_nothing_behind() -> Result<()> {
-    // No more changes for one process than it follows without holding off.
+    // A process follows five changes of leadership without backing off, so each process gets five.
     for first in (0..30).step_by(5) {
         leadership_comes_and_goes(first..first + 5)?;
     }
@@ -176,7 +175,7 @@ fn stalled_brokers_keep_nobody_from_letting_go() -> Result<()> {
         for node in 1..=3 {
             kafka.stall_node(node);
         }
-        // The next collection is under way then.
+        // At the end of this pause the next collection is under way.
         lab::pause(POLL + Duration::from_millis(100 * round));
         let told = Instant::now();
         source.name("pod-b");

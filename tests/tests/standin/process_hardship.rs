@@ -1,4 +1,4 @@
-//! Both programs under hardship: nobody reads their logs, and too many clients want to talk to them.
+//! Both programs under hardship: their logs are not read, and too many clients connect.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -110,7 +110,7 @@ fn an_address_that_others_reach_is_a_warning_from_the_start_and_in_a_check() {
     let command = |option: Option<&str>| {
         let mut command = Command::new(elector.path());
         command.arg("--config").arg(&path).args(option);
-        // Where there is no cluster, whoever runs this may still have a kubeconfig.
+        // Even without a cluster, the person who runs this may have a kubeconfig.
         command
             .env("KUBECONFIG", "/nowhere")
             .env("HOME", "/nowhere");
@@ -122,7 +122,7 @@ fn an_address_that_others_reach_is_a_warning_from_the_start_and_in_a_check() {
     let told = String::from_utf8(checked.stderr).unwrap();
     assert!(told.contains(&said), "{told}");
 
-    // What has the port already: the elector warns, and then ends.
+    // Another listener has the port: the elector warns, and then ends.
     let _held = TcpListener::bind(("0.0.0.0", port)).unwrap();
     let run = command(None).output().unwrap();
     assert_eq!(run.status.code(), Some(64));

@@ -1,4 +1,4 @@
-//! Tests that time what they see, and so need a machine that does nothing else.
+//! Tests that measure times, and so need a machine that does nothing else.
 
 mod collect_probes;
 mod collect_stall;

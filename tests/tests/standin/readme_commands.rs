@@ -1,5 +1,5 @@
-//! The documents' commands that need no Kubernetes, run as they are written, before a stand-in of Kafka. Only ports,
-//! addresses and the building of the program are different.
+//! The documents' commands that need no Kubernetes, run as they are written, with a stand-in for Kafka. Only ports, addresses and the
+//! building of the program are different.
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -1,4 +1,4 @@
-//! The README's first command shows what it says, on the stand-ins.
+//! The README's first command shows what the README says, on the stand-ins.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,10 +14,10 @@ use e2e::lab::{self, Length};
 use regex::{Captures, Regex};
 use tokio::time::Instant;
 
-/// More than anything takes that is waited for here.
+/// The time limit of each wait, longer than anything here takes.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A demo that is under way, and everything it makes in a directory of its own.
+/// A running demo, and everything that it makes in a directory of its own.
 struct Demo {
     process: Process,
     stdin: ChildStdin,
@@ -53,7 +53,7 @@ impl Demo {
         Ok(fs::read_to_string(self.outside.path().join("log"))?)
     }
 
-    /// Waits for the `n`th line like this; what is in its brackets.
+    /// Waits for the `n`th line of this form; returns the texts in the pattern's brackets.
     fn wait_for<const N: usize>(&mut self, line: &str, n: usize) -> Result<[String; N]> {
         let pattern = Regex::new(&format!("(?m)^{line}$"))?;
         lab::wait_for(line, LIMIT, || {
@@ -71,7 +71,7 @@ impl Demo {
         Ok(self.stdin.write_all(line.as_bytes())?)
     }
 
-    /// Ctrl-C; how long it took, and what is left over.
+    /// Sends Ctrl-C; returns the time until the demo ended, and a list of what is left over.
     fn interrupt(&mut self) -> Result<(Duration, Vec<String>)> {
         let asked = Instant::now();
         self.process.signal(Signal::Interrupt)?;
@@ -87,7 +87,7 @@ impl Demo {
         let mark = format!("TMPDIR={}", dir.display());
         for process in fs::read_dir("/proc")? {
             let process = process?.path();
-            // A process of somebody else, or one that has just ended, says nothing.
+            // The environment of another user's process, or of one that has just ended, cannot be read.
             let environment = fs::read(process.join("environ")).unwrap_or_default();
             let mut all = environment.split(|byte| *byte == 0);
             if all.any(|variable| variable == mark.as_bytes()) {
@@ -109,7 +109,7 @@ fn the_demo_shows_a_change_of_leader_and_leaves_nothing_behind() -> Result<()> {
     let [second, later, seconds] = demo.wait_for(line, 1)?;
     assert_ne!(first, second);
     assert!(later.parse::<u64>()? > term.parse()?);
-    // A Lease of 5 s, renewed every 2 s.
+    // The Lease lasts 5 s and is renewed every 2 s.
     let seconds: f64 = seconds.parse()?;
     let most = Length::from_env().slack(Duration::from_millis(5500));
     assert!(seconds > 2.5 && seconds < most.as_secs_f64(), "{seconds} s");
@@ -164,7 +164,7 @@ fn the_demo_shows_the_lag_of_every_group_and_ends_by_itself() -> Result<()> {
     let all = ["audit", "billing", "fraud-check", "report", "search-index"];
     assert_eq!(groups, all, "{text}");
 
-    // State, members, offset lag, time lag.
+    // The columns are state, members, offset lag and time lag.
     let lag = |group: &str| rows[group][2].parse::<u64>();
     assert!(lag("billing")? < 60, "{text}");
     assert!(lag("search-index")? > 60, "{text}");

@@ -1,4 +1,4 @@
-//! Checks that what the documents say of keys, metrics, endpoints and settings is what the programs do.
+//! Checks that the documents' statements about keys, metrics, endpoints and settings are true of the programs.
 //!
 //! The generated parts are written by `KLAG_WRITE_DOCUMENTS=1 cargo test --workspace --test standin readme_facts`.
 
@@ -18,15 +18,15 @@ use rdkafka::consumer::BaseConsumer;
 use regex::Regex;
 use shared::config::{self, Environment, Loaded, Program};
 
-/// Every family with all its labels, as the collector's own test has it.
+/// Every family with all its labels, from the collector's own test.
 const EXPOSITION: &str = include_str!(
     "../../../collector/tests/exposition_text/snapshots/exposition_text__format__two_clusters_read_like_this.snap"
 );
 
-/// Labels that the cluster has in [`EXPOSITION`], besides those of the family.
+/// The labels of the cluster in [`EXPOSITION`], besides those of the family.
 const OF_THE_CLUSTER: [&str; 3] = ["cluster_name", "env", "region"];
 
-/// Every generated part, and the document that it stands in.
+/// The generated parts: the document that each is in, its name and its text.
 fn generated() -> Result<Vec<(Document, String, String)>> {
     let keys = config::reference();
     let of_leadership = keys
@@ -154,7 +154,7 @@ fn every_configuration_loads() -> Result<()> {
     Ok(())
 }
 
-/// Files are not there, so what names one is left out.
+/// Settings that name files are left out, since the files do not exist.
 #[test]
 fn librdkafka_takes_the_settings_for_access() -> Result<()> {
     let mut n_taken = 0;
@@ -175,7 +175,7 @@ fn librdkafka_takes_the_settings_for_access() -> Result<()> {
     Ok(())
 }
 
-/// A block that begins within a cluster is put into one.
+/// Loads an example; one that begins within a cluster is put into a cluster first.
 fn load(example: &str) -> Result<Loaded> {
     let cluster = "[[clusters]]\nname = \"x\"\nbootstrap_servers = \"x:9092\"\n";
     let text = if example.starts_with("[clusters.") {
@@ -215,7 +215,7 @@ fn examples(language: &str) -> Result<Vec<String>> {
 #[test]
 fn the_endpoints_and_what_is_told_of_the_process_are_those_served() -> Result<()> {
     let text = Document::Collector.read()?;
-    // Nobody listens there: nothing here needs Kafka.
+    // No process listens on this port: nothing here needs Kafka.
     let collector = Collector::start(&Config::of("127.0.0.1:9"))?;
 
     let listed = words(&text, r"(?m)^\| `(/\w+)` \|")?;
@@ -279,7 +279,7 @@ fn anchors(path: &Path) -> Result<Vec<String>> {
     bail!("no document is there")
 }
 
-/// A path from the root of the repository, in backticks.
+/// Checks that every path from the root of the repository that stands in backticks exists.
 #[test]
 fn paths_are_those_of_files() -> Result<()> {
     for document in Document::ALL {

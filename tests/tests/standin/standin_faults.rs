@@ -1,4 +1,4 @@
-//! The Kafka stand-in does what a test tells it to: faults, nodes and coordinators that move, and counts of it all.
+//! The Kafka stand-in does what a test tells it to: faults, moves of nodes and coordinators, and counts.
 
 use std::{
     io::{ErrorKind, Read},
@@ -190,7 +190,7 @@ async fn what_is_deleted_leaves_nothing_behind() {
 #[tokio::test]
 async fn a_version_nobody_knows_is_answered_with_those_known() {
     let kafka = groups().await;
-    // ApiVersions version 99, correlation id 7.
+    // The request is ApiVersions version 99 with the correlation id 7.
     let mut connection = Connection::to(&address(&kafka, 1)).unwrap();
     let mut answer = connection
         .exchange(&[0, 18, 0, 99, 0, 0, 0, 7, 0, 0])
@@ -201,7 +201,7 @@ async fn a_version_nobody_knows_is_answered_with_those_known() {
     kafka.shutdown().await;
 }
 
-/// Groups `a` and `c` on node 1, `b` on node 2; `a` has committed on `orders`.
+/// A stand-in with groups `a` and `c` on node 1 and `b` on node 2; `a` has committed on `orders`.
 async fn groups() -> StandIn {
     StandIn::builder()
         .nodes(2)
@@ -227,7 +227,7 @@ fn address(kafka: &StandIn, node: usize) -> String {
         .to_owned()
 }
 
-/// The error code of a group on a node, and how many topics it has commits on.
+/// The error code of a group on a node, and the number of topics on which it has commits.
 fn commits(kafka: &StandIn, (node, group): (usize, &'static str)) -> (i16, usize) {
     let group = OffsetFetchRequestGroup::default()
         .with_group_id(GroupId(StrBytes::from_static_str(group)))
@@ -237,7 +237,7 @@ fn commits(kafka: &StandIn, (node, group): (usize, &'static str)) -> (i16, usize
     (answer.groups[0].error_code, answer.groups[0].topics.len())
 }
 
-/// Error code and high watermark of each partition, asked at node 1.
+/// The error code and the high watermark of each partition, as node 1 answers.
 fn ends(kafka: &StandIn, topic: &'static str, n: i32) -> Vec<(i16, i64)> {
     let partition = |p| {
         ListOffsetsPartition::default()

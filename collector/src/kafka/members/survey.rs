@@ -20,7 +20,7 @@ use crate::kafka::metadata::Metadata;
 use crate::kafka::native::{Client, RawGroup};
 use crate::snapshot::{Api, GroupState, Member, Name, Reason, Unknown, Unsupported};
 
-/// The longest survey while a broker is known to be silent. The call would wait for that broker as well.
+/// The time limit of a survey while a broker is known to be silent, since the call waits for that broker too.
 const TIMEOUT_WITH_SILENT_BROKER: Duration = Duration::from_secs(1);
 
 /// The part of a survey's result that nothing else shows.

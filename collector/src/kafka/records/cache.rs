@@ -111,7 +111,7 @@ impl TimestampCache {
         }
     }
 
-    /// Keeps that these topics may not be read.
+    /// Remembers for [`DENIAL_TTL`] that these topics may not be read.
     pub(super) fn deny(&mut self, topics: Vec<Name>, now: Instant) {
         let again = now + DENIAL_TTL;
         self.denied

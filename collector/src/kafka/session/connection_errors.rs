@@ -98,7 +98,7 @@ impl ConnectionErrors {
 
     /// Takes in an error that has this `reason`.
     pub(super) fn record(&mut self, code: ErrorCode, reason: Reason, text: &str) -> Novelty {
-        // This error sums up those of the single connections.
+        // This error only sums up those of the single connections, so it is news only where none of those is known.
         if code == ErrorCode::LOCAL_ALL_BROKERS_DOWN {
             let news = self.by_connection.is_empty() && self.logged.insert((code, reason, None));
             return if news {

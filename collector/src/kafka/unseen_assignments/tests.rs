@@ -13,7 +13,7 @@ const REFUSED: ErrorCode = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
 const NO_SUCH_TOPIC: ErrorCode = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
 const TTL: Duration = Duration::from_secs(60);
 
-/// `seen` has three partitions, which were read.
+/// The topics that were read: one, named `seen`, with three partitions.
 fn read() -> BTreeMap<Name, Topic> {
     let bound = Ok(Offset::from_wire(9).unwrap());
     let log = Log {

@@ -17,7 +17,7 @@ Seconds of a duration as the configuration or Prometheus writes it, such as 30s,
 {{- ceil $sum | int }}
 {{- end }}
 
-{{/* So many seconds, at least, as Prometheus writes it. */}}
+{{/* The larger of two numbers of seconds, as a Prometheus duration such as 90s, 5m or 2h. */}}
 {{- define "klag-exporter.duration" -}}
 {{- $seconds := max (index . 0) (index . 1) | int }}
 {{- if mod $seconds 60 }}{{ $seconds }}s{{ else if mod $seconds 3600 }}{{ div $seconds 60 }}m{{ else }}{{ div $seconds 3600 }}h{{ end }}
@@ -36,8 +36,8 @@ Seconds of a duration as the configuration or Prometheus writes it, such as 30s,
 {{- end }}
 
 {{/*
-What selects the series of this release. Known where the chart makes the monitors; where it does not, rules are about every
-release that Prometheus scrapes, and tell them apart by namespace and job.
+The selector of this release's series, if the chart makes the monitors. If it does not, rules are about every
+release that Prometheus scrapes, and tell releases apart by namespace and job.
 */}}
 {{- define "klag-exporter.alerts.selector" -}}
 {{- if kindIs "string" .Values.alerts.selector }}
@@ -47,7 +47,7 @@ release that Prometheus scrapes, and tell them apart by namespace and job.
 {{- end }}
 {{- end }}
 
-{{/* The rules that make budgets of alerts.budgets: first which group has which, then how long each is. */}}
+{{/* The rules that record the budgets in alerts.budgets: first the budget of each group, then the seconds of each budget. */}}
 {{- define "klag-exporter.alerts.budgets" -}}
 {{- $candidates := list }}
 {{- $seconds := list }}

@@ -12,13 +12,13 @@
 {{- end }}
 {{- end }}
 
-{{/* What selects the pods: as in klag-exporter's chart, since a Deployment's selector can't be changed. */}}
+{{/* The labels that select the pods: those of klag-exporter's own chart, since a Deployment's selector cannot be changed. */}}
 {{- define "klag-exporter.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "klag-exporter.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{/* Whose object it is; on the headless Service too, which must not be found by what finds the other one. */}}
+{{/* The labels of the chart and release. The headless Service has only these, so that selectors of the other Service do not find it. */}}
 {{- define "klag-exporter.chartLabels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
@@ -40,12 +40,12 @@ app: {{ include "klag-exporter.fullname" . }}
 {{- default (printf "%s-config" (include "klag-exporter.fullname" .)) .Values.existingConfigMap }}
 {{- end }}
 
-{{/* "true" or nothing: several replicas elect one that collects. */}}
+{{/* "true" if the replicas elect one that collects, else nothing. */}}
 {{- define "klag-exporter.election" -}}
 {{- if (index .Values.config "exporter.leadership" | default dict).enabled }}true{{ end }}
 {{- end }}
 
-{{/* "true" or nothing: our elector is in the pod. */}}
+{{/* "true" if klag-exporter's elector is in the pod, else nothing. */}}
 {{- define "klag-exporter.elector" -}}
 {{- if and .Values.elector.enabled (include "klag-exporter.election" .) }}true{{ end }}
 {{- end }}
@@ -61,13 +61,13 @@ app: {{ include "klag-exporter.fullname" . }}
 {{- (index .Values.config "exporter.leadership" | default dict).lease_name | default "klag-exporter" }}
 {{- end }}
 
-{{/* "true" or nothing: standbys are ready. */}}
+{{/* "true" if standbys are ready, else nothing. */}}
 {{- define "klag-exporter.readyStandbys" -}}
 {{- if ne (dig "httpGet" "path" "" .Values.readinessProbe) "/ready" }}true{{ end }}
 {{- end }}
 
 {{/*
-The keys of a table in TOML, which takes JSON's strings, numbers, switches and lists of them. What is null or empty is left out;
+The keys of a table in TOML, which takes JSON's strings, numbers, booleans and lists of them. Null and empty values are left out;
 `text` is for values that are strings whatever they look like.
 */}}
 {{- define "klag-exporter.toml.keys" -}}
@@ -79,7 +79,7 @@ The keys of a table in TOML, which takes JSON's strings, numbers, switches and l
 {{- end }}
 
 {{/*
-"true" or nothing: whoever reads ConfigMaps may read this property, {name, value}. Only names known to hold no secret pass, those
+"true" if a property, {name, value}, may stand in a ConfigMap, else nothing. Only names known to hold no secret pass, those
 that `collector --check` prints unmasked, so that a property that nobody thought of is kept from view. A value that is one reference
 to the environment and no more gives nothing away.
 */}}
@@ -117,12 +117,12 @@ to the environment and no more gives nothing away.
 {{- toJson $withheld }}
 {{- end }}
 
-{{/* "true" or nothing: config holds what must not stand in a ConfigMap, so the collector has its configuration from a Secret. */}}
+{{/* "true" if a value in config must not stand in a ConfigMap, so that the collector's configuration is in a Secret; else nothing. */}}
 {{- define "klag-exporter.secretConfig" -}}
 {{- if include "klag-exporter.withheld" . | fromJsonArray }}true{{ end }}
 {{- end }}
 
-{{/* config.toml of `values`; without the properties that are no one's business but the collector's where `public` is true. */}}
+{{/* The text of config.toml for `values`; if `public` is true, without the properties that only the collector may see. */}}
 {{- define "klag-exporter.config" -}}
 {{- $public := .public }}
 {{- $config := deepCopy .values.config }}
@@ -159,7 +159,7 @@ to the environment and no more gives nothing away.
 {{ end }}
 {{- end }}
 
-{{/* Who the pod is, for both containers. */}}
+{{/* The pod's name, namespace and uid, as environment of both containers. */}}
 {{- define "klag-exporter.podEnv" -}}
 - name: POD_NAME
   valueFrom:

@@ -29,7 +29,7 @@ pub(crate) struct Text<T> {
     pub(crate) parse: fn(&str) -> Result<T, Rejection>,
 }
 
-/// `true` or `false`, as the `bool` that they are.
+/// A switch that is read as a plain `bool`.
 pub(crate) const BOOLEAN: Switch<bool> = Switch {
     on: true,
     off: false,

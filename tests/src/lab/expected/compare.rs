@@ -7,10 +7,11 @@ use crate::lab::prom::Exposition;
 
 use super::{Expected, Value, number};
 
-/// All time lags of a collection are ages at one instant; half a second is less than two neighbouring records differ by.
+/// The tolerance of an age, in seconds: all time lags of a collection are ages at one instant, and two neighbouring records differ by more
+/// than this.
 const SPREAD: f64 = 0.5;
 
-/// Every difference, a line each: series too many, too few, wrong. Ages are of one instant between `earliest` and
+/// Every difference, a line each: series that are missing, unexpected or wrong. Ages are those at one instant between `earliest` and
 /// `latest` (seconds since 1970).
 pub fn differences(
     expected: &Expected,
@@ -66,7 +67,7 @@ pub fn digest(differences: &[String]) -> String {
 }
 
 fn same(got: f64, wanted: f64) -> bool {
-    // Infinity has no distance to itself.
+    // The difference between two infinities is not a number, so they are compared as they are.
     got.to_bits() == wanted.to_bits() || (got - wanted).abs() <= 1e-9 * wanted.abs()
 }
 

@@ -43,7 +43,7 @@ impl OfTopic {
     }
 }
 
-/// The oldest record has the greatest age, and any age is greater than that of having read everything.
+/// The greatest age: that of the oldest record. Any age is greater than the value of a group that has read everything.
 pub(super) fn oldest<'a>(ages: impl IntoIterator<Item = &'a Value>) -> Value {
     let written = ages.into_iter().filter_map(|age| match age {
         Value::AgeOf(ms) => Some(*ms),

@@ -14,7 +14,7 @@ use tokio::time::{self, Instant};
 
 use super::tcp_proxy::TcpFault;
 
-/// More than this is not kept; the sender has to wait, as for a network's.
+/// The number of pieces that are kept; when there are more, the sender has to wait, as on a network.
 const ROOM: usize = 64;
 
 #[derive(Clone, Copy, Debug)]
@@ -23,13 +23,13 @@ enum Direction {
     Answers,
 }
 
-/// Both directions until one ends; the connection is reset then, for whoever still has something to say.
+/// Copies both directions until one ends; then the connection is reset, so that an end that still sends gets an error.
 pub(super) async fn run(from: TcpStream, to: SocketAddr, faults: watch::Receiver<TcpFault>) {
     let Ok(to) = TcpStream::connect(to).await else {
         return;
     };
     for stream in [&from, &to] {
-        // A socket that refuses an option is merely slower, or closes politely.
+        // A socket that refuses an option is slower, or closes without a reset.
         stream.set_nodelay(true).ok();
         stream.set_zero_linger().ok();
     }

@@ -1,7 +1,6 @@
-//! An HTTP proxy before the API server: counts requests, delays them, and answers some with errors.
+//! An HTTP proxy in front of the API server: counts requests, delays them, and answers some with errors.
 //!
-//! The proxy speaks plain HTTP to its clients, who bring their own tokens. A request that its sender gives up is passed on
-//! all the same.
+//! The proxy speaks plain HTTP to its clients, who bring their own tokens. A request is passed on even if its sender has given up.
 
 use std::time::Duration;
 
@@ -35,27 +34,27 @@ pub enum Verb {
 /// One request as it came in.
 #[derive(Clone, Copy, Debug)]
 pub struct ApiRequest {
-    /// The time at which its head had been read.
+    /// The time at which the head of the request had been read.
     pub at: Instant,
-    /// Its meaning.
+    /// The verb that the API server sees.
     pub verb: Verb,
 }
 
 /// A fault that happens to requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HttpFault {
-    /// From a request's arrival until it is passed on.
+    /// The time between a request's arrival and its passing on.
     pub latency: Duration,
-    /// Answered here, not by the API server.
+    /// The error with which this proxy answers requests itself.
     pub error: Option<ErrorInjection>,
 }
 
-/// Some requests are answered with an error, and not passed on.
+/// Some requests are answered with an error instead of being passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ErrorInjection {
     /// The status code.
     pub status: u16,
-    /// Every `every`th request; 1 means all.
+    /// The interval at which requests are answered so: every `every`th; 1 means all.
     pub every: usize,
 }
 
@@ -78,7 +77,7 @@ struct Shared {
 // === impl HttpProxy ===
 
 impl HttpProxy {
-    /// Opens a proxy; `upstream` knows the API server and brings no credentials.
+    /// Opens a proxy; `upstream` is a client for the API server without credentials.
     pub(in crate::lab) fn open(runtime: &Handle, upstream: Client) -> Result<Self> {
         let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0)))?;
         let port = listener.local_addr()?.port();
@@ -132,7 +131,7 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
         n = requests.len();
     });
     let http_fault = *shared.http_fault.borrow();
-    // On a task of its own: whoever gives up waiting does not stop what is under way.
+    // The request runs on a task of its own, so that it goes on when its sender gives up waiting.
     let under_way = tokio::spawn(async move {
         time::sleep(http_fault.latency).await;
         match http_fault.error {
@@ -158,7 +157,7 @@ async fn pass_on(upstream: &Client, mut request: Request) -> Response {
     }
 }
 
-/// An error as the API server words it.
+/// An error answer with the body that the API server would send.
 fn error_answer(status: u16) -> Response {
     let body = json!({
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": status,

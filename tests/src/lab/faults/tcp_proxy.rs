@@ -1,7 +1,7 @@
 //! A TCP proxy with the faults that a network has.
 //!
-//! Bytes that do not pass are kept, and delivered when the fault is over, as TCP would by sending them anew. So a request
-//! can arrive long after its sender has given it up.
+//! Bytes that do not pass are kept, and delivered when the fault is over, as TCP would by retransmission. So a request can arrive long
+//! after its sender gave up waiting for the answer.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -30,7 +30,7 @@ pub enum TcpFault {
     DropAnswers,
     /// Connections are made and answers pass; requests do not.
     DropRequests,
-    /// Everything passes, this much later in each direction.
+    /// Everything passes, with this delay in each direction.
     Delay(Duration),
 }
 
@@ -91,13 +91,13 @@ fn listen(port: u16) -> io::Result<TcpListener> {
     bound_socket(port)?.listen(1024)
 }
 
-/// Listens on a port that stays this proxy's own while nobody listens on it.
+/// Binds a port that no other process can take while the proxy does not listen on it.
 fn listen_on_free_port() -> Result<(u16, TcpListener)> {
     loop {
         let [port] = host::free_ports()?;
         match listen(port) {
             Ok(listener) => return Ok((port, listener)),
-            // Another lab on this machine was quicker.
+            // Another lab on this machine took the port first.
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
             Err(error) => return Err(error.into()),
         }
@@ -116,7 +116,7 @@ async fn serve(
         match fault {
             TcpFault::Refuse => {
                 listener = None;
-                // Each resets its connection when it ends.
+                // Each task resets its connection when it ends.
                 connections.abort_all();
                 faults.changed().await.map_err(io::Error::other)?;
             }
@@ -148,7 +148,7 @@ async fn serve(
     }
 }
 
-/// A listener with no room for a connection: the kernel drops every attempt in silence.
+/// A listener with no room for a connection: the kernel drops every attempt without an answer.
 struct Full {
     _listener: TcpListener,
     _waiting: JoinSet<Option<TcpStream>>,
@@ -166,12 +166,12 @@ impl Full {
             waiting.spawn(async move {
                 let stream = TcpStream::connect(address(port)).await.ok()?;
                 made.add_permits(1);
-                // Held until the way changes.
+                // The listener is held until the fault changes.
                 std::future::pending::<()>().await;
                 Some(stream)
             });
         }
-        // A backlog of one takes two.
+        // A backlog of one takes two connections.
         made.acquire_many(2)
             .await
             .map_err(io::Error::other)?

@@ -10,7 +10,7 @@ use crate::lab::process::Process;
 use crate::lab::{self, oracle};
 
 impl Kafka {
-    /// Starts the fixture's live members, who leave when the process is dropped, and waits until they have settled.
+    /// Starts the fixture's live members, which leave when the process is dropped, and waits until they have settled.
     pub fn hold(&self) -> Result<Process> {
         let log = self.scratch.path().join("hold.log");
         let args = ["hold", &self.bootstrap()];
@@ -31,8 +31,8 @@ impl Kafka {
         Ok(process)
     }
 
-    /// Starts live groups of one member each, as `stay` of the fixture takes them, four words a group; they end when the
-    /// process is dropped. Returns when all have what they subscribe to and have committed.
+    /// Starts live groups of one member each, given as the fixture's `stay` takes them, four words a group; they end when the process is
+    /// dropped. Returns when all members have the partitions they subscribed to and have committed.
     pub fn stay(&self, groups: &[&str]) -> Result<Process> {
         let bootstrap = self.bootstrap();
         let mut args = vec!["stay", &*bootstrap];

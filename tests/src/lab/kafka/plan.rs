@@ -4,12 +4,12 @@ use anyhow::Result;
 
 use super::{Listeners, Version};
 
-/// A cluster that is to be started.
+/// A cluster to be started.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Brokers, 1 to 3; node ids count from 1.
+    /// The number of brokers, 1 to 3; node ids count from 1.
     pub nodes: u16,
-    /// Of the brokers; `None` is [`Version::from_env`].
+    /// The version of the brokers; `None` is [`Version::from_env`].
     pub version: Option<Version>,
     /// The ways in which clients may connect.
     pub listeners: Listeners,
@@ -20,7 +20,7 @@ pub struct Plan {
 // === impl Plan ===
 
 impl Plan {
-    /// So many brokers without security.
+    /// A plan of this number of brokers without security.
     pub fn of(nodes: u16) -> Self {
         Self {
             nodes,

@@ -21,14 +21,14 @@ pub enum Listeners {
     Secured,
 }
 
-/// Users that SASL and certificates know; what they may do is for a test to say (`allow` of the fixture).
+/// The users that SASL and certificates know. A test grants them rights by `allow` of the fixture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum User {
-    /// For a monitor with all rights it needs.
+    /// The user of a monitor with all rights that it needs.
     Monitor,
-    /// For one that lacks some.
+    /// The user of a monitor that lacks some rights.
     Limited,
-    /// For one that lacks all.
+    /// The user of a monitor that has no rights.
     Nobody,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Ports {
 /// The contents of server.properties.
 pub(super) struct Broker<'a> {
     pub(super) id: u16,
-    /// Of all brokers, in the order of their ids.
+    /// The ports of all brokers, in the order of their ids.
     pub(super) ports: &'a [Ports],
     pub(super) dir: &'a Path,
     pub(super) keys: Option<&'a Keys>,
@@ -62,7 +62,7 @@ pub(super) fn scram_users() -> Vec<String> {
 impl User {
     pub(crate) const ALL: [Self; 3] = [Self::Monitor, Self::Limited, Self::Nobody];
 
-    /// The name it logs in with; its certificate's common name.
+    /// The name with which the user logs in, which is also the common name of the user's certificate.
     pub fn name(self) -> &'static str {
         match self {
             Self::Monitor => "monitor",
@@ -96,7 +96,7 @@ impl Ports {
 // === impl Broker ===
 
 impl Broker<'_> {
-    /// The whole file. Small buffers and few threads: three brokers share two cores with a collector.
+    /// The whole file. Buffers are small and threads few, because three brokers share two cores with a collector.
     pub(super) fn text(&self) -> String {
         let own = self.ports[usize::from(self.id) - 1];
         let voters: Vec<_> = (1..)
@@ -201,7 +201,7 @@ fn security(text: &mut String, keys: &Keys) {
         text,
         format_args!("ssl.truststore.location={}", keys.ca().display()),
     );
-    // Without this the user would be "CN=monitor".
+    // Without this rule the user's name would be "CN=monitor".
     write_line(text, "ssl.principal.mapping.rules=RULE:^CN=([^,]*).*$/$1/");
 }
 

@@ -4,24 +4,24 @@ use std::fmt;
 
 use anyhow::{Context as _, Result};
 
-/// One of them; `tests/run` fetches them all.
+/// A version of Apache Kafka; `tests/run` fetches the jars of all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
-    /// The last one that can still be migrated to from `ZooKeeper`.
+    /// The last version that can still be migrated to from `ZooKeeper`.
     V3_9,
-    /// The version that every test starts that does not name another.
+    /// The version of every test that does not name another.
     V4_1,
-    /// The newest.
+    /// The newest version.
     V4_3,
 }
 
 // === impl Version ===
 
 impl Version {
-    /// Oldest first.
+    /// All versions, oldest first.
     pub const ALL: [Self; 3] = [Self::V3_9, Self::V4_1, Self::V4_3];
 
-    /// 4.1, unless `KLAG_KAFKA_VERSION` names another one of [`Version::ALL`] by its number.
+    /// The version of this run: 4.1, unless `KLAG_KAFKA_VERSION` names another one of [`Version::ALL`] by its number.
     pub fn from_env() -> Result<Self> {
         let Ok(asked) = std::env::var("KLAG_KAFKA_VERSION") else {
             return Ok(Self::V4_1);
@@ -36,7 +36,7 @@ impl Version {
         all.copied().with_context(known)
     }
 
-    /// The number it is known by in Maven.
+    /// The version's number in Maven.
     pub const fn number(self) -> &'static str {
         match self {
             Self::V3_9 => "3.9.2",
@@ -45,7 +45,7 @@ impl Version {
         }
     }
 
-    /// The arguments of `kafka-storage format` for share groups, which 4.1 has but does not switch on.
+    /// The arguments of `kafka-storage format` that switch on share groups, which are off by default in 4.1.
     pub(super) const fn features(self) -> &'static [&'static str] {
         match self {
             Self::V3_9 => &[],
@@ -53,7 +53,7 @@ impl Version {
         }
     }
 
-    /// The lines of server.properties for groups of the protocol of KIP-848, which 3.9 has but does not switch on.
+    /// The lines of server.properties that switch on groups of KIP-848, which are off by default in 3.9.
     pub(super) const fn properties(self) -> &'static str {
         match self {
             Self::V3_9 => "group.coordinator.rebalance.protocols=classic,consumer\n",

@@ -1,4 +1,4 @@
-//! Service accounts, as which pods are known to the API server.
+//! Service accounts, by which the API server tells pods apart.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -54,12 +54,12 @@ impl Kube {
 // === impl Account ===
 
 impl Account {
-    /// Its name in the audit log.
+    /// The account's name in the audit log.
     pub fn user(&self) -> String {
         format!("system:serviceaccount:{NAMESPACE}:{}", self.name)
     }
 
-    /// A kubeconfig for a server; with an authority if it speaks TLS.
+    /// A kubeconfig of the account for the cluster entry `cluster`.
     pub(crate) fn kubeconfig(&self, cluster: &Value) -> Value {
         json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "lab",

@@ -12,16 +12,16 @@ use super::kube::Kube;
 /// One request about a Lease that has been answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The account that asked.
+    /// The account that sent the request.
     pub user: String,
     /// `get`, `patch`, `create`, `list`, `watch` and so on.
     pub verb: String,
-    /// Status code.
+    /// The status code of the answer.
     pub status: i64,
 }
 
 impl Kube {
-    /// Everything so far. A watch is in it once it has begun, other requests when they were answered.
+    /// All entries so far. A watch is logged once it has begun, other requests when they were answered.
     pub fn audit(&self) -> Result<Vec<Entry>> {
         let text = fs::read_to_string(self.dir().join("audit.log"))?;
         text.lines()
@@ -29,7 +29,7 @@ impl Kube {
             .collect()
     }
 
-    /// The number of an account's requests for each verb since the log had so many lines.
+    /// The number of an account's requests by verb, since the log had `since` lines.
     pub fn asked_by(&self, account: &Account, since: usize) -> Result<BTreeMap<String, usize>> {
         let user = account.user();
         let mut asked = BTreeMap::new();

@@ -24,7 +24,7 @@ const CLIENT: &str = "extendedKeyUsage=clientAuth\n";
 // === impl Keys ===
 
 impl Keys {
-    /// Makes all of them in a new directory.
+    /// Makes all keys in a new directory.
     pub(super) fn make(dir: &Path) -> Result<Self> {
         fs::create_dir_all(dir)?;
         let keys = Self {
@@ -37,7 +37,7 @@ impl Keys {
         Ok(keys)
     }
 
-    /// One of them, such as `ca.crt`.
+    /// The path of one of the files, such as `ca.crt`.
     pub(super) fn path(&self, file: &str) -> PathBuf {
         self.dir.join(file)
     }

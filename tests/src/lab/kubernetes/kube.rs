@@ -1,4 +1,4 @@
-//! Talking to a control plane as its administrator.
+//! Requests to a control plane as its administrator.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -18,10 +18,11 @@ use crate::lab::process;
 /// The namespace of everything in a test.
 pub const NAMESPACE: &str = "lab";
 
-/// No answer to the administrator takes this long.
+/// The time limit of an answer to the administrator.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// A control plane as its administrator sees it; any number of them, from any thread that is not the control plane's own.
+/// A control plane as its administrator sees it. There may be any number of them, on any thread except those of the control plane's own
+/// runtime.
 #[derive(Clone)]
 pub struct Kube {
     admin: Client,
@@ -66,7 +67,7 @@ impl Kube {
         })
     }
 
-    /// Runs kubectl as the administrator; what it printed.
+    /// Runs kubectl as the administrator; returns what it printed.
     pub fn kubectl(&self, args: &[&str]) -> Result<String> {
         let mut kubectl = Command::new(&self.program);
         kubectl.arg("kubectl").args(args);
@@ -84,7 +85,7 @@ impl Kube {
         &self.runtime
     }
 
-    /// The authority that the API server's certificate is of.
+    /// The path of the certificate of the authority that signed the API server's certificate.
     pub(crate) fn authority(&self) -> PathBuf {
         self.dir.join("keys/ca.crt")
     }
@@ -104,13 +105,13 @@ impl Kube {
         Ok(())
     }
 
-    /// `GET path` as text; another status than 200 is an error.
+    /// `GET path` as text; any status other than 200 is an error.
     pub(super) fn text(&self, path: &str) -> Result<String> {
         let request = Request::get(path).body(Vec::new())?;
         self.bounded(self.admin.request_text(request))
     }
 
-    /// `GET path`; `None` if it is not there.
+    /// `GET path`; `None` if the object does not exist.
     pub(super) fn read(&self, path: &str) -> Result<Option<Value>> {
         let request = Request::get(path).body(Vec::new())?;
         match self.bounded(async { Ok(self.admin.request::<Value>(request).await) })? {
@@ -120,7 +121,7 @@ impl Kube {
         }
     }
 
-    /// Writes an object; what the API server made of it.
+    /// Writes an object; returns the object as the API server stored it.
     pub(super) fn write(&self, how: Write, path: &str, body: &Value) -> Result<Value> {
         let (method, kind) = match how {
             Write::Create => (Method::POST, "application/json"),

@@ -5,21 +5,21 @@ use serde_json::{Value, json};
 
 use super::kube::{Kube, NAMESPACE, Write};
 
-/// A Lease of a name, whether it is there or not.
+/// A Lease by its name, whether it exists or not.
 #[derive(Clone, Debug)]
 pub struct Lease {
     kube: Kube,
     name: String,
 }
 
-/// The Lease as the API server has it.
+/// The contents of the Lease in the API server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// `spec.holderIdentity`, empty if none.
+    /// `spec.holderIdentity`, empty if there is none.
     pub holder: String,
     /// `spec.leaseDurationSeconds`
     pub duration_secs: i64,
-    /// `spec.renewTime` as it stands there, empty if none.
+    /// `spec.renewTime` as a text, empty if there is none.
     pub renewed: String,
     /// `spec.leaseTransitions`
     pub transitions: i64,
@@ -34,42 +34,42 @@ pub struct Record {
 // === impl Lease ===
 
 impl Lease {
-    /// The one of this name.
+    /// The Lease of this name.
     pub fn of(kube: &Kube, name: &str) -> Self {
         let kube = kube.clone();
         let name = name.to_owned();
         Self { kube, name }
     }
 
-    /// Its name.
+    /// The name of the Lease.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// As it stands; `None` if it is not there.
+    /// The contents of the Lease; `None` if it does not exist.
     pub fn read(&self) -> Result<Option<Record>> {
         let object = self.kube.read(&self.path())?;
         object.as_ref().map(record).transpose()
     }
 
-    /// Makes it, as a released one: nobody has to be waited for.
+    /// Creates the Lease as a released one, so that a pod need not wait for anybody.
     pub fn ship(&self) -> Result<()> {
         self.make(&json!({"leaseDurationSeconds": 1}))
     }
 
-    /// Makes it with an empty `spec`, as a manifest may.
+    /// Creates the Lease with an empty `spec`, as a manifest may.
     pub fn ship_empty(&self) -> Result<()> {
         self.make(&json!({}))
     }
 
-    /// Changes its `spec`; null removes a field.
+    /// Changes the `spec`; null removes a field.
     pub fn edit(&self, spec: &Value) -> Result<()> {
         let body = json!({"spec": spec});
         self.kube.write(Write::Merge, &self.path(), &body)?;
         Ok(())
     }
 
-    /// Deletes it.
+    /// Deletes the Lease.
     pub fn delete(&self) -> Result<()> {
         self.kube.delete(&self.path())
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// A set of rules.
+/// Rules of a Role.
 #[derive(Clone, Debug)]
 pub struct Rights(Vec<Value>);
 
@@ -17,22 +17,22 @@ impl Rights {
         rights
     }
 
-    /// The same without `create`, for a Lease that somebody else makes.
+    /// The same rights without `create`, for a Lease that somebody else creates.
     pub fn on_shipped(lease: &str) -> Self {
         Self::named(lease, &["get", "patch", "list", "watch"])
     }
 
-    /// These verbs on the Lease of this name.
+    /// The right to these verbs on the Lease of this name.
     pub fn named(lease: &str, verbs: &[&str]) -> Self {
         Self(vec![rule(verbs, &[lease])])
     }
 
-    /// These verbs on all Leases.
+    /// The right to these verbs on all Leases.
     pub fn any(verbs: &[&str]) -> Self {
         Self(vec![rule(verbs, &[])])
     }
 
-    /// None at all.
+    /// No rights.
     pub fn none() -> Self {
         Self(Vec::new())
     }

@@ -1,4 +1,4 @@
-//! klag-exporter as a user installs it: a kustomization of the user's own on top of one of `manifests/`.
+//! klag-exporter as a user installs it: a kustomization of the user's own on top of one in `manifests/`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,32 +21,32 @@ const UNBOUND: &str = "patches:
     metadata: {name: klag-exporter-leader-election}
 ";
 
-/// The kustomization that is applied.
+/// The kustomization in `manifests/` that is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overlay {
-    /// Standbys are never ready.
+    /// The base, whose standbys are never ready.
     Base,
-    /// Standbys are ready.
+    /// The overlay whose standbys are ready.
     ReadyStandbys,
 }
 
 /// An image of the collector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Collector {
-    /// The one with a shell and curl.
+    /// The image with a shell and curl.
     Slim,
-    /// The one that has nothing but the program; only among the images that were built ([`super::built_images`]).
+    /// The image with nothing but the program; only among the images that were built ([`super::built_images`]).
     Static,
 }
 
 /// The overlay that a user has written.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// The kustomization it is made from.
+    /// The kustomization on which the overlay is based.
     pub overlay: Overlay,
     /// The number of pods.
     pub replicas: usize,
-    /// The image that the collector runs from.
+    /// The image of the collector.
     pub collector: Collector,
     /// The tag of the images.
     pub tag: &'static str,
@@ -56,23 +56,23 @@ pub struct Setup {
     pub poll_interval: Duration,
     /// Further keys of `[exporter.leadership]`.
     pub leadership: BTreeMap<&'static str, u64>,
-    /// The rights of the account.
+    /// The rights of the service account.
     pub rights: Rights,
 }
 
 /// The rights that a user has given to the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rights {
-    /// Nothing: they are as they come.
+    /// The rights of the manifests.
     Bound,
-    /// There is no `RoleBinding`.
+    /// None, since the `RoleBinding` is left out.
     Forgotten,
 }
 
 // === impl Overlay ===
 
 impl Overlay {
-    /// Its folder in `manifests/`.
+    /// The folder in `manifests/`.
     pub fn folder(self) -> &'static str {
         match self {
             Self::Base => "base",
@@ -110,7 +110,7 @@ impl Setup {
         }
     }
 
-    /// Takes this many seconds for the Lease and to renew it.
+    /// Uses this lease duration and this grace period, in seconds.
     #[must_use]
     pub fn durations(mut self, (duration, grace): (u64, u64)) -> Self {
         self.leadership.insert("lease_duration_secs", duration);
@@ -118,20 +118,20 @@ impl Setup {
         self
     }
 
-    /// A leader that is asked to end leads on for so many seconds.
+    /// Makes a leader that is asked to end go on leading for this number of seconds.
     #[must_use]
     pub fn handing_over_after(mut self, seconds: u64) -> Self {
         self.leadership.insert("handover_delay_secs", seconds);
         self
     }
 
-    /// `kubectl apply -k`, in the namespace `monitoring`; what it printed.
+    /// Runs `kubectl apply -k` in the namespace `monitoring`; returns what it printed.
     pub fn apply(&self, node: &Node) -> Result<String> {
         let dir = node.scratch().path().join("kustomization");
         if !dir.exists() {
             fs::create_dir_all(&dir)?;
             let mut copy = Command::new("cp");
-            // Kustomize takes nothing but what is beside it.
+            // Kustomize reads only files below the kustomization's own folder.
             copy.arg("-rL").arg(manifests::root());
             process::run(
                 {
@@ -165,7 +165,7 @@ impl Setup {
         node.kubectl(&["apply", "-k", &dir.display().to_string()])
     }
 
-    /// That of the base, with what a user has to change.
+    /// The configuration of the base, with the changes that every user has to make.
     fn config(&self) -> Result<String> {
         let mut text = manifests::read("base/config.toml")?;
         let mut replace = |old: &str, new: String| {

@@ -12,10 +12,10 @@ use crate::lab::history::{History, LeadInterval, Observations, Overlap};
 use crate::lab::observer::ProbeResult;
 use crate::standin::{GroupSpec, PartitionSpec, StandIn};
 
-/// Pods start in 5 s on an idle machine, and a first leader waits for a Lease that nobody is known to have given up.
+/// The longest time of a start. Pods start in 5 s on an idle machine, and a first leader waits for a Lease that may still be held.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
-/// A namespace `monitoring`, and everything in it; deleted when dropped.
+/// The namespace `monitoring` with everything in it; deleted when dropped.
 #[derive(Debug)]
 pub struct Installation<'a> {
     node: &'a Node,
@@ -24,12 +24,12 @@ pub struct Installation<'a> {
     setup: Setup,
 }
 
-/// The longest times in which something was missing, and how often another pod began to act.
+/// The longest times without an acting pod and without series, and the number of moves.
 #[derive(Clone, Copy, Debug)]
 pub struct Gaps {
-    /// Nobody asked Kafka or showed series.
+    /// The longest time in which no pod asked Kafka or showed series.
     pub acting: Duration,
-    /// Nobody showed series.
+    /// The longest time in which no pod showed series.
     pub series: Duration,
     /// The number of times leadership moved.
     pub moves: usize,
@@ -38,8 +38,7 @@ pub struct Gaps {
 // === impl Installation ===
 
 impl<'a> Installation<'a> {
-    /// Makes the namespace, in which only restricted pods are allowed, and applies what a user has written, with the
-    /// stand-in for Kafka.
+    /// Makes the namespace, in which only restricted pods are allowed, and applies the user's overlay, with the stand-in for Kafka.
     pub fn set(node: &'a Node, setup: Setup) -> Result<Self> {
         node.kubectl(&["create", "namespace", "monitoring"])?;
         let labels =
@@ -62,37 +61,37 @@ impl<'a> Installation<'a> {
         Ok(installation)
     }
 
-    /// The same, and waits until one pod acts and all others stand by.
+    /// Does the same as [`Self::set`], and waits until one pod acts and all others stand by.
     pub fn play(node: &'a Node, setup: Setup) -> Result<Self> {
         let installation = Self::set(node, setup)?;
         installation.wait_until_settled()?;
         Ok(installation)
     }
 
-    /// Kafka.
+    /// The stand-in for Kafka.
     pub fn kafka(&self) -> &StandIn {
         &self.kafka
     }
 
-    /// The cluster.
+    /// The node with the pods.
     pub fn node(&self) -> &'a Node {
         self.node
     }
 
-    /// Applies the same with a change.
+    /// Changes the overlay and applies it again.
     pub fn change(&mut self, change: impl FnOnce(&mut Setup)) -> Result<()> {
         change(&mut self.setup);
         self.setup.apply(self.node)?;
         Ok(())
     }
 
-    /// Pods that are there now, those that are about to end included.
+    /// The pods that exist now, including those that are about to end.
     pub fn pods(&self) -> Vec<Seen> {
         let pods = self.watch.pods().into_iter();
         pods.filter(|pod| pod.gone.is_none()).collect()
     }
 
-    /// Waits until exactly the pods that are wanted are there, in the version that is, one acts and the others stand by.
+    /// Waits until the pods are exactly as many as wanted, in the wanted version, and one acts while the others stand by.
     pub fn wait_until_settled(&self) -> Result<()> {
         let Setup { replicas, tag, .. } = self.setup;
         lab::wait_for("one leader", START_LIMIT, || {
@@ -133,7 +132,7 @@ impl<'a> Installation<'a> {
         .with_context(|| self.logs())
     }
 
-    /// The history so far, with pods counted as [`Watch::pods`] does.
+    /// The history so far, in which pods have the indices of [`Watch::pods`].
     pub fn history(&self) -> History {
         let arrivals = self.kafka.arrivals();
         let observations = self.watch.pods().into_iter().map(|pod| {
@@ -148,7 +147,7 @@ impl<'a> Installation<'a> {
         History::of(&observations.collect::<Vec<_>>())
     }
 
-    /// No pod ever acted while another one did; what happened, in words.
+    /// Checks that no pod ever acted while another one did; the error says what happened.
     pub fn never_two(&self) -> Result<History> {
         let history = self.history();
         let Overlap { certain, possible } = history.overlap();
@@ -160,7 +159,7 @@ impl<'a> Installation<'a> {
         Ok(history)
     }
 
-    /// The longest gaps since a moment, the time until now included.
+    /// The longest gaps since a moment, including one that has not ended yet.
     pub fn gaps_since(&self, since: Instant) -> Gaps {
         let history = self.history();
         let acts = history.intervals.iter().flat_map(|interval| &interval.acts);
@@ -177,7 +176,7 @@ impl<'a> Installation<'a> {
         }
     }
 
-    /// Logs of all containers that are there, and what the API server says about pods.
+    /// The logs of all containers that exist, and the API server's description of the pods.
     pub fn logs(&self) -> String {
         let mut text = String::new();
         let all = "--all-containers --prefix --tail=60 -l app=klag-exporter -n monitoring";
@@ -221,7 +220,7 @@ fn longest_gap(since: Instant, times: impl Iterator<Item = Instant>) -> Duration
     gaps.max().unwrap_or_default()
 }
 
-/// The intervals that had not ended by then.
+/// The intervals that had not ended at `since`.
 fn later(history: &History, since: Instant) -> Vec<LeadInterval> {
     let intervals = history.intervals.iter();
     intervals
@@ -232,7 +231,7 @@ fn later(history: &History, since: Instant) -> Vec<LeadInterval> {
 
 impl Drop for Installation<'_> {
     fn drop(&mut self) {
-        // Nobody is to hold the Lease for the next one, or to take 20 s to end.
+        // The next test must find the Lease free, and pods need not take 20 s to end.
         let now = ["--force", "--grace-period=0", "-n", "monitoring"];
         let leave = || {
             self.node

@@ -1,4 +1,4 @@
-//! Real Kafka outside of the cluster: a broker in the node's network, which is no pod.
+//! Real Kafka outside of the cluster: a broker in the node's network that is not a pod.
 
 use std::fs;
 use std::process::Command;
@@ -13,10 +13,10 @@ use crate::lab::process::{self, Process};
 
 const PORT: u16 = 9092;
 
-/// Any id will do.
+/// The id of the cluster, whose value does not matter.
 const CLUSTER_ID: &str = "a2xhZy1lMmUtbm9kZS1sYQ";
 
-/// A broker starts in 3 s on an idle machine.
+/// The time limit of a start, which takes 3 s on an idle machine.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// One broker; stopped when dropped.
@@ -31,7 +31,7 @@ pub struct Kafka<'a> {
 // === impl Kafka ===
 
 impl<'a> Kafka<'a> {
-    /// Starts it and waits until it listens.
+    /// Starts a broker and waits until it listens.
     pub fn start(node: &'a Node) -> Result<Self> {
         let tools = KafkaTools::open(Version::from_env()?)?;
         let dir = node.scratch().path().join("kafka");
@@ -74,7 +74,7 @@ impl<'a> Kafka<'a> {
         format!("{ADDRESS}:{PORT}")
     }
 
-    /// Runs a command of the fixture (`tests/kafka`) to its end; what it printed.
+    /// Runs a command of the fixture (`tests/kafka`) to its end; returns what it printed.
     pub fn fixture(&self, command: &str, args: &[&str]) -> Result<String> {
         let mut java = self.tools.fixture_command();
         java.arg(command).arg(self.bootstrap()).args(args);
@@ -92,7 +92,7 @@ fn wait_until_up(node: &Node) -> Result<()> {
     })
 }
 
-/// The same command in the node's network.
+/// A command that runs `command` in the node's network.
 fn within(node: &Node, command: &Command) -> Command {
     let mut inside = node.command(command.get_program());
     inside.args(command.get_args());

@@ -1,4 +1,4 @@
-//! A network namespace, which threads can go to.
+//! A network namespace, which threads can enter.
 
 use std::fs::File;
 use std::io;
@@ -7,25 +7,25 @@ use std::thread;
 
 use anyhow::{Context, Result, anyhow, ensure};
 
-/// A network namespace; it lasts as long as this does.
+/// A network namespace, which exists at least as long as this value.
 #[derive(Debug)]
 pub struct Net(File);
 
 // === impl Net ===
 
 impl Net {
-    /// That of a process.
+    /// The network namespace of a process.
     pub(super) fn of(process: u32) -> Result<Self> {
         let path = format!("/proc/{process}/ns/net");
         Ok(Self(File::open(&path).context(path)?))
     }
 
-    /// Another handle on it.
+    /// Another handle on the same namespace.
     pub(super) fn again(&self) -> Result<Self> {
         Ok(Self(self.0.try_clone()?))
     }
 
-    /// Does something there, on a thread of its own; threads that it starts are there too.
+    /// Runs `job` in the namespace, on a thread of its own; threads that `job` starts are in the namespace too.
     pub fn inside<T: Send>(&self, job: impl FnOnce() -> Result<T> + Send) -> Result<T> {
         thread::scope(|scope| {
             let there = scope.spawn(|| {
@@ -37,7 +37,7 @@ impl Net {
         })
     }
 
-    /// Takes the calling thread there, for ever.
+    /// Moves the calling thread into the namespace, for the rest of its life.
     #[expect(unsafe_code, reason = "std knows no namespaces")]
     pub(super) fn enter(&self) -> Result<()> {
         // SAFETY: a system call that touches no memory of ours; the descriptor is open as long as `self` is.

@@ -17,10 +17,11 @@ use tokio::time::{self, Instant};
 use super::Net;
 use crate::lab::observer::{self, Probe, ProbeResult};
 
-/// From one list of the pods to the next.
+/// The time between two lists of the pods.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// A pod that is deleted by force is out of the list before its containers have ended.
+/// The time for which a pod is still probed after it has left the list: a pod that is deleted by force leaves it before its containers have
+/// ended.
 const AFTERLIFE: Duration = Duration::from_secs(60);
 
 const PODS: &str = "/api/v1/namespaces/monitoring/pods?labelSelector=app%3Dklag-exporter";
@@ -28,21 +29,21 @@ const PODS: &str = "/api/v1/namespaces/monitoring/pods?labelSelector=app%3Dklag-
 /// The port that collectors listen on.
 const PORT: u16 = 8000;
 
-/// A pod that was there at some time.
+/// A pod that existed at some time.
 #[derive(Clone, Debug)]
 pub struct Seen {
-    /// Its name.
+    /// The name of the pod.
     pub name: String,
-    /// Its address.
+    /// The address of the pod.
     pub address: IpAddr,
-    /// As the API server has it, or last had it.
+    /// The pod's object in the API server, or its last state there.
     pub object: Value,
-    /// The time at which it was no longer in the list.
+    /// The time at which the pod was no longer in the list.
     pub gone: Option<Instant>,
     probes: watch::Receiver<Vec<Probe>>,
 }
 
-/// Watches until dropped, on a thread of its own.
+/// The watch of all pods of klag-exporter; runs on a thread of its own until it is dropped.
 #[derive(Debug)]
 pub struct Watch {
     pods: watch::Receiver<Vec<Seen>>,
@@ -63,7 +64,7 @@ struct Watching {
 // === impl Watch ===
 
 impl Watch {
-    /// Watches pods of the cluster that this kubeconfig is for.
+    /// Begins to watch the pods of the cluster that this kubeconfig is for.
     pub(super) fn start(net: &Net, kubeconfig: &Path) -> Result<Self> {
         let net = net.again()?;
         let kubeconfig = Kubeconfig::read_from(kubeconfig)?;
@@ -80,7 +81,7 @@ impl Watch {
                 looking: BTreeMap::new(),
             };
             tokio::select! {
-                // An error means that nobody will ever stop it in order; either way it ends.
+                // An error means that the sender is gone; the thread ends in either case.
                 _ = stopped => Ok(()),
                 ended = watching.run() => ended,
             }
@@ -114,7 +115,7 @@ impl Drop for Watch {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // It can only have panicked, and has said so.
+            // The thread can only have panicked, which has been reported.
             thread.join().ok();
         }
     }
@@ -126,7 +127,7 @@ impl Watching {
     async fn run(mut self) -> Result<()> {
         loop {
             let request = http::Request::get(PODS).body(Vec::new())?;
-            // The API server may have other things to do.
+            // The API server may be busy or down, so a failed request is tried again.
             if let Ok(list) = self.kube.request::<Value>(request).await {
                 self.compare(&list)?;
             }
@@ -182,29 +183,29 @@ impl Watching {
 // === impl Seen ===
 
 impl Seen {
-    /// Everything seen of it so far.
+    /// Everything seen of the pod so far.
     pub fn probes(&self) -> Vec<Probe> {
         self.probes.borrow().clone()
     }
 
-    /// True if its gate was open when it was last probed.
+    /// True if the pod's gate was open when it was last probed.
     pub fn acts(&self) -> bool {
         self.gate() == Some(ProbeResult::Open)
     }
 
-    /// True if its gate was closed when it was last probed.
+    /// True if the pod's gate was closed when it was last probed.
     pub fn stands_by(&self) -> bool {
         self.gate() == Some(ProbeResult::Closed)
     }
 
-    /// True if it is of this version and not asked to end.
+    /// True if the pod is of this version and was not asked to end.
     pub fn is_of(&self, tag: &str) -> bool {
         let image = self.object["spec"]["containers"][0]["image"].as_str();
         image.is_some_and(|image| image.ends_with(&format!(":{tag}")))
             && self.object["metadata"]["deletionTimestamp"].is_null()
     }
 
-    /// The id of its container of this name, and how often it was restarted.
+    /// The id of the pod's container of this name, and the number of its restarts.
     pub fn container(&self, name: &str) -> Result<(String, u64)> {
         let status = &self.object["status"];
         let lists = ["containerStatuses", "initContainerStatuses"];

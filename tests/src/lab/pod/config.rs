@@ -10,11 +10,11 @@ pub(crate) struct PodConfig<'a> {
     pub(crate) collector: u16,
     /// `poll_interval`
     pub(crate) poll_interval: &'a str,
-    /// `name` of the only cluster.
+    /// The `name` of the only cluster.
     pub(crate) cluster: &'a str,
     /// `bootstrap_servers`
     pub(crate) bootstrap: &'a str,
-    /// `None` for a collector that competes with nobody.
+    /// The settings of the election; `None` for a collector that competes with nobody.
     pub(crate) election: Option<Election<'a>>,
 }
 
@@ -29,11 +29,11 @@ pub(crate) struct Election<'a> {
     pub(crate) namespace: &'a str,
     /// `lease_duration_secs` and `grace_period_secs`
     pub(crate) durations: (u64, u64),
-    /// `identity`; without it, the pod's name.
+    /// `identity`; `None` means the pod's name.
     pub(crate) identity: Option<&'a str>,
 }
 
-/// Starts a container of the pod `name`, whose files are in `dir`.
+/// The command that starts a container of the pod `name`, whose files are in `dir`.
 pub(crate) fn command(program: &Path, dir: &Path, name: &str) -> Command {
     let mut command = Command::new(program);
     command
@@ -49,7 +49,7 @@ pub(crate) fn command(program: &Path, dir: &Path, name: &str) -> Command {
 // === impl PodConfig ===
 
 impl PodConfig<'_> {
-    /// The file.
+    /// The text of the file.
     pub(crate) fn text(&self) -> String {
         let Self {
             collector,

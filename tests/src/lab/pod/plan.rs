@@ -8,7 +8,7 @@ use crate::lab::programs::Program;
 /// The plan of a pod.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Name of the Lease.
+    /// The name of the Lease.
     pub lease: String,
     /// `lease_namespace`
     pub namespace: String,
@@ -18,7 +18,7 @@ pub struct Plan {
     pub grace_secs: u64,
     /// The program that stands in the elector's place.
     pub elector: Program,
-    /// `identity` in the file; without it, each pod has its own.
+    /// `identity` in the file; without it, each pod has an identity of its own.
     pub identity: Option<String>,
     /// The offset that libfaketime gives to the elector's wall clock, such as `+20s`.
     pub clock: Option<&'static str>,
@@ -27,7 +27,7 @@ pub struct Plan {
 // === impl Plan ===
 
 impl Plan {
-    /// The elector, each pod under its own name, with these durations in seconds.
+    /// The plan of a pod with the elector, an identity of its own, and these durations in seconds.
     pub fn of(lease: &str, (duration_secs, grace_secs): (u64, u64)) -> Self {
         Self {
             lease: lease.to_owned(),

@@ -57,7 +57,7 @@ fn a_group_without_a_word_is_silent_only_while_the_cluster_is_up() {
 #[test]
 fn a_complete_group_shows_all_of_its_rows_and_an_incomplete_one_no_sum() {
     let name = format!("kafka_consumergroup_group_complete{GROUP}");
-    // Its sum, its maximum, its row.
+    // The sum, the maximum and the row are missing.
     assert_eq!(judged(&[UP, (&name, "1")]).wrong.len(), 3);
     assert!(judged(&[UP, (&name, "0")]).wrong.is_empty());
     let sum = format!("kafka_consumergroup_group_sum_lag{GROUP}");

@@ -1,4 +1,4 @@
-//! The faults of the month, and the time by which somebody must be told of each.
+//! The faults of the month, and the time within which each must be reported.
 
 use super::DAY;
 use super::groups::{Group, Minute, number};
@@ -6,40 +6,40 @@ use super::groups::{Group, Minute, number};
 /// A fault.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    /// The alert that must tell of it.
+    /// The alert that must report the fault.
     pub alert: &'static str,
-    /// The group it befalls; `None` for the whole cluster.
+    /// The group that has the fault; `None` for the whole cluster.
     pub group: Option<String>,
-    /// The minute it begins.
+    /// The minute at which the fault begins.
     pub begin: usize,
-    /// In minutes.
+    /// The length of the fault in minutes.
     pub length: usize,
-    /// Minutes from its beginning until it must have been told: budget and stated delay.
+    /// The minutes from the fault's beginning until the alert must have fired: the budget and the stated delay.
     pub within: usize,
     change: Change,
 }
 
-/// The group's minute, so many minutes after the fault began; `None`: Kafka no longer lists the group.
+/// The change of a group's minute that begins this number of minutes after the fault began; `None`: Kafka no longer lists the group.
 type Change = Option<fn(Minute, usize) -> Minute>;
 
-/// An alert, minutes that the fault lasts, minutes within which it is told, and the change.
+/// The alert, the minutes that the fault lasts, the minutes within which it is reported, and the change.
 type Kind = (&'static str, usize, usize, Change);
 
-// Budget of five minutes, and five minutes; a minute to be scraped and one to be evaluated.
+// The budget of five minutes and the delay of five minutes, a minute for the scrape and one for the evaluation.
 const LATE: Kind = ("KafkaGroupLate", 40, 12, Some(slow));
-// A quarter of an hour and five minutes.
+// A quarter of an hour and the delay of five minutes.
 const STUCK: Kind = ("KafkaGroupStuck", 50, 22, Some(stuck));
-// Ten minutes.
+// The delay of ten minutes.
 const LEFT: Kind = ("KafkaGroupWithoutMembers", 40, 12, Some(left));
-// Three minutes of memory and ten.
+// Three minutes for which the rules remember the group, and the delay of ten minutes.
 const IS_GONE: Kind = ("KafkaGroupGone", 40, 15, None);
-// Five minutes of fifteen.
+// Losses in five of the last fifteen minutes.
 const LOSING: Kind = ("KafkaGroupLosesRecords", 30, 7, Some(losing));
-// A quarter of half an hour, half of which is rebalances, and five minutes.
+// A quarter of half an hour, since rebalances take half of the time, and the delay of five minutes.
 const STORM: Kind = ("KafkaGroupRebalances", 60, 22, Some(storm));
-// A run is missed: 150 minutes from the usual moment to the budget of 26 hours, and five minutes.
+// One run is missed: 150 minutes from the usual moment to the budget of 26 hours, and the delay of five minutes.
 const MISSED: Kind = ("KafkaGroupLate", 240, 157, Some(missed));
-// Five minutes, and three.
+// The delays of five minutes and of three minutes.
 const DOWN: Kind = ("KafkaLagCollectionFailing", 20, 7, Some(|now, _| now));
 const UNSEEN: Kind = ("KafkaLagExporterLeaderUnseen", 20, 5, Some(|now, _| now));
 
@@ -64,7 +64,7 @@ const PLAN: [(Kind, Option<&str>); 18] = [
     (LEFT, Some("bursty-4")),
 ];
 
-/// Twenty of them. Most begin one after the other at midday of the second day; two runs are missed at night.
+/// The twenty faults. Most begin one after the other at midday of the second day; two runs are missed at night.
 pub fn faults() -> Vec<Fault> {
     let planned = PLAN.into_iter().enumerate().map(|(i, (kind, group))| {
         Fault::of(kind, group.map(str::to_owned), DAY + DAY / 2 + 3 + 97 * i)
@@ -90,12 +90,12 @@ impl Fault {
         }
     }
 
-    /// True if it lasts at a minute.
+    /// True if the fault lasts at this minute.
     pub(super) fn covers(&self, minute: usize) -> bool {
         (self.begin..self.begin + self.length).contains(&minute)
     }
 
-    /// Changes its group.
+    /// Changes the group that has the fault.
     pub(super) fn befall(&self, groups: &mut [Group]) {
         let named = |group: &&mut Group| Some(&group.name) == self.group.as_ref();
         let Some(group) = groups.iter_mut().find(named) else {
@@ -116,7 +116,7 @@ fn behind(now: Minute, seconds: f64) -> Minute {
     }
 }
 
-/// Falls behind by ten minutes, and stays there.
+/// The group falls behind by ten minutes, and stays behind.
 fn slow(now: Minute, since: usize) -> Minute {
     behind(now, (60.0 * number(since + 1)).min(600.0))
 }
@@ -135,7 +135,7 @@ fn left(now: Minute, since: usize) -> Minute {
 }
 
 fn losing(now: Minute, since: usize) -> Minute {
-    // It jumps forward in every third minute.
+    // In every third minute nothing is lost.
     let lost = if since % 3 == 2 { 0.0 } else { 300.0 };
     Minute { lost, ..now }
 }
@@ -145,7 +145,7 @@ fn storm(now: Minute, since: usize) -> Minute {
     Minute { state, ..now }
 }
 
-/// No run begins, so the age goes on.
+/// No run begins, so the age keeps growing.
 fn missed(now: Minute, since: usize) -> Minute {
     let seconds = 84_600.0 + 60.0 * number(since);
     Minute {

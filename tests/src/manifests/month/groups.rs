@@ -1,20 +1,20 @@
-//! Groups that are well, each kind in its own way.
+//! Healthy groups of several kinds.
 
 use super::{DAY, DEPLOYS};
 
-/// A group through the month.
+/// A group in each minute of the month.
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) name: String,
     pub(super) topic: String,
-    /// `None` while Kafka does not list it.
+    /// The minutes; `None` while Kafka does not list the group.
     pub(super) minutes: Vec<Option<Minute>>,
 }
 
 /// A group in one minute.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Minute {
-    /// As `kafka_consumergroup_group_state` has it.
+    /// The state, as a value of `kafka_consumergroup_group_state`.
     pub(super) state: u8,
     pub(super) members: u8,
     pub(super) lag: f64,
@@ -23,7 +23,7 @@ pub(super) struct Minute {
     pub(super) margin: f64,
 }
 
-/// The behaviour of a kind of group in one minute, from its number among its kind, the minute, and a random number from 0 to 1.
+/// The behaviour of a kind of group in one minute, from the group's number among its kind, the minute, and a random number from 0 to 1.
 type Kind = fn(usize, usize, f64) -> Minute;
 
 const KINDS: [(&str, usize, Kind); 6] = [
@@ -50,7 +50,7 @@ const EMPTY: Minute = Minute {
     ..READS
 };
 
-/// Fifty groups, through so many minutes.
+/// The fifty groups, for this number of minutes.
 pub(super) fn all(minutes: usize) -> Vec<Group> {
     let mut groups = Vec::new();
     for (kind, n, minute_of) in KINDS {
@@ -79,7 +79,7 @@ pub(super) fn all(minutes: usize) -> Vec<Group> {
     groups
 }
 
-/// Two minutes of rebalancing with every deploy, in which nothing is read.
+/// Adds two minutes of rebalancing to every deploy, in which nothing is read.
 fn deployed(now: Minute, minute: usize) -> Minute {
     let of_day = minute % DAY;
     let since = DEPLOYS
@@ -98,7 +98,7 @@ fn deployed(now: Minute, minute: usize) -> Minute {
     }
 }
 
-/// Reads at once, at a rate of its own, and commits every five seconds.
+/// The group reads at once, at a rate of its own, and commits every five seconds.
 fn steady(i: usize, _: usize, unexpected: f64) -> Minute {
     let rate = [1.0, 10.0, 100.0, 1e3, 1e4][i % 5];
     let since_commit = (5.0 * unexpected * 10.0).round() / 10.0;
@@ -110,7 +110,7 @@ fn steady(i: usize, _: usize, unexpected: f64) -> Minute {
     }
 }
 
-/// Three times a day more is written than it reads, for ten minutes.
+/// Three times a day, for ten minutes, more is written than the group reads.
 fn bursty(i: usize, minute: usize, unexpected: f64) -> Minute {
     let since = (minute + 37 * i) % (DAY / 3);
     let level = if since < 5 {
@@ -126,7 +126,7 @@ fn bursty(i: usize, minute: usize, unexpected: f64) -> Minute {
     }
 }
 
-/// Reads at two in the morning, for half an hour, and is not there for the rest of the day.
+/// The group reads at two in the morning, for half an hour, and has no members for the rest of the day.
 fn nightly(i: usize, minute: usize, _: f64) -> Minute {
     let since = (minute + DAY - 120 - 3 * i) % DAY;
     let behind = number((since + DAY - 30) % DAY);
@@ -145,7 +145,7 @@ fn nightly(i: usize, minute: usize, _: f64) -> Minute {
     }
 }
 
-/// Nobody has read for it since before the month, and retention has passed its commits.
+/// The group has had no readers since before the month, and retention has deleted what follows its commits.
 fn abandoned(i: usize, minute: usize, _: f64) -> Minute {
     let behind = number(minute + 10_000 * (i + 1));
     Minute {
@@ -157,7 +157,8 @@ fn abandoned(i: usize, minute: usize, _: f64) -> Minute {
     }
 }
 
-/// Deletes what it has read, so that its commit stands at the log start; once a day the log was cut between two questions.
+/// The group deletes the records it has read, so its commit is at the log start; once a day the log was cut between two requests of the
+/// collector.
 fn streams(i: usize, minute: usize, unexpected: f64) -> Minute {
     let behind = (30.0 * unexpected).round();
     let cut = minute % DAY == 700 + 31 * i;
@@ -170,7 +171,7 @@ fn streams(i: usize, minute: usize, unexpected: f64) -> Minute {
     }
 }
 
-/// Somebody looks into a topic with a day's retention for twenty minutes, and leaves a group.
+/// Somebody reads a topic with a retention of a day for twenty minutes, and leaves the group behind.
 fn throwaway(i: usize, minute: usize, unexpected: f64) -> Minute {
     let since = minute.saturating_sub(first_look(i));
     let behind = number(since.saturating_sub(20));
@@ -190,12 +191,12 @@ fn throwaway(i: usize, minute: usize, unexpected: f64) -> Minute {
     }
 }
 
-/// The minute in which a throwaway group begins to exist.
+/// The minute at which a throwaway group comes into being.
 fn first_look(i: usize) -> usize {
     400 + 611 * i
 }
 
-/// Splitmix64 of a place and a minute, from 0 to 1: the same in every run.
+/// A random number from 0 to 1 for a place and a minute, by Splitmix64: the same in every run.
 fn unexpected(place: usize, minute: usize) -> f64 {
     let mut z = ((place as u64) << 32) | minute as u64;
     z = z.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);

@@ -2,19 +2,19 @@
 
 use std::fmt::Write as _;
 
-/// True if there is any.
+/// True if there is a sample.
 pub(super) fn present(samples: &[Option<f64>]) -> bool {
     samples.iter().any(Option::is_some)
 }
 
-/// One sample after the other, runs of equal ones as one word. Where a series ends, Prometheus marks it as stale.
+/// The samples one after the other, with runs of equal ones as one word. A series that ends is marked as stale, as by Prometheus.
 pub(super) fn values(samples: &[Option<f64>]) -> String {
     let mut text = String::new();
     let mut before = None;
     for run in samples.chunk_by(|one, other| one == other) {
         let mut n = run.len();
         match run[0] {
-            // It is no number that could be repeated.
+            // promtool takes a repeated infinity only with an explicit step.
             Some(value) if value.is_infinite() => write!(text, "+Inf+0x{} ", n - 1),
             Some(value) if n == 1 => write!(text, "{value} "),
             Some(value) => write!(text, "{value}x{} ", n - 1),

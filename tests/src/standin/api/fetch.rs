@@ -22,9 +22,9 @@ use crate::standin::{
     server::Shared,
 };
 
-/// From this version on topics are named by id.
+/// The first version in which topics are named by id.
 const FIRST_BY_ID: i16 = 13;
-/// From this version on a refusal names the leader.
+/// The first version in which a refusal names the leader.
 const FIRST_WITH_LEADER: i16 = 16;
 
 /// The result of one pass over the request.
@@ -34,7 +34,7 @@ struct Pass {
     n_errors: usize,
 }
 
-/// Answers once there are enough bytes, an error, or no more patience.
+/// Answers as soon as there are enough bytes or an error, or the reader's waiting time is over.
 pub(crate) async fn answer(
     shared: &Shared,
     asked: &RequestHead,
@@ -45,7 +45,7 @@ pub(crate) async fn answer(
     let deadline = Instant::now() + patience;
     let wanted = usize::try_from(request.min_bytes).unwrap_or(0);
     let mut changes = shared.cluster.subscribe();
-    // Drawn once: waiting must not raise the share of answers with faults.
+    // Faults are drawn once, because waiting must not raise the share of answers with faults.
     let injected = draw(&asked.of(&changes.borrow()), &request);
     loop {
         let pass = pass(&asked.of(&changes.borrow_and_update()), &request, &injected);
@@ -63,7 +63,7 @@ async fn changed_before<E>(
     matches!(timeout_at(deadline, changed).await, Ok(Ok(())))
 }
 
-/// The code faults put at each partition, in the order of the request.
+/// The error code that faults put at each partition, in the order of the request.
 fn draw(context: &RequestContext<'_>, request: &FetchRequest) -> Vec<i16> {
     let topics = request.topics.iter();
     let partitions = topics.flat_map(|topic| {
@@ -134,7 +134,7 @@ fn pass(context: &RequestContext<'_>, request: &FetchRequest, injected: &[i16]) 
 struct Wanted<'a> {
     partition: &'a FetchPartition,
     isolation_level: i8,
-    /// Bytes the answer as a whole may still grow by.
+    /// The number of bytes by which the answer as a whole may still grow.
     left: usize,
     first: FirstBatch,
 }
@@ -192,7 +192,7 @@ fn read(
 }
 
 fn refuse(asked: &FetchPartition, code: i16) -> PartitionData {
-    // As Kafka does: a partition it can't find has no aborted transactions, of others none is told.
+    // As in Kafka, a partition that cannot be found has an empty list of aborted transactions; other refused partitions have none.
     let is_unknown = matches!(
         code,
         code::UNKNOWN_TOPIC_OR_PARTITION | code::UNKNOWN_TOPIC_ID

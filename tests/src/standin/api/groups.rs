@@ -16,7 +16,7 @@ use crate::standin::{
     protocol::text,
 };
 
-/// From this version on a request asks for several groups.
+/// The first version in which a request may ask for several groups.
 const FIRST_OF_SEVERAL: i16 = 4;
 
 pub(crate) fn find_coordinator(
@@ -43,7 +43,7 @@ fn coordinator_of(
     key: &StrBytes,
     key_type: i8,
 ) -> find_coordinator_response::Coordinator {
-    // What a broker says where there is nothing to say.
+    // The error message of a broker's answer without an error.
     let praise = if context.version < FIRST_OF_SEVERAL {
         "NONE"
     } else {

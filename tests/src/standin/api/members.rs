@@ -21,11 +21,11 @@ use crate::standin::{
     protocol::text,
 };
 
-/// Kafka's mark for "not asked".
+/// The value with which Kafka says that operations were not asked for.
 const NO_OPERATIONS: i32 = i32::MIN;
-/// The version of what members store in the coordinator.
+/// The version of the bytes that members store in the coordinator.
 const MEMBER_VERSION: i16 = 0;
-/// From this version on a group that is not there is an error, not a dead group.
+/// The first version in which a group that does not exist is an error instead of a dead group.
 const FIRST_WITH_NOT_FOUND: i16 = 6;
 
 pub(crate) fn describe_classic(
@@ -85,12 +85,12 @@ pub(crate) fn assignment(member: &MemberSpec) -> Bytes {
     });
     let assignment =
         ConsumerProtocolAssignment::default().with_assigned_partitions(assigned.collect());
-    // librdkafka stores an empty string where Java's client stores none.
+    // librdkafka stores empty user data where Java's client stores none.
     let assignment = assignment.with_user_data(Some(Bytes::new()));
     stored(&assignment)
 }
 
-/// The bytes that a classic member stores: its version, then the message.
+/// The bytes that a classic member stores: the version, then the message.
 fn stored(message: &impl Encodable) -> Bytes {
     let mut bytes = BytesMut::new();
     bytes.put_i16(MEMBER_VERSION);

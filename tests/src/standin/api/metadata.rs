@@ -11,7 +11,7 @@ use crate::standin::{
     protocol::text,
 };
 
-/// Kafka's mark for "not asked".
+/// The value with which Kafka says that operations were not asked for.
 const NO_OPERATIONS: i32 = i32::MIN;
 
 pub(crate) fn answer(context: &RequestContext<'_>, request: &MetadataRequest) -> MetadataResponse {

@@ -21,9 +21,9 @@ use crate::standin::{
     fault::FaultSite,
 };
 
-/// From this version on a request asks for several groups.
+/// The first version in which a request may ask for several groups.
 const FIRST_OF_SEVERAL: i16 = 8;
-/// Before this version the group itself had no error code.
+/// The first version in which the group itself has an error code.
 const FIRST_WITH_CODE: i16 = 2;
 
 pub(crate) fn fetch(
@@ -58,7 +58,7 @@ pub(crate) fn fetch(
         .with_topics(answer.topics.into_iter().map(as_before_several).collect())
 }
 
-/// The topics of a refused request, with the refusal in each partition.
+/// The topics of a refused request, with the error code in each partition.
 fn refused(
     request: &OffsetFetchRequestGroup,
     code: i16,
@@ -148,7 +148,7 @@ fn topic(
         .with_partitions(partitions.collect())
 }
 
-/// Stores commits whoever sends them: members and generations are not checked.
+/// Stores commits of any sender: members and generations are not checked.
 pub(crate) fn commit(
     asked: &RequestHead,
     cluster: &mut Cluster,

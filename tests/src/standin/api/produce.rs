@@ -19,10 +19,10 @@ use crate::standin::{
     server::Shared,
 };
 
-/// From this version on topics are named by id.
+/// The first version in which topics are named by id.
 const FIRST_BY_ID: i16 = 13;
 
-/// Appends; a producer that wants no acknowledgement gets no answer.
+/// Appends the records; a producer that wants no acknowledgement gets no answer.
 pub(crate) fn answer(
     shared: &Shared,
     asked: &RequestHead,

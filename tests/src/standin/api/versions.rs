@@ -25,7 +25,7 @@ pub(crate) fn answer(
         .with_api_keys(api_keys.collect())
 }
 
-/// The newest version of a request that a release knows, where it matters to a client.
+/// The newest version of a request in a release, where the difference matters to a client.
 fn newest_of(release: Release, api: Api) -> i16 {
     match (release, api) {
         (Release::Old, Api::Metadata) => 9,
@@ -34,7 +34,7 @@ fn newest_of(release: Release, api: Api) -> i16 {
     }
 }
 
-/// The answer, in version 0, to a version nobody knows: it says which are.
+/// The answer, in version 0, to a version that is not supported: it lists those that are.
 pub(crate) fn unsupported() -> ApiVersionsResponse {
     let (oldest, newest) = Api::ApiVersions.versions();
     let known = ApiVersion::default()

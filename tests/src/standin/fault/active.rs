@@ -20,7 +20,7 @@ pub(crate) enum FaultSite<'a> {
     Partition(&'a str, i32),
 }
 
-/// A fault at work.
+/// An active fault.
 #[derive(Debug)]
 pub(crate) struct Active {
     pub(crate) id: FaultId,
@@ -29,11 +29,11 @@ pub(crate) struct Active {
     n_hit: AtomicU64,
 }
 
-/// The faults that may befall one answer.
+/// The faults that may strike one answer.
 #[derive(Debug)]
 pub(crate) struct Faults {
     codes: Vec<Arc<Active>>,
-    /// The others, and whether the answer is about what they are for.
+    /// The faults other than error codes, each with a mark that the answer has a part that the fault is meant for.
     others: Vec<(Arc<Active>, Cell<bool>)>,
     unit: Unit,
     struck: RefCell<Vec<Injected>>,
@@ -112,7 +112,7 @@ impl Active {
 // === impl Faults ===
 
 impl Faults {
-    /// The faults among `active` that may befall an answer of `node` to `api`.
+    /// The faults among `active` that may strike an answer of `node` to `api`.
     pub(crate) fn of(active: &[Arc<Active>], api: Api, node: i32) -> Self {
         let (mut codes, mut others) = (Vec::new(), Vec::new());
         for active in active {
@@ -134,7 +134,7 @@ impl Faults {
         }
     }
 
-    /// The code to put at this place of the answer, 0 for none.
+    /// The error code for this place of the answer, 0 for none.
     pub(crate) fn code_at(&self, place: FaultSite<'_>) -> i16 {
         for (active, concerned) in &self.others {
             concerned.set(concerned.get() || active.concerns(place, self.unit));
@@ -150,7 +150,7 @@ impl Faults {
         0
     }
 
-    /// The fault of the answer as a whole; asked once, after all its parts.
+    /// The faults of the answer as a whole; to be asked once, after all parts of the answer.
     pub(crate) fn effects(&self) -> Vec<Effect> {
         let concerned = self.others.iter().filter(|(_, concerned)| concerned.get());
         let struck = concerned.filter(|(active, _)| active.strikes());
@@ -161,7 +161,7 @@ impl Faults {
         effects
     }
 
-    /// Everything that struck this answer.
+    /// The faults that struck this answer.
     pub(crate) fn into_struck(self) -> Vec<Injected> {
         self.struck.into_inner()
     }

@@ -1,4 +1,4 @@
-//! Members of groups without a client library, which would not let them store what they want.
+//! Group members that send Kafka's requests themselves. A client library would not let a member store arbitrary bytes as its assignment.
 
 use std::time::Duration;
 
@@ -21,14 +21,14 @@ use kafka_protocol::{
 /// The client id of every request.
 pub(crate) const CLIENT: &str = "questions";
 
-/// Longer than any test, within `group.max.session.timeout.ms`.
+/// The session timeout: longer than any test, and below the broker's `group.max.session.timeout.ms`.
 const SESSION_MS: i32 = 1_700_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// `StreamsGroupHeartbeat` of KIP-1071, which the types of requests do not have: key and version.
+/// The key and version of `StreamsGroupHeartbeat` of KIP-1071, for which the protocol library has no type.
 const STREAMS_HEARTBEAT: (i16, i16) = (88, 0);
 
-/// A member that has joined; it stays for its session.
+/// A member that has joined. It stays in the group until its session times out.
 pub(crate) struct Member {
     bootstrap: String,
     group: String,
@@ -36,7 +36,7 @@ pub(crate) struct Member {
     generation: i32,
 }
 
-/// An assignment of one partition, as Kafka's consumers store it.
+/// The bytes of an assignment of one partition, as Kafka's consumers store it.
 pub(crate) fn assignment(topic: &str, partition: i32) -> Result<Vec<u8>> {
     let one = TopicPartition::default()
         .with_topic(TopicName(text(topic)))
@@ -48,7 +48,7 @@ pub(crate) fn assignment(topic: &str, partition: i32) -> Result<Vec<u8>> {
     Ok(bytes.to_vec())
 }
 
-/// Commits without being a member.
+/// Commits an offset without being a member.
 pub(crate) fn commit(
     bootstrap: &str,
     group: &str,
@@ -89,7 +89,7 @@ impl Member {
             .with_rebalance_timeout_ms(SESSION_MS)
             .with_protocol_type(text(protocol_type))
             .with_protocols(vec![protocol]);
-        // The last version that gives a member its id at once.
+        // This is the last version in which a member gets its id at once.
         let joined = lab::wait_for("a member to join", PATIENCE, || {
             let answer = ask(bootstrap, 3, &request)?;
             ensure!(answer.error_code == 0, "JoinGroup {}", answer.error_code);
@@ -113,7 +113,7 @@ impl Member {
         })
     }
 
-    /// Commits these offsets by partition.
+    /// Commits these offsets, given with their partitions.
     pub(crate) fn commit(&self, topic: &str, offsets: &[(i32, i64)]) -> Result<()> {
         let partitions = offsets.iter().map(|(partition, offset)| {
             OffsetCommitRequestPartition::default()
@@ -147,7 +147,7 @@ pub(crate) fn join_streams(bootstrap: &str, group: &str, topic: &str) -> Result<
     let frame = streams_heartbeat(group, &member_id, topic)?;
     lab::wait_for("a Streams member to join", PATIENCE, || {
         let mut answer = Connection::to(bootstrap)?.exchange(&frame)?;
-        // Correlation id, tags, throttle time, error code.
+        // The answer has correlation id, tags, throttle time and error code.
         ensure!(answer.remaining() > 11, "a short answer: {answer:?}");
         answer.advance(4 + 1 + 4);
         let code = answer.get_i16();
@@ -184,7 +184,7 @@ fn streams_heartbeat(group: &str, member_id: &str, topic: &str) -> Result<BytesM
     put_string(&mut frame, "0")?;
     frame.put_u8(2); // one source topic
     put_string(&mut frame, topic)?;
-    // SourceTopicRegex, StateChangelogTopics, RepartitionSinkTopics, RepartitionSourceTopics, CopartitionGroups
+    // Empty SourceTopicRegex, StateChangelogTopics, RepartitionSinkTopics, RepartitionSourceTopics and CopartitionGroups.
     frame.put_slice(&[1; 5]);
     frame.put_u8(0); // tags of the subtopology
     frame.put_u8(0); // tags of the topology
@@ -198,7 +198,7 @@ fn streams_heartbeat(group: &str, member_id: &str, topic: &str) -> Result<BytesM
     Ok(frame)
 }
 
-/// A compact string.
+/// Appends a compact string.
 fn put_string(frame: &mut BytesMut, value: &str) -> Result<()> {
     let length = u8::try_from(value.len() + 1).ok().filter(|n| *n < 0x80);
     frame.put_u8(length.context("a long string")?);

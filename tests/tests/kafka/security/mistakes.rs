@@ -1,4 +1,4 @@
-//! Wrong configurations of the access to Kafka: the likely cause is named, and what to write instead.
+//! Wrong configurations of the access to Kafka: the collector names the likely cause, and what to write instead.
 
 use std::path::Path;
 
@@ -8,12 +8,12 @@ use e2e::lab::{self, Collector, Config, Kafka, collector};
 
 use super::{Listener, MINUTE, errors, secured};
 
-/// A mistake, the configuration that has it, and what has to be said of it.
+/// A mistake, the configuration that has it, and two texts that the collector must print about it.
 type Mistake = (&'static str, Config, [&'static str; 2]);
 
 const PROTOCOL: &str = "security.protocol";
 
-/// Protocols, logins and listeners.
+/// Mistakes about protocols, logins and listeners.
 fn of_protocols(kafka: &Kafka) -> Result<Vec<Mistake>> {
     let plain = |bootstrap: String| Config::of(&bootstrap);
     let password = Listener::Plain.config(kafka, User::Monitor)?;
@@ -65,7 +65,7 @@ fn of_certificates(kafka: &Kafka) -> Result<Vec<Mistake>> {
             .property(PROTOCOL, "SSL")
             .property("ssl.ca.location", &file(&keys.ca()))
     };
-    // Another name of this machine, which the certificate does not have.
+    // 0.0.0.0 reaches this machine, but is not in the certificate.
     let renamed = kafka.bootstrap_tls().replace("127.0.0.1", "0.0.0.0");
     Ok(vec![
         (

@@ -1,5 +1,5 @@
-//! The same state on both clusters. On real Kafka it is made by clients, in the stand-in partly by the same requests,
-//! partly by what only a test can say (members, transactions, log start).
+//! The same state on both clusters. On real Kafka clients make it. In the stand-in some of it is made by the same requests, and the rest by
+//! the test itself (members, transactions, log start).
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ use super::records::{self, FIRST_MS};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Members and a transaction that stay as long as this does.
+/// The members and the transaction on real Kafka, which end when this is dropped.
 pub(crate) struct Live {
     _members: Vec<BaseConsumer>,
     _transaction: BaseProducer,
@@ -166,7 +166,7 @@ fn commit(address: &str, group: &str, offsets: &[(&str, i32, i64)]) -> Result<()
         .with_group_id(GroupId(StrBytes::from_string(group.to_owned())))
         .with_generation_id_or_member_epoch(-1)
         .with_topics(topics.collect());
-    // Asking for a coordinator makes a virgin cluster create where it stores offsets.
+    // A new cluster creates the topic for offsets when it is first asked for a coordinator.
     let find = FindCoordinatorRequest::default().with_key(request.group_id.0.clone());
     until_settled(|| {
         ask(address, 2, &find)?;
@@ -180,15 +180,15 @@ fn commit(address: &str, group: &str, offsets: &[(&str, i32, i64)]) -> Result<()
     })
 }
 
-/// A young cluster has neither leaders nor coordinators for a moment.
+/// Repeats `attempt` while a new cluster has neither leaders nor coordinators.
 fn until_settled(attempt: impl FnMut() -> Result<()>) -> Result<()> {
     wait_for("the cluster to settle", PATIENCE, attempt)
 }
 
-/// Five plain records, three committed, two aborted, two in a transaction that stays open.
+/// Writes five plain records, three of a committed transaction, two of an aborted one, and two of a transaction that stays open.
 fn transactions(address: &str) -> Result<BaseProducer> {
-    // Markers are stamped with the time of day; without this each would begin a new segment, and a
-    // fetch reads one segment.
+    // Markers have the time of writing as their timestamp; without this setting each would begin a new segment, and a fetch reads one
+    // segment.
     create(address, ("tx", 1), &[("segment.ms", "9223372036854775807")])?;
     produce(address, ("tx", 0), (0, 5))?;
     let committed = producer(address, "tx-1")?;
@@ -227,7 +227,7 @@ fn send(producer: &BaseProducer, offsets: std::ops::Range<i64>) -> Result<()> {
         .context("the records are not stored")
 }
 
-/// A consumer that has been given all of `orders`.
+/// A consumer that is assigned all partitions of `orders`.
 fn member(
     address: &str,
     (group, client_id): (&str, &str),

@@ -1,5 +1,5 @@
-//! The questions to both clusters, and their answers as comparable text: sorted, and blanked where two clusters can't be
-//! equal (ports, hosts' ids, epochs, ids of topics, members and producers).
+//! The requests to both clusters, and the answers as comparable text: sorted, and blanked where two clusters cannot be equal (ports, host
+//! ids, epochs, ids of topics, members and producers).
 
 use std::sync::LazyLock;
 
@@ -19,10 +19,10 @@ use super::fixture::topic_name;
 mod groups;
 mod logs;
 
-/// A question and its answer.
+/// The text of a request and that of its answer.
 pub(crate) type Answered = (String, String);
 
-/// Patterns of what differs between any two clusters, and what stands for it.
+/// Patterns of values that differ between any two clusters, and their replacements.
 static BLANKS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     let blanks = [
         (r"port: \d+", "port: _"),
@@ -41,7 +41,7 @@ static BLANKS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         .into()
 });
 
-/// Asks everything, in the same order each time.
+/// Sends every request, in the same order each time.
 pub(crate) fn ask_all(address: &str) -> Vec<Answered> {
     let mut answered = Vec::new();
     answered.extend(versions(address));
@@ -52,7 +52,7 @@ pub(crate) fn ask_all(address: &str) -> Vec<Answered> {
     answered
 }
 
-/// Asks in every version the stand-in takes from `first` on; `tidy` sorts the answer.
+/// Sends a request in every version from `first` on that the stand-in takes; `tidy` sorts the answer.
 fn in_versions<R: Request>(
     address: &str,
     (api, first, what): (Api, i16, &str),
@@ -90,7 +90,7 @@ fn string(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
 }
 
-/// The stand-in must take what Kafka takes, from the same oldest version, up to some version.
+/// Checks that the stand-in takes the same requests as Kafka, from the same oldest version up to some version.
 fn versions(address: &str) -> Vec<Answered> {
     let request = |_| {
         ApiVersionsRequest::default()

@@ -7,13 +7,13 @@ use kafka_protocol::records::{
     RecordBatchDecoder, RecordBatchEncoder, RecordEncodeOptions, TimestampType,
 };
 
-/// Timestamp of the record at offset 0; one a second follows.
+/// The timestamp of the record at offset 0; each following record is one second later.
 pub(crate) const FIRST_MS: i64 = 1_700_000_000_000;
 
-/// Offset a batch starts with and how many records it has.
+/// The first offset of a batch, and the number of its records.
 pub(crate) type Span = (i64, i64);
 
-/// One batch of records of 100 bytes.
+/// A batch of records of 100 bytes each.
 pub(crate) fn batch((first, n): Span) -> Bytes {
     let records: Vec<Record> = (0..n).map(|index| record(first + index, index)).collect();
     let mut bytes = BytesMut::new();
@@ -43,12 +43,12 @@ fn record(at: i64, offset: i64) -> Record {
     }
 }
 
-/// The records of a fetch: offsets, times, sizes and kinds.
+/// The records of a fetch as text: offsets, times, sizes and kinds.
 pub(crate) fn describe(bytes: Option<Bytes>) -> String {
     let Some(mut bytes) = bytes else {
         return "null".to_owned();
     };
-    // A broker may cut the last batch short; so much of it is no batch.
+    // A broker may cut the last batch short; such a part is left out.
     let mut described = Vec::new();
     while let Ok(batch) = RecordBatchDecoder::decode(&mut bytes) {
         described.push(
@@ -64,7 +64,7 @@ pub(crate) fn describe(bytes: Option<Bytes>) -> String {
 }
 
 fn describe_one(record: &Record) -> String {
-    // A marker is stamped with the time it was written.
+    // A marker has the time of writing as its timestamp.
     let time = if record.control { 0 } else { record.timestamp };
     let kind = match (record.control, record.transactional) {
         (true, _) => format!("!{:?}", record.key),

@@ -1,4 +1,4 @@
-//! Recorded series: what a real collector says of a stand-in of Kafka, at one moment after another of the past.
+//! Recorded series: the metrics of a real collector of a stand-in for Kafka, written at a number of moments in the past.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,15 +14,16 @@ use e2e::lab::{self, Collector, Config, Length};
 use e2e::manifests::{self, tools};
 use e2e::standin::{GroupSpec, MemberSpec, PartitionSpec, StandIn};
 
-/// Groups of the release that shows no partitions.
+/// The number of groups of the release that shows no partitions.
 pub(crate) const GROUPS: usize = 1_000;
-/// Groups of the release that shows partitions; they are named as the others.
+/// The number of groups of the release that shows partitions; they have the same names as the others.
 const GROUPS_BY_PARTITION: usize = 50;
 const TOPICS: usize = 200;
 const PARTITIONS: usize = 10;
 const INTERVAL: usize = 60;
 const LIMIT: Duration = Duration::from_secs(120);
-/// Rules read what other rules have recorded, and promtool evaluates each for itself: as many times as they are deep.
+/// The number of times that the rules are evaluated. Rules read what other rules have recorded, and promtool evaluates each rule on its
+/// own, so this is the depth of the rules.
 const DEPTH: usize = 4;
 
 /// The records and their times.
@@ -30,13 +31,13 @@ pub(crate) struct Records {
     scratch: TempDir,
     /// The first moment, in seconds since 1970.
     pub(crate) start: f64,
-    /// The last.
+    /// The last moment, in seconds since 1970.
     pub(crate) end: f64,
     /// The number of series.
     pub(crate) n_series: usize,
 }
 
-/// A scraped series: its name, its labels as they are written, its value, and what that becomes in a minute.
+/// A scraped series: its name, its labels as text, its value, and the value's growth in a minute.
 struct Line {
     series: String,
     value: f64,
@@ -46,7 +47,7 @@ struct Line {
 // === impl Records ===
 
 impl Records {
-    /// Nothing, at this moment.
+    /// No records, at this moment.
     pub(crate) fn none(end: f64) -> Self {
         Self {
             scratch: TempDir::new("records").expect("a directory"),
@@ -56,7 +57,7 @@ impl Records {
         }
     }
 
-    /// Two releases with the same name of the cluster: three hours of them, or half an hour in a short run.
+    /// Records of two releases that have a cluster of the same name, for three hours, or for half an hour in a short run.
     pub(crate) fn make(length: Length) -> Result<Self> {
         let scratch = TempDir::new("records")?;
         let n = length.pick(180, 30);
@@ -93,17 +94,17 @@ impl Records {
         })
     }
 
-    /// The directory in which Prometheus finds them.
+    /// The directory of the records, from which Prometheus reads them.
     pub(crate) fn path(&self) -> PathBuf {
         self.scratch.path().join("data")
     }
 
-    /// From the first moment to the last.
+    /// The time from the first moment to the last.
     pub(crate) fn span(&self) -> Duration {
         Duration::from_secs_f64(self.end - self.start)
     }
 
-    /// Adds what the recording rules would have made of them.
+    /// Adds the series that the recording rules would have recorded.
     pub(crate) fn add_rules(&self) -> Result<()> {
         let rules = manifests::root()
             .join("alerts/klag-exporter.rules.yaml")
@@ -146,7 +147,7 @@ fn move_blocks(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The exposition of a collector of that many groups.
+/// The exposition of a collector of this number of groups.
 fn measure(groups: usize, config: impl Fn(Config) -> Config) -> Result<Exposition> {
     let mut builder = StandIn::builder();
     for topic in 0..TOPICS {
@@ -169,7 +170,7 @@ fn measure(groups: usize, config: impl Fn(Config) -> Config) -> Result<Expositio
     collector.wait_until_complete(LIMIT)
 }
 
-/// The series as Prometheus has them of the release's pod.
+/// The series of a release's pod as Prometheus stores them.
 fn scraped(job: &str, exposition: &Exposition) -> Vec<Line> {
     let families = exposition.families.iter();
     let rows = families
@@ -177,7 +178,7 @@ fn scraped(job: &str, exposition: &Exposition) -> Vec<Line> {
     rows.map(|(name, family, (labels, value))| Line {
         series: written(name, labels, job),
         value: *value,
-        // Every counter counts, so that no panel is empty for want of events.
+        // Every counter grows, so that no panel is empty.
         growth: match name.as_str() {
             "kafka_partition_latest_offset" => 60.0,
             "kafka_lag_exporter_last_update_timestamp_seconds" => 0.0,
@@ -198,7 +199,7 @@ fn written(name: &str, labels: &Labels, job: &str) -> String {
     series + "}"
 }
 
-/// The telemetry of the two programs of a pod that leads: job, name, more labels, value, growth in a minute.
+/// The telemetry of the two programs of a leading pod: job, name, further labels, value, growth in a minute.
 const TELEMETRY: &[(&str, &str, &str, f64, f64)] = &[
     ("telemetry", "leader", "", 1.0, 0.0),
     ("telemetry", "leadership_valid_seconds", "", 4.5, 0.0),
@@ -269,7 +270,7 @@ fn telemetry(job: &str, pod: &str) -> Vec<Line> {
     said.chain([memory]).collect()
 }
 
-/// Writes every series at `n` moments, a minute apart; the first of them.
+/// Writes every series at `n + 1` moments, a minute apart, of which the last is `end`. Returns the first.
 fn write(path: &Path, lines: &[Line], end: f64, n: usize) -> Result<f64> {
     let interval = f64::from(u32::try_from(INTERVAL)?);
     let mut file = BufWriter::new(fs::File::create(path)?);
@@ -282,7 +283,7 @@ fn write(path: &Path, lines: &[Line], end: f64, n: usize) -> Result<f64> {
             growth,
         } in lines
         {
-            // It is now as it was scraped.
+            // The last update is the time of the scrape itself.
             let value = if series.starts_with("kafka_lag_exporter_last_update") {
                 start + at
             } else {

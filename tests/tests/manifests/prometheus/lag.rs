@@ -1,15 +1,15 @@
-//! The lag of the lab's group, which is the same in the Kafka of either pod.
+//! The lag of the lab's group, which is the same in the Kafka of both pods.
 
 use e2e::lab::{self, Pod};
 use tokio::time::Instant;
 
-/// The group.
+/// The name of the group.
 pub(crate) const GROUP: &str = "billing";
 
-/// The lag that is too much.
+/// The lag above which the user's alert fires.
 pub(crate) const THRESHOLD: i64 = 1500;
 
-/// The lag when nothing is wrong.
+/// The lag while nothing is wrong.
 const CALM: i64 = 100;
 
 /// The lag over time.
@@ -18,14 +18,14 @@ pub(crate) struct Lag {
     end: i64,
     committed: i64,
     raised: Option<Instant>,
-    /// Since when it has been what, in seconds since 1970, since it was raised.
+    /// The times, in seconds since 1970, with the lag from then on, since the lag was raised.
     told: Vec<(f64, i64)>,
 }
 
 // === impl Lag ===
 
 impl Lag {
-    /// As the lab's pods have it when they start.
+    /// The lag of the lab's pods when they start.
     pub(crate) fn calm() -> Self {
         Self {
             end: 1000,
@@ -35,13 +35,13 @@ impl Lag {
         }
     }
 
-    /// From now on it is too much.
+    /// Raises the lag above the threshold from now on.
     pub(crate) fn raise(&mut self) {
         self.raised = Some(Instant::now());
         self.told.clear();
     }
 
-    /// Grows by ten a second, if it is raised.
+    /// Lets the lag grow by ten a second, if it is raised.
     pub(crate) fn grow(&mut self, pods: [&Pod; 2]) {
         let Some(raised) = self.raised else { return };
         let grown = i64::try_from(raised.elapsed().as_millis() / 100).unwrap_or(i64::MAX);
@@ -53,7 +53,7 @@ impl Lag {
         self.told.push((lab::wall_seconds(), lag));
     }
 
-    /// The group catches up, and nothing is written any more.
+    /// Lets the group catch up, after which nothing is written.
     pub(crate) fn end(&mut self, pods: [&Pod; 2]) {
         self.raised = None;
         self.committed = self.end - CALM;
@@ -62,7 +62,7 @@ impl Lag {
         }
     }
 
-    /// The seconds for which it had been more than this at a time.
+    /// The seconds for which the lag had been more than `lag` at the time `at`.
     pub(crate) fn age(&self, (at, lag): (f64, f64)) -> f64 {
         let mut more = self.told.iter().filter(|(_, told)| f64_of(*told) > lag);
         more.next().map_or(0.0, |(since, _)| (at - since).max(0.0))

@@ -12,21 +12,21 @@ use tokio::time::Instant;
 use super::lag::Lag;
 use super::watch::{AS_SHIPPED, Course, DIRECT, EVERY_SECOND, FORGETFUL, OURS, Watch};
 
-/// An alert as it is shipped, which waits five minutes; records of the lab are years old, so it holds from the beginning.
+/// An alert as it is shipped, which waits five minutes; the lab's records are years old, so its condition holds from the beginning.
 const SHIPPED: (&str, f64) = ("KafkaGroupLate", 300.0);
 
-/// In seconds: a collection of the lab's pods begins every half of one.
+/// The longest age of collected values in seconds: a collection of the lab's pods begins every half second.
 const COLLECTED: f64 = 0.6;
 
-/// The book about alerts has whole seconds.
+/// The rounding of `ALERTS_FOR_STATE`, which has whole seconds.
 const ROUNDING: f64 = 1.0;
 
-/// The precision that the times of alerts must have, in scrapes and evaluations.
+/// The tolerance for the times of alerts, in scrapes and evaluations.
 fn slack() -> f64 {
     Length::from_env().pick(1.0, 3.0)
 }
 
-/// Everything.
+/// The pods, their lag and the Prometheuses.
 #[derive(Debug)]
 pub(crate) struct Scene {
     watches: Vec<Watch>,
@@ -34,7 +34,7 @@ pub(crate) struct Scene {
     pair: TwoPods,
     lag: Lag,
     patience: Duration,
-    /// From here on everything was recorded, in seconds since 1970.
+    /// The time from which on everything was recorded, in seconds since 1970.
     begin: f64,
     /// The times at which pods ended, in seconds since 1970.
     ended: Vec<f64>,
@@ -43,7 +43,7 @@ pub(crate) struct Scene {
 // === impl Scene ===
 
 impl Scene {
-    /// Pod 0 leads, pod 1 stands by, and everything is recorded.
+    /// Starts everything and waits until pod 0 leads, pod 1 stands by, and series are recorded.
     pub(crate) fn start(plane: &ControlPlane, durations: (u64, u64)) -> Result<Self> {
         let length = Length::from_env();
         let patience = Duration::from_secs(length.pick(120, 20));
@@ -59,7 +59,7 @@ impl Scene {
             begin: 0.0,
             ended: Vec::new(),
         };
-        // Of the groups that record, the last one; the group of consumers has no members, so it is never over budget.
+        // This is the last group of recording rules; the group about consumers is never over budget, as the lab's group has no members.
         let last = "klag:owner";
         scene.until_all("everything to be recorded", 150, |watch| {
             ensure!(
@@ -73,7 +73,7 @@ impl Scene {
         Ok(scene)
     }
 
-    /// Waits, at most so many seconds, while the lag grows.
+    /// Waits, at most this number of seconds, while the lag grows.
     fn until(
         &mut self,
         what: &str,
@@ -98,7 +98,7 @@ impl Scene {
         })
     }
 
-    /// Raises the lag, ends the leader while the alert waits, and sees that it fires.
+    /// Raises the lag, ends the leader while the alert waits, and checks that the alert fires.
     pub(crate) fn fail_over(&mut self, end: End, (leader, other): (usize, usize)) -> Result<()> {
         let begin = lab::wall_seconds();
         self.lag.raise();
@@ -142,7 +142,7 @@ impl Scene {
         })
     }
 
-    /// The alert fired when it should, and what was recorded meanwhile was as new as it could be.
+    /// Checks that the alert fired on time, and that the values recorded in the meantime were as new as they could be.
     fn judge(&self, watch: &Watch, begin: f64, (ended, without): (f64, f64)) -> Result<String> {
         let Course { pending, fired } = watch.course(OURS, begin)?;
         ensure!(
@@ -156,7 +156,7 @@ impl Scene {
             "{}: fired after {waited:.1} s",
             watch.name
         );
-        // Else this would prove nothing.
+        // The comparison proves nothing unless the other alert has waited too.
         let waited_too = watch.times(DIRECT, "pending", begin)?;
         let direct = watch.times(DIRECT, "firing", begin)?;
         ensure!(
@@ -178,7 +178,7 @@ impl Scene {
         );
         let ages = within.iter().map(|sample| self.lag.age(**sample));
         let age = ages.fold(0.0, f64::max);
-        // Until somebody else acts, collects, is scraped, and rules are evaluated.
+        // The oldest value is from before the time without a leader, a collection, a scrape and an evaluation.
         let oldest = without + slack() * (COLLECTED + watch.step());
         ensure!(age <= oldest, "{}: recorded {age:.1} s late", watch.name);
         Ok(format!(
@@ -189,7 +189,7 @@ impl Scene {
         ))
     }
 
-    /// In a run that is long enough, an alert of ours fired on time, failovers or not.
+    /// Checks, in a run that is long enough, that a shipped alert fired on time despite the failovers.
     pub(crate) fn shipped_alert_has_fired(&mut self) -> Result<()> {
         if Length::from_env() == Length::Short {
             return Ok(());
@@ -220,10 +220,10 @@ impl Scene {
         Ok(())
     }
 
-    /// Nothing that was recorded was ever absent, and nothing fired that should not.
+    /// Checks that no recorded series was ever absent, and that no unexpected alert fired.
     pub(crate) fn was_unbroken(&self) -> Result<()> {
         let run = (self.begin, lab::wall_seconds());
-        // Else this would prove nothing.
+        // The comparison proves nothing unless the forgetful rules have a gap.
         let gap = self.forgetful.unbroken(run).err();
         let gap = gap.context("rules that remember too little have no gap either")?;
         lab::say(gap);
@@ -250,7 +250,7 @@ impl Scene {
         Ok(())
     }
 
-    /// Neither who asked the pods all the time nor any Prometheus saw series of both.
+    /// Checks that neither the observer of the pods nor any Prometheus ever saw series of both.
     pub(crate) fn never_two(&self) -> Result<()> {
         for watch in &self.watches {
             let (moves, n) = watch.moves()?;

@@ -1,4 +1,4 @@
-//! A Prometheus with the rules, and its findings about the pods.
+//! A Prometheus with the rules, and the facts that it records about the pods.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use e2e::manifests;
 
 use super::lag::{GROUP, THRESHOLD};
 
-/// A user's alert with `klag:` before the name, as the manifests tell.
+/// A user's alert on a name with `klag:` in front, as the manifests recommend.
 pub(crate) const OURS: &str = "ConsumersTooSlow";
 
-/// The same alert without.
+/// The same alert on the name without `klag:`.
 pub(crate) const DIRECT: &str = "ConsumersTooSlowDirectly";
 
-/// The labels that recorded series have; two with the same ones would be one.
+/// The labels of recorded series; two series with the same values of them would be one.
 const KEPT: [&str; 6] = [
     "__name__",
     "namespace",
@@ -26,61 +26,61 @@ const KEPT: [&str; 6] = [
     "topic",
 ];
 
-/// The set-up of a Prometheus.
+/// The settings of a Prometheus.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kind {
-    /// Its name in the figures.
+    /// The name in the figures.
     name: &'static str,
-    /// From one scrape or evaluation to the next.
+    /// The time from one scrape or evaluation to the next.
     seconds: u64,
     /// The window of the rules.
     memory: &'static str,
 }
 
-/// Exact to the second.
+/// The settings with times that are exact to the second.
 pub(crate) const EVERY_SECOND: Kind = Kind {
     name: "every second",
     seconds: 1,
     memory: "3m",
 };
 
-/// As the manifests have it.
+/// The settings of the manifests.
 pub(crate) const AS_SHIPPED: Kind = Kind {
     name: "as shipped",
     seconds: 30,
     memory: "3m",
 };
 
-/// Rules that cannot bridge the time until a killed pod is followed.
+/// The settings with rules that cannot bridge the time until a killed pod is succeeded.
 pub(crate) const FORGETFUL: Kind = Kind {
     name: "forgetful",
     memory: "3s",
     ..EVERY_SECOND
 };
 
-/// A Prometheus.
+/// A Prometheus that scrapes two pods.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    /// Its name in the figures.
+    /// The name in the figures.
     pub(crate) name: &'static str,
-    /// The records of the Prometheus.
+    /// The Prometheus itself.
     pub(crate) prometheus: Prometheus,
     intervals: Intervals,
 }
 
-/// The life of an alert: times in seconds since 1970.
+/// The course of an alert: times in seconds since 1970.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Course {
-    /// Its condition was seen to hold.
+    /// The time at which the condition was seen to hold.
     pub(crate) pending: f64,
-    /// The alert's condition had held for long enough.
+    /// The time at which the condition had held for long enough.
     pub(crate) fired: f64,
 }
 
 // === impl Watch ===
 
 impl Watch {
-    /// Scrapes both pods; a user's alerts wait for `patience`.
+    /// Starts a Prometheus that scrapes both pods; a user's alerts wait for `patience`.
     pub(crate) fn start(kind: Kind, pods: [&Pod; 2], patience: Duration) -> Result<Self> {
         let Kind {
             name,
@@ -113,12 +113,12 @@ impl Watch {
         })
     }
 
-    /// A scrape and an evaluation, in seconds: as exact as a Prometheus can be.
+    /// The time of a scrape and an evaluation, in seconds, which is the precision of a Prometheus.
     pub(crate) fn step(&self) -> f64 {
         (self.intervals.scrape + self.intervals.evaluation).as_secs_f64()
     }
 
-    /// The times at which an alert was seen in a state since a time, whatever its other labels.
+    /// The times after `since` at which an alert was seen in a state, whatever its other labels.
     pub(crate) fn times(&self, alert: &str, state: &str, since: f64) -> Result<Vec<f64>> {
         let selector = format!("ALERTS{{alertname=\"{alert}\",alertstate=\"{state}\"}}");
         let series = self.prometheus.samples(&selector)?;
@@ -129,11 +129,11 @@ impl Watch {
         Ok(times)
     }
 
-    /// Since when an alert has waited, by Prometheus' own book, and when it fired, since a time.
+    /// The time since which an alert has waited, by `ALERTS_FOR_STATE`, and the time at which it fired, after `since`.
     pub(crate) fn course(&self, alert: &str, since: f64) -> Result<Course> {
         let book = format!("ALERTS_FOR_STATE{{alertname=\"{alert}\"}}");
         let book = self.prometheus.samples(&book)?;
-        // In whole seconds, without their fractions.
+        // The times are in whole seconds, rounded down.
         let entries = book.iter().flat_map(|series| &series.samples);
         let entries = entries
             .map(|(_, began)| *began)
@@ -145,7 +145,7 @@ impl Watch {
         })
     }
 
-    /// The recorded lag of the group; two series are an error.
+    /// The recorded lag of the group; it is an error if there are two series.
     pub(crate) fn recorded(&self) -> Result<Series> {
         let lag = format!("klag:kafka_consumergroup_group_max_lag{{group=\"{GROUP}\"}}");
         let series = self.prometheus.samples(&lag)?;
@@ -153,7 +153,7 @@ impl Watch {
         Ok(series)
     }
 
-    /// Every recorded series has a value at every step between two times and no labels but its own; figures.
+    /// Checks that every recorded series has a value at every step between two times and no unexpected labels; returns figures.
     pub(crate) fn unbroken(&self, (from, to): (f64, f64)) -> Result<String> {
         let every = "{__name__=~\"klag:kafka_.+\"}";
         let step = self.intervals.evaluation;
@@ -180,7 +180,7 @@ impl Watch {
             .collect();
         let apart = kept.iter().flat_map(|times| times.windows(2));
         let longest = apart.map(|two| two[1] - two[0]).fold(0.0, f64::max);
-        // One evaluation may be late beside whatever else the machine does.
+        // One evaluation may be late on a busy machine.
         let bound = step.as_secs_f64() * Length::from_env().pick(1.5, 3.5);
         ensure!(longest < bound, "{}: {longest:.1} s apart", self.name);
         let n: usize = kept.iter().map(Vec::len).sum();
@@ -190,8 +190,8 @@ impl Watch {
         ))
     }
 
-    /// The number of times the series of lag went over from one pod to the other, by the times of all samples; and the
-    /// number of samples.
+    /// The number of times that the series of lag changed from one pod to the other, by the times of all samples; and the number of
+    /// samples.
     pub(crate) fn moves(&self) -> Result<(usize, usize)> {
         let every = "{__name__=~\"kafka_.+\",job=\"klag-exporter\"}";
         let mut seen = Vec::new();
@@ -205,7 +205,7 @@ impl Watch {
         Ok((moves.count(), seen.len()))
     }
 
-    /// The number of samples of who leads, from how many jobs and pods.
+    /// The number of samples of the leader's telemetry, and the number of jobs and pods that they are from.
     pub(crate) fn telemetry(&self) -> Result<(usize, usize)> {
         let about = "{__name__=~\"kafka_lag_exporter_leader|kafka_lag_exporter_elector_state\"}";
         let series = self.prometheus.samples(about)?;

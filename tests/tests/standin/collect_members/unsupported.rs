@@ -1,4 +1,4 @@
-//! Groups that cannot be shown, and groups whose protocol changes while they are described.
+//! Groups that cannot be shown, and groups whose protocol changes while they are being described.
 
 use anyhow::{Result, ensure};
 use e2e::lab::prom::Exposition;
@@ -9,7 +9,7 @@ use super::{
     EVERY, LIMIT, check_neighbour, cluster, ended, errors, neighbour, of_group, start, stored,
 };
 
-/// A group that shares the beginning of its name with another one.
+/// A group whose name begins as that of another group.
 fn named_alike() -> GroupSpec {
     GroupSpec::classic().committed("orders", 0, 1)
 }
@@ -45,7 +45,7 @@ fn groups_that_cannot_be_shown_are_counted_by_type() -> Result<()> {
 
     for granularity in [Config::by_topic, std::convert::identity] {
         let config = granularity(Config::of(&kafka.bootstrap())).every(EVERY);
-        // What holds has to hold for one that knows nothing yet, too.
+        // Each granularity gets a new collector, which knows nothing from an earlier one.
         let collector = Collector::start(&config)?;
         let metrics = collector.wait_until_complete(LIMIT)?;
         check_neighbour(&metrics)?;
@@ -56,7 +56,7 @@ fn groups_that_cannot_be_shown_are_counted_by_type() -> Result<()> {
     Ok(())
 }
 
-/// The groups that can be shown, beside those that cannot, have their own values.
+/// Checks that the groups that can be shown have their own values beside those that cannot be shown.
 fn check_shown(metrics: &Exposition) -> Result<()> {
     let lag = of_group(metrics, "kafka_consumergroup_group_sum_lag", "streams");
     ensure!(lag == Some(85.0), "{lag:?} of the Streams group");
@@ -87,7 +87,7 @@ fn check_shown(metrics: &Exposition) -> Result<()> {
     Ok(())
 }
 
-/// Each group that cannot be shown is counted under its type.
+/// Checks that each group that cannot be shown is counted under its type.
 fn check_counted(metrics: &Exposition) -> Result<()> {
     for (kind, n) in [
         ("connect", 2.0),

@@ -31,7 +31,7 @@ fn an_application_that_purges_what_it_has_committed_loses_nothing() -> Result<()
     collector.wait_until_complete(LIMIT)?;
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        // As Kafka Streams does with its repartition topics, in steps shorter than a round trip.
+        // Purges as Kafka Streams does with its repartition topics, in steps shorter than a round trip.
         let purging = scope.spawn(|| {
             let mut at = 100;
             while !over.load(Ordering::Relaxed) && at < 900_000 {

@@ -1,4 +1,4 @@
-//! A topic that was deleted and made anew is another one, and nothing is known of the time before it was first observed.
+//! A topic that was deleted and created again is a different topic, and nothing is known about the time before it was first observed.
 
 use std::time::Duration;
 
@@ -117,7 +117,7 @@ fn a_group_that_stands_still_is_at_least_as_late_as_it_was_watched() -> Result<(
         let unknown = first.value(AGE, [("topic", "t")]);
         ensure!(unknown.is_none(), "{unknown:?} after one observation");
     }
-    // Busy: the high watermark is another one in every collection, so the few samples that are kept are the last five.
+    // The topic is busy: the high watermark changes in every collection, so the few samples that are kept are the last five.
     for _ in 0..60 {
         kafka.append("t", 0, (1, Slot::at(now())));
         lab::pause(Duration::from_millis(200));

@@ -1,4 +1,4 @@
-//! A stand-in with one group a topic, and what is shown of it.
+//! A stand-in with one group for each topic, and the values that a collector shows of it.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(crate) const AGE: &str = "kafka_consumergroup_group_lag_seconds";
 pub(crate) const OLDEST: &str = "kafka_consumergroup_group_max_lag_seconds";
 const ERRORS: &str = "kafka_lag_exporter_errors_total";
 
-/// Unix time in milliseconds.
+/// The time now, as Unix time in milliseconds.
 pub(crate) fn now() -> i64 {
     #[expect(clippy::cast_possible_truncation, reason = "milliseconds fit")]
     let now = (lab::wall_seconds() * 1e3) as i64;

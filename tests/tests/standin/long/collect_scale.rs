@@ -12,7 +12,7 @@ const PARTITIONS: usize = 200;
 const GROUPS: usize = 1_000;
 const NODES: usize = 3;
 const COLLECTIONS: u64 = 3;
-/// Long enough that a collection which has ended is seen, and the counts read, before the next one begins.
+/// The time between collections: long enough that the end of one is seen, and the counts are read, before the next one begins.
 const PAUSE: Duration = Duration::from_secs(15);
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -36,7 +36,7 @@ fn start() -> Result<StandIn> {
     for group in 0..GROUPS {
         let topic = format!("topic-{:03}", group % TOPICS);
         let first = i32::try_from(group / TOPICS * 20).expect("few partitions");
-        // One partition of each group lags: what is caught up has no record to read.
+        // One partition of each group lags; a partition without lag has no record to read.
         let committed = |p| if p == first { 900 } else { 1_000 };
         let spec = (first..first + 20).fold(GroupSpec::classic(), |spec, p| {
             spec.committed(&topic, p, committed(p))
@@ -54,7 +54,7 @@ fn requests(metrics: &Exposition) -> u64 {
     metrics.count("kafka_lag_exporter_requests_total", [])
 }
 
-/// Waits until one more collection has ended; between two such moments lie whole collections.
+/// Waits until one more collection has ended; the time between two such moments holds whole collections.
 fn ended(collector: &Collector) -> Result<Exposition> {
     let n = Collector::collections(&collector.metrics()?, "complete");
     collector.wait_for("the end of a collection", LIMIT, |metrics| {
@@ -71,7 +71,7 @@ fn a_steady_collection_asks_once_per_group_and_twice_per_five_hundred_partitions
 
 #[test]
 fn a_steady_collection_of_partitions_asks_no_more_than_one_of_topics() -> Result<()> {
-    // Reading so many series takes this process longer.
+    // Parsing this many series takes the test longer, so the interval is longer too.
     steady("partition", |config| config.every(2 * PAUSE))
 }
 

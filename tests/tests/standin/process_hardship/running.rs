@@ -1,4 +1,4 @@
-//! The collector or the elector as a process of its own, with a log and a configuration file that make trouble.
+//! The collector or the elector as a process of its own, with a log and a configuration file that cause trouble.
 
 use std::io::{PipeReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -14,22 +14,22 @@ use tokio::time::Instant;
 /// Both programs.
 pub(super) const BOTH: [Program; 2] = [Program::Elector, Program::Collector];
 
-/// The longest time until a program serves.
+/// The longest time until a program serves requests.
 pub(super) const START_LIMIT: Duration = Duration::from_secs(10);
 
-/// The time that a probe waits for its answer, as the kubelet does by default.
+/// The time limit of a probe, which is the kubelet's default.
 const PROBE: Duration = Duration::from_secs(1);
 
-/// The longest time until a program has ended, which takes 2 s at most.
+/// The longest time until a program has ended; it is meant to take 2 s at most.
 const ENDING: Duration = Duration::from_secs(4);
 
-/// A program that is yet to be started, and the directory of its files.
+/// A program that has not been started, and the directory of its files.
 pub(super) struct Subject {
     pub(super) program: Program,
     files: TempDir,
 }
 
-/// A program that serves; killed when dropped.
+/// A running program that serves requests; killed when dropped.
 pub(super) struct Running {
     pub(super) child: Child,
     program: Program,
@@ -37,7 +37,7 @@ pub(super) struct Running {
     _subject: Subject,
 }
 
-/// A port of loopback that nobody listens on.
+/// A port of loopback on which no process listens.
 pub(super) fn free_port() -> u16 {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     free.local_addr().unwrap().port()
@@ -50,7 +50,7 @@ pub(super) fn send(signal: &str, child: &Child) {
     assert!(sent.unwrap().success());
 }
 
-/// Waits for the end, as long as it usually takes; the exit status.
+/// Waits for the end, within the time that a program may take; returns the exit status.
 pub(super) fn ended(child: &mut Child) -> Option<i32> {
     let began = Instant::now();
     loop {
@@ -66,7 +66,7 @@ pub(super) fn ended(child: &mut Child) -> Option<i32> {
     }
 }
 
-/// A pipe that stays full for as long as the reader, which does not read, is kept.
+/// A pipe that stays full as long as the reader, which does not read, is kept.
 pub(super) fn full_pipe() -> (PipeReader, Stdio) {
     let (reader, writer) = std::io::pipe().unwrap();
     let mut filling = writer.try_clone().unwrap();
@@ -91,17 +91,17 @@ impl Subject {
         }
     }
 
-    /// The program's file.
+    /// The path of the program.
     pub(super) fn path(&self) -> PathBuf {
         self.program.path().unwrap()
     }
 
-    /// A file beside the configuration.
+    /// The path of a file beside the configuration.
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.files.path().join(name)
     }
 
-    /// Writes a configuration file that is right, for a program that listens on `port`.
+    /// Writes a valid configuration file, for a program that listens on `port`.
     pub(super) fn config(&self, port: u16) -> PathBuf {
         let text = match self.program {
             Program::Collector => format!(
@@ -128,7 +128,7 @@ impl Subject {
         command.arg("--config").arg(config).stderr(Stdio::null());
         let child = command.spawn().unwrap();
         let began = Instant::now();
-        // SIGTERM is 15.
+        // SIGTERM has the number 15.
         while caught(&child) & 1 << 14 == 0 {
             assert!(began.elapsed() < START_LIMIT, "it does not begin");
             pause(Duration::from_millis(5));
@@ -142,7 +142,7 @@ impl Subject {
         self.run(command, log)
     }
 
-    /// The same, with at most so many file descriptors.
+    /// Starts the program as [`Self::start`] does, with at most `n` file descriptors.
     pub(super) fn with_descriptors(self, n: u32, log: Stdio) -> Running {
         let mut shell = Command::new("sh");
         let script = format!("ulimit -n {n} && exec \"$0\" \"$@\"");
@@ -150,7 +150,7 @@ impl Subject {
         self.run(shell, log)
     }
 
-    /// The same by a command that becomes the program.
+    /// Starts the program as [`Self::start`] does, by a command that becomes the program.
     pub(super) fn run(self, mut command: Command, log: Stdio) -> Running {
         let port = free_port();
         let child = command
@@ -203,12 +203,12 @@ impl Running {
         assert!(began.elapsed() < PROBE, "{:?}", began.elapsed());
     }
 
-    /// Connections on which a request begins and does not go on.
+    /// Opens `n` connections on which a request begins and is not continued.
     pub(super) fn half_open(&self, n: usize) -> Vec<TcpStream> {
         let mut streams = Vec::new();
         for _ in 0..n {
             let mut stream = TcpStream::connect(self.address).unwrap();
-            // Some are closed before they have said anything.
+            // Some connections are closed before anything was sent.
             stream.write_all(b"GET / HTTP/1.1\r\nho").ok();
             streams.push(stream);
         }
@@ -225,7 +225,7 @@ impl Running {
         values.sum()
     }
 
-    /// Ends it with SIGTERM; the exit status.
+    /// Ends the program with SIGTERM; returns the exit status.
     pub(super) fn end(&mut self) -> Option<i32> {
         send("TERM", &self.child);
         ended(&mut self.child)
@@ -234,7 +234,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // A test that fails leaves nothing behind. It has ended where the test has not failed.
+        // A test that fails leaves no process behind. After a test that succeeds the process has ended already.
         self.child.kill().ok();
         self.child.wait().ok();
     }

@@ -1,4 +1,4 @@
-//! Both programs end when they are asked to, whatever they wait for.
+//! Both programs end when they are asked to, whatever they are waiting for.
 
 use std::fs::File;
 use std::process::{Command, Stdio};
@@ -13,11 +13,11 @@ use super::running::{BOTH, START_LIMIT, Subject, ended, free_port, full_pipe, se
 fn a_signal_while_the_configuration_is_waited_for_ends_the_process_with_status_0() {
     for subject in BOTH.map(Subject::new) {
         let pipe = subject.named_pipe();
-        // Nobody opens the pipe.
+        // No process opens the pipe for writing.
         let mut child = subject.begin(&pipe);
         send("TERM", &child);
         assert_eq!(ended(&mut child), Some(0));
-        // Somebody does, and writes nothing.
+        // A process opens the pipe, but writes nothing.
         let mut child = subject.begin(&pipe);
         let (sender, opened) = channel();
         std::thread::spawn(move || sender.send(File::options().write(true).open(pipe)));
@@ -44,7 +44,7 @@ fn every_signal_that_asks_for_an_end_gets_an_orderly_one_and_the_log_says_which(
     for signal in ["TERM", "INT", "HUP", "QUIT"] {
         for subject in BOTH.map(Subject::new) {
             let log = subject.file("log");
-            // Whoever runs the tests may ignore some.
+            // The shell that runs the tests may ignore some signals.
             let mut command = Command::new("env");
             command.arg("--default-signal").arg(subject.path());
             let written = File::create(&log).unwrap();

@@ -1,4 +1,4 @@
-//! Probes are answered in time, whoever else asks at the same moment and whatever is being collected.
+//! Probes are answered in time, whatever other clients ask at the same moment and whatever is being collected.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,18 +13,18 @@ use e2e::standin::{GroupSpec, PartitionSpec, StandIn};
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
-/// Of a hundred probes 99 are answered within this.
+/// The time within which 99 of a hundred probes are answered.
 const PROBE: Duration = Duration::from_millis(100);
 
-/// From one probe to the next.
+/// The pause between two probes.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// By how much memory may grow beside readers, however many there are.
+/// The bytes by which memory may grow while clients read, however many there are.
 const MORE_MEMORY: u64 = 24 << 20;
 
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// Kafka, as large as said.
+/// The size of a stand-in for Kafka.
 #[derive(Clone, Copy, Debug)]
 struct Size {
     topics: usize,
@@ -36,7 +36,7 @@ struct Size {
 #[derive(Debug, Default)]
 struct Waits(Vec<Duration>);
 
-/// The results of the requests for text.
+/// The results of the requests for `/metrics`.
 #[derive(Clone, Copy, Debug, Default)]
 struct Served {
     whole: usize,
@@ -47,7 +47,7 @@ struct Served {
 // === impl Size ===
 
 impl Size {
-    /// Each group has committed in every partition of one topic.
+    /// Starts the stand-in. Each group has committed in every partition of one topic.
     fn start(self, runtime: &Runtime) -> StandIn {
         let mut builder = StandIn::builder();
         let topic = |n: usize| format!("topic-{:04}", n % self.topics);
@@ -69,7 +69,7 @@ impl Size {
 // === impl Waits ===
 
 impl Waits {
-    /// Probes both endpoints in turn until `over`.
+    /// Probes both endpoints in turn until `over` is true.
     fn until(port: u16, over: &AtomicBool) -> Result<Self> {
         let mut waits = Vec::new();
         while !over.load(Ordering::Relaxed) {
@@ -104,7 +104,7 @@ impl Waits {
 // === impl Served ===
 
 impl Served {
-    /// Asks for the text, one time after the other, until `over`.
+    /// Requests `/metrics`, again and again, until `over` is true.
     fn until(port: u16, over: &AtomicBool) -> Result<Self> {
         let mut served = Self::default();
         let mut buffer = vec![0; 256 * 1024];
@@ -123,7 +123,7 @@ impl Served {
     }
 }
 
-/// Reads an answer without keeping it: its status, and whether it came whole.
+/// Reads an answer without keeping it; returns its status, and true if it was complete.
 fn read(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<(u16, bool)> {
     let mut filled = 0;
     let end = loop {
@@ -149,7 +149,7 @@ fn read(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<(u16, bool)> {
     }
 }
 
-/// Does `work` beside probes.
+/// Does `work` while probes are sent.
 fn beside_probes<T>(port: u16, work: impl FnOnce() -> Result<T>) -> Result<(T, Waits)> {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -161,7 +161,7 @@ fn beside_probes<T>(port: u16, work: impl FnOnce() -> Result<T>) -> Result<(T, W
     })
 }
 
-/// So many readers at once, for so long.
+/// Runs `n` readers at once, for this time.
 fn readers(port: u16, n: usize, time: Duration) -> Result<Served> {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! One broker of three stops answering: the values of the others stay fresh, and its own are reported as unknown.
+//! One broker of three stops answering: the values of the other brokers stay fresh, and its own values are reported as unknown.
 
 use std::time::Duration;
 
@@ -14,27 +14,27 @@ const STALLED: i32 = 3;
 const TICK: Duration = Duration::from_millis(100);
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// The value of every offset at tick 0; each grows by one with each tick.
+/// The value of every offset at tick 0; each offset grows by one at each tick.
 const COMMITTED: i64 = 1_000;
 const END: i64 = 1_000_000;
 
-/// A cluster whose offsets tell the time.
+/// A stand-in cluster whose offsets all grow by one at each tick, so an offset shows when it was read.
 struct Clock {
     kafka: StandIn,
     ticks: Vec<Instant>,
 }
 
-/// The findings of one scrape.
+/// The findings over a number of scrapes.
 #[derive(Default)]
 struct Look {
     /// The age of the oldest value of the brokers that answer.
     oldest: Duration,
-    /// Groups that need the stalled broker and are said to be complete.
+    /// The number of groups that need the stalled broker and are shown as complete.
     pretending: usize,
     n_complete: usize,
 }
 
-/// The broker that coordinates the group, and the broker that leads the partitions of its topic.
+/// The broker that coordinates the group, and the broker that leads the partitions of the group's topic.
 fn brokers(group: i32) -> (i32, i32) {
     let leader = group % 3 + 1;
     let apart = group / 9;
@@ -85,7 +85,7 @@ fn stall(poll: Duration) -> Result<()> {
         kafka,
         ticks: vec![Instant::now()],
     };
-    // A poll interval, and what a collection may take.
+    // The limit is a poll interval, and the time that a collection may take.
     let limit = poll + Length::from_env().slack(poll / 2);
     let calm = clock.watch(&collector, poll * 3, poll * 2)?;
     ensure!(calm.n_complete == 12, "{} complete", calm.n_complete);
@@ -106,7 +106,7 @@ fn stall(poll: Duration) -> Result<()> {
     ensure!(oldest <= limit, "a value was {oldest:?} old, not {limit:?}");
     ensure!(during.pretending == 0, "groups pretend to be complete");
     ensure!(n_errors >= n - 1, "{n_errors} errors in {n} collections");
-    // One was under way when the broker came back.
+    // One collection was under way when the broker came back.
     ensure!(n_whole <= 3, "whole only after {n_whole} collections");
     Ok(())
 }
@@ -134,7 +134,7 @@ impl Clock {
         }
     }
 
-    /// Looks after each tick for so long; ages count after `settled`.
+    /// Looks at the exposition after each tick, for the time `long`; ages count after `settled`.
     fn watch(&mut self, collector: &Collector, long: Duration, settled: Duration) -> Result<Look> {
         let begin = Instant::now();
         let mut worst = Look::default();
@@ -149,7 +149,7 @@ impl Clock {
         Ok(worst)
     }
 
-    /// The number of collections until every group is complete again.
+    /// Returns the number of collections until every group is complete again.
     fn until_whole(&mut self, collector: &Collector) -> Result<u64> {
         let begin = Instant::now();
         let before = count(&collector.metrics()?, "collections");
@@ -192,7 +192,7 @@ impl Clock {
         Ok(look)
     }
 
-    /// The age of the oldest value about a group, none of which may be missing or wrong.
+    /// The age of the oldest value of a group; it is an error if a value is missing or wrong.
     fn age(&self, metrics: &Exposition, group: i32, now: Instant) -> Result<Duration> {
         let (group, topic) = (name(group), topic(brokers(group).1));
         let mut oldest = Duration::ZERO;

@@ -1,4 +1,4 @@
-//! A pod that leads while nobody reads the logs of its programs: it collects, renews, answers its probes, and ends in order.
+//! A pod that leads while the logs of its programs are not read: it collects, renews, answers its probes, and ends in order.
 
 use std::io::{PipeReader, Write as _};
 use std::path::Path;
@@ -31,7 +31,7 @@ const NAMESPACE: &str = "monitoring";
 /// A program whose stderr is a full pipe.
 struct Mute {
     child: Child,
-    /// Kept, and not read.
+    /// The reading end of the pipe, which is kept and not read.
     _reader: PipeReader,
 }
 
@@ -41,7 +41,7 @@ struct World {
     leases: LeaseServer,
     kafka: StandIn,
     scratch: TempDir,
-    /// Of collector and elector.
+    /// The ports of the collector and of the elector.
     ports: [u16; 2],
 }
 
@@ -49,9 +49,9 @@ impl Mute {
     fn start(program: Program, dir: &Path) -> Result<Self> {
         let (reader, log) = std::io::pipe()?;
         let mut filling = log.try_clone()?;
-        // It is blocked from the moment on at which the pipe is full, until the reader is gone.
+        // The thread blocks as soon as the pipe is full, until the reader is gone.
         std::thread::spawn(move || while filling.write_all(&[b'.'; 512]).is_ok() {});
-        // Whoever runs the tests may ignore some signals.
+        // The shell that runs the tests may ignore some signals.
         let child = Command::new("env")
             .arg("--default-signal")
             .arg(program.path()?)
@@ -69,7 +69,7 @@ impl Mute {
         })
     }
 
-    /// Sends the signal of this name; how long it took to end, and how it ended.
+    /// Sends the signal of this name; returns the time until the process ended, and its exit status.
     fn end(&mut self, signal: &str) -> Result<(Duration, ExitStatus)> {
         let asked = Instant::now();
         let id = self.child.id().to_string();
@@ -84,7 +84,7 @@ impl Mute {
 
 impl Drop for Mute {
     fn drop(&mut self) {
-        // It has ended where the test has not failed.
+        // After a test that succeeds the process has ended already.
         self.child.kill().ok();
         self.child.wait().ok();
     }
@@ -127,7 +127,7 @@ impl World {
         answer.text()
     }
 
-    /// The value of a counter, over all its series.
+    /// The value of a counter, summed over all its series.
     fn count(port: u16, path: &str, family: &str) -> Result<u64> {
         let text = Self::get(port, path)?;
         let samples = text.lines().filter_map(|line| {
@@ -173,7 +173,7 @@ fn a_pod_that_loses_its_terminal_gives_the_lease_back() -> Result<()> {
     lead("HUP", Duration::from_secs(6))
 }
 
-/// Leads for so `long`, and is ended by this `signal`.
+/// Lets the pod lead for the time `long`, and ends it by this `signal`.
 fn lead(signal: &str, long: Duration) -> Result<()> {
     let _reservation = lab::reserve()?;
     let world = World::start()?;
@@ -217,7 +217,7 @@ fn lead(signal: &str, long: Duration) -> Result<()> {
          dropped: collector {}, elector {}; SIG{signal} ended them after {collector_took:.0?} and {elector_took:.0?}",
         by_collector?, by_elector?
     ));
-    // One a second, and one in three seconds; half of that on a busy machine.
+    // There is one collection a second and one renewal in three seconds; half of that on a busy machine.
     ensure!(n_collections >= long.as_secs() / 2, "{n_collections}");
     ensure!(n_renewals >= long.as_secs() / 6, "{n_renewals}");
     ensure!(collector_ended.success() && elector_ended.success());

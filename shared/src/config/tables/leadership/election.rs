@@ -1,4 +1,4 @@
-//! The keys of `[exporter.leadership]` that have an effect where one pod of several collects.
+//! The settings of the election and of the collector's polls for leadership.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Questions about groups and what they committed.
+//! Requests about groups and what they committed.
 
 use e2e::standin::Api;
 use kafka_protocol::messages::{
@@ -158,7 +158,7 @@ fn fetch_of(
     )
 }
 
-/// Commits what stands there already, and on what is not there.
+/// Commits offsets that are committed already, and offsets in partitions that do not exist.
 fn commit(address: &str) -> Vec<Answered> {
     let questions = [
         ("on a topic", "orders", 0),

@@ -1,4 +1,4 @@
-//! Questions about logs and topics' settings.
+//! Requests about logs and topics' settings.
 
 use std::collections::HashMap;
 
@@ -55,7 +55,7 @@ fn list_offsets(address: &str) -> Vec<Answered> {
     let mut answered = Vec::new();
     for (first, timestamp) in [(1, -1), (1, -2), (7, -3), (1, 0)].into_iter().chain(times) {
         for (topic, partition) in logs {
-            // The markers in there are stamped with the time of day.
+            // The markers in this topic have the time of writing as their timestamp.
             if topic == "tx" && (timestamp == -3 || timestamp > at(7, 0)) {
                 continue;
             }
@@ -99,7 +99,7 @@ fn offsets_of(
     in_versions(address, asked, request, |_| {})
 }
 
-/// The request of a fetch.
+/// The parameters of a fetch.
 #[derive(Clone, Copy)]
 struct Wanted {
     topic: &'static str,
@@ -122,7 +122,7 @@ fn fetch(address: &str, ids: &HashMap<String, Uuid>) -> Vec<Answered> {
     let in_order = [0, 15, 29, 30, 31, -1].map(orders);
     let all = orders(0);
     let odd = [
-        // Less than a batch, and just more than one.
+        // One limit is less than a batch, the other just more than one.
         Wanted {
             max_bytes: 50,
             ..all
@@ -251,7 +251,7 @@ fn configs(address: &str) -> Vec<Answered> {
     answered
 }
 
-/// Writes that change nothing.
+/// Sends writes that are refused and change nothing.
 fn refused(address: &str, ids: &HashMap<String, Uuid>) -> Vec<Answered> {
     let existing = CreatableTopic::default()
         .with_name(topic_name("orders"))

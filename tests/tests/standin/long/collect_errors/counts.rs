@@ -2,7 +2,7 @@
 
 use e2e::standin::Api;
 
-/// Error codes, and the reason each is counted under.
+/// The error codes, and the reason under which each is counted.
 pub(crate) const CODES: [(i16, &str); 13] = [
     (3, "unknown_topic_or_partition"),
     (5, "leader_not_available"),
@@ -15,12 +15,12 @@ pub(crate) const CODES: [(i16, &str); 13] = [
     (69, "group_not_found"),
     (88, "unstable_offset_commit"),
     (12345, "other"),
-    // Last, as missing rights to read are believed for a while.
+    // This code is the last because the collector remembers missing rights to read for a while.
     (29, "authorization"),
     (30, "authorization"),
 ];
 
-/// The label of an API's failures.
+/// The label under which failures of an API are counted.
 pub(crate) fn label(api: Api) -> &'static str {
     match api {
         Api::Metadata => "metadata",
@@ -33,16 +33,16 @@ pub(crate) fn label(api: Api) -> &'static str {
     }
 }
 
-/// The number of questions of a kind that one collection has to leave unanswered when every answer is an error.
+/// The number of requests of a kind that one collection leaves unanswered when every answer is an error.
 pub(crate) fn questions(api: Api) -> u64 {
     match api {
-        // A topic each, a broker each, and a KIP-848 group each.
+        // One for each topic, each broker, and each KIP-848 group.
         Api::Metadata | Api::DescribeConfigs | Api::ListGroups | Api::ConsumerGroupDescribe => 3,
-        // A group each.
+        // One for each group.
         Api::OffsetFetch => 12,
-        // A partition each.
+        // One for each partition.
         Api::ListOffsets | Api::Fetch => 18,
-        // A classic group each.
+        // One for each classic group.
         _ => 9,
     }
 }

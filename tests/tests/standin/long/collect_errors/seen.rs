@@ -1,4 +1,4 @@
-//! A collector's exposition while a fault happens, and what of it is wrong.
+//! A collector's exposition while a fault happens, and the values in it that are wrong.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::counts::{label, questions};
 
 pub(crate) type Errors = BTreeMap<(String, String), u64>;
 
-/// The observations of one case.
+/// The observations in one case.
 #[derive(Default)]
 pub(crate) struct Seen {
     pub(crate) n_collections: u64,
@@ -55,10 +55,10 @@ impl Seen {
         ));
         let mut problems: Vec<String> = wrong_before.iter().chain(wrong).take(2).cloned().collect();
         let label = label(api);
-        // What librdkafka retries by itself until time is out is told as that.
+        // A request that librdkafka retries by itself until its time is out is reported as late.
         let late = [(Api::ListOffsets, "timeout"), (Api::Fetch, "deadline")];
-        // What cannot be described as a KIP-848 group costs the connection, lest librdkafka parse it as a classic one. Here
-        // that is every broker's, four times a second, and metadata may have to wait for one.
+        // The collector closes the connection after an error about a KIP-848 group, lest librdkafka describe it as a classic one. Here this
+        // happens to every broker's connection, four times a second, and metadata may have to wait for a connection.
         let is_cut = api == Api::ConsumerGroupDescribe && reason == "group_not_found";
         for (pair, n) in errors {
             let is_late = late.contains(&(api, &*pair.1));
@@ -82,7 +82,7 @@ impl Seen {
         if share >= 1.0 && !is_late && !denied && counted != all {
             problems.push(format!("{counted} errors, not {all}"));
         }
-        // Without its members no group is known to be complete, but all of its lag is.
+        // A group without known members is not known to be complete, but all of its lag is shown.
         let describes = matches!(api, Api::DescribeGroups | Api::ConsumerGroupDescribe);
         let n_incomplete = if describes { 0 } else { last.incomplete.len() };
         let hidden = n_incomplete + last.without_bounds.len();
