@@ -5,7 +5,7 @@
 //! 2. At each multiple of `poll_interval` since then, the clients read a [`Snapshot`](crate::snapshot::Snapshot): topics and
 //!    groups, log starts, committed offsets, log ends, and the timestamps of unread records. Commits are read between log starts
 //!    and log ends, so that a lag is never negative and a commit never seems to be lost to retention when it is not.
-//! 3. Lag is computed from the snapshot and its text is rendered, on a thread for blocking work ([`collection_result`]).
+//! 3. Lag is computed from the snapshot and its text is rendered, on a thread for blocking work (`collection_result`).
 //! 4. The result is written to the cluster's [`RenderedCluster`]; [`crate::publisher`] puts the clusters together.
 //!
 //! **The rule.** At most one collection runs at a time, and one that takes longer than the interval delays the next one. Each

@@ -4,7 +4,7 @@
 //! - [`FAMILIES`] is the table: name, type and help of each family, and the function that gives the value of a row.
 //! - [`rows`] goes through the [`Collected`](crate::collected::Collected) data and the state of a cluster and hands each row of a
 //!   family to a [`RowSink`], as labels and a [`Number`]. It knows no text format.
-//! - [`prometheus`] is one such sink and the renderer around it: the text format 0.0.4 of Prometheus, compressed. Another form of
+//! - `prometheus` is one such sink and the renderer around it: the text format 0.0.4 of Prometheus, compressed. Another form of
 //!   output is another file beside it, which reads [`Published::clusters`] or implements [`RowSink`].
 //!
 //! **The rule.** The exposition is a function of the clusters' states and the term. Nothing is kept per series, so a series lives

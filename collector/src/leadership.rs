@@ -32,7 +32,7 @@
 //!
 //! **Not promised.** A source that lies consistently is believed. Terms are compared with those that this process has seen since
 //! it started; nothing is stored. A source that gives and takes leadership all the time is followed more and more slowly when it
-//! gives ([`hold_off`]), and always at once when it takes.
+//! gives (`hold_off`), and always at once when it takes.
 
 use prometheus::IntCounterVec;
 use shared::config::Leadership;
