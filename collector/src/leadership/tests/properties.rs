@@ -57,7 +57,9 @@ proptest! {
         answers in prop::collection::vec((any_answer(), 0_u64..3_000, 0_u64..9_000), 1..40),
     ) {
         let mut harness = Harness::new();
-        let (mut now, mut permitted, mut terms) = (0, 0, 0);
+        let (mut now, mut permitted) = (0, 0);
+        // The term of the last grant that left the gate open, and the time at which it came.
+        let (mut last_term, mut last_grant) = (0, 0);
         for (answer, took, pause) in &answers {
             let (asked, came) = (now, now + took);
             let before = harness.end(came);
@@ -75,9 +77,11 @@ proptest! {
                 prop_assert!(end <= permitted, "open until {} but granted until {}", end, permitted);
                 prop_assert!(end <= asked + LEASE);
                 let term = harness.term(came).unwrap_or_default();
-                let lower = result == PollResult::GrantedLowerTerm;
-                prop_assert!(term >= terms || lower, "term {} after {}", term, terms);
-                terms = term;
+                let is_recent = came < last_grant + LEASE;
+                prop_assert!(term >= last_term || !is_recent, "term {} after {}", term, last_term);
+                if granted(answer).is_some() {
+                    (last_term, last_grant) = (term, came);
+                }
             }
             prop_assert!(harness.end(permitted.max(came)).is_err());
             now = came + pause;
