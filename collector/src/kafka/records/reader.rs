@@ -252,7 +252,7 @@ impl ClientNotice {
 fn log_notice(notice: &ClientNotice) {
     match notice {
         ClientNotice::Error { code, text } => {
-            debug!(code = code.0, error = %text, "Reader trouble")
+            debug!(code = code.0, error = %text, "Reader trouble");
         }
         ClientNotice::Log {
             level,
