@@ -148,8 +148,10 @@ fn log_of(
     tp: &TopicPartition,
     context: &mut CollectionContext<'_>,
 ) -> Log {
-    if let Some(&code) = metadata.failed_topics.get(&tp.topic) {
-        return unknown_log(Unknown::new(Api::Metadata, context.reason_of(code)));
+    if metadata.failed_topics.contains_key(&tp.topic) {
+        // The failure was recorded for the topic. Its own reason would not do here: error 3 reads as if the partition no longer
+        // existed, and its commits would be left out of their groups.
+        return unknown_log(Unknown::new(Api::Metadata, Reason::NotAsked));
     }
     if !metadata.has_partition(&tp.topic, tp.partition) {
         return partition_gone();

@@ -9,6 +9,7 @@ mod collect_claims;
 mod collect_fuzz;
 mod collect_members;
 mod collect_moves;
+mod collect_refusals;
 mod collect_time_lag;
 mod dashboard_text;
 mod long;
