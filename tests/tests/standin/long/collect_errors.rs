@@ -1,5 +1,5 @@
-//! Whatever error code brokers answer with, the collector says nothing false, leaves out no more than it has to, and counts
-//! each unanswered question once.
+//! For every error code in brokers' answers, the collector shows no false value, leaves out no more than it has to, and counts each
+//! unanswered request once.
 
 use anyhow::{Result, ensure};
 use e2e::lab;
@@ -27,7 +27,7 @@ const APIS: [Api; 8] = [
 #[test]
 fn an_error_code_hides_what_it_is_about_and_nothing_else_and_is_counted_once() -> Result<()> {
     let trials = APIS.map(|api| Trial::new(format!("{api:?}"), move |_| every_code_on(api)));
-    // Most of a case is waiting.
+    // Most of a case is waiting, so some cases run at the same time.
     trials::run_all(&trials, 4)
 }
 

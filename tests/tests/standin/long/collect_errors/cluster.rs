@@ -1,4 +1,4 @@
-//! A cluster of stand-ins and a collector, to which one fault after the other happens.
+//! A stand-in cluster and a collector, in which one fault after the other happens.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ const PARTITIONS: usize = 6;
 const GROUPS: usize = 12;
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// The number of times a case is begun anew.
+/// The number of times that a case may begin anew.
 const REPETITIONS: usize = 5;
 
-/// The cluster, the collector, and what changes between cases.
+/// The cluster, the collector, and the values that change between cases.
 pub(crate) struct Lab {
     kafka: StandIn,
     pub(crate) collector: Collector,
@@ -89,7 +89,7 @@ impl Lab {
         )
     }
 
-    /// Makes the collector ask again about what it may keep: members, and records.
+    /// Makes the collector ask again for members and records, which it may otherwise keep.
     fn change(&mut self) {
         self.turn += 1;
         for index in 0..GROUPS {
@@ -107,9 +107,9 @@ impl Lab {
         }
     }
 
-    /// One case, without requests that timed out for another reason than the fault.
+    /// Runs one case, anew if requests time out for another reason than the fault.
     ///
-    /// At this poll interval a request has half a second, and metadata a quarter. On a busy machine that may run out, also while
+    /// At this poll interval a request has half a second, and metadata a quarter. On a busy machine this time may run out, even while
     /// librdkafka repeats a request by itself. Such a case begins anew; wrong values that were seen in it count all the same.
     pub(crate) fn undisturbed_case(
         &mut self,
@@ -134,7 +134,7 @@ impl Lab {
         })
     }
 
-    /// Lets the fault happen during some collections, and waits until all is well again.
+    /// Injects the fault during some collections, and waits until everything is well again.
     fn case(&mut self, api: Api, fault: Fault) -> Result<Seen> {
         if matches!(
             api,
