@@ -14,7 +14,7 @@
 //! 3. [`parse`] returns the configuration where no problem was noted, else the problems (`problem`).
 //!
 //! Each key is one `static` in the file of its table: its name, form, default, meaning and user. The printed configuration
-//! ([`Effective`]), the reference in the documents ([`reference`]) and the test of the Helm chart's schema ([`json_schema`]) are made
+//! ([`Effective`]), the reference in the documents ([`reference()`]) and the test of the Helm chart's schema ([`json_schema`]) are made
 //! from these. To add a key, add the `static`, name it in the `TABLE` of the same file, and read and write it there.
 //!
 //! No message holds a secret: a value that came from the environment is never shown, and the values of librdkafka's properties are

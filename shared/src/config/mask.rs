@@ -55,7 +55,7 @@ impl Mask {
         mask
     }
 
-    /// Returns `text` with each secret replaced by [`MASK`].
+    /// Returns `text` with each secret replaced by `***`.
     pub fn hide(&self, text: &str) -> String {
         let mut hidden = vec![false; text.len()];
         let mut hide = |range: Range<usize>| hidden[range].fill(true);
