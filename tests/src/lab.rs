@@ -125,8 +125,8 @@ fn is_given_up() -> bool {
     GIVEN_UP.is_cancelled()
 }
 
-/// Calls `ask` ten times a second until it returns a value, for `limit` at most. The error says what was awaited and what was wrong the
-/// last time.
+/// Calls `ask` every tenth of a second until it returns a value. After `limit` it fails with `what` and the last error of `ask`; once
+/// the process is to end, with `what` alone.
 pub fn wait_for<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Result<T>) -> Result<T> {
     let end = Instant::now() + limit;
     loop {

@@ -85,7 +85,7 @@ impl LeaseServer {
         format!("{url}/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}")
     }
 
-    /// The text of a client's `KUBECONFIG`.
+    /// The contents of a client's kubeconfig file.
     pub fn kubeconfig(&self) -> String {
         let namespace = &self.namespace;
         let kubeconfig = json!({

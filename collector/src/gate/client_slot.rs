@@ -1,8 +1,8 @@
-//! The record of Kafka clients that exist, and the report that none does.
+//! Records which workers have Kafka clients, and derives the word `gate` that is reported to the source of leadership.
 //!
 //! `gate=closed` in a request to the source of leadership promises that this process has no connection to Kafka. A closed gate
-//! alone does not fulfil that promise, because clients live on for a while after it closes. The worker and the reporter therefore
-//! look at two values, the gate and the slot, in opposite order:
+//! alone does not fulfil that promise, because clients live on for a while after it closes. The worker, which makes
+//! clients, and [`Quiescence`], which reports, therefore look at two values, the gate and the slot, in opposite order:
 //! - [`ClientSlot::take`] first records that clients exist, then reads the gate, and takes the record back if the gate is closed;
 //! - [`Quiescence`] first reads the gate, then the slots.
 //!

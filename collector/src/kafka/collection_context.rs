@@ -50,7 +50,7 @@ pub(super) struct CollectionContext<'a> {
     /// Brokers that did not answer a request, by node id. They are not asked again in this collection, as each request would cost
     /// another timeout.
     pub(super) silent_brokers: BTreeMap<i32, Unknown>,
-    /// Every failure so far, once.
+    /// The failures so far.
     pub(super) failures: Vec<Failure>,
     /// The number of requests sent so far.
     pub(super) requests: BTreeMap<Api, u64>,
@@ -140,7 +140,8 @@ impl<'a> CollectionContext<'a> {
         }
     }
 
-    /// Records a failure, once, and returns it as the reason of the values that are unknown because of it.
+    /// Appends a failure to `failures` and returns its API and reason, for the values that are unknown because of this failure. To be
+    /// called once for each failure: duplicates are not detected.
     pub(super) fn record_failure(
         &mut self,
         api: Api,

@@ -38,7 +38,7 @@ fn election() -> Election {
     }
 }
 
-/// A counter of transitions that is not exposed.
+/// A counter for the gate's transitions that is in no registry, so it is in no `/metrics`.
 pub(super) fn transitions() -> IntCounterVec {
     IntCounterVec::new(Opts::new("transitions", "Transitions."), &["to", "reason"]).unwrap()
 }

@@ -45,7 +45,7 @@ impl RequestKind {
         }
     }
 
-    /// The verb that a Role has to allow for this request.
+    /// The RBAC verb that a Role has to allow for this request, or `other` for a request of unknown kind. It is also a metric's label.
     pub(crate) const fn verb(self) -> &'static str {
         match self {
             Self::Read => "get",

@@ -61,7 +61,7 @@ impl StateMachine {
         }
     }
 
-    /// The other holder, if it may still be acting at `now`.
+    /// The other holder of the Lease, if its pod may still be acting as leader at `now`.
     pub(super) fn rival(&self, now: Instant) -> Option<&Rival> {
         self.lease_status
             .rival

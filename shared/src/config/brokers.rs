@@ -75,7 +75,8 @@ pub(super) fn is_broker(text: &str) -> bool {
         let Some((address, port)) = rest.split_once(']') else {
             return false;
         };
-        // A link-local address has the name of its interface behind it.
+        // An IPv6 address may be followed by `%` and the name of a network interface, as link-local addresses need. Without one, `lo`
+        // stands in, so that the check of the name passes.
         let (address, interface) = address.split_once('%').unwrap_or((address, "lo"));
         if address.parse::<Ipv6Addr>().is_err() || !is_name(interface) {
             return false;

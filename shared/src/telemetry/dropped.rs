@@ -11,10 +11,10 @@ pub struct DroppedLines(IntCounter);
 // === impl DroppedLines ===
 
 impl DroppedLines {
-    /// Makes the counter, as a family of this `name`.
+    /// Makes a counter metric called `name`.
     ///
     /// # Errors
-    /// `name` is no name of a metric.
+    /// Fails if `name` is not a valid metric name.
     pub fn new(name: &str) -> prometheus::Result<Self> {
         let help =
             "Log lines that were dropped because nobody read stderr or it could not be written.";

@@ -13,7 +13,7 @@ use crate::lab::host;
 use crate::lab::kafka::Version;
 use crate::lab::kafka_tools::KafkaTools;
 
-/// The Kafka of the demo: one of two kinds.
+/// The Kafka that the demo uses: Apache Kafka itself, or the stand-in for it.
 #[derive(Debug)]
 pub(super) enum Kafka {
     /// Apache Kafka, written and read by librdkafka.

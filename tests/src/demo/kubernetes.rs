@@ -60,7 +60,7 @@ impl Kubernetes {
         ))
     }
 
-    /// The text of a pod's `KUBECONFIG`.
+    /// The contents of a pod's kubeconfig file.
     pub(super) fn kubeconfig(&self) -> String {
         match self {
             Self::Real(real) => real.kubeconfig.clone(),

@@ -41,7 +41,7 @@ pub enum ProbeResult {
     Closed,
     /// No process listens: no collector runs.
     Gone,
-    /// No answer came within the limit.
+    /// The collector gave no usable answer: none within the limit, one that broke off, or a `/leader` body of an unknown form.
     Silence,
 }
 

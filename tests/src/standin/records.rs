@@ -7,7 +7,8 @@ use bytes::Bytes;
 /// The content of one offset of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// The timestamp in milliseconds since 1970, which must not decrease with the offset.
+    /// The timestamp in milliseconds since 1970. A lookup by time is a binary search over offsets, so it is right only if timestamps do
+    /// not decrease as offsets grow; nothing checks this.
     pub timestamp: i64,
     /// The kind of content.
     pub kind: SlotKind,

@@ -1,4 +1,4 @@
-//! Judges a collector's exposition of a stand-in by comparing it with the stand-in's own state.
+//! Judges the `/metrics` that a collector serves about a stand-in for Kafka, by comparing it with the stand-in's own state.
 
 use std::collections::{BTreeMap, BTreeSet};
 

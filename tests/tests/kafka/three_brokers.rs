@@ -34,7 +34,8 @@ struct Scrape {
     collections: BTreeMap<&'static str, u64>,
 }
 
-/// The observations, second by second.
+/// The observations of the collector until `over` is set: the judged scrapes of `/metrics`, the response times of `/health`, and the
+/// answers that were errors.
 #[derive(Default)]
 struct Watch {
     scrapes: Mutex<Vec<Scrape>>,

@@ -30,7 +30,8 @@ const WORSE: [(&str, &str, &str); 14] = [
         "expr: klag:kafka_lag_exporter_up ==",
         "expr: kafka_lag_exporter_up ==",
     ),
-    // The last value is forgotten before another pod can take over.
+    // The last value is kept for one minute only, which is less than the time until the other pod has series in the test of a killed
+    // leader.
     (
         "recording",
         "last_over_time(kafka_consumergroup_group_complete[3m])",

@@ -128,7 +128,8 @@ fn prometheus_agrees(pods: [&Pod; 2], expected: &[Expected]) -> Result<String> {
     let rules = manifests::read(RULES)?;
     let prometheus = Prometheus::start(intervals, &jobs(&pods), &[&rules])?;
     let longest = expected.iter().map(|(_, _, after)| *after).max();
-    // This is as long as any alert waits, so that an alert that must not fire would.
+    // At least five minutes, even if the expected alerts fire sooner, and three intervals for scraping and evaluation: an unexpected
+    // alert that waits for up to five minutes would fire in this time. Alerts that wait longer are not checked here.
     let seconds = longest.unwrap_or_default().max(300) + 3 * INTERVAL;
     lab::pause(Duration::from_secs(seconds.into()));
     let fired = fired(&prometheus)?;

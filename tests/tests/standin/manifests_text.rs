@@ -65,7 +65,8 @@ fn what_is_made_from_something_else_is_up_to_date() -> Result<()> {
 /// The object with the rules that prometheus-operator reads.
 fn prometheus_rule((name, file): (&str, &str), rules: &str) -> Result<String> {
     let mut text = format!(
-        "# Made from {file}: change that one, and see tests/tests/standin/manifests_text.rs.\n\
+        "# Generated from manifests/{file} by\n\
+         # KLAG_WRITE_MANIFESTS=1 cargo test --workspace --test standin manifests_text\n\
          apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n  name: {name}\n  \
          namespace: monitoring\n  labels:\n    app: klag-exporter\nspec:\n"
     );
@@ -85,7 +86,7 @@ fn rules() -> Result<Vec<Value>> {
     Ok(all)
 }
 
-/// The names that Prometheus can know: families of both programs, and recorded series.
+/// The names that rules and dashboard may read: the metric families of both programs, and the series that recording rules make.
 fn known() -> Result<BTreeSet<String>> {
     let telemetry = Telemetry::new()?;
     telemetry.polls()?;

@@ -1,4 +1,4 @@
-//! The assigned partitions that a collection has not read, before it is known why.
+//! Finds the topics and partitions that are assigned to members and that a collection has not read. The parent module finds the reasons.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;

@@ -63,7 +63,7 @@ impl ApiRoute {
         })
     }
 
-    /// The text of the pod's `KUBECONFIG`.
+    /// The contents of the kubeconfig file with which the pod reaches the API server over this route.
     pub fn kubeconfig(&self) -> &str {
         &self.kubeconfig
     }

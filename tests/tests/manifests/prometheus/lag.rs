@@ -18,7 +18,8 @@ pub(crate) struct Lag {
     end: i64,
     committed: i64,
     raised: Option<Instant>,
-    /// The times, in seconds since 1970, with the lag from then on, since the lag was raised.
+    /// The values told to the pods since the last call of `raise`, oldest first: the Unix time in seconds at which each was told,
+    /// and the lag that holds from then until the next entry.
     told: Vec<(f64, i64)>,
 }
 
@@ -35,7 +36,8 @@ impl Lag {
         }
     }
 
-    /// Raises the lag above the threshold from now on.
+    /// Marks the lag as raised from now on and forgets the values told before. The pods see the raised lag, at least twice the
+    /// threshold, from the next call of `grow` on.
     pub(crate) fn raise(&mut self) {
         self.raised = Some(Instant::now());
         self.told.clear();
