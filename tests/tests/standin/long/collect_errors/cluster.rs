@@ -119,7 +119,7 @@ impl Lab {
         let mut wrong_before = Vec::new();
         for _ in 0..REPETITIONS {
             let seen = self.case(api, fault.clone())?;
-            if !seen.is_disturbed(reason) {
+            if !seen.is_disturbed((api, reason)) {
                 return Ok(Seen {
                     wrong_before,
                     ..seen

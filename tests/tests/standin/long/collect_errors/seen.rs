@@ -25,10 +25,13 @@ pub(crate) struct Seen {
 // === impl Seen ===
 
 impl Seen {
-    /// True if requests timed out although the injected errors, which are counted under `reason`, are no timeouts.
-    pub(crate) fn is_disturbed(&self, reason: &str) -> bool {
-        let timed_out = |(_, counted): &(String, String)| counted == "timeout";
-        reason != "timeout" && self.errors.keys().any(timed_out)
+    /// True if requests timed out that no injected error explains. `pair` is the API and the reason under which the injected errors are
+    /// counted.
+    pub(crate) fn is_disturbed(&self, pair: (Api, &str)) -> bool {
+        let timed_out = |counted: &(String, String)| {
+            counted.1 == "timeout" && !(cuts_connections(pair) && counted.0 == "metadata")
+        };
+        pair.1 != "timeout" && self.errors.keys().any(timed_out)
     }
 
     pub(crate) fn problems(
@@ -57,9 +60,7 @@ impl Seen {
         let label = label(api);
         // A request that librdkafka retries by itself until its time is out is reported as late.
         let late = [(Api::ListOffsets, "timeout"), (Api::Fetch, "deadline")];
-        // The collector closes the connection after an error about a KIP-848 group, lest librdkafka describe it as a classic one. Here this
-        // happens to every broker's connection, four times a second, and metadata may have to wait for a connection.
-        let is_cut = api == Api::ConsumerGroupDescribe && reason == "group_not_found";
+        let is_cut = cuts_connections((api, reason));
         for (pair, n) in errors {
             let is_late = late.contains(&(api, &*pair.1));
             if is_cut && pair.0 == "metadata" && pair.1 == "timeout" {
@@ -95,4 +96,10 @@ impl Seen {
             .map(|what| format!("{case}: {what}"))
             .collect()
     }
+}
+
+/// True for the error about a KIP-848 group after which the collector closes the connection, lest librdkafka describe the group as a
+/// classic one. Here this happens to every broker's connection, four times a second, and metadata may have to wait for a connection.
+fn cuts_connections((api, reason): (Api, &str)) -> bool {
+    api == Api::ConsumerGroupDescribe && reason == "group_not_found"
 }
