@@ -6,6 +6,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
     thread,
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -17,7 +18,7 @@ use tokio::{
     },
     sync::{mpsc, oneshot, watch},
     task::{self, JoinSet, LocalSet},
-    time::Instant,
+    time::{self, Instant},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +29,9 @@ use super::{
     protocol::Api,
     request_counts::{Arrival, RequestCounts},
 };
+
+/// The longest time that a port may stay in use after its listener was closed.
+const MAX_RESERVATION: Duration = Duration::from_secs(10);
 
 /// The size limit of a request; larger ones are refused, as by a broker.
 const MAX_REQUEST: usize = 100 << 20;
@@ -90,6 +94,20 @@ fn reserve(address: SocketAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
+/// Reserves the port of a listener that was closed just now. A child process that is between fork and exec still has a copy of the
+/// listener, so the port may be in use for a moment.
+async fn reserve_again(address: SocketAddr) -> io::Result<TcpSocket> {
+    let end = Instant::now() + MAX_RESERVATION;
+    loop {
+        match reserve(address) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < end => {
+                time::sleep(Duration::from_millis(5)).await;
+            }
+            result => return result,
+        }
+    }
+}
+
 async fn run_node(shared: Arc<Shared>, node: i32, socket: TcpSocket, end: CancellationToken) {
     let served = end
         .run_until_cancelled(serve_node(&shared, node, socket))
@@ -113,7 +131,7 @@ async fn serve_node(shared: &Arc<Shared>, node: i32, mut socket: TcpSocket) -> i
             accepted = accept(shared, node, &listener, &up) => accepted?,
         }
         drop((guard, listener));
-        socket = reserve(address)?;
+        socket = reserve_again(address).await?;
         set_port(shared, node, Port::Closed);
     }
 }
