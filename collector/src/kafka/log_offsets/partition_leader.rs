@@ -12,9 +12,10 @@ use crate::kafka::error_code::{ErrorCode, Remedy};
 use crate::kafka::native::{Client, Fence};
 use crate::snapshot::{Offset, TopicPartition};
 
-/// The largest number of partitions in one request. With more, one bad partition would cost more halved requests; with fewer,
-/// there would be more requests.
-const PARTITIONS_PER_REQUEST: usize = 500;
+/// The number of partitions in one request. librdkafka finds each answered partition by a linear search in the list that was asked about,
+/// so the CPU time of a request grows with the square of this number: a collection of 20,000 partitions and 1,000 groups took 332 ms of
+/// CPU with 500, 263 ms with 250 and 235 ms with 125. Smaller requests are more requests: 1,087, 1,165 and 1,327 for the same collection.
+const PARTITIONS_PER_REQUEST: usize = 250;
 
 /// The offset of a log to ask for. The name is that of Kafka's admin client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
