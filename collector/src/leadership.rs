@@ -19,7 +19,7 @@
 //! lasts, and an answer without a duration counts for `max_staleness`.
 //!
 //! **Terms.** A term that is lower than one granted before shows that the answer comes from the past, or from another election.
-//! It is refused for as long as a lease lasts, and accepted afterwards: a Lease that was deleted and created anew may start with
+//! Such an answer is refused for as long as a lease lasts, and accepted afterwards: a Lease that was deleted and created anew may start with
 //! a lower number.
 //!
 //! **The report.** Each request carries the state of this process: whether it is healthy, and `gate=open` or `gate=closed` as

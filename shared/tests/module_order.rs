@@ -49,7 +49,7 @@ const ORDER: [(&str, &[&str]); 3] = [
             "context",
             "table_reader",
             "tables",
-            // What is made of the tables.
+            // The texts that are made from the tables.
             "effective",
             "reference",
         ],

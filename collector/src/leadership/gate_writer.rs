@@ -1,7 +1,7 @@
 //! The only writer of the gate.
 //!
-//! It applies decisions, counts the transitions, and refuses to open the gate while clients of the opening before are left or
-//! while a `HoldOff` delays it.
+//! The writer applies decisions, counts the transitions, and refuses to open the gate while clients of the opening before are left
+//! or while a `HoldOff` delays it.
 
 use prometheus::IntCounterVec;
 use shared::leadership::ReportedGate;

@@ -134,7 +134,8 @@ impl LongPolls {
         key: AnswerKey,
         now: Instant,
     ) {
-        // Nobody would read this grant, and yet a release would have to wait for its end.
+        // The process that asked has closed its connection, so it would never read this grant, and yet a release would have to wait
+        // for the grant's end.
         if waiting.reply.is_closed() {
             self.count("abandoned");
             return;

@@ -1,4 +1,4 @@
-//! Nobody acts under a leadership that is over, in any order of events.
+//! Properties of the state machine: in any order of events, no consumer acts under a leadership that is over.
 
 use std::cell::Cell;
 

@@ -106,7 +106,8 @@ impl GroupMembers {
                 Err(code) => drop(self.failed_groups.insert(Name::clone(name), code)),
             }
         }
-        // Where two brokers list a name, one of them may list a part of another group's name, and refuse to describe it.
+        // If two brokers list the same name, one of them may have listed a truncated form of another group's name, and refuses to
+        // describe it.
         let groups = &self.groups;
         let is_described = |name: &Name| groups.get(name).is_some_and(|known| known.at >= began);
         self.failed_groups.retain(|name, _| !is_described(name));

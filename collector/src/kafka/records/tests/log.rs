@@ -36,7 +36,7 @@ impl Log {
             _ if wanted > self.end => vec![unknown(Reason::Other)],
             None => vec![OldestUnread::NothingReadable],
             Some(at) if wanted < self.start => vec![OldestUnread::WrittenAtLogStart(at)],
-            // Where another wanted offset is below the log start, this record is the first one there as well.
+            // This record is also the first one for any other wanted offset that is below the log start.
             Some(at) if self.first_from(self.start) == Some(at) => {
                 vec![
                     OldestUnread::Written(at),
