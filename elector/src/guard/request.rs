@@ -109,18 +109,8 @@ pub(crate) fn renew_time(body: &Value) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-
-    fn candidate() -> Candidate {
-        Candidate {
-            identity: "pod-a".to_owned(),
-            instance: "uid-a".to_owned(),
-            lease_duration: Duration::from_secs(15),
-            grace_period: Duration::from_secs(5),
-        }
-    }
+    use crate::guard::tests::candidate;
 
     #[test]
     fn the_patches_of_kube_lease_manager_are_told_apart() {

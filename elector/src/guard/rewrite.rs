@@ -79,15 +79,7 @@ mod tests {
     use k8s_openapi::jiff::ToSpan as _;
 
     use super::*;
-
-    fn candidate() -> Candidate {
-        Candidate {
-            identity: "pod-a".to_owned(),
-            instance: "uid-a".to_owned(),
-            lease_duration: Duration::from_secs(15),
-            grace_period: Duration::from_secs(5),
-        }
-    }
+    use crate::guard::tests::candidate;
 
     fn wall() -> Timestamp {
         Timestamp::UNIX_EPOCH + 100_000.hours()
