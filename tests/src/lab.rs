@@ -20,6 +20,7 @@ pub mod node;
 pub mod observer;
 pub mod oracle;
 pub mod pod;
+pub mod ports;
 pub mod process;
 pub mod programs;
 pub mod prom;

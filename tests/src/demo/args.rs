@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use clap::Parser;
 
 use super::leader_tracker::Ending;
-use crate::lab::host;
+use crate::lab::ports;
 
 /// Shows a change of leader: starts Kafka on loopback, groups that read at different speeds, a Kubernetes API server, and
 /// two pods, each an elector and a collector; then the lag as /metrics of the leading pod has it.
@@ -70,7 +70,7 @@ impl Args {
 
     fn ports<const N: usize>(&self) -> Result<[u16; N]> {
         if self.port == 0 {
-            return host::free_ports();
+            return ports::free_ports();
         }
         let mut ports = [0; N];
         for (port, n) in ports.iter_mut().zip(0..) {

@@ -11,7 +11,8 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::host::{self, TempDir};
+use super::host::TempDir;
+use super::ports;
 use super::prom::Labels;
 use super::ready_server::ReadyServer;
 use crate::manifests::{self, tools};
@@ -43,7 +44,7 @@ impl Alertmanager {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let text = config(teams, listener.local_addr()?.port())?;
         let config = scratch.write("alertmanager.yaml", text)?;
-        let [port] = host::free_ports()?;
+        let [port] = ports::free_ports()?;
         let mut command = Command::new(tools::path("alertmanager")?);
         command
             .arg(format!("--config.file={}", config.display()))

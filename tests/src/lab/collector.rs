@@ -8,8 +8,9 @@ use anyhow::{Context, Result, ensure};
 use tokio::time::Instant;
 
 use super::config::Config;
-use super::host::{self, TempDir};
+use super::host::TempDir;
 use super::http::{self, Answer, Coding};
+use super::ports;
 use super::process::{Process, Signal, Usage};
 use super::programs::Program;
 use super::prom::{self, Exposition};
@@ -32,7 +33,7 @@ pub fn run_to_end(
     limit: Duration,
 ) -> Result<(ExitStatus, String)> {
     let scratch = TempDir::new("collector")?;
-    let [port] = host::free_ports()?;
+    let [port] = ports::free_ports()?;
     let mut process = launch(&scratch, config, options, port)?;
     let status = process.wait(limit);
     let text = fs::read_to_string(scratch.path().join("log"))?;
@@ -56,7 +57,7 @@ impl Collector {
     /// Starts the collector and waits until `/health` answers.
     pub fn start(config: &Config) -> Result<Self> {
         let scratch = TempDir::new("collector")?;
-        let [port] = host::free_ports()?;
+        let [port] = ports::free_ports()?;
         let process = launch(&scratch, config, &[], port)?;
         let mut collector = Self {
             process,

@@ -1,10 +1,9 @@
-//! The lab's share of the machine: the cache, temporary directories, and free ports.
+//! The lab's share of the machine: the cache, and temporary directories.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process;
-use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result, ensure};
 
@@ -34,29 +33,6 @@ pub fn jars(version: Version) -> Result<PathBuf> {
         dir.display()
     );
     Ok(dir)
-}
-
-/// Finds `N` ports on which no process listens, below the range of outgoing connections, so that a stopped broker finds its port free when
-/// it comes back.
-pub fn free_ports<const N: usize>() -> Result<[u16; N]> {
-    const FIRST: u16 = 12_000;
-    const COUNT: u16 = 18_000;
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = u16::try_from(process::id() * 61 % u32::from(COUNT))?;
-    let mut ports = [0; N];
-    let mut found = 0;
-    for _ in 0..COUNT {
-        if found == N {
-            return Ok(ports);
-        }
-        let n = u32::from(start) + u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
-        let port = FIRST + u16::try_from(n % u32::from(COUNT))?;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            ports[found] = port;
-            found += 1;
-        }
-    }
-    anyhow::bail!("no free ports on loopback")
 }
 
 // === impl TempDir ===

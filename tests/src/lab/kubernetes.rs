@@ -11,6 +11,7 @@ use tokio::runtime::Runtime;
 
 use self::keys::Keys;
 use super::host::{self, TempDir};
+use super::ports;
 use super::process::{Process, Signal};
 
 mod access;
@@ -93,7 +94,7 @@ impl ControlPlane {
     pub fn start() -> Result<Self> {
         let scratch = TempDir::new("kubernetes")?;
         let keys = Keys::make(&scratch.path().join("keys"))?;
-        let [api, etcd, peer] = host::free_ports()?;
+        let [api, etcd, peer] = ports::free_ports()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()

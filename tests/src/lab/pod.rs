@@ -10,8 +10,9 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::faults::ApiRoute;
-use super::host::{self, TempDir};
+use super::host::TempDir;
 use super::http::{self, Coding};
+use super::ports;
 use super::process::{Process, Signal, Usage};
 use super::programs::Program;
 use crate::standin::{GroupSpec, PartitionSpec, StandIn};
@@ -70,7 +71,7 @@ impl Pod {
                 PartitionSpec::ending_at(1000 + i64::from(p))
             })
             .group("billing", GroupSpec::classic().committed("orders", 0, 900));
-        let [elector, collector] = host::free_ports()?;
+        let [elector, collector] = ports::free_ports()?;
         let pod = Self {
             elector: None,
             collector: None,

@@ -8,8 +8,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::host::{self, TempDir};
+use super::host::TempDir;
 use super::pod::Pod;
+use super::ports;
 use super::prom::Labels;
 use super::ready_server::ReadyServer;
 use crate::manifests::tools;
@@ -87,7 +88,7 @@ impl Prometheus {
 
     fn launch(scratch: TempDir, config: &str, data: &Path) -> Result<Self> {
         let config = scratch.write("prometheus.yaml", config)?;
-        let [port] = host::free_ports()?;
+        let [port] = ports::free_ports()?;
         let mut command = Command::new(tools::path("prometheus")?);
         command
             .arg(format!("--config.file={}", config.display()))

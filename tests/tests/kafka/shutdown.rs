@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use e2e::lab::kafka::Plan;
+use e2e::lab::ports;
 use e2e::lab::scale::Scale;
-use e2e::lab::{self, Collector, Config, Kafka, host};
+use e2e::lab::{self, Collector, Config, Kafka};
 
 const SECOND: Duration = Duration::from_secs(1);
 const PROMISED: Duration = Duration::from_secs(2);
@@ -30,7 +31,7 @@ fn stop(mut collector: Collector, when: &str) -> Result<()> {
 #[test]
 fn it_ends_in_time_while_no_kafka_was_ever_there() -> Result<()> {
     let _reservation = lab::reserve()?;
-    let [nobody] = host::free_ports()?;
+    let [nobody] = ports::free_ports()?;
     let config = Config::of(&format!("127.0.0.1:{nobody}"));
     for wait in [0, 3] {
         let collector = Collector::start(&config)?;

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::connection;
-use crate::lab::host;
+use crate::lab::ports;
 
 /// The fault of a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +94,7 @@ fn listen(port: u16) -> io::Result<TcpListener> {
 /// Binds a port that no other process can take while the proxy does not listen on it.
 fn listen_on_free_port() -> Result<(u16, TcpListener)> {
     loop {
-        let [port] = host::free_ports()?;
+        let [port] = ports::free_ports()?;
         match listen(port) {
             Ok(listener) => return Ok((port, listener)),
             // Another lab on this machine took the port first.

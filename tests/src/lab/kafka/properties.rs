@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::lab::host;
 use crate::lab::keys::Keys;
+use crate::lab::ports;
 
 /// The password of every user.
 pub const PASSWORD: &str = "lab-secret";
@@ -76,7 +76,7 @@ impl User {
 
 impl Ports {
     pub(super) fn free() -> Result<Self> {
-        let [plain, sasl, tls, controller] = host::free_ports()?;
+        let [plain, sasl, tls, controller] = ports::free_ports()?;
         Ok(Self {
             plain,
             sasl,

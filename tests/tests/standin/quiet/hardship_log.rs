@@ -6,8 +6,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use e2e::lab::host::{self, TempDir};
+use e2e::lab::host::TempDir;
 use e2e::lab::http::{self, Coding};
+use e2e::lab::ports;
 use e2e::lab::programs::Program;
 use e2e::lab::{self, Length};
 use e2e::lease_server::LeaseServer;
@@ -99,7 +100,7 @@ impl World {
             .group("billing", GroupSpec::classic().committed("orders", 0, 900));
         let kafka = runtime.block_on(kafka.start());
         let scratch = TempDir::new("mute")?;
-        let ports = host::free_ports()?;
+        let ports = ports::free_ports()?;
         let [collector, elector] = ports;
         let bootstrap = kafka.bootstrap();
         let config = format!(

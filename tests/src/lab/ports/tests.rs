@@ -1,0 +1,38 @@
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+
+use anyhow::Result;
+
+use super::{BLOCK, PortBlocks};
+use crate::lab::host::TempDir;
+
+#[test]
+fn two_processes_never_get_the_same_port() -> Result<()> {
+    let dir = TempDir::new("ports")?;
+    let mut one = PortBlocks::new(dir.path().to_owned())?;
+    let mut other = PortBlocks::new(dir.path().to_owned())?;
+    let mut ports = BTreeSet::new();
+    let n = 3 * usize::from(BLOCK);
+    for _ in 0..n {
+        assert!(ports.insert(one.free_port()?));
+        assert!(ports.insert(other.free_port()?));
+    }
+    // The blocks of a process that has ended are taken anew.
+    drop(one);
+    let again = other.taken.len();
+    while other.taken.len() < again + 2 {
+        other.free_port()?;
+    }
+    assert!(other.taken.iter().any(|(block, _)| *block == 0));
+    Ok(())
+}
+
+#[test]
+fn a_port_in_use_is_passed_over() -> Result<()> {
+    let dir = TempDir::new("ports")?;
+    let mut ports = PortBlocks::new(dir.path().to_owned())?;
+    let first = ports.free_port()?;
+    let _listener = TcpListener::bind(("127.0.0.1", first + 1))?;
+    assert_ne!(ports.free_port()?, first + 1);
+    Ok(())
+}
