@@ -3,11 +3,11 @@
 //! Each trial takes the program that stands in the elector's place, so that the same trial can be shown to fail with another program. A
 //! trial returns its figures in words, or says what was wrong.
 
-pub mod blocked;
 pub mod containers;
 pub mod edits;
 pub mod failover;
 pub mod outage;
+pub mod single_pod;
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};

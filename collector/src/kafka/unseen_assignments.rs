@@ -9,9 +9,9 @@
 //! metadata is read again only after an interval. A topic that may have been created after the metadata was read stays unknown
 //! until it is read again.
 
-mod not_read;
 #[cfg(test)]
 mod tests;
+mod unseen_partitions;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -19,14 +19,14 @@ use std::time::Duration;
 use shared::config::Filter;
 use tokio::time::Instant;
 
-use self::not_read::NotRead;
+use self::unseen_partitions::UnseenPartitions;
 use super::collection_context::{CollectionContext, POLL_TIMEOUT};
 use super::error_code::ErrorCode;
 use super::metadata::Metadata;
 use super::native::{AdminRequests, AdminResult, Client, RequestTarget, TopicId};
 use crate::snapshot::{Api, Name, Reason, Topic, TopicPartition, Unknown};
 
-pub(super) use self::not_read::GroupAssignments;
+pub(super) use self::unseen_partitions::GroupAssignments;
 
 /// The largest number of topics that one collection asks about, and that it counts as refused.
 const MAX_TOPICS_PER_COLLECTION: usize = 100;
@@ -68,12 +68,12 @@ impl UnseenAssignments {
         metadata: &mut Metadata,
         context: &mut CollectionContext<'_>,
     ) -> BTreeMap<Name, Unknown> {
-        let not_read = NotRead::of(groups, read, query.filter);
-        self.update(&not_read);
-        self.request(query, &not_read, metadata, context);
-        let possibly_new = self.possibly_new(&not_read, metadata.read_at());
+        let unseen_now = UnseenPartitions::of(groups, read, query.filter);
+        self.update(&unseen_now);
+        self.request(query, &unseen_now, metadata, context);
+        let possibly_new = self.possibly_new(&unseen_now, metadata.read_at());
         let is_there = |topic| matches!(self.answers.get(topic), Some((Ok(()), _)));
-        let has_news = !possibly_new.is_empty() || not_read.topics.keys().any(is_there);
+        let has_news = !possibly_new.is_empty() || unseen_now.topics.keys().any(is_there);
         if has_news
             && self
                 .refresh_asked_at
@@ -82,17 +82,21 @@ impl UnseenAssignments {
             self.refresh_asked_at = Some(Instant::now());
             metadata.mark_outdated();
         }
-        self.conclude((&not_read, &possibly_new), &metadata.failed_topics, context)
+        self.conclude(
+            (&unseen_now, &possibly_new),
+            &metadata.failed_topics,
+            context,
+        )
     }
 
     /// Drops what is kept of topics and partitions that are no longer assigned, and notes the time of new partitions.
-    fn update(&mut self, not_read: &NotRead) {
+    fn update(&mut self, unseen_now: &UnseenPartitions) {
         let now = Instant::now();
         self.answers
-            .retain(|topic, _| not_read.topics.contains_key(topic));
+            .retain(|topic, _| unseen_now.topics.contains_key(topic));
         self.first_seen
-            .retain(|tp, _| not_read.partitions.contains(tp));
-        for tp in &not_read.partitions {
+            .retain(|tp, _| unseen_now.partitions.contains(tp));
+        for tp in &unseen_now.partitions {
             if !self.first_seen.contains_key(tp) {
                 self.first_seen.insert(tp.clone(), now);
             }
@@ -100,8 +104,8 @@ impl UnseenAssignments {
     }
 
     /// The topics of partitions that may have been created after the metadata, which was read at `read_at`.
-    fn possibly_new(&self, not_read: &NotRead, read_at: Instant) -> BTreeSet<Name> {
-        let partitions = not_read.partitions.iter();
+    fn possibly_new(&self, unseen_now: &UnseenPartitions, read_at: Instant) -> BTreeSet<Name> {
+        let partitions = unseen_now.partitions.iter();
         partitions
             .filter(|tp| {
                 self.first_seen
@@ -116,12 +120,12 @@ impl UnseenAssignments {
     fn request(
         &mut self,
         query: TopicQuery<'_>,
-        not_read: &NotRead,
+        unseen_now: &UnseenPartitions,
         metadata: &Metadata,
         context: &mut CollectionContext<'_>,
     ) {
         let names: Vec<&str> = self
-            .topics_to_ask(not_read, &metadata.failed_topics, query.ttl)
+            .topics_to_ask(unseen_now, &metadata.failed_topics, query.ttl)
             .into_iter()
             .map(|name| &**name)
             .collect();
@@ -150,7 +154,7 @@ impl UnseenAssignments {
                 continue;
             };
             match answer {
-                Ok(topics) => self.record_answer(topics, not_read),
+                Ok(topics) => self.record_answer(topics, unseen_now),
                 Err(code) => {
                     context.record_broker_failure(Api::Metadata, broker, code);
                 }
@@ -162,11 +166,11 @@ impl UnseenAssignments {
     fn record_answer(
         &mut self,
         topics: Vec<(String, Result<Option<TopicId>, ErrorCode>)>,
-        not_read: &NotRead,
+        unseen_now: &UnseenPartitions,
     ) {
         let at = Instant::now();
         for (topic, answer) in topics {
-            if let Some((name, _)) = not_read.topics.get_key_value(&*topic) {
+            if let Some((name, _)) = unseen_now.topics.get_key_value(&*topic) {
                 self.answers
                     .insert(Name::clone(name), (answer.map(drop), at));
             }
@@ -176,7 +180,7 @@ impl UnseenAssignments {
     /// The topics to ask about now: each group's next one in turn, until there are enough.
     fn topics_to_ask<'o>(
         &self,
-        not_read: &'o NotRead,
+        unseen_now: &'o UnseenPartitions,
         failed_topics: &BTreeMap<Name, ErrorCode>,
         ttl: Duration,
     ) -> BTreeSet<&'o Name> {
@@ -184,7 +188,7 @@ impl UnseenAssignments {
             let serves = |(_, at): &(_, Instant)| at.elapsed() < ttl;
             !failed_topics.contains_key(*name) && !self.answers.get(*name).is_some_and(serves)
         };
-        let groups = not_read.by_group.iter();
+        let groups = unseen_now.by_group.iter();
         let mut turns: Vec<_> = groups.map(|names| names.iter().filter(is_due)).collect();
         let mut due = BTreeSet::new();
         while due.len() < MAX_TOPICS_PER_COLLECTION && !turns.is_empty() {
@@ -199,13 +203,13 @@ impl UnseenAssignments {
     /// The topics that stay unseen, and why. Records a failure for each that is refused, and one for all that are still open.
     fn conclude(
         &self,
-        (not_read, possibly_new): (&NotRead, &BTreeSet<Name>),
+        (unseen_now, possibly_new): (&UnseenPartitions, &BTreeSet<Name>),
         failed_topics: &BTreeMap<Name, ErrorCode>,
         context: &mut CollectionContext<'_>,
     ) -> BTreeMap<Name, Unknown> {
         let mut unseen = BTreeMap::new();
         let mut n_counted = 0;
-        for (topic, groups) in &not_read.topics {
+        for (topic, groups) in &unseen_now.topics {
             // A topic for which the metadata has an error is counted where the log offsets are read.
             let why = match (failed_topics.get(topic), self.answers.get(topic)) {
                 (None, Some((Err(code), _))) if is_absent(*code) => continue,

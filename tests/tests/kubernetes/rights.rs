@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use e2e::lab::kubernetes::{Kube, Lease, Rights};
 use e2e::lab::{self, ControlPlane, Length, PairPlan, Pod};
-use e2e::trials::blocked::{blocked, leads, start};
+use e2e::trials::single_pod::{start, wait_until_blocked, wait_until_leading};
 use e2e::trials::{self, Trial};
 use tokio::time::Instant;
 
@@ -43,7 +43,7 @@ fn enough(kube: &Kube, name: &str, (rights, before): (Rights, Before)) -> Result
     let (pod, lease) = pod(kube, name, rights, before)?;
     // An empty Lease, or an absent one, may have been held by somebody until now.
     let limit = Duration::from_secs(DURATIONS.0 + 4);
-    let after = leads(&pod, limit)?;
+    let after = wait_until_leading(&pod, limit)?;
     let record = lease.read()?.context("no Lease")?;
     ensure!(record.holder == pod.name(), "{record:?}");
     Ok(format!("leads after {after:.1?}"))
@@ -55,7 +55,7 @@ fn too_few(
     (rights, before, reason, verb): (Rights, Before, &str, &str),
 ) -> Result<String> {
     let (pod, _lease) = pod(kube, name, rights, before)?;
-    let said = blocked(&pod, reason, verb)?;
+    let said = wait_until_blocked(&pod, reason, verb)?;
     let limit = Length::from_env().slack(SAID);
     ensure!(said <= limit, "said after {said:?}\n{}", pod.logs());
     Ok(format!("blocked, and {verb} named, after {said:.1?}"))
@@ -128,10 +128,10 @@ fn who_is_blocked_leads_when_that_is_mended_and_loses_with_its_rights() -> Resul
     let all = [
         Trial::new("mended-rights", |name| {
             let (pod, _lease) = pod(kube, name, Rights::none(), Before::ReleasedLease)?;
-            blocked(&pod, "forbidden", "get")?;
+            wait_until_blocked(&pod, "forbidden", "get")?;
             kube.set_rights(pod.route().account(), &Rights::on(name))?;
             // The API server may remember a denial for a while.
-            let mended = leads(&pod, Duration::from_secs(20))?;
+            let mended = wait_until_leading(&pod, Duration::from_secs(20))?;
             let reading = Rights::named(name, &["get", "list", "watch"]);
             kube.set_rights(pod.route().account(), &reading)?;
             let lost = Instant::now();
@@ -144,17 +144,17 @@ fn who_is_blocked_leads_when_that_is_mended_and_loses_with_its_rights() -> Resul
                 },
             )?;
             let lost = lost.elapsed();
-            blocked(&pod, "forbidden", "patch is not allowed")?;
+            wait_until_blocked(&pod, "forbidden", "patch is not allowed")?;
             Ok(format!(
                 "leads {mended:.1?} after it may, and stops {lost:.1?} after it may not"
             ))
         }),
         Trial::new("mended-lease", |name| {
             let (pod, lease) = pod(kube, name, Rights::on_shipped(name), Before::Nothing)?;
-            blocked(&pod, "lease_missing", "create")?;
+            wait_until_blocked(&pod, "lease_missing", "create")?;
             lease.ship()?;
             let limit = Length::from_env().slack(Duration::from_secs(1));
-            let mended = leads(&pod, limit)?;
+            let mended = wait_until_leading(&pod, limit)?;
             Ok(format!("leads {mended:.1?} after the Lease was made"))
         }),
     ];

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use e2e::lab::faults::TcpFault;
 use e2e::lab::kubernetes::{Kube, Lease, NAMESPACE};
 use e2e::lab::{self, ControlPlane, Length, PairPlan, Pod};
-use e2e::trials::blocked::{blocked, leads, start};
+use e2e::trials::single_pod::{start, wait_until_blocked, wait_until_leading};
 use e2e::trials::{self, Trial};
 use serde_json::{Value, json};
 
@@ -37,11 +37,11 @@ fn trial(
     (wait, mend): (Duration, impl FnOnce(&Pod) -> Result<()>),
 ) -> Result<String> {
     start(pod)?;
-    let said = blocked(pod, reason, words)?;
+    let said = wait_until_blocked(pod, reason, words)?;
     let limit = Length::from_env().slack(SAID);
     ensure!(said <= limit, "said after {said:?}\n{}", pod.logs());
     mend(pod)?;
-    let after = leads(pod, wait + Length::from_env().slack(MENDED))?;
+    let after = wait_until_leading(pod, wait + Length::from_env().slack(MENDED))?;
     Ok(format!(
         "said after {said:.1?}, and leads {after:.1?} after it is mended"
     ))

@@ -33,10 +33,10 @@ fn everything() -> Filter {
 }
 
 /// The partitions that were not read, where each group has one member with this assignment.
-fn not_read<'n>(
+fn unseen_partitions<'n>(
     groups: impl IntoIterator<Item = (&'n str, Vec<(&'n str, i32)>)>,
     filter: &Filter,
-) -> NotRead {
+) -> UnseenPartitions {
     let groups: Vec<(Name, Arc<Vec<Member>>)> = groups
         .into_iter()
         .map(|(group, assignment)| {
@@ -56,7 +56,7 @@ fn not_read<'n>(
         .iter()
         .map(|(group, members)| (group, Arc::clone(members)))
         .collect();
-    NotRead::of(&groups, &read(), filter)
+    UnseenPartitions::of(&groups, &read(), filter)
 }
 
 fn names(topics: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<String> {
@@ -66,10 +66,10 @@ fn names(topics: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<String> {
         .collect()
 }
 
-/// The conclusion about `not_read` with metadata of `read_at`, and the recorded failures.
+/// The conclusion about `unseen_now` with metadata of `read_at`, and the recorded failures.
 fn concluded(
     unseen: &UnseenAssignments,
-    not_read: &NotRead,
+    unseen_now: &UnseenPartitions,
     read_at: Instant,
 ) -> (BTreeMap<Name, Reason>, Vec<String>) {
     let fence = Fence::new(ClientGuard::without_election().permit_check());
@@ -81,7 +81,7 @@ fn concluded(
     };
     let mut context = CollectionContext::begin(bounds, &fence, &progress);
     let reasons = unseen.conclude(
-        (not_read, &unseen.possibly_new(not_read, read_at)),
+        (unseen_now, &unseen.possibly_new(unseen_now, read_at)),
         &BTreeMap::new(),
         &mut context,
     );
@@ -119,9 +119,13 @@ fn impossible_names_and_topics_that_the_filter_leaves_out_are_ignored() {
         ("seen", 3),
     ];
     let filter = Filter::new(&[".*"], &["^internal$"]).unwrap();
-    let not_read = not_read([("g", assignment)], &filter);
-    assert_eq!(names(not_read.topics.keys()), ["hidden"]);
-    let partitions: Vec<_> = not_read.partitions.iter().map(|tp| tp.partition).collect();
+    let unseen_now = unseen_partitions([("g", assignment)], &filter);
+    assert_eq!(names(unseen_now.topics.keys()), ["hidden"]);
+    let partitions: Vec<_> = unseen_now
+        .partitions
+        .iter()
+        .map(|tp| tp.partition)
+        .collect();
     assert_eq!(partitions, [3]);
 }
 
@@ -130,19 +134,19 @@ fn a_group_with_thousands_of_assigned_topics_delays_no_other_group() {
     let made_up: Vec<String> = (0..50_000).map(|i| format!("aaa-{i:05}")).collect();
     let many = made_up.iter().map(|topic| (&**topic, 0)).collect();
     let groups = [("aaa", many), ("g", vec![("t-1", 0), ("t-2", 0)])];
-    let not_read = not_read(groups, &everything());
-    let due = UnseenAssignments::default().topics_to_ask(&not_read, &BTreeMap::new(), TTL);
+    let unseen_now = unseen_partitions(groups, &everything());
+    let due = UnseenAssignments::default().topics_to_ask(&unseen_now, &BTreeMap::new(), TTL);
     assert_eq!(due.len(), MAX_TOPICS_PER_COLLECTION);
     assert!(due.contains(&Name::from("t-1")) && due.contains(&Name::from("t-2")));
-    let (reasons, failures) = concluded(&UnseenAssignments::default(), &not_read, Instant::now());
+    let (reasons, failures) = concluded(&UnseenAssignments::default(), &unseen_now, Instant::now());
     assert_eq!((reasons.len(), failures.len()), (50_002, 1));
 }
 
 #[test]
 fn an_answer_is_not_asked_for_again_while_it_serves() {
-    let not_read = not_read([("g", vec![("one", 0), ("two", 0)])], &everything());
+    let unseen_now = unseen_partitions([("g", vec![("one", 0), ("two", 0)])], &everything());
     let unseen = answered(&[("one", Err(REFUSED))]);
-    let due = |ttl| names(unseen.topics_to_ask(&not_read, &BTreeMap::new(), ttl));
+    let due = |ttl| names(unseen.topics_to_ask(&unseen_now, &BTreeMap::new(), ttl));
     assert_eq!(due(TTL), ["two"]);
     assert_eq!(due(Duration::ZERO), ["one", "two"]);
 }
@@ -150,13 +154,13 @@ fn an_answer_is_not_asked_for_again_while_it_serves() {
 #[test]
 fn a_topic_is_unseen_unless_the_broker_says_that_it_is_not_there() {
     let assignment = || vec![("gone", 0), ("hidden", 0), ("new", 0), ("open", 0)];
-    let not_read = not_read([("g", assignment()), ("h", assignment())], &everything());
+    let unseen_now = unseen_partitions([("g", assignment()), ("h", assignment())], &everything());
     let unseen = answered(&[
         ("gone", Err(NO_SUCH_TOPIC)),
         ("hidden", Err(REFUSED)),
         ("new", Ok(())),
     ]);
-    let (reasons, failures) = concluded(&unseen, &not_read, Instant::now());
+    let (reasons, failures) = concluded(&unseen, &unseen_now, Instant::now());
     let right = [
         ("hidden", Reason::Authorization),
         ("new", Reason::NotAsked),
@@ -175,17 +179,17 @@ fn a_topic_is_unseen_unless_the_broker_says_that_it_is_not_there() {
 
 #[test]
 fn a_partition_does_not_exist_once_metadata_younger_than_the_assignment_says_so() {
-    let not_read = not_read([("g", vec![("seen", 3)])], &everything());
+    let unseen_now = unseen_partitions([("g", vec![("seen", 3)])], &everything());
     let mut unseen = UnseenAssignments::default();
     let before = Instant::now();
-    unseen.update(&not_read);
+    unseen.update(&unseen_now);
     let right = BTreeMap::from([(Name::from("seen"), Reason::NotAsked)]);
-    assert_eq!(concluded(&unseen, &not_read, before).0, right);
+    assert_eq!(concluded(&unseen, &unseen_now, before).0, right);
     let after = Instant::now() + Duration::from_millis(1);
-    unseen.update(&not_read);
+    unseen.update(&unseen_now);
     let nothing = (BTreeMap::new(), Vec::new());
-    assert_eq!(concluded(&unseen, &not_read, after), nothing);
-    unseen.update(&NotRead::default());
+    assert_eq!(concluded(&unseen, &unseen_now, after), nothing);
+    unseen.update(&UnseenPartitions::default());
     assert!(unseen.first_seen.is_empty());
 }
 
@@ -195,9 +199,9 @@ fn refused_topics_are_counted_up_to_a_limit() {
         .map(|i| format!("t-{i:03}"))
         .collect();
     let assignment = topics.iter().map(|topic| (&**topic, 0)).collect();
-    let not_read = not_read([("g", assignment)], &everything());
+    let unseen_now = unseen_partitions([("g", assignment)], &everything());
     let answers: Vec<_> = topics.iter().map(|t| (&**t, Err(REFUSED))).collect();
-    let (reasons, failures) = concluded(&answered(&answers), &not_read, Instant::now());
+    let (reasons, failures) = concluded(&answered(&answers), &unseen_now, Instant::now());
     assert_eq!(
         (reasons.len(), failures.len()),
         (MAX_TOPICS_PER_COLLECTION + 20, MAX_TOPICS_PER_COLLECTION)

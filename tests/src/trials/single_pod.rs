@@ -1,4 +1,4 @@
-//! Trials of a pod that cannot take part: it must say why, and take part once it can.
+//! The steps of trials with a single pod: it is started, reports why it cannot take part, and leads once it can.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub fn start(pod: &mut Pod) -> Result<()> {
 }
 
 /// Waits until the pod acts; returns the time until then.
-pub fn leads(pod: &Pod, limit: Duration) -> Result<Duration> {
+pub fn wait_until_leading(pod: &Pod, limit: Duration) -> Result<Duration> {
     let begin = Instant::now();
     lab::wait_for("the pod to act", limit, || {
         ensure!(pod.acts()?, "{}", pod.facts()?);
@@ -28,7 +28,7 @@ pub fn leads(pod: &Pod, limit: Duration) -> Result<Duration> {
 }
 
 /// Waits until the pod is blocked for this reason, and its status and its log contain these words; returns the time until then.
-pub fn blocked(pod: &Pod, reason: &str, words: &str) -> Result<Duration> {
+pub fn wait_until_blocked(pod: &Pod, reason: &str, words: &str) -> Result<Duration> {
     let begin = Instant::now();
     lab::wait_for("the pod to be blocked", LIMIT, || {
         let facts = pod.facts()?;

@@ -13,7 +13,7 @@ pub(in crate::kafka) type GroupAssignments<'g> = (&'g Name, Arc<Vec<Member>>);
 
 /// Assigned partitions that were not read. Names and numbers that no topic and no partition can have are left out.
 #[derive(Debug, Default)]
-pub(super) struct NotRead {
+pub(super) struct UnseenPartitions {
     /// Topics of which nothing was read and that the filter lets through, with the groups whose members are assigned them.
     pub(super) topics: BTreeMap<Name, AssignedGroups>,
     /// The same topics, a set for each group.
@@ -30,18 +30,18 @@ pub(super) struct AssignedGroups {
     n_others: usize,
 }
 
-// === impl NotRead ===
+// === impl UnseenPartitions ===
 
-impl NotRead {
+impl UnseenPartitions {
     /// The partitions that the members of `groups` are assigned and that are not among the topics that were `read`.
     pub(super) fn of(
         groups: &[GroupAssignments<'_>],
         read: &BTreeMap<Name, Topic>,
         filter: &Filter,
     ) -> Self {
-        let mut not_read = Self::default();
+        let mut unseen = Self::default();
         for (group, members) in groups {
-            let mut topics_not_read = BTreeSet::new();
+            let mut unseen_topics = BTreeSet::new();
             for member in members.iter() {
                 // An assignment is in order, so the partitions of a topic follow each other.
                 for same in member
@@ -55,18 +55,18 @@ impl NotRead {
                                 same.iter().filter(|TopicPartition { partition, .. }| {
                                     *partition >= 0 && !read.partitions.contains_key(partition)
                                 });
-                            not_read.partitions.extend(missing.cloned());
+                            unseen.partitions.extend(missing.cloned());
                         }
                         None if is_legal_name(topic) && filter.matches(topic) => {
-                            topics_not_read.insert(Name::clone(topic));
+                            unseen_topics.insert(Name::clone(topic));
                         }
                         None => {}
                     }
                 }
             }
-            not_read.add(group, topics_not_read);
+            unseen.add(group, unseen_topics);
         }
-        not_read
+        unseen
     }
 
     /// Adds the topics that the members of one group are assigned.
