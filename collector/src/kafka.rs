@@ -58,6 +58,7 @@ mod properties;
 mod records;
 mod session;
 mod topic_ids;
+mod topic_requests;
 mod unseen_assignments;
 
 use std::io;

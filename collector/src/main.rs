@@ -5,7 +5,6 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use collector::args::Args;
 use collector::check::{self, Verdict};
 use collector::check_source::{self, Subject};
@@ -17,16 +16,9 @@ use tracing::{error, info, warn};
 
 fn main() -> ExitCode {
     process::one_arena();
-    let status = match Args::try_parse() {
+    let status = match startup::parse_command_line::<Args>() {
         Ok(args) => run_command(&args),
-        Err(error) => {
-            let status = if error.use_stderr() {
-                ExitStatus::Usage
-            } else {
-                ExitStatus::Success
-            };
-            status.unless_failed(error.print())
-        }
+        Err(status) => status,
     };
     status.into()
 }

@@ -2,9 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "../../shared/tests/support/source_files.rs"]
+mod source_files;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use self::source_files::source_files;
 
 /// The modules of `collector/src`, from the values that everything is about to the process.
 ///
@@ -40,7 +45,7 @@ const ORDER: [&str; 20] = [
 fn a_module_uses_only_those_before_it() {
     let mut violations = Vec::new();
     let mut modules = BTreeSet::new();
-    for file in files(&source()) {
+    for file in source_files(&source()) {
         let module = module_of(&file);
         let place = place(&module);
         let text = fs::read_to_string(&file).unwrap();
@@ -58,19 +63,6 @@ fn a_module_uses_only_those_before_it() {
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-    found
 }
 
 /// The module at the root of the crate that `file` belongs to.

@@ -4,7 +4,6 @@ use std::env;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use elector::args::Args;
 use elector::run::{self, Names};
 use elector::telemetry::{REVISION, VERSION};
@@ -14,17 +13,10 @@ use shared::telemetry;
 use tracing::{error, info, warn};
 
 fn main() -> ExitCode {
-    let status = match Args::try_parse() {
+    let status = match startup::parse_command_line::<Args>() {
         Ok(args) if args.check => check(&args),
         Ok(args) => elect(&args),
-        Err(error) => {
-            let status = if error.use_stderr() {
-                ExitStatus::Usage
-            } else {
-                ExitStatus::Success
-            };
-            status.unless_failed(error.print())
-        }
+        Err(status) => status,
     };
     status.into()
 }

@@ -3,9 +3,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "../../shared/tests/support/source_files.rs"]
+mod source_files;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use self::source_files::source_files;
 
 /// Modules, at the root of the crate, that are functions of values or owners of such functions.
 const PURE: [&str; 6] = [
@@ -76,7 +81,7 @@ fn modules_of_rules_import_no_server_and_no_client() {
 fn modules() -> Modules {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut modules = Modules::new();
-    for file in files(&source) {
+    for file in source_files(&source) {
         let inside = file.strip_prefix(&source).unwrap().with_extension("");
         let names: Vec<_> = inside.iter().map(|name| name.to_str().unwrap()).collect();
         // The two roots import everything, and nothing imports them.
@@ -88,19 +93,6 @@ fn modules() -> Modules {
         modules.insert(names.join("::"), text.to_owned());
     }
     modules
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-    found
 }
 
 /// The modules that `module`, which has this `text`, imports.

@@ -13,6 +13,8 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::Parser;
+
 use crate::config::{Loaded, Program};
 use crate::tasks::{Signal, SignalRuntime};
 use crate::telemetry::{self, LiveLine, LogFormat};
@@ -48,6 +50,22 @@ pub enum NotStarted {
     Refused(ExitStatus),
     /// A signal came before the configuration was read.
     Signalled(Signal),
+}
+
+/// Parses the command line.
+///
+/// # Errors
+/// The exit status, after the message was written: [`ExitStatus::Usage`] for a wrong command line, [`ExitStatus::Success`] where it asks
+/// for help or for the version, and [`ExitStatus::Software`] if the message cannot be written.
+pub fn parse_command_line<A: Parser>() -> Result<A, ExitStatus> {
+    A::try_parse().map_err(|error| {
+        let status = if error.use_stderr() {
+            ExitStatus::Usage
+        } else {
+            ExitStatus::Success
+        };
+        status.unless_failed(error.print())
+    })
 }
 
 /// Starts a process: receives signals, begins to log, and has `load` read the configuration.

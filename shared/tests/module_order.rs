@@ -1,9 +1,14 @@
 //! The order of the modules of `shared`: a module uses only those that stand before it, so there is no circle.
 
+#[path = "support/source_files.rs"]
+mod source_files;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use regex::Regex;
+
+use self::source_files::source_files;
 
 /// The modules of `shared/src`, with the folder that each belongs to.
 const ORDER: [(&str, &[&str]); 3] = [
@@ -69,7 +74,9 @@ fn a_module_uses_only_those_before_it() {
         for (i, module) in order.iter().enumerate() {
             let root = source.join(folder).join(module);
             let mut sources = vec![root.with_extension("rs")];
-            sources.extend(files_below(&root));
+            let below = source_files(&root).into_iter();
+            sources
+                .extend(below.filter(|file| file.file_stem().is_some_and(|name| name != "tests")));
             for file in sources {
                 let text = fs::read_to_string(&file).expect("the table names modules");
                 let text = text
@@ -98,18 +105,4 @@ fn the_table_has_every_module() {
             assert!(is_known, "{}", path.display());
         }
     }
-}
-
-/// The Rust files below `folder`; none where there is no such folder.
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            files.extend(files_below(&path));
-        } else if path.file_stem().is_some_and(|name| name != "tests") {
-            files.push(path);
-        }
-    }
-    files
 }

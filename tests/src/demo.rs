@@ -19,6 +19,7 @@ mod real;
 mod scenario;
 mod screen;
 mod simulated;
+mod start;
 mod status_poller;
 mod table;
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::collection_context::{CollectionContext, POLL_TIMEOUT};
+use super::collection_context::CollectionContext;
 use super::metadata::Metadata;
-use super::native::{AdminRequests, AdminResult, Client, RequestTarget, ResultsByName};
+use super::native::Client;
+use super::topic_requests;
 use crate::snapshot::{Api, Compaction, Name, Reading, Reason, Unknown};
 
 /// The largest number of topics in one request.
@@ -47,39 +48,16 @@ impl CleanupPolicies {
             .filter(|topic| !self.0.contains_key(*topic))
             .map(|topic| &**topic)
             .collect();
-        let brokers: Vec<i32> = metadata
-            .brokers
-            .iter()
-            .copied()
-            .filter(|broker| !context.silent_brokers.contains_key(broker))
-            .collect();
-        if due.is_empty() || brokers.is_empty() {
-            return;
-        }
-        let mut requests = AdminRequests::on(client);
-        let mut sent = Vec::new();
-        for (chunk, &broker) in due.chunks(TOPICS_PER_REQUEST).zip(brokers.iter().cycle()) {
-            let Some(timeout) = context.request_timeout(Api::DescribeConfigs) else {
-                break;
-            };
-            context.count_request(Api::DescribeConfigs);
-            let tag = sent.len();
-            requests.cleanup_policies(
-                RequestTarget {
-                    broker,
-                    tag,
-                    timeout,
-                },
-                chunk,
-            );
-            sent.push(broker);
-        }
-        while requests.n_in_flight() > 0 && !context.is_abandoned() {
-            if let Some((tag, AdminResult::CleanupPolicies(answer))) =
-                requests.next_result(POLL_TIMEOUT)
-            {
-                self.record_answer(sent[tag], answer, metadata, context);
-            }
+        let chunks = due.chunks(TOPICS_PER_REQUEST);
+        let answered =
+            topic_requests::CLEANUP_POLICIES.ask(client, &metadata.brokers, chunks, context);
+        for (topic, policy) in answered {
+            let policy = policy.map(|policy| compaction(&policy)).map_err(|code| {
+                let reason = context.reason_of(code);
+                context.record_failure(Api::DescribeConfigs, reason, format!("topic {topic}"))
+            });
+            self.0
+                .insert(metadata.shared_name(&topic), (policy, Instant::now()));
         }
     }
 
@@ -94,31 +72,6 @@ impl CleanupPolicies {
         self.0
             .get(topic)
             .map_or(Err(unknown), |(policy, _)| *policy)
-    }
-
-    /// Keeps the policies in an answer of `broker`, and records what it refused.
-    fn record_answer(
-        &mut self,
-        broker: i32,
-        answer: ResultsByName<String>,
-        metadata: &Metadata,
-        context: &mut CollectionContext<'_>,
-    ) {
-        let topics = match answer {
-            Ok(topics) => topics,
-            Err(code) => {
-                context.record_broker_failure(Api::DescribeConfigs, broker, code);
-                return;
-            }
-        };
-        for (topic, policy) in topics {
-            let policy = policy.map(|policy| compaction(&policy)).map_err(|code| {
-                let reason = context.reason_of(code);
-                context.record_failure(Api::DescribeConfigs, reason, format!("topic {topic}"))
-            });
-            self.0
-                .insert(metadata.shared_name(&topic), (policy, Instant::now()));
-        }
     }
 }
 

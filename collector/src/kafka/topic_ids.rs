@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::time::Instant;
 
-use super::collection_context::{CollectionContext, POLL_TIMEOUT};
+use super::collection_context::CollectionContext;
+use super::error_code::ErrorCode;
 use super::metadata::Metadata;
-use super::native::{AdminRequests, AdminResult, Client, RequestTarget, ResultsByName, TopicId};
-use crate::snapshot::{Api, Name};
+use super::native::{Client, TopicId};
+use super::topic_requests;
+use crate::snapshot::Name;
 
 /// The largest number of partitions of the topics in one request. The answer describes them all: 10,000 with three replicas each
 /// make half a megabyte.
@@ -107,33 +109,10 @@ impl TopicIds {
             changed: BTreeSet::new(),
             unanswered: topics.clone(),
         };
-        let brokers = metadata.brokers.iter().copied();
-        let brokers: Vec<i32> = brokers
-            .filter(|broker| !context.silent_brokers.contains_key(broker))
-            .collect();
-        let mut requests = AdminRequests::on(client);
-        let mut sent = Vec::new();
-        for (chunk, &broker) in chunks(topics, metadata).iter().zip(brokers.iter().cycle()) {
-            // Unlike metadata, an id from an older answer is of no use, so this request may take as long as any other.
-            let Some(timeout) = context.request_timeout(Api::DescribeConfigs) else {
-                break;
-            };
-            context.count_request(Api::Metadata);
-            let tag = sent.len();
-            requests.topic_ids(
-                RequestTarget {
-                    broker,
-                    tag,
-                    timeout,
-                },
-                chunk,
-            );
-            sent.push(broker);
-        }
-        while requests.n_in_flight() > 0 && !context.is_abandoned() {
-            if let Some((tag, AdminResult::TopicIds(answer))) = requests.next_result(POLL_TIMEOUT) {
-                self.record_answer(sent[tag], answer, &mut verification, context);
-            }
+        let chunks = chunks(topics, metadata);
+        let answered = topic_requests::TOPIC_IDS.ask(client, &metadata.brokers, chunks, context);
+        for (topic, id) in answered {
+            self.record_answer(&topic, id, &mut verification);
         }
         // Nothing is kept of a topic whose id was asked for the first time.
         verification
@@ -142,42 +121,32 @@ impl TopicIds {
         verification
     }
 
-    /// Takes in the ids in an answer of `broker`.
+    /// Takes in the answer about one topic.
     fn record_answer(
         &mut self,
-        broker: i32,
-        answer: ResultsByName<Option<TopicId>>,
+        topic: &str,
+        id: Result<Option<TopicId>, ErrorCode>,
         verification: &mut Verification,
-        context: &mut CollectionContext<'_>,
     ) {
-        let topics = match answer {
-            Ok(topics) => topics,
-            Err(code) => {
-                context.record_broker_failure(Api::Metadata, broker, code);
-                return;
-            }
+        let Some(name) = verification.unanswered.get(topic).cloned() else {
+            return;
         };
-        for (topic, id) in topics {
-            let Some(name) = verification.unanswered.get(&*topic).cloned() else {
-                continue;
-            };
-            match id {
-                Ok(Some(id)) => {
-                    verification.unanswered.remove(&name);
-                    if self.known.insert(Name::clone(&name), id) != Some(id) {
-                        verification.changed.insert(name);
-                    }
+        match id {
+            Ok(Some(id)) => {
+                verification.unanswered.remove(&name);
+                if self.known.insert(Name::clone(&name), id) != Some(id) {
+                    verification.changed.insert(name);
                 }
-                Ok(None) => {
-                    verification.unanswered.remove(&name);
-                    if self.known.remove(&name).is_some() {
-                        verification.changed.insert(Name::clone(&name));
-                    }
-                    self.without_id.insert(name);
-                }
-                // The topic was deleted or is hidden from this user. The metadata and the log offsets will show which.
-                Err(_) => {}
             }
+            Ok(None) => {
+                verification.unanswered.remove(&name);
+                if self.known.remove(&name).is_some() {
+                    verification.changed.insert(Name::clone(&name));
+                }
+                self.without_id.insert(name);
+            }
+            // The topic was deleted or is hidden from this user. The metadata and the log offsets will show which.
+            Err(_) => {}
         }
     }
 }

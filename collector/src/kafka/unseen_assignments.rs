@@ -20,10 +20,11 @@ use shared::config::Filter;
 use tokio::time::Instant;
 
 use self::unseen_partitions::UnseenPartitions;
-use super::collection_context::{CollectionContext, POLL_TIMEOUT};
+use super::collection_context::CollectionContext;
 use super::error_code::ErrorCode;
 use super::metadata::Metadata;
-use super::native::{AdminRequests, AdminResult, Client, RequestTarget, TopicId};
+use super::native::Client;
+use super::topic_requests;
 use crate::snapshot::{Api, Name, Reason, Topic, TopicPartition, Unknown};
 
 pub(super) use self::unseen_partitions::GroupAssignments;
@@ -129,47 +130,14 @@ impl UnseenAssignments {
             .into_iter()
             .map(|name| &**name)
             .collect();
-        let is_silent = |broker: &&i32| context.silent_brokers.contains_key(*broker);
-        let broker = metadata.brokers.iter().find(|broker| !is_silent(broker));
-        let (Some(&broker), false) = (broker, names.is_empty()) else {
+        if names.is_empty() {
             return;
-        };
-        let Some(timeout) = context.request_timeout(Api::Metadata) else {
-            return;
-        };
-        context.count_request(Api::Metadata);
-        let mut requests = AdminRequests::on(query.client);
-        let tag = 0;
-        requests.topic_ids(
-            RequestTarget {
-                broker,
-                tag,
-                timeout,
-            },
-            &names,
-        );
-        while requests.n_in_flight() > 0 && !context.is_abandoned() {
-            let Some((_, AdminResult::TopicIds(answer))) = requests.next_result(POLL_TIMEOUT)
-            else {
-                continue;
-            };
-            match answer {
-                Ok(topics) => self.record_answer(topics, unseen_now),
-                Err(code) => {
-                    context.record_broker_failure(Api::Metadata, broker, code);
-                }
-            }
         }
-    }
-
-    /// Takes in the answers about some topics.
-    fn record_answer(
-        &mut self,
-        topics: Vec<(String, Result<Option<TopicId>, ErrorCode>)>,
-        unseen_now: &UnseenPartitions,
-    ) {
+        // Another broker can answer in the next collection, so this request has the shorter time limit of metadata.
+        let request = topic_requests::TOPIC_IDS.with_time_limit_of(Api::Metadata);
+        let answered = request.ask(query.client, &metadata.brokers, [names], context);
         let at = Instant::now();
-        for (topic, answer) in topics {
+        for (topic, answer) in answered {
             if let Some((name, _)) = unseen_now.topics.get_key_value(&*topic) {
                 self.answers
                     .insert(Name::clone(name), (answer.map(drop), at));

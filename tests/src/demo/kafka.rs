@@ -1,14 +1,14 @@
 //! The Kafka of the demo, real or a stand-in, with its writers and readers.
 
 use std::fmt;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 
 use super::Args;
 use super::real::RealKafka;
 use super::simulated::Simulated;
+use super::start::{StandInReason, start_if_possible};
 use crate::lab::host;
 use crate::lab::kafka::Version;
 use crate::lab::kafka_tools::KafkaTools;
@@ -19,16 +19,7 @@ pub(super) enum Kafka {
     /// Apache Kafka, written and read by librdkafka.
     Real(Box<RealKafka>),
     /// The stand-in, whose state is written directly.
-    Simulated(Box<Simulated>, Why),
-}
-
-/// The reason for a stand-in.
-#[derive(Debug)]
-pub(super) enum Why {
-    /// The command line says so.
-    Asked,
-    /// Apache Kafka or Kubernetes cannot be started; the text says what is missing.
-    Absent(String),
+    Simulated(Box<Simulated>, StandInReason),
 }
 
 // === impl Kafka ===
@@ -37,23 +28,18 @@ impl Kafka {
     /// Starts Kafka with its topics, to which nothing is written yet.
     pub(super) async fn start(args: &Args) -> Result<Self> {
         if args.standin {
-            return Ok(Self::simulated(Why::Asked).await);
+            return Ok(Self::simulated(StandInReason::Asked).await);
         }
-        // The search compiles Java and the start waits for brokers, which would block a thread of the runtime.
-        let found = tokio::task::spawn_blocking(|| match can_start() {
-            Ok(()) => RealKafka::launch().map(Ok),
-            Err(why) => Ok(Err(format!("{why:#}"))),
-        });
-        match found.await?? {
+        match start_if_possible(can_start, RealKafka::launch).await? {
             Ok(launched) => {
                 let real = RealKafka::open(launched).await?;
                 Ok(Self::Real(Box::new(real)))
             }
-            Err(why) => Ok(Self::simulated(Why::Absent(why)).await),
+            Err(why) => Ok(Self::simulated(why).await),
         }
     }
 
-    async fn simulated(why: Why) -> Self {
+    async fn simulated(why: StandInReason) -> Self {
         Self::Simulated(Box::new(Simulated::start().await), why)
     }
 
@@ -90,8 +76,8 @@ impl fmt::Display for Kafka {
         let at = self.bootstrap();
         match self {
             Self::Real(real) => write!(f, "{at}   Apache Kafka {}", real.version()),
-            Self::Simulated(_, Why::Asked) => write!(f, "{at}   the stand-in, as asked"),
-            Self::Simulated(_, Why::Absent(why)) => {
+            Self::Simulated(_, StandInReason::Asked) => write!(f, "{at}   the stand-in, as asked"),
+            Self::Simulated(_, StandInReason::Absent(why)) => {
                 write!(f, "{at}   the stand-in:\n            {why}")
             }
         }
@@ -102,13 +88,7 @@ impl fmt::Display for Kafka {
 fn can_start() -> Result<()> {
     let version = Version::from_env()?;
     host::jars(version)?;
-    let java = Command::new("java")
-        .arg("-version")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    ensure!(java.context("no java")?.success(), "java does not run");
+    host::check_that_it_runs("java", "-version")?;
     KafkaTools::open(version).context("the tools for Kafka do not compile")?;
     Ok(())
 }

@@ -2,13 +2,12 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, ensure};
-use serde_json::json;
+use anyhow::Result;
 
 use super::Args;
-use super::kafka::Why;
+use super::start::{StandInReason, start_if_possible};
+use crate::lab::host;
 use crate::lab::kubernetes::{self, ControlPlane, Rights, VERSION};
 use crate::lease_server::LeaseServer;
 
@@ -23,7 +22,7 @@ pub(super) enum Kubernetes {
     /// The API server and etcd.
     Real(Box<Real>),
     /// A server that knows one Lease.
-    StandIn(LeaseServer, Why),
+    StandIn(LeaseServer, StandInReason),
 }
 
 /// A control plane, and the route from the pods to it.
@@ -40,20 +39,15 @@ impl Kubernetes {
     /// Starts the API. The pods create the Lease themselves.
     pub(super) async fn start(args: &Args) -> Result<Self> {
         if args.standin {
-            return Self::stand_in(Why::Asked).await;
+            return Self::stand_in(StandInReason::Asked).await;
         }
-        // The start waits for servers, which would block a thread of the runtime.
-        let found = tokio::task::spawn_blocking(|| match can_start() {
-            Ok(()) => Real::start().map(Ok),
-            Err(why) => Ok(Err(format!("{why:#}"))),
-        });
-        match found.await?? {
+        match start_if_possible(can_start, Real::start).await? {
             Ok(real) => Ok(Self::Real(Box::new(real))),
-            Err(why) => Self::stand_in(Why::Absent(why)).await,
+            Err(why) => Self::stand_in(why).await,
         }
     }
 
-    async fn stand_in(why: Why) -> Result<Self> {
+    async fn stand_in(why: StandInReason) -> Result<Self> {
         Ok(Self::StandIn(
             LeaseServer::start(NAMESPACE, LEASE).await?,
             why,
@@ -100,8 +94,10 @@ impl fmt::Display for Kubernetes {
             Self::StandIn(leases, why) => {
                 let at = leases.url();
                 match why {
-                    Why::Asked => write!(f, "{at}   a stand-in that knows one Lease, as asked"),
-                    Why::Absent(why) => write!(
+                    StandInReason::Asked => {
+                        write!(f, "{at}   a stand-in that knows one Lease, as asked")
+                    }
+                    StandInReason::Absent(why) => write!(
                         f,
                         "{at}   a stand-in that knows one Lease:\n            {why}"
                     ),
@@ -119,9 +115,7 @@ impl Real {
         let plane = ControlPlane::start()?;
         let kube = plane.kube();
         let account = kube.account(LEASE, &Rights::on(LEASE))?;
-        let server = format!("https://127.0.0.1:{}", kube.port());
-        let cluster = json!({"server": server, "certificate-authority": kube.authority()});
-        let kubeconfig = account.kubeconfig(&cluster).to_string();
+        let kubeconfig = account.kubeconfig(&kube.cluster()).to_string();
         Ok(Self {
             plane,
             program: kubernetes::program()?,
@@ -130,20 +124,12 @@ impl Real {
     }
 
     fn url(&self) -> String {
-        format!("https://127.0.0.1:{}", self.plane.kube().port())
+        self.plane.kube().url()
     }
 }
 
 /// Checks for everything that the control plane needs; the error says what is missing.
 fn can_start() -> Result<()> {
     kubernetes::program()?;
-    let openssl = Command::new("openssl")
-        .arg("version")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    let openssl = openssl.context("no openssl")?;
-    ensure!(openssl.success(), "openssl does not run");
-    Ok(())
+    host::check_that_it_runs("openssl", "version")
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process;
+use std::process::{self, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result, ensure};
@@ -33,6 +33,19 @@ pub fn jars(version: Version) -> Result<PathBuf> {
         dir.display()
     );
     Ok(dir)
+}
+
+/// Runs a program with an argument that makes it end at once, and checks that it succeeds.
+pub fn check_that_it_runs(program: &str, arg: &str) -> Result<()> {
+    let status = Command::new(program)
+        .arg(arg)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    let status = status.with_context(|| format!("no {program}"))?;
+    ensure!(status.success(), "{program} does not run");
+    Ok(())
 }
 
 // === impl TempDir ===

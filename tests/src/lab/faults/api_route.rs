@@ -34,11 +34,9 @@ impl ApiRoute {
         let http_proxy = match route_kind {
             RouteKind::Direct => None,
             RouteKind::Watched => {
-                let server = format!("https://127.0.0.1:{}", kube.port());
-                let cluster = json!({"server": server, "certificate-authority": authority});
                 let upstream = kube.client(&json!({
                     "apiVersion": "v1", "kind": "Config", "current-context": "lab",
-                    "clusters": [{"name": "lab", "cluster": cluster}],
+                    "clusters": [{"name": "lab", "cluster": kube.cluster()}],
                     "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "nobody"}}],
                     "users": [{"name": "nobody", "user": {}}],
                 }))?;

@@ -80,6 +80,16 @@ impl Kube {
         self.port
     }
 
+    /// The URL of the API server.
+    pub(crate) fn url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port)
+    }
+
+    /// The API server as a cluster of a kubeconfig.
+    pub(crate) fn cluster(&self) -> Value {
+        json!({"server": self.url(), "certificate-authority": self.authority()})
+    }
+
     /// The runtime that proxies run on.
     pub(crate) fn runtime(&self) -> &Handle {
         &self.runtime

@@ -1,0 +1,99 @@
+//! Requests about topics, which every broker can answer: the names go in chunks to the brokers in turn.
+
+use super::collection_context::{CollectionContext, POLL_TIMEOUT};
+use super::error_code::ErrorCode;
+use super::native::{AdminRequests, AdminResult, Client, RequestTarget, ResultsByName, TopicId};
+use crate::snapshot::Api;
+
+/// A kind of request about topics, with results of type `T`.
+#[derive(Clone, Copy)]
+pub(super) struct TopicRequest<T> {
+    /// The kind of request as which it is counted.
+    api: Api,
+    /// The kind of request whose time limit it has.
+    time_limit_of: Api,
+    send: fn(&mut AdminRequests<'_>, RequestTarget, &[&str]),
+    /// The results in an answer to this kind of request.
+    results: fn(AdminResult) -> Option<ResultsByName<T>>,
+}
+
+/// Asks for the `cleanup.policy` of topics.
+pub(super) const CLEANUP_POLICIES: TopicRequest<String> = TopicRequest {
+    api: Api::DescribeConfigs,
+    time_limit_of: Api::DescribeConfigs,
+    send: |requests, to, topics| requests.cleanup_policies(to, topics),
+    results: |result| match result {
+        AdminResult::CleanupPolicies(policies) => Some(policies),
+        _ => None,
+    },
+};
+
+/// Asks for the ids of topics. Unlike metadata, an id from an older answer is of no use, so this request may take as long as any
+/// other.
+pub(super) const TOPIC_IDS: TopicRequest<Option<TopicId>> = TopicRequest {
+    api: Api::Metadata,
+    time_limit_of: Api::DescribeConfigs,
+    send: |requests, to, topics| requests.topic_ids(to, topics),
+    results: |result| match result {
+        AdminResult::TopicIds(ids) => Some(ids),
+        _ => None,
+    },
+};
+
+// === impl TopicRequest ===
+
+impl<T> TopicRequest<T> {
+    /// The same request with the time limit of requests of the kind `api`.
+    pub(super) fn with_time_limit_of(self, api: Api) -> Self {
+        Self {
+            time_limit_of: api,
+            ..self
+        }
+    }
+
+    /// Asks about the topics in `chunks`, one request for each chunk, all at once. The `brokers` take turns; silent ones are left
+    /// out. Returns the result of each topic that was answered. A broker that answers a whole request with an error is recorded
+    /// as a failure.
+    pub(super) fn ask<'t>(
+        &self,
+        client: &Client,
+        brokers: &[i32],
+        chunks: impl IntoIterator<Item: AsRef<[&'t str]>>,
+        context: &mut CollectionContext<'_>,
+    ) -> Vec<(String, Result<T, ErrorCode>)> {
+        let is_silent = |broker: &&i32| context.silent_brokers.contains_key(*broker);
+        let brokers: Vec<i32> = brokers
+            .iter()
+            .filter(|it| !is_silent(it))
+            .copied()
+            .collect();
+        let mut requests = AdminRequests::on(client);
+        let mut sent = Vec::new();
+        for (chunk, &broker) in chunks.into_iter().zip(brokers.iter().cycle()) {
+            let Some(timeout) = context.request_timeout(self.time_limit_of) else {
+                break;
+            };
+            context.count_request(self.api);
+            let tag = sent.len();
+            let target = RequestTarget {
+                broker,
+                tag,
+                timeout,
+            };
+            (self.send)(&mut requests, target, chunk.as_ref());
+            sent.push(broker);
+        }
+        let mut answered = Vec::new();
+        while requests.n_in_flight() > 0 && !context.is_abandoned() {
+            let Some((tag, result)) = requests.next_result(POLL_TIMEOUT) else {
+                continue;
+            };
+            match (self.results)(result) {
+                Some(Ok(topics)) => answered.extend(topics),
+                Some(Err(code)) => context.record_broker_failure(self.api, sent[tag], code),
+                None => {}
+            }
+        }
+        answered
+    }
+}

@@ -1,0 +1,28 @@
+//! The start of a server of the demo: the real one where this machine has what it needs, else a stand-in for it.
+
+use anyhow::Result;
+
+/// The reason for a stand-in.
+#[derive(Debug)]
+pub(super) enum StandInReason {
+    /// The command line says so.
+    Asked,
+    /// The real server cannot be started; the text says what is missing.
+    Absent(String),
+}
+
+/// Starts the real server with `start` if `check` finds everything that it needs. Both may wait for other processes, so they have a
+/// thread that may be blocked.
+///
+/// # Errors
+/// The server had what it needs, and did not start.
+pub(super) async fn start_if_possible<T: Send + 'static>(
+    check: fn() -> Result<()>,
+    start: fn() -> Result<T>,
+) -> Result<Result<T, StandInReason>> {
+    let started = tokio::task::spawn_blocking(move || match check() {
+        Ok(()) => start().map(Ok),
+        Err(why) => Ok(Err(StandInReason::Absent(format!("{why:#}")))),
+    });
+    started.await?
+}
