@@ -83,14 +83,10 @@ impl History {
     /// partition that was not seen for the largest age is dropped.
     pub fn observe(&mut self, snapshot: &Snapshot, now_ms: i64) {
         self.observed_at = now_ms;
-        for (topic, partitions) in snapshot
-            .topics
-            .iter()
-            .map(|(name, topic)| (name, &topic.partitions))
-        {
-            for (partition, log) in partitions {
+        for (name, topic) in &snapshot.topics {
+            for (partition, log) in topic.logs() {
                 if let Ok(high_watermark) = log.high_watermark {
-                    let tp = TopicPartition::of(topic, *partition);
+                    let tp = TopicPartition::of(name, partition);
                     self.partitions
                         .entry(tp)
                         .or_default()

@@ -64,7 +64,7 @@ pub struct Topic {
     /// The topic's cleanup policy.
     pub compaction: Reading<Compaction>,
     /// Partitions by number.
-    pub partitions: BTreeMap<i32, Log>,
+    pub partitions: BTreeMap<i32, PartitionState>,
 }
 
 /// The cleanup policy of a topic.
@@ -74,6 +74,16 @@ pub enum Compaction {
     Compacted,
     /// `cleanup.policy` is `delete`: records leave only by retention.
     Deleted,
+}
+
+/// A partition of a topic. Both states are findings: a partition that was not seen has no entry in its topic.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PartitionState {
+    /// The partition exists and has a log, with bounds that may be unknown.
+    Exists(Log),
+    /// The partition no longer exists: fresh metadata does not have it. A commit that still stands on it is left out of its group
+    /// altogether. A topic that a broker refuses is not gone.
+    Gone,
 }
 
 /// The bounds of one partition's log: the log start was read before the commits, the ends after them.
@@ -213,6 +223,34 @@ impl TopicPartition {
             topic: Arc::clone(topic),
             partition,
         }
+    }
+}
+
+// === impl Topic ===
+
+impl Topic {
+    /// The partitions that exist, by number, with their logs.
+    pub fn logs(&self) -> impl Iterator<Item = (i32, &Log)> {
+        let partitions = self.partitions.iter();
+        partitions.filter_map(|(number, partition)| Some((*number, partition.log()?)))
+    }
+}
+
+// === impl PartitionState ===
+
+impl PartitionState {
+    /// The log; `None` of a partition that is gone.
+    pub const fn log(&self) -> Option<&Log> {
+        match self {
+            Self::Exists(log) => Some(log),
+            Self::Gone => None,
+        }
+    }
+}
+
+impl From<Log> for PartitionState {
+    fn from(log: Log) -> Self {
+        Self::Exists(log)
     }
 }
 

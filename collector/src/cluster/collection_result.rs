@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::collected::{Cluster, Collected, LastCollection, Outcome};
 use crate::exposition::{LagText, RenderedCluster};
 use crate::lag;
-use crate::snapshot::{Api, Failure, Phase, Reason, Snapshot};
+use crate::snapshot::{Api, Failure, Phase, Reason, Snapshot, Topic};
 
 /// The result of one collection: its data and the text of that, and the course that the collection took.
 pub(super) struct CollectionResult {
@@ -115,12 +115,9 @@ fn has_data(snapshot: &Snapshot) -> bool {
         .groups
         .values()
         .any(|group| group.committed.is_ok());
-    let mut logs = snapshot
-        .topics
-        .values()
-        .flat_map(|topic| topic.partitions.values());
+    let mut logs = snapshot.topics.values().flat_map(Topic::logs);
     let mut failures = snapshot.failures.iter();
     commits
-        || logs.any(|log| log.high_watermark.is_ok())
+        || logs.any(|(_, log)| log.high_watermark.is_ok())
         || failures.all(|failure| failure.unknown.reason == Reason::NothingVisible)
 }

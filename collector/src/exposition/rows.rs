@@ -127,8 +127,8 @@ fn logs(collected: &Collected, value: fn(&Log) -> Option<Number>, sink: &mut imp
     for (name, topic) in &collected.topics {
         sink.label("topic", name);
         let of_topic = sink.n_labels();
-        for (partition, log) in &topic.partitions {
-            sink.number_label("partition", *partition);
+        for (partition, log) in topic.logs() {
+            sink.number_label("partition", partition);
             row(value(log), sink);
             sink.truncate_labels(of_topic);
         }

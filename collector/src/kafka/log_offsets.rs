@@ -21,7 +21,7 @@ use super::error_code::{ErrorCode, Remedy};
 use super::metadata::Metadata;
 use super::native::Client;
 use crate::progress::Step;
-use crate::snapshot::{Api, Log, Offset, Reading, Reason, TopicPartition, Unknown};
+use crate::snapshot::{Api, Log, Offset, PartitionState, Reading, Reason, TopicPartition, Unknown};
 
 /// The clients that the offsets are read with.
 pub(super) struct OffsetClients<'c> {
@@ -37,7 +37,7 @@ pub(super) struct LogStarts(OffsetAnswers);
 /// The offsets that bound each partition's log.
 pub(super) struct LogOffsets {
     /// Every partition of the metadata.
-    pub(super) logs: BTreeMap<TopicPartition, Log>,
+    pub(super) partitions: BTreeMap<TopicPartition, PartitionState>,
     /// Partitions whose log start was read after the commits. A commit below it need not have lost records.
     pub(super) late_log_starts: BTreeSet<TopicPartition>,
 }
@@ -108,16 +108,16 @@ pub(super) fn read_log_ends(
         context.record_failure(Api::Metadata, reason, format!("topic {topic}"));
     }
     context.report_progress(|progress| progress.step = Step::Ends { done: total, total });
-    let logs = all
+    let partitions = all
         .into_iter()
         .map(|tp| {
-            let log = log_of(clients, &answers, metadata, &tp, context);
-            (tp, log)
+            let state = state_of(clients, &answers, metadata, &tp, context);
+            (tp, state)
         })
         .collect();
     let late_log_starts = &without_log_start | &moved;
     LogOffsets {
-        logs,
+        partitions,
         late_log_starts,
     }
 }
@@ -140,21 +140,21 @@ fn may_have_moved(
     is_refused || leader.is_none_or(|leader| is_unanswered && is_silent(leader))
 }
 
-/// The log of one partition. Records a failure for offsets that are unknown, once for each reason.
-fn log_of(
+/// The state of one partition. Records a failure for offsets that are unknown, once for each reason.
+fn state_of(
     clients: &OffsetClients<'_>,
     answers: &OffsetAnswers,
     metadata: &Metadata,
     tp: &TopicPartition,
     context: &mut CollectionContext<'_>,
-) -> Log {
+) -> PartitionState {
     if metadata.failed_topics.contains_key(&tp.topic) {
-        // The failure was recorded for the topic. Its own reason would not do here: error 3 reads as if the partition no longer
-        // existed, and its commits would be left out of their groups.
-        return unknown_log(Unknown::new(Api::Metadata, Reason::NotAsked));
+        // The failure was recorded for the topic. A topic that the metadata names with an error, even with error 3, is not known
+        // to be gone.
+        return unknown_log(Unknown::new(Api::Metadata, Reason::NotAsked)).into();
     }
     if !metadata.has_partition(&tp.topic, tp.partition) {
-        return partition_gone();
+        return PartitionState::Gone;
     }
     let mut recorded: Option<Unknown> = None;
     let mut offset = |spec| {
@@ -179,6 +179,7 @@ fn log_of(
             .read_committed_client
             .map(|_| offset(OffsetSpec::LastStable)),
     }
+    .into()
 }
 
 /// The reason why no leader was asked about a partition: it has none, its leader is silent, or the time of the collection was
@@ -193,11 +194,6 @@ fn reason_not_asked(
         Some(_) => Reason::Deadline,
         None => Reason::LeaderNotAvailable,
     }
-}
-
-/// The log of a partition that no longer exists.
-pub(super) const fn partition_gone() -> Log {
-    unknown_log(Unknown::PARTITION_GONE)
 }
 
 /// A log whose offsets are all unknown for the same reason.

@@ -78,13 +78,15 @@ fn topic_lags(
 ) -> Vec<TopicLag> {
     let mut topics = Vec::<TopicLag>::new();
     for (tp, committed) in committed {
-        if matches!(snapshot.partition(tp), PartitionLookup::Gone) {
-            continue;
-        }
+        let log = match snapshot.partition(tp) {
+            PartitionLookup::Log(log) => Ok(log),
+            PartitionLookup::NotSeen(unknown) => Err(unknown),
+            PartitionLookup::Gone => continue,
+        };
         if topics.last().is_none_or(|topic| topic.topic != tp.topic) {
             topics.push(TopicLag::of(snapshot, &tp.topic));
         }
-        let mut row = partition::lag(snapshot, tp, *committed, clock);
+        let mut row = partition::lag(snapshot, tp, (*committed, log), clock);
         row.member = assigned.member(tp);
         topics
             .last_mut()

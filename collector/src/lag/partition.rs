@@ -27,18 +27,14 @@ struct Position<'a> {
     log: &'a Log,
 }
 
-/// Computes the row of `committed` on `tp`, which is not [`PartitionLookup::Gone`]. The caller fills in the member.
+/// Computes the row of `committed` on `tp`, whose log is `log`. The caller fills in the member.
 pub(super) fn lag(
     snapshot: &Snapshot,
     tp: &TopicPartition,
-    committed: Reading<Offset>,
+    (committed, log): (Reading<Offset>, Reading<&Log>),
     clock: TimeLagClock,
 ) -> PartitionLag {
-    let both = match (committed, snapshot.partition(tp)) {
-        (Ok(committed), PartitionLookup::Log(log)) => Ok((committed, log)),
-        (Err(unknown), _) | (_, PartitionLookup::NotSeen(unknown)) => Err(unknown),
-        (Ok(_), PartitionLookup::Gone) => Err(Unknown::PARTITION_GONE),
-    };
+    let both = committed.and_then(|committed| Ok((committed, log?)));
     PartitionLag {
         partition: tp.partition,
         member: None,

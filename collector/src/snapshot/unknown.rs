@@ -99,10 +99,6 @@ pub enum Reason {
 // === impl Unknown ===
 
 impl Unknown {
-    /// The partition no longer exists: fresh metadata does not have it. A commit that still stands on such a partition is left
-    /// out of its group altogether.
-    pub const PARTITION_GONE: Self = Self::new(Api::Metadata, Reason::UnknownTopicOrPartition);
-
     /// `api` was not answered because of `reason`.
     pub const fn new(api: Api, reason: Reason) -> Self {
         Self { api, reason }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use shared::config::LostPartitions;
 
-use super::{Api, Log, Offset, Reading, Reason, Snapshot, Topic, TopicPartition, Unknown};
+use super::{
+    Api, Log, Offset, PartitionState, Reading, Reason, Snapshot, Topic, TopicPartition, Unknown,
+};
 
 /// A partition as a snapshot has it.
 #[derive(Clone, Copy, Debug)]
@@ -63,10 +65,8 @@ impl Topic {
     /// The partition of this number as the snapshot has it.
     pub fn partition(&self, number: i32) -> PartitionLookup<'_> {
         match self.partitions.get(&number) {
-            Some(log) if log.high_watermark == Err(Unknown::PARTITION_GONE) => {
-                PartitionLookup::Gone
-            }
-            Some(log) => PartitionLookup::Log(log),
+            Some(PartitionState::Exists(log)) => PartitionLookup::Log(log),
+            Some(PartitionState::Gone) => PartitionLookup::Gone,
             None => PartitionLookup::NOT_IN_METADATA,
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use collector::lag::{Retention, Sum, TimeLag};
-use collector::snapshot::{Api, GroupState, Log, OldestUnread, Reason, Unknown};
+use collector::snapshot::{Api, GroupState, Log, OldestUnread, PartitionState, Reason, Unknown};
 use shared::config::LostPartitions;
 
 use crate::single::{one_partition, only_group, only_row};
@@ -203,14 +203,9 @@ fn a_commit_on_a_topic_that_was_not_seen_is_unknown() {
 
 #[test]
 fn a_commit_on_a_partition_that_is_gone_is_left_out() {
-    let gone = Log {
-        log_start: Err(Unknown::PARTITION_GONE),
-        high_watermark: Err(Unknown::PARTITION_GONE),
-        last_stable: None,
-    };
     let builder = SnapshotBuilder::default()
-        .topic("deleted", &[gone])
-        .topic("t", &[log(Some(0), Some(9)), gone])
+        .topic("deleted", &[PartitionState::Gone])
+        .topic("t", &[log(Some(0), Some(9)).into(), PartitionState::Gone])
         .group(
             "g",
             &[

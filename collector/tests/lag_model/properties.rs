@@ -68,7 +68,7 @@ fn snapshot(case: &Case) -> Snapshot {
             high_watermark: reading(bounds.high_watermark),
             last_stable: case.read_committed.then(|| reading(bounds.last_stable)),
         };
-        topic.partitions.insert(*partition, log);
+        topic.partitions.insert(*partition, log.into());
     }
     for (group, commits) in &case.groups {
         let commits = commits.as_ref().map(|commits| {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use collector::lag::{Lag, compute};
 use collector::snapshot::{
-    Api, Compaction, Group, GroupState, Log, Member, Name, Offset, OldestUnread, Reading, Reason,
-    Snapshot, Topic, TopicPartition, Unknown,
+    Api, Compaction, Group, GroupState, Log, Member, Name, Offset, OldestUnread, PartitionState,
+    Reading, Reason, Snapshot, Topic, TopicPartition, Unknown,
 };
 use shared::config::{self, LostPartitions};
 
@@ -56,9 +56,14 @@ pub(crate) fn lag_of(builder: &SnapshotBuilder) -> Lag {
 }
 
 impl SnapshotBuilder {
-    /// Adds a topic whose partitions have these logs.
-    pub(crate) fn topic(mut self, name: &str, logs: &[Log]) -> Self {
-        let partitions = (0..).zip(logs.iter().copied()).collect();
+    /// Adds a topic with these partitions, which are logs or states.
+    pub(crate) fn topic(
+        mut self,
+        name: &str,
+        partitions: &[impl Into<PartitionState> + Copy],
+    ) -> Self {
+        let states = partitions.iter().map(|partition| (*partition).into());
+        let partitions = (0..).zip(states).collect();
         let topic = Topic {
             compaction: Ok(Compaction::Deleted),
             partitions,

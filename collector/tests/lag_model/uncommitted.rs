@@ -1,7 +1,7 @@
 //! Partitions that members are assigned and that have no commit: each named case once.
 
 use collector::lag::{Sum, Uncommitted};
-use collector::snapshot::{Api, GroupState, Log, Reason, Unknown};
+use collector::snapshot::{Api, GroupState, Log, PartitionState, Reason, Unknown};
 
 use crate::single::only_group;
 use crate::snapshot_builder::{SnapshotBuilder, UNKNOWN, lag_of, log, reading};
@@ -148,13 +148,8 @@ fn an_unseen_topic_does_not_affect_groups_that_are_not_assigned_it() {
 
 #[test]
 fn partitions_that_do_not_exist_or_are_filtered_out_are_ignored() {
-    let gone = Log {
-        log_start: Err(Unknown::PARTITION_GONE),
-        high_watermark: Err(Unknown::PARTITION_GONE),
-        last_stable: None,
-    };
     let builder = SnapshotBuilder::default()
-        .topic("t", &[gone])
+        .topic("t", &[PartitionState::Gone])
         .group("g", &[])
         .member("g", "one", &[("t", 0), ("t", 7), ("t", -1), ("__other", 0)]);
     assert_eq!(shown(&builder), []);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use collector::snapshot::PartitionState;
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -52,11 +53,12 @@ fn builder(case: &Case) -> SnapshotBuilder {
             .filter_map(|p| Some((p, *case.logs.get(&(topic, p))?)))
             .collect();
         if !logs.is_empty() {
-            builder = builder.topic(&name(topic), &[]);
+            let none: &[PartitionState] = &[];
+            builder = builder.topic(&name(topic), none);
             let topic = builder.snapshot.topics.get_mut(&*name(topic));
             let partitions = logs
                 .into_iter()
-                .map(|(p, (start, end))| (p, log(start, end)));
+                .map(|(p, (start, end))| (p, log(start, end).into()));
             topic.expect("it is there").partitions = partitions.collect();
         }
         if case.unseen.contains(&topic) {

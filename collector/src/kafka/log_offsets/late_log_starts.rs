@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::LogOffsets;
 use crate::kafka::committed_offsets::CommittedOffsets;
-use crate::snapshot::{Api, Reason, Unknown};
+use crate::snapshot::{Api, PartitionState, Reason, Unknown};
 
 impl LogOffsets {
     /// Makes log starts unknown that were read after the commits and are above one of them. The group may have committed beyond
@@ -21,7 +21,7 @@ impl LogOffsets {
             *least = row.offset.min(*least);
         }
         for tp in &self.late_log_starts {
-            if let Some(log) = self.logs.get_mut(tp)
+            if let Some(PartitionState::Exists(log)) = self.partitions.get_mut(tp)
                 && let Ok(log_start) = log.log_start
                 && let Some(&lowest) = lowest.get(&(&*tp.topic, tp.partition))
                 && lowest < log_start.to_wire()
@@ -54,7 +54,7 @@ mod tests {
         };
         let places: Vec<_> = (0..).map(place).take(commits.len()).collect();
         let mut ends = LogOffsets {
-            logs: places.iter().map(|tp| (tp.clone(), log)).collect(),
+            partitions: places.iter().map(|tp| (tp.clone(), log.into())).collect(),
             late_log_starts: places.iter().skip(1).cloned().collect::<BTreeSet<_>>(),
         };
         let group = |ahead: i64| {
@@ -74,7 +74,7 @@ mod tests {
             groups,
             n_truncated_names: 0,
         });
-        let logs = ends.logs.values();
+        let logs = ends.partitions.values().filter_map(PartitionState::log);
         logs.map(|log| log.log_start.ok().map(Offset::get))
             .collect()
     }

@@ -15,7 +15,8 @@ use crate::kafka::metadata::Metadata;
 use crate::kafka::native::CommittedRow;
 use crate::progress::Step;
 use crate::snapshot::{
-    Api, Group, Log, Name, Offset, Phase, Reading, Reason, Snapshot, Topic, TopicPartition, Unknown,
+    Api, Group, Name, Offset, PartitionState, Phase, Reading, Reason, Snapshot, Topic,
+    TopicPartition, Unknown,
 };
 
 impl Session {
@@ -128,7 +129,7 @@ impl Session {
         {
             *metadata = fresh;
             for (topic, partition) in self.commits_unknown_to_metadata(metadata, committed) {
-                insert(snapshot, topic, partition, log_offsets::partition_gone());
+                insert(snapshot, topic, partition, PartitionState::Gone);
             }
         }
         let clients = log_offsets::OffsetClients {
@@ -137,8 +138,8 @@ impl Session {
         };
         let mut ends = log_offsets::read_log_ends(&clients, metadata, starts, context, refresh);
         ends.discard_late_log_starts(committed);
-        for (tp, log) in ends.logs {
-            insert(snapshot, tp.topic, tp.partition, log);
+        for (tp, state) in ends.partitions {
+            insert(snapshot, tp.topic, tp.partition, state);
         }
         for (name, topic) in &mut snapshot.topics {
             topic.compaction = self.cleanup_policies.of(name);
@@ -220,13 +221,13 @@ fn commit(
 }
 
 /// Adds a partition to `snapshot`, and its topic if that is new.
-fn insert(snapshot: &mut Snapshot, topic: Name, partition: i32, log: Log) {
+fn insert(snapshot: &mut Snapshot, topic: Name, partition: i32, state: PartitionState) {
     let unknown = Unknown::new(Api::DescribeConfigs, Reason::NotAsked);
     let topic = snapshot.topics.entry(topic).or_insert_with(|| Topic {
         compaction: Err(unknown),
         partitions: BTreeMap::new(),
     });
-    topic.partitions.insert(partition, log);
+    topic.partitions.insert(partition, state);
 }
 
 /// The current Unix time in milliseconds.

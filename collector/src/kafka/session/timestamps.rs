@@ -75,7 +75,7 @@ impl Session {
         };
         let ends = |tp: &TopicPartition| {
             let topic = snapshot.topics.get(&tp.topic)?;
-            topic.partitions.get(&tp.partition)?.end().ok()
+            topic.partitions.get(&tp.partition)?.log()?.end().ok()
         };
         let looked_up = records.look_up(&wanted, &ends, &limits, &mut report);
         snapshot.oldest_unread = looked_up.oldest_unread;

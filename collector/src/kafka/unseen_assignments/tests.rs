@@ -23,7 +23,7 @@ fn read() -> BTreeMap<Name, Topic> {
     };
     let topic = Topic {
         compaction: Ok(Compaction::Deleted),
-        partitions: (0..3).map(|partition| (partition, log)).collect(),
+        partitions: (0..3).map(|partition| (partition, log.into())).collect(),
     };
     BTreeMap::from([(Name::from("seen"), topic)])
 }
