@@ -1,4 +1,4 @@
-//! A real Alertmanager on loopback with the inhibition rules of `manifests/alerts`, and the receivers it notifies.
+//! A real Alertmanager on loopback with the inhibition rules of `manifests/alerts`, and a receiver of its notifications.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,28 +17,29 @@ use super::prom::Labels;
 use super::ready_server::ReadyServer;
 use crate::manifests::{self, tools};
 
-/// An Alertmanager; killed and deleted when dropped.
+/// A running Alertmanager; killed, and its files deleted, when dropped.
 #[derive(Debug)]
 pub struct Alertmanager {
     server: ReadyServer,
     pages: watch::Receiver<Vec<Page>>,
 }
 
-/// An alert in a notification.
+/// An alert in a notification that Alertmanager sent.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Page {
-    /// The receiver: a team, or `default`.
+    /// The receiver to which Alertmanager routed the alert: the name of a team, or `default`.
     pub receiver: String,
-    /// `firing` or `resolved`.
+    /// The state of the alert: `firing` or `resolved`.
     pub status: String,
-    /// The alert's labels.
+    /// The labels of the alert, of which `alertname` is one.
     pub labels: Labels,
 }
 
 // === impl Alertmanager ===
 
 impl Alertmanager {
-    /// Starts an Alertmanager that has a receiver for each of these teams, by the label `team`, and one for the rest.
+    /// Starts an Alertmanager and waits until it is ready. Each of these teams has a receiver for alerts with its name in the label
+    /// `team`; `default` receives all other alerts.
     pub fn start(teams: &[&str]) -> Result<Self> {
         let scratch = TempDir::new("alertmanager")?;
         let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -60,17 +61,17 @@ impl Alertmanager {
         })
     }
 
-    /// The port that it listens on.
+    /// Returns the port on which Alertmanager listens.
     pub fn port(&self) -> u16 {
         self.server.port()
     }
 
-    /// Everything that was sent to receivers so far, in order.
+    /// Returns all alerts that were sent to receivers so far, in the order in which they arrived.
     pub fn pages(&self) -> Vec<Page> {
         self.pages.borrow().clone()
     }
 
-    /// Lets an alert fire, as a Prometheus would.
+    /// Makes an alert with these labels fire, as Prometheus does.
     pub fn fire(&self, labels: &[(&str, &str)]) -> Result<()> {
         let url = format!("--alertmanager.url=http://127.0.0.1:{}", self.server.port());
         let labels = labels
@@ -82,7 +83,7 @@ impl Alertmanager {
         tools::run("amtool", &args).map(drop)
     }
 
-    /// The alerts that fire, by name and group; the value is true if another alert silences this one.
+    /// Returns the alerts that fire, by the labels `alertname` and `group`. The value is true if another alert inhibits this one.
     pub fn inhibited(&self) -> Result<BTreeMap<(String, String), bool>> {
         let answer = self.server.get("/api/v2/alerts")?;
         let answer: Value = serde_json::from_str(&answer).with_context(|| answer.clone())?;
@@ -123,12 +124,13 @@ fn config(teams: &[&str], hook: u16) -> Result<String> {
     ))
 }
 
-/// Receives notifications for as long as the process lives.
+/// Starts a thread that receives notifications on `listener` until the process ends; returns the alerts that it has received at any
+/// time.
 fn receive(listener: TcpListener) -> watch::Receiver<Vec<Page>> {
     let (sender, pages) = watch::channel(Vec::new());
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            // Alertmanager sends a notification again that was not understood.
+            // A notification that breaks off gets no answer, so Alertmanager sends it again.
             if let Ok(more) = notification(&stream) {
                 sender.send_modify(|pages| pages.extend(more));
             }

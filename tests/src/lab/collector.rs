@@ -15,10 +15,10 @@ use super::process::{Process, Signal, Usage};
 use super::programs::Program;
 use super::prom::{self, Exposition};
 
-/// The time limit of an answer: no answer of the collector may take this long, whatever Kafka does.
+/// The time limit of each wait for the collector's HTTP server, which must answer whatever Kafka does.
 const HTTP_LIMIT: Duration = Duration::from_secs(10);
 
-/// A running collector; killed when dropped.
+/// A running collector with its configuration file and log; killed when dropped.
 #[derive(Debug)]
 pub struct Collector {
     process: Process,
@@ -26,7 +26,7 @@ pub struct Collector {
     scratch: TempDir,
 }
 
-/// Runs the collector with these options to its end; returns the exit status and everything that was printed.
+/// Runs the collector with this configuration and these command-line options to its end; returns the exit status and its output.
 pub fn run_to_end(
     config: &Config,
     options: &[&str],
@@ -54,7 +54,7 @@ fn launch(scratch: &TempDir, config: &Config, options: &[&str], port: u16) -> Re
 // === impl Collector ===
 
 impl Collector {
-    /// Starts the collector and waits until `/health` answers.
+    /// Starts the collector and waits until `/health` answers with 200.
     pub fn start(config: &Config) -> Result<Self> {
         let scratch = TempDir::new("collector")?;
         let [port] = ports::free_ports()?;
@@ -75,29 +75,29 @@ impl Collector {
         Ok(collector)
     }
 
-    /// `GET path`.
+    /// Sends `GET path`; returns the answer, which is not compressed.
     pub fn get(&self, path: &str) -> Result<Answer> {
         http::get(self.port, path, Coding::Plain, HTTP_LIMIT)
     }
 
-    /// `GET path` as Prometheus asks for it, compressed.
+    /// Sends `GET path` and accepts gzip, as Prometheus does; returns the answer, which may be compressed.
     pub fn get_gzip(&self, path: &str) -> Result<Answer> {
         http::get(self.port, path, Coding::Gzip, HTTP_LIMIT)
     }
 
-    /// Reads `/metrics`; fails where the text breaks a rule of the format.
+    /// Scrapes `/metrics`. A status other than 200 and a text that breaks a rule of the format are errors.
     pub fn metrics(&self) -> Result<Exposition> {
         let answer = self.get_gzip("/metrics")?;
         ensure!(answer.status == 200, "/metrics says {}", answer.status);
         prom::parse(&answer.text()?)
     }
 
-    /// The number of collections with this result so far, over all clusters.
+    /// Returns the number of collections with this result that `metrics` shows, over all clusters.
     pub fn collections(metrics: &Exposition, result: &str) -> u64 {
         metrics.count("kafka_lag_exporter_collections_total", [("result", result)])
     }
 
-    /// Waits until `right` is true of `/metrics`.
+    /// Scrapes `/metrics` until `right` accepts a scrape; returns that scrape. The error after `limit` has the collector's log.
     pub fn wait_for(
         &self,
         what: &str,
@@ -112,7 +112,7 @@ impl Collector {
         .with_context(|| format!("the collector's log:\n{}", self.log().unwrap_or_default()))
     }
 
-    /// Waits for the first complete collection.
+    /// Waits until `/metrics` shows a complete collection of some cluster; returns that scrape.
     pub fn wait_until_complete(&self, limit: Duration) -> Result<Exposition> {
         self.wait_for("a complete collection", limit, |metrics| {
             ensure!(Self::collections(metrics, "complete") >= 1, "none so far");
@@ -120,37 +120,37 @@ impl Collector {
         })
     }
 
-    /// Everything that the collector has logged.
+    /// Returns everything that the collector has printed so far.
     pub fn log(&self) -> Result<String> {
         Ok(fs::read_to_string(self.scratch.path().join("log"))?)
     }
 
-    /// The port that the collector listens on.
+    /// Returns the port on which the collector listens.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The collector's CPU time and memory so far.
+    /// Returns the CPU time and memory that the collector has used so far.
     pub fn usage(&self) -> Result<Usage> {
         self.process.usage()
     }
 
-    /// The collector's process id.
+    /// Returns the collector's process id.
     pub fn id(&self) -> u32 {
         self.process.id()
     }
 
-    /// The exit status, if the process has ended.
+    /// Returns the exit status, or `None` while the collector runs.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
         self.process.ended()
     }
 
-    /// Sends a signal to the collector.
+    /// Sends a signal to the collector; an error if it has ended.
     pub fn signal(&mut self, signal: Signal) -> Result<()> {
         self.process.signal(signal)
     }
 
-    /// Sends SIGTERM; returns the time until the collector ended, and the exit status.
+    /// Sends SIGTERM; returns the time until the collector ended, and the exit status. An error if it still runs after `limit`.
     pub fn stop(&mut self, limit: Duration) -> Result<(Duration, ExitStatus)> {
         let asked = Instant::now();
         self.signal(Signal::Terminate)?;

@@ -4,31 +4,32 @@ use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 use std::time::Duration;
 
-/// The `name` of the first cluster in every configuration, which is the label `cluster_name`.
+/// The key `name` of the first cluster in every configuration, and so the value of its label `cluster_name`.
 pub const CLUSTER: &str = "lab";
 
-/// A configuration. By default there is no leadership, one cluster, granularity "partition" and exact time lag.
+/// A configuration of a collector. The default is one cluster, no leadership, granularity "partition" and time lag by reading
+/// records.
 #[derive(Clone, Debug)]
 pub struct Config {
     bootstrap: String,
     poll_interval: Duration,
     properties: BTreeMap<String, String>,
     granularity: &'static str,
-    /// Lines of `[exporter.performance]`.
+    /// The keys and values of `[exporter.performance]`.
     performance: BTreeMap<String, String>,
-    /// Lines of `[exporter.timestamp_sampling]`.
+    /// The keys and values of `[exporter.timestamp_sampling]`.
     sampling: BTreeMap<String, String>,
     isolation: &'static str,
-    /// Further clusters: name and brokers.
+    /// The names and brokers of further clusters, which have the defaults of all other keys.
     more: Vec<(String, String)>,
-    /// Lines of `[exporter.leadership]`.
+    /// The lines of `[exporter.leadership]`; empty for a collector that runs alone.
     leadership: String,
 }
 
 // === impl Config ===
 
 impl Config {
-    /// A configuration that collects every two seconds from these brokers.
+    /// Returns a configuration for one cluster with these brokers, which is collected every two seconds.
     pub fn of(bootstrap: &str) -> Self {
         Self {
             bootstrap: bootstrap.to_owned(),
@@ -43,7 +44,7 @@ impl Config {
         }
     }
 
-    /// Collects from these brokers instead.
+    /// Sets the brokers of the first cluster.
     #[must_use]
     pub fn bootstrap(self, bootstrap: &str) -> Self {
         Self {
@@ -52,7 +53,7 @@ impl Config {
         }
     }
 
-    /// Collects at this interval instead.
+    /// Sets the time between two collections.
     #[must_use]
     pub fn every(self, poll_interval: Duration) -> Self {
         Self {
@@ -61,14 +62,14 @@ impl Config {
         }
     }
 
-    /// Sets one key of `[clusters.consumer_properties]`.
+    /// Sets one property of librdkafka for the first cluster (`[clusters.consumer_properties]`).
     #[must_use]
     pub fn property(mut self, name: &str, value: &str) -> Self {
         self.properties.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    /// Shows no series of single partitions of a group.
+    /// Sets granularity "topic", with which a group has no series of single partitions.
     #[must_use]
     pub fn by_topic(self) -> Self {
         Self {
@@ -77,7 +78,7 @@ impl Config {
         }
     }
 
-    /// Sets one duration of `[exporter.performance]`, such as `metadata_cache_ttl`.
+    /// Sets one key of `[exporter.performance]` whose value is a duration, such as `metadata_cache_ttl`.
     #[must_use]
     pub fn performance(mut self, name: &str, duration: &str) -> Self {
         self.performance
@@ -92,7 +93,7 @@ impl Config {
         self
     }
 
-    /// Treats groups as readers of committed records only.
+    /// Sets isolation "read_committed" for the first cluster: lag ends at the last stable offset.
     #[must_use]
     pub fn read_committed(self) -> Self {
         Self {
@@ -101,21 +102,21 @@ impl Config {
         }
     }
 
-    /// Collects from one more cluster, which has this name.
+    /// Adds a cluster with this name and these brokers.
     #[must_use]
     pub fn and_cluster(mut self, name: &str, bootstrap: &str) -> Self {
         self.more.push((name.to_owned(), bootstrap.to_owned()));
         self
     }
 
-    /// Asks for leadership at `url`, as the collector of the pod `identity`.
+    /// Switches leadership on: the collector asks at `url`, as the collector of the pod `identity`.
     #[must_use]
     pub fn led_by(mut self, url: &str, identity: &str) -> Self {
         self.leadership = format!("enabled = true\nidentity = \"{identity}\"\nurl = \"{url}\"\n");
         self
     }
 
-    /// The text of the file, for a collector that listens on `port` of loopback.
+    /// Returns the text of the file, for a collector that listens on `port` of loopback.
     pub fn text(&self, port: u16) -> String {
         let Self {
             bootstrap,

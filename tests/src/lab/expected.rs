@@ -1,4 +1,4 @@
-//! The exposition that `/metrics` has to show, computed from the oracle alone, and the differences between it and what is shown.
+//! The exposition that `/metrics` has to show, computed from the oracle alone, and the differences between it and a scrape.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ mod topic;
 pub use compare::{differences, digest};
 use topic::{OfTopic, oldest};
 
-/// The facts about a cluster in which nothing changes.
+/// The state of a Kafka in which nothing changes, as Kafka's own tools report it.
 #[derive(Debug)]
 pub struct World {
     rows: BTreeMap<Place, Row>,
@@ -27,16 +27,16 @@ pub struct World {
     compacted: BTreeSet<String>,
 }
 
-/// An expected value.
+/// The value that a series must have.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value {
     /// The value is this number.
     Exactly(f64),
-    /// The value is the age, in seconds, of something written at this time (ms since 1970).
+    /// The value is the age, in seconds, of a record with this timestamp (ms since 1970).
     AgeOf(i64),
 }
 
-/// Expected values by family and labels. A family that is absent here is not compared.
+/// Expected values by family and labels. Families of the exposition that are not among the keys are not compared.
 pub type Expected = BTreeMap<&'static str, BTreeMap<Labels, Value>>;
 
 #[expect(
@@ -50,7 +50,8 @@ fn number(n: i64) -> f64 {
 // === impl World ===
 
 impl World {
-    /// Asks Kafka's tools for everything; `compacted` are the topics that the fixture has made compacted.
+    /// Reads the state from Kafka's tools, without the internal topics' logs. `compacted` names the topics that the fixture has
+    /// made compacted.
     pub fn ask(kafka: &Kafka, compacted: &[&str]) -> Result<Self> {
         let rows = oracle::rows(kafka)?;
         let at = rows
@@ -73,22 +74,24 @@ impl World {
         })
     }
 
-    /// Rows of the oracle.
+    /// Returns the number of committed offsets, each of one group in one partition.
     pub fn n_rows(&self) -> usize {
         self.rows.len()
     }
 
-    /// Groups of the oracle.
+    /// Returns the number of groups that `kafka-consumer-groups` lists.
     pub fn n_groups(&self) -> usize {
         self.states.len()
     }
 
-    /// The first record at or after a commit, with its time.
+    /// Returns the bounds of the log and the first record at or after the offset `committed`; `None` if no group has committed that
+    /// offset.
     pub fn record(&self, topic: &str, partition: i32, committed: i64) -> Option<&Record> {
         self.records.get(&(topic.to_owned(), partition, committed))
     }
 
-    /// The expected values of every family about lag, at granularity "partition" with `mode = "message"`.
+    /// Returns the expected values of the families about partitions, topics and groups, at granularity "partition" and with `mode =
+    /// "message"`.
     pub fn expected(&self) -> Result<Expected> {
         let mut expected = Expected::new();
         self.partitions(&mut expected);
@@ -171,7 +174,8 @@ impl World {
         Ok(())
     }
 
-    /// Adds the expected rows of uncommitted partitions: each topic of a member has a row, even if every partition has a commit.
+    /// Adds the expected series of uncommitted partitions. Each topic of which a member is assigned a partition has them, even if
+    /// every partition has a commit.
     fn uncommitted(&self, expected: &mut Expected) {
         for ((group, topic), ends) in &self.uncommitted {
             let held = ends.iter().map(|(partition, end)| {
@@ -251,7 +255,7 @@ impl World {
     }
 }
 
-/// The lag of a row. The tool prints a negative lag for a commit beyond the end; the exporter shows 0.
+/// Returns the lag of a row. For a commit beyond the end `kafka-consumer-groups` prints a negative lag, but the collector shows 0.
 fn lag(row: &Row) -> i64 {
     (row.high_watermark - row.committed).max(0)
 }

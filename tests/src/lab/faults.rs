@@ -1,4 +1,4 @@
-//! The route from a pod to the API server, with the faults it can have: a TCP proxy for every connection, an HTTP proxy for every request.
+//! Faults on the route from a pod to the API server: a TCP proxy for its connections, and an HTTP proxy for its requests.
 
 mod api_route;
 mod connection;

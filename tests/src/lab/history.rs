@@ -1,8 +1,8 @@
-//! The history of which pod acted when, from observations of pods, and for how long two of them acted at once.
+//! The history of the acts of pods, made from observations, and the time for which two pods acted at once.
 //!
-//! A pod acts when a request of its collector reaches Kafka, and when its collector begins an answer to `/metrics` that has series. Acts
-//! with no proof between them that the gate was closed are one interval: the pod is taken to have acted from the first act to the last
-//! without a break. No clock is read here.
+//! A pod acts when a request of its collector reaches Kafka, and when its collector begins an answer to `/metrics` that has series.
+//! Acts without a proof between them that the gate was closed are one interval: the pod is taken to have acted from the first of
+//! them to the last without a break. This module reads no clock.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,28 +11,28 @@ use tokio::time::Instant;
 
 use super::observer::{Probe, ProbeResult};
 
-/// Something that happened between two moments.
+/// The time of an event as far as it is known: between two moments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// The earliest time at which it can have happened.
+    /// The earliest time at which the event can have happened.
     pub from: Instant,
-    /// The latest time at which it can have happened.
+    /// The latest time at which the event can have happened.
     pub to: Instant,
 }
 
-/// The observations of one pod.
+/// The observations of one pod, from which its acts are inferred.
 #[derive(Clone, Debug, Default)]
 pub struct Observations {
-    /// The answers of its `/metrics` and `/leader`, in order.
+    /// The probes of the pod's `/metrics` and `/leader`, in the order of time.
     pub probes: Vec<Probe>,
-    /// The times at which its requests reached Kafka, in order.
+    /// The times at which requests of the pod's collector reached Kafka, in order.
     pub requests: Vec<Instant>,
 }
 
-/// An interval in which one pod acted.
+/// An interval in which one pod acted without a proof of a closed gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeadInterval {
-    /// The index of the pod.
+    /// The index of the pod among the observed pods.
     pub pod: usize,
     /// The first act of the interval.
     pub first: Span,
@@ -42,26 +42,26 @@ pub struct LeadInterval {
     pub acts: Vec<Span>,
 }
 
-/// The intervals in which pods acted.
+/// The intervals in which the observed pods acted.
 #[derive(Clone, Debug)]
 pub struct History {
     /// The intervals, in the order of their first acts.
     pub intervals: Vec<LeadInterval>,
 }
 
-/// The overlap of two intervals.
+/// The time for which two pods acted at once, in two intervals or in a whole history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Overlap {
-    /// The time for which two pods certainly acted at once; at least 1 ms if one acted within the other's interval.
+    /// The time for which two pods certainly acted at once. It counts as at least 1 ms if one acted within the other's interval.
     pub certain: Duration,
-    /// The time for which two pods may have acted at once: a probe takes a while, which leaves a margin.
+    /// The time for which two pods may have acted at once. It is longer because a probe does not tell when exactly its pod acted.
     pub possible: Duration,
 }
 
 // === impl Span ===
 
 impl Span {
-    /// A span of no length, at this moment.
+    /// Returns the span of an event whose time is known exactly.
     pub fn at(moment: Instant) -> Self {
         Self {
             from: moment,
@@ -73,7 +73,7 @@ impl Span {
 // === impl Observations ===
 
 impl Observations {
-    /// All acts, in order.
+    /// Returns all acts in the order of their earliest times: probes that got series, and requests to Kafka.
     fn acts(&self) -> Vec<Span> {
         let series = self
             .probes
@@ -134,7 +134,7 @@ impl Observations {
 // === impl History ===
 
 impl History {
-    /// The history of all pods, whose indices are those in `pods`.
+    /// Returns the history of all pods, whose indices are those in `pods`.
     pub fn of(pods: &[Observations]) -> Self {
         let mut intervals: Vec<_> = pods
             .iter()
@@ -145,7 +145,7 @@ impl History {
         Self { intervals }
     }
 
-    /// The time for which two pods acted at once, summed over all pairs of their intervals.
+    /// Returns the time for which two pods acted at once, summed over all pairs of intervals.
     pub fn overlap(&self) -> Overlap {
         let mut sum = Overlap::default();
         for (n, one) in self.intervals.iter().enumerate() {
@@ -160,13 +160,13 @@ impl History {
         sum
     }
 
-    /// The number of times that a pod began to act after another one.
+    /// Returns the number of intervals that follow an interval of another pod.
     pub fn moves(&self) -> usize {
         let pairs = self.intervals.windows(2);
         pairs.filter(|pair| pair[0].pod != pair[1].pod).count()
     }
 
-    /// The time at which this pod first acted after a moment.
+    /// Returns the time by which this pod's first act after `moment` had certainly happened; `None` if there was none.
     pub fn first_act_after(&self, pod: usize, moment: Instant) -> Option<Instant> {
         self.acts_of(pod)
             .map(|act| act.to)
@@ -174,7 +174,7 @@ impl History {
             .min()
     }
 
-    /// The last act of this pod.
+    /// Returns the earliest possible time of this pod's last act; `None` if it never acted.
     pub fn last_act(&self, pod: usize) -> Option<Instant> {
         self.acts_of(pod).map(|act| act.from).max()
     }
@@ -228,7 +228,7 @@ impl fmt::Display for History {
 mod tests {
     use super::*;
 
-    /// Observations of acts, and of proofs of a closed gate, at these milliseconds after `begin`.
+    /// Returns a pod's requests to Kafka at `acts` and probes that find its gate closed at `closed`, in milliseconds after `begin`.
     fn pod(begin: Instant, acts: &[u64], closed: &[u64]) -> Observations {
         let at = |ms: &u64| begin + Duration::from_millis(*ms);
         let probe = |ms: &u64| Probe {
@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn a_stint_lasts_until_a_gate_is_seen_closed() {
         let begin = Instant::now();
-        // No probe says that the gate of the first pod was closed while the second one acted.
+        // No probe saw the gate of `one` closed, so its interval covers both acts of `other`.
         let one = pod(begin, &[0, 500], &[]);
         let other = pod(begin, &[100, 200], &[]);
         let overlap = History::of(&[one, other]).overlap();

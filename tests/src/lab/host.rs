@@ -9,11 +9,12 @@ use anyhow::{Context, Result, ensure};
 
 use super::kafka::Version;
 
-/// A directory of one test, removed with it; `KLAG_KEEP=1` keeps it for reading.
+/// A temporary directory, removed when dropped. If the environment variable `KLAG_KEEP` is set, it is kept, and its path is
+/// printed.
 #[derive(Debug)]
 pub struct TempDir(PathBuf);
 
-/// `${XDG_CACHE_HOME:-$HOME/.cache}/klag-exporter`, made if absent.
+/// Returns the cache directory `${XDG_CACHE_HOME:-$HOME/.cache}/klag-exporter`, which is made if absent.
 pub fn cache() -> Result<PathBuf> {
     let base = match std::env::var_os("XDG_CACHE_HOME") {
         Some(dir) if !dir.is_empty() => PathBuf::from(dir),
@@ -24,7 +25,8 @@ pub fn cache() -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// The directory of the jars of this version of Kafka, in the cache. If the jars are absent, the error says how to get them.
+/// Returns the directory of the jars of this version of Kafka, in the cache. If the jars are absent, the error says how to get
+/// them.
 pub fn jars(version: Version) -> Result<PathBuf> {
     let dir = cache()?.join(format!("kafka-{version}"));
     ensure!(
@@ -51,7 +53,7 @@ pub fn check_that_it_runs(program: &str, arg: &str) -> Result<()> {
 // === impl TempDir ===
 
 impl TempDir {
-    /// Makes a new directory in the system's directory for temporary files.
+    /// Makes a new directory in the system's directory for temporary files. Its name has `name` in it.
     pub fn new(name: &str) -> Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -60,12 +62,12 @@ impl TempDir {
         Ok(Self(dir))
     }
 
-    /// The path of the directory.
+    /// Returns the path of the directory.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// Writes a file into it.
+    /// Writes or replaces a file in the directory; returns the file's path.
     pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> Result<PathBuf> {
         let path = self.0.join(name);
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;

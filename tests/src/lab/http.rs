@@ -1,4 +1,4 @@
-//! A minimal HTTP client with which a test sees an answer exactly as it came.
+//! A minimal HTTP client, which shows a test an answer exactly as it was sent.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -9,29 +9,30 @@ use anyhow::{Context, Result, ensure};
 use flate2::read::GzDecoder;
 use tokio::time::Instant;
 
-/// An answer.
+/// The answer to an HTTP request.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The status code.
     pub status: u16,
     /// The headers, with their names in lower case.
     pub headers: BTreeMap<String, String>,
-    /// The body as it was sent: chunked transfer is undone, compression is not.
+    /// The body as it was sent: chunked transfer is undone, but compression is not.
     pub body: Vec<u8>,
-    /// The time from before the connection was opened until the last byte.
+    /// The time from before the connection was opened until the last byte had arrived.
     pub took: Duration,
 }
 
-/// A content coding to ask for.
+/// The content coding that a request accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coding {
-    /// No compression.
+    /// The body is not to be compressed: `Accept-Encoding: identity`.
     Plain,
-    /// `Accept-Encoding: gzip`, as Prometheus sends.
+    /// The body may be compressed: `Accept-Encoding: gzip`, as Prometheus sends.
     Gzip,
 }
 
-/// Sends `GET path` to a port of loopback, on a connection of its own. Each wait takes at most `limit`.
+/// Sends `GET path` to a port of loopback, on a connection of its own. Connecting, each read and each write take at most `limit`.
+/// An answer that was cut short is an error.
 pub fn get(port: u16, path: &str, coding: Coding, limit: Duration) -> Result<Answer> {
     let started = Instant::now();
     let address = SocketAddr::from(([127, 0, 0, 1], port));
@@ -100,7 +101,7 @@ fn unchunk(mut sent: &[u8]) -> Result<Vec<u8>> {
 // === impl Answer ===
 
 impl Answer {
-    /// The body as text, decompressed if it is compressed.
+    /// Returns the body as text, decompressed if it is compressed with gzip.
     pub fn text(&self) -> Result<String> {
         let mut text = String::new();
         if self

@@ -1,4 +1,4 @@
-//! Apache Kafka on loopback: one broker or three, each of which is a controller too.
+//! Apache Kafka on loopback: one broker or more, each of which is a controller too.
 
 use std::fs;
 use std::net::TcpStream;
@@ -20,16 +20,17 @@ pub use plan::Plan;
 pub use properties::{Listeners, PASSWORD, User};
 pub use version::Version;
 
-/// The id of the cluster. Its value does not matter, but all brokers of a cluster must be formatted with the same one.
+/// The cluster id with which brokers' data directories are formatted. Its value does not matter, but all brokers of a cluster need
+/// the same.
 const CLUSTER_ID: &str = "a2xhZy1lMmUtY2x1c3Rlcg";
 
-/// The time limit of a start, which takes 3 s on an idle machine.
+/// The time limit of a broker's start, which takes 3 s on an idle machine, and of its end in order.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
-/// A cluster; stopped and deleted when dropped.
+/// A running cluster; its brokers are killed and its files deleted when dropped.
 #[derive(Debug)]
 pub struct Kafka {
-    // Fields are dropped in this order: first the processes, then what they use.
+    // Fields are dropped in this order: first the processes, then the files that they use.
     nodes: Vec<Node>,
     version: Version,
     tools: KafkaTools,
@@ -47,7 +48,7 @@ struct Node {
 // === impl Kafka ===
 
 impl Kafka {
-    /// Starts a cluster and waits until each broker answers on its ports.
+    /// Starts a cluster and waits until each broker accepts connections on all of its ports for clients.
     pub fn start(plan: &Plan) -> Result<Self> {
         let version = plan.version()?;
         let tools = KafkaTools::open(version)?;
@@ -84,49 +85,49 @@ impl Kafka {
         Ok(kafka)
     }
 
-    /// The version of the brokers.
+    /// Returns the version of the brokers.
     pub fn version(&self) -> Version {
         self.version
     }
 
-    /// The plain listeners, as `bootstrap.servers` wants them.
+    /// Returns the addresses of the listeners without security, as `bootstrap.servers` takes them.
     pub fn bootstrap(&self) -> String {
         self.addresses(|ports| ports.plain)
     }
 
-    /// The SASL listeners; with [`Listeners::Secured`] only.
+    /// Returns the addresses of the SASL listeners, which brokers open only with [`Listeners::Secured`].
     pub fn bootstrap_sasl(&self) -> String {
         self.addresses(|ports| ports.sasl)
     }
 
-    /// The TLS listeners; with [`Listeners::Secured`] only.
+    /// Returns the addresses of the TLS listeners, which brokers open only with [`Listeners::Secured`].
     pub fn bootstrap_tls(&self) -> String {
         self.addresses(|ports| ports.tls)
     }
 
-    /// The listeners of the controllers, which are not for clients.
+    /// Returns the addresses of the controllers' listeners, which do not serve clients.
     pub fn controllers(&self) -> String {
         self.addresses(|ports| ports.controller)
     }
 
-    /// Certificates; with [`Listeners::Secured`] only.
+    /// Returns the certificates of brokers and users; an error unless the listeners are [`Listeners::Secured`].
     pub fn keys(&self) -> Result<&Keys> {
         self.keys.as_ref().context("this Kafka has no certificates")
     }
 
-    /// Runs one of Kafka's tools on this cluster; returns what it printed.
+    /// Runs one of Kafka's tools on this cluster, through the listeners without security; returns its output.
     pub fn tool(&self, tool: Tool, args: &[&str]) -> Result<String> {
         self.tool_at(&self.bootstrap(), tool, args)
     }
 
-    /// Runs one of Kafka's tools through these listeners.
+    /// Runs one of Kafka's tools through the listeners in `bootstrap`; returns its output.
     pub fn tool_at(&self, bootstrap: &str, tool: Tool, args: &[&str]) -> Result<String> {
         let mut all = vec!["--bootstrap-server", bootstrap];
         all.extend(args);
         self.tools.run(tool, &all)
     }
 
-    /// Runs a command of the fixture (`tests/kafka`) to its end; returns what it printed.
+    /// Runs a command of the fixture (`tests/kafka`) on this cluster to its end; returns its output.
     pub fn fixture(&self, command: &str, args: &[&str]) -> Result<String> {
         let bootstrap = self.bootstrap();
         let mut all = vec![command, &bootstrap];
@@ -134,18 +135,18 @@ impl Kafka {
         self.tools.fixture(&all)
     }
 
-    /// A directory that is deleted together with this cluster.
+    /// Returns a directory that is deleted together with this cluster.
     pub fn scratch(&self) -> &TempDir {
         &self.scratch
     }
 
-    /// Starts a stopped or killed node, and waits until it answers.
+    /// Starts a node that was stopped or killed, with its old data, and waits until it accepts connections.
     pub fn start_node(&mut self, id: u16) -> Result<()> {
         self.launch(id)?;
         self.wait_until_up(id)
     }
 
-    /// Stops a node in order: it hands over the partitions that it leads, then ends.
+    /// Sends SIGTERM to a node and waits for its end. The broker hands over the partitions that it leads before it ends.
     pub fn stop_node(&mut self, id: u16) -> Result<()> {
         let mut process = self.take(id)?;
         process.signal(Signal::Terminate)?;
@@ -153,23 +154,23 @@ impl Kafka {
         Ok(())
     }
 
-    /// Sends SIGKILL: the node ends without handing anything over.
+    /// Sends SIGKILL to a node, which ends without handing its partitions over.
     pub fn kill_node(&mut self, id: u16) -> Result<()> {
         drop(self.take(id)?);
         Ok(())
     }
 
-    /// Sends SIGSTOP: the node's connections stay open, and nothing answers.
+    /// Sends SIGSTOP to a node: its connections stay open, but it answers nothing.
     pub fn pause_node(&mut self, id: u16) -> Result<()> {
         self.process(id)?.signal(Signal::Stop)
     }
 
-    /// Sends SIGCONT to a paused node.
+    /// Sends SIGCONT to a node, which goes on after [`Kafka::pause_node`].
     pub fn resume_node(&mut self, id: u16) -> Result<()> {
         self.process(id)?.signal(Signal::Continue)
     }
 
-    /// Kills all nodes.
+    /// Sends SIGKILL to all nodes at almost the same time.
     pub fn kill_all(&mut self) {
         for node in &mut self.nodes {
             node.process = None;

@@ -1,4 +1,4 @@
-//! Java programs against a Kafka: its own command-line tools, and the fixture of `tests/kafka`.
+//! Java programs that connect to a Kafka: Kafka's own command-line tools, and the fixture of `tests/kafka`.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -25,10 +25,11 @@ const SOURCES: [(&str, &str); 7] = [
     ("Probe.java", include_str!("../../kafka/Probe.java")),
 ];
 
-/// The time limit of a tool, which only a machine that is building at the same time gets near.
+/// The time limit of a tool, of a command of the fixture, and of the compiler. Most take seconds; beside a build they take far
+/// longer.
 const TOOL_LIMIT: Duration = Duration::from_secs(180);
 
-/// The jars, and the fixture compiled.
+/// The jars of one version of the brokers, the jars of the tools, and the compiled fixture.
 #[derive(Clone, Debug)]
 pub struct KafkaTools {
     /// The folder with the brokers' jars.
@@ -38,18 +39,18 @@ pub struct KafkaTools {
     fixture: PathBuf,
 }
 
-/// Kafka's command-line tools, so that tests need not name Java classes.
+/// Kafka's command-line tools, by the names of their scripts, so that tests need not name Java classes.
 #[derive(Clone, Copy, Debug)]
 pub enum Tool {
-    /// kafka-consumer-groups
+    /// `kafka-consumer-groups`, which prints the members, commits and lag of groups.
     ConsumerGroups,
-    /// kafka-get-offsets
+    /// `kafka-get-offsets`, which prints log starts and high watermarks.
     GetOffsets,
-    /// kafka-topics
+    /// `kafka-topics`, which creates, changes, describes and deletes topics.
     Topics,
-    /// kafka-features
+    /// `kafka-features`, which prints and changes the feature levels of a cluster.
     Features,
-    /// kafka-storage
+    /// `kafka-storage`, which formats the data directory of a broker before its first start.
     Storage,
 }
 
@@ -73,7 +74,8 @@ impl KafkaTools {
         Ok(tools)
     }
 
-    /// Runs one of Kafka's tools; returns what it printed.
+    /// Runs one of Kafka's tools; returns its output, standard error included. `kafka-storage` is of the brokers' version, the
+    /// others of 4.1.
     pub fn run(&self, tool: Tool, args: &[&str]) -> Result<String> {
         let mut java = match tool {
             Tool::Storage => java("-Xmx256m", &class_path(&self.brokers)),
@@ -83,14 +85,14 @@ impl KafkaTools {
         process::run(java, TOOL_LIMIT).with_context(|| format!("{tool:?} {args:?}"))
     }
 
-    /// Runs a command of the fixture to its end; returns what it printed.
+    /// Runs a command of the fixture to its end; returns its output, standard error included.
     pub fn fixture(&self, args: &[&str]) -> Result<String> {
         let mut java = self.fixture_command();
         java.args(args);
         process::run(java, TOOL_LIMIT).with_context(|| format!("fixture {args:?}"))
     }
 
-    /// Starts a command of the fixture that keeps running, and waits until it has printed `ready`.
+    /// Starts a command of the fixture that keeps running, and waits until `log`, its output, contains the text `ready`.
     pub fn staying(&self, args: &[&str], log: &Path, ready: &str) -> Result<Process> {
         let mut java = self.fixture_command();
         java.args(args);
@@ -104,14 +106,14 @@ impl KafkaTools {
         Ok(process)
     }
 
-    /// The command of a broker, to which the path of its server.properties is to be added.
+    /// Returns the command that starts a broker; the caller adds the path of the broker's server.properties.
     pub(super) fn broker(&self) -> Command {
         let mut java = java("-Xmx400m", &class_path(&self.brokers));
         java.arg("kafka.Kafka");
         java
     }
 
-    /// The command of the fixture, to which arguments are to be added.
+    /// Returns the command that runs the fixture; the caller adds the fixture's arguments.
     pub(super) fn fixture_command(&self) -> Command {
         let mut java = self.java("-Xmx320m");
         java.arg("Fixture");
@@ -123,7 +125,8 @@ impl KafkaTools {
         java(heap, &class_path)
     }
 
-    /// Compiles into a directory beside the final one and renames it, so that a test that is killed leaves no partial result.
+    /// Compiles the fixture into a directory beside the final one and renames it, so that a test that is killed leaves no partial
+    /// result.
     fn compile(&self) -> Result<()> {
         let source = TempDir::new("fixture")?;
         let mut javac = Command::new("javac");
@@ -143,7 +146,8 @@ impl KafkaTools {
     }
 }
 
-/// A Java command, to which a class is to be added. With the Serial collector and C1 alone, Java starts twice as fast on few cores.
+/// Returns a Java command; the caller adds the main class. With the Serial collector and C1 alone, Java starts twice as fast on few
+/// cores.
 fn java(heap: &str, class_path: &str) -> Command {
     let mut java = Command::new("java");
     java.args([heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"]);

@@ -1,5 +1,4 @@
-//! Certificates for a broker and its clients, made by openssl for one test: two authorities, of which brokers trust
-//! the first.
+//! Certificates for brokers and their clients, made by openssl for one test: two authorities, of which brokers trust the first.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +11,7 @@ use super::host::TempDir;
 use super::kafka::User;
 use super::process;
 
-/// Paths of PEM files.
+/// The directory with the PEM files of keys and certificates.
 #[derive(Debug)]
 pub struct Keys {
     dir: PathBuf,
@@ -21,7 +20,7 @@ pub struct Keys {
 // === impl Keys ===
 
 impl Keys {
-    /// Makes all keys and certificates in a directory of a test.
+    /// Makes all keys and certificates, valid for two days, in the directory `keys` of `scratch`.
     pub(super) fn make(scratch: &TempDir) -> Result<Self> {
         let keys = Self {
             dir: scratch.path().join("keys"),
@@ -37,34 +36,35 @@ impl Keys {
         for user in User::ALL {
             keys.signed(user.name(), &names)?;
         }
-        // A broker's key store in PEM format is its key and its certificate chain in one file.
+        // Kafka takes a key store in PEM format as one file with the private key and the certificate chain.
         let mut store = fs::read(keys.path("broker.key"))?;
         store.extend(fs::read(keys.path("broker.pem"))?);
         fs::write(keys.path("broker-store.pem"), store)?;
         Ok(keys)
     }
 
-    /// The authority that brokers and good clients trust.
+    /// Returns the path of the certificate of the authority that brokers and their clients trust.
     pub fn ca(&self) -> PathBuf {
         self.path("ca.pem")
     }
 
-    /// An authority that has signed nothing.
+    /// Returns the path of the certificate of an authority that has signed no other certificate. A client that trusts it alone
+    /// refuses brokers.
     pub fn other_ca(&self) -> PathBuf {
         self.path("other-ca.pem")
     }
 
-    /// A client's certificate.
+    /// Returns the path of a user's certificate.
     pub fn certificate(&self, user: User) -> PathBuf {
         self.path(&format!("{}.pem", user.name()))
     }
 
-    /// A client's private key.
+    /// Returns the path of a user's private key.
     pub fn key(&self, user: User) -> PathBuf {
         self.path(&format!("{}.key", user.name()))
     }
 
-    /// The broker's key and certificate.
+    /// Returns the path of the key store with the private key and the certificate of all brokers.
     pub(super) fn broker(&self) -> PathBuf {
         self.path("broker-store.pem")
     }

@@ -1,5 +1,4 @@
-//! A Kubernetes control plane on loopback: etcd and the API server, with RBAC and an audit log, and nothing that acts by
-//! itself.
+//! A Kubernetes control plane on loopback: etcd and the API server, with RBAC and an audit log, but without controllers and nodes.
 
 use std::fs;
 use std::path::PathBuf;
@@ -27,13 +26,13 @@ pub use kube::{Kube, NAMESPACE};
 pub use lease::{Lease, Record};
 pub use rights::Rights;
 
-/// The version of Kubernetes under test.
+/// The version of Kubernetes that the tests run, which `tests/kubernetes/build` builds.
 pub const VERSION: &str = "1.34.4";
 
-/// The longest time until the control plane is ready, which takes 3 s on an idle machine.
+/// The longest time until the control plane is ready. A start takes 3 s on an idle machine.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
-/// The audit policy: reads and writes of Leases are logged with their user, and nothing else is.
+/// The audit policy of the API server: requests about Leases are logged with their user, verb and status, and nothing else is.
 const AUDIT: &str = "apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
@@ -42,10 +41,10 @@ rules:
 - level: None
 ";
 
-/// A control plane; stopped and deleted when dropped.
+/// A running control plane; its processes are killed and its files deleted when dropped.
 #[derive(Debug)]
 pub struct ControlPlane {
-    // Fields are dropped in this order: first the processes, then what they use.
+    // Fields are dropped in this order: first the API server and etcd, then the files and the runtime.
     api_server: Option<Process>,
     etcd: Option<Process>,
     kube: Kube,
@@ -64,16 +63,17 @@ struct Ports {
     peer: u16,
 }
 
-/// A part of the control plane.
+/// A process of the control plane, which tests kill, stop and start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// kube-apiserver
+    /// The process of kube-apiserver.
     ApiServer,
-    /// etcd
+    /// The process of etcd, where the API server keeps its objects.
     Etcd,
 }
 
-/// The path of the program: `KLAG_KUBERNETES`, else in the cache. If it is absent, the error says how to make it.
+/// Returns the path of the program that is etcd, kube-apiserver and kubectl in one: `KLAG_KUBERNETES`, else a file in the cache. If
+/// there is no such file, the error says how to make it.
 pub fn program() -> Result<PathBuf> {
     let path = match std::env::var_os("KLAG_KUBERNETES") {
         Some(path) => PathBuf::from(path),
@@ -90,7 +90,7 @@ pub fn program() -> Result<PathBuf> {
 // === impl ControlPlane ===
 
 impl ControlPlane {
-    /// Starts a control plane and waits until it is ready; it has a namespace `lab`.
+    /// Starts a control plane, waits until it is ready, and makes the namespace [`NAMESPACE`].
     pub fn start() -> Result<Self> {
         let scratch = TempDir::new("kubernetes")?;
         let keys = Keys::make(&scratch.path().join("keys"))?;
@@ -118,18 +118,18 @@ impl ControlPlane {
         Ok(plane)
     }
 
-    /// A handle for requests as the administrator, and for the accounts of pods.
+    /// Returns the handle for requests as the administrator and for making the accounts of pods.
     pub fn kube(&self) -> &Kube {
         &self.kube
     }
 
-    /// Kills a part.
+    /// Sends SIGKILL to a part and reaps it; an error if the part is not running.
     pub fn kill(&mut self, part: Part) -> Result<()> {
         drop(self.slot(part).take().context("it is not running")?);
         Ok(())
     }
 
-    /// Starts a part that was killed, without waiting: see [`ControlPlane::wait_until_ready`].
+    /// Starts a part that was killed. [`ControlPlane::wait_until_ready`] waits until both parts work again.
     pub fn launch(&mut self, part: Part) -> Result<()> {
         let mut command = Command::new(program()?);
         let (name, args) = match part {
@@ -143,13 +143,13 @@ impl ControlPlane {
         Ok(())
     }
 
-    /// Sends a signal to a part.
+    /// Sends a signal to a part; an error if the part is not running.
     pub fn signal(&mut self, part: Part, signal: Signal) -> Result<()> {
         let process = self.slot(part).as_mut();
         process.context("it is not running")?.signal(signal)
     }
 
-    /// Waits until the API server says that it is ready.
+    /// Waits until the API server answers `/readyz` with 200. If it does not, the error has the last 20 lines of its log.
     pub fn wait_until_ready(&mut self) -> Result<()> {
         let log = self.scratch.path().join("kube-apiserver.log");
         super::wait_for("the API server", START_LIMIT, || {
@@ -176,7 +176,7 @@ impl ControlPlane {
         let peer = format!("http://127.0.0.1:{}", self.ports.peer);
         let data = self.scratch.path().join("etcd");
         let words = format!(
-            // Test data need not survive a crash, so etcd does not wait for the disk.
+            // With `--unsafe-no-fsync` etcd does not wait for the disk: test data need not survive a crash of the machine.
             "--name lab --data-dir {} --unsafe-no-fsync --log-level warn --listen-client-urls {client} \
              --advertise-client-urls {client} --listen-peer-urls {peer} --initial-advertise-peer-urls {peer} \
              --initial-cluster lab={peer}",

@@ -1,9 +1,9 @@
-//! A Kubernetes of one node with real pods: control plane, containerd, kubelet and kube-proxy in namespaces of their own (`tests/node`),
-//! and images of the programs under test.
+//! A Kubernetes of one node with real pods: control plane, containerd, kubelet and kube-proxy in namespaces of their own
+//! (`tests/node`), and images of the programs under test.
 //!
-//! The node takes no part in the machine's network. Tests run programs in the node's network ([`Node::command`]) or enter it with a thread
-//! ([`Net::inside`]); pods reach at [`ADDRESS`] the servers that tests start there. Pods have no DNS, and network policies are not
-//! enforced.
+//! The node takes no part in the machine's network. Tests run programs in the node's network ([`Node::command`]) or move a thread
+//! into it ([`Net::inside`]). Servers that tests start there listen at [`ADDRESS`], where pods reach them. Pods have no DNS, and
+//! network policies are not enforced.
 
 mod exporter;
 mod installation;
@@ -33,32 +33,33 @@ use super::kubernetes;
 use super::process::{self, Process};
 use super::programs::Program;
 
-/// The address of the node for its pods.
+/// The node's address in its own network, at which pods reach the servers that tests start there.
 pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 87, 0, 1);
 
-/// The tags of the images: the one in the manifests, and a next version with the same contents.
+/// The tags under which the node knows each image of the programs: the tag in the manifests, and the tag of a next version with the
+/// same contents, to which tests upgrade.
 pub const TAGS: [&str; 2] = [env!("CARGO_PKG_VERSION"), "next"];
 
-/// The images that `tests/manifests/images` builds.
+/// The images that `tests/manifests/images` builds, by the names of their files without `.tar`.
 pub const BUILT: [&str; 3] = ["elector", "collector", "collector-static"];
 
-/// The longest time until a node is ready, which takes 10 s on an idle machine.
+/// The longest time until a node is ready. A start takes 10 s on an idle machine.
 const START_LIMIT: Duration = Duration::from_secs(180);
 
-/// The time limit of a command, unless the command itself waits.
+/// The time limit of a command that is run to its end, such as kubectl or a script of `tests/node`.
 const LIMIT: Duration = Duration::from_secs(180);
 
-/// A node; stopped and deleted when dropped.
+/// A running node; all its processes are killed and its files deleted when dropped.
 #[derive(Debug)]
 pub struct Node {
     process: Option<Process>,
     net: Net,
-    /// The first process of the node's namespaces.
+    /// The id of the first process in the node's namespaces, by which commands enter them.
     init: u32,
     scratch: TempDir,
 }
 
-/// A script of `tests/node`.
+/// Returns the command that runs a script of `tests/node`.
 fn script(name: &str) -> Command {
     Command::new(
         Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -70,7 +71,8 @@ fn script(name: &str) -> Command {
 // === impl Node ===
 
 impl Node {
-    /// Starts a node and waits until it is ready. `None`, after a line that says what is missing, on a machine that cannot run one.
+    /// Starts a node and waits until it is ready. On a machine that cannot run a node, prints what the machine lacks and returns
+    /// `None`.
     pub fn start() -> Result<Option<Self>> {
         if let Err(lacking) = process::run(script("check"), LIMIT) {
             super::say(format_args!("NOT RUN, nothing is proved: {lacking}"));
@@ -101,17 +103,18 @@ impl Node {
         }))
     }
 
-    /// The node's network.
+    /// Returns the network namespace of the node.
     pub fn net(&self) -> &Net {
         &self.net
     }
 
-    /// A directory that is deleted together with the node.
+    /// Returns a directory that is deleted together with the node.
     pub fn scratch(&self) -> &TempDir {
         &self.scratch
     }
 
-    /// A command that runs in the node's network, as the administrator; everything else is as on the machine.
+    /// Returns a command that runs `program` in the node's network with the administrator's kubeconfig. The program sees the file
+    /// system and the processes of the machine.
     pub fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new("nsenter");
         command.arg(format!("--net=/proc/{}/ns/net", self.init));
@@ -120,14 +123,14 @@ impl Node {
         command
     }
 
-    /// Runs kubectl as the administrator; returns what it printed.
+    /// Runs kubectl as the administrator; returns its output, or an error with the output if the exit status is not 0.
     pub fn kubectl(&self, args: &[&str]) -> Result<String> {
         let (status, text) = self.kubectl_says(args)?;
         ensure!(status.success(), "kubectl {args:?}: {status}\n{text}");
         Ok(text)
     }
 
-    /// Runs kubectl as the administrator; returns its exit status, whatever it is, and what it printed.
+    /// Runs kubectl as the administrator; returns its exit status, which may be a failure, and its output.
     pub fn kubectl_says(&self, args: &[&str]) -> Result<(ExitStatus, String)> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let mut command = self.command(kubernetes::program()?);
@@ -141,14 +144,14 @@ impl Node {
         Ok((status, text))
     }
 
-    /// An object as JSON.
+    /// Returns an object or a list of objects as JSON, selected by `args` as `kubectl get` takes them.
     pub fn get(&self, args: &[&str]) -> Result<Value> {
         let mut all = vec!["get", "-o", "json"];
         all.extend(args);
         Ok(serde_json::from_str(&self.kubectl(&all)?)?)
     }
 
-    /// Runs a command in all of the node's namespaces; returns what it printed.
+    /// Runs a command in the node's network, mount, pid and cgroup namespaces; returns its output.
     pub fn run_inside(&self, args: &[&str]) -> Result<String> {
         let mut command = Command::new("nsenter");
         command.args(["-t", &self.init.to_string(), "-n", "-m", "-p", "-C", "--"]);
@@ -163,7 +166,7 @@ impl Node {
         Ok(())
     }
 
-    /// Sends SIGKILL to the first process of a container, which `id` names as the pod's status does.
+    /// Sends SIGKILL to the first process of the container `id`, which is written as in a pod's status: `containerd://` and a hash.
     pub fn kill_container(&self, id: &str) -> Result<()> {
         let id = id
             .strip_prefix("containerd://")
@@ -179,7 +182,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        // All processes in the node's namespaces end with it.
+        // The script `up` runs under `unshare --kill-child`, so killing it ends all processes in the node's namespaces.
         drop(self.process.take());
         if let Err(error) = process::run(script("sweep"), LIMIT) {
             super::say(format_args!("cgroups stay: {error:#}"));
@@ -187,7 +190,8 @@ impl Drop for Node {
     }
 }
 
-/// The directory of the images that `tests/manifests/images` has built, if `KLAG_IMAGES` names one.
+/// Returns the directory of the images that `tests/manifests/images` has built; `None` unless the environment variable
+/// `KLAG_IMAGES` names it. An image that is missing there is an error.
 pub fn built_images() -> Result<Option<PathBuf>> {
     let Some(dir) = std::env::var_os("KLAG_IMAGES").filter(|dir| !dir.is_empty()) else {
         return Ok(None);
@@ -204,7 +208,8 @@ pub fn built_images() -> Result<Option<PathBuf>> {
     Ok(Some(dir))
 }
 
-/// Images of the programs under test: the built ones if there are any, else some that are put together from files of this machine.
+/// Puts the images of the programs under test, and a pause image, into `scratch`. Links to the built images if there are any;
+/// otherwise puts images together from this machine's programs, libraries and curl.
 fn images(scratch: &TempDir) -> Result<()> {
     let dir = scratch.path().join("images");
     fs::create_dir_all(&dir)?;

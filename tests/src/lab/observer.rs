@@ -1,5 +1,5 @@
-//! An observer that probes pods from outside, over and over. A probe tells if `/metrics` is empty or if the gate is open, with the times of
-//! the request and of the answer.
+//! An observer that probes pods from outside, over and over. A probe tells whether `/metrics` has series or whether the gate is
+//! open, with the times of the request and of the answer.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::thread::JoinHandle;
@@ -11,41 +11,41 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{self, Instant};
 
-/// The time from the end of one probe to the beginning of the next.
+/// The pause after each round of probes, of which one asks for `/metrics` and one for `/leader`.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// The time limit of an answer; a process that takes longer counts as silent.
 const LIMIT: Duration = Duration::from_millis(500);
 
-/// One answer of a pod, or its absence.
+/// A request to a pod's collector, with the answer or its absence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probe {
-    /// The time before the request was sent.
+    /// The time just before the request was sent.
     pub sent: Instant,
-    /// The time at which the answer began to arrive, or failed to.
+    /// The time at which the head of the answer had arrived, or the request had failed.
     pub answered: Instant,
-    /// The result of the probe.
+    /// The content of the answer, or the reason of its absence.
     pub result: ProbeResult,
 }
 
-/// The result of a probe.
+/// The content of the answer to a probe, or the reason of its absence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProbeResult {
-    /// `/metrics` with series: the pod has acted.
+    /// The answer to `/metrics` has series, so the pod has acted.
     Series,
-    /// `/metrics` without series.
+    /// The answer to `/metrics` is empty, as it is while the gate is closed or before the first collection.
     Empty,
-    /// `/leader` says that the gate is open.
+    /// The answer to `/leader` says that the gate is open.
     Open,
-    /// `/leader` says that the gate is closed.
+    /// The answer to `/leader` says that the gate is closed.
     Closed,
-    /// No process listens: no collector runs.
+    /// The connection could not be made, so no collector runs.
     Gone,
     /// The collector gave no usable answer: none within the limit, one that broke off, or a `/leader` body of an unknown form.
     Silence,
 }
 
-/// The observer, which probes on a thread of its own until it is dropped.
+/// An observer of pods on loopback, which probes on a thread of its own until dropped.
 #[derive(Debug)]
 pub struct Observer {
     probes: Vec<watch::Receiver<Vec<Probe>>>,
@@ -56,7 +56,7 @@ pub struct Observer {
 // === impl Observer ===
 
 impl Observer {
-    /// Begins to probe the collectors on these ports.
+    /// Begins to probe the collectors on these ports of loopback, each in a task of its own.
     pub fn watch(ports: &[u16]) -> Result<Self> {
         let (senders, probes): (Vec<_>, _) =
             ports.iter().map(|_| watch::channel(Vec::new())).unzip();
@@ -73,7 +73,7 @@ impl Observer {
                     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
                     watching.spawn(watch_one(client.clone(), address, probes));
                 }
-                // An error means that the sender is gone; the thread ends in either case.
+                // `Observer` stops this thread by dropping the sender; a value is never sent.
                 stopped.await.ok();
             });
         });
@@ -84,13 +84,13 @@ impl Observer {
         })
     }
 
-    /// Everything seen of the pod on the `n`th port so far.
+    /// Returns all probes of the `n`th port so far, in the order of time.
     pub fn probes(&self, n: usize) -> Result<Vec<Probe>> {
         let probes = self.probes.get(n).ok_or_else(|| anyhow!("no pod {n}"))?;
         Ok(probes.borrow().clone())
     }
 
-    /// The last probe of the gate on the `n`th port.
+    /// Returns the last probe of the `n`th port that told whether the gate is open; a collector that does not run has no open gate.
     pub fn gate(&self, n: usize) -> Option<Probe> {
         let probes = self.probes.get(n)?.borrow();
         let gate = |probe: &&Probe| {
@@ -107,18 +107,18 @@ impl Drop for Observer {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // The thread can only have panicked, which has been reported.
+            // An error means that the thread panicked, which the panic hook has printed.
             thread.join().ok();
         }
     }
 }
 
-/// A client for [`watch_one`].
+/// Returns an HTTP client for [`watch_one`], which waits for an answer no longer than [`LIMIT`].
 pub(super) fn client() -> Result<Client> {
     Ok(Client::builder().timeout(LIMIT).no_proxy().build()?)
 }
 
-/// Probes the collector at an address, without end.
+/// Probes the collector at `address` without end, and appends the results to `probes`.
 pub(super) async fn watch_one(
     client: Client,
     address: SocketAddr,

@@ -1,4 +1,4 @@
-//! The output of Kafka's own tools and client, to compare with what was exported.
+//! The output of Kafka's own tools and Java client, to compare with what the collector exports.
 
 use std::collections::BTreeMap;
 
@@ -12,50 +12,51 @@ use super::kafka_tools::Tool;
 pub struct Row {
     /// The committed offset.
     pub committed: i64,
-    /// The high watermark.
+    /// The high watermark of the partition.
     pub high_watermark: i64,
-    /// The member that is assigned the partition, or three empty strings.
+    /// The member that is assigned the partition; three empty strings if there is none.
     pub member: Member,
 }
 
-/// A member as the tool prints it.
+/// A member of a group as `kafka-consumer-groups` prints it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Member {
-    /// CONSUMER-ID
+    /// The column CONSUMER-ID: the member id.
     pub consumer_id: String,
-    /// HOST, with the slash that Java puts before an address.
+    /// The column HOST: the member's address, with the slash that Java puts before an address.
     pub host: String,
-    /// CLIENT-ID
+    /// The column CLIENT-ID: the `client.id` of the member.
     pub client_id: String,
 }
 
-/// A row of `--describe --state`.
+/// A row of `kafka-consumer-groups --describe --state`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
-    /// `Stable`, `Empty`, ...
+    /// The state of the group, such as `Stable` or `Empty`.
     pub state: String,
-    /// The number of members.
+    /// The number of members of the group.
     pub members: u64,
 }
 
-/// The log ends of partitions by group and topic.
+/// The log ends of partitions that are assigned to a member and have no commit, by group and topic, then by partition. A topic
+/// whose assigned partitions all have commits has an empty map.
 pub type Uncommitted = BTreeMap<(String, String), BTreeMap<i32, i64>>;
 
-/// A group, topic and partition.
+/// The group, topic and partition of a row.
 pub type Place = (String, String, i32);
 
-/// The record that stands in a log at a committed offset.
+/// The bounds of a partition's log, and the first record at or after a committed offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// The first offset that retention has left.
+    /// The log start: the first offset that retention has left.
     pub log_start: i64,
-    /// The end of the log for consumers.
+    /// The high watermark: the end of the log for consumers that read uncommitted records too.
     pub high_watermark: i64,
-    /// The offset and time (ms since 1970) of the first record from the committed offset on; `None` if none is readable.
+    /// The offset and timestamp (ms since 1970) of the first record from the committed offset on; `None` if none is readable.
     pub first: Option<(i64, i64)>,
 }
 
-/// All groups' committed offsets.
+/// Returns the committed offsets of all groups, as `kafka-consumer-groups` prints them.
 pub fn rows(kafka: &Kafka) -> Result<BTreeMap<Place, Row>> {
     let text = kafka.tool(Tool::ConsumerGroups, &["--describe", "--all-groups"])?;
     let mut rows = BTreeMap::new();
@@ -92,7 +93,7 @@ pub fn rows(kafka: &Kafka) -> Result<BTreeMap<Place, Row>> {
     Ok(rows)
 }
 
-/// The partitions that members are assigned without a commit, with their log ends: by the members' group and topic, then by partition.
+/// Returns the log ends of all partitions that are assigned to a member and have no commit, as `kafka-consumer-groups` prints them.
 pub fn uncommitted(kafka: &Kafka) -> Result<Uncommitted> {
     let text = kafka.tool(Tool::ConsumerGroups, &["--describe", "--all-groups"])?;
     let mut uncommitted = Uncommitted::new();
@@ -111,7 +112,7 @@ pub fn uncommitted(kafka: &Kafka) -> Result<Uncommitted> {
     Ok(uncommitted)
 }
 
-/// All groups' states.
+/// Returns the states of all groups, as `kafka-consumer-groups` prints them.
 pub fn states(kafka: &Kafka) -> Result<BTreeMap<String, State>> {
     let text = kafka.tool(
         Tool::ConsumerGroups,
@@ -127,7 +128,8 @@ pub fn states(kafka: &Kafka) -> Result<BTreeMap<String, State>> {
     Ok(states)
 }
 
-/// The records at these topics, partitions and offsets, as Kafka's own consumer reads them.
+/// Reads the logs at these topics, partitions and offsets with Kafka's own consumer; an error if the fixture leaves one of them
+/// out.
 pub fn records(
     kafka: &Kafka,
     at: &[(String, i32, i64)],
@@ -143,7 +145,7 @@ pub fn records(
     let mut records = BTreeMap::new();
     for line in text.lines() {
         let words: Vec<_> = line.split(' ').collect();
-        // The client writes its log to the same output.
+        // Lines with another number of words are log lines of the Java client, which goes to the same output.
         let [
             topic,
             partition,
@@ -179,7 +181,7 @@ pub fn records(
     Ok(records)
 }
 
-/// The offsets of all partitions at `time`, as `topic partition -> offset`: `-1` is for high watermarks, `-2` for log starts.
+/// Returns an offset of every partition, by topic and partition: the high watermark if `time` is `-1`, the log start if it is `-2`.
 pub fn ends(kafka: &Kafka, time: &str) -> Result<BTreeMap<(String, i32), i64>> {
     let text = kafka.tool(Tool::GetOffsets, &["--time", time])?;
     let mut ends = BTreeMap::new();
@@ -192,14 +194,15 @@ pub fn ends(kafka: &Kafka, time: &str) -> Result<BTreeMap<(String, i32), i64>> {
     Ok(ends)
 }
 
-/// The rows of the tool's tables by column; lines outside of tables are left out.
+/// Returns the rows of the tables that `kafka-consumer-groups` prints, each by column. Lines outside of tables are left out.
 fn table(text: &str) -> Vec<BTreeMap<String, String>> {
     let mut header: Vec<String> = Vec::new();
     let mut rows = Vec::new();
     for line in text.lines() {
         let mut words: Vec<String> = Vec::new();
         for word in line.split_ascii_whitespace() {
-            // This is the only cell with blanks: "COORDINATOR (ID)", "127.0.0.1:9092 (1)".
+            // The cells of the column "COORDINATOR (ID)", such as "127.0.0.1:9092 (1)", are the only ones with a blank, which is
+            // left out.
             match words.last_mut() {
                 Some(before) if word.starts_with('(') => before.push_str(word),
                 _ => words.push(word.to_owned()),

@@ -1,5 +1,5 @@
-//! A pod: an elector and a collector with one configuration file, a route to the API server, and a Kafka of its own, so that each request
-//! to Kafka shows which pod sent it.
+//! A pod: an elector and a collector with one configuration file, a route to the API server, and a Kafka of its own, so that each
+//! request to Kafka shows which pod sent it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -22,25 +22,25 @@ mod plan;
 
 pub use plan::Plan;
 
-/// The time limit of an answer, which is long because other trials run on the same machine.
+/// The time limit for a container to end after a signal, which is long because other trials run on the same machine.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// A container of a pod.
+/// A container of a pod, which is a process of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// The elector, or the program that stands in its place.
     Elector,
-    /// The collector.
+    /// The collector, which reads the pod's Kafka.
     Collector,
 }
 
-/// Both containers.
+/// Both containers, in the order in which they are started and sent signals.
 pub const BOTH: [Part; 2] = [Part::Elector, Part::Collector];
 
 /// A pod of two containers, which are killed when the pod is dropped.
 #[derive(Debug)]
 pub struct Pod {
-    // Fields are dropped in this order: first the processes, then what they use.
+    // Fields are dropped in this order: first the processes, then the route, Kafka and files that the processes use.
     elector: Option<Process>,
     collector: Option<Process>,
     name: String,
@@ -60,7 +60,7 @@ struct Ports {
 // === impl Pod ===
 
 impl Pod {
-    /// Makes a pod whose containers are yet to be started.
+    /// Makes a pod: starts its Kafka and writes its files. The containers are yet to be started.
     pub fn make(name: &str, plan: Plan, route: ApiRoute) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -93,7 +93,7 @@ impl Pod {
         Ok(pod)
     }
 
-    /// Starts a container.
+    /// Starts a container. An error if the container was started before and not killed or reaped since.
     pub fn start(&mut self, part: Part) -> Result<()> {
         let dir = self.scratch.path();
         let program = match part {
@@ -121,12 +121,13 @@ impl Pod {
         BOTH.into_iter().try_for_each(|part| self.start(part))
     }
 
-    /// Replaces the text of the elector's `KUBECONFIG`. Files that the kubeconfig names lie beside it.
+    /// Replaces the contents of the file that `KUBECONFIG` names for the elector. [`Self::put`] writes the files to which the
+    /// contents refer.
     pub fn set_kubeconfig(&self, text: &str) -> Result<()> {
         self.replace("kubeconfig", text)
     }
 
-    /// Writes a file beside the kubeconfig; returns its path.
+    /// Writes or replaces the file `name` in the directory of the kubeconfig; returns its path.
     pub fn put(&self, name: &str, text: &str) -> Result<PathBuf> {
         self.replace(name, text)?;
         Ok(self.scratch.path().join(name))
@@ -137,7 +138,7 @@ impl Pod {
         self.replace("clock", offset)
     }
 
-    /// Sends a signal to containers, one right after the other.
+    /// Sends a signal to these containers, one right after the other. A container that has ended is an error.
     pub fn signal(&mut self, parts: &[Part], signal: Signal) -> Result<()> {
         for part in parts {
             let process = self.slot(*part).as_mut();
@@ -146,7 +147,7 @@ impl Pod {
         Ok(())
     }
 
-    /// Sends SIGKILL to containers, and reaps them.
+    /// Sends SIGKILL to these containers and reaps them, so that they can be started again.
     pub fn kill(&mut self, parts: &[Part]) -> Result<()> {
         self.signal(parts, Signal::Kill)?;
         for part in parts {
@@ -155,14 +156,15 @@ impl Pod {
         Ok(())
     }
 
-    /// Sends SIGTERM to both containers; returns the time until both had ended successfully.
+    /// Sends SIGTERM to both containers; returns the time until both had ended. Exit statuses other than 0 are errors.
     pub fn terminate(&mut self) -> Result<Duration> {
         let asked = Instant::now();
         self.signal(&BOTH, Signal::Terminate)?;
         self.reap(asked)
     }
 
-    /// Waits until both containers, which were asked to end at `asked`, have ended successfully; returns the time since `asked`.
+    /// Waits until both containers, which were asked to end at `asked`, have ended; returns the time since `asked`. Exit statuses
+    /// other than 0 are errors.
     pub fn reap(&mut self, asked: Instant) -> Result<Duration> {
         for part in BOTH {
             let mut process = self.slot(part).take().context("it is not running")?;
@@ -172,21 +174,22 @@ impl Pod {
         Ok(asked.elapsed())
     }
 
-    /// The elector's status: `state`, `reason`, `name` and so on.
+    /// Returns the elector's answer to `GET /leader`, with `state`, `reason`, `name` and so on.
     pub fn facts(&self) -> Result<Value> {
         let limit = Duration::from_secs(2);
         let answer = http::get(self.ports.elector, "/leader", Coding::Plain, limit)?;
         Ok(serde_json::from_str(&answer.text()?)?)
     }
 
-    /// True if the collector's gate is open.
+    /// Returns true if the collector answers `GET /leader` with `{"is_leader":true}`, which means that its gate is open.
     pub fn acts(&self) -> Result<bool> {
         let limit = Duration::from_secs(2);
         let answer = http::get(self.ports.collector, "/leader", Coding::Plain, limit)?;
         Ok(answer.text()? == r#"{"is_leader":true}"#)
     }
 
-    /// Waits until the log of a container that still runs contains `words`.
+    /// Waits until the log of a running container contains `words`. If the container ends first, the error comes when `limit` is
+    /// over.
     pub fn wait_for_log(&mut self, part: Part, words: &str, limit: Duration) -> Result<()> {
         super::wait_for(words, limit, || {
             let process = self.slot(part).as_mut().context("it is not running")?;
@@ -198,49 +201,49 @@ impl Pod {
         .with_context(|| self.logs())
     }
 
-    /// CPU time and memory of a container.
+    /// Returns the CPU time and memory that a running container has used so far.
     pub fn usage(&mut self, part: Part) -> Result<Usage> {
         let process = self.slot(part).as_ref();
         process.context("it is not running")?.usage()
     }
 
-    /// The log of a container, over all its runs.
+    /// Returns the log of a container over all its runs; empty if it was never started.
     pub fn log(&self, part: Part) -> String {
         fs::read_to_string(self.log_file(part)).unwrap_or_default()
     }
 
-    /// Both logs under headings.
+    /// Returns the logs of both containers, each under a heading.
     pub fn logs(&self) -> String {
         let parts = BOTH.map(|part| format!("--- {} {part:?}\n{}", self.name, self.log(part)));
         parts.join("\n")
     }
 
-    /// The pod's name, which is also its identity unless the plan has another.
+    /// Returns the pod's name, which is also its identity unless the plan has another.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The pod's route to the API server.
+    /// Returns the pod's route to the API server.
     pub fn route(&self) -> &ApiRoute {
         &self.route
     }
 
-    /// The pod's Kafka.
+    /// Returns the pod's Kafka, which counts the requests that the pod's collector sends.
     pub fn kafka(&self) -> &StandIn {
         &self.kafka
     }
 
-    /// The port of the pod's collector.
+    /// Returns the port on which the pod's collector serves HTTP.
     pub fn port(&self) -> u16 {
         self.ports.collector
     }
 
-    /// The port of the pod's elector.
+    /// Returns the port on which the pod's elector serves HTTP.
     pub fn elector_port(&self) -> u16 {
         self.ports.elector
     }
 
-    /// Writes a file under another name and renames it, so that no reader sees a part of it.
+    /// Writes a file under another name and renames it, so that a reader sees either the old contents or all of the new.
     fn replace(&self, name: &str, text: &str) -> Result<()> {
         let new = self.scratch.write("new", text)?;
         fs::rename(new, self.scratch.path().join(name))?;
@@ -259,7 +262,7 @@ impl Pod {
     }
 }
 
-/// The path of libfaketime for programs with threads, in Debian.
+/// Returns the path of libfaketime for programs with threads, as Debian installs it; an error if there is no such file.
 fn faketime() -> Result<PathBuf> {
     let triple = format!("{}-linux-gnu", std::env::consts::ARCH);
     let path = PathBuf::from(format!("/usr/lib/{triple}/faketime/libfaketimeMT.so.1"));

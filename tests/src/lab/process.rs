@@ -1,8 +1,8 @@
 //! Processes that cannot outlive the test that started them.
 //!
-//! `Drop` kills and reaps. A test that is itself killed runs no `Drop`, so each child asks the kernel for SIGKILL at its parent's death.
-//! For the kernel the parent is the *thread* that forked; therefore one thread, which lives as long as the test process, starts all
-//! children.
+//! [`Process`] kills and reaps its child when dropped. A test that is itself killed drops nothing, so each child asks the kernel
+//! for SIGKILL at its parent's death. For the kernel the parent is the *thread* that forked; therefore one thread, which lives as
+//! long as the test process, starts all children.
 
 use std::fs::{self, File};
 use std::io;
@@ -18,7 +18,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::time::Instant;
 
-/// A started process.
+/// A started process, which is killed and reaped when dropped.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -28,17 +28,17 @@ pub struct Process {
 /// The resources that a process has used so far.
 #[derive(Clone, Copy, Debug)]
 pub struct Usage {
-    /// The CPU time of all threads, including those that have ended; in steps of 10 ms.
+    /// The CPU time of all threads, in user and kernel mode, including threads that have ended; in steps of 10 ms.
     pub cpu: Duration,
     /// The resident memory in bytes.
     pub rss: u64,
     /// The highest resident memory so far, in bytes.
     pub rss_peak: u64,
-    /// The number of threads now.
+    /// The number of threads at this moment.
     pub threads: u64,
 }
 
-/// A signal that a test sends.
+/// A signal that a test sends to a process.
 #[derive(Clone, Copy, Debug)]
 pub enum Signal {
     /// SIGTERM: asks the process to end.
@@ -58,7 +58,8 @@ struct Request {
     answer: Sender<io::Result<Child>>,
 }
 
-/// Runs a command to its end within `limit`; returns its output, or an error with what it printed.
+/// Runs a command to its end within `limit`; returns its output, standard error included. A failed command is an error with the
+/// output.
 pub fn run(command: Command, limit: Duration) -> Result<String> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let n = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -80,7 +81,7 @@ fn spawner() -> &'static Sender<Request> {
         thread::spawn(move || {
             for mut request in receive {
                 let child = request.command.spawn();
-                // A thread that no longer waits for the child will never end it.
+                // If the thread that asked no longer waits for the answer, nobody else can end the child.
                 if let Err(mpsc::SendError(Ok(mut orphan))) = request.answer.send(child) {
                     orphan.kill().and_then(|()| orphan.wait()).ok();
                 }
@@ -116,7 +117,7 @@ impl Process {
         Self::launch(name, command, (Stdio::null(), log))
     }
 
-    /// Starts a command with standard input from a pipe; returns the pipe's other end too.
+    /// Starts a command as [`Self::spawn`] does, but with a pipe as standard input; returns the process and the pipe's writing end.
     pub fn converse(name: &str, command: Command, log: &Path) -> Result<(Self, ChildStdin)> {
         let mut process = Self::launch(name, command, (Stdio::piped(), log))?;
         let stdin = process.child.stdin.take().context("no pipe")?;
@@ -141,12 +142,12 @@ impl Process {
         Ok(Self { child, name })
     }
 
-    /// The process id.
+    /// Returns the process id, which is also the id of the process group.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Sends a signal; it is an error if the process has ended.
+    /// Sends a signal to the process; an error if the process has ended.
     #[expect(unsafe_code, reason = "std can only kill")]
     pub fn signal(&mut self, signal: Signal) -> Result<()> {
         if let Some(status) = self.child.try_wait()? {
@@ -166,12 +167,13 @@ impl Process {
         Ok(())
     }
 
-    /// The exit status, if the process has ended.
+    /// Returns the exit status, or `None` while the process runs.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)
     }
 
-    /// Waits until the process ends; it is an error if it still runs after `limit`, or when the lab is given up.
+    /// Waits until the process ends; returns its exit status. An error if it still runs after `limit`, or as soon as
+    /// [`super::give_up`] was called.
     pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
         let end = Instant::now() + limit;
         loop {
@@ -184,7 +186,7 @@ impl Process {
         }
     }
 
-    /// The resources that the process has used so far.
+    /// Returns the resources that the process has used so far, as `/proc` shows them; an error if the process has ended.
     pub fn usage(&self) -> Result<Usage> {
         let dir = format!("/proc/{}", self.id());
         let stat = fs::read_to_string(format!("{dir}/stat"))?;

@@ -9,14 +9,14 @@ use anyhow::{Context, Result};
 
 use super::process;
 
-/// A program under test.
+/// A program under test, at the path that an environment variable names or in the target directory of the running test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
-    /// The collector: `KLAG_COLLECTOR`, else the one beside the running test.
+    /// The collector, which the variable `KLAG_COLLECTOR` may name.
     Collector,
-    /// The elector: `KLAG_ELECTOR`, else the one beside the running test.
+    /// The elector, which the variable `KLAG_ELECTOR` may name.
     Elector,
-    /// An elector made of kube-lease-manager alone, for comparison: `KLAG_PLAIN_ELECTOR`, else the one beside the running test.
+    /// An elector made of kube-lease-manager alone, for comparison, which the variable `KLAG_PLAIN_ELECTOR` may name.
     PlainElector,
 }
 
@@ -25,7 +25,7 @@ type Built = OnceLock<Result<PathBuf, String>>;
 // === impl Program ===
 
 impl Program {
-    /// The path of the program, which is built first if it was not named.
+    /// Returns the path of the program. Unless an environment variable names it, the first call builds it with cargo.
     pub fn path(self) -> Result<PathBuf> {
         static COLLECTOR: Built = OnceLock::new();
         static ELECTOR: Built = OnceLock::new();
@@ -39,7 +39,7 @@ impl Program {
         found.clone().map_err(anyhow::Error::msg)
     }
 
-    /// The name of the program's file.
+    /// Returns the name of the program's file.
     pub fn name(self) -> &'static str {
         match self {
             Self::Collector => "collector",
@@ -69,9 +69,11 @@ impl Program {
     }
 }
 
-/// The command that builds these programs with `cargo build`, for this directory of a target directory (`debug` or `release`).
+/// Returns the command that builds these programs with cargo. `profile` is the directory that they are built in, such as
+/// `target/debug` or `target/release`.
 ///
-/// The packages are always the same: for another choice cargo would select other features and compile the dependencies anew.
+/// The packages are always the same, because cargo would select other features for other packages and compile the dependencies
+/// anew.
 pub(crate) fn build(profile: &Path, programs: &[&str]) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.arg("build").current_dir(env!("CARGO_MANIFEST_DIR"));
@@ -84,8 +86,8 @@ pub(crate) fn build(profile: &Path, programs: &[&str]) -> Command {
     if profile.ends_with("release") {
         cargo.arg("--release");
     }
-    // The variables that `cargo run` and `cargo test` set for this package are removed: build scripts that read them, such as ring's, would
-    // run anew, and again at the next build of this package.
+    // `cargo run` and `cargo test` set these variables for this package. Build scripts that read them, such as ring's, would run
+    // anew because the values changed, and again at the next build by hand.
     for (name, _) in std::env::vars_os() {
         let about = name.to_string_lossy();
         if about.starts_with("CARGO_PKG_") || about.starts_with("CARGO_MANIFEST_") {

@@ -1,4 +1,5 @@
-//! Prometheus' text format 0.0.4, parsed strictly: a deviation that a scraper would tolerate is an error here.
+//! A parser of Prometheus' text format 0.0.4 that is stricter than a scraper, which takes samples without HELP or TYPE, for
+//! example.
 
 use std::collections::BTreeMap;
 
@@ -7,26 +8,27 @@ use anyhow::{Context, Result, bail, ensure};
 /// The labels of a series, by name.
 pub type Labels = BTreeMap<String, String>;
 
-/// One exposition.
+/// The contents of one answer in Prometheus' text format.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Exposition {
-    /// The families by name.
+    /// The families, by name.
     pub families: BTreeMap<String, Family>,
 }
 
 /// The series of one family.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Family {
-    /// `gauge`, `counter`, ...
+    /// The type of the family as the TYPE line has it, such as `gauge` or `counter`.
     pub kind: String,
     /// The help text of the family.
     pub help: String,
-    /// The values by labels.
+    /// The value of each series, by the labels of the series.
     pub series: BTreeMap<Labels, f64>,
 }
 
-/// Reads an exposition of gauges and counters. Errors are: a sample without HELP and TYPE before it, a series that occurs twice, a family
-/// that begins twice, and anything malformed.
+/// Parses an exposition of gauges and counters. Errors are: a sample without HELP and TYPE before it, a sample within another
+/// family, a series or a label that occurs twice, a family that begins twice, a value that is not a number, and a last line without
+/// an end.
 pub fn parse(text: &str) -> Result<Exposition> {
     let mut exposition = Exposition::default();
     let mut current = String::new();
@@ -41,7 +43,7 @@ pub fn parse(text: &str) -> Result<Exposition> {
     Ok(exposition)
 }
 
-/// The labels that these pairs make.
+/// Returns the labels with these names and values.
 pub fn labels<const N: usize>(pairs: [(&str, &str); N]) -> Labels {
     pairs
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -124,13 +126,13 @@ fn has(labels: &Labels, wanted: &[(&str, &str)]) -> bool {
 // === impl Exposition ===
 
 impl Exposition {
-    /// The series of a family; there are none if the family is absent.
+    /// Returns the series of a family; there are none if the family is absent.
     pub fn series(&self, family: &str) -> impl Iterator<Item = (&Labels, f64)> {
         let found = self.families.get(family).into_iter();
         found.flat_map(|family| family.series.iter().map(|(labels, value)| (labels, *value)))
     }
 
-    /// The value of the only series that has all these labels; `None` if no series or several series have them.
+    /// Returns the value of the only series that has all these labels; `None` if no series or several series have them.
     pub fn value<const N: usize>(&self, family: &str, wanted: [(&str, &str); N]) -> Option<f64> {
         let mut found = self
             .series(family)
@@ -139,7 +141,7 @@ impl Exposition {
         found.next().is_none().then_some(value)
     }
 
-    /// The sum over a counter's series that have all these labels; 0 if none have them.
+    /// Returns the sum over those series of a counter that have all these labels; 0 if there are none.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -152,7 +154,7 @@ impl Exposition {
         found.map(|(_, value)| value).sum::<f64>() as u64
     }
 
-    /// The number of series of all families.
+    /// Returns the number of series of all families.
     pub fn n_series(&self) -> usize {
         self.families
             .values()

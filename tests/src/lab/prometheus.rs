@@ -1,4 +1,4 @@
-//! A real Prometheus on loopback: the samples it has scraped of pods, and those that its rules have recorded.
+//! A real Prometheus on loopback, which scrapes pods and evaluates rules, or shows data that promtool made.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -15,11 +15,11 @@ use super::prom::Labels;
 use super::ready_server::ReadyServer;
 use crate::manifests::tools;
 
-/// A Prometheus; killed and deleted when dropped.
+/// A running Prometheus; killed, and its files deleted, when dropped.
 #[derive(Debug)]
 pub struct Prometheus(ReadyServer);
 
-/// The intervals at which a Prometheus scrapes and evaluates.
+/// The intervals at which a Prometheus scrapes targets and evaluates rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Intervals {
     /// The time from one scrape of a target to the next, in whole seconds.
@@ -28,27 +28,27 @@ pub struct Intervals {
     pub evaluation: Duration,
 }
 
-/// The targets that it scrapes under one name.
+/// A scrape job: targets that Prometheus scrapes at one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
-    /// The label `job`.
+    /// The name of the job, which is the label `job` of its series.
     pub name: &'static str,
-    /// The path on each target.
+    /// The path that is scraped on each target.
     pub path: &'static str,
-    /// The targets, by their ports on loopback.
+    /// The ports on loopback of the targets.
     pub ports: Vec<u16>,
 }
 
-/// A series, with the samples that were asked for.
+/// A series in the result of a query, with its samples.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    /// The labels; the name is one of them.
+    /// The labels of the series. The metric's name is the label `__name__`, unless the query drops names.
     pub labels: Labels,
-    /// The times in seconds since 1970, with values.
+    /// The samples: times in seconds since 1970, with values.
     pub samples: Vec<(f64, f64)>,
 }
 
-/// The jobs that the monitors in `manifests/` make for pods.
+/// Returns the jobs that the monitors in `manifests/` make for these pods.
 pub fn jobs(pods: &[&Pod]) -> Vec<Job> {
     let of = |name, path, port: fn(&Pod) -> u16| Job {
         name,
@@ -65,12 +65,13 @@ pub fn jobs(pods: &[&Pod]) -> Vec<Job> {
 // === impl Prometheus ===
 
 impl Prometheus {
-    /// Starts a Prometheus with these files of rules, and waits until it is ready.
+    /// Starts a Prometheus that scrapes these jobs and evaluates these files of rules, and waits until it is ready.
     pub fn start(intervals: Intervals, jobs: &[Job], rules: &[&str]) -> Result<Self> {
         Self::configured(&config(intervals, jobs)?, rules)
     }
 
-    /// Starts a Prometheus with a configuration that reads `*.rules.yaml`, and these files of rules; waits until it is ready.
+    /// Starts a Prometheus with the text of a configuration, and waits until it is ready. `rules` has the texts of files that are
+    /// named `*.rules.yaml` beside the configuration, which must list them in `rule_files`.
     pub fn configured(config: &str, rules: &[&str]) -> Result<Self> {
         let scratch = TempDir::new("prometheus")?;
         for (n, rules) in rules.iter().enumerate() {
@@ -80,7 +81,7 @@ impl Prometheus {
         Self::launch(scratch, config, &data)
     }
 
-    /// Starts a Prometheus that scrapes nothing and shows the data of a folder that promtool made.
+    /// Starts a Prometheus that scrapes nothing and shows the data of a directory that promtool made.
     pub fn of_records(data: &Path) -> Result<Self> {
         let scratch = TempDir::new("prometheus")?;
         Self::launch(scratch, "global: {}\n", data)
@@ -97,22 +98,22 @@ impl Prometheus {
         ReadyServer::start("prometheus", command, (port, scratch)).map(Self)
     }
 
-    /// The URL of the API.
+    /// Returns the URL of the server, to which the paths of its API are added.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.0.port())
     }
 
-    /// Every sample of the last hour of the series that a selector selects.
+    /// Returns the samples of the last hour of each series that a selector selects.
     pub fn samples(&self, selector: &str) -> Result<Vec<Series>> {
         self.query("query", &[("query", &format!("{selector}[1h]"))])
     }
 
-    /// The result of a query at this moment.
+    /// Returns the result of a query at this moment, with one sample for each series.
     pub fn now(&self, query: &str) -> Result<Vec<Series>> {
         self.query("query", &[("query", query)])
     }
 
-    /// The results of a query at every step between two times, in seconds since 1970, as for a graph.
+    /// Returns the results of a query at every `step` between two times in seconds since 1970, as a graph shows them.
     pub fn range(
         &self,
         query: &str,
@@ -182,7 +183,7 @@ fn sample(value: &Value) -> Result<(f64, f64)> {
     Ok((at, value.parse()?))
 }
 
-/// The text, escaped for a URL's query.
+/// Returns the text, escaped for the query of a URL.
 fn escaped(text: &str) -> String {
     let escaped = text.bytes().map(|byte| {
         if byte.is_ascii_alphanumeric() {

@@ -1,4 +1,4 @@
-//! Requests to a broker over a plain connection, without a client library in between.
+//! Requests to a broker over a plain TCP connection, without a client library in between.
 
 use std::{
     io::{Read, Write},
@@ -16,11 +16,11 @@ use kafka_protocol::{
 const PATIENCE: Duration = Duration::from_secs(20);
 const CORRELATION_ID: i32 = 4711;
 
-/// A connection to one broker.
+/// A connection to one broker, closed when dropped.
 #[derive(Debug)]
 pub struct Connection(TcpStream);
 
-/// Sends one request to one broker over a connection of its own.
+/// Sends a request to the broker at `address` over a connection of its own; returns the decoded answer.
 pub fn ask<R: Request>(address: &str, version: i16, request: &R) -> Result<R::Response> {
     Connection::to(address)?.ask(version, request)
 }
@@ -28,7 +28,7 @@ pub fn ask<R: Request>(address: &str, version: i16, request: &R) -> Result<R::Re
 // === impl Connection ===
 
 impl Connection {
-    /// Connects to a broker.
+    /// Connects to the broker at `address`, which is a host and a port. Each read on the connection waits for 20 s at most.
     pub fn to(address: &str) -> Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -36,7 +36,7 @@ impl Connection {
         Ok(Self(stream))
     }
 
-    /// Sends a request and decodes its answer.
+    /// Sends a request in this version of its API; returns the decoded answer. Bytes that are left over are an error.
     pub fn ask<R: Request>(&mut self, version: i16, request: &R) -> Result<R::Response> {
         let mut frame = BytesMut::new();
         let header = RequestHeader::default()
@@ -61,7 +61,8 @@ impl Connection {
         Ok(decoded)
     }
 
-    /// Sends the bytes of a request and returns the bytes of the answer.
+    /// Sends the bytes of a request, header included, and returns the bytes of the answer, both without the length in front of
+    /// them.
     pub fn exchange(&mut self, frame: &[u8]) -> Result<Bytes> {
         let mut sent = u32::try_from(frame.len())?.to_be_bytes().to_vec();
         sent.extend(frame);

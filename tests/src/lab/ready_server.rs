@@ -1,4 +1,4 @@
-//! A server that answers `/-/ready` with 200 once it is ready, as Prometheus and Alertmanager do.
+//! A server process that answers `/-/ready` with 200 once it is ready, as Prometheus and Alertmanager do.
 
 use std::fs;
 use std::process::Command;
@@ -10,13 +10,13 @@ use super::host::TempDir;
 use super::http::{self, Coding};
 use super::process::Process;
 
-/// The longest time until the server is ready, which takes less than a second on an idle machine.
+/// The longest time until the server is ready. A start takes less than a second on an idle machine.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// The time limit of an answer.
+/// The time limit of each wait for the server's answer.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// A running server with its files; killed and deleted when dropped.
+/// A running server with its files. The server is killed and the files are deleted when dropped.
 #[derive(Debug)]
 pub(super) struct ReadyServer {
     // Fields are dropped in this order: first the process, then the files that it writes.
@@ -29,7 +29,8 @@ pub(super) struct ReadyServer {
 // === impl ReadyServer ===
 
 impl ReadyServer {
-    /// Starts a server that listens on `port` and keeps its files in `files`, and waits until it is ready.
+    /// Starts a server that listens on `port` of loopback and keeps its files in `files`, and waits until it is ready. If it does
+    /// not get ready, the error has its log.
     pub(super) fn start(
         name: &'static str,
         command: Command,
@@ -57,12 +58,12 @@ impl ReadyServer {
         .with_context(|| fs::read_to_string(self.files.path().join("log")).unwrap_or_default())
     }
 
-    /// The text of the answer to `GET path`.
+    /// Sends `GET path`; returns the text of the answer, whatever its status.
     pub(super) fn get(&self, path: &str) -> Result<String> {
         http::get(self.port, path, Coding::Plain, LIMIT)?.text()
     }
 
-    /// The port that it listens on.
+    /// Returns the port on which the server listens.
     pub(super) fn port(&self) -> u16 {
         self.port
     }

@@ -1,5 +1,5 @@
-//! The `scale` fixture, in which every number follows from a name, and the judgement of a scrape of it while brokers come
-//! and go: it must show right values, or say that values are missing.
+//! The `scale` fixture, whose expected values follow from the names of groups and topics, and the judgement of a scrape of it while
+//! brokers come and go: it must show right values, or say that values are missing.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use super::prom::Exposition;
 #[cfg(test)]
 mod tests;
 
-/// The time of the record at offset 0 (seconds since 1970); the record at offset n is n seconds younger.
+/// The timestamp of the record at offset 0 (seconds since 1970); the record at offset n is n seconds younger.
 const BASE: f64 = 1_700_000_000.0;
 
-/// The size of the fixture. Each partition belongs to one group if `groups * width == topics * partitions`.
+/// The size of the fixture. Each partition has a commit of exactly one group if `groups * width == topics * partitions`.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
     /// The number of topics.
@@ -25,26 +25,26 @@ pub struct Scale {
     pub records: u32,
     /// The number of groups.
     pub groups: u32,
-    /// The number of partitions of each group.
+    /// The number of partitions in which each group has a commit.
     pub width: u32,
 }
 
 /// The findings of one scrape.
 #[derive(Clone, Debug, Default)]
 pub struct Verdict {
-    /// The number of groups with `group_complete` 1.
+    /// The number of groups with a `kafka_consumergroup_group_complete` of 1.
     pub complete: u32,
-    /// The number of groups with `group_complete` 0.
+    /// The number of groups with a `kafka_consumergroup_group_complete` of another value.
     pub incomplete: u32,
-    /// True if `kafka_lag_exporter_up` is 0: then nothing is claimed about any group.
+    /// True if `kafka_lag_exporter_up` is 0, so a scrape without a group claims nothing about the group.
     pub down: bool,
-    /// The number of groups that are not shown although the cluster is said to be up.
+    /// The number of groups without series although `kafka_lag_exporter_up` is 1.
     pub silent: u32,
-    /// Wrong values, and groups that are complete but lack a value.
+    /// One line for each wrong value, each value that a complete group lacks, and each sum of an incomplete group.
     pub wrong: Vec<String>,
 }
 
-/// An expected row of a group.
+/// The expected values of one group in one partition.
 struct Row {
     topic: String,
     partition: u32,
@@ -52,7 +52,7 @@ struct Row {
     lag: f64,
 }
 
-/// One scrape, by group.
+/// The values of one scrape, by family and group, and in `rows` also by topic and partition.
 struct Shown<'a> {
     groups: BTreeMap<(&'static str, &'a str), f64>,
     rows: BTreeMap<(&'static str, &'a str, &'a str, &'a str), f64>,
@@ -63,7 +63,7 @@ struct Shown<'a> {
 // === impl Scale ===
 
 impl Scale {
-    /// Makes the fixture in this Kafka.
+    /// Creates the fixture's topics, records and commits in this Kafka.
     pub fn build(&self, kafka: &Kafka) -> Result<()> {
         let all = [
             self.topics,
@@ -77,7 +77,7 @@ impl Scale {
         Ok(())
     }
 
-    /// Judges a scrape that was asked for at `asked` (seconds since 1970).
+    /// Compares a scrape that was asked for at `asked` (seconds since 1970) with the expected values of all groups.
     pub fn judge(&self, exposition: &Exposition, asked: f64) -> Result<Verdict> {
         let up = exposition.value("kafka_lag_exporter_up", []);
         let up = up.context("a scrape without kafka_lag_exporter_up")?;
@@ -99,7 +99,7 @@ impl Scale {
                     verdict.incomplete += 1;
                     shown.check_incomplete(&name, &rows, wrong);
                 }
-                // A cluster that is said to be down is down for all its groups.
+                // While the cluster is said to be down, a group without series is no error.
                 None if verdict.down => {}
                 None => verdict.silent += 1,
             }
@@ -185,7 +185,7 @@ impl<'a> Shown<'a> {
         self.rows.get(&key).copied()
     }
 
-    /// Checks that every value that is shown is right.
+    /// Checks the values that are shown of a group's partitions; values that are missing are not errors here.
     fn check_rows(&self, group: &str, rows: &[Row], wrong: &mut Vec<String>) {
         for row in rows {
             for (family, wanted) in [
@@ -201,7 +201,7 @@ impl<'a> Shown<'a> {
             let Some(value) = self.row(family, group, row) else {
                 continue;
             };
-            // The collection may have begun a while before the scrape.
+            // The age was computed during the collection, which may have been up to a minute before the scrape.
             let age = self.asked - BASE - row.committed;
             let right = if row.lag > 0.0 {
                 (age - 60.0..=age + 1.0).contains(&value)
@@ -214,7 +214,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// Checks that no value of a complete group is missing.
+    /// Checks that a complete group has the right sum and maximum of lag, and the lag of each partition.
     fn check_complete(&self, group: &str, rows: &[Row], wrong: &mut Vec<String>) {
         let sum: f64 = rows.iter().map(|row| row.lag).sum();
         let max = rows.iter().map(|row| row.lag).fold(0.0, f64::max);
@@ -235,7 +235,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// Checks that an incomplete group has no sum, and that its maximum is a lower bound.
+    /// Checks that an incomplete group has no sum of lag, and that its maximum is not above the true one.
     fn check_incomplete(&self, group: &str, rows: &[Row], wrong: &mut Vec<String>) {
         let sum = self.group("kafka_consumergroup_group_sum_lag", group);
         if let Some(sum) = sum {

@@ -13,41 +13,42 @@ use super::observer::{Observer, ProbeResult};
 use super::pod::{Plan, Pod};
 use super::programs::Program;
 
-/// The longest time until two pods have started and one leads, beside other trials.
+/// The longest time until a pod that was started acts or stands by, which is long because other trials run on the same machine.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// A promise of the election that was not kept. Every other error is a fault of the lab.
+/// An error that says which promise of the election was not kept. Every other error of a trial is a fault of the lab.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokenPromise(pub String);
 
-/// Two pods, of which pod 0 led first.
+/// Two running pods, of which pod 0 led first.
 #[derive(Debug)]
 pub struct TwoPods {
-    // The observer is dropped first, so that it does not see the pods end.
+    // Fields are dropped in this order: first the observer, so that it does not see the pods end.
     observer: Observer,
     pods: [Pod; 2],
     lease: Lease,
-    /// The pods and times whose requests are not counted as acts.
+    /// The pods and stretches of time whose requests to Kafka are not counted as acts, as [`TwoPods::set_apart`] was told.
     apart: Vec<(usize, Instant, Instant)>,
 }
 
-/// The plan of two pods that share a Lease.
+/// The settings with which two pods that share a Lease are made.
 #[derive(Clone, Debug)]
 pub struct PairPlan {
-    /// The name of the Lease, from which the pods' names are made.
+    /// The name of the Lease, to which the pods' names add `-a` and `-b`.
     pub name: String,
-    /// The plans of the pods.
+    /// The plans of pod 0 and of pod 1.
     pub plans: [Plan; 2],
-    /// The proxies on the pods' routes.
+    /// The proxies on the pods' routes to the API server.
     pub route_kind: RouteKind,
-    /// The rights of the pods' accounts.
+    /// The rights of each pod's service account.
     pub rights: Rights,
 }
 
 // === impl PairPlan ===
 
 impl PairPlan {
-    /// Two electors with these durations in seconds and the rights of the manifests, on watched routes.
+    /// Returns the plan of two pods with klag-exporter's elector, these durations in seconds (the Lease's, and the grace period),
+    /// the rights of the manifests, and watched routes.
     pub fn of(name: &str, durations: (u64, u64)) -> Self {
         let plan = Plan::of(name, durations);
         Self {
@@ -58,21 +59,21 @@ impl PairPlan {
         }
     }
 
-    /// Changes both plans.
+    /// Applies `change` to the plans of both pods.
     #[must_use]
     pub fn planned(mut self, mut change: impl FnMut(&mut Plan)) -> Self {
         self.plans.iter_mut().for_each(&mut change);
         self
     }
 
-    /// Routes that go straight to the API server's TLS.
+    /// Replaces the HTTP proxies: the pods speak TLS with the API server.
     #[must_use]
     pub fn direct(self) -> Self {
         let route_kind = RouteKind::Direct;
         Self { route_kind, ..self }
     }
 
-    /// Makes one pod of the pair without starting it: its account, its route and its files.
+    /// Makes the pod `n`, 0 or 1, with its account, route and files, but starts no container.
     pub fn pod(&self, kube: &Kube, n: usize) -> Result<Pod> {
         let name = format!("{}-{}", self.name, ["a", "b"][n]);
         let account = kube.account(&name, &self.rights)?;
@@ -84,10 +85,11 @@ impl PairPlan {
 // === impl TwoPods ===
 
 impl TwoPods {
-    /// Makes the Lease as a released one, starts both pods, and waits until the first one acts and the second one stands by.
+    /// Creates the Lease without a holder, starts both pods, and waits until pod 0 acts and pod 1 stands by.
     pub fn start(kube: &Kube, pair_plan: &PairPlan) -> Result<Self> {
         let lease = Lease::of(kube, &pair_plan.name);
-        // kube-lease-manager's `watch()` would never get a Lease in which another field manager owns a field.
+        // The plain elector creates the Lease itself: kube-lease-manager's `watch()` never gets a Lease in which another field
+        // manager owns a field.
         if pair_plan.plans[0].elector == Program::Elector {
             lease.ship()?;
         }
@@ -106,27 +108,27 @@ impl TwoPods {
         Ok(pair)
     }
 
-    /// A pod.
+    /// Returns the pod `n`; 0 and 1 are the only ones.
     pub fn pod(&mut self, n: usize) -> &mut Pod {
         &mut self.pods[n]
     }
 
-    /// Both pods.
+    /// Returns both pods.
     pub fn pods(&self) -> [&Pod; 2] {
         self.pods.each_ref()
     }
 
-    /// The Lease.
+    /// Returns the Lease that the pods compete for.
     pub fn lease(&self) -> &Lease {
         &self.lease
     }
 
-    /// A pod's account.
+    /// Returns the service account of the pod `n`.
     pub fn account(&self, n: usize) -> &Account {
         self.pods[n].route().account()
     }
 
-    /// The pod whose gate was open when it was last probed.
+    /// Returns the first pod whose gate was open when it was last probed; `None` if there is none.
     pub fn acting(&self) -> Option<usize> {
         (0..2).find(|n| {
             let gate = self.observer.gate(*n);
@@ -134,7 +136,7 @@ impl TwoPods {
         })
     }
 
-    /// Waits until a pod's gate is seen open.
+    /// Waits until the gate of the pod `n` is open.
     pub fn wait_until_acting(&self, n: usize, limit: Duration) -> Result<()> {
         super::wait_for(&format!("pod {n} to act"), limit, || {
             let gate = self.observer.gate(n).context("never seen")?;
@@ -148,7 +150,7 @@ impl TwoPods {
         .with_context(|| self.logs())
     }
 
-    /// Waits until a pod that has just been started is ready to take over.
+    /// Waits until a pod that has just been started is ready to take over: its gate is closed, and its elector reports `standby`.
     pub fn wait_until_standing_by(&self, n: usize) -> Result<()> {
         let started = Instant::now();
         super::wait_for(&format!("pod {n} to stand by"), START_LIMIT, || {
@@ -159,10 +161,10 @@ impl TwoPods {
                 "its gate is {:?}",
                 gate.result
             );
-            // An elector that does not know this contract has no state.
+            // The plain elector reports no state, so a closed gate is enough for it.
             let facts = self.pods[n].facts()?;
             let state = facts["state"].as_str().unwrap_or("standby");
-            // A duplicate identity is a mistake in the configuration, but the pod takes over all the same.
+            // A pod that shares its identity with the other pod reports `blocked`, but takes over all the same.
             let twin = facts["reason"] == "duplicate_identity";
             ensure!(state == "standby" || twin, "it is {state}");
             Ok(())
@@ -170,14 +172,14 @@ impl TwoPods {
         .with_context(|| self.logs())
     }
 
-    /// The history so far.
+    /// Returns the history of both pods so far.
     pub fn history(&self) -> Result<History> {
         let observations = [self.observations(0)?, self.observations(1)?];
         Ok(History::of(&observations))
     }
 
-    /// Leaves out of a pod's acts the requests to Kafka that arrive so soon after the stopped pod goes on: they had been begun before the
-    /// stop and cannot be taken back. Returns their number.
+    /// Does not count as acts the requests to Kafka that arrive within `soon` after `goes_on`, when the stopped pod `n` goes on:
+    /// they were begun before the stop and cannot be taken back. Returns the number of them so far.
     pub fn set_apart(&mut self, n: usize, goes_on: Instant, soon: Duration) -> usize {
         self.apart.push((n, goes_on, goes_on + soon));
         let arrivals = self.pods[n].kafka().arrivals();
@@ -185,7 +187,7 @@ impl TwoPods {
         arrivals.iter().filter(|arrival| within(arrival.at)).count()
     }
 
-    /// The longest time since a moment in which no pod acted, including one that has not ended yet.
+    /// Returns the longest time since `since` in which no pod acted. A gap that has not ended yet counts up to now.
     pub fn longest_gap_since(&self, since: Instant) -> Result<Duration> {
         let history = self.history()?;
         let acts = history.intervals.iter().flat_map(|interval| &interval.acts);
@@ -196,7 +198,7 @@ impl TwoPods {
         Ok(gaps.max().unwrap_or_default())
     }
 
-    /// The observations of a pod.
+    /// Returns the observations of the pod `n`, without the requests that were set apart.
     pub fn observations(&self, n: usize) -> Result<Observations> {
         let arrivals = self.pods[n].kafka().arrivals();
         Ok(Observations {
@@ -214,7 +216,8 @@ impl TwoPods {
         apart.any(|(pod, from, to)| *pod == n && (*from..*to).contains(&at))
     }
 
-    /// The time from `since` to the pod's next request to Kafka; fails after `limit`.
+    /// Returns the time from `since` to the next request to Kafka of the pod `n`. If there is none within `limit`, a promise is
+    /// broken.
     pub fn first_request(&self, n: usize, since: Instant, limit: Duration) -> Result<Duration> {
         let found = super::wait_for("a request to Kafka", limit, || {
             let arrivals = self.pods[n].kafka().arrivals();
@@ -227,7 +230,8 @@ impl TwoPods {
         Ok(found? - since)
     }
 
-    /// Checks that no pod ever acted while the other did; the error says what happened.
+    /// Checks that no pod ever acted while the other pod acted; returns the history. The error, a broken promise, has the history
+    /// and the logs.
     pub fn never_two(&self) -> Result<History> {
         let history = self.history()?;
         let Overlap { certain, possible } = history.overlap();
@@ -237,7 +241,7 @@ impl TwoPods {
         Ok(history)
     }
 
-    /// Returns an error that is a [`BrokenPromise`], with all logs, unless `kept` is true.
+    /// Returns a [`BrokenPromise`] with the text of `broken` and all logs, unless `kept` is true.
     #[expect(
         clippy::fn_params_excessive_bools,
         reason = "it reads as `assert!` does"
@@ -250,7 +254,7 @@ impl TwoPods {
         Err(BrokenPromise(what)).with_context(|| self.logs())
     }
 
-    /// The logs of both pods.
+    /// Returns the logs of both pods' containers, under headings.
     pub fn logs(&self) -> String {
         let logs = self.pods.iter().map(Pod::logs);
         logs.collect::<Vec<_>>().join("\n")

@@ -1,4 +1,4 @@
-//! The differences between what is shown and what was expected.
+//! The differences between a scrape and the expected values.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,12 +7,12 @@ use crate::lab::prom::Exposition;
 
 use super::{Expected, Value, number};
 
-/// The tolerance of an age, in seconds: all time lags of a collection are ages at one instant, and two neighbouring records differ by more
-/// than this.
+/// The tolerance, in seconds, between the instants to which shown ages belong. All time lags of a collection are ages at one
+/// instant, and two neighbouring records differ by more than this.
 const SPREAD: f64 = 0.5;
 
-/// Every difference, a line each: series that are missing, unexpected or wrong. Ages are those at one instant between `earliest` and
-/// `latest` (seconds since 1970).
+/// Returns a line for each series that is missing, unexpected or wrong. Ages must all be ages at one instant, which is between
+/// `earliest` and `latest` (seconds since 1970).
 pub fn differences(
     expected: &Expected,
     shown: &Exposition,
@@ -57,7 +57,7 @@ pub fn differences(
     found
 }
 
-/// The first of many differences, for a message.
+/// Returns the number of differences and the first 20 of them, for an error message.
 pub fn digest(differences: &[String]) -> String {
     let mut text = format!("{} differences", differences.len());
     for line in differences.iter().take(20) {
@@ -67,7 +67,7 @@ pub fn digest(differences: &[String]) -> String {
 }
 
 fn same(got: f64, wanted: f64) -> bool {
-    // The difference between two infinities is not a number, so they are compared as they are.
+    // Equal infinities are found by comparing bits, because their difference is not a number.
     got.to_bits() == wanted.to_bits() || (got - wanted).abs() <= 1e-9 * wanted.abs()
 }
 

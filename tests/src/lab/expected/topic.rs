@@ -1,10 +1,10 @@
-//! The totals of one group's rows on one topic.
+//! The expected values of one group in one topic, added up from the rows of its partitions.
 
 use crate::lab::oracle::{Record, Row};
 
 use super::{Value, age, lag, number};
 
-/// Sums and extremes over partitions.
+/// The lag, ages and retention margins of one group's partitions of one topic, so far as they were added.
 #[derive(Debug, Default)]
 pub(super) struct OfTopic {
     pub(super) lag: i64,
@@ -43,7 +43,8 @@ impl OfTopic {
     }
 }
 
-/// The greatest age: that of the oldest record. Any age is greater than the value of a group that has read everything.
+/// Returns the greatest age, which is that of the oldest record. Exact values are passed over, as they are the 0 of partitions that
+/// were read to the end; the result is 0 if there is nothing else.
 pub(super) fn oldest<'a>(ages: impl IntoIterator<Item = &'a Value>) -> Value {
     let written = ages.into_iter().filter_map(|age| match age {
         Value::AgeOf(ms) => Some(*ms),

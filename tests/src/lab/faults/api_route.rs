@@ -1,4 +1,4 @@
-//! The route from a pod to the API server, through proxies that can have faults.
+//! The route from a pod to the API server through proxies that can have faults, with the kubeconfig that leads there.
 
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -7,16 +7,16 @@ use super::http_proxy::{ApiRequest, HttpFault, HttpProxy};
 use super::tcp_proxy::{TcpFault, TcpProxy};
 use crate::lab::kubernetes::{Account, Kube};
 
-/// The proxies that requests go through.
+/// The proxies between a pod and the API server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RouteKind {
-    /// A TCP proxy to the API server's own TLS.
+    /// A TCP proxy alone: the pod speaks TLS with the API server, so requests can be neither seen nor answered with errors.
     Direct,
-    /// A TCP proxy to an HTTP proxy, in plain HTTP.
+    /// A TCP proxy in front of an HTTP proxy: the pod speaks plain HTTP, so requests are seen and can be answered with errors.
     Watched,
 }
 
-/// The route of one pod, with its token.
+/// The route of one pod: its proxies, and a kubeconfig with the token of its service account.
 #[derive(Debug)]
 pub struct ApiRoute {
     tcp_proxy: TcpProxy,
@@ -28,7 +28,7 @@ pub struct ApiRoute {
 // === impl ApiRoute ===
 
 impl ApiRoute {
-    /// Builds the route of an account.
+    /// Opens the proxies and writes the kubeconfig of `account` for them. The proxies run on the runtime of `kube`.
     pub fn build(kube: &Kube, account: &Account, route_kind: RouteKind) -> Result<Self> {
         let authority = kube.authority();
         let http_proxy = match route_kind {
@@ -61,28 +61,28 @@ impl ApiRoute {
         })
     }
 
-    /// The contents of the kubeconfig file with which the pod reaches the API server over this route.
+    /// Returns the contents of the kubeconfig file with which the pod reaches the API server over this route.
     pub fn kubeconfig(&self) -> &str {
         &self.kubeconfig
     }
 
-    /// The service account of the pod.
+    /// Returns the service account of the pod.
     pub fn account(&self) -> &Account {
         &self.account
     }
 
-    /// Sets the fault that happens to connections from now on.
+    /// Sets the fault of this route's connections, both open and future ones.
     pub fn set(&self, fault: TcpFault) {
         self.tcp_proxy.set(fault);
     }
 
-    /// Sets the fault that happens to requests from now on; only on a [`RouteKind::Watched`] route.
+    /// Sets the fault of requests that arrive from now on; an error unless the route is [`RouteKind::Watched`].
     pub fn http_fault(&self, http_fault: HttpFault) -> Result<()> {
         self.http_proxy()?.set(http_fault);
         Ok(())
     }
 
-    /// The requests so far; only on a [`RouteKind::Watched`] route.
+    /// Returns the requests so far; an error unless the route is [`RouteKind::Watched`].
     pub fn asked(&self) -> Result<Vec<ApiRequest>> {
         Ok(self.http_proxy()?.asked())
     }

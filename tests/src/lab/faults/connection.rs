@@ -1,4 +1,4 @@
-//! One connection through a TCP proxy.
+//! One connection through a TCP proxy, whose bytes are passed on, delayed or kept as the proxy's fault demands.
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,7 +14,8 @@ use tokio::time::{self, Instant};
 
 use super::tcp_proxy::TcpFault;
 
-/// The number of pieces that are kept; when there are more, the sender has to wait, as on a network.
+/// The number of pieces, of at most 64 KiB, that are kept in each direction. Then nothing more is read, and TCP makes the sender
+/// wait, as on a network.
 const ROOM: usize = 64;
 
 #[derive(Clone, Copy, Debug)]
@@ -23,13 +24,14 @@ enum Direction {
     Answers,
 }
 
-/// Copies both directions until one ends; then the connection is reset, so that an end that still sends gets an error.
+/// Connects to `to` and copies both directions until one ends. The connections are then reset, so that a peer that still sends gets
+/// an error.
 pub(super) async fn run(from: TcpStream, to: SocketAddr, faults: watch::Receiver<TcpFault>) {
     let Ok(to) = TcpStream::connect(to).await else {
         return;
     };
     for stream in [&from, &to] {
-        // A socket that refuses an option is slower, or closes without a reset.
+        // Failures are ignored: without these options a connection is slower, or closes without a reset.
         stream.set_nodelay(true).ok();
         stream.set_zero_linger().ok();
     }
@@ -71,7 +73,7 @@ async fn pass(
     }
 }
 
-/// The delay of bytes in this direction; `None` if they do not pass.
+/// Returns the delay of bytes in this direction; `None` if they are kept until the fault is over.
 fn delay(fault: TcpFault, direction: Direction) -> Option<Duration> {
     match (fault, direction) {
         (TcpFault::Delay(delay), _) => Some(delay),

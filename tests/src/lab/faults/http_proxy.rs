@@ -1,6 +1,7 @@
-//! An HTTP proxy in front of the API server: counts requests, delays them, and answers some with errors.
+//! An HTTP proxy in front of the API server, which records requests, delays them, and answers some with errors.
 //!
-//! The proxy speaks plain HTTP to its clients, who bring their own tokens. A request is passed on even if its sender has given up.
+//! The proxy speaks plain HTTP with its clients, whose requests carry their own tokens. A request is passed on even if its sender
+//! has given up waiting.
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{self, Instant};
 
-/// The verb of a request, as the API server sees it.
+/// The verb of a request, as RBAC and the audit log of the API server name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the API server's own words")]
 pub enum Verb {
@@ -31,34 +32,34 @@ pub enum Verb {
     Delete,
 }
 
-/// One request as it came in.
+/// A request that arrived at the proxy, whether it was passed on or not.
 #[derive(Clone, Copy, Debug)]
 pub struct ApiRequest {
     /// The time at which the head of the request had been read.
     pub at: Instant,
-    /// The verb that the API server sees.
+    /// The verb, derived from the request's method, path and query.
     pub verb: Verb,
 }
 
-/// A fault that happens to requests.
+/// A fault that the proxy applies to requests; the default is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HttpFault {
-    /// The time between a request's arrival and its passing on.
+    /// The time for which the proxy holds each request before it passes the request on or answers it with an error.
     pub latency: Duration,
-    /// The error with which this proxy answers requests itself.
+    /// The error with which the proxy answers some requests itself; `None` passes all requests on.
     pub error: Option<ErrorInjection>,
 }
 
-/// Some requests are answered with an error instead of being passed on.
+/// An error answer that some requests get instead of being passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ErrorInjection {
-    /// The status code.
+    /// The status code of the error answer.
     pub status: u16,
-    /// The interval at which requests are answered so: every `every`th; 1 means all.
+    /// The number of requests of which one gets the error: 1 for all requests, 2 for every second. It must not be 0.
     pub every: usize,
 }
 
-/// A proxy; closed when dropped.
+/// A proxy on a free port of loopback, which accepts no connections after it is dropped.
 #[derive(Debug)]
 pub struct HttpProxy {
     port: u16,
@@ -77,7 +78,7 @@ struct Shared {
 // === impl HttpProxy ===
 
 impl HttpProxy {
-    /// Opens a proxy; `upstream` is a client for the API server without credentials.
+    /// Opens a proxy on `runtime`. `upstream` is a client for the API server without credentials, as requests bring their own.
     pub(in crate::lab) fn open(runtime: &Handle, upstream: Client) -> Result<Self> {
         let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0)))?;
         let port = listener.local_addr()?.port();
@@ -98,17 +99,17 @@ impl HttpProxy {
         })
     }
 
-    /// The port of the proxy.
+    /// Returns the port on which the proxy listens.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Sets the fault of all requests from the next one on.
+    /// Sets the fault of all requests that arrive from now on.
     pub fn set(&self, http_fault: HttpFault) {
         self.http_fault.send_replace(http_fault);
     }
 
-    /// All requests so far.
+    /// Returns all requests so far, in the order in which they arrived.
     pub fn asked(&self) -> Vec<ApiRequest> {
         self.requests.borrow().clone()
     }
@@ -131,7 +132,8 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
         n = requests.len();
     });
     let http_fault = *shared.http_fault.borrow();
-    // The request runs on a task of its own, so that it goes on when its sender gives up waiting.
+    // Axum drops this future when the sender closes its connection. A task of its own lets the request go on to the API server all
+    // the same.
     let under_way = tokio::spawn(async move {
         time::sleep(http_fault.latency).await;
         match http_fault.error {
@@ -157,7 +159,8 @@ async fn pass_on(upstream: &Client, mut request: Request) -> Response {
     }
 }
 
-/// An error answer with the body that the API server would send.
+/// Returns an error answer with a `Status` object as its body, as the API server sends. The answer 429 asks for a pause of one
+/// second.
 fn error_answer(status: u16) -> Response {
     let body = json!({
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": status,

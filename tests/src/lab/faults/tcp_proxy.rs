@@ -1,7 +1,7 @@
 //! A TCP proxy with the faults that a network has.
 //!
-//! Bytes that do not pass are kept, and delivered when the fault is over, as TCP would by retransmission. So a request can arrive long
-//! after its sender gave up waiting for the answer.
+//! Bytes that do not pass are kept, and delivered when the fault is over, as TCP would deliver them by retransmission. So a request
+//! can arrive long after its sender gave up waiting for the answer. Only [`TcpFault::Refuse`] throws bytes away.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -17,24 +17,24 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::connection;
 use crate::lab::ports;
 
-/// The fault of a proxy.
+/// The fault of a TCP proxy, for all of its connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TcpFault {
-    /// Everything passes.
+    /// Connections are made, and bytes pass without delay: no fault.
     Pass,
-    /// Connections are reset, and new ones refused.
+    /// Open connections are reset, and new ones are refused.
     Refuse,
-    /// Nothing passes, not even the attempt to connect.
+    /// Bytes pass in neither direction, and attempts to connect get no answer. Open connections stay open.
     Drop,
     /// Connections are made and requests pass; answers do not.
     DropAnswers,
     /// Connections are made and answers pass; requests do not.
     DropRequests,
-    /// Everything passes, with this delay in each direction.
+    /// Connections are made, and bytes pass with this delay in each direction.
     Delay(Duration),
 }
 
-/// A port of loopback that leads to another one; closed when dropped.
+/// A port of loopback whose connections lead to another port. All of them are reset, and the port is closed, when dropped.
 #[derive(Debug)]
 pub struct TcpProxy {
     port: u16,
@@ -45,7 +45,7 @@ pub struct TcpProxy {
 // === impl TcpProxy ===
 
 impl TcpProxy {
-    /// Opens a proxy to the port `to`.
+    /// Opens a proxy that leads to the port `to` of loopback, without a fault. The proxy runs on `runtime`.
     pub fn open(runtime: &Handle, to: u16) -> Result<Self> {
         let _guard = runtime.enter();
         let (port, listener) = listen_on_free_port()?;
@@ -59,12 +59,12 @@ impl TcpProxy {
         Ok(Self { port, fault, task })
     }
 
-    /// The port of the proxy.
+    /// Returns the port on which the proxy listens.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Sets the fault of all connections, also of those that are open.
+    /// Sets the fault of all connections, including those that are open.
     pub fn set(&self, fault: TcpFault) {
         self.fault.send_replace(fault);
     }
@@ -91,13 +91,14 @@ fn listen(port: u16) -> io::Result<TcpListener> {
     bound_socket(port)?.listen(1024)
 }
 
-/// Binds a port that no other process can take while the proxy does not listen on it.
+/// Listens on a port from [`host::free_ports`]. The kernel gives such a port to no outgoing connection, so it stays free while a
+/// fault keeps the proxy from listening.
 fn listen_on_free_port() -> Result<(u16, TcpListener)> {
     loop {
         let [port] = ports::free_ports()?;
         match listen(port) {
             Ok(listener) => return Ok((port, listener)),
-            // Another lab on this machine took the port first.
+            // Another process took the port after it was found free, so another port is tried.
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
             Err(error) => return Err(error.into()),
         }
@@ -116,7 +117,7 @@ async fn serve(
         match fault {
             TcpFault::Refuse => {
                 listener = None;
-                // Each task resets its connection when it ends.
+                // An aborted task drops its sockets, which resets their connections.
                 connections.abort_all();
                 faults.changed().await.map_err(io::Error::other)?;
             }
@@ -148,7 +149,7 @@ async fn serve(
     }
 }
 
-/// A listener with no room for a connection: the kernel drops every attempt without an answer.
+/// A listener whose queue of connections is full: the kernel drops every attempt to connect without an answer.
 struct Full {
     _listener: TcpListener,
     _waiting: JoinSet<Option<TcpStream>>,
@@ -166,12 +167,12 @@ impl Full {
             waiting.spawn(async move {
                 let stream = TcpStream::connect(address(port)).await.ok()?;
                 made.add_permits(1);
-                // The listener is held until the fault changes.
+                // The connection is held open, so that the listener's queue stays full until `Full` is dropped.
                 std::future::pending::<()>().await;
                 Some(stream)
             });
         }
-        // A backlog of one takes two connections.
+        // Linux queues one connection more than the backlog of one, so the queue is full after two.
         made.acquire_many(2)
             .await
             .map_err(io::Error::other)?

@@ -1,4 +1,4 @@
-//! Live members of groups, which the fixture keeps.
+//! Live members of groups, which a process of the fixture keeps.
 
 use std::fs;
 use std::time::Duration;
@@ -10,7 +10,8 @@ use crate::lab::process::Process;
 use crate::lab::{self, oracle};
 
 impl Kafka {
-    /// Starts the fixture's live members, which leave when the process is dropped, and waits until they have settled.
+    /// Starts the live members of the fixture's groups and waits until `g-live` and `g-live848` are stable. The members end without
+    /// leaving when the returned process is dropped.
     pub fn hold(&self) -> Result<Process> {
         let log = self.scratch.path().join("hold.log");
         let args = ["hold", &self.bootstrap()];
@@ -31,8 +32,9 @@ impl Kafka {
         Ok(process)
     }
 
-    /// Starts live groups of one member each, given as the fixture's `stay` takes them, four words a group; they end when the process is
-    /// dropped. Returns when all members have the partitions they subscribed to and have committed.
+    /// Starts live groups of one member each and returns when every member is assigned its topics and has committed. `groups` has
+    /// four words for each group, as the fixture's command `stay` takes them. The members end without leaving when the returned
+    /// process is dropped.
     pub fn stay(&self, groups: &[&str]) -> Result<Process> {
         let bootstrap = self.bootstrap();
         let mut args = vec!["stay", &*bootstrap];

@@ -1,26 +1,26 @@
-//! The plan of a cluster.
+//! The plan of a Kafka cluster.
 
 use anyhow::Result;
 
 use super::{Listeners, Version};
 
-/// A cluster to be started.
+/// The settings with which a Kafka cluster is started.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The number of brokers, 1 to 3; node ids count from 1.
+    /// The number of brokers, whose node ids count from 1.
     pub nodes: u16,
-    /// The version of the brokers; `None` is [`Version::from_env`].
+    /// The version of the brokers; `None` means that of [`Version::from_env`].
     pub version: Option<Version>,
     /// The ways in which clients may connect.
     pub listeners: Listeners,
-    /// Further lines for server.properties.
+    /// Further lines of every broker's server.properties.
     pub extra: String,
 }
 
 // === impl Plan ===
 
 impl Plan {
-    /// A plan of this number of brokers without security.
+    /// Returns the plan of this number of brokers, without security and of the default version.
     pub fn of(nodes: u16) -> Self {
         Self {
             nodes,
@@ -30,7 +30,7 @@ impl Plan {
         }
     }
 
-    /// The same brokers, of this version.
+    /// Sets the version of the brokers.
     #[must_use]
     pub fn with(self, version: Version) -> Self {
         Self {
@@ -39,7 +39,7 @@ impl Plan {
         }
     }
 
-    /// The same brokers, with users, certificates and rights.
+    /// Adds listeners for SASL and TLS, with users and certificates, and lets ACLs decide about their rights.
     #[must_use]
     pub fn secured(self) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! server.properties of a broker, and the users that may connect to it.
+//! The file server.properties of a broker, and the users that may connect.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,20 +8,20 @@ use anyhow::Result;
 use crate::lab::keys::Keys;
 use crate::lab::ports;
 
-/// The password of every user.
+/// The password with which every user logs in by SASL.
 pub const PASSWORD: &str = "lab-secret";
 
 /// The ways in which clients may connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listeners {
-    /// PLAINTEXT alone, everything allowed.
+    /// The listener PLAINTEXT alone, through which everybody may do everything.
     Plain,
-    /// Also SASL (PLAIN, SCRAM-SHA-256, OAUTHBEARER with unsecured tokens) and TLS with client certificates. Rights come
-    /// from ACLs, and there are none at first; the plain listener's anonymous user may do everything.
+    /// Listeners for SASL (PLAIN, SCRAM-SHA-256, OAUTHBEARER with unsecured tokens) and for TLS with client certificates, besides
+    /// PLAINTEXT. Rights come from ACLs, and there are none at first; the anonymous user of PLAINTEXT may do everything.
     Secured,
 }
 
-/// The users that SASL and certificates know. A test grants them rights by `allow` of the fixture.
+/// The users that log in by SASL or by a client certificate. The fixture's command `allow` grants them rights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum User {
     /// The user of a monitor with all rights that it needs.
@@ -32,7 +32,7 @@ pub enum User {
     Nobody,
 }
 
-/// Ports of one broker.
+/// The ports of one broker, one for each listener.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ports {
     pub(super) plain: u16,
@@ -41,17 +41,17 @@ pub(super) struct Ports {
     pub(super) controller: u16,
 }
 
-/// The contents of server.properties.
+/// The values from which the server.properties of one broker is written.
 pub(super) struct Broker<'a> {
     pub(super) id: u16,
-    /// The ports of all brokers, in the order of their ids.
+    /// The ports of all brokers, in the order of their ids, which count from 1.
     pub(super) ports: &'a [Ports],
     pub(super) dir: &'a Path,
     pub(super) keys: Option<&'a Keys>,
     pub(super) extra: &'a str,
 }
 
-/// The users as `kafka-storage format --add-scram` takes them.
+/// Returns the users as `kafka-storage format --add-scram` takes them.
 pub(super) fn scram_users() -> Vec<String> {
     let one = |user: User| format!("SCRAM-SHA-256=[name={},password={PASSWORD}]", user.name());
     User::ALL.map(one).to_vec()
@@ -62,7 +62,7 @@ pub(super) fn scram_users() -> Vec<String> {
 impl User {
     pub(crate) const ALL: [Self; 3] = [Self::Monitor, Self::Limited, Self::Nobody];
 
-    /// The name with which the user logs in, which is also the common name of the user's certificate.
+    /// Returns the name with which the user logs in, which is also the common name of the user's certificate.
     pub fn name(self) -> &'static str {
         match self {
             Self::Monitor => "monitor",
@@ -96,7 +96,8 @@ impl Ports {
 // === impl Broker ===
 
 impl Broker<'_> {
-    /// The whole file. Buffers are small and threads few, because three brokers share two cores with a collector.
+    /// Returns the text of server.properties. Buffers are small and threads few, because three brokers share two cores with a
+    /// collector.
     pub(super) fn text(&self) -> String {
         let own = self.ports[usize::from(self.id) - 1];
         let voters: Vec<_> = (1..)
@@ -201,7 +202,7 @@ fn security(text: &mut String, keys: &Keys) {
         text,
         format_args!("ssl.truststore.location={}", keys.ca().display()),
     );
-    // Without this rule the user's name would be "CN=monitor".
+    // Without this rule the principal of a client certificate would be "User:CN=monitor", which no ACL names.
     write_line(text, "ssl.principal.mapping.rules=RULE:^CN=([^,]*).*$/$1/");
 }
 

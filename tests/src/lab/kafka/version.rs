@@ -4,24 +4,25 @@ use std::fmt;
 
 use anyhow::{Context as _, Result};
 
-/// A version of Apache Kafka; `tests/run` fetches the jars of all of them.
+/// A version of Apache Kafka whose jars `tests/run` fetches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
-    /// The last version that can still be migrated to from `ZooKeeper`.
+    /// The last minor version before 4.0, and the last that supports `ZooKeeper`.
     V3_9,
-    /// The version of every test that does not name another.
+    /// The version of tests that name no other, and of the command-line tools.
     V4_1,
-    /// The newest version.
+    /// The newest version that is tested.
     V4_3,
 }
 
 // === impl Version ===
 
 impl Version {
-    /// All versions, oldest first.
+    /// The versions that tests know, oldest first.
     pub const ALL: [Self; 3] = [Self::V3_9, Self::V4_1, Self::V4_3];
 
-    /// The version of this run: 4.1, unless `KLAG_KAFKA_VERSION` names another one of [`Version::ALL`] by its number.
+    /// Returns the version for tests that name none: 4.1, unless the variable `KLAG_KAFKA_VERSION` has the number of another. A
+    /// number that is not one of [`Version::ALL`] is an error.
     pub fn from_env() -> Result<Self> {
         let Ok(asked) = std::env::var("KLAG_KAFKA_VERSION") else {
             return Ok(Self::V4_1);
@@ -36,7 +37,7 @@ impl Version {
         all.copied().with_context(known)
     }
 
-    /// The version's number in Maven.
+    /// Returns the version's number as Maven knows it.
     pub const fn number(self) -> &'static str {
         match self {
             Self::V3_9 => "3.9.2",
@@ -45,7 +46,7 @@ impl Version {
         }
     }
 
-    /// The arguments of `kafka-storage format` that switch on share groups, which are off by default in 4.1.
+    /// Returns the arguments of `kafka-storage format` that switch on share groups, which are off by default in 4.1.
     pub(super) const fn features(self) -> &'static [&'static str] {
         match self {
             Self::V3_9 => &[],
@@ -53,7 +54,7 @@ impl Version {
         }
     }
 
-    /// The lines of server.properties that switch on groups of KIP-848, which are off by default in 3.9.
+    /// Returns the lines of server.properties that switch on groups of KIP-848, which are off by default in 3.9.
     pub(super) const fn properties(self) -> &'static str {
         match self {
             Self::V3_9 => "group.coordinator.rebalance.protocols=classic,consumer\n",

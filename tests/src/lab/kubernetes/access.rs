@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::kube::{Kube, NAMESPACE, Write};
 use super::rights::Rights;
 
-/// A service account with its token.
+/// A service account with a token, which is valid for two hours.
 #[derive(Clone, Debug)]
 pub struct Account {
     name: String,
@@ -16,7 +16,7 @@ pub struct Account {
 // === impl Kube ===
 
 impl Kube {
-    /// Makes a service account with a Role of these rights.
+    /// Creates a service account, a Role of these rights, the binding of the Role to the account, and a token.
     pub fn account(&self, name: &str, rights: &Rights) -> Result<Account> {
         let accounts = format!("/api/v1/namespaces/{NAMESPACE}/serviceaccounts");
         let rbac = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{NAMESPACE}");
@@ -40,7 +40,7 @@ impl Kube {
         })
     }
 
-    /// Gives an account other rights.
+    /// Replaces the rights of an account's Role.
     pub fn set_rights(&self, account: &Account, rights: &Rights) -> Result<()> {
         let name = &account.name;
         let path =
@@ -54,12 +54,12 @@ impl Kube {
 // === impl Account ===
 
 impl Account {
-    /// The account's name in the audit log.
+    /// Returns the account's user name, as RBAC and the audit log have it.
     pub fn user(&self) -> String {
         format!("system:serviceaccount:{NAMESPACE}:{}", self.name)
     }
 
-    /// A kubeconfig of the account for the cluster entry `cluster`.
+    /// Returns a kubeconfig with the account's token and with `cluster`, the entry that says where the API server is.
     pub(crate) fn kubeconfig(&self, cluster: &Value) -> Value {
         json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "lab",

@@ -1,4 +1,4 @@
-//! The API server's own log of requests about Leases.
+//! The API server's audit log of requests about Leases.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,19 +9,19 @@ use serde_json::Value;
 use super::access::Account;
 use super::kube::Kube;
 
-/// One request about a Lease that has been answered.
+/// A request about Leases that the API server has answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The account that sent the request.
+    /// The name of the user that sent the request, such as [`Account::user`].
     pub user: String,
-    /// `get`, `patch`, `create`, `list`, `watch` and so on.
+    /// The verb of the request: `get`, `patch`, `create`, `list`, `watch` and so on.
     pub verb: String,
-    /// The status code of the answer.
+    /// The status code of the answer; 0 if the log has none.
     pub status: i64,
 }
 
 impl Kube {
-    /// All entries so far. A watch is logged once it has begun, other requests when they were answered.
+    /// Returns all entries so far. A watch has one entry, from when it began; other requests have one from when they were answered.
     pub fn audit(&self) -> Result<Vec<Entry>> {
         let text = fs::read_to_string(self.dir().join("audit.log"))?;
         text.lines()
@@ -29,7 +29,7 @@ impl Kube {
             .collect()
     }
 
-    /// The number of an account's requests by verb, since the log had `since` lines.
+    /// Returns the number of an account's requests by verb, without the first `since` entries of [`Kube::audit`].
     pub fn asked_by(&self, account: &Account, since: usize) -> Result<BTreeMap<String, usize>> {
         let user = account.user();
         let mut asked = BTreeMap::new();

@@ -1,5 +1,5 @@
-//! Keys of one control plane, made by openssl: an authority, the API server, an administrator, and the key that signs tokens
-//! of service accounts.
+//! Keys of one control plane, made by openssl: an authority, the API server, an administrator, and the key that signs tokens of
+//! service accounts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use crate::lab::process;
 
-/// Paths of PEM files.
+/// The directory with the PEM files of keys and certificates.
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
     dir: PathBuf,
@@ -24,7 +24,7 @@ const CLIENT: &str = "extendedKeyUsage=clientAuth\n";
 // === impl Keys ===
 
 impl Keys {
-    /// Makes all keys in a new directory.
+    /// Makes all keys and certificates, valid for two days, in the directory `dir`.
     pub(super) fn make(dir: &Path) -> Result<Self> {
         fs::create_dir_all(dir)?;
         let keys = Self {
@@ -37,7 +37,7 @@ impl Keys {
         Ok(keys)
     }
 
-    /// The path of one of the files, such as `ca.crt`.
+    /// Returns the path of the file of this name, such as `ca.crt`.
     pub(super) fn path(&self, file: &str) -> PathBuf {
         self.dir.join(file)
     }

@@ -15,14 +15,14 @@ use tokio::runtime::Handle;
 use super::keys::Keys;
 use crate::lab::process;
 
-/// The namespace of everything in a test.
+/// The namespace of all objects that tests on the control plane create.
 pub const NAMESPACE: &str = "lab";
 
-/// The time limit of an answer to the administrator.
+/// The time limit of each request of the administrator, and of kubectl.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// A control plane as its administrator sees it. There may be any number of them, on any thread except those of the control plane's own
-/// runtime.
+/// A handle for requests to a control plane as its administrator. Each request blocks its thread, so a clone may be used on any
+/// thread except those of the control plane's own runtime.
 #[derive(Clone)]
 pub struct Kube {
     admin: Client,
@@ -32,12 +32,12 @@ pub struct Kube {
     program: PathBuf,
 }
 
-/// A way of writing.
+/// The method with which an object is written.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Write {
-    /// POST
+    /// POST, which creates an object.
     Create,
-    /// PATCH, as RFC 7386 says
+    /// PATCH with a JSON merge patch (RFC 7386), which changes an object.
     Merge,
 }
 
@@ -67,7 +67,8 @@ impl Kube {
         })
     }
 
-    /// Runs kubectl as the administrator; returns what it printed.
+    /// Runs kubectl as the administrator; returns its output, standard error included. A failed command is an error with the
+    /// output.
     pub fn kubectl(&self, args: &[&str]) -> Result<String> {
         let mut kubectl = Command::new(&self.program);
         kubectl.arg("kubectl").args(args);
@@ -75,7 +76,7 @@ impl Kube {
         process::run(kubectl, LIMIT).with_context(|| format!("kubectl {args:?}"))
     }
 
-    /// The port of the API server, which speaks TLS.
+    /// Returns the port on which the API server serves TLS.
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
@@ -90,17 +91,17 @@ impl Kube {
         json!({"server": self.url(), "certificate-authority": self.authority()})
     }
 
-    /// The runtime that proxies run on.
+    /// Returns the control plane's runtime, on which the proxies of routes run too.
     pub(crate) fn runtime(&self) -> &Handle {
         &self.runtime
     }
 
-    /// The path of the certificate of the authority that signed the API server's certificate.
+    /// Returns the path of the certificate of the authority that signed the API server's certificate.
     pub(crate) fn authority(&self) -> PathBuf {
         self.dir.join("keys/ca.crt")
     }
 
-    /// A client for this kubeconfig that retries nothing.
+    /// Returns a client for this kubeconfig that retries no request.
     pub(crate) fn client(&self, kubeconfig: &Value) -> Result<Client> {
         client(&self.runtime, kubeconfig)
     }
@@ -115,13 +116,13 @@ impl Kube {
         Ok(())
     }
 
-    /// `GET path` as text; any status other than 200 is an error.
+    /// Sends `GET path`; returns the answer's text. A status that is not a success is an error.
     pub(super) fn text(&self, path: &str) -> Result<String> {
         let request = Request::get(path).body(Vec::new())?;
         self.bounded(self.admin.request_text(request))
     }
 
-    /// `GET path`; `None` if the object does not exist.
+    /// Sends `GET path`; returns the object, or `None` if the status is 404.
     pub(super) fn read(&self, path: &str) -> Result<Option<Value>> {
         let request = Request::get(path).body(Vec::new())?;
         match self.bounded(async { Ok(self.admin.request::<Value>(request).await) })? {
@@ -131,7 +132,7 @@ impl Kube {
         }
     }
 
-    /// Writes an object; returns the object as the API server stored it.
+    /// Creates or changes an object; returns the object as the API server stored it.
     pub(super) fn write(&self, how: Write, path: &str, body: &Value) -> Result<Value> {
         let (method, kind) = match how {
             Write::Create => (Method::POST, "application/json"),
@@ -146,7 +147,7 @@ impl Kube {
             .with_context(|| format!("{how:?} {path} {body}"))
     }
 
-    /// Deletes an object.
+    /// Deletes the object at `path`; an error if it does not exist.
     pub(super) fn delete(&self, path: &str) -> Result<()> {
         let request = Request::delete(path).body(Vec::new())?;
         self.bounded(self.admin.request_text(request))?;

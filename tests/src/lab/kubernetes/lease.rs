@@ -1,31 +1,31 @@
-//! A Lease, read and edited by its administrator.
+//! A Lease, read and edited by the administrator, as a user does with kubectl.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::kube::{Kube, NAMESPACE, Write};
 
-/// A Lease by its name, whether it exists or not.
+/// The name of a Lease in [`NAMESPACE`], which may or may not exist.
 #[derive(Clone, Debug)]
 pub struct Lease {
     kube: Kube,
     name: String,
 }
 
-/// The contents of the Lease in the API server.
+/// The contents of a Lease as the API server has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// `spec.holderIdentity`, empty if there is none.
+    /// The field `spec.holderIdentity`; empty if it is absent.
     pub holder: String,
-    /// `spec.leaseDurationSeconds`
+    /// The field `spec.leaseDurationSeconds`; 0 if it is absent.
     pub duration_secs: i64,
-    /// `spec.renewTime` as a text, empty if there is none.
+    /// The text of the field `spec.renewTime`; empty if it is absent.
     pub renewed: String,
-    /// `spec.leaseTransitions`
+    /// The field `spec.leaseTransitions`; 0 if it is absent.
     pub transitions: i64,
-    /// `metadata.resourceVersion`
+    /// The field `metadata.resourceVersion`, which every write changes.
     pub resource_version: u64,
-    /// `metadata.annotations`
+    /// The field `metadata.annotations`; null if it is absent.
     pub annotations: Value,
     /// The number of entries in `metadata.managedFields`.
     pub managers: usize,
@@ -34,42 +34,42 @@ pub struct Record {
 // === impl Lease ===
 
 impl Lease {
-    /// The Lease of this name.
+    /// Returns a handle on the Lease of this name, without any request.
     pub fn of(kube: &Kube, name: &str) -> Self {
         let kube = kube.clone();
         let name = name.to_owned();
         Self { kube, name }
     }
 
-    /// The name of the Lease.
+    /// Returns the name of the Lease.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The contents of the Lease; `None` if it does not exist.
+    /// Reads the Lease; returns `None` if it does not exist.
     pub fn read(&self) -> Result<Option<Record>> {
         let object = self.kube.read(&self.path())?;
         object.as_ref().map(record).transpose()
     }
 
-    /// Creates the Lease as a released one, so that a pod need not wait for anybody.
+    /// Creates the Lease without a holder and with a duration of one second, so a pod that wants it need not wait.
     pub fn ship(&self) -> Result<()> {
         self.make(&json!({"leaseDurationSeconds": 1}))
     }
 
-    /// Creates the Lease with an empty `spec`, as a manifest may.
+    /// Creates the Lease with an empty `spec`, as a user's manifest may.
     pub fn ship_empty(&self) -> Result<()> {
         self.make(&json!({}))
     }
 
-    /// Changes the `spec`; null removes a field.
+    /// Merges `spec` into the Lease's `spec`; null removes a field.
     pub fn edit(&self, spec: &Value) -> Result<()> {
         let body = json!({"spec": spec});
         self.kube.write(Write::Merge, &self.path(), &body)?;
         Ok(())
     }
 
-    /// Deletes the Lease.
+    /// Deletes the Lease; an error if it does not exist.
     pub fn delete(&self) -> Result<()> {
         self.kube.delete(&self.path())
     }

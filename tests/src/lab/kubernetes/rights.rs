@@ -1,38 +1,38 @@
-//! Rights of a service account on Leases.
+//! Rights of a service account on Leases, as rules of a Role.
 
 use serde_json::{Value, json};
 
-/// Rules of a Role.
+/// The rules of a Role about Leases.
 #[derive(Clone, Debug)]
 pub struct Rights(Vec<Value>);
 
 // === impl Rights ===
 
 impl Rights {
-    /// The rights of the manifests: everything the elector needs on the Lease of this name, and `create`, which cannot be
-    /// limited to a name.
+    /// Returns the rights of the manifests: everything that the elector needs on the Lease of this name, and `create`, which cannot
+    /// be limited to a name.
     pub fn on(lease: &str) -> Self {
         let mut rights = Self::on_shipped(lease);
         rights.0.push(rule(&["create"], &[]));
         rights
     }
 
-    /// The same rights without `create`, for a Lease that somebody else creates.
+    /// Returns the rights of the manifests without `create`, which suffice if somebody else creates the Lease.
     pub fn on_shipped(lease: &str) -> Self {
         Self::named(lease, &["get", "patch", "list", "watch"])
     }
 
-    /// The right to these verbs on the Lease of this name.
+    /// Returns the right to these verbs on the Lease of this name.
     pub fn named(lease: &str, verbs: &[&str]) -> Self {
         Self(vec![rule(verbs, &[lease])])
     }
 
-    /// The right to these verbs on all Leases.
+    /// Returns the right to these verbs on all Leases of the namespace.
     pub fn any(verbs: &[&str]) -> Self {
         Self(vec![rule(verbs, &[])])
     }
 
-    /// No rights.
+    /// Returns an empty set of rights.
     pub fn none() -> Self {
         Self(Vec::new())
     }

@@ -21,7 +21,7 @@ const UNBOUND: &str = "patches:
     metadata: {name: klag-exporter-leader-election}
 ";
 
-/// The kustomization in `manifests/` that is applied.
+/// The kustomization in `manifests/` on which the user's own is based.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overlay {
     /// The base, whose standbys are never ready.
@@ -35,44 +35,44 @@ pub enum Overlay {
 pub enum Collector {
     /// The image with a shell and curl.
     Slim,
-    /// The image with nothing but the program; only among the images that were built ([`super::built_images`]).
+    /// The image with nothing but the program; available only if images were built ([`super::built_images`]).
     Static,
 }
 
-/// The overlay that a user has written.
+/// The choices of a user, from which the user's overlay is written.
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// The kustomization on which the overlay is based.
     pub overlay: Overlay,
-    /// The number of pods.
+    /// The number of pods, `replicas` of the Deployment.
     pub replicas: usize,
     /// The image of the collector.
     pub collector: Collector,
-    /// The tag of the images.
+    /// The tag of the elector's and the collector's image, one of [`TAGS`].
     pub tag: &'static str,
-    /// The address of Kafka; empty means the stand-in.
+    /// The address of Kafka, as `bootstrap_servers`; an installation replaces an empty one with the stand-in's.
     pub bootstrap: String,
-    /// `poll_interval`
+    /// The key `poll_interval`: the time between two collections.
     pub poll_interval: Duration,
-    /// Further keys of `[exporter.leadership]`.
+    /// The keys of `[exporter.leadership]` that are added to those of the base's configuration, with their values.
     pub leadership: BTreeMap<&'static str, u64>,
-    /// The rights of the service account.
+    /// The rights of the pods' service account.
     pub rights: Rights,
 }
 
-/// The rights that a user has given to the account.
+/// The rights that a user has given to the pods' service account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rights {
     /// The rights of the manifests.
     Bound,
-    /// None, since the `RoleBinding` is left out.
+    /// No rights, since the `RoleBinding` is left out.
     Forgotten,
 }
 
 // === impl Overlay ===
 
 impl Overlay {
-    /// The folder in `manifests/`.
+    /// Returns the path of the kustomization's folder in `manifests/`.
     pub fn folder(self) -> &'static str {
         match self {
             Self::Base => "base",
@@ -84,7 +84,7 @@ impl Overlay {
 // === impl Collector ===
 
 impl Collector {
-    /// The last part of the image's name.
+    /// Returns the last part of the image's name.
     fn image(self) -> &'static str {
         match self {
             Self::Slim => "klag-exporter-collector",
@@ -96,7 +96,7 @@ impl Collector {
 // === impl Setup ===
 
 impl Setup {
-    /// Two pods that collect every second.
+    /// Returns the setup of two pods that collect every second, with an overlay on `overlay` and the default rights and images.
     pub fn of(overlay: Overlay) -> Self {
         Self {
             overlay,
@@ -110,7 +110,7 @@ impl Setup {
         }
     }
 
-    /// Uses this lease duration and this grace period, in seconds.
+    /// Sets the lease duration and the grace period, in seconds.
     #[must_use]
     pub fn durations(mut self, (duration, grace): (u64, u64)) -> Self {
         self.leadership.insert("lease_duration_secs", duration);
@@ -118,20 +118,20 @@ impl Setup {
         self
     }
 
-    /// Makes a leader that is asked to end go on leading for this number of seconds.
+    /// Makes a leader that was asked to end go on leading for this number of seconds (`handover_delay_secs`).
     #[must_use]
     pub fn handing_over_after(mut self, seconds: u64) -> Self {
         self.leadership.insert("handover_delay_secs", seconds);
         self
     }
 
-    /// Runs `kubectl apply -k` in the namespace `monitoring`; returns what it printed.
+    /// Writes the overlay and runs `kubectl apply -k` with it in the namespace `monitoring`; returns kubectl's output.
     pub fn apply(&self, node: &Node) -> Result<String> {
         let dir = node.scratch().path().join("kustomization");
         if !dir.exists() {
             fs::create_dir_all(&dir)?;
             let mut copy = Command::new("cp");
-            // Kustomize reads only files below the kustomization's own folder.
+            // Kustomize reads only files below the kustomization's own folder, so `manifests/` is copied into it.
             copy.arg("-rL").arg(manifests::root());
             process::run(
                 {
@@ -165,7 +165,7 @@ impl Setup {
         node.kubectl(&["apply", "-k", &dir.display().to_string()])
     }
 
-    /// The configuration of the base, with the changes that every user has to make.
+    /// Returns the configuration file of the base with this setup's Kafka, interval and keys of `[exporter.leadership]`.
     fn config(&self) -> Result<String> {
         let mut text = manifests::read("base/config.toml")?;
         let mut replace = |old: &str, new: String| {

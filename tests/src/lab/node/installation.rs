@@ -12,10 +12,11 @@ use crate::lab::history::{History, LeadInterval, Observations, Overlap};
 use crate::lab::observer::ProbeResult;
 use crate::standin::{GroupSpec, PartitionSpec, StandIn};
 
-/// The longest time of a start. Pods start in 5 s on an idle machine, and a first leader waits for a Lease that may still be held.
+/// The longest time until pods have settled. Pods start in 5 s on an idle machine, and a first leader waits for a Lease that may
+/// still be held.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
-/// The namespace `monitoring` with everything in it; deleted when dropped.
+/// klag-exporter in the namespace `monitoring` of a node. The namespace and everything in it is deleted when dropped.
 #[derive(Debug)]
 pub struct Installation<'a> {
     node: &'a Node,
@@ -24,21 +25,22 @@ pub struct Installation<'a> {
     setup: Setup,
 }
 
-/// The longest times without an acting pod and without series, and the number of moves.
+/// The interruptions of leadership and of series in a stretch of time that a test watched.
 #[derive(Clone, Copy, Debug)]
 pub struct Gaps {
-    /// The longest time in which no pod asked Kafka or showed series.
+    /// The longest time in which no pod sent a request to Kafka or showed series.
     pub acting: Duration,
     /// The longest time in which no pod showed series.
     pub series: Duration,
-    /// The number of times leadership moved.
+    /// The number of times that a pod acted after another pod had acted.
     pub moves: usize,
 }
 
 // === impl Installation ===
 
 impl<'a> Installation<'a> {
-    /// Makes the namespace, in which only restricted pods are allowed, and applies the user's overlay, with the stand-in for Kafka.
+    /// Makes the namespace, in which only restricted pods are allowed, and applies the user's overlay. Pods read the stand-in for
+    /// Kafka unless the setup names a Kafka. A warning of the API server is an error.
     pub fn set(node: &'a Node, setup: Setup) -> Result<Self> {
         node.kubectl(&["create", "namespace", "monitoring"])?;
         let labels =
@@ -61,19 +63,19 @@ impl<'a> Installation<'a> {
         Ok(installation)
     }
 
-    /// Does the same as [`Self::set`], and waits until one pod acts and all others stand by.
+    /// Does what [`Self::set`] does, then waits until one pod acts and all others stand by.
     pub fn play(node: &'a Node, setup: Setup) -> Result<Self> {
         let installation = Self::set(node, setup)?;
         installation.wait_until_settled()?;
         Ok(installation)
     }
 
-    /// The stand-in for Kafka.
+    /// Returns the stand-in for Kafka, which runs even if the setup names another Kafka.
     pub fn kafka(&self) -> &StandIn {
         &self.kafka
     }
 
-    /// The node with the pods.
+    /// Returns the node on which the pods run.
     pub fn node(&self) -> &'a Node {
         self.node
     }
@@ -85,13 +87,14 @@ impl<'a> Installation<'a> {
         Ok(())
     }
 
-    /// The pods that exist now, including those that are about to end.
+    /// Returns the pods that exist now and have an address, including those that are about to end.
     pub fn pods(&self) -> Vec<Seen> {
         let pods = self.watch.pods().into_iter();
         pods.filter(|pod| pod.gone.is_none()).collect()
     }
 
-    /// Waits until the pods are exactly as many as wanted, in the wanted version, and one acts while the others stand by.
+    /// Waits until there are exactly `replicas` pods, all of the setup's version and none of them asked to end, of which one acts
+    /// and the others stand by.
     pub fn wait_until_settled(&self) -> Result<()> {
         let Setup { replicas, tag, .. } = self.setup;
         lab::wait_for("one leader", START_LIMIT, || {
@@ -110,19 +113,19 @@ impl<'a> Installation<'a> {
         .with_context(|| self.logs())
     }
 
-    /// The pod that acts.
+    /// Returns the pod that acts, or an error if none does.
     pub fn leader(&self) -> Result<Seen> {
         let acting = self.pods().into_iter().find(Seen::acts);
         acting.context("nobody acts")
     }
 
-    /// A pod that stands by.
+    /// Returns a pod that stands by, or an error if none does.
     pub fn standby(&self) -> Result<Seen> {
         let idle = self.pods().into_iter().find(Seen::stands_by);
         idle.context("nobody stands by")
     }
 
-    /// Waits until another pod than this one acts.
+    /// Waits until a pod other than `former` acts; returns that pod.
     pub fn wait_until_followed(&self, former: &Seen, limit: Duration) -> Result<Seen> {
         lab::wait_for("another leader", limit, || {
             let leader = self.leader()?;
@@ -132,7 +135,7 @@ impl<'a> Installation<'a> {
         .with_context(|| self.logs())
     }
 
-    /// The history so far, in which pods have the indices of [`Watch::pods`].
+    /// Returns the history so far, in which pods have the indices of [`Watch::pods`].
     pub fn history(&self) -> History {
         let arrivals = self.kafka.arrivals();
         let observations = self.watch.pods().into_iter().map(|pod| {
@@ -147,7 +150,7 @@ impl<'a> Installation<'a> {
         History::of(&observations.collect::<Vec<_>>())
     }
 
-    /// Checks that no pod ever acted while another one did; the error says what happened.
+    /// Checks that no pod ever acted while another pod acted. The error has the history and the pods' logs.
     pub fn never_two(&self) -> Result<History> {
         let history = self.history();
         let Overlap { certain, possible } = history.overlap();
@@ -159,7 +162,7 @@ impl<'a> Installation<'a> {
         Ok(history)
     }
 
-    /// The longest gaps since a moment, including one that has not ended yet.
+    /// Returns the longest gaps and the number of moves since `since`. A gap that has not ended yet counts up to now.
     pub fn gaps_since(&self, since: Instant) -> Gaps {
         let history = self.history();
         let acts = history.intervals.iter().flat_map(|interval| &interval.acts);
@@ -176,7 +179,7 @@ impl<'a> Installation<'a> {
         }
     }
 
-    /// The logs of all containers that exist, and the API server's description of the pods.
+    /// Returns the pods and events of the namespace as kubectl shows them, and the last 60 lines of each container's log.
     pub fn logs(&self) -> String {
         let mut text = String::new();
         let all = "--all-containers --prefix --tail=60 -l app=klag-exporter -n monitoring";
@@ -220,7 +223,7 @@ fn longest_gap(since: Instant, times: impl Iterator<Item = Instant>) -> Duration
     gaps.max().unwrap_or_default()
 }
 
-/// The intervals that had not ended at `since`.
+/// Returns the intervals that had not ended at `since`.
 fn later(history: &History, since: Instant) -> Vec<LeadInterval> {
     let intervals = history.intervals.iter();
     intervals
@@ -231,7 +234,8 @@ fn later(history: &History, since: Instant) -> Vec<LeadInterval> {
 
 impl Drop for Installation<'_> {
     fn drop(&mut self) {
-        // The next test must find the Lease free, and pods need not take 20 s to end.
+        // The pods are deleted by force, as they would take up to 20 s to end, and the Lease goes with the namespace, so the next
+        // test finds none.
         let now = ["--force", "--grace-period=0", "-n", "monitoring"];
         let leave = || {
             self.node

@@ -1,4 +1,4 @@
-//! Real Kafka outside of the cluster: a broker in the node's network that is not a pod.
+//! A real Kafka outside of the Kubernetes cluster: a broker in the node's network that is not a pod.
 
 use std::fs;
 use std::process::Command;
@@ -13,13 +13,13 @@ use crate::lab::process::{self, Process};
 
 const PORT: u16 = 9092;
 
-/// The id of the cluster, whose value does not matter.
+/// The cluster id with which the broker's data directory is formatted. Its value does not matter, but must be a UUID in Base64.
 const CLUSTER_ID: &str = "a2xhZy1lMmUtbm9kZS1sYQ";
 
-/// The time limit of a start, which takes 3 s on an idle machine.
+/// The time limit of the broker's start, which takes 3 s on an idle machine, and of a command of the fixture.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
-/// One broker; stopped when dropped.
+/// A cluster of one broker, which is killed when dropped.
 #[derive(Debug)]
 pub struct Kafka<'a> {
     node: &'a Node,
@@ -31,7 +31,7 @@ pub struct Kafka<'a> {
 // === impl Kafka ===
 
 impl<'a> Kafka<'a> {
-    /// Starts a broker and waits until it listens.
+    /// Starts the broker and waits until it listens.
     pub fn start(node: &'a Node) -> Result<Self> {
         let tools = KafkaTools::open(Version::from_env()?)?;
         let dir = node.scratch().path().join("kafka");
@@ -69,12 +69,12 @@ impl<'a> Kafka<'a> {
         Ok(kafka)
     }
 
-    /// The address of the broker.
+    /// Returns the address of the broker, as `bootstrap_servers` takes it.
     pub fn bootstrap(&self) -> String {
         format!("{ADDRESS}:{PORT}")
     }
 
-    /// Runs a command of the fixture (`tests/kafka`) to its end; returns what it printed.
+    /// Runs a command of the fixture (`tests/kafka`) in the node's network to its end; returns its output.
     pub fn fixture(&self, command: &str, args: &[&str]) -> Result<String> {
         let mut java = self.tools.fixture_command();
         java.arg(command).arg(self.bootstrap()).args(args);
@@ -92,7 +92,7 @@ fn wait_until_up(node: &Node) -> Result<()> {
     })
 }
 
-/// A command that runs `command` in the node's network.
+/// Returns a command that runs `command` in the node's network.
 fn within(node: &Node, command: &Command) -> Command {
     let mut inside = node.command(command.get_program());
     inside.args(command.get_args());

@@ -1,4 +1,4 @@
-//! Watches all pods of klag-exporter from within the node's network, as they come and go.
+//! A watch of all pods of klag-exporter from within the node's network: pods are found by listing them, and probed from then on.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -17,33 +17,33 @@ use tokio::time::{self, Instant};
 use super::Net;
 use crate::lab::observer::{self, Probe, ProbeResult};
 
-/// The time between two lists of the pods.
+/// The pause between the answer to one list of the pods and the request for the next.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The time for which a pod is still probed after it has left the list: a pod that is deleted by force leaves it before its containers have
-/// ended.
+/// The time for which a pod is still probed after it has left the list. A pod that is deleted by force leaves the list before its
+/// containers have ended.
 const AFTERLIFE: Duration = Duration::from_secs(60);
 
 const PODS: &str = "/api/v1/namespaces/monitoring/pods?labelSelector=app%3Dklag-exporter";
 
-/// The port that collectors listen on.
+/// The port on which the pods' collectors listen.
 const PORT: u16 = 8000;
 
-/// A pod that existed at some time.
+/// A pod that was listed with an address at some time, and may have gone since.
 #[derive(Clone, Debug)]
 pub struct Seen {
     /// The name of the pod.
     pub name: String,
     /// The address of the pod.
     pub address: IpAddr,
-    /// The pod's object in the API server, or its last state there.
+    /// The pod's object as the API server listed it last; kept after the pod has gone.
     pub object: Value,
-    /// The time at which the pod was no longer in the list.
+    /// The time of the first list without the pod; `None` while the pod is listed.
     pub gone: Option<Instant>,
     probes: watch::Receiver<Vec<Probe>>,
 }
 
-/// The watch of all pods of klag-exporter; runs on a thread of its own until it is dropped.
+/// The watch of all pods of klag-exporter; runs on a thread of its own until dropped.
 #[derive(Debug)]
 pub struct Watch {
     pods: watch::Receiver<Vec<Seen>>,
@@ -51,20 +51,20 @@ pub struct Watch {
     thread: Option<JoinHandle<()>>,
 }
 
-/// The state of the thread.
+/// The state of the watching thread.
 struct Watching {
     kube: Client,
     http: reqwest::Client,
     pods: watch::Sender<Vec<Seen>>,
     tasks: JoinSet<()>,
-    /// The task that probes each pod, by the pod's unique id.
+    /// The index of each pod in `pods`, and the handle of the task that probes the pod, by the pod's uid. Pods that have gone stay.
     looking: BTreeMap<String, (usize, AbortHandle)>,
 }
 
 // === impl Watch ===
 
 impl Watch {
-    /// Begins to watch the pods of the cluster that this kubeconfig is for.
+    /// Begins to watch the pods of the cluster that `kubeconfig` leads to, on a thread in `net`.
     pub(super) fn start(net: &Net, kubeconfig: &Path) -> Result<Self> {
         let net = net.again()?;
         let kubeconfig = Kubeconfig::read_from(kubeconfig)?;
@@ -81,7 +81,7 @@ impl Watch {
                 looking: BTreeMap::new(),
             };
             tokio::select! {
-                // An error means that the sender is gone; the thread ends in either case.
+                // `Watch` stops this thread by dropping the sender; a value is never sent.
                 _ = stopped => Ok(()),
                 ended = watching.run() => ended,
             }
@@ -105,7 +105,7 @@ impl Watch {
         })
     }
 
-    /// All pods so far, in the order in which they got addresses.
+    /// Returns all pods so far, in the order in which they were first listed with an address.
     pub fn pods(&self) -> Vec<Seen> {
         self.pods.borrow().clone()
     }
@@ -115,7 +115,7 @@ impl Drop for Watch {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // The thread can only have panicked, which has been reported.
+            // An error means that the thread panicked, which the panic hook has printed.
             thread.join().ok();
         }
     }
@@ -127,7 +127,7 @@ impl Watching {
     async fn run(mut self) -> Result<()> {
         loop {
             let request = http::Request::get(PODS).body(Vec::new())?;
-            // The API server may be busy or down, so a failed request is tried again.
+            // A failed request is no error, since the API server may be busy or down; the pods are asked for again after the pause.
             if let Ok(list) = self.kube.request::<Value>(request).await {
                 self.compare(&list)?;
             }
@@ -183,29 +183,30 @@ impl Watching {
 // === impl Seen ===
 
 impl Seen {
-    /// Everything seen of the pod so far.
+    /// Returns all probes of the pod so far, in the order of time.
     pub fn probes(&self) -> Vec<Probe> {
         self.probes.borrow().clone()
     }
 
-    /// True if the pod's gate was open when it was last probed.
+    /// Returns true if the pod's gate was open when it was last probed.
     pub fn acts(&self) -> bool {
         self.gate() == Some(ProbeResult::Open)
     }
 
-    /// True if the pod's gate was closed when it was last probed.
+    /// Returns true if the pod's gate was closed when it was last probed. A pod whose collector did not listen does not stand by.
     pub fn stands_by(&self) -> bool {
         self.gate() == Some(ProbeResult::Closed)
     }
 
-    /// True if the pod is of this version and was not asked to end.
+    /// Returns true if the first container of the pod has an image with this tag and the pod was not asked to end.
     pub fn is_of(&self, tag: &str) -> bool {
         let image = self.object["spec"]["containers"][0]["image"].as_str();
         image.is_some_and(|image| image.ends_with(&format!(":{tag}")))
             && self.object["metadata"]["deletionTimestamp"].is_null()
     }
 
-    /// The id of the pod's container of this name, and the number of its restarts.
+    /// Returns the id and the number of restarts of the pod's container `name`, init containers included; an error while it has no
+    /// id.
     pub fn container(&self, name: &str) -> Result<(String, u64)> {
         let status = &self.object["status"];
         let lists = ["containerStatuses", "initContainerStatuses"];

@@ -1,39 +1,40 @@
-//! The configuration file that both containers of a pod read, and the command that starts one of them.
+//! The configuration file that both containers of a pod read, and the command that starts a container.
 
 use std::path::Path;
 use std::process::Command;
 
-/// The contents of the file.
+/// The values in a pod's configuration file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PodConfig<'a> {
-    /// The port of the collector.
+    /// The port on loopback on which the collector serves HTTP.
     pub(crate) collector: u16,
-    /// `poll_interval`
+    /// The key `poll_interval`: the time between two collections, such as `500ms`.
     pub(crate) poll_interval: &'a str,
-    /// The `name` of the only cluster.
+    /// The key `name` of the only cluster.
     pub(crate) cluster: &'a str,
-    /// `bootstrap_servers`
+    /// The key `bootstrap_servers` of the only cluster.
     pub(crate) bootstrap: &'a str,
-    /// The settings of the election; `None` for a collector that competes with nobody.
+    /// The settings of the election; `None` for a collector that runs alone.
     pub(crate) election: Option<Election<'a>>,
 }
 
-/// The election that the pod takes part in.
+/// The values in `[exporter.leadership]`, the election that the pod takes part in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Election<'a> {
-    /// The port of the elector.
+    /// The port on loopback on which the elector serves HTTP and the collector asks it.
     pub(crate) elector: u16,
-    /// `lease_name`
+    /// The key `lease_name`: the name of the Lease.
     pub(crate) lease: &'a str,
-    /// `lease_namespace`
+    /// The key `lease_namespace`: the namespace of the Lease.
     pub(crate) namespace: &'a str,
-    /// `lease_duration_secs` and `grace_period_secs`
+    /// The keys `lease_duration_secs` and `grace_period_secs`, in seconds.
     pub(crate) durations: (u64, u64),
-    /// `identity`; `None` means the pod's name.
+    /// The key `identity`; `None` leaves it out, so the identity is the pod's name.
     pub(crate) identity: Option<&'a str>,
 }
 
-/// The command that starts a container of the pod `name`, whose files are in `dir`.
+/// Returns the command that starts `program` as a container of the pod `name`. The directory `dir` has the pod's `config.toml` and
+/// `kubeconfig`.
 pub(crate) fn command(program: &Path, dir: &Path, name: &str) -> Command {
     let mut command = Command::new(program);
     command
@@ -49,7 +50,7 @@ pub(crate) fn command(program: &Path, dir: &Path, name: &str) -> Command {
 // === impl PodConfig ===
 
 impl PodConfig<'_> {
-    /// The text of the file.
+    /// Returns the text of the configuration file.
     pub(crate) fn text(&self) -> String {
         let Self {
             collector,

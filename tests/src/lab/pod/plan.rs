@@ -5,29 +5,31 @@ use crate::lab::config::CLUSTER;
 use crate::lab::kubernetes::NAMESPACE;
 use crate::lab::programs::Program;
 
-/// The plan of a pod.
+/// The settings with which a pod is made: the election that it takes part in, and the program that is its elector.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The name of the Lease.
     pub lease: String,
-    /// `lease_namespace`
+    /// The key `lease_namespace`: the namespace of the Lease.
     pub namespace: String,
-    /// `lease_duration_secs`
+    /// The key `lease_duration_secs`: the duration of the Lease, in seconds.
     pub duration_secs: u64,
-    /// `grace_period_secs`
+    /// The key `grace_period_secs`: the time from one renewal of the Lease to the next, in seconds.
     pub grace_secs: u64,
-    /// The program that stands in the elector's place.
+    /// The program that runs as the pod's elector, in trials also one that is made of kube-lease-manager alone.
     pub elector: Program,
-    /// `identity` in the file; without it, each pod has an identity of its own.
+    /// The key `identity`; `None` leaves it out, so the identity is the pod's name.
     pub identity: Option<String>,
-    /// The offset that libfaketime gives to the elector's wall clock, such as `+20s`.
+    /// The offset that libfaketime gives to the elector's wall clock at first, such as `+20s`; `None` runs the elector without
+    /// libfaketime.
     pub clock: Option<&'static str>,
 }
 
 // === impl Plan ===
 
 impl Plan {
-    /// The plan of a pod with the elector, an identity of its own, and these durations in seconds.
+    /// Returns the plan of a pod with klag-exporter's elector, its name as identity, and these durations in seconds: the Lease's,
+    /// and the grace period.
     pub fn of(lease: &str, (duration_secs, grace_secs): (u64, u64)) -> Self {
         Self {
             lease: lease.to_owned(),
@@ -40,7 +42,7 @@ impl Plan {
         }
     }
 
-    /// The configuration file of both containers.
+    /// Returns the text of the configuration file that both containers read.
     pub(super) fn config(&self, (elector, collector): (u16, u16), bootstrap: &str) -> String {
         let election = Election {
             elector,

@@ -1,7 +1,7 @@
 use super::*;
 use crate::lab::prom;
 
-/// One group on one partition of 10 records, committed at 0.
+/// One group, which has committed offset 0 of one partition with 10 records.
 const SMALL: Scale = Scale {
     topics: 1,
     partitions: 1,
@@ -57,7 +57,7 @@ fn a_group_without_a_word_is_silent_only_while_the_cluster_is_up() {
 #[test]
 fn a_complete_group_shows_all_of_its_rows_and_an_incomplete_one_no_sum() {
     let name = format!("kafka_consumergroup_group_complete{GROUP}");
-    // The sum, the maximum and the row are missing.
+    // A complete group lacks its sum, its maximum and the lag of its only partition.
     assert_eq!(judged(&[UP, (&name, "1")]).wrong.len(), 3);
     assert!(judged(&[UP, (&name, "0")]).wrong.is_empty());
     let sum = format!("kafka_consumergroup_group_sum_lag{GROUP}");
