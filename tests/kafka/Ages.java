@@ -4,12 +4,12 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.errors.TopicExistsException;
 
-/** Records whose age differs from what their offsets or their dates suggest: topics ag-*, groups g-*. */
+/** Topics ag-* with records whose age differs from what their offsets or their timestamps suggest, and groups g-* that read them. */
 final class Ages {
   private static final long SECOND = 1000L;
   private static final long HOUR = 3600 * SECOND;
 
-  /** 9999-12-31. */
+  /** The timestamp 9999-12-31 (ms since 1970), which no clock shows for a long time. */
   private static final long FAR = 253_402_214_400_000L;
 
   private final Client kafka;
@@ -50,7 +50,7 @@ final class Ages {
       try {
         kafka.topic("ag-anew", 1);
         break;
-      } catch (ExecutionException e) { // the broker has not finished the deletion
+      } catch (ExecutionException e) { // TopicExistsException: the broker has not finished the deletion.
         boolean early = e.getCause() instanceof TopicExistsException;
         if (!early || System.nanoTime() > until) throw e;
       }
@@ -62,7 +62,7 @@ final class Ages {
     System.out.println("made anew");
   }
 
-  /** Commits and purges up to the commit, over and over, as Kafka Streams does with its repartition topics. */
+  /** Commits and deletes the records before the commit, over and over, as Kafka Streams does with its repartition topics. */
   void purge(int seconds) throws Exception {
     int at = 100;
     for (long until = System.nanoTime() + seconds * 1_000_000_000L; System.nanoTime() < until; ) {

@@ -19,9 +19,9 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
-/** Requests to Kafka that every fixture needs: topics, records of known times, commits at chosen offsets. */
+/** A connection to Kafka with the requests that every fixture needs: topics, records of known times, commits at chosen offsets. */
 final class Client implements AutoCloseable {
-  /** Time of the record at offset 0; the record at offset n is n seconds younger. */
+  /** The timestamp of the record at offset 0 (ms since 1970); the record at offset n is n seconds younger. */
   static final long BASE_MS = 1_700_000_000_000L;
 
   final Admin admin;
@@ -69,8 +69,8 @@ final class Client implements AutoCloseable {
   }
 
   /**
-   * Creates topics and waits until every partition answers. A producer that meets a partition whose leader is not yet ready loses
-   * the order of its batches and retries until it gives up, minutes later.
+   * Creates topics and waits until every partition answers a request for its end. A producer that meets a partition whose leader is
+   * not yet ready loses the order of its batches and retries until it gives up, minutes later.
    */
   void create(List<NewTopic> topics) throws Exception {
     admin.createTopics(topics).all().get();
@@ -82,14 +82,14 @@ final class Client implements AutoCloseable {
       try {
         admin.listOffsets(all).all().get();
         return;
-      } catch (ExecutionException e) { // the client retries the rest by itself
+      } catch (ExecutionException e) { // The admin client itself retries after other errors that pass.
         boolean early = e.getCause() instanceof UnknownTopicOrPartitionException;
         if (!early || System.nanoTime() > until) throw e;
       }
     }
   }
 
-  /** A topic whose cleaner runs every second, and leaves only the last record of each key. */
+  /** Creates a compacted topic, of which the cleaner soon leaves only the last record of each key. */
   void compactedTopic(String name, int partitions) throws Exception {
     topic(
         name, partitions, "cleanup.policy", "compact", "min.cleanable.dirty.ratio", "0.001",
@@ -121,7 +121,7 @@ final class Client implements AutoCloseable {
     admin.alterConsumerGroupOffsets(group, offsets).all().get();
   }
 
-  /** Polls until a record has come, so that the group has had a member with an assignment. */
+  /** Polls until a record has come, for 12 s at most, so that the group has had a member with an assignment. */
   static void pollOnce(KafkaConsumer<byte[], byte[]> consumer) {
     for (int i = 0; i < 40 && consumer.poll(Duration.ofMillis(300)).isEmpty(); i++) {}
   }
@@ -131,20 +131,20 @@ final class Client implements AutoCloseable {
     admin.close();
   }
 
-  /** Records for every partition of a topic; the time of each follows from its offset. */
+  /** Records for every partition of a topic at offsets from {@code from} on; the timestamp of a record follows from its offset. */
   record Batch(String topic, int partitions, int from, int count, int size, int keys) {
     Batch(String topic, int partitions, int count) {
       this(topic, partitions, 0, count, 200, 0);
     }
 
-    /** Returns when all records are written; a lost record is an error. */
+    /** Sends all records and waits until they are written; a record that could not be written is an error. */
     void send(KafkaProducer<byte[], byte[]> to) throws Exception {
       AtomicReference<Exception> lost = new AtomicReference<>();
       Random random = new Random(topic.hashCode());
       for (int i = from; i < from + count; i++) {
         byte[] key = keys > 0 ? ("k" + i % keys).getBytes() : null;
         for (int k = 0; k < partitions; k++) {
-          // Values of sixteen letters can be compressed, but not to nothing.
+          // Random values of sixteen letters can be compressed to half their size, but no further.
           byte[] value = new byte[size];
           for (int j = 0; j < size; j++) value[j] = (byte) ('a' + random.nextInt(16));
           var record = new ProducerRecord<>(topic, k, BASE_MS + i * 1000L, key, value);

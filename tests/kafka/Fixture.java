@@ -1,7 +1,7 @@
 import java.util.Arrays;
 import java.util.stream.Stream;
 
-/** Puts a real Kafka into a known state: java Fixture COMMAND BOOTSTRAP [arguments]. */
+/** Puts a real Kafka into a known state, or prints facts about it: java Fixture COMMAND BOOTSTRAP [ARGUMENT...]. */
 final class Fixture {
   private Fixture() {}
 

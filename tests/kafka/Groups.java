@@ -8,7 +8,7 @@ import java.util.concurrent.CountDownLatch;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 
-/** Live groups of one member each, which commit what they are told to, once, and then stay. */
+/** Topics filled with records, and live groups of one member each, which commits given offsets once and then stays a member. */
 final class Groups {
   private final Client kafka;
 
@@ -16,7 +16,7 @@ final class Groups {
     this.kafka = kafka;
   }
 
-  /** A topic of so many partitions with so many records each. */
+  /** Creates a topic with this number of partitions, and this number of records in each of them. */
   void topic(String name, int partitions, int records) throws Exception {
     kafka.topic(name, partitions);
     try (var to = kafka.producer()) {
@@ -25,7 +25,10 @@ final class Groups {
     System.out.println("filled " + name);
   }
 
-  /** Starts a group for each "group protocol topic,topic topic/partition@offset,..." and says when all have done so. */
+  /**
+   * Starts a group for every four words "group protocol topic,... topic/partition@offset,...", of which the last may be "-". Prints
+   * "holding" when every member is assigned partitions of all its topics and has committed, and never returns.
+   */
   void stay(List<String> words) throws Exception {
     var settled = new CountDownLatch(words.size() / 4);
     for (int i = 0; i + 3 < words.size(); i += 4) {

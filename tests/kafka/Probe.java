@@ -18,7 +18,7 @@ import org.apache.kafka.common.resource.PatternType;
 import org.apache.kafka.common.resource.ResourcePattern;
 import org.apache.kafka.common.resource.ResourceType;
 
-/** Facts for the oracle, read by Kafka's own client, and rights for the security tests. */
+/** Records read by Kafka's own consumer, for the tests' oracle, and ACLs for the tests of security. */
 final class Probe {
   private final Client kafka;
 
@@ -27,9 +27,9 @@ final class Probe {
   }
 
   /**
-   * Reads lines "topic partition offset" from a file and answers each with the log's bounds and the first record
-   * there: "topic partition offset logStart highWatermark recordOffset recordTimeMs", the last two
-   * "- -" if nothing can be read from there to the end. Below the log start: the record at log start.
+   * Reads lines "topic partition offset" from a file and prints for each a line with the log's bounds and the first record from the
+   * offset on: "topic partition offset logStart highWatermark recordOffset recordTimeMs". The last two are "- -" if no record can be
+   * read up to the end. For an offset below the log start the record at the log start is printed.
    */
   void records(String file) throws Exception {
     var lines = Files.readAllLines(Path.of(file));
@@ -41,7 +41,7 @@ final class Probe {
       var ends = reader.endOffsets(all);
       List<String> left = new ArrayList<>(lines);
       while (!left.isEmpty()) {
-        // Each round reads one offset of each partition.
+        // A consumer has one position in a partition, so each round reads one offset of each partition.
         Map<TopicPartition, String> round = new LinkedHashMap<>();
         for (String line : left) round.putIfAbsent(partition(line), line);
         left.removeAll(round.values());
@@ -66,7 +66,7 @@ final class Probe {
     return new TopicPartition(words[0], Integer.parseInt(words[1]));
   }
 
-  /** The "offset time" of the first record from each place to the end; a place without a record has no entry. */
+  /** Returns the "offset timestamp" of the first record from each place to the end; a place without a record has no entry. */
   private static Map<TopicPartition, String> first(
       KafkaConsumer<byte[], byte[]> reader,
       Map<TopicPartition, Long> places,
@@ -76,7 +76,7 @@ final class Probe {
     places.forEach(reader::seek);
     Set<TopicPartition> open = new HashSet<>(places.keySet());
     while (true) {
-      // Past the end without a record: only control or compacted records.
+      // A reader that has passed the end without a record met only control records or compacted ones.
       open.removeIf(tp -> found.containsKey(tp) || reader.position(tp) >= ends.get(tp));
       if (open.isEmpty()) return found;
       reader.assign(open);
@@ -87,7 +87,7 @@ final class Probe {
     }
   }
 
-  /** Allows "principal RESOURCE name OPERATION", four arguments at a time; the name * is any. */
+  /** Creates an ACL for every four words "user RESOURCE_TYPE name OPERATION"; the name * stands for every resource of the type. */
   void allow(List<String> words) throws Exception {
     List<AclBinding> all = new ArrayList<>();
     for (int i = 0; i + 3 < words.size(); i += 4) {

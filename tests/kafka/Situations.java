@@ -7,7 +7,7 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
-/** One group for each situation a lag exporter must get right: topics fx-*, groups g-*. */
+/** Topics fx-* and groups g-*, one group for each situation that a lag exporter must get right. */
 final class Situations {
   private final Client kafka;
 
@@ -44,7 +44,7 @@ final class Situations {
       new Client.Batch("fx-trunc", 1, 100).send(to);
       for (String ten : List.of("fx-open", "fx-abort", "fx-gone"))
         new Client.Batch(ten, 1, 10).send(to);
-      // The first record after segment.ms begins a new segment, and only earlier segments are cleaned.
+      // The first record after segment.ms begins a new segment. The cleaner works on earlier segments only, so there must be some.
       for (int b = 0; b < 4; b++) {
         new Client.Batch("fx-compact", 1, b * 50, 50, 200, 10).send(to);
         Thread.sleep(2500);
@@ -65,23 +65,23 @@ final class Situations {
     }
   }
 
-  /** Groups without members. */
+  /** Commits for groups that never had a member. */
   private void committed() throws Exception {
     for (int k = 0; k < 6; k++) {
       kafka.commit("g-lag", Client.offsets("fx-lag", k, 40 + k));
-      kafka.commit("g-above", Client.offsets("fx-lag", k, k == 0 ? 150 : 100)); // beyond the end
+      kafka.commit("g-above", Client.offsets("fx-lag", k, k == 0 ? 150 : 100)); // Partition 0: 50 beyond the end.
     }
     kafka.commit("g-caught", Client.everywhere("fx-lag", 6, 100));
     kafka.commit("g-zero", Client.offsets("fx-empty", 0, 0, "fx-lag", 0, 0));
-    kafka.commit("g-trunc", Client.offsets("fx-trunc", 0, 20)); // 40 records lost
-    // An open transaction, aborted records, and nothing but a commit marker after the commit.
+    kafka.commit("g-trunc", Client.offsets("fx-trunc", 0, 20)); // The log starts at 60: 40 records are lost.
+    // The commits of g-tx are followed by an open transaction (once hold() runs), by aborted records, and by nothing but a commit marker.
     kafka.commit("g-tx", Client.offsets("fx-open", 0, 10, "fx-abort", 0, 10, "fx-ctl", 0, 5));
-    kafka.commit("g-tx2", Client.offsets("fx-open", 0, 12)); // inside the open transaction
-    kafka.commit("g-compact", Client.offsets("fx-compact", 0, 5)); // compacted away
-    kafka.commit("g-gone", Client.offsets("fx-gone", 0, 3, "fx-lag", 1, 50)); // one topic deleted
+    kafka.commit("g-tx2", Client.offsets("fx-open", 0, 12)); // The offset is inside the open transaction.
+    kafka.commit("g-compact", Client.offsets("fx-compact", 0, 5)); // The record at the offset is compacted away.
+    kafka.commit("g-gone", Client.offsets("fx-gone", 0, 3, "fx-lag", 1, 50)); // The topic fx-gone is deleted later.
   }
 
-  /** Groups whose members have left. */
+  /** Creates groups that have commits and whose members have left; g-simple never had a member. */
   private void left() {
     try (var member = kafka.consumer("group.id", "g-empty")) {
       member.subscribe(List.of("fx-lag"));
@@ -93,13 +93,13 @@ final class Situations {
       Client.pollOnce(member);
       member.commitSync(Client.everywhere("fx-lag", 6, 80));
     }
-    try (var alone = kafka.consumer("group.id", "g-simple")) { // assign() instead of subscribe()
+    try (var alone = kafka.consumer("group.id", "g-simple")) { // With assign() a group has commits but no member.
       alone.assign(List.of(new TopicPartition("fx-lag", 2)));
       alone.commitSync(Client.offsets("fx-lag", 2, 33));
     }
   }
 
-  /** Live members (three classic, one of them static, two KIP-848, one share), an open transaction. */
+  /** Keeps members (three classic, one of them static, two KIP-848, one share) and a transaction open, until the process is killed. */
   void hold() throws Exception {
     var to = kafka.producer("transactional.id", "fx-open", "transaction.timeout.ms", 900_000);
     to.initTransactions();
@@ -117,7 +117,7 @@ final class Situations {
 
   private void member(String group, String topic, Object... pairs) {
     new Thread(() -> {
-          while (true) { // a member that was fenced joins again
+          while (true) { // A member that was fenced joins again.
             try (var member = kafka.consumer(pairs(group, pairs))) {
               member.subscribe(List.of(topic));
               while (true) keepPlace(member);
@@ -136,7 +136,7 @@ final class Situations {
     return all;
   }
 
-  /** Stays a member and goes on committing 30 + partition, reading nothing. */
+  /** Polls with all partitions paused, so that nothing is read, and commits the offset 30 + partition in each. */
   private static void keepPlace(KafkaConsumer<byte[], byte[]> member) throws InterruptedException {
     member.poll(Duration.ofMillis(200));
     var assigned = member.assignment();
@@ -147,7 +147,7 @@ final class Situations {
     try {
       member.commitSync(offsets);
     } catch (Exception rebalancing) {
-      return; // committed by the next round
+      return; // The next round commits.
     }
     Thread.sleep(1000);
   }

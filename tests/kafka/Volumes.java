@@ -7,7 +7,7 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
 
-/** Many groups, or many partitions, whose numbers follow from their names. */
+/** Many groups and topics, or one group on many partitions, with offsets that follow from the numbers in the names. */
 final class Volumes {
   private static final List<String> CODECS = List.of("none", "lz4", "zstd", "gzip", "snappy");
   private final Client kafka;
@@ -17,9 +17,9 @@ final class Volumes {
   }
 
   /**
-   * Topics s-tTTTT of {@code partitions} partitions with {@code records} records each; groups
-   * s-gGGGG committed on {@code width} partitions, the i-th of group g at (7g + 3i) mod (records + 1)
-   * in partition number (g * width + i) mod (topics * partitions), counted over all topics.
+   * Creates topics s-tTTTT of {@code partitions} partitions with {@code records} records each, and groups s-gGGGG with commits in
+   * {@code width} partitions. The i-th commit of group g is at (7g + 3i) mod (records + 1), in the partition with the number
+   * (g * width + i) mod (topics * partitions), counted over all topics.
    */
   void scale(int topics, int partitions, int records, int groups, int width) throws Exception {
     List<NewTopic> all = new ArrayList<>();
@@ -54,7 +54,7 @@ final class Volumes {
     return String.format("s-t%04d", t);
   }
 
-  /** Group tl-g on {@code total} partitions of topics tl-*, whose records are stored in every possible way. */
+  /** Creates topics tl-* whose records are stored in many ways, and group tl-g with commits in {@code total} of their partitions. */
   void timelag(int total) throws Exception {
     int each = (total - 50) / CODECS.size();
     for (String codec : CODECS) kafka.topic("tl-" + codec, each);
