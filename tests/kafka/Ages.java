@@ -9,7 +9,7 @@ final class Ages {
   private static final long SECOND = 1000L;
   private static final long HOUR = 3600 * SECOND;
 
-  /** The timestamp 9999-12-31 (ms since 1970), which no clock shows for a long time. */
+  /** The timestamp 9999-12-31 (ms since 1970), far in the future. */
   private static final long FAR = 253_402_214_400_000L;
 
   private final Client kafka;

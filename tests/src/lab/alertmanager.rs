@@ -124,8 +124,8 @@ fn config(teams: &[&str], hook: u16) -> Result<String> {
     ))
 }
 
-/// Starts a thread that receives notifications on `listener` until the process ends; returns the alerts that it has received at any
-/// time.
+/// Starts a thread that receives notifications on `listener` until the process ends; returns the channel of all alerts received so
+/// far.
 fn receive(listener: TcpListener) -> watch::Receiver<Vec<Page>> {
     let (sender, pages) = watch::channel(Vec::new());
     thread::spawn(move || {

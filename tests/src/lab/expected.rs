@@ -30,7 +30,7 @@ pub struct World {
 /// The value that a series must have.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value {
-    /// The value is this number.
+    /// The value is this number, apart from a rounding error.
     Exactly(f64),
     /// The value is the age, in seconds, of a record with this timestamp (ms since 1970).
     AgeOf(i64),

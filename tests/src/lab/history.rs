@@ -34,11 +34,11 @@ pub struct Observations {
 pub struct LeadInterval {
     /// The index of the pod among the observed pods.
     pub pod: usize,
-    /// The first act of the interval.
+    /// The first act of the interval, which is when the interval begins.
     pub first: Span,
-    /// The last act of the interval so far.
+    /// The last observed act of the interval, up to which the pod is taken to have acted.
     pub last: Span,
-    /// All acts of the interval.
+    /// All acts of the interval, with the first and the last, in order.
     pub acts: Vec<Span>,
 }
 
@@ -61,7 +61,7 @@ pub struct Overlap {
 // === impl Span ===
 
 impl Span {
-    /// Returns the span of an event whose time is known exactly.
+    /// Returns the span of an event that happened exactly at `moment`.
     pub fn at(moment: Instant) -> Self {
         Self {
             from: moment,

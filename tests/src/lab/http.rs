@@ -14,7 +14,7 @@ use tokio::time::Instant;
 pub struct Answer {
     /// The status code.
     pub status: u16,
-    /// The headers, with their names in lower case.
+    /// The headers, by name in lower case; the last one of a name that occurs more than once.
     pub headers: BTreeMap<String, String>,
     /// The body as it was sent: chunked transfer is undone, but compression is not.
     pub body: Vec<u8>,

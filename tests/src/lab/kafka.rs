@@ -170,7 +170,7 @@ impl Kafka {
         self.process(id)?.signal(Signal::Continue)
     }
 
-    /// Sends SIGKILL to all nodes at almost the same time.
+    /// Sends SIGKILL to all nodes, one right after the other, and reaps them.
     pub fn kill_all(&mut self) {
         for node in &mut self.nodes {
             node.process = None;

@@ -57,7 +57,7 @@ pub enum Tool {
 // === impl KafkaTools ===
 
 impl KafkaTools {
-    /// Finds the jars for brokers of this version, and compiles the fixture unless the cache has it.
+    /// Finds the jars of this version and of the tools, and compiles the fixture unless the cache has it compiled.
     pub fn open(version: Version) -> Result<Self> {
         let jars = host::jars(Version::V4_1)?;
         let mut hasher = DefaultHasher::new();
@@ -74,8 +74,8 @@ impl KafkaTools {
         Ok(tools)
     }
 
-    /// Runs one of Kafka's tools; returns its output, standard error included. `kafka-storage` is of the brokers' version, the
-    /// others of 4.1.
+    /// Runs one of Kafka's tools; returns its output, standard error included. `kafka-storage` has the brokers' version; the other
+    /// tools have version 4.1.
     pub fn run(&self, tool: Tool, args: &[&str]) -> Result<String> {
         let mut java = match tool {
             Tool::Storage => java("-Xmx256m", &class_path(&self.brokers)),
@@ -139,7 +139,7 @@ impl KafkaTools {
         let beside = self.fixture.with_extension(std::process::id().to_string());
         copy_flat(&source.path().join("classes"), &beside)?;
         if fs::rename(&beside, &self.fixture).is_err() {
-            // Another process has compiled the fixture in the meantime.
+            // The rename fails if another process has compiled the fixture in the meantime; its classes are the same.
             fs::remove_dir_all(&beside)?;
         }
         Ok(())

@@ -51,7 +51,7 @@ pub struct ControlPlane {
     keys: Keys,
     ports: Ports,
     scratch: TempDir,
-    /// The runtime of the proxies and of the administrator's requests.
+    /// The runtime on which proxies and the administrator's requests run.
     #[expect(dead_code, reason = "it runs as long as it is held")]
     runtime: Runtime,
 }

@@ -10,7 +10,7 @@ use super::kafka_tools::Tool;
 /// A row of `kafka-consumer-groups --describe` that has a committed offset.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// The committed offset.
+    /// The committed offset of the group in the partition.
     pub committed: i64,
     /// The high watermark of the partition.
     pub high_watermark: i64,

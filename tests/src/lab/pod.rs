@@ -28,7 +28,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// A container of a pod, which is a process of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// The elector, or the program that stands in its place.
+    /// The elector, or the program that the plan names in its place.
     Elector,
     /// The collector, which reads the pod's Kafka.
     Collector,
@@ -37,7 +37,7 @@ pub enum Part {
 /// Both containers, in the order in which they are started and sent signals.
 pub const BOTH: [Part; 2] = [Part::Elector, Part::Collector];
 
-/// A pod of two containers, which are killed when the pod is dropped.
+/// A pod on this machine: two processes as its containers, which are killed when the pod is dropped, and their files.
 #[derive(Debug)]
 pub struct Pod {
     // Fields are dropped in this order: first the processes, then the route, Kafka and files that the processes use.
@@ -116,7 +116,7 @@ impl Pod {
         Ok(())
     }
 
-    /// Starts both containers.
+    /// Starts both containers, the elector first; neither may be running.
     pub fn start_both(&mut self) -> Result<()> {
         BOTH.into_iter().try_for_each(|part| self.start(part))
     }

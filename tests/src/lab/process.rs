@@ -112,7 +112,8 @@ fn die_with_parent(command: &mut Command) {
 // === impl Process ===
 
 impl Process {
-    /// Starts a command in a process group of its own, with empty standard input and both outputs appended to `log`.
+    /// Starts a command in a process group of its own, with an empty standard input. Standard output and error are appended to
+    /// `log`.
     pub fn spawn(name: &str, command: Command, log: &Path) -> Result<Self> {
         Self::launch(name, command, (Stdio::null(), log))
     }
@@ -161,7 +162,8 @@ impl Process {
             Signal::Kill => libc::SIGKILL,
         };
         let id = libc::pid_t::try_from(self.id())?;
-        // SAFETY: no memory is involved, and the id belongs to this process until the child is reaped.
+        // SAFETY: `kill` is one system call that touches no memory of this program, and the id belongs to the child until the child
+        // is reaped.
         let sent = unsafe { libc::kill(id, number) };
         anyhow::ensure!(sent == 0, "kill {id}: {}", io::Error::last_os_error());
         Ok(())

@@ -87,7 +87,7 @@ pub(crate) fn build(profile: &Path, programs: &[&str]) -> Command {
         cargo.arg("--release");
     }
     // `cargo run` and `cargo test` set these variables for this package. Build scripts that read them, such as ring's, would run
-    // anew because the values changed, and again at the next build by hand.
+    // anew because the variables are set, and once more at the next build without them.
     for (name, _) in std::env::vars_os() {
         let about = name.to_string_lossy();
         if about.starts_with("CARGO_PKG_") || about.starts_with("CARGO_MANIFEST_") {

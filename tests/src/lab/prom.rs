@@ -15,12 +15,12 @@ pub struct Exposition {
     pub families: BTreeMap<String, Family>,
 }
 
-/// The series of one family.
+/// A metric family with its type, help and series.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Family {
     /// The type of the family as the TYPE line has it, such as `gauge` or `counter`.
     pub kind: String,
-    /// The help text of the family.
+    /// The help text of the family as the HELP line has it, with its escapes.
     pub help: String,
     /// The value of each series, by the labels of the series.
     pub series: BTreeMap<Labels, f64>,

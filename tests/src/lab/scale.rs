@@ -17,19 +17,19 @@ const BASE: f64 = 1_700_000_000.0;
 /// The size of the fixture. Each partition has a commit of exactly one group if `groups * width == topics * partitions`.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
-    /// The number of topics.
+    /// The number of topics, `s-t0000` and so on.
     pub topics: u32,
     /// The number of partitions of each topic.
     pub partitions: u32,
-    /// The number of records of each partition.
+    /// The number of records in each partition, at offsets from 0 on.
     pub records: u32,
-    /// The number of groups.
+    /// The number of groups, `s-g0000` and so on.
     pub groups: u32,
     /// The number of partitions in which each group has a commit.
     pub width: u32,
 }
 
-/// The findings of one scrape.
+/// The findings about one scrape of the fixture.
 #[derive(Clone, Debug, Default)]
 pub struct Verdict {
     /// The number of groups with a `kafka_consumergroup_group_complete` of 1.

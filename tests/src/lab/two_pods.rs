@@ -1,4 +1,4 @@
-//! Two pods that share one Lease, with an observer.
+//! Two pods that share one Lease, with an observer that tells when each of them acts.
 
 use std::fmt;
 use std::time::Duration;
@@ -66,7 +66,7 @@ impl PairPlan {
         self
     }
 
-    /// Replaces the HTTP proxies: the pods speak TLS with the API server.
+    /// Leaves the HTTP proxies out, so that the pods speak TLS with the API server through TCP proxies alone.
     #[must_use]
     pub fn direct(self) -> Self {
         let route_kind = RouteKind::Direct;

@@ -4,7 +4,7 @@ use crate::lab::oracle::{Record, Row};
 
 use super::{Value, age, lag, number};
 
-/// The lag, ages and retention margins of one group's partitions of one topic, so far as they were added.
+/// The lag, ages and retention margins of one group's partitions in one topic, added up row by row.
 #[derive(Debug, Default)]
 pub(super) struct OfTopic {
     pub(super) lag: i64,

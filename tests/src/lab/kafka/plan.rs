@@ -11,7 +11,7 @@ pub struct Plan {
     pub nodes: u16,
     /// The version of the brokers; `None` means that of [`Version::from_env`].
     pub version: Option<Version>,
-    /// The ways in which clients may connect.
+    /// The listeners of the brokers for clients, which decide on users and rights too.
     pub listeners: Listeners,
     /// Further lines of every broker's server.properties.
     pub extra: String,

@@ -11,7 +11,7 @@ use crate::lab::ports;
 /// The password with which every user logs in by SASL.
 pub const PASSWORD: &str = "lab-secret";
 
-/// The ways in which clients may connect.
+/// The listeners that every broker of a cluster has for clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listeners {
     /// The listener PLAINTEXT alone, through which everybody may do everything.

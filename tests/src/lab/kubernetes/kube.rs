@@ -1,4 +1,4 @@
-//! Requests to a control plane as its administrator.
+//! Requests to the API server of a control plane as its administrator, who may do everything.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

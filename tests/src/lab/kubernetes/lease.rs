@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::kube::{Kube, NAMESPACE, Write};
 
-/// The name of a Lease in [`NAMESPACE`], which may or may not exist.
+/// A handle on a Lease in [`NAMESPACE`], by its name. The Lease need not exist.
 #[derive(Clone, Debug)]
 pub struct Lease {
     kube: Kube,
@@ -27,7 +27,7 @@ pub struct Record {
     pub resource_version: u64,
     /// The field `metadata.annotations`; null if it is absent.
     pub annotations: Value,
-    /// The number of entries in `metadata.managedFields`.
+    /// The number of entries in `metadata.managedFields`, one for each field manager, operation and API version.
     pub managers: usize,
 }
 

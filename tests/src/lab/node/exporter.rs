@@ -1,4 +1,4 @@
-//! klag-exporter as a user installs it: a kustomization of the user's own on top of one in `manifests/`.
+//! klag-exporter as a user installs it: by a kustomization of the user's own, based on one in `manifests/`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,7 @@ use super::{LIMIT, Node, TAGS};
 use crate::lab::process;
 use crate::manifests;
 
-/// The patch that leaves the `RoleBinding` out.
+/// The patch of a kustomization that deletes the `RoleBinding`, as if the user had forgotten it.
 const UNBOUND: &str = "patches:
 - target: {kind: RoleBinding}
   patch: |-
@@ -24,16 +24,16 @@ const UNBOUND: &str = "patches:
 /// The kustomization in `manifests/` on which the user's own is based.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overlay {
-    /// The base, whose standbys are never ready.
+    /// The kustomization `base`, whose standbys are never ready.
     Base,
-    /// The overlay whose standbys are ready.
+    /// The kustomization `overlays/ready-standbys`, whose standbys are ready.
     ReadyStandbys,
 }
 
 /// An image of the collector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Collector {
-    /// The image with a shell and curl.
+    /// The image that has a shell and curl besides the program.
     Slim,
     /// The image with nothing but the program; available only if images were built ([`super::built_images`]).
     Static,
@@ -63,7 +63,7 @@ pub struct Setup {
 /// The rights that a user has given to the pods' service account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rights {
-    /// The rights of the manifests.
+    /// The rights that the manifests give.
     Bound,
     /// No rights, since the `RoleBinding` is left out.
     Forgotten,

@@ -1,4 +1,4 @@
-//! klag-exporter in real pods, with a stand-in for Kafka that tells clients apart by address, and an observer.
+//! klag-exporter in real pods, with a stand-in for Kafka that tells clients apart by address, and a watch of the pods.
 
 use std::fmt::{self, Write as _};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::standin::{GroupSpec, PartitionSpec, StandIn};
 /// still be held.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
-/// klag-exporter in the namespace `monitoring` of a node. The namespace and everything in it is deleted when dropped.
+/// klag-exporter in the namespace `monitoring` of a node. The namespace and everything in it are deleted when dropped.
 #[derive(Debug)]
 pub struct Installation<'a> {
     node: &'a Node,
@@ -80,7 +80,7 @@ impl<'a> Installation<'a> {
         self.node
     }
 
-    /// Changes the overlay and applies it again.
+    /// Changes the user's choices by `change`, and applies the overlay that follows from them.
     pub fn change(&mut self, change: impl FnOnce(&mut Setup)) -> Result<()> {
         change(&mut self.setup);
         self.setup.apply(self.node)?;

@@ -34,7 +34,7 @@ const PORT: u16 = 8000;
 pub struct Seen {
     /// The name of the pod.
     pub name: String,
-    /// The address of the pod.
+    /// The IP address of the pod, which tells its requests to Kafka from those of other pods.
     pub address: IpAddr,
     /// The pod's object as the API server listed it last; kept after the pod has gone.
     pub object: Value,

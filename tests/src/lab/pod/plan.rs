@@ -8,7 +8,7 @@ use crate::lab::programs::Program;
 /// The settings with which a pod is made: the election that it takes part in, and the program that is its elector.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The name of the Lease.
+    /// The key `lease_name`: the name of the Lease.
     pub lease: String,
     /// The key `lease_namespace`: the namespace of the Lease.
     pub namespace: String,
