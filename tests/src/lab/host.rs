@@ -37,7 +37,8 @@ pub fn jars(version: Version) -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// Runs a program with an argument that makes it end at once, and checks that it succeeds.
+/// Runs a program with an argument that makes it end at once, such as `--version`. Errors are: the program is not there, or its
+/// exit status is not 0.
 pub fn check_that_it_runs(program: &str, arg: &str) -> Result<()> {
     let status = Command::new(program)
         .arg(arg)

@@ -1,5 +1,5 @@
-//! Free ports on loopback. Test programs run at the same time, and a server binds its port only seconds after the port was
-//! chosen; so each process takes blocks of ports, which no other process uses while the first one lives.
+//! Free ports on loopback. Test programs run at the same time, and a server binds its port only seconds after the port was chosen;
+//! so each process takes blocks of ports, which no other process of the lab uses before that process ends.
 
 use std::fs::{self, File, TryLockError};
 use std::net::TcpListener;
@@ -13,28 +13,28 @@ use super::host;
 #[cfg(test)]
 mod tests;
 
-/// The first port of the first block. All blocks lie below 32,768, where Linux begins to choose ports of outgoing connections;
-/// so a stopped broker finds its port free when it comes back.
+/// The first port of the first block. All blocks lie below 32,768, where Linux begins to choose ports of outgoing connections; so a
+/// broker that was stopped finds its port free when it is started again.
 const FIRST: u16 = 12_000;
-/// The number of ports in a block.
+/// The number of ports in a block, all of which a process takes at once.
 const BLOCK: u16 = 100;
-/// The number of blocks.
+/// The number of blocks, which end at port 29,999.
 const BLOCKS: u16 = 180;
 
-/// Chooses ports out of blocks, each held by the lock of a file.
+/// The blocks of ports that this process has taken, each held by the lock of a file.
 struct PortBlocks {
     /// The directory of the lock files, the same for all processes of a user.
     dir: PathBuf,
     /// The taken blocks by number, with their locked files. The kernel releases the locks when the process ends.
     taken: Vec<(u16, File)>,
-    /// The index, in the ports of the blocks in `taken` one after the other, of the port that is tried next.
+    /// The index of the port that is tried next, counted through the blocks in `taken`.
     next: usize,
 }
 
-/// Finds `N` ports of this process' blocks on which no process listens.
+/// Finds `N` ports of this process's blocks on which no process listens, and takes further blocks as needed.
 ///
 /// # Errors
-/// All ports of the blocks are in use, or a lock file cannot be opened.
+/// Processes listen on all ports of this process's blocks and no block is left to take, or a lock file cannot be opened or locked.
 pub fn free_ports<const N: usize>() -> Result<[u16; N]> {
     static PORTS: Mutex<Option<PortBlocks>> = Mutex::new(None);
     let mut ports = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,7 +61,7 @@ impl PortBlocks {
         })
     }
 
-    /// The next port on which no process listens. Ports are used again only after all ports of all blocks have been.
+    /// Returns the next port on which no process listens. Ports are returned again only after all ports of all blocks were.
     fn free_port(&mut self) -> Result<u16> {
         let mut tried = 0;
         while tried < usize::from(BLOCK) * self.taken.len().max(1) {
@@ -88,7 +88,7 @@ impl PortBlocks {
         )
     }
 
-    /// Takes the first block that no process has; returns false if there is none.
+    /// Takes the first block that is not taken by any process, this one included; returns false if there is none.
     fn take_block(&mut self) -> Result<bool> {
         for block in 0..BLOCKS {
             let path = self.dir.join(format!("{}.lock", FIRST + block * BLOCK));

@@ -91,14 +91,14 @@ fn listen(port: u16) -> io::Result<TcpListener> {
     bound_socket(port)?.listen(1024)
 }
 
-/// Listens on a port from [`host::free_ports`]. The kernel gives such a port to no outgoing connection, so it stays free while a
+/// Listens on a port from [`ports::free_ports`]. The kernel gives such a port to no outgoing connection, so it stays free while a
 /// fault keeps the proxy from listening.
 fn listen_on_free_port() -> Result<(u16, TcpListener)> {
     loop {
         let [port] = ports::free_ports()?;
         match listen(port) {
             Ok(listener) => return Ok((port, listener)),
-            // Another process took the port after it was found free, so another port is tried.
+            // A process outside of the lab took the port after it was found free, so another port is tried.
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
             Err(error) => return Err(error.into()),
         }

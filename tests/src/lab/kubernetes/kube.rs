@@ -81,12 +81,12 @@ impl Kube {
         self.port
     }
 
-    /// The URL of the API server.
+    /// Returns the URL of the API server.
     pub(crate) fn url(&self) -> String {
         format!("https://127.0.0.1:{}", self.port)
     }
 
-    /// The API server as a cluster of a kubeconfig.
+    /// Returns the cluster entry of a kubeconfig for the API server: its URL, and the authority that signed its certificate.
     pub(crate) fn cluster(&self) -> Value {
         json!({"server": self.url(), "certificate-authority": self.authority()})
     }

@@ -17,7 +17,7 @@ fn two_processes_never_get_the_same_port() -> Result<()> {
         assert!(ports.insert(one.free_port()?));
         assert!(ports.insert(other.free_port()?));
     }
-    // The blocks of a process that has ended are taken anew.
+    // Dropping `one` stands for the end of a process: its blocks can be taken by `other`.
     drop(one);
     let again = other.taken.len();
     while other.taken.len() < again + 2 {
