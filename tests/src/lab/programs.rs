@@ -12,11 +12,12 @@ use super::process;
 /// A program under test, at the path that an environment variable names or in the target directory of the running test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
-    /// The collector, which the variable `KLAG_COLLECTOR` may name.
+    /// The collector, at the path in the environment variable `KLAG_COLLECTOR` if it is set.
     Collector,
-    /// The elector, which the variable `KLAG_ELECTOR` may name.
+    /// The elector, at the path in the environment variable `KLAG_ELECTOR` if it is set.
     Elector,
-    /// An elector made of kube-lease-manager alone, for comparison, which the variable `KLAG_PLAIN_ELECTOR` may name.
+    /// An elector made of kube-lease-manager alone, for comparison, at the path in the environment variable `KLAG_PLAIN_ELECTOR` if
+    /// it is set.
     PlainElector,
 }
 

@@ -136,7 +136,7 @@ impl TwoPods {
         })
     }
 
-    /// Waits until the gate of the pod `n` is open.
+    /// Waits until the observer sees the gate of the pod `n` open. The error after `limit` has both pods' logs.
     pub fn wait_until_acting(&self, n: usize, limit: Duration) -> Result<()> {
         super::wait_for(&format!("pod {n} to act"), limit, || {
             let gate = self.observer.gate(n).context("never seen")?;
