@@ -47,10 +47,10 @@ pub use self::args::Args;
 /// The interval at which records are written and read.
 const STEP: Duration = Duration::from_millis(100);
 
-/// Shows the demo until a signal comes, or for as long as `args` say.
+/// Runs the demo until SIGINT, SIGTERM or SIGHUP comes, or for the time that `args` give.
 ///
 /// # Errors
-/// Something could not be started, or ended by itself.
+/// A server or a program cannot be started, or ends by itself.
 pub async fn run(args: &Args) -> Result<()> {
     let stop = on_signals()?;
     let mut screen = Screen::of(std::io::stdout());
@@ -77,7 +77,7 @@ pub async fn run(args: &Args) -> Result<()> {
     shown.and(stopped)
 }
 
-/// The pods of this layout, configured for these servers.
+/// Creates the pods of `layout`, configured for the servers in `backends`. The pods are not started yet.
 fn pods(backends: &Backends, programs: &Programs, layout: Layout) -> Result<Vec<Pod>> {
     let kafka = backends.kafka.bootstrap();
     match (layout, &backends.kubernetes) {
@@ -95,7 +95,7 @@ fn pods(backends: &Backends, programs: &Programs, layout: Layout) -> Result<Vec<
     }
 }
 
-/// A token that the first SIGINT, SIGTERM or SIGHUP cancels.
+/// Returns a token that the first SIGINT, SIGTERM or SIGHUP cancels.
 fn on_signals() -> Result<CancellationToken> {
     let stop = CancellationToken::new();
     let kinds = [
@@ -114,7 +114,7 @@ fn on_signals() -> Result<CancellationToken> {
     Ok(stop)
 }
 
-/// A demo that is under way.
+/// A running demo.
 #[derive(Debug)]
 struct Demo {
     stop: CancellationToken,
@@ -159,7 +159,7 @@ impl Demo {
         }
     }
 
-    /// Writes, reads and shows until the end; then the pods are ended.
+    /// Introduces the demo and runs it to its end; then ends the pods.
     async fn show(&mut self, backends: &mut Backends, mut pods: Pods) -> Result<()> {
         self.introduce(backends, &pods)?;
         let shown = self.run(&mut backends.kafka, &mut pods).await;
@@ -181,7 +181,7 @@ impl Demo {
             key = self.keys.next() => Event::Typed(key),
             _ = self.show.tick() => Event::Show,
             poll = pods.next() => Event::Seen(poll) };
-            // A pod that does not answer must not hold up the end.
+            // Handling an event may wait for a pod's answer, so a signal ends the handling too.
             tokio::select! { biased;
             () = stop.cancelled() => return Ok(()),
             done = self.on(event, kafka, pods) => done? }
@@ -198,7 +198,7 @@ impl Demo {
                 self.say(lag)?;
                 self.nobody(pods)
             }
-            // The time without a leader is printed each second while nobody leads.
+            // While nobody leads, an output of lines gets the time without a leader each second, instead of the table.
             Event::Show if self.is_told(pods) => Ok(()),
             Event::Show => {
                 let rows = pods.table().await?;
@@ -225,7 +225,7 @@ impl Demo {
         }
     }
 
-    /// While nobody leads, shows the time without a leader at every tick, which is more often than the table.
+    /// Shows the time without a leader at every tick while nobody leads, more often than the table is shown.
     fn nobody(&mut self, pods: &Pods) -> Result<()> {
         let now = Instant::now();
         if pods.nobody_for(now).is_some() && now >= self.nobody {
@@ -282,7 +282,7 @@ impl Demo {
     }
 }
 
-/// The text that lists the lines that may be typed.
+/// Returns the text that lists the lines that may be typed.
 fn keys(enter: Ending) -> String {
     let (enter, other) = match enter {
         Ending::Kill => ("SIGKILL", "t and Enter sends it SIGTERM"),

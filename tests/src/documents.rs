@@ -18,17 +18,17 @@ pub enum Document {
     Readme,
     /// An introduction for people who change the code.
     Contributing,
-    /// Configuration, endpoints, metrics, access to Kafka.
+    /// The collector's document: configuration, endpoints, metrics, access to Kafka.
     Collector,
-    /// High availability.
+    /// The elector's document: high availability.
     Elector,
-    /// Kubernetes, alerts, dashboard.
+    /// The document of the manifests: Kubernetes, alerts, dashboard.
     Manifests,
-    /// The lab and the tests.
+    /// The document of the tests and the lab.
     Tests,
 }
 
-/// A block of code.
+/// A fenced block of code in a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
     /// The word after the opening fence.
@@ -50,7 +50,7 @@ impl Document {
         Self::Tests,
     ];
 
-    /// The file's name, from the root of the repository.
+    /// Returns the path of the document relative to the root of the repository.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Readme => "README.md",
@@ -62,12 +62,12 @@ impl Document {
         }
     }
 
-    /// The path of the file.
+    /// Returns the path of the document.
     pub fn path(self) -> PathBuf {
         root().join(self.name())
     }
 
-    /// The whole text.
+    /// Returns the whole text of the document.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -75,16 +75,16 @@ impl Document {
         fs::read_to_string(self.path()).with_context(|| format!("cannot read {}", self.name()))
     }
 
-    /// The text below the heading `title`, up to the next heading of the same level or a higher one.
+    /// Returns the text below the heading `title`, up to the next heading of the same level or a higher one.
     ///
     /// # Errors
-    /// There is no such heading.
+    /// The file cannot be read, or has no such heading.
     pub fn chapter(self, title: &str) -> Result<String> {
         let text = self.read()?;
         chapter(&text, title).with_context(|| format!("{} has no {title:?}", self.name()))
     }
 
-    /// The anchors that links to this document may name.
+    /// Returns the anchors that links to this document may name.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -98,15 +98,15 @@ impl Document {
     }
 }
 
-/// The root of the repository.
+/// Returns the root of the repository.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The blocks of code in `text`, in order.
+/// Returns the blocks of code in `text`, in order.
 ///
 /// # Errors
-/// There is none.
+/// `text` has no block of code.
 pub fn blocks(text: &str) -> Result<Vec<Block>> {
     let block = Regex::new(r"(?ms)^```(\w+)\n(.*?)^```$")?;
     let blocks: Vec<_> = block
@@ -128,7 +128,8 @@ fn chapter(text: &str, title: &str) -> Option<String> {
     Some(chapter.split_once('\n')?.1.to_owned())
 }
 
-/// Each heading with the position at which its line begins, its level and its title. Lines in blocks of code are not headings.
+/// Returns each heading with the position at which its line begins, its level and its title. Lines in blocks of code are not
+/// headings.
 fn headings(text: &str) -> impl Iterator<Item = (usize, usize, &str)> {
     let mut at = 0;
     let mut is_code = false;

@@ -25,10 +25,10 @@ mod store;
 
 use store::{Next, Patch, Store};
 
-/// The time after which a watch ends that sets no timeout of its own, as on the API server.
+/// The time after which the server ends a watch whose request sets no timeout, as the API server does too.
 const WATCH_LIMIT: Duration = Duration::from_secs(300);
 
-/// The server; ends when dropped.
+/// The running server, which ends when it is dropped.
 #[derive(Debug)]
 pub struct LeaseServer {
     url: String,
@@ -40,10 +40,10 @@ pub struct LeaseServer {
 #[derive(Clone, Debug)]
 struct Shared(Arc<watch::Sender<Store>>);
 
-/// The query of a request; any parameter is accepted.
+/// The parameters in the query of a request; unknown ones are ignored.
 type Asked = Query<std::collections::BTreeMap<String, String>>;
 
-// === impl Leases ===
+// === impl LeaseServer ===
 
 impl LeaseServer {
     /// Starts a server that knows the Lease `name` in `namespace`, which does not exist yet.
@@ -69,12 +69,12 @@ impl LeaseServer {
         })
     }
 
-    /// The URL of the server.
+    /// Returns the URL of the server.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The URL of the Lease.
+    /// Returns the URL of the Lease.
     pub fn lease_url(&self) -> String {
         let Self {
             url,
@@ -85,7 +85,7 @@ impl LeaseServer {
         format!("{url}/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}")
     }
 
-    /// The contents of a client's kubeconfig file.
+    /// Returns the contents of a client's kubeconfig file.
     pub fn kubeconfig(&self) -> String {
         let namespace = &self.namespace;
         let kubeconfig = json!({
@@ -133,7 +133,7 @@ async fn patch(
     })
 }
 
-/// Changes the store by what `body` says; watchers are woken if there is a new version.
+/// Changes the store as `body` says, and wakes the watchers if there is a new version.
 fn change(
     store: &watch::Sender<Store>,
     body: &[u8],

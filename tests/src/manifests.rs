@@ -1,4 +1,5 @@
-//! The results of `manifests/`: objects as kustomize and Helm make them, and the names in queries.
+//! The contents of `manifests/` as other programs see them: objects as kustomize and Helm render them, the dashboard, and the
+//! series in queries.
 
 pub mod alike;
 pub mod dashboard;
@@ -16,27 +17,28 @@ use serde_json::Value;
 
 pub use render::Objects;
 
-/// The version that the chart is told instead of Kubernetes 1.20, which Helm assumes when it was built without one.
+/// The version of Kubernetes that the chart is rendered for. Without this argument, a Helm that was built without a version
+/// assumes 1.20.
 pub const KUBE_VERSION: &str = crate::lab::kubernetes::VERSION;
 
-/// The folder `manifests/`.
+/// Returns the path of the folder `manifests/`.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests")
 }
 
-/// The text of a file in `manifests/`.
+/// Returns the text of a file in `manifests/`.
 pub fn read(path: &str) -> Result<String> {
     let path = root().join(path);
     fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// The documents of a YAML text; empty ones are left out.
+/// Returns the documents of a YAML text; empty ones are left out.
 pub fn yaml(text: &str) -> Result<Vec<Value>> {
     let documents: Vec<Value> = serde_saphyr::from_multiple(text)?;
     Ok(documents.into_iter().filter(|it| !it.is_null()).collect())
 }
 
-/// The only document of a YAML file in `manifests/`.
+/// Returns the only document of a YAML file in `manifests/`.
 pub fn read_yaml(path: &str) -> Result<Value> {
     let documents = yaml(&read(path)?).with_context(|| path.to_owned())?;
     let [document] = <[Value; 1]>::try_from(documents)

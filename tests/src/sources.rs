@@ -7,7 +7,7 @@ use std::thread;
 use anyhow::Result;
 use tokio::sync::watch;
 
-/// A source behind `http://ADDRESS/`, until the process ends.
+/// A source of leadership at `http://ADDRESS/`, which answers until the process ends.
 #[derive(Debug)]
 pub struct Source {
     address: SocketAddr,
@@ -15,12 +15,12 @@ pub struct Source {
     asked: watch::Receiver<String>,
 }
 
-/// A source that gives this answer to every request.
+/// Starts a source that gives `answer` as the value of `is_leader` in every answer.
 pub fn constant(answer: &'static str) -> Result<Source> {
     Source::start(format!("{{\"is_leader\":{answer}}}"))
 }
 
-/// The classic leader-elector, which answers with the leader's name. A test may change the leader.
+/// Starts a source that answers with the leader's name, as the classic leader-elector does. A test may change the leader.
 pub fn classic(leader: &str) -> Result<Source> {
     Source::start(format!("{{\"name\":\"{leader}\"}}"))
 }
@@ -35,7 +35,7 @@ impl Source {
         let (heard, asked) = watch::channel(String::new());
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                // A client whose request fails will ask again.
+                // An error is ignored, since a client whose request fails will ask again.
                 answer(&stream, &body, &heard).ok();
             }
         });
@@ -46,12 +46,12 @@ impl Source {
         })
     }
 
-    /// The value of `source` in a collector's configuration.
+    /// Returns the value of `source` in a collector's configuration.
     pub fn url(&self) -> String {
         format!("http://{}/", self.address)
     }
 
-    /// Sets the answer.
+    /// Sets the body of all answers from now on.
     pub fn say(&self, body: String) {
         self.says.send_replace(body);
     }
@@ -61,7 +61,7 @@ impl Source {
         self.say(format!("{{\"name\":\"{leader}\"}}"));
     }
 
-    /// The first line of the last request.
+    /// Returns the first line of the last request.
     pub fn asked(&self) -> String {
         self.asked.borrow().clone()
     }

@@ -48,7 +48,7 @@ use self::{
     server::Shared,
 };
 
-/// A running cluster. Dropping it ends it; [`StandIn::shutdown`] also waits until it has ended.
+/// A running cluster, which ends when it is dropped; [`StandIn::shutdown`] also waits until it has ended.
 #[derive(Debug)]
 pub struct StandIn {
     shared: Arc<Shared>,
@@ -73,12 +73,12 @@ pub struct Expected {
 // === impl StandIn ===
 
 impl StandIn {
-    /// A description of a cluster with three nodes, no topics and no groups.
+    /// Returns a description of a cluster with three nodes, no topics and no groups.
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// The addresses of all nodes, for `bootstrap.servers`.
+    /// Returns the addresses of all nodes, for `bootstrap.servers`.
     pub fn bootstrap(&self) -> String {
         let cluster = self.shared.cluster.borrow();
         let nodes = cluster
@@ -88,7 +88,7 @@ impl StandIn {
         nodes.collect::<Vec<_>>().join(",")
     }
 
-    /// The commit of each (group, topic, partition), with the bounds of its log.
+    /// Returns the commit of each (group, topic, partition), with the bounds of its log.
     pub fn expected(&self) -> BTreeMap<(String, String, i32), Expected> {
         let cluster = self.shared.cluster.borrow();
         let mut expected = BTreeMap::new();
@@ -114,7 +114,7 @@ impl StandIn {
         expected
     }
 
-    /// Lets a fault happen from the next answer on.
+    /// Lets a fault happen from the next answer on; returns the id by which [`StandIn::clear_fault`] ends it.
     pub fn inject(&self, fault: Fault) -> FaultId {
         let id = FaultId(self.next_fault.fetch_add(1, Ordering::Relaxed));
         self.shared
@@ -165,12 +165,12 @@ impl StandIn {
         self.change(|cluster| cluster.fence(node));
     }
 
-    /// The number of requests by API and node.
+    /// Returns the number of requests by API and node.
     pub fn requests(&self) -> BTreeMap<(Api, i32), u64> {
         self.shared.request_counts.borrow().requests.clone()
     }
 
-    /// The number of requests of this API to all nodes.
+    /// Returns the number of requests of this API to all nodes.
     pub fn n_requests(&self, api: Api) -> u64 {
         self.shared.request_counts.borrow().n_requests(api)
     }
@@ -187,12 +187,12 @@ impl StandIn {
             .await;
     }
 
-    /// The number of times each fault has struck.
+    /// Returns the number of times that faults have struck, by API and effect.
     pub fn injected(&self) -> BTreeMap<(Api, Injected), u64> {
         self.shared.request_counts.borrow().injected.clone()
     }
 
-    /// The last 200,000 requests in the order they came in.
+    /// Returns the last 200,000 requests, in the order in which they came in.
     pub fn arrivals(&self) -> Vec<Arrival> {
         self.shared
             .request_counts
@@ -203,7 +203,7 @@ impl StandIn {
             .collect()
     }
 
-    /// The number of connections open now, over all nodes.
+    /// Returns the number of connections open now, over all nodes.
     pub fn n_connections(&self) -> u64 {
         self.shared.request_counts.borrow().n_connections()
     }
@@ -222,7 +222,7 @@ impl StandIn {
     /// Ends the cluster, and waits until all connections are closed.
     pub async fn shutdown(self) {
         drop(self.end);
-        // The sender is dropped only when the thread has ended.
+        // The thread of the cluster drops the sender of `ended` at its end, when all connections are closed.
         self.ended.await.ok();
     }
 
@@ -260,7 +260,7 @@ impl StandIn {
     }
 }
 
-/// One committed offset.
+/// The committed offset of a group in one partition.
 struct Committed<'a> {
     topic: &'a str,
     partition: i32,

@@ -37,10 +37,10 @@ pub struct Trial<'a> {
     run: Box<Run<'a>>,
 }
 
-/// The course of a trial under this name; returns its figures.
+/// A function that runs a trial under a name, and returns its figures in words.
 type Run<'a> = dyn Fn(&str) -> Result<String> + Send + Sync + 'a;
 
-/// The end of a trial.
+/// The result of a trial.
 #[derive(Debug)]
 pub struct Outcome {
     /// The name of the trial.
@@ -70,7 +70,7 @@ pub fn run(trials: &[Trial<'_>], at_once: usize) -> Vec<Outcome> {
     outcomes.into_iter().collect()
 }
 
-/// Runs trials that all must succeed.
+/// Runs trials, and fails if any of them fails.
 pub fn run_all(trials: &[Trial<'_>], at_once: usize) -> Result<()> {
     let outcomes = run(trials, at_once);
     ensure!(outcomes.len() == trials.len(), "a trial gave no outcome");
@@ -83,7 +83,8 @@ pub fn run_all(trials: &[Trial<'_>], at_once: usize) -> Result<()> {
     Ok(())
 }
 
-/// The time within which something must happen: `waited`, which passes in any case, and `promised`, with slack in short runs.
+/// Returns the time within which something must happen: `waited`, which passes in any case, and `promised`, which gets slack in
+/// short runs.
 pub fn within(waited: Duration, promised: Duration) -> Duration {
     waited + lab::Length::from_env().slack(promised)
 }
@@ -91,7 +92,7 @@ pub fn within(waited: Duration, promised: Duration) -> Duration {
 // === impl Trial ===
 
 impl<'a> Trial<'a> {
-    /// A trial of this name.
+    /// Returns a trial of this name.
     pub fn new(
         name: impl Into<String>,
         run: impl Fn(&str) -> Result<String> + Send + Sync + 'a,
@@ -113,7 +114,7 @@ impl<'a> Trial<'a> {
 // === impl Outcome ===
 
 impl Outcome {
-    /// The broken promise, if that is why the trial failed.
+    /// Returns the broken promise, if the trial failed because of one.
     pub fn broken(&self) -> Option<&BrokenPromise> {
         self.result.as_ref().err()?.downcast_ref()
     }
@@ -133,13 +134,13 @@ impl fmt::Display for Outcome {
 // === impl TrialSetup ===
 
 impl<'a> TrialSetup<'a> {
-    /// A set-up with the elector on this control plane.
+    /// Returns a set-up with klag-exporter's elector on this control plane.
     pub fn of(kube: &'a Kube) -> Self {
         let elector = Program::Elector;
         Self { kube, elector }
     }
 
-    /// Two pods with these durations in seconds, on watched routes.
+    /// Returns a plan of two pods with this lease duration and this grace period, in seconds, and with the elector of the set-up.
     pub fn pair_plan(&self, name: &str, durations: (u64, u64)) -> PairPlan {
         PairPlan::of(name, durations).planned(|plan| plan.elector = self.elector)
     }

@@ -1,5 +1,5 @@
-//! `cargo run --package e2e --bin demo-picture > tests/demo.svg`: runs `cargo demo` in a terminal, kills the leading pod,
-//! lets the next one be asked to end, and prints what the terminal shows then as SVG.
+//! `cargo run --package e2e --bin demo-picture > tests/demo.svg`: runs `cargo demo` in a terminal, kills the leading pod, asks
+//! the next leader to end, and prints what the terminal shows then as SVG.
 
 use std::io::{self, Write as _};
 use std::process::{Command, ExitCode};

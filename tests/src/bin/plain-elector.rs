@@ -51,7 +51,7 @@ async fn run() -> Result<()> {
     Ok(axum::serve(listener, router).await?)
 }
 
-/// Campaigns as klag-exporter's elector does, with the renewal interval that its guide gives.
+/// Campaigns for the Lease with the same duration and the same renewal interval as klag-exporter's elector.
 async fn campaign(election: &Election) -> Result<watch::Receiver<bool>> {
     let (duration, renew) = (election.lease_duration, election.grace_period);
     let manager =
@@ -63,7 +63,7 @@ async fn campaign(election: &Election) -> Result<watch::Receiver<bool>> {
             .build()
             .await
             .context("cannot make the manager")?;
-    // The task goes on by itself after its handle is dropped.
+    // The task of the election goes on after its handle is dropped.
     let (leads, _task) = manager.watch().await;
     Ok(leads)
 }

@@ -58,7 +58,7 @@ pub(super) enum Layout {
 // === impl Args ===
 
 impl Args {
-    /// The pods that the arguments ask for, with ports that were free just now.
+    /// Returns the pods that the arguments ask for, with ports that were free just now.
     pub(super) fn layout(&self) -> Result<Layout> {
         if self.alone {
             let [port] = self.ports()?;
@@ -82,7 +82,7 @@ impl Args {
         Ok(ports)
     }
 
-    /// The way in which Enter ends a pod.
+    /// Returns the way in which Enter ends a pod.
     pub(super) fn ending(&self) -> Ending {
         if self.gentle {
             Ending::Terminate

@@ -10,7 +10,7 @@ use super::kafka::Kafka;
 use super::kubernetes::Kubernetes;
 use crate::lab;
 
-/// The servers, started.
+/// The running servers.
 #[derive(Debug)]
 pub(super) struct Backends {
     pub(super) kafka: Kafka,
@@ -20,13 +20,13 @@ pub(super) struct Backends {
 // === impl Backends ===
 
 impl Backends {
-    /// Starts the servers; `None` if a signal came first.
+    /// Starts the servers. Returns `None` if `stop` is cancelled first.
     pub(super) async fn start(args: &Args, stop: &CancellationToken) -> Result<Option<Self>> {
         let mut starting = pin!(Self::all(args));
         tokio::select! { biased;
         backends = &mut starting => return backends.map(Some),
         () = stop.cancelled() => {} }
-        // Servers that have begun to start are ended in order, which takes little time as nothing is waited for.
+        // After `give_up` the start waits for no server any more, so it ends soon; servers that have started are ended in order.
         lab::give_up();
         if let Ok(backends) = starting.await {
             backends.stop().await?;

@@ -43,7 +43,7 @@ impl Kafka {
         Self::Simulated(Box::new(Simulated::start().await), why)
     }
 
-    /// Addresses, as `bootstrap.servers` wants them.
+    /// Returns the brokers' addresses in the form of `bootstrap.servers`.
     pub(super) fn bootstrap(&self) -> String {
         match self {
             Self::Real(real) => real.bootstrap(),

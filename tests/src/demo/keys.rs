@@ -1,4 +1,4 @@
-//! The lines that are typed.
+//! The lines that a person types into the demo, which ask to end the leading pod.
 
 use std::fs;
 use std::io::{self, IsTerminal as _};
@@ -8,16 +8,16 @@ use tokio::sync::mpsc;
 
 use super::leader_tracker::Ending;
 
-/// A line that was typed.
+/// A line that a person typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Key {
-    /// End the leading pod, in this way if the line names one.
+    /// A request to end the leading pod, in this way if the line names one.
     End(Option<Ending>),
     /// A line that was not understood.
     Other,
 }
 
-/// Lines of standard input.
+/// The lines of standard input, which a thread of its own reads.
 #[derive(Debug)]
 pub(super) struct Keys(mpsc::Receiver<Key>);
 
@@ -37,13 +37,13 @@ impl Key {
 // === impl Keys ===
 
 impl Keys {
-    /// Begins to read, unless reading would stop the process.
+    /// Begins to read standard input, unless the process is in the background of a terminal: reading would stop it.
     pub(super) fn read() -> Self {
         if io::stdin().is_terminal() && is_in_background() {
             return Self::none();
         }
         let (send, keys) = mpsc::channel(16);
-        // No one waits for this thread: a blocked read cannot be cancelled, and a runtime would wait for it.
+        // The thread is not one of the runtime's: a blocked read cannot be cancelled, and the runtime would wait for its end.
         thread::spawn(move || {
             for line in io::stdin().lines().map_while(Result::ok) {
                 if send.blocking_send(Key::of(&line)).is_err() {
@@ -54,12 +54,12 @@ impl Keys {
         Self(keys)
     }
 
-    /// Keys of which none is ever read.
+    /// Returns keys without any line.
     pub(super) fn none() -> Self {
         Self(mpsc::channel(1).1)
     }
 
-    /// The next line; waits for ever if no lines are read.
+    /// Waits for the next line; for ever if no lines are read.
     pub(super) async fn next(&mut self) -> Key {
         match self.0.recv().await {
             Some(key) => key,
@@ -68,10 +68,11 @@ impl Keys {
     }
 }
 
-/// True if another process group has the terminal: the kernel would stop this process when it read from the terminal.
+/// Returns true if another process group has the terminal: the kernel would stop this process when it read from the terminal.
 fn is_in_background() -> bool {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // After the name, which may have any characters: state, parent, group, session, terminal, its foreground group.
+    // In `/proc/self/stat`, after the name, which may have any characters: state, parent, process group, session, terminal, and
+    // the terminal's foreground process group.
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
     let fields: Vec<_> = fields.split_ascii_whitespace().collect();
     fields.get(2) != fields.get(5)

@@ -1,4 +1,4 @@
-//! The Kubernetes API of the demo.
+//! The Kubernetes API of the demo: the API server with etcd, or a stand-in that knows one Lease.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -54,7 +54,7 @@ impl Kubernetes {
         ))
     }
 
-    /// The contents of a pod's kubeconfig file.
+    /// Returns the contents of a pod's kubeconfig file.
     pub(super) fn kubeconfig(&self) -> String {
         match self {
             Self::Real(real) => real.kubeconfig.clone(),
@@ -62,7 +62,7 @@ impl Kubernetes {
         }
     }
 
-    /// A command that shows the Lease, for a pod's kubeconfig file.
+    /// Returns a command that shows the Lease, by means of a pod's kubeconfig file.
     pub(super) fn look(&self, kubeconfig: &str) -> String {
         match self {
             Self::Real(real) => {

@@ -1,4 +1,4 @@
-//! The leader as seen from outside, and the time for which nobody led. Values only.
+//! The leader as seen from outside, and the time for which nobody led. The module does no I/O and reads no clock.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ pub(super) struct LeaderTracker {
     leader: Option<usize>,
     /// The last moment at which a pod is known to have led.
     led_until: Option<Instant>,
-    /// The last ending of a leader by the demo, with its time.
+    /// The last ending of a leader by the demo, with its time, until the next leader is found.
     ended: Option<(Ending, Instant)>,
 }
 
@@ -81,18 +81,18 @@ pub(super) struct Gap {
 // === impl LeaderTracker ===
 
 impl LeaderTracker {
-    /// The index of the pod that leads.
+    /// Returns the index of the pod that leads.
     pub(super) fn leader(&self) -> Option<usize> {
         self.leader
     }
 
-    /// The time since the last leader; `None` if a pod leads, or none ever has.
+    /// Returns the time since a pod was last known to lead; `None` if a pod leads, or none ever has.
     pub(super) fn nobody_for(&self, now: Instant) -> Option<Duration> {
         let until = self.led_until.filter(|_| self.leader.is_none());
         until.map(|until| now.saturating_duration_since(until))
     }
 
-    /// Notes that the leader, which leads at this moment, is ended.
+    /// Notes that the demo ends the leader, which still leads at the moment `at`.
     pub(super) fn end(&mut self, how: Ending, at: Instant) {
         self.ended = Some((how, at));
         self.led_until = Some(at);
@@ -101,7 +101,7 @@ impl LeaderTracker {
         }
     }
 
-    /// Takes note of a poll. Each poll must be later than the one before.
+    /// Takes note of a poll, and returns the change of leader that it shows. Each poll must be later than the poll before.
     pub(super) fn see(&mut self, poll: &Poll) -> Option<LeaderChange> {
         if matches!(self.ended, Some((_, at)) if poll.asked_at < at) {
             // The poll began before the leader was ended, so it may show a leader that has gone.
@@ -140,7 +140,7 @@ impl LeaderTracker {
 // === impl Ending ===
 
 impl Ending {
-    /// The signal's name.
+    /// Returns the name of the signal.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Kill => "SIGKILL",
@@ -160,7 +160,7 @@ mod tests {
     }
 
     impl Story {
-        /// A tracker that has seen the first pod lead at 1 s.
+        /// Returns a story whose tracker has seen the first pod lead at 1 s.
         fn begun() -> Self {
             let (begin, leader_tracker) = (Instant::now(), LeaderTracker::default());
             let mut story = Self {

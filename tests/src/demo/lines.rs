@@ -1,34 +1,34 @@
-//! The table as text.
+//! The table of the demo as text, with the control sequences that redraw it in a terminal.
 
 use std::fmt::Write as _;
 
 use super::table::{Row, TITLES};
 
-/// The number of lines of a table that are not rows.
+/// The number of lines of a table that are not rows: the headline and the titles.
 pub(super) const AROUND: usize = 2;
 
-/// The table: a headline, a line of titles, and a line for each row.
+/// Returns the lines of the table: a headline, the titles, and a line for each row.
 pub(super) fn table(rows: &[Row], headline: &str) -> Vec<String> {
     let rows = rows.iter().map(ToString::to_string);
     let above = [headline.to_owned(), TITLES.to_owned()];
     above.into_iter().chain(rows).collect()
 }
 
-/// The table, written over the `height` lines above.
+/// Returns the table as text that a terminal shows in place of the `height` lines above the cursor.
 pub(super) fn redrawn(rows: &[Row], headline: &str, height: usize) -> String {
-    // The terminal cuts a line that is too wide: a wrapped line would count twice.
+    // This control sequence makes the terminal cut a line that is too wide: a wrapped line would count twice.
     let mut text = up(height) + "\x1b[?7l";
     for line in table(rows, headline) {
         text.push_str(&line);
-        // Erases what is left of a longer line.
+        // This control sequence erases the rest of a longer line that stood in this place.
         text.push_str("\x1b[K\n");
     }
-    // Erases what is left of a higher table.
+    // These control sequences erase the rest of a higher table, and let the terminal wrap lines again.
     text.push_str("\x1b[J\x1b[?7h");
     text
 }
 
-/// Erases the `height` lines above, so that the next output replaces them.
+/// Returns text that erases the `height` lines above the cursor, so that the next output replaces them.
 pub(super) fn erased(height: usize) -> String {
     up(height) + "\x1b[J"
 }

@@ -10,14 +10,14 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use tokio::time::Instant;
 
-/// More time than any step of the demo takes. The first one compiles the programs.
+/// The time limit of each step of the recording. The first step compiles the programs.
 const LIMIT: Duration = Duration::from_secs(1200);
-/// The time between a change of leader and the next act, in which a table shows all groups again.
+/// The time between a change of leader and the next key, in which a table shows all groups again.
 const SETTLE: Duration = Duration::from_secs(8);
 /// The byte that a terminal sends for Ctrl-C.
 const CTRL_C: &[u8] = b"\x03";
 
-/// The characters in a line of the picture; a longer line continues in the next one.
+/// The number of characters in a line of the picture; a longer line continues in the next one.
 const WIDTH: usize = 112;
 const CHAR_PIXELS: usize = 8;
 const LINE_PIXELS: usize = 18;
@@ -32,12 +32,12 @@ struct Terminal {
     pending: String,
 }
 
-/// A demo that runs in a terminal.
+/// A demo that runs in a terminal, with its output so far.
 struct Recording {
     child: Child,
     stdin: ChildStdin,
     output: Receiver<Vec<u8>>,
-    /// Output that is not yet known to be whole characters.
+    /// Bytes of output that are not decoded yet, since the last of them may be part of a character.
     bytes: Vec<u8>,
     terminal: Terminal,
 }
@@ -46,7 +46,7 @@ struct Recording {
 /// the terminal shows then.
 ///
 /// # Errors
-/// The demo cannot be started, ends by itself, or does not print what it should.
+/// The demo cannot be started, ends by itself, or does not print the expected words within twenty minutes.
 pub fn record(mut command: Command) -> Result<Vec<String>> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().context("the demo cannot be started")?;
@@ -85,8 +85,8 @@ pub fn record(mut command: Command) -> Result<Vec<String>> {
     Ok(lines)
 }
 
-/// The servers, the keys, and everything from the first leader on. The output of the build and the paths of this machine are
-/// left out.
+/// Returns the lines for the picture: the servers, the keys, and everything from the first leader on. The output of the build and
+/// the paths of this machine are left out.
 fn excerpt(lines: &[String]) -> Vec<String> {
     let mut kept = vec!["$ cargo demo".to_owned()];
     let mut has_leader = false;
@@ -100,7 +100,7 @@ fn excerpt(lines: &[String]) -> Vec<String> {
     kept
 }
 
-/// The lines as a picture of a terminal.
+/// Returns the lines as a picture of a terminal, in SVG.
 pub fn svg(lines: &[String]) -> String {
     let lines: Vec<_> = lines.iter().flat_map(|line| folded(line)).collect();
     let width = WIDTH * CHAR_PIXELS + 2 * MARGIN_PIXELS;
@@ -116,7 +116,7 @@ pub fn svg(lines: &[String]) -> String {
         .filter(|(_, line)| !line.is_empty())
     {
         let y = MARGIN_PIXELS + LINE_PIXELS * (n + 1) - 4;
-        // A fixed length makes every font take the same room.
+        // The fixed `textLength` gives the line the same width in every font.
         let length = line.chars().count() * CHAR_PIXELS;
         let line = line
             .replace('&', "&amp;")
@@ -132,7 +132,7 @@ pub fn svg(lines: &[String]) -> String {
     text
 }
 
-/// The line in pieces of the picture's width, without spaces at the ends.
+/// Splits a line into pieces of the picture's width, without spaces at the ends.
 fn folded(line: &str) -> Vec<String> {
     let mut pieces = vec![String::new()];
     for word in line.trim_end().split_inclusive(' ') {
@@ -167,7 +167,7 @@ impl Recording {
         Ok(())
     }
 
-    /// Reads output for a while.
+    /// Reads output for `time`, so that the terminal shows what happens meanwhile.
     fn watch(&mut self, time: Duration) -> Result<()> {
         let end = Instant::now() + time;
         while Instant::now() < end {
@@ -176,12 +176,12 @@ impl Recording {
         Ok(())
     }
 
-    /// Reads what comes within `time`; returns true if more may come.
+    /// Reads the output that comes within `time`; returns false if the demo has closed its output.
     fn read(&mut self, time: Duration) -> Result<bool> {
         match self.output.recv_timeout(time) {
             Ok(bytes) => {
                 self.bytes.extend(bytes);
-                // A character may be cut off by the end of a read.
+                // The end of a read may cut a character, whose bytes are kept for the next read.
                 let whole = match std::str::from_utf8(&self.bytes) {
                     Ok(text) => text.len(),
                     Err(error) => error.valid_up_to(),
@@ -228,7 +228,8 @@ impl Terminal {
                     self.row = self.row.saturating_sub(rows);
                 }
                 "J" => self.lines.truncate(self.row),
-                // The rest of a line is not kept anyway; the other sequences are about the cursor's wrapping.
+                // Erasing the rest of a line needs no action, since lines are replaced whole; the other sequences switch
+                // wrapping.
                 _ => {}
             }
             rest = &sequence[end + 1..];

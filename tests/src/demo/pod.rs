@@ -20,7 +20,7 @@ pub(super) const DURATIONS: (u64, u64) = (5, 2);
 /// A pod of one or two processes, which are killed when the pod is dropped.
 #[derive(Debug)]
 pub(super) struct Pod {
-    // Fields are dropped in this order: first the processes, then what they use.
+    // Fields are dropped in this order: first the processes, last the directory that they use.
     containers: Vec<Container>,
     name: &'static str,
     ports: PodPorts,
@@ -56,7 +56,7 @@ pub(super) struct Restarted {
 // === impl Pod ===
 
 impl Pod {
-    /// A pod that competes for the Lease.
+    /// Returns a pod that competes for the Lease.
     pub(super) fn elected(
         name: &'static str,
         programs: &Programs,
@@ -82,7 +82,7 @@ impl Pod {
         Ok(pod)
     }
 
-    /// A pod of one collector that competes with nobody.
+    /// Returns a pod of one collector that competes with nobody.
     pub(super) fn alone(
         name: &'static str,
         programs: &Programs,
@@ -132,10 +132,11 @@ impl Pod {
         Ok(())
     }
 
-    /// Takes note of containers that have ended. One that something else killed is started again, as Kubernetes would do.
+    /// Takes note of containers that have ended. A container that something other than the demo killed is started again, as by
+    /// Kubernetes.
     ///
     /// # Errors
-    /// A container ended by itself, or not in order.
+    /// A container ended by itself, or after SIGTERM with a failure.
     pub(super) fn check(&mut self) -> Result<Option<Restarted>> {
         let dir = self.scratch.path();
         for container in &mut self.containers {
@@ -148,7 +149,7 @@ impl Pod {
             container.process = None;
             let name = container.name;
             match (self.life, status.signal()) {
-                // SIGTERM ends a process that has not yet installed its handler.
+                // SIGTERM itself ends a process that has not yet installed its handler, which is no failure.
                 (Life::Ends, Some(libc::SIGTERM)) => {}
                 (Life::Ends, _) if status.success() => {}
                 (Life::Runs, Some(_)) => {
@@ -168,22 +169,22 @@ impl Pod {
         Ok(None)
     }
 
-    /// The state that the pod is expected to be in.
+    /// Returns the state that the pod is expected to be in.
     pub(super) fn life(&self) -> Life {
         self.life
     }
 
-    /// The pod's name, which is also its identity.
+    /// Returns the pod's name, which is also its identity in the election.
     pub(super) fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The ports on which the pod's containers serve HTTP.
+    /// Returns the ports on which the pod's containers serve HTTP.
     pub(super) fn ports(&self) -> PodPorts {
         self.ports
     }
 
-    /// The pod's processes, as in `elector 4711, collector 4712`.
+    /// Returns the names and process ids of the pod's containers, as in `elector 4711, collector 4712`.
     pub(super) fn processes(&self) -> String {
         let named = self.containers.iter().filter_map(|container| {
             let process = container.process.as_ref()?;
@@ -192,7 +193,7 @@ impl Pod {
         named.collect::<Vec<_>>().join(", ")
     }
 
-    /// Lines that tell a person where to look at the pod.
+    /// Returns lines that tell a person where to look at the pod.
     pub(super) fn introduction(&self) -> Vec<String> {
         let PodPorts { collector, elector } = self.ports;
         let at = |port: u16, path: &str| format!("http://127.0.0.1:{port}{path}");
@@ -219,7 +220,7 @@ impl Pod {
         lines
     }
 
-    /// The path of one of the pod's files.
+    /// Returns the path of one of the pod's files.
     pub(super) fn file(&self, name: &str) -> String {
         self.scratch.path().join(name).display().to_string()
     }

@@ -27,7 +27,7 @@ pub(super) struct Pods {
     leader_tracker: LeaderTracker,
     /// The last poll.
     poll: Option<Poll>,
-    /// A pod that was started again and does not stand by yet, with the time of its start.
+    /// A pod that was started and is not on standby yet, with the time of its start.
     awaited: Option<(usize, Instant)>,
     begun: Instant,
     /// The cause and the time of the last change of leader, until the new leader shows lag.
@@ -38,7 +38,7 @@ pub(super) struct Pods {
 // === impl Pods ===
 
 impl Pods {
-    /// Starts the pods.
+    /// Starts the pods, and begins to poll them.
     pub(super) fn start(mut pods: Vec<Pod>) -> Result<Self> {
         pods.iter_mut().try_for_each(Pod::start)?;
         let ports = pods.iter().map(Pod::ports).collect();
@@ -54,12 +54,12 @@ impl Pods {
         })
     }
 
-    /// All pods.
+    /// Returns all pods, in the order of their indices.
     pub(super) fn all(&self) -> &[Pod] {
         &self.all
     }
 
-    /// True if there is no election.
+    /// Returns true if there is one pod, and so no election.
     pub(super) fn is_alone(&self) -> bool {
         self.all.len() < 2
     }
@@ -131,10 +131,11 @@ impl Pods {
         Ok(did)
     }
 
-    /// Starts again the containers that have ended. Returns lines that say what was done.
+    /// Starts again the containers that something other than the demo killed, and an ended pod as soon as the other one leads.
+    /// Returns lines that say what was done.
     ///
     /// # Errors
-    /// A program ended by itself.
+    /// A program ended by itself, or after SIGTERM with a failure.
     pub(super) fn check(&mut self) -> Result<Vec<String>> {
         let mut lines = Vec::new();
         for (i, pod) in self.all.iter_mut().enumerate() {
@@ -159,7 +160,7 @@ impl Pods {
         Ok(lines)
     }
 
-    /// The state of the election in words; empty where there is none.
+    /// Returns the state of the election in words; an empty text if there is no election.
     pub(super) fn headline(&self, now: Instant) -> String {
         if self.is_alone() {
             return String::new();
@@ -183,12 +184,13 @@ impl Pods {
         format!(": {first}{}", others.collect::<String>())
     }
 
-    /// The time since the last leader.
+    /// Returns the time since a pod was last known to lead; `None` if a pod leads, or none ever has.
     pub(super) fn nobody_for(&self, now: Instant) -> Option<Duration> {
         self.leader_tracker.nobody_for(now)
     }
 
-    /// The table, from the leader's `/metrics` as they are now; no rows if nobody leads, or before the first collection.
+    /// Reads the rows of the table from the leader's `/metrics`. Returns no rows if nobody leads, if the leader does not answer
+    /// in time, or before the first collection.
     pub(super) async fn table(&mut self) -> Result<Vec<Row>> {
         let Some(leader) = self.leader_tracker.leader() else {
             return Ok(Vec::new());
@@ -196,7 +198,7 @@ impl Pods {
         let port = self.all[leader].ports().collector;
         let url = format!("http://127.0.0.1:{port}/metrics");
         let Ok(answer) = self.client.get(url).send().await else {
-            // The pod is ending or too busy; the next poll will show which.
+            // The pod is ending or too busy to answer; the next poll will show which.
             return Ok(Vec::new());
         };
         let Ok(text) = answer.error_for_status()?.text().await else {
@@ -205,7 +207,7 @@ impl Pods {
         Ok(Row::all(&prom::parse(&text)?))
     }
 
-    /// Returns a line as soon as the new leader shows lag.
+    /// Returns a line once after each change of leader, as soon as the new leader's `/metrics` has lag.
     pub(super) async fn lag_again(&mut self) -> Result<Option<String>> {
         let (Some((what, since)), Some(leader)) =
             (self.fresh.clone(), self.leader_tracker.leader())
@@ -223,7 +225,7 @@ impl Pods {
         )))
     }
 
-    /// Ends all pods with SIGTERM, and with SIGKILL those that take too long; returns lines that name those.
+    /// Ends all pods with SIGTERM, and with SIGKILL those that take too long; returns lines that name the pods that were killed.
     pub(super) async fn stop(mut self) -> Result<Vec<String>> {
         let asked = Instant::now();
         for pod in &mut self.all {

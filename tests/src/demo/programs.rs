@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::lab;
 
-/// The paths of the programs.
+/// The paths of the elector and the collector.
 #[derive(Clone, Debug)]
 pub(super) struct Programs {
     pub(super) collector: PathBuf,
@@ -17,8 +17,8 @@ pub(super) struct Programs {
 // === impl Programs ===
 
 impl Programs {
-    /// Finds the programs that `KLAG_COLLECTOR` and `KLAG_ELECTOR` name. A program that is not named is the one beside the demo, built
-    /// first. `None` if a signal came first.
+    /// Finds the programs that `KLAG_COLLECTOR` and `KLAG_ELECTOR` name. A program that is not named is built by cargo, beside
+    /// the binary of the demo. Returns `None` if `stop` is cancelled during the build.
     pub(super) async fn find(stop: &CancellationToken) -> Result<Option<Self>> {
         let named = |name| std::env::var_os(name).map(PathBuf::from);
         let (collector, elector) = (named("KLAG_COLLECTOR"), named("KLAG_ELECTOR"));

@@ -1,4 +1,4 @@
-//! Writers and readers of a real Kafka.
+//! Apache Kafka with the demo's writers and readers, which are clients of librdkafka.
 
 use std::thread;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::scenario::{Budget, Meter, READERS, Reader, TOPICS};
 use crate::lab;
 use crate::lab::kafka::{Plan, Version};
 
-/// The time that members have to leave at the end. Without a broker they would wait for ever.
+/// The time that members have to leave their groups at the end. Without a broker they would wait for ever.
 const LEAVE_LIMIT: Duration = Duration::from_millis(400);
 
 /// One broker with its writers and readers.
@@ -68,12 +68,12 @@ impl RealKafka {
         })
     }
 
-    /// The version of the broker.
+    /// Returns the version of the broker.
     pub(super) fn version(&self) -> Version {
         self.kafka.version()
     }
 
-    /// Addresses, as `bootstrap.servers` wants them.
+    /// Returns the brokers' addresses in the form of `bootstrap.servers`.
     pub(super) fn bootstrap(&self) -> String {
         self.kafka.bootstrap()
     }
@@ -86,14 +86,14 @@ impl RealKafka {
             .try_for_each(|member| member.step(elapsed))
     }
 
-    /// Ends Kafka: members leave while the broker still runs, which is then killed.
+    /// Ends Kafka: lets the members leave while the broker still runs, then kills the broker.
     pub(super) async fn stop(self) {
         let Self {
             members,
             writer,
             kafka,
         } = self;
-        // The thread is not one of the runtime's, which would wait for it.
+        // The thread is not one of the runtime's: leaving may block, and the runtime would wait for its end.
         let leaving = thread::spawn(move || drop((members, writer)));
         let until = Instant::now() + LEAVE_LIMIT;
         while !leaving.is_finished() && Instant::now() < until {
@@ -182,7 +182,7 @@ impl Member {
                     self.n_read += 1;
                 }
             }
-            // Dropping a consumer commits, tells the group, and waits for the broker.
+            // Dropping a consumer commits, leaves the group, and waits for the broker, which would block this step.
             Budget::Leave => {
                 let left = std::mem::replace(&mut self.presence, Presence::Left);
                 thread::spawn(move || drop(left));

@@ -1,5 +1,5 @@
-//! The course of the demo: topics that are written, and groups that read them. Values only; the writing and reading itself
-//! is done by [`super::kafka`].
+//! The course of the demo: topics that are written, and groups that read them. The module does no I/O; [`super::kafka`] writes
+//! and reads.
 
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ pub(super) struct Reader {
     pub(super) group: &'static str,
     pub(super) topic: Topic,
     pub(super) read_rate: ReadRate,
-    /// The rate in words.
+    /// The rate in words, for the last column of the table.
     pub(super) words: &'static str,
 }
 
-/// The rates at which a group reads.
+/// The rate at which a group reads.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ReadRate {
     /// Reads all records at once.
@@ -43,7 +43,7 @@ pub(super) enum Budget {
     Leave,
 }
 
-/// Turns a rate into whole numbers, step by step.
+/// A counter that turns a rate into numbers of records, step by step.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Meter {
     done: u64,
@@ -60,10 +60,10 @@ const PAYMENTS: Topic = Topic {
     per_second: 12.0,
 };
 
-/// Topics, in the order of their names.
+/// The topics, in the order of their names.
 pub(super) const TOPICS: [Topic; 2] = [ORDERS, PAYMENTS];
 
-/// Groups, in the order of the table.
+/// The readers, one for each group, in the order of the table.
 pub(super) const READERS: [Reader; 5] = [
     Reader {
         group: "billing",
@@ -100,13 +100,14 @@ pub(super) const READERS: [Reader; 5] = [
     },
 ];
 
-/// More records than any reader finds in one step, so that no step takes long.
+/// The largest number of records that a reader takes in one step: more than any reader finds, and few enough that no step takes
+/// long.
 const ALL: u64 = 2_000;
 
 // === impl ReadRate ===
 
 impl ReadRate {
-    /// The step that a reader with `n_read` records read in all may take at `elapsed`.
+    /// Returns the step that a reader with `n_read` records read in all may take at `elapsed`.
     pub(super) fn budget(self, elapsed: Duration, n_read: u64) -> Budget {
         match self {
             Self::KeepsUp => Budget::Read(ALL),
@@ -124,7 +125,7 @@ impl ReadRate {
 // === impl Meter ===
 
 impl Meter {
-    /// The numbers that are due at `elapsed` and were not due before.
+    /// Returns the numbers of the records that are due at `elapsed` and were not due before.
     pub(super) fn due(&mut self, per_second: f64, elapsed: Duration) -> std::ops::Range<u64> {
         let before = self.done;
         self.done = whole(per_second, elapsed).max(before);
@@ -135,13 +136,13 @@ impl Meter {
 // === impl Topic ===
 
 impl Topic {
-    /// The partition of the topic's `n`th record.
+    /// Returns the partition of the topic's `n`th record.
     pub(super) fn partition(&self, n: u64) -> i32 {
         let n_partitions = u64::try_from(self.n_partitions).unwrap_or(1);
         i32::try_from(n % n_partitions).unwrap_or(0)
     }
 
-    /// The offset that the topic's `n`th record has in its partition.
+    /// Returns the offset that the topic's `n`th record has in its partition.
     pub(super) fn offset(&self, n: u64) -> i64 {
         let n_partitions = u64::try_from(self.n_partitions).unwrap_or(1);
         i64::try_from(n / n_partitions).unwrap_or(i64::MAX)

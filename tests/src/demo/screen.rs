@@ -10,7 +10,7 @@ use anyhow::Result;
 use super::lines;
 use super::table::Row;
 
-/// Standard output.
+/// Standard output, as a terminal or as anything else.
 #[derive(Debug)]
 pub(super) struct Screen {
     out: Stdout,
@@ -19,7 +19,7 @@ pub(super) struct Screen {
 
 #[derive(Debug)]
 enum Kind {
-    /// A terminal.
+    /// A terminal, with the number of lines that the table takes in it now.
     Terminal {
         height: usize,
     },
@@ -29,7 +29,7 @@ enum Kind {
 // === impl Screen ===
 
 impl Screen {
-    /// Finds out whether stdout is a terminal.
+    /// Returns a screen that redraws the table in place if `out` is a terminal.
     pub(super) fn of(out: Stdout) -> Self {
         let kind = if out.is_terminal() {
             Kind::Terminal { height: 0 }
@@ -39,7 +39,7 @@ impl Screen {
         Self { out, kind }
     }
 
-    /// The interval at which the table is shown.
+    /// Returns the interval at which the table is shown.
     pub(super) fn period(&self) -> Duration {
         match self.kind {
             Kind::Terminal { .. } => Duration::from_secs(1),
@@ -47,7 +47,7 @@ impl Screen {
         }
     }
 
-    /// The interval at which the demo prints the time without a leader.
+    /// Returns the interval at which the demo prints the time without a leader.
     pub(super) fn tick(&self) -> Duration {
         match self.kind {
             Kind::Terminal { .. } => Duration::from_millis(100),
@@ -66,7 +66,7 @@ impl Screen {
         Ok(())
     }
 
-    /// True if the table is redrawn in place.
+    /// Returns true if the table is redrawn in place.
     pub(super) fn is_redrawn(&self) -> bool {
         matches!(self.kind, Kind::Terminal { .. })
     }
@@ -88,7 +88,7 @@ impl Screen {
         }
     }
 
-    /// Shows the table.
+    /// Shows the table; in a terminal it replaces the last one.
     pub(super) fn show(&mut self, rows: &[Row], headline: &str) -> Result<()> {
         match &mut self.kind {
             Kind::Terminal { height } => {

@@ -1,16 +1,17 @@
-//! Writers and readers of the stand-in, which takes no members: its state is written as writers and readers would leave it.
+//! The stand-in for Kafka with the demo's writers and readers. The stand-in lets no member join, so its state is written as
+//! writers and readers would leave it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::scenario::{Budget, Meter, READERS, Reader, TOPICS, Topic};
 use crate::standin::{GroupSpec, GroupState, MemberSpec, PartitionSpec, Slot, StandIn};
 
-/// The stand-in with what has been written and read.
+/// The stand-in, with the numbers of records that have been written and read.
 #[derive(Debug)]
 pub(super) struct Simulated {
     standin: StandIn,
     meters: [Meter; TOPICS.len()],
-    /// Records written to each topic.
+    /// The number of records written to each topic.
     written: [u64; TOPICS.len()],
     members: [Member; READERS.len()],
 }
@@ -63,7 +64,7 @@ impl Simulated {
         }
     }
 
-    /// Addresses, as `bootstrap.servers` wants them.
+    /// Returns the addresses of the stand-in in the form of `bootstrap.servers`.
     pub(super) fn bootstrap(&self) -> String {
         self.standin.bootstrap()
     }
@@ -97,7 +98,7 @@ impl Simulated {
 // === impl Member ===
 
 impl Member {
-    /// Reads records over all partitions, in the order in which they were written.
+    /// Reads the records that are due, over all partitions in the order in which they were written, and commits their offsets.
     fn step(&mut self, standin: &StandIn, elapsed: Duration, written: u64) {
         let Reader {
             group,

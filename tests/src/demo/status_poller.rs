@@ -1,4 +1,4 @@
-//! Polls all pods for the leader, over and over.
+//! The poller of the demo: a task that asks all pods again and again whether they lead.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::leader_tracker::{ElectorStatus, PodStatus, Poll, Role};
 /// The time limit of an answer: a pod that takes longer counts as one that does not answer.
 const ANSWER_LIMIT: Duration = Duration::from_millis(500);
 
-/// The rate of polls.
+/// The rate at which pods are polled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PollRate {
     /// The rate while nothing is expected to change.
@@ -29,7 +29,7 @@ pub(super) struct PodPorts {
     pub(super) elector: Option<u16>,
 }
 
-/// The results of polls, in order; polling ends when this is dropped.
+/// The results of polls, in order. Polling ends when the poller is dropped.
 #[derive(Debug)]
 pub(super) struct StatusPoller {
     polls: mpsc::Receiver<Poll>,
@@ -51,7 +51,7 @@ impl PollRate {
 // === impl StatusPoller ===
 
 impl StatusPoller {
-    /// Begins to poll.
+    /// Begins to poll the pods, at the slow rate.
     pub(super) fn begin(pods: Vec<PodPorts>) -> Result<Self> {
         let client = reqwest::Client::builder().timeout(ANSWER_LIMIT).build()?;
         let (send, polls) = mpsc::channel(16);
@@ -110,7 +110,7 @@ async fn poll_all(
     }
 }
 
-/// Polls the collector first: an elector knows of a term before its collector does.
+/// Polls one pod, the collector before the elector: an elector knows of a term before its collector does.
 async fn pod(client: &reqwest::Client, ports: PodPorts) -> PodStatus {
     let role = match leader(client, ports.collector).await {
         Ok(answer) if answer["is_leader"] == true => Role::Leads,
@@ -132,7 +132,7 @@ async fn pod(client: &reqwest::Client, ports: PodPorts) -> PodStatus {
     PodStatus { role, facts }
 }
 
-/// The answer to `GET /leader`; that of a 503 counts too.
+/// Returns the body of the answer to `GET /leader`, whatever the status is, such as 503.
 async fn leader(client: &reqwest::Client, port: u16) -> Result<Value, reqwest::Error> {
     let url = format!("http://127.0.0.1:{port}/leader");
     client.get(url).send().await?.json().await

@@ -1,4 +1,4 @@
-//! Lag by group, from an exposition.
+//! The rows of the demo's table: lag by group, read from an exposition.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ pub(super) const TITLES: &str =
 // === impl Row ===
 
 impl Row {
-    /// A row for each group: those of the scenario in their order, then others.
+    /// Returns a row for each group: those of the scenario in their order, then others.
     pub(super) fn all(exposition: &Exposition) -> Vec<Self> {
         let groups = exposition
             .series("kafka_consumergroup_group_state")

@@ -23,7 +23,7 @@ struct Module {
     below: Folder,
 }
 
-/// The map of the modules in `folder`, which is named from the root of the repository, in the order of the map `before`.
+/// Returns the map of the modules in `folder`, which is named from the root of the repository, in the order of the map `before`.
 ///
 /// # Errors
 /// A source cannot be read, or has no documentation.
@@ -35,7 +35,7 @@ pub fn module_map(folder: &str, before: &str) -> Result<String> {
     Ok(text)
 }
 
-/// The paths of the modules in a map, in the order of the map, such as `lab/kafka/plan`.
+/// Returns the paths of the modules in a map, in the order of the map, such as `lab/kafka/plan`.
 fn paths(map: &str) -> Vec<String> {
     let mut parents = Vec::<&str>::new();
     let mut paths = Vec::new();
@@ -72,7 +72,7 @@ fn read(folder: &Path) -> Result<Folder> {
     Ok(Folder { modules })
 }
 
-/// The first sentence of a module's documentation.
+/// Returns the first sentence of a module's documentation, without the full stop.
 fn first_sentence(source: &str) -> Result<String> {
     let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
     let words: Vec<_> = lines

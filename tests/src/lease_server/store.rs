@@ -1,4 +1,4 @@
-//! One Lease with its versions and events. Values only.
+//! The state of the server: one Lease with its versions and events. The module does no I/O and reads no clock.
 
 use std::collections::VecDeque;
 
@@ -23,11 +23,11 @@ pub(super) struct Store {
 pub(super) enum Patch {
     /// Values are set and nulls remove, as a strategic merge, a merge and a forced apply do to a Lease.
     Merge,
-    /// The same, but refused if a field has another value already.
+    /// Values are set and nulls remove, but the patch is refused if a field of the spec has another value already.
     Apply,
 }
 
-/// The reason for a refusal.
+/// The reason for which a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     NotFound,
@@ -36,7 +36,7 @@ pub(super) enum Refusal {
     OtherName,
 }
 
-/// The answer to a watcher that has seen a version.
+/// The next line for a watcher that has seen a version.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Next {
     /// The event, with the version that it made.
@@ -48,7 +48,7 @@ pub(super) enum Next {
 // === impl Store ===
 
 impl Store {
-    /// A store without a Lease.
+    /// Returns a store without a Lease.
     pub(super) fn empty(namespace: &str, name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -59,7 +59,7 @@ impl Store {
         }
     }
 
-    /// The version that the last change made.
+    /// Returns the version that the last change made, 100 before the first change.
     pub(super) fn version(&self) -> u64 {
         self.version
     }
@@ -77,7 +77,8 @@ impl Store {
         })
     }
 
-    /// The first event after the version `seen`, of which there must be one.
+    /// Returns the first event after the version `seen`, or says that this event is no longer kept. At least one event must have
+    /// followed `seen`.
     pub(super) fn after(&self, seen: u64) -> Next {
         let next = self.events.iter().find(|(version, _)| *version > seen);
         match next {
@@ -130,7 +131,7 @@ impl Store {
         if !annotations.is_null() {
             merge(&mut after["metadata"]["annotations"], annotations);
         }
-        // A patch that changes nothing makes no new version.
+        // A patch that changes nothing makes no new version, as on the API server.
         if after == before {
             return Ok(before);
         }
@@ -169,7 +170,7 @@ fn merge(into: &mut Value, patch: &Value) {
 // === impl Refusal ===
 
 impl Refusal {
-    /// The status code of the answer.
+    /// Returns the status code of the answer.
     pub(super) fn code(self) -> u16 {
         match self {
             Self::NotFound => 404,
@@ -178,7 +179,7 @@ impl Refusal {
         }
     }
 
-    /// The body of the answer.
+    /// Returns the body of the answer, a Kubernetes `Status`.
     pub(super) fn status(self) -> Value {
         let (reason, message) = match self {
             Self::NotFound => ("NotFound", "there is no such Lease"),

@@ -1,5 +1,5 @@
-//! The chart's objects and kustomize's, without the intended differences: labels that Helm's conventions ask for, and the choice of labels
-//! in selectors.
+//! The comparison of the chart's objects with those of kustomize, without the intended differences: labels that Helm's
+//! conventions ask for, and the choice of labels in selectors.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use shared::config::{self, Environment, Program};
 
 use super::Objects;
 
-/// Objects by kind and name, to be compared with others.
+/// Objects by kind and name, in the form in which they are compared.
 pub type Plain = BTreeMap<String, Value>;
 
-/// The objects as they are compared.
+/// Returns the objects without the intended differences.
 pub fn plain(objects: &Objects) -> Result<Plain> {
     let plain = objects.by_name.iter().map(|((kind, name), object)| {
         let mut object = object.clone();
@@ -33,7 +33,7 @@ pub fn plain(objects: &Objects) -> Result<Plain> {
     plain.collect()
 }
 
-/// The differences in words, a line each.
+/// Returns the differences in words, a line each.
 pub fn differences(left: &Plain, right: &Plain) -> Vec<String> {
     let mut found = Vec::new();
     for name in left.keys().chain(right.keys()) {
@@ -96,7 +96,7 @@ fn forget(object: &mut Value, place: &str, key: &str, default: &Value) {
     }
 }
 
-/// The data of the only dashboard, without the name of its release: the chart has one dashboard for each release.
+/// Returns the data of the only dashboard, without the name of its release: the chart has one dashboard for each release.
 fn dashboard(data: &Value) -> Result<Value> {
     let mut files = data.as_object().into_iter().flatten();
     let (_, text) = files.next().context("no dashboard")?;
@@ -114,7 +114,8 @@ fn dashboard(data: &Value) -> Result<Value> {
     Ok(dashboard)
 }
 
-/// The effective configuration of both programs. Without an election no elector reads it.
+/// Returns the effective configuration of both programs; without an election that of the collector alone, since no elector reads
+/// the file.
 fn effective(text: &str) -> Result<Value> {
     let mut programs = vec![Program::Collector];
     if text.contains("enabled = true") {

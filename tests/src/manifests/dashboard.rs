@@ -7,7 +7,7 @@ use serde_json::Value;
 /// The path of the dashboard in `manifests/`.
 pub const FILE: &str = "components/dashboard/klag-exporter.json";
 
-/// The dashboard.
+/// The dashboard, as the JSON that Grafana imports.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dashboard(Value);
 
@@ -27,26 +27,26 @@ pub struct Query {
 /// The span for which a query is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Span {
-    /// The last moment only.
+    /// An instant query, about the last moment only.
     Instant,
-    /// Each step of the time range that is shown.
+    /// A range query, about each step of the time range that is shown.
     Range,
 }
 
 // === impl Dashboard ===
 
 impl Dashboard {
-    /// Reads the dashboard.
+    /// Reads the dashboard from `manifests/`.
     pub fn read() -> Result<Self> {
         Ok(Self(serde_json::from_str(&super::read(FILE)?)?))
     }
 
-    /// The fields of the dashboard.
+    /// Returns the JSON of the dashboard.
     pub fn json(&self) -> &Value {
         &self.0
     }
 
-    /// The panels that show data, each with the title of its row.
+    /// Returns the panels that show data, each with the title of its row.
     pub fn panels(&self) -> Vec<(String, &Value)> {
         let mut row = String::new();
         let mut panels = Vec::new();
@@ -61,7 +61,8 @@ impl Dashboard {
         panels
     }
 
-    /// The queries of all panels. Variables have the values that they have when the dashboard is opened, except for `chosen` ones.
+    /// Returns the queries of all panels. Variables have the values that they have when the dashboard is opened, except for
+    /// `chosen` ones.
     pub fn queries(&self, chosen: &[(&str, &str)]) -> Result<Vec<Query>> {
         let mut queries = Vec::new();
         for (row, panel) in self.panels() {
@@ -81,7 +82,7 @@ impl Dashboard {
         Ok(queries)
     }
 
-    /// The queries of variables and annotations, including selectors whose label values are listed.
+    /// Returns the queries of variables and annotations, including selectors whose label values are listed.
     pub fn lists(&self) -> Result<Vec<String>> {
         let of_labels = Regex::new(r"^label_values\((.*), \w+\)$")?;
         let variables = list(&self.0["templating"]["list"]);
@@ -92,7 +93,8 @@ impl Dashboard {
         asked.map(|query| self.replaced(&query, &[])).collect()
     }
 
-    /// A query with its variables replaced by the `chosen` values, else by those that they have when the dashboard is opened.
+    /// Returns a query with its variables replaced by the `chosen` values, else by those that they have when the dashboard is
+    /// opened.
     fn replaced(&self, query: &str, chosen: &[(&str, &str)]) -> Result<String> {
         let name = Regex::new(r"\$(?:\{(\w+)\}|(\w+))")?;
         let mut out = String::new();
@@ -110,9 +112,9 @@ impl Dashboard {
         Ok(out + &query[from..])
     }
 
-    /// A variable's value when the dashboard is opened.
+    /// Returns a variable's value when the dashboard is opened.
     fn at_first(&self, name: &str) -> Result<String> {
-        // Grafana's rule is four times the shortest step, which is the initial value of `min_step`, one minute.
+        // Grafana's `$__rate_interval` is four times the shortest step, which is the initial value of `min_step`, one minute.
         if name == "__rate_interval" {
             return Ok("4m".to_owned());
         }
@@ -130,7 +132,8 @@ impl Dashboard {
     }
 }
 
-/// The color of a panel whose query returns nothing, by Grafana's rules: that of the mapping of null, else that of the lowest threshold.
+/// Returns the color of a panel whose query returns nothing, by Grafana's rules: that of the mapping of null, else that of the
+/// lowest threshold.
 pub fn color_without_data(panel: &Value) -> Option<&str> {
     let defaults = &panel["fieldConfig"]["defaults"];
     let mapped = list(&defaults["mappings"]).find(|it| {

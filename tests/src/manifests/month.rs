@@ -1,5 +1,6 @@
-//! A simulated month of a cluster, a minute at a time: fifty healthy groups of every kind, deploys of all of them and of the exporter twice
-//! a day, and faults at known times; as a test for promtool, which evaluates the rules of `manifests/alerts` on it.
+//! A simulated month of a cluster, a minute at a time: fifty healthy groups of every kind, deploys of all of them and of the
+//! exporter twice a day, and faults at known times. The month is written as a test for promtool, which evaluates the rules of
+//! `manifests/alerts` on it.
 
 mod faults;
 mod groups;
@@ -18,7 +19,7 @@ pub const DAY: usize = 24 * 60;
 /// The minutes after midnight at which everything is deployed.
 const DEPLOYS: [usize; 2] = [10 * 60, 16 * 60];
 
-/// The alerts of faults, each with other alerts that the same fault causes although it has an alert of its own.
+/// Alerts that report faults, each with the alerts that may fire too because of the same fault.
 const FOLLOWING: [(&str, &[&str]); 2] = [
     (
         "KafkaGroupLate",
@@ -39,10 +40,10 @@ const FOLLOWING: [(&str, &[&str]); 2] = [
     ),
 ];
 
-/// The value of a family's sample in a minute.
+/// A function that takes the value of a family's sample from a group's minute.
 type Value = fn(&Minute) -> f64;
 
-/// The data of a number of days.
+/// The groups and the faults of a number of days.
 #[derive(Debug)]
 pub struct Month {
     minutes: usize,
@@ -53,7 +54,7 @@ pub struct Month {
 // === impl Month ===
 
 impl Month {
-    /// A month of this number of days, with the faults that begin within them.
+    /// Returns a month of `days` days, with the faults that begin and end within them.
     pub fn of(days: usize) -> Self {
         let minutes = days * DAY;
         let faults: Vec<Fault> = faults()
@@ -71,12 +72,12 @@ impl Month {
         }
     }
 
-    /// The faults of the month.
+    /// Returns the faults of the month.
     pub fn faults(&self) -> &[Fault] {
         &self.faults
     }
 
-    /// A test for promtool that uses these files of rules.
+    /// Returns a test for promtool, in YAML, that uses these files of rules.
     pub fn unit_test(&self, rules: &[&str]) -> String {
         let rules = rules.iter().map(|file| format!("'{file}'"));
         let rules = rules.collect::<Vec<_>>().join(", ");
@@ -94,7 +95,7 @@ impl Month {
         test
     }
 
-    /// The pod whose answer is scraped at this minute, if there is one.
+    /// Returns the index of the pod whose lag is scraped at this minute; `None` during a deploy or while no leader is seen.
     fn leader(&self, minute: usize) -> Option<usize> {
         let (day, of_day) = (minute / DAY, minute % DAY);
         if DEPLOYS.contains(&of_day) || self.is_in("KafkaLagExporterLeaderUnseen", minute) {
@@ -104,7 +105,7 @@ impl Month {
         Some((day * DEPLOYS.len() + deployed) % 2)
     }
 
-    /// True if the cluster itself has a fault at this minute that this alert is about.
+    /// Returns true if the cluster itself has a fault at this minute that `alert` must report.
     fn is_in(&self, alert: &str, minute: usize) -> bool {
         let mut faults = self.faults.iter();
         faults.any(|fault| fault.alert == alert && fault.group.is_none() && fault.covers(minute))
@@ -207,7 +208,7 @@ impl Month {
             let query = format!("count(max_over_time(ALERTS{{{firing},{any}}}[{begin}m]))");
             write(&query, begin, &[]);
         }
-        // No alert but those of the faults may fire, at any time.
+        // No alert may fire at any time, except those that the faults cause.
         let of_faults = self.faults.iter().map(|fault| {
             let following = FOLLOWING.iter().filter(|(alert, _)| *alert == fault.alert);
             let following = following.flat_map(|(_, following)| *following).copied();

@@ -19,7 +19,7 @@ static NAMES: LazyLock<Regex> =
 
 const WORDS: [&str; 6] = ["and", "or", "unless", "bool", "offset", "atan2"];
 
-/// The names of the series that a query reads.
+/// Returns the names of the series that a query reads.
 pub fn series(query: &str) -> BTreeSet<String> {
     let query = STRINGS.replace_all(query, "");
     let query = APART.replace_all(&query, " ");
@@ -31,7 +31,7 @@ pub fn series(query: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The family that a series belongs to: a histogram has several series.
+/// Returns the family that a series belongs to: a histogram has several series.
 pub fn family(series: &str) -> &str {
     ["_bucket", "_count", "_sum"]
         .iter()

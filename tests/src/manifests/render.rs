@@ -21,19 +21,19 @@ pub struct Objects {
     pub by_name: BTreeMap<(String, String), Value>,
 }
 
-/// The objects that `kubectl apply -k` would apply for a folder of `manifests/`.
+/// Returns the objects that `kubectl apply -k` would apply for a folder of `manifests/`.
 pub fn kustomization(folder: &str) -> Result<Objects> {
     let dir = root().join(folder);
     Objects::parse(tools::kubectl(&["kustomize", &dir.display().to_string()])?)
         .with_context(|| folder.to_owned())
 }
 
-/// The objects of a folder with components, as in a user's own kustomization.
+/// Returns the objects of a folder with components, as in a user's own kustomization.
 pub fn composition(folder: &str, components: &[&str]) -> Result<Objects> {
     customized(folder, components, "")
 }
 
-/// The objects of a folder with components and more fields of the kustomization, as YAML.
+/// Returns the objects of a folder with components and more fields of the kustomization, as YAML.
 pub fn customized(folder: &str, components: &[&str], fields: &str) -> Result<Objects> {
     let scratch = TempDir::new("kustomization")?;
     let there = relative(&fs::canonicalize(scratch.path())?, &root().canonicalize()?);
@@ -47,7 +47,7 @@ pub fn customized(folder: &str, components: &[&str], fields: &str) -> Result<Obj
     Objects::parse(tools::kubectl(&["kustomize", &dir])?)
 }
 
-/// The objects that `helm install klag-exporter --namespace monitoring` with these arguments would apply.
+/// Returns the objects that `helm install klag-exporter --namespace monitoring` with these arguments would apply.
 pub fn chart(args: &[&str]) -> Result<Objects> {
     let dir = root().join("helm/klag-exporter").display().to_string();
     let fixed = [
@@ -63,7 +63,8 @@ pub fn chart(args: &[&str]) -> Result<Objects> {
     Objects::parse(tools::run("helm", &args)?)
 }
 
-/// The relative path from one folder to another, neither of which has links or dots in its path. Kustomize takes only relative paths.
+/// Returns the relative path from one folder to another, neither of which has links or dots in its path. Kustomize takes only
+/// relative paths.
 fn relative(from: &Path, to: &Path) -> String {
     let up = from.components().skip(1).map(|_| "..");
     let down = to.components().skip(1);
@@ -90,19 +91,19 @@ impl Objects {
         Ok(Self { text, by_name })
     }
 
-    /// An object; it is an error if the object is absent.
+    /// Returns an object; fails if there is no such object.
     pub fn get(&self, kind: &str, name: &str) -> Result<&Value> {
         let found = self.by_name.get(&(kind.to_owned(), name.to_owned()));
         found.with_context(|| format!("no {kind} {name} among {:?}", self.by_name.keys()))
     }
 
-    /// A part of an object; it is an error if the part is absent.
+    /// Returns the part of an object at a JSON pointer; fails if the object or the part is absent.
     pub fn at(&self, kind: &str, name: &str, pointer: &str) -> Result<&Value> {
         let part = self.get(kind, name)?.pointer(pointer);
         part.with_context(|| format!("{kind} {name} has no {pointer}"))
     }
 
-    /// The collector's configuration: from the `Secret` if there is one, else the one that both containers have.
+    /// Returns the collector's configuration: from the `Secret` if there is one, else from the `ConfigMap` of both containers.
     pub fn collectors_config(&self) -> Result<String> {
         let Ok(secret) = self.at("Secret", "klag-exporter-config", "/data/config.toml") else {
             return Ok(self.config()?.to_owned());
@@ -111,7 +112,7 @@ impl Objects {
         Ok(String::from_utf8(bytes)?)
     }
 
-    /// The configuration in the `ConfigMap`.
+    /// Returns the configuration in the `ConfigMap`.
     pub fn config(&self) -> Result<&str> {
         let text = self.at("ConfigMap", "klag-exporter-config", "/data/config.toml")?;
         text.as_str().context("the configuration is no text")

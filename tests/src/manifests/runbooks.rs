@@ -22,7 +22,7 @@ annotation `runbook` of a notification the commands have the names of the releas
 whoever may create them, and do not belong unquoted into a command.
 ";
 
-/// The rules in a file of rules, in order.
+/// Returns the rules in a file of rules, in order.
 pub fn rules(file: &Value) -> Result<impl Iterator<Item = &Value>> {
     let groups = file["groups"].as_array().context("no groups")?;
     let rules = groups.iter().map(|group| group["rules"].as_array());
@@ -31,7 +31,7 @@ pub fn rules(file: &Value) -> Result<impl Iterator<Item = &Value>> {
     Ok(rules.into_iter().flatten())
 }
 
-/// The page for a file of rules.
+/// Returns the page of runbooks, in Markdown, for a file of rules.
 pub fn page(file: &Value) -> Result<String> {
     let mut page = HEAD.to_owned();
     for rule in rules(file)? {

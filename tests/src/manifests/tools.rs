@@ -11,7 +11,7 @@ use crate::lab::{host, kubernetes, process};
 /// The time limit of a tool, which only a machine that is building at the same time gets near.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// The path of a tool: in `KLAG_MANIFEST_TOOLS`, else in the cache. If the tool is absent, the error says how to get it.
+/// Returns the path of a tool: in `KLAG_MANIFEST_TOOLS`, else in the cache. If the tool is absent, the error says how to get it.
 pub fn path(name: &str) -> Result<PathBuf> {
     let dir = match std::env::var_os("KLAG_MANIFEST_TOOLS") {
         Some(dir) => PathBuf::from(dir),

@@ -15,7 +15,7 @@ use super::{
     server::Shared,
 };
 
-/// The effect of an answer on the connection.
+/// The action on the connection that follows a request.
 #[derive(Debug)]
 pub(crate) enum Verdict {
     Send(BytesMut),
@@ -46,7 +46,7 @@ pub(crate) struct RequestHead {
 /// Answers the request in `frame`, sent to `node`.
 ///
 /// # Errors
-/// A broker would close the connection because of this request.
+/// The request cannot be decoded, or its API or version is not supported. The connection is then closed, as a broker would do.
 pub(crate) async fn to(shared: &Shared, node: i32, mut frame: Bytes) -> anyhow::Result<Verdict> {
     let key = frame.slice(..2).get_i16();
     let version = frame.slice(2..4).get_i16();
@@ -103,7 +103,7 @@ async fn spoil(
                 answer.truncate((answer.len() / 2).max(8));
                 set_length(&mut answer)?;
             }
-            // The length and the correlation id stay, so that the client takes this for the answer.
+            // The length and the correlation id stay, so that the client takes the corrupt bytes for the answer.
             Effect::Corrupt => answer[8..].iter_mut().for_each(|byte| *byte = !*byte),
             Effect::CorrelationId => {
                 let wrong = asked.correlation_id.wrapping_add(1_000_000);
@@ -137,7 +137,7 @@ fn set_length(answer: &mut BytesMut) -> anyhow::Result<()> {
 // === impl RequestContext ===
 
 impl RequestContext<'_> {
-    /// The error code that a fault puts at this place, 0 if there is none.
+    /// Returns the error code that a fault puts at this place, 0 if there is none.
     pub(crate) fn fault(&self, place: FaultSite<'_>) -> i16 {
         self.faults.code_at(place)
     }
@@ -146,7 +146,7 @@ impl RequestContext<'_> {
 // === impl RequestHead ===
 
 impl RequestHead {
-    /// The request together with the cluster as it is now.
+    /// Returns the request together with the cluster as it is now.
     pub(crate) fn of<'a>(&'a self, cluster: &'a Cluster) -> RequestContext<'a> {
         RequestContext {
             cluster,
@@ -168,7 +168,7 @@ impl RequestHead {
         encode(self.correlation_id, self.version, &answer).map(Some)
     }
 
-    /// The same as [`Self::answered_by`], with an answer that changes the cluster.
+    /// Decodes the body, lets `answer` change the cluster and make the answer, and encodes the answer.
     pub(crate) fn changed_by<R: Request>(
         &self,
         shared: &Shared,

@@ -15,7 +15,7 @@ mod produce;
 mod topics;
 pub(crate) mod versions;
 
-/// Answers one request; `None` if it wants no answer.
+/// Answers one request; returns `None` if the request wants no answer.
 pub(crate) async fn dispatch(
     shared: &Shared,
     asked: &RequestHead,

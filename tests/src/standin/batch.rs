@@ -51,7 +51,7 @@ pub(crate) struct Log<'a> {
 // === impl Log ===
 
 impl Log<'_> {
-    /// Whole batches, beginning with the one that holds `offset`, and the offsets that they span.
+    /// Returns whole batches, beginning with the one that holds `offset`, and the offsets that they span.
     pub(crate) fn read(&self, offset: i64, allowance: Allowance) -> (Bytes, Range<i64>) {
         let mut bytes = BytesMut::new();
         let length = self.topic.batch_len;
@@ -80,7 +80,7 @@ impl Log<'_> {
         (bytes.freeze(), span)
     }
 
-    /// The aborted transactions with records in `span`.
+    /// Returns the aborted transactions with records in `span`.
     pub(crate) fn aborted(&self, span: Range<i64>) -> Vec<AbortedTransaction> {
         let mut aborted = BTreeSet::new();
         for offset in span {
@@ -150,7 +150,7 @@ impl SlotKind {
         }
     }
 
-    /// The key and value of a marker.
+    /// Returns the key and the value of a transaction marker; `None` for other kinds.
     fn marker(self) -> Option<(Bytes, Bytes)> {
         let kind: u8 = match self {
             Self::Abort(_) => 0,
@@ -167,7 +167,7 @@ impl SlotKind {
 // === impl Slot ===
 
 impl Slot {
-    /// True if this slot belongs to the batch that ends with `before`.
+    /// Returns true if this slot belongs to the batch that ends with `before`.
     fn joins(&self, before: &Self) -> bool {
         self.kind == before.kind && self.kind.marker().is_none()
     }
@@ -197,7 +197,7 @@ impl Slot {
             },
             timestamp_type: TimestampType::Creation,
             offset,
-            // The encoder makes one batch of records whose sequence numbers increase as their offsets do.
+            // The encoder puts records into one batch only if their sequence numbers increase as their offsets do.
             sequence: i32::try_from(offset & 0x7fff_ffff).unwrap_or_default(),
             timestamp: self.timestamp,
             key: marker
@@ -209,7 +209,7 @@ impl Slot {
     }
 }
 
-/// Messages of format 0: offset, size, checksum, magic byte, attributes, key, value.
+/// Encodes records as messages of format 0: offset, size, checksum, magic byte, attributes, key, value.
 fn encode_format_0(batch: &[(i64, Slot)]) -> BytesMut {
     let mut bytes = BytesMut::new();
     for (offset, slot) in batch {

@@ -73,21 +73,21 @@ impl Builder {
         self
     }
 
-    /// Starts the cluster; all nodes listen when this returns. The cluster runs on its own thread, so the caller may block, and pause its
-    /// clock.
+    /// Starts the cluster, and returns when all nodes listen. The cluster runs on its own thread, so the caller may block its
+    /// thread, or pause its clock.
     ///
     /// # Panics
-    /// If a port cannot be bound.
+    /// A port cannot be bound, or the thread cannot be started.
     pub async fn start(self) -> StandIn {
         self.try_start()
             .await
             .expect("the stand-in gets its ports and its thread")
     }
 
-    /// Starts the cluster, for a port that a person chose.
+    /// Starts the cluster as [`Self::start`] does, for a port that a person chose and that may be in use.
     ///
     /// # Errors
-    /// If a port cannot be bound.
+    /// A port cannot be bound, or the thread cannot be started.
     pub async fn try_start(self) -> io::Result<StandIn> {
         let standin = self.launch()?;
         standin

@@ -1,4 +1,4 @@
-//! Changes that a test makes while the cluster runs. Every change is whole: no answer sees half of it.
+//! Changes that a test makes while the cluster runs. No answer sees half of a change.
 
 use super::{
     GroupSpec, GroupState, MemberSpec, Slot, StandIn, TopicSpec,
@@ -31,7 +31,7 @@ impl StandIn {
         });
     }
 
-    /// Moves the high watermark; the records below it are those that the test described.
+    /// Moves the high watermark; the records below the new one are those that the test described.
     pub fn set_high_watermark(&self, topic: &str, partition: i32, offset: i64) {
         self.change_partition(topic, partition, |p| p.high_watermark = offset);
     }
@@ -41,7 +41,7 @@ impl StandIn {
         self.change_partition(topic, partition, |p| p.log_start = offset);
     }
 
-    /// Opens a transaction at `offset`, or ends it with `None`.
+    /// Sets the last stable offset, as a transaction does that is open since `offset`; `None` ends the transaction.
     pub fn set_last_stable(&self, topic: &str, partition: i32, offset: Option<i64>) {
         self.change_partition(topic, partition, |p| p.last_stable = offset);
     }
@@ -61,7 +61,7 @@ impl StandIn {
         self.change(|cluster| cluster.commit(group, topic, (partition, offset)));
     }
 
-    /// Adds a group, or replaces it.
+    /// Adds a group, or replaces the group of this name.
     pub fn add_group(&self, name: &str, group: GroupSpec) {
         self.change(|cluster| cluster.add_group(name, group));
     }
@@ -76,7 +76,7 @@ impl StandIn {
         self.change_group(group, |g| g.state = state);
     }
 
-    /// Changes the members of the group; its state stays.
+    /// Changes the members of the group, but not the group's state.
     pub fn set_members(&self, group: &str, members: Vec<MemberSpec>) {
         self.change_group(group, |g| g.members = members);
     }
@@ -86,8 +86,8 @@ impl StandIn {
         self.change_group(group, |g| g.coordinator = Coordinator::At(node));
     }
 
-    /// Begins a move: the old coordinator has released the group and the new one is loading it, so no node lists it. Ends with
-    /// [`StandIn::move_coordinator`].
+    /// Begins a move of the group's coordinator: the old coordinator has released the group and the new one is loading it, so no
+    /// node lists the group. [`StandIn::move_coordinator`] ends the move.
     pub fn begin_coordinator_move(&self, group: &str, node: i32) {
         self.change_group(group, |g| g.coordinator = Coordinator::LoadingAt(node));
     }

@@ -33,7 +33,7 @@ pub(crate) struct Cluster {
 pub(crate) enum Release {
     #[default]
     Current,
-    /// 2.6: topics have no ids, and Fetch has no flexible versions.
+    /// Kafka 2.6: topics have no ids, and Fetch has no flexible versions.
     Old,
 }
 
@@ -104,14 +104,14 @@ pub(crate) struct Group {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Coordinator {
     At(i32),
-    /// This node will coordinate the group once it has loaded it; until then no node lists the group.
+    /// This node is loading the group, and coordinates it after that; until then no node lists the group.
     LoadingAt(i32),
 }
 
 // === impl Cluster ===
 
 impl Cluster {
-    /// The ids of the brokers in the metadata.
+    /// Returns the ids of the brokers in the metadata.
     pub(crate) fn registered(&self) -> Vec<i32> {
         let registered = self
             .nodes
@@ -193,7 +193,7 @@ impl Cluster {
         }
     }
 
-    /// Adds a group, or replaces it.
+    /// Adds a group, or replaces the group of this name.
     pub(crate) fn add_group(&mut self, name: &str, spec: GroupSpec) {
         let at = spec.coordinator.unwrap_or_else(|| self.home(name));
         let by_members = if spec.members.is_empty() {

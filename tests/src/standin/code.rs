@@ -1,4 +1,4 @@
-//! Error codes of Kafka that the stand-in sends without a fault.
+//! The error codes of Kafka that the stand-in sends without an injected fault.
 
 pub(crate) const OFFSET_OUT_OF_RANGE: i16 = 1;
 pub(crate) const CORRUPT_MESSAGE: i16 = 2;

@@ -11,7 +11,7 @@ const OFFSETS_PARTITIONS: u32 = 50;
 // === impl Cluster ===
 
 impl Cluster {
-    /// 0 if `node` answers for the group, else the error code with which it refuses.
+    /// Returns 0 if `node` answers for the group, else the error code with which it refuses.
     pub(crate) fn refusal(&self, node: i32, group: &str) -> i16 {
         match self.coordinator(group) {
             Coordinator::At(at) if at == node => 0,
@@ -20,7 +20,7 @@ impl Cluster {
         }
     }
 
-    /// The coordinator of a group, which may not exist yet.
+    /// Returns the coordinator of a group; the group need not exist.
     pub(crate) fn coordinator(&self, group: &str) -> Coordinator {
         match (self.group(group), self.departed.get(group.as_bytes())) {
             (Some(group), _) => group.coordinator,
@@ -29,7 +29,7 @@ impl Cluster {
         }
     }
 
-    /// The node that coordinates a group by the group's name alone, from Java's string hash as in Kafka.
+    /// Returns the node that coordinates a group unless a test says otherwise, from Java's hash of the group's name as in Kafka.
     pub(crate) fn home(&self, group: &str) -> i32 {
         let step = |hash: u32, unit: u16| hash.wrapping_mul(31).wrapping_add(u32::from(unit));
         let hash = group.encode_utf16().fold(0, step) & 0x7fff_ffff;
@@ -64,7 +64,7 @@ impl Cluster {
         }
     }
 
-    /// Puts a broker back into the metadata; it leads the partitions that it holds and that have no leader.
+    /// Puts a broker back into the metadata, as the leader of those of its partitions that have no leader.
     pub(crate) fn unfence(&mut self, node: i32) {
         if let Some(node) = self.nodes.get_mut(&node) {
             node.standing = Standing::Registered;

@@ -1,4 +1,4 @@
-//! Faults: the answers that they strike, how many of them, and the effect.
+//! Faults as a test describes them: the answers that a fault strikes, how many of them, and the effect.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub struct Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FaultId(pub(crate) u64);
 
-/// The effect of a fault, for counting.
+/// The effect of a fault, as it is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Injected {
     /// The answer carried this error code.
@@ -40,9 +40,9 @@ pub enum Injected {
     Close,
     /// Half of the answer was sent, framed as if it were whole.
     Truncate,
-    /// The answer was sent with its bytes inverted.
+    /// The answer was sent with all bytes after the correlation id inverted.
     Corrupt,
-    /// The answer was sent with another request's correlation id.
+    /// The answer was sent with a correlation id that no request had.
     CorrelationId,
 }
 
@@ -74,37 +74,37 @@ enum Share {
 // === impl Fault ===
 
 impl Fault {
-    /// Answers carry the error `code`.
+    /// Makes answers carry the error `code`.
     pub fn error(api: Api, code: i16) -> Self {
         Self::new(api, Effect::Code(code))
     }
 
-    /// Answers come `delay` late, and so do all later answers on the connection.
+    /// Makes answers come `delay` late, and with them all later answers on the connection.
     pub fn delay(api: Api, delay: Duration) -> Self {
         Self::new(api, Effect::Delay(delay))
     }
 
-    /// Answers never come, and neither does any later answer on the connection.
+    /// Withholds answers for ever, and with them all later answers on the connection.
     pub fn stall(api: Api) -> Self {
         Self::new(api, Effect::Stall)
     }
 
-    /// The connection closes in the middle of an answer.
+    /// Closes the connection in the middle of an answer.
     pub fn close(api: Api) -> Self {
         Self::new(api, Effect::Close)
     }
 
-    /// Answers lack their second half.
+    /// Cuts off the second half of answers, which are framed as if they were whole.
     pub fn truncate(api: Api) -> Self {
         Self::new(api, Effect::Truncate)
     }
 
-    /// Answers have all their bytes inverted.
+    /// Inverts all bytes of answers after the correlation id.
     pub fn corrupt(api: Api) -> Self {
         Self::new(api, Effect::Corrupt)
     }
 
-    /// Answers carry a correlation id that no request had.
+    /// Gives answers a correlation id that no request had.
     pub fn wrong_correlation_id(api: Api) -> Self {
         Self::new(api, Effect::CorrelationId)
     }
@@ -157,7 +157,7 @@ impl Fault {
         }
     }
 
-    /// Limits the fault to every `n`th time.
+    /// Limits the fault to every `n`th answer or place of an error code.
     #[must_use]
     pub fn every(self, n: u64) -> Self {
         Self {
@@ -184,7 +184,7 @@ impl Fault {
         self
     }
 
-    /// Limits the fault to the first `times` times.
+    /// Limits the fault to the first `times` answers or places of an error code.
     #[must_use]
     pub fn times(self, times: u64) -> Self {
         Self { times, ..self }

@@ -11,7 +11,7 @@ pub enum GroupKind {
     Classic,
     /// KIP-848: the broker assigns.
     Consumer,
-    /// KIP-1071: the broker assigns tasks. The requests that describe such a group are not supported here.
+    /// KIP-1071: the broker assigns tasks. The requests that describe such a group are not supported by the stand-in.
     Streams,
     /// KIP-932: a queue, whose offsets are not those of consumers.
     Share,
@@ -36,7 +36,7 @@ pub enum GroupState {
     Dead,
 }
 
-/// One consumer group.
+/// The description of one group.
 #[derive(Clone, Debug)]
 pub struct GroupSpec {
     pub(crate) kind: GroupKind,
@@ -56,7 +56,7 @@ pub struct MemberSpec {
     pub(crate) host: String,
     pub(crate) instance_id: Option<String>,
     pub(crate) assignment: Vec<(String, Vec<i32>)>,
-    /// The bytes of the assignment, if they are not those of the partitions above.
+    /// The stored bytes of the assignment, if a test sets them; `None` means the bytes for `assignment`.
     pub(crate) stored: Option<Bytes>,
 }
 
@@ -92,7 +92,7 @@ impl GroupState {
 // === impl GroupSpec ===
 
 impl GroupSpec {
-    /// A classic consumer group without members or commits.
+    /// Returns a classic consumer group without members or commits.
     pub fn classic() -> Self {
         Self {
             kind: GroupKind::Classic,
@@ -105,7 +105,7 @@ impl GroupSpec {
         }
     }
 
-    /// A KIP-848 consumer group without members or commits.
+    /// Returns a KIP-848 consumer group without members or commits.
     pub fn consumer() -> Self {
         Self {
             kind: GroupKind::Consumer,
@@ -113,7 +113,7 @@ impl GroupSpec {
         }
     }
 
-    /// A Streams group (KIP-1071) without commits.
+    /// Returns a Streams group (KIP-1071) without members or commits.
     pub fn streams() -> Self {
         Self {
             kind: GroupKind::Streams,
@@ -122,7 +122,7 @@ impl GroupSpec {
         }
     }
 
-    /// A share group.
+    /// Returns a share group (KIP-932) without members or commits.
     pub fn share() -> Self {
         Self {
             kind: GroupKind::Share,
@@ -185,7 +185,7 @@ impl GroupSpec {
 // === impl MemberSpec ===
 
 impl MemberSpec {
-    /// A member on 127.0.0.1 with this client id and no partitions.
+    /// Returns a member on 127.0.0.1 with this client id and no partitions.
     pub fn new(client_id: &str) -> Self {
         Self {
             member_id: format!("{client_id}-00000000-0000-4000-8000-000000000000"),
@@ -215,7 +215,7 @@ impl MemberSpec {
         }
     }
 
-    /// The assignment that the leader of the group stores, unless [`Self::stored`] has set another.
+    /// Returns the bytes of the assignment that the leader of the group stores, unless [`Self::stored`] has set others.
     pub fn assignment_bytes(&self) -> Bytes {
         members::assignment(self)
     }

@@ -6,7 +6,7 @@ use super::{
     topic_spec::PartitionSpec,
 };
 
-/// One partition.
+/// One partition, with its log.
 #[derive(Debug)]
 pub(crate) struct Partition {
     /// The node that leads the partition, -1 if there is none.
@@ -50,12 +50,12 @@ impl Partition {
         }
     }
 
-    /// The end of the log for a consumer that reads only committed records.
+    /// Returns the end of the log for a consumer that reads only committed records.
     pub(crate) fn last_stable(&self) -> i64 {
         self.last_stable.unwrap_or(self.high_watermark)
     }
 
-    /// The end of the log at a request's isolation level.
+    /// Returns the end of the log at a request's isolation level.
     pub(crate) fn end(&self, isolation_level: i8) -> i64 {
         if isolation_level == 1 {
             self.last_stable()
@@ -64,13 +64,13 @@ impl Partition {
         }
     }
 
-    /// Gives the partition another leader.
+    /// Gives the partition another leader in a new epoch; -1 leaves it without a leader.
     pub(crate) fn lead_by(&mut self, node: i32) {
         self.leader = node;
         self.leader_epoch += 1;
     }
 
-    /// The nodes that hold the partition, out of all nodes, ordered by id.
+    /// Returns the `n` nodes that hold the partition, out of `nodes`, which are ordered by id.
     pub(crate) fn replicas(&self, nodes: &[i32], n: usize) -> Vec<i32> {
         let first = nodes
             .iter()
@@ -84,7 +84,7 @@ impl Partition {
         replicas
     }
 
-    /// 0 if `node` serves readers that assume `epoch` (-1: none), else the error code with which it refuses.
+    /// Returns 0 if `node` serves readers that assume `epoch` (-1: none), else the error code with which it refuses.
     pub(crate) fn refusal(&self, node: i32, epoch: i32) -> i16 {
         if epoch >= 0 && epoch < self.leader_epoch {
             code::FENCED_LEADER_EPOCH
@@ -97,7 +97,7 @@ impl Partition {
         }
     }
 
-    /// The slot at `offset`.
+    /// Returns the content of the log at `offset`.
     pub(crate) fn slot(&self, topic: &Records, offset: i64) -> Slot {
         let run = self
             .appended
@@ -109,7 +109,7 @@ impl Partition {
         }
     }
 
-    /// The first record whose timestamp is not below `wanted`, and that timestamp.
+    /// Returns the offset of the first record whose timestamp is not below `wanted`, with that timestamp.
     pub(crate) fn first_at(&self, topic: &Records, wanted: i64) -> Option<(i64, i64)> {
         let (mut low, mut high) = (self.log_start, self.high_watermark);
         while low < high {

@@ -9,9 +9,9 @@ pub enum Api {
     Produce,
     /// Reads records.
     Fetch,
-    /// Log start, high watermark, last stable offset, or the offset at a time.
+    /// Reads the log start, the high watermark, the last stable offset, or the offset at a time.
     ListOffsets,
-    /// Brokers, topics, partition leaders.
+    /// Names brokers, topics and partition leaders.
     Metadata,
     /// Stores committed offsets.
     OffsetCommit,
@@ -19,19 +19,19 @@ pub enum Api {
     OffsetFetch,
     /// Says which broker coordinates a group.
     FindCoordinator,
-    /// Members of classic groups.
+    /// Describes the members of classic groups.
     DescribeGroups,
-    /// The groups one broker coordinates.
+    /// Lists the groups that one broker coordinates.
     ListGroups,
-    /// The requests and versions that a broker takes.
+    /// Lists the requests and versions that a broker takes.
     ApiVersions,
     /// Creates topics.
     CreateTopics,
-    /// The end of the log in a leader's epoch.
+    /// Reads the end of the log in a leader's epoch.
     OffsetForLeaderEpoch,
-    /// Settings of topics.
+    /// Reads the settings of topics.
     DescribeConfigs,
-    /// Members of KIP-848 groups.
+    /// Describes the members of KIP-848 groups.
     ConsumerGroupDescribe,
 }
 
@@ -48,7 +48,8 @@ pub(crate) enum Unit {
     Partition,
 }
 
-/// One line of the table: the key on the wire, and the versions of Kafka 4.1 that are implemented.
+/// One request in the table: its key on the wire, the versions of Kafka 4.1 that are implemented, and the place of its error
+/// codes.
 struct Line {
     api: Api,
     key: i16,
@@ -83,7 +84,7 @@ const TABLE: [Line; 14] = [
     line(Api::ConsumerGroupDescribe, 69, (0, 1), Unit::Group),
 ];
 
-/// Makes a protocol string.
+/// Makes a string of the protocol library.
 pub(crate) fn text(value: &str) -> StrBytes {
     StrBytes::from_string(value.to_owned())
 }
@@ -91,17 +92,17 @@ pub(crate) fn text(value: &str) -> StrBytes {
 // === impl Api ===
 
 impl Api {
-    /// All requests, ordered by their key on the wire.
+    /// Returns all requests, ordered by their key on the wire.
     pub fn all() -> impl Iterator<Item = Self> {
         TABLE.iter().map(|line| line.api)
     }
 
-    /// The key on the wire.
+    /// Returns the key of the request on the wire.
     pub fn key(self) -> i16 {
         self.line().key
     }
 
-    /// The oldest and the newest version that is answered.
+    /// Returns the oldest and the newest version of the request that the stand-in answers.
     pub fn versions(self) -> (i16, i16) {
         self.line().versions
     }

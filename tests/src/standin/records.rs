@@ -14,7 +14,7 @@ pub struct Slot {
     pub kind: SlotKind,
     /// The bytes of the key.
     pub key: Option<Bytes>,
-    /// The value's bytes.
+    /// The content of the value.
     pub value: SlotValue,
 }
 
@@ -51,7 +51,7 @@ pub struct Records(Arc<dyn Fn(i64) -> Slot + Send + Sync>);
 // === impl Slot ===
 
 impl Slot {
-    /// An ordinary record of 100 bytes with this timestamp.
+    /// Returns an ordinary record of 100 bytes with this timestamp.
     pub fn at(timestamp: i64) -> Self {
         Self {
             timestamp,
@@ -80,24 +80,24 @@ impl Slot {
 // === impl Records ===
 
 impl Records {
-    /// One record every `every_ms` milliseconds, the first at `first_ms`.
+    /// Returns a log with one record every `every_ms` milliseconds, the first at `first_ms`.
     pub fn every(every_ms: i64, first_ms: i64) -> Self {
         Self::by(move |offset| Slot::at(first_ms + offset * every_ms))
     }
 
-    /// A log whose contents at each offset are those that `slot` returns.
+    /// Returns a log whose contents at each offset are those that `slot` returns.
     pub fn by(slot: impl Fn(i64) -> Slot + Send + Sync + 'static) -> Self {
         Self(Arc::new(slot))
     }
 
-    /// The slot at `offset`.
+    /// Returns the content of the log at `offset`.
     pub fn slot(&self, offset: i64) -> Slot {
         (self.0)(offset)
     }
 }
 
 impl Default for Records {
-    /// One record a second from 2023-11-14 22:13:20 UTC on.
+    /// Returns a log with one record a second from 2023-11-14 22:13:20 UTC on.
     fn default() -> Self {
         Self::every(1_000, 1_700_000_000_000)
     }

@@ -15,7 +15,7 @@ const REMEMBERED: usize = 200_000;
 /// One request as it came in.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival {
-    /// The time at which the request's last byte was read, on the clock of the whole machine.
+    /// The time at which the request's last byte was read, on the monotonic clock, which all processes of the machine share.
     pub at: Instant,
     /// The API that was asked.
     pub api: Api,

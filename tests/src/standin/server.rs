@@ -72,7 +72,7 @@ pub(crate) fn spawn(
     thread::Builder::new()
         .name("kafka-standin".to_owned())
         .spawn(move || {
-            // One thread serves everything: tasks need not be `Send`, and end when the set is dropped.
+            // One thread serves everything, so tasks need not be `Send`; they end when the `LocalSet` is dropped.
             LocalSet::new().block_on(&runtime, async move {
                 let mut nodes = JoinSet::new();
                 for (node, socket) in sockets {
@@ -80,13 +80,13 @@ pub(crate) fn spawn(
                 }
                 nodes.join_all().await;
             });
-            // No one waits for the end if the handle was dropped.
+            // Sending fails if the `StandIn` was dropped, and then nobody waits for the end.
             ended.send(()).ok();
         })?;
     Ok(has_ended)
 }
 
-/// A bound socket that does not listen: connections are refused, and no other process gets the port.
+/// Returns a bound socket that does not listen: connections are refused, and no other process gets the port.
 fn reserve(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
@@ -175,7 +175,8 @@ async fn accept(
     }
 }
 
-/// Serves one connection. Requests are read while answers are being made, so that their arrival times are those of reading.
+/// Serves one connection. Requests are read while answers are being made, so that a slow answer does not delay the recorded
+/// arrival of the next request.
 async fn converse(shared: &Arc<Shared>, (node, from): (i32, IpAddr), stream: TcpStream) {
     // A socket that refuses the option is merely slower.
     stream.set_nodelay(true).ok();

@@ -23,7 +23,7 @@ pub struct PartitionSpec {
     pub records: Option<Records>,
 }
 
-/// One topic.
+/// The description of one topic.
 #[derive(Debug)]
 pub struct TopicSpec {
     pub(crate) name: String,
@@ -38,7 +38,7 @@ pub struct TopicSpec {
 // === impl PartitionSpec ===
 
 impl PartitionSpec {
-    /// A log of offsets `0..high_watermark`.
+    /// Returns a partition whose log has the offsets `0..high_watermark`.
     pub fn ending_at(high_watermark: i64) -> Self {
         Self {
             high_watermark,
@@ -83,7 +83,7 @@ impl PartitionSpec {
 // === impl TopicSpec ===
 
 impl TopicSpec {
-    /// A topic of `n_partitions` empty partitions.
+    /// Returns a topic of `n_partitions` empty partitions.
     pub fn new(name: &str, n_partitions: usize) -> Self {
         Self {
             name: name.to_owned(),
@@ -96,7 +96,7 @@ impl TopicSpec {
         }
     }
 
-    /// Describes each partition by its index.
+    /// Sets each partition to what `spec` returns for its index.
     #[must_use]
     pub fn partitions(mut self, spec: impl Fn(i32) -> PartitionSpec) -> Self {
         for (partition, slot) in (0..).zip(&mut self.partitions) {
@@ -105,7 +105,7 @@ impl TopicSpec {
         self
     }
 
-    /// Sets one key, such as `cleanup.policy`.
+    /// Sets one setting of the topic, such as `cleanup.policy`.
     #[must_use]
     pub fn config(mut self, key: &str, value: &str) -> Self {
         self.configs.insert(key.to_owned(), value.to_owned());

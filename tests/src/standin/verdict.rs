@@ -1,4 +1,5 @@
-//! Judges the `/metrics` that a collector serves about a stand-in for Kafka, by comparing it with the stand-in's own state.
+//! The judgement of the `/metrics` that a collector serves about a stand-in for Kafka, by comparison with the stand-in's own
+//! state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +27,7 @@ pub struct Verdict {
     pub complete: BTreeSet<String>,
     /// The groups that are shown as incomplete.
     pub incomplete: BTreeSet<String>,
-    /// The groups that exist and are not shown at all.
+    /// The groups that have commits and are not shown at all.
     pub absent: BTreeSet<String>,
     /// The groups of which no commit is shown.
     pub without_commits: BTreeSet<String>,
@@ -57,7 +58,7 @@ pub fn judge(
     verdict
 }
 
-/// The end minus the commit; 0 for a commit beyond the end.
+/// Returns the lag of a row: the end minus the commit, 0 for a commit beyond the end.
 fn lag(row: &Expected) -> i64 {
     (row.high_watermark - row.committed).max(0)
 }
@@ -198,7 +199,8 @@ impl<'e> Shown<'e> {
                 }
                 Some(_) => {
                     verdict.incomplete.insert(name.clone());
-                    // If only the members' assignments are unknown, the sum over the commits is complete.
+                    // A group that is incomplete only because its members' assignments are unknown may show its sum, which covers
+                    // all commits.
                     let is_whole = n_rows.get(group) == Some(&lags.len());
                     let found = sums.get(*group);
                     if found.is_some() && !(is_whole && found == Some(&number(sum))) {
@@ -227,7 +229,7 @@ impl<'e> Shown<'e> {
 // === impl Verdict ===
 
 impl Verdict {
-    /// True if every group is shown with all its data, and no value is wrong.
+    /// Returns true if every group is shown with all its data, and no value is wrong.
     pub fn is_whole(&self) -> bool {
         self.wrong.is_empty()
             && self.absent.is_empty()

@@ -14,8 +14,8 @@ use crate::lab::{self, TwoPods};
 /// The longest grant: no collector acts on an elector's answer for longer.
 const GRANT: Duration = Duration::from_secs(5);
 
-/// The time in which leftover requests are counted apart: a request to Kafka that a collector had begun when it was stopped may go out when
-/// it goes on.
+/// The time after SIGCONT in which requests to Kafka are counted apart: a request that the collector had begun when it was
+/// stopped may be sent when it goes on.
 const LEFTOVER: Duration = Duration::from_millis(50);
 
 /// The fault that happens to the leader's collector.
@@ -27,7 +27,7 @@ pub enum Loss {
     Stopped,
 }
 
-/// The leader's elector is killed and started again after a while, as by a kubelet: leadership must not change.
+/// Kills the leader's elector and starts it again after a while, as a kubelet does: leadership must not change.
 pub fn elector_restarts(
     setup: &TrialSetup<'_>,
     name: &str,
@@ -50,7 +50,7 @@ pub fn elector_restarts(
     ))
 }
 
-/// The leader's collector is lost: the other pod must lead before the lease has run out.
+/// Kills or stops the leader's collector: the other pod must take over within the longest grant and half a second.
 pub fn collector_lost(
     setup: &TrialSetup<'_>,
     name: &str,
@@ -81,7 +81,7 @@ pub fn collector_lost(
     ))
 }
 
-/// Containers of the leader are stopped for a while: two pods must never act, and soon one must act again.
+/// Stops containers of the leader for a while: two pods must never act, and one must act again when they go on.
 pub fn stands_still(
     setup: &TrialSetup<'_>,
     name: &str,
@@ -109,8 +109,8 @@ pub fn stands_still(
     ))
 }
 
-/// All four containers get 5 ms of each 100 ms for a while, as under a CPU quota. Leadership may be lost, but two pods must never act, and
-/// one must act when the time is over.
+/// Lets all four containers run for 5 ms of each 100 ms, as under a CPU quota. Leadership may be lost, but two pods must never
+/// act, and one must act when the time is over.
 pub fn throttled(
     setup: &TrialSetup<'_>,
     name: &str,

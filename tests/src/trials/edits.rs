@@ -11,7 +11,7 @@ use crate::lab::faults::TcpFault;
 use crate::lab::kubernetes::Lease;
 use crate::lab::{self, TwoPods};
 
-/// The edit.
+/// An edit of the Lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edit {
     /// `holderIdentity` is set to null.
@@ -64,7 +64,7 @@ impl Edit {
         }
     }
 
-    /// The time within which a pod must lead again, if the leader can see the edit.
+    /// Returns the time within which a pod must lead again, if the leader can see the edit.
     fn mended_within(self, duration: Duration) -> Duration {
         match self {
             Self::Nulled | Self::Deleted | Self::Recreated | Self::Shortened => {
@@ -75,7 +75,7 @@ impl Edit {
     }
 }
 
-/// Somebody edits the Lease: two pods must never act, and one must act again in time.
+/// Edits the Lease: two pods must never act, and one must act again in time.
 pub fn edited(
     setup: &TrialSetup<'_>,
     name: &str,
@@ -89,7 +89,7 @@ pub fn edited(
     let other = pair.pod(1).name().to_owned();
     let edited = Instant::now();
     edit.apply(pair.lease(), &other)?;
-    // Two lease durations: a pod may have to wait for a deleted record's duration, and for that of the record after it.
+    // A pod may have to wait for two lease durations: that of the deleted Lease, and that of the Lease after it.
     let longest = 2 * duration + Duration::from_secs(2);
     lab::pause(longest);
     let history = pair.never_two()?;

@@ -61,8 +61,8 @@ pub fn failovers(
     Ok(took)
 }
 
-/// A leader that is asked to end while its requests are lost releases the Lease too late, when the other pod leads: the late release must
-/// change nothing.
+/// Asks the leader to end while its requests are lost, so that it releases the Lease too late, when the other pod leads: the late
+/// release must change nothing.
 pub fn late_release(setup: &TrialSetup<'_>, name: &str, durations: (u64, u64)) -> Result<String> {
     let mut pair = TwoPods::start(setup.kube, &setup.pair_plan(name, durations))?;
     let duration = Duration::from_secs(durations.0);
@@ -83,7 +83,7 @@ pub fn late_release(setup: &TrialSetup<'_>, name: &str, durations: (u64, u64)) -
     Ok(format!("taken over after {taken:.1?}, and kept"))
 }
 
-/// The mean, the 99th percentile and the maximum of some durations, in milliseconds.
+/// Returns the mean, the 99th percentile and the maximum of some durations, in milliseconds.
 pub fn figures(took: &[Duration]) -> (u128, u128, u128) {
     let mut sorted: Vec<_> = took.iter().map(Duration::as_millis).collect();
     sorted.sort_unstable();

@@ -28,21 +28,21 @@ pub enum Scope {
     All,
 }
 
-/// An outage.
+/// An outage of the API server, as some pods see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outage {
-    /// The trouble.
+    /// The fault that the pods have.
     pub trouble: Trouble,
     /// The pods that the outage affects.
     pub scope: Scope,
-    /// The duration of the trouble.
+    /// The duration of the fault.
     pub lasts: Duration,
 }
 
 // === impl Trouble ===
 
 impl Trouble {
-    /// Begins the trouble for a pod.
+    /// Begins the fault on a pod's route to the API server.
     pub fn begin(self, route: &ApiRoute) -> Result<()> {
         match self {
             Self::TcpFault(way) => route.set(way),
@@ -57,13 +57,13 @@ impl Trouble {
         Ok(())
     }
 
-    /// Ends any trouble of a pod.
+    /// Ends any fault on a pod's route to the API server.
     pub fn end(route: &ApiRoute) -> Result<()> {
         route.set(TcpFault::Pass);
         route.http_fault(HttpFault::default())
     }
 
-    /// The time within which a pod must lead when the trouble is over.
+    /// Returns the time within which a pod must lead when the fault is over.
     fn healed_within(self) -> Duration {
         match self {
             // TCP retransmits lost bytes only after a while.
@@ -86,7 +86,7 @@ impl Scope {
     }
 }
 
-/// An outage that outlasts the lease: two pods must never act, and soon one must act again.
+/// Lets an outage outlast the Lease: two pods must never act, and one must act again soon after the outage.
 pub fn long(
     setup: &TrialSetup<'_>,
     name: &str,
@@ -132,7 +132,8 @@ pub fn long(
     ))
 }
 
-/// An outage that is over in time: the same pod must lead all the time, and its `/metrics` must never be empty.
+/// Lets an outage end before the Lease runs out, `times` times: the same pod must lead all the time, and its `/metrics` must
+/// never be empty.
 pub fn short(
     setup: &TrialSetup<'_>,
     name: &str,
@@ -160,7 +161,8 @@ pub fn short(
     ))
 }
 
-/// A fault of the API server that a leader has to bear for this time: the same pod must lead, and its `/metrics` must never be empty.
+/// Injects a fault of the API server that a leader has to bear for this time: the same pod must lead, and its `/metrics` must
+/// never be empty.
 pub fn borne(
     setup: &TrialSetup<'_>,
     name: &str,
@@ -180,7 +182,7 @@ pub fn borne(
     ))
 }
 
-/// Every request of both pods has this latency for a while. Leadership may be lost, but two pods must never act, and one must act when the
+/// Delays every request of both pods for a while. Leadership may be lost, but two pods must never act, and one must act when the
 /// time is over.
 pub fn slow(
     setup: &TrialSetup<'_>,
@@ -199,7 +201,7 @@ pub fn slow(
     for n in 0..2 {
         pair.pod(n).route().http_fault(HttpFault::default())?;
     }
-    // A request that was under way when the trouble ended is as late as all before it.
+    // A request that was under way when the fault ended is answered as late as the requests before it.
     lab::pause(latency + Duration::from_secs(3));
     let history = pair.never_two()?;
     pair.promise(pair.acting().is_some(), || {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::lab::{self, Pod, pod::Part};
 
-/// The longest time until a fault is reported on a busy machine.
+/// The time limit for a fault to be reported, which suffices on a busy machine too.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Starts a pod and waits until its elector answers.

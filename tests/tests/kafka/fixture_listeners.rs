@@ -45,7 +45,7 @@ fn a_user_sees_what_it_may() -> Result<()> {
     );
     let seen = groups("nobody", PASSWORD)?;
     ensure!(!seen.contains("s-g"), "nobody sees {seen}");
-    // The tool exits with status 0 even if it fails.
+    // The tool exits with status 0 even if it fails, so its output is checked.
     let seen = groups("monitor", "wrong")?;
     ensure!(
         seen.contains("SaslAuthenticationException"),

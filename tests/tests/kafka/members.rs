@@ -52,7 +52,8 @@ fn check(metrics: &Exposition, n_live: f64) -> Result<()> {
         ("kafka_consumergroup_group_state", "h-connect", None),
         ("kafka_consumergroup_group_state", "g-share", None),
         ("kafka_consumergroup_group_state", "h-lone", None),
-        // The group has committed 40 and 50 of 100 records; the group whose name has a NUL after this name has committed 1.
+        // The group `h-pair` has committed 40 and 50 of 100 records each. The commit of the group `h-pair\0x` must not be taken
+        // for a commit of `h-pair`.
         ("kafka_consumergroup_group_sum_lag", "h-pair", Some(110.0)),
         ("kafka_consumergroup_group_complete", "h-pair", Some(1.0)),
     ] {
@@ -145,7 +146,7 @@ fn takes_over(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// The first exposition with data.
+/// Waits for the first exposition with data about groups.
 fn first(collector: &Collector) -> Result<Exposition> {
     collector.wait_for("data", MINUTE, |metrics| {
         let n = metrics.series("kafka_consumergroup_group_complete").count();

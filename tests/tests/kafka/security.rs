@@ -1,5 +1,5 @@
-//! Listeners that let the collector in, listeners that refuse it, and rights that are missing: each is counted under its own reason,
-//! because Kafka's answers say nothing about most of them.
+//! Tests of the collector's access to Kafka: listeners that let it in, listeners that refuse it, and missing rights. Each failure
+//! is counted under its own reason, because Kafka's answers say nothing about most of them.
 
 mod mistakes;
 
@@ -69,8 +69,8 @@ impl Listener {
     }
 }
 
-/// Kafka with the small fixture: the monitor may do what the manual asks for, the limited user may describe groups and one of the two
-/// topics, and the user nobody may do nothing.
+/// Starts Kafka with a small fixture and three users: the monitor may do what the manual asks for, the limited user may describe
+/// groups and one of the two topics, and the user nobody may do nothing.
 fn secured() -> Result<Kafka> {
     let kafka = Kafka::start(&Plan::of(1).secured())?;
     SCALE.build(&kafka)?;
@@ -86,7 +86,7 @@ fn errors(metrics: &Exposition, reason: &str) -> u64 {
     metrics.count("kafka_lag_exporter_errors_total", [("reason", reason)])
 }
 
-/// Starts a collector and waits until it has counted this reason.
+/// Starts a collector and waits until it has counted an error with this reason.
 fn counted(config: &Config, reason: &str) -> Result<(Collector, Exposition)> {
     let collector = Collector::start(config)?;
     let metrics = collector.wait_for(reason, MINUTE, |metrics| {
@@ -155,7 +155,7 @@ fn a_shut_door_is_counted_by_why_it_is_shut() -> Result<()> {
     down(&collector, &metrics)
 }
 
-/// Checks that nothing is shown, and that the process goes on and answers.
+/// Checks that the cluster is reported as down and no lag is shown, and that the process goes on and answers.
 fn down(collector: &Collector, metrics: &Exposition) -> Result<()> {
     ensure!(
         metrics.value("kafka_lag_exporter_up", []) == Some(0.0),
@@ -187,7 +187,7 @@ fn missing_rights_are_findings_and_not_zeros() -> Result<()> {
             .is_none(),
         "nobody sees lag"
     );
-    // This user may describe s-t0000 but not read it: offset lag is shown, exact time lag is not.
+    // The limited user may describe s-t0000 but not read it: offset lag is shown, exact time lag is not.
     let (limited, _) = counted(
         &Listener::Plain.config(&kafka, User::Limited)?,
         "authorization",

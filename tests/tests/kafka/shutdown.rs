@@ -19,7 +19,7 @@ const SCALE: Scale = Scale {
     width: 3,
 };
 
-/// Stops the collector and checks that it ends as promised.
+/// Stops the collector, and checks that it ends within two seconds and with status 0.
 fn stop(mut collector: Collector, when: &str) -> Result<()> {
     let (took, status) = collector.stop(30 * SECOND)?;
     lab::say(format_args!("{when}: gone after {took:.0?}, {status}"));

@@ -28,9 +28,9 @@ const RESULTS: [&str; 4] = ["complete", "partial", "failed", "abandoned"];
 struct Scrape {
     at: Instant,
     verdict: Verdict,
-    /// The CPU time used so far.
+    /// The CPU time that the collector had used until then.
     cpu: Duration,
-    /// The number of collections so far, by result.
+    /// The number of collections until then, by result.
     collections: BTreeMap<&'static str, u64>,
 }
 
@@ -79,7 +79,8 @@ fn no_group_is_lost_and_no_value_is_wrong_while_brokers_come_and_go() -> Result<
         .with_context(|| collector.log().unwrap_or_default())
 }
 
-/// Causes every kind of trouble; returns each event's name and time, and checks that the collector recovers after each.
+/// Restarts, kills and stalls brokers, and checks that the collector recovers each time. Returns the name and the time of each
+/// event.
 fn events(kafka: &mut Kafka, watch: &Watch) -> Result<Vec<(Instant, String)>> {
     let length = Length::from_env();
     let mut events = Vec::new();
@@ -112,7 +113,7 @@ fn events(kafka: &mut Kafka, watch: &Watch) -> Result<Vec<(Instant, String)>> {
 // === impl Watch ===
 
 impl Watch {
-    /// Scrapes twice a second.
+    /// Scrapes and judges `/metrics` twice a second, until `over` is set.
     fn scrape(&self, collector: &Collector) {
         while !self.over.load(Ordering::Relaxed) {
             let asked = lab::wall_seconds();
@@ -133,7 +134,7 @@ impl Watch {
         }
     }
 
-    /// Sends `/health` requests, ten a second.
+    /// Sends `/health` requests, ten a second, until `over` is set.
     fn probe(&self, collector: &Collector) {
         while !self.over.load(Ordering::Relaxed) {
             match collector.get("/health") {
@@ -145,8 +146,8 @@ impl Watch {
         }
     }
 
-    /// Waits for a scrape with every group complete, and checks the number of collections until then: the one that was under way when the
-    /// broker returned, and two more.
+    /// Waits for a scrape with every group complete, and checks that it took three collections at most: the one that was under
+    /// way when the broker returned, and two more.
     fn whole_again(&self, after: &str) -> Result<()> {
         let since = Instant::now();
         let total = |scrape: &Scrape| scrape.collections.values().sum::<u64>();

@@ -1,6 +1,7 @@
-//! Time lag is exact for a thousand partitions at once, however their records are stored: five codecs, records of a megabyte, times set by
-//! the broker, compacted, truncated, nothing but control records. No time lag is shown for records that mislead: those of an earlier topic
-//! of the same name, aborted ones, those with a future date, and those that the group itself has purged.
+//! Time lag is exact for a thousand partitions at once, however their logs are stored: with five codecs, with records of a
+//! megabyte, with times set by the broker, compacted, truncated, or with nothing but control records. No time lag is shown for
+//! records that mislead: those of an earlier topic of the same name, aborted ones, those with a future date, and those that the
+//! group itself has purged.
 
 use std::fs;
 use std::time::Duration;
@@ -93,7 +94,7 @@ fn wait_for_the_cleaner(kafka: &Kafka) -> Result<()> {
     })
 }
 
-/// Bytes received by the loopback interface so far.
+/// Returns the number of bytes that the loopback interface has received so far.
 fn loopback_bytes() -> Result<u64> {
     let text = fs::read_to_string("/proc/net/dev")?;
     let line = text
@@ -114,7 +115,7 @@ fn records_that_are_not_what_they_seem_are_not_told_of() -> Result<()> {
     let rate = Collector::start(&config.clone().sampling("mode", "rate"))?;
     let first = collector.wait_until_complete(MINUTE)?;
     age_is_that_of(&kafka, &first)?;
-    // A group that reads only committed records has nothing left to read here.
+    // The group `g-aborted` has only aborted records to read, which readers of committed records skip.
     let aborted = age(&first, "g-aborted");
     ensure!(aborted == Some(0.0), "aborted: {aborted:?}");
     let lag = first.value("kafka_consumergroup_group_lag", [("group", "g-far")]);

@@ -20,8 +20,8 @@ const SUM: &str = "kafka_consumergroup_group_sum_lag";
 const PARTITIONS: &str = "kafka_consumergroup_group_uncommitted_partitions";
 const RECORDS: &str = "kafka_consumergroup_group_uncommitted_records";
 
-/// The group, the topic, the number of uncommitted partitions, and the number of records in them: all that were written, ten to a
-/// partition.
+/// The expected values: the group, the topic, the number of uncommitted partitions, and the number of records in them, which are
+/// all that were written, ten to a partition.
 const UNCOMMITTED: [(&str, &str, f64, f64); 5] = [
     ("g-part", "up-part", 2.0, 20.0),
     ("g-848", "up-848", 2.0, 20.0),
@@ -30,9 +30,10 @@ const UNCOMMITTED: [(&str, &str, f64, f64); 5] = [
     ("g-new", "up-empty", 0.0, 0.0),
 ];
 
-/// `up-part` and `up-848` have three partitions of ten records, of which their groups have committed the first at its end. `up-ta` and
-/// `up-tb` have one partition of ten records, which `g-two` has committed at 4. `up-empty` has no records, and its group has committed
-/// nothing in it. `g-left` has no members. The monitor may see everything, the limited user everything but `up-tb`.
+/// Starts Kafka with topics, groups and users. `up-part` and `up-848` have three partitions of ten records, of which their groups
+/// have committed the first at its end. `up-ta` and `up-tb` have one partition of ten records, which `g-two` has committed at 4.
+/// `up-empty` has no records, and its group has committed nothing in it. `g-left` has no members. The monitor may see everything,
+/// the limited user everything but `up-tb`.
 fn kafka() -> Result<(Kafka, Process)> {
     let kafka = Kafka::start(&Plan::of(1).secured())?;
     for (topic, partitions, records) in [
@@ -93,7 +94,7 @@ fn whoever_collects(config: &Config, right: impl Fn(&Exposition) -> Result<()>) 
     Ok(())
 }
 
-/// The first exposition with data.
+/// Waits for the first exposition with data about groups.
 fn first(collector: &Collector) -> Result<Exposition> {
     collector.wait_for("data", MINUTE, |metrics| {
         let n = metrics.series(COMPLETE).count();
@@ -111,7 +112,7 @@ fn about(metrics: &Exposition) -> String {
     shown.join("\n")
 }
 
-/// The errors by request and reason, without those of brokers that answer late on a busy machine, which are not what this test is about.
+/// Returns the counted errors by request and reason, without timeouts, which a busy machine may cause.
 fn errors(metrics: &Exposition) -> Vec<(String, String, u64)> {
     let series = metrics.series("kafka_lag_exporter_errors_total");
     let counted = series.map(|(labels, _)| {
@@ -220,7 +221,8 @@ fn asked_by_name_once(config: &Config) -> Result<()> {
         "{n} collections: {asked} metadata requests, {counted:?}"
     ));
     let named = |(_, _, counted): &(_, _, u64)| *counted == n;
-    // Two requests for the metadata and its ids, one for the one name, and one in each collection for the ids of topics with lag.
+    // The collector sends two metadata requests for all topics and their ids, one by the name of the topic it may not see, and
+    // one in each collection for the ids of topics with lag.
     ensure!(
         asked <= n + 3 && counted.iter().all(named),
         "{asked} {counted:?}"

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 const SHORT: (u64, u64) = (6, 2);
 const BALANCED: (u64, u64) = (15, 5);
 
-/// The seconds by which the wall clock of the pod that renewed the Lease last is ahead, less the age of that renewal.
+/// Returns the seconds by which the wall clock of the pod that renewed the Lease last is ahead, less the age of that renewal.
 fn ahead(pair: &TwoPods) -> Result<f64> {
     let renewed: Timestamp = pair.lease().read()?.context("no Lease")?.renewed.parse()?;
     Ok(renewed.as_duration().as_secs_f64() - lab::wall_seconds())
@@ -92,7 +92,7 @@ fn wall_clocks_may_be_set() -> Result<()> {
             let begun = Instant::now();
             for step in steps {
                 pair.pod(n).set_clock(step)?;
-                // The pause takes two renewals.
+                // The pause is long enough for two renewals.
                 lab::pause(Duration::from_secs(2 * SHORT.1 + 1));
             }
             kept(&pair, begun)?;

@@ -13,7 +13,8 @@ use tokio::time::Instant;
 /// The time within which a pod acts again after the API server answers again.
 const SOON: Duration = Duration::from_secs(3);
 
-/// Three pairs of pods: two with Leases shorter than the 20 s for which the control plane stands still, and one with a longer Lease, 60 s.
+/// Starts three pairs of pods: two with Leases shorter than the 20 s for which the control plane stands still, and one with a
+/// longer Lease, 60 s.
 fn duels(plane: &ControlPlane) -> Result<Vec<TwoPods>> {
     let settings = [
         ("plane-6", (6, 2)),
@@ -69,6 +70,6 @@ fn a_control_plane_that_restarts_or_stands_still_never_makes_two_leaders() -> Re
             Instant::now(),
         )?;
     }
-    // The pair with a lease that outlasts the trouble must never have lost it.
+    // The pair whose Lease outlasts the time without a control plane must never have lost leadership.
     duels.last().map_or(Ok(()), |long| kept(long, begun))
 }

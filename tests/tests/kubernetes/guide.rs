@@ -13,7 +13,7 @@ use e2e::lab::{self, ControlPlane, PairPlan, TwoPods, process};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// The only code block of the document in this language.
+/// Returns the only code block of the document in this language.
 fn block(language: &str) -> Result<String> {
     let blocks = documents::blocks(&Document::Elector.read()?)?;
     let mut blocks = blocks

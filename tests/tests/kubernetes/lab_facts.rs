@@ -21,7 +21,7 @@ struct Lab {
     lease: &'static str,
 }
 
-/// A client of a pod, made as the elector makes its own.
+/// Returns a client of a pod, made as the elector makes its own.
 fn client(runtime: &Runtime, route: &ApiRoute) -> Result<Client> {
     let kubeconfig = Kubeconfig::from_yaml(route.kubeconfig())?;
     runtime.block_on(async {
@@ -35,7 +35,7 @@ fn client(runtime: &Runtime, route: &ApiRoute) -> Result<Client> {
 // === impl Lab ===
 
 impl Lab {
-    /// The status of a request, or `None` if it got no answer within a second.
+    /// Returns the status of the answer to a request, or `None` if the request fails or gets no answer within a second.
     fn ask(&self, request: http::Request<Vec<u8>>) -> Option<u16> {
         let asked = self.client.request::<Value>(request);
         let answer = self

@@ -88,7 +88,7 @@ fn a_slow_api_server_and_errors_now_and_then_cost_nothing() -> Result<()> {
         Trial::new("slow", |name| {
             outage::borne(&setup, name, (BALANCED, slow, lasts))
         }),
-        // The Lease is renewed every second.
+        // With a grace period of 1 s the Lease is renewed every second, so that many requests are answered with an error.
         Trial::new("errors", |name| {
             outage::borne(&setup, name, ((6, 1), errors, lasts))
         }),

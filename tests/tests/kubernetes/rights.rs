@@ -41,7 +41,7 @@ fn pod(kube: &Kube, name: &str, rights: Rights, before: Before) -> Result<(Pod, 
 
 fn enough(kube: &Kube, name: &str, (rights, before): (Rights, Before)) -> Result<String> {
     let (pod, lease) = pod(kube, name, rights, before)?;
-    // An empty Lease, or an absent one, may have been held by somebody until now.
+    // An empty or absent Lease may have been held by somebody until now, so the pod waits for a lease duration.
     let limit = Duration::from_secs(DURATIONS.0 + 4);
     let after = wait_until_leading(&pod, limit)?;
     let record = lease.read()?.context("no Lease")?;
@@ -130,7 +130,7 @@ fn who_is_blocked_leads_when_that_is_mended_and_loses_with_its_rights() -> Resul
             let (pod, _lease) = pod(kube, name, Rights::none(), Before::ReleasedLease)?;
             wait_until_blocked(&pod, "forbidden", "get")?;
             kube.set_rights(pod.route().account(), &Rights::on(name))?;
-            // The API server may remember a denial for a while.
+            // The limit is long because the API server may remember a denial for a while.
             let mended = wait_until_leading(&pod, Duration::from_secs(20))?;
             let reading = Rights::named(name, &["get", "list", "watch"]);
             kube.set_rights(pod.route().account(), &reading)?;

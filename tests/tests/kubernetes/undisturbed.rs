@@ -15,9 +15,9 @@ const STANDBY: f64 = 5.0;
 /// The most watches that a pod may begin in a minute: the API server or the elector ends a watch now and then.
 const WATCHES: f64 = 3.0;
 
-/// The most resident memory, in bytes.
+/// The most resident memory that an elector may have, in bytes.
 const RSS: u64 = 10_000_000;
-/// The most CPU time, in milliseconds per second.
+/// The most CPU time that an elector may use, in milliseconds per second.
 const CPU: f64 = 2.0;
 
 /// The factor by which an unoptimised build on a busy machine may exceed the limits.

@@ -22,7 +22,8 @@ const MENDED: Duration = Duration::from_secs(3);
 /// The interval at which the elector reads its files again while no request succeeds.
 const FILES: Duration = Duration::from_secs(10);
 
-/// A pod with a TLS connection of its own, and a Lease that no pod holds.
+/// Returns a pod that is not started yet, with a TLS connection of its own to the API server, and creates a Lease that no pod
+/// holds.
 fn pod(kube: &Kube, name: &str, clock: Option<&'static str>) -> Result<Pod> {
     Lease::of(kube, name).ship()?;
     let mut pair_plan = PairPlan::of(name, DURATIONS).direct();
@@ -65,7 +66,7 @@ fn wrong_server(kube: &Kube, name: &str) -> Result<String> {
     let mut pod = pod(kube, name, None)?;
     let right = pod.route().kubeconfig().to_owned();
     let mut wrong = kubeconfig(&pod)?;
-    // None of the machine's authorities has signed the server's certificate.
+    // The kubeconfig names no authority any more, and none of the machine's authorities has signed the server's certificate.
     let cluster = &mut wrong["clusters"][0]["cluster"];
     *cluster = json!({"server": cluster["server"]});
     pod.set_kubeconfig(&wrong.to_string())?;
@@ -127,7 +128,7 @@ fn missing_namespace(kube: &Kube, name: &str) -> Result<String> {
         &account,
     ])?;
     let mend = |_: &Pod| kube.kubectl(&["create", "namespace", name]).map(drop);
-    // A Lease that was absent may have been held by somebody until now.
+    // A Lease that was absent may have been held by somebody until now, so the pod waits for a lease duration.
     let lease = Duration::from_secs(DURATIONS.0);
     trial(&mut pod, ("lease_missing", "namespaces"), (lease, mend))
 }

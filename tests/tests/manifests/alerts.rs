@@ -14,7 +14,7 @@ const TESTS: [&str; 4] = ["recording", "groups", "itself", "days"];
 
 /// Changes that make the rules worse, each with the file of tests that must fail with it.
 const WORSE: [(&str, &str, &str); 14] = [
-    // The alert reads the family instead of the recorded series.
+    // This change makes the alerts read the family instead of the recorded series.
     (
         "groups",
         "klag:kafka_consumergroup_group_max_lag_seconds\n            unless",
@@ -30,68 +30,68 @@ const WORSE: [(&str, &str, &str); 14] = [
         "expr: klag:kafka_lag_exporter_up ==",
         "expr: kafka_lag_exporter_up ==",
     ),
-    // The last value is kept for one minute only, which is less than the time until the other pod has series in the test of a killed
-    // leader.
+    // This change keeps the last value for one minute only, which is less than the time until the other pod has series in the
+    // test of a killed leader.
     (
         "recording",
         "last_over_time(kafka_consumergroup_group_complete[3m])",
         "last_over_time(kafka_consumergroup_group_complete[1m])",
     ),
-    // The values of all pods count, not only those of the leader.
+    // This change records the values of all pods, not only those of the leader.
     (
         "recording",
         "last_over_time(kafka_consumergroup_group_max_lag[3m])\n            and on",
         "last_over_time(kafka_consumergroup_group_max_lag[3m])\n            or on",
     ),
-    // A pod that has collected one cluster hides the failures of all others.
+    // With this change a pod that has collected one cluster hides the failures of all others.
     (
         "recording",
         "== on (namespace, job, cluster_name) group_left ()\n            max by (namespace, job, cluster_name) (klag:term_of_data)",
         "== on (namespace, job) group_left ()\n            max by (namespace, job) (klag:term_of_data)",
     ),
-    // Among pods of equal terms, the one with the newest data is no longer preferred.
+    // With this change the pod with the newest data is no longer preferred among pods of equal terms.
     (
         "recording",
         "klag:seen_data\n          == on (namespace, job, cluster_name) group_left () max by (namespace, job, cluster_name) (klag:seen_data)",
         "klag:seen_data",
     ),
-    // Clusters of two releases are taken for one.
+    // This change takes clusters of two releases for one.
     (
         "itself",
         "max by (namespace, job, cluster_name) (\n            last_over_time(kafka_lag_exporter_up",
         "max by (cluster_name) (\n            last_over_time(kafka_lag_exporter_up",
     ),
-    // The alert does not wait for pods that are scraped one after the other.
+    // With this change the alert does not wait for pods that are scraped one after the other.
     (
         "itself",
         "sum by (namespace, job) (kafka_lag_exporter_leader) > 1,\n            \"job\", \"$1\", \"job\", \"(.+)-telemetry\"\n          )\n        for: 3m",
         "sum by (namespace, job) (kafka_lag_exporter_leader) > 1,\n            \"job\", \"$1\", \"job\", \"(.+)-telemetry\"\n          )\n        for: 0s",
     ),
-    // A log that was never cut counts as one that was.
+    // With this change a log that was never cut counts as one that was.
     (
         "groups",
         "last_over_time(kafka_partition_earliest_offset[3m]) > 0",
         "last_over_time(kafka_partition_earliest_offset[3m]) >= 0",
     ),
-    // A leader counts even if its series are absent.
+    // With this change a leader counts as seen even if its series are absent.
     (
         "itself",
         "unless on (namespace, instance) kafka_lag_exporter_leader_term",
         "unless on (namespace) kafka_lag_exporter_leader",
     ),
-    // A group that had members for half an hour of a day counts as one with readers.
+    // With this change a group that had members for half an hour of a day counts as one with readers.
     (
         "days",
         "sum_over_time((klag:kafka_consumergroup_group_members > bool 0)[1d:15m]) >= 24\n            unless on (namespace, job, cluster_name, group) klag:budget_seconds",
         "sum_over_time((klag:kafka_consumergroup_group_members > bool 0)[1d:15m]) >= 1\n            unless on (namespace, job, cluster_name, group) klag:budget_seconds",
     ),
-    // The records that an application deletes after reading them count as lost.
+    // With this change the records that an application deletes after reading them count as lost.
     (
         "groups",
         "unless on (namespace, job, cluster_name, group, topic) klag:kafka_consumergroup_group_topic_max_lag_seconds < 60\n",
         "\n",
     ),
-    // One collection is enough for the alert.
+    // With this change losses in one collection are enough for the alert.
     ("groups", "[15m:30s]) > 0.3 * 900 / 30", "[15m:30s]) > 0"),
 ];
 
@@ -116,7 +116,7 @@ fn alerts_do_what_they_say_also_with_a_failover_in_the_middle() -> Result<()> {
     TESTS.iter().try_for_each(|test| test_rules(&dir, test))
 }
 
-/// Checks the tests of the alerts: they must fail with each of these changes.
+/// Checks the tests of the alerts: they must fail with each change in [`WORSE`].
 #[test]
 fn worse_rules_fail_the_tests_of_the_alerts() -> Result<()> {
     let rules = manifests::read("alerts/klag-exporter.rules.yaml")?;

@@ -1,7 +1,8 @@
 //! Pods that export nothing: electors without any right, and collectors that cannot reach Kafka. They stay up and report the reason, and
 //! the alerts of `manifests/alerts` fire on their metrics, which are recorded here and given to promtool.
 //!
-//! In a full run a real Prometheus scrapes them as well, with the rules as they are shipped and at the intervals of the manifests.
+//! In a full run a real Prometheus scrapes the pods as well, with the rules as they are shipped and at the intervals of the
+//! manifests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -29,7 +30,7 @@ const INTERVAL: u32 = 30;
 /// An alert that must fire: its name, the number of its instances, and the seconds after which it fires.
 type Expected = (&'static str, usize, u32);
 
-/// Values of series at one moment, by their names and labels as they would be written.
+/// The values of series at one moment, by name and labels as they are written in the text format.
 type Recording = BTreeMap<String, f64>;
 
 /// Records all metrics of the pods as they are now, under the names and labels that Prometheus would give them.
@@ -58,8 +59,8 @@ fn is_counter(series: &str) -> bool {
     ends.iter().any(|end| name.ends_with(end))
 }
 
-/// A test for promtool: gauges stay as they were recorded, and counters keep growing at the rate between two recordings that were so many
-/// seconds apart.
+/// Returns a test for promtool: gauges stay as they were recorded, and counters keep growing at the rate between the two
+/// recordings, which were `apart` seconds apart.
 fn unit_test(
     (one, other): (&Recording, &Recording),
     apart: f64,
@@ -128,8 +129,9 @@ fn prometheus_agrees(pods: [&Pod; 2], expected: &[Expected]) -> Result<String> {
     let rules = manifests::read(RULES)?;
     let prometheus = Prometheus::start(intervals, &jobs(&pods), &[&rules])?;
     let longest = expected.iter().map(|(_, _, after)| *after).max();
-    // At least five minutes, even if the expected alerts fire sooner, and three intervals for scraping and evaluation: an unexpected
-    // alert that waits for up to five minutes would fire in this time. Alerts that wait longer are not checked here.
+    // Prometheus runs for at least five minutes, even if the expected alerts fire sooner, and three intervals for scraping and
+    // evaluation: an unexpected alert that waits for up to five minutes would fire in this time. Alerts that wait longer are not
+    // checked here.
     let seconds = longest.unwrap_or_default().max(300) + 3 * INTERVAL;
     lab::pause(Duration::from_secs(seconds.into()));
     let fired = fired(&prometheus)?;
@@ -141,7 +143,7 @@ fn prometheus_agrees(pods: [&Pod; 2], expected: &[Expected]) -> Result<String> {
     ensure!(seen == wanted.collect(), "{fired:?}");
     for (name, _, after) in expected {
         let after = f64::from(*after);
-        // `ALERTS_FOR_STATE` has whole seconds.
+        // `ALERTS_FOR_STATE` has whole seconds, so an alert may seem to have waited up to a second longer.
         let bounds = after - 0.1..after + 1.0 + 2.0 * f64::from(INTERVAL);
         let on_time = fired[*name].iter().all(|waited| bounds.contains(waited));
         ensure!(on_time, "{name}: {fired:?}");
@@ -150,7 +152,7 @@ fn prometheus_agrees(pods: [&Pod; 2], expected: &[Expected]) -> Result<String> {
     Ok(figures.collect::<Vec<_>>().join(", "))
 }
 
-/// The seconds for which each alert that has fired had waited, by the alert's name.
+/// Returns the seconds for which each alert that has fired had waited, by the alert's name.
 fn fired(prometheus: &Prometheus) -> Result<BTreeMap<String, Vec<f64>>> {
     let only = |mut labels: Labels| {
         labels.retain(|name, _| !["__name__", "alertstate"].contains(&name.as_str()));
@@ -187,7 +189,7 @@ fn alerts(mut pods: [Pod; 2], expected: &[Expected]) -> Result<String> {
     }
     for pod in &mut pods {
         for part in BOTH {
-            // This fails if the container has ended.
+            // Waiting for a line of the log fails if the container has ended.
             pod.wait_for_log(part, "Serving HTTP", LIMIT)?;
         }
     }

@@ -24,7 +24,7 @@ struct World {
 // === impl World ===
 
 impl World {
-    /// A control plane with prometheus-operator's definitions and the namespace.
+    /// Starts a control plane, and creates prometheus-operator's definitions and the namespace.
     fn start() -> Result<Self> {
         let world = Self {
             plane: ControlPlane::start()?,
@@ -46,7 +46,7 @@ impl World {
         Ok(self.scratch.write(name, text)?.display().to_string())
     }
 
-    /// Applies objects; it is an error if the API server warns.
+    /// Applies the objects twice and deletes them; fails if the API server warns.
     fn apply(&self, name: &str, objects: &Objects) -> Result<()> {
         let file = self.write("objects.yaml", &objects.text)?;
         let apply = [
@@ -58,14 +58,14 @@ impl World {
         ];
         self.kubectl(&apply).with_context(|| name.to_owned())?;
         self.admit_a_pod(objects).with_context(|| name.to_owned())?;
-        // The objects are applied a second time, as in every deployment, to existing objects.
+        // The second time the objects exist already, as in every later deployment.
         self.kubectl(&apply).with_context(|| name.to_owned())?;
         self.kubectl(&["delete", "-f", &file])?;
         Ok(())
     }
 
-    /// Creates a pod from the Deployment's template: the standard is enforced on pods, not on Deployments, and this control plane creates
-    /// none.
+    /// Creates a pod from the Deployment's template, as a dry run: the standard is enforced on pods, not on Deployments, and this
+    /// control plane creates no pods.
     fn admit_a_pod(&self, objects: &Objects) -> Result<()> {
         let template = objects.at("Deployment", "klag-exporter", "/spec/template")?;
         let pod = json!({
@@ -155,7 +155,7 @@ fn a_shipped_lease_is_left_as_the_holder_has_it() -> Result<()> {
     Ok(())
 }
 
-/// Checks that a service account may do what the Role says and nothing else, by `kubectl auth can-i --list`.
+/// Checks that a service account may do what the Role says and nothing else, by `kubectl auth can-i`.
 #[test]
 fn the_rights_are_those_of_the_role_and_no_others() -> Result<()> {
     let _reservation = lab::reserve()?;

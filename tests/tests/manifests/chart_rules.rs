@@ -29,18 +29,18 @@ fn rules_of_the_chart_follow_intervals_keep_labels_and_know_budgets() -> Result<
         .to_string();
     judge(&rules)?;
     for (good, bad) in [
-        // Two Kubernetes clusters are taken for one.
+        // This change takes two Kubernetes clusters for one.
         ("(cluster, namespace, ", "(namespace, "),
-        // The labels of [clusters.labels] are dropped.
+        // This change drops the labels of [clusters.labels].
         ("cluster_name, environment", "cluster_name"),
-        // The rules cover every release instead of this one.
+        // With this change the rules cover every release instead of the chart's own.
         (
             "job=~\\\"klag-exporter(-telemetry|-elector)?\\\"",
             "job!=\\\"\\\"",
         ),
-        // The labels of budgets are dropped.
+        // This change drops the labels of budgets.
         ("group_left (severity, team, tier)", "group_left (severity)"),
-        // `for` no longer follows the intervals.
+        // With this change `for` no longer follows the intervals.
         ("\"for\":\"11m\"", "\"for\":\"5m\""),
     ] {
         ensure!(rules.contains(good), "no {good} in {rules}");

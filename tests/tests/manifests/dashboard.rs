@@ -56,7 +56,7 @@ fn panels_without_series(answers: &Answers) -> BTreeSet<&str> {
     empty.map(|(panel, _)| &panel[3..]).collect()
 }
 
-/// The greatest number of series of a panel, and the panel's name.
+/// Returns the greatest number of series of a panel, and the panel's name.
 fn most(answers: &Answers) -> (usize, &str) {
     let sizes = answers
         .iter()
@@ -64,7 +64,7 @@ fn most(answers: &Answers) -> (usize, &str) {
     sizes.max().unwrap_or_default()
 }
 
-/// The labels that tell rows of a table or graph apart: neither the pod nor the name of a rule.
+/// Returns the labels of each series, sorted, to compare the rows of a table or graph.
 fn rows(series: &[Series]) -> Vec<Vec<(&str, &str)>> {
     let mut rows: Vec<Vec<(&str, &str)>> = series
         .iter()
@@ -119,7 +119,7 @@ fn a_thousand_groups_of_two_releases_with_and_without_rules() -> Result<()> {
     lab::say(format_args!("{n_recorded:?} recorded by rules"));
     ensure!(!n_recorded.is_empty(), "the rules have recorded nothing");
     let with_rules = examine(&ruled, &records, &dashboard, "with rules")?;
-    // The rows are the same: recorded series take the place of scraped ones, and no row is there twice.
+    // The rows with and without rules are the same: recorded series take the place of scraped ones, and no row is there twice.
     for (panel, series) in &without_rules {
         let with = with_rules.get(panel).context("a panel is gone")?;
         if panel.contains("groups that are furthest") || panel.contains("Read") {
@@ -134,8 +134,8 @@ fn a_thousand_groups_of_two_releases_with_and_without_rules() -> Result<()> {
     Ok(())
 }
 
-/// Runs all queries: each must return something, no panel may have more series than is wanted, both releases must be in the results, and
-/// every query must be quick.
+/// Runs all queries: each must return something, no panel may have more than 500 series, both releases must be in the results,
+/// and every query must be quick.
 fn examine(
     prometheus: &Prometheus,
     records: &Records,

@@ -9,7 +9,7 @@ use e2e::manifests::month::Month;
 use e2e::manifests::{self, tools};
 use tokio::time::Instant;
 
-/// The budget of groups that read once a day; all others have the default budget.
+/// The budget of groups that read once a day; all other groups have the default budget.
 const BUDGETS: &str = r#"groups:
 - name: own-budgets
   rules:
@@ -28,7 +28,7 @@ const BUDGETS: &str = r#"groups:
 /// The time limit of promtool, which takes about 45 seconds for a simulated day, and more on a busy machine.
 const LIMIT: Duration = Duration::from_secs(7200);
 
-/// The alerts that promtool finds in a month under these rules.
+/// Runs promtool on the month with these rules; fails if a fault is not reported in time, or an unexpected alert fires.
 fn judge(month: &Month, rules: &str) -> Result<()> {
     let scratch = TempDir::new("month")?;
     scratch.write("klag-exporter.rules.yaml", rules)?;

@@ -1,8 +1,8 @@
 //! A real Prometheus and a real Alertmanager: the tests check which team is paged for what, and how often.
 //!
-//! Two releases have a cluster of the same name: one is two collectors whose leader another source of leadership names, without terms; the
-//! other is a collector that is alone. The rules are as they are shipped, except that waiting times are shortened: a minute becomes four
-//! seconds.
+//! Two releases have a cluster of the same name: the first has two collectors whose leader is named by a source of leadership
+//! without terms, the second has one collector that runs alone. The rules are as they are shipped, except that waiting times are
+//! shortened: a minute becomes four seconds.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -19,10 +19,11 @@ use e2e::standin::{GroupSpec, PartitionSpec, StandIn};
 use regex::Regex;
 use tokio::runtime::Runtime;
 
-/// Longer than the longest waiting time of an alert that can fire here, which is five minutes, and the delivery of a notification.
+/// A time longer than the longest waiting time of an alert that can fire here, which is five minutes, and the delivery of a
+/// notification.
 const LONG: Duration = Duration::from_secs(32);
 
-/// The rule that names the owner of the group.
+/// The rules that give the group a budget and name its owner.
 const BUDGET: &str = r#"groups:
 - name: own-budgets
   interval: 1s
@@ -39,7 +40,7 @@ const BUDGET: &str = r#"groups:
       )
 "#;
 
-/// A stand-in for Kafka. Its records are years old, so a group with lag is late.
+/// Starts a stand-in for Kafka. The records are years old, so a group with lag is late.
 fn kafka(runtime: &Runtime, committed: i64) -> StandIn {
     let kafka = StandIn::builder()
         .nodes(1)
@@ -57,7 +58,7 @@ fn quick(kafka: &StandIn) -> Config {
         .by_topic()
 }
 
-/// The rules with shortened waiting times.
+/// Returns the rules with shortened waiting times: four seconds for each minute.
 fn rules() -> Result<String> {
     let rules = manifests::read("alerts/klag-exporter.rules.yaml")?;
     let minutes = Regex::new(r"(?m)^( +for: )(\d+)m$")?;
@@ -68,7 +69,8 @@ fn rules() -> Result<String> {
     Ok(rules.replace("    interval: 30s\n", "    interval: 1s\n"))
 }
 
-/// A Prometheus that scrapes these releases, by their namespaces; a `/metrics` of more than `limit` samples is refused.
+/// Starts a Prometheus that scrapes these releases, given by their namespaces, and that refuses a `/metrics` of more than `limit`
+/// samples; 0 sets no limit.
 fn prometheus(
     alertmanager: &Alertmanager,
     releases: &BTreeMap<&str, Vec<u16>>,
@@ -101,7 +103,7 @@ fn prometheus(
     Prometheus::configured(&config, &[&rules()?, BUDGET])
 }
 
-/// The pages so far as receiver, alert, namespace and status, without duplicates.
+/// Returns the pages so far, sorted, each as receiver, alert, namespace and status. A page that was sent twice is listed twice.
 fn told(alertmanager: &Alertmanager) -> Vec<String> {
     let word = |page: &Page| {
         let label = |name: &str| page.labels.get(name).map_or("", String::as_str);
@@ -119,7 +121,7 @@ fn told(alertmanager: &Alertmanager) -> Vec<String> {
     told
 }
 
-/// Two collectors behind one source, and one collector that is alone.
+/// Two collectors, each with a source of leadership that names the same leader, and one collector that runs alone.
 struct Scene {
     pair: [Collector; 2],
     sources: [Source; 2],
@@ -182,7 +184,8 @@ fn exactly_the_expected_pages_come_once_each_to_whom_they_concern() -> Result<()
     scene.lead("a");
     expect("an unplanned failover", &[])?;
     runtime.block_on(late.stop_node(1));
-    // Waits until a minute of the rules has passed since the other pod was killed.
+    // The alert about the missing standby waits for a quarter of an hour, here 60 s, from the end of the other pod: 34 s have
+    // passed, and 10 s and [`LONG`] follow.
     lab::pause(Duration::from_secs(10));
     expect(
         "a Kafka that is down, and a pod that stays away",

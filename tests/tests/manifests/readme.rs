@@ -17,7 +17,7 @@ use regex::Regex;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The blocks of code about Kubernetes: those of `manifests/README.md`, then those of the README's chapter on Helm.
+/// Returns the blocks of code about Kubernetes: those of `manifests/README.md`, then those of the README's chapter on Helm.
 fn blocks() -> Result<Vec<Block>> {
     let mut blocks = documents::blocks(&Document::Manifests.read()?)?;
     let with_helm = Document::Readme.chapter("Five minutes with Helm")?;
@@ -35,7 +35,7 @@ struct Reader {
 // === impl Reader ===
 
 impl Reader {
-    /// A cluster with prometheus-operator's definitions.
+    /// Starts a control plane with prometheus-operator's definitions, and makes the directory.
     fn start() -> Result<Self> {
         let plane = ControlPlane::start()?;
         let crds = tools::path("crds")?.display().to_string();
@@ -60,7 +60,7 @@ impl Reader {
         Ok(Self { scratch, plane })
     }
 
-    /// The output of a command, which may fail.
+    /// Returns the output of a command, which may fail.
     fn ask(&self, line: &str) -> Result<String> {
         self.shell(&format!("{line} || true"))
     }
@@ -87,7 +87,7 @@ impl Reader {
             }
             ("sh", _) => {
                 for line in text.lines() {
-                    // This command is another way to create the same objects.
+                    // `helm install` creates the same objects as the kustomization before it, which therefore has to be deleted.
                     if line.starts_with("helm install") {
                         self.shell("kubectl delete -k deploy")?;
                     }

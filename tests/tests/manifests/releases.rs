@@ -1,4 +1,5 @@
-//! The chart's fit to a cluster: several releases beside each other, and networks that let through no more than is needed.
+//! Tests of the chart in a cluster that it shares with others: several releases beside each other, and networks that let through
+//! no more than is needed.
 
 use anyhow::{Context, Result, ensure};
 use e2e::lab::host::TempDir;
@@ -6,7 +7,7 @@ use e2e::manifests::dashboard::Dashboard;
 use e2e::manifests::render::{Objects, chart};
 use serde_json::{Value, json};
 
-/// The chart's dashboard: the name of its file, and its contents.
+/// Returns the chart's dashboard: the name of its file, and its contents.
 fn dashboard(args: &[&str], name: &str) -> Result<(String, Value)> {
     let args = [&["--set", "dashboard.enabled=true"], args].concat();
     let objects = chart(&args)?;
@@ -105,7 +106,7 @@ fn pods_reach_the_brokers_of_the_configuration_and_nothing_else() -> Result<()> 
         cluster("10.0.0.1"),
         cluster("[fd00::1]:9093"),
     ]}}))?;
-    // One rule for each cluster, without duplicates, after the rules for DNS and the API.
+    // The policy has one rule for each cluster, without duplicates, after the rules for DNS and the API.
     assert_eq!(
         egress(&objects)?[2..],
         [

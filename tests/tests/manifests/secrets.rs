@@ -46,7 +46,7 @@ fn environment() -> Environment {
     env.into_iter().collect()
 }
 
-/// The chart's objects with these consumer properties, as JSON.
+/// Returns the chart's objects for a cluster with these consumer properties, which are given as JSON.
 fn chart_with(properties: &Value, more: &[&str]) -> Result<Objects> {
     let scratch = TempDir::new("values")?;
     let cluster = json!({"name": "production", "bootstrap_servers": "kafka:9092",
@@ -56,7 +56,7 @@ fn chart_with(properties: &Value, more: &[&str]) -> Result<Objects> {
     chart(&[&["--values", &values.display().to_string()], more].concat())
 }
 
-/// All objects except Secrets, as text.
+/// Returns all objects except Secrets, as text.
 fn beside_secrets(objects: &Objects) -> String {
     let others = objects
         .by_name
@@ -67,7 +67,7 @@ fn beside_secrets(objects: &Objects) -> String {
     })
 }
 
-/// The names of properties that `--check` prints unmasked, read from the collector's sources.
+/// Returns the names of properties that `--check` prints unmasked, read from the sources of the library `shared`.
 fn shown_by_check() -> Result<Vec<String>> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/src/config/properties.rs");
     let text = fs::read_to_string(source)?;

@@ -1,4 +1,5 @@
-//! The manifests are valid for kustomize and Helm.
+//! Tests of the manifests with kustomize and Helm: the two render alike, values are taken or refused with a reason, and objects
+//! are as the programs need them.
 
 use anyhow::{Context, Result, ensure};
 use e2e::manifests::render::{Objects, chart, composition, kustomization};
@@ -45,7 +46,7 @@ fn the_chart_without_election_is_the_overlay() -> Result<()> {
 #[test]
 fn the_chart_with_everything_is_the_overlay_with_every_component() -> Result<()> {
     let components = ["monitoring", "network-policy", "dashboard"];
-    // Without monitors for one release, the rules are about all releases.
+    // `alerts.selector` is empty because the rules of kustomize are about all releases.
     let on = "serviceMonitor.enabled=true,alerts.enabled=true,alerts.selector=,networkPolicy.enabled=true,dashboard.enabled=true";
     ensure_alike(
         &composition("overlays/ready-standbys", &components)?,
@@ -113,7 +114,8 @@ fn the_grace_period_is_long_enough_for_everything_that_happens_in_it() -> Result
     let handover = loaded.config.exporter.handover_delay.as_secs();
     let place = "/spec/template/spec/terminationGracePeriodSeconds";
     let grace = objects.at("Deployment", "klag-exporter", place)?.as_u64();
-    // The collector's end, the last grant and the release, and the same again as slack.
+    // After the handover delay come the collector's end (2 s), the last grant (5 s) and the release of the Lease (2 s); the grace
+    // period has room for twice these times.
     ensure!(grace >= Some(handover + 2 * (2 + 5 + 2)), "{grace:?}");
     Ok(())
 }

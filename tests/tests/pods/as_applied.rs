@@ -8,7 +8,7 @@ use e2e::lab::{self, Node};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The words of a command in the guide, without kubectl.
+/// Splits a command of the guide, without kubectl, into words.
 fn words(command: &str) -> Vec<&str> {
     command.split(' ').collect()
 }
@@ -76,7 +76,7 @@ fn the_logs_tell(node: &Node, leader: &Seen) -> Result<()> {
     Ok(())
 }
 
-/// Checks that the account may do what it needs, and no more.
+/// Checks that the pods' service account may do what it needs, and no more.
 fn the_rights_suffice(node: &Node) -> Result<()> {
     for (verbs, answer) in [
         ("get create patch list watch", "yes"),

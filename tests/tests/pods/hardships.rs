@@ -21,7 +21,7 @@ fn all_stay_up(installation: &Installation<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The logs of all pods, by the guide's command.
+/// Returns the logs of all pods, by the guide's command.
 fn logs(node: &Node) -> Result<String> {
     let asked = "logs -l app=klag-exporter -n monitoring --tail=-1";
     node.kubectl(&asked.split(' ').collect::<Vec<_>>())

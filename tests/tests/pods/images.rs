@@ -53,7 +53,7 @@ impl Archive {
         label.with_context(|| format!("{} has no {name}: {labels}", self.name))
     }
 
-    /// Every file of every layer, without directories.
+    /// Returns the paths of all files in all layers, sorted and without directories.
     fn files(&self) -> Result<Vec<String>> {
         let mut files = Vec::new();
         for layer in &self.layers {
@@ -67,7 +67,7 @@ impl Archive {
     }
 }
 
-/// The directory of the images; `None`, after a line that says so, if none were built.
+/// Returns the directory of the images; `None`, after a line that says so, if none were built.
 fn built() -> Result<Option<PathBuf>> {
     let built = node::built_images()?;
     if built.is_none() {
@@ -110,7 +110,7 @@ fn the_images_say_what_they_are_and_hold_no_more_than_they_need() -> Result<()> 
     Ok(())
 }
 
-/// A pod that does not set the user, so that the image's user must be a number.
+/// Returns a pod that sets no user. With `runAsNonRoot` the kubelet then runs the image only if its user is a number.
 fn pod(name: &str) -> Value {
     let image = format!(
         "ghcr.io/softwaremill/klag-exporter-{name}:{}",

@@ -10,28 +10,30 @@ use tokio::time::Instant;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// `max_valid_secs`
+/// The longest grant, which is the default of `max_valid_secs`.
 const MAX_VALID: Duration = Duration::from_secs(5);
 
-/// The lease duration and the grace period, in seconds.
+/// Returns the lease duration and the grace period, in seconds.
 fn durations() -> (u64, u64) {
     Length::from_env().pick((15, 5), (6, 2))
 }
 
-/// Two pods as a user has them, except that a leader that is asked to end goes on for a few seconds only.
+/// Returns the set-up of two pods as a user has them, except that a leader that is asked to end goes on for a few seconds only.
 fn two_pods(overlay: Overlay) -> Setup {
     Setup::of(overlay)
         .durations(durations())
         .handing_over_after(4)
 }
 
-/// The time within which another pod leads after a loss: the lease duration, and the time that the election takes in addition.
+/// Returns the time within which another pod leads after a loss: the lease duration, and the time that the election takes in
+/// addition.
 fn when_the_lease_has_run_out() -> Duration {
     let (duration, _) = durations();
     Duration::from_secs(duration) + Length::from_env().slack(SECOND / 2)
 }
 
-/// Does something to the leader, waits until the pods have settled again, and compares the time without a leader with a bound.
+/// Does `act` to the leader, waits until the pods have settled again, and checks that the time without a leader is within a
+/// bound.
 fn lose(
     installation: &Installation<'_>,
     (what, bound): (&str, Duration),

@@ -13,7 +13,7 @@ const GOAL: Duration = Duration::from_secs(1);
 /// Does this number of rollouts of this number of pods, one after the other.
 fn rollouts(node: &Node, overlay: Overlay, (replicas, times): (usize, usize)) -> Result<()> {
     let length = Length::from_env();
-    // A full run uses the default delay, a short run the time that a new pod takes to start on a busy machine.
+    // A full run uses the default handover delay, a short run the time that a new pod takes to start on a busy machine.
     let setup = length.pick(
         Setup::of(overlay),
         Setup::of(overlay).durations((6, 2)).handing_over_after(12),

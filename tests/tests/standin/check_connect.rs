@@ -8,7 +8,7 @@ use e2e::standin::{GroupSpec, PartitionSpec, StandIn};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// The output of the check for a cluster of three brokers, of which the given ones are stopped.
+/// Runs the check for a cluster of three brokers, of which the given ones are stopped; returns the output.
 async fn check(stopped: &[i32]) -> Result<String> {
     let mut kafka = StandIn::builder()
         .nodes(3)

@@ -30,7 +30,7 @@ fn start(runtime: &Runtime) -> StandIn {
     runtime.block_on(builder.start())
 }
 
-/// A group that has committed up to the end of all partitions of `orders`, with `member`, which claims other partitions.
+/// Returns a group that has committed up to the end of all partitions of `orders`, with `member`, which claims other partitions.
 fn hostile(member: MemberSpec) -> GroupSpec {
     (0..3).fold(GroupSpec::classic().member(member), |group, p| {
         group.committed("orders", p, 100)
@@ -96,7 +96,7 @@ fn thousands_of_made_up_claims_cost_little_and_are_nobody_elses_trouble() -> Res
     kafka.reset_counters();
     let began = Instant::now();
     let metrics = watch(&collector, 8, |metrics| {
-        // Most of the group's topics have not been asked about yet.
+        // The collector has not yet asked about most of the group's topics.
         let complete = of(metrics, "complete", "hostile");
         ensure!(complete == Some(0.0), "hostile: {complete:?}");
         is_whole(metrics)
@@ -109,8 +109,8 @@ fn thousands_of_made_up_claims_cost_little_and_are_nobody_elses_trouble() -> Res
         usage.cpu,
         usage.rss / 1024
     ));
-    // In each collection, one request by name and one for the ids of topics with lag; and the whole metadata, with all ids, after each
-    // `REST`.
+    // The collector sends, in each collection, one metadata request by name and one for the ids of topics with lag, and after
+    // each `REST` two requests for all topics and their ids.
     let most = 2 * 9 + 2 * (began.elapsed().as_secs() / REST + 1);
     ensure!(asked <= most, "{asked} metadata requests, not {most}");
     let counted = metrics.count("kafka_lag_exporter_errors_total", []);

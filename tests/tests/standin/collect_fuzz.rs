@@ -16,10 +16,10 @@ const GROUPS: usize = 500;
 const SEVERAL: usize = 19;
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Random numbers that are the same in every run (xorshift64*, Vigna 2016).
+/// A generator of pseudo-random numbers, the same in every run (xorshift64*, Vigna 2016).
 struct Dice(u64);
 
-/// A position in the bytes of an assignment.
+/// The bytes of an assignment that are still to be read.
 struct Cursor<'a>(&'a [u8]);
 
 type Series = BTreeMap<(&'static str, Labels), u64>;
@@ -40,7 +40,7 @@ impl Dice {
     }
 
     fn byte(&mut self) -> u8 {
-        // Bytes that often occur in lengths and counts.
+        // Half of the random bytes are bytes that often occur in lengths and counts.
         const TELLING: [u8; 6] = [0, 1, 0x7f, 0x80, 0xfe, 0xff];
         match self.below(2) {
             0 => TELLING[self.below(TELLING.len())],
@@ -48,7 +48,7 @@ impl Dice {
         }
     }
 
-    /// A valid assignment with some bytes changed, left out or doubled.
+    /// Returns a valid assignment with some bytes changed, left out or doubled.
     fn mutated(&mut self, valid: &[u8]) -> Vec<u8> {
         let mut bytes = valid.to_vec();
         for _ in 0..=self.below(3) {
@@ -92,7 +92,8 @@ impl<'a> Cursor<'a> {
         self.take(usize::try_from(n).ok()?)
     }
 
-    /// Reads an assignment by Kafka's ConsumerProtocolAssignment.json, with names and numbers that topics can have.
+    /// Reads an assignment by Kafka's ConsumerProtocolAssignment.json, with names and numbers that topics can have; returns
+    /// `None` if this fails.
     fn assignment(&mut self) -> Option<()> {
         (self.i16()? >= 0).then_some(())?;
         for _ in 0..u32::try_from(self.i32()?).ok()? {
@@ -125,14 +126,15 @@ fn valid() -> Vec<Vec<u8>> {
         .to_vec()
 }
 
-/// The members of every hostile group of a round.
+/// Returns the hostile groups of a round, each with the stored bytes of its members.
 fn hostile(bytes: &mut impl Iterator<Item = Vec<u8>>) -> Vec<Vec<Vec<u8>>> {
     let sizes = (0..GROUPS).flat_map(|_| [1, SEVERAL]);
     let groups = sizes.map(|n| bytes.by_ref().take(n).collect::<Vec<_>>());
     groups.take_while(|members| !members.is_empty()).collect()
 }
 
-/// The description of a group that looks different in each round, because the collector keeps what it knows of a group that looks the same.
+/// Returns the description of a group that looks different in each round, because the collector keeps what it knows of a group
+/// that looks the same.
 fn spec(members: &[Vec<u8>], n_rounds: usize, dice: &mut Dice) -> GroupSpec {
     let state = match n_rounds % 2 {
         0 => GroupState::Stable,
@@ -149,7 +151,7 @@ fn spec(members: &[Vec<u8>], n_rounds: usize, dice: &mut Dice) -> GroupSpec {
     members.fold(GroupSpec::classic().state(state), GroupSpec::member)
 }
 
-/// All series of groups that the test does not change, except ages.
+/// Returns all series of groups that the test does not change, except ages.
 fn neighbours(metrics: &Exposition) -> Series {
     [
         "kafka_consumergroup_group_offset",
@@ -184,8 +186,8 @@ fn start() -> Result<StandIn> {
     Ok(tokio::runtime::Runtime::new()?.block_on(builder.start()))
 }
 
-/// Waits for a collection that has seen all groups as they are now, and judges it; returns the number of groups with an assignment that
-/// cannot be read.
+/// Waits for a collection that has seen all groups as they are now, and judges its exposition; returns the number of groups with
+/// an assignment that cannot be read.
 fn judge(collector: &Collector, groups: &[Vec<Vec<u8>>], calm: &Series) -> Result<usize> {
     let n = |metrics: &Exposition| metrics.count("kafka_lag_exporter_collections_total", []);
     let before = n(&collector.metrics()?);

@@ -14,7 +14,7 @@ mod unsupported;
 const LIMIT: Duration = Duration::from_secs(30);
 const EVERY: Duration = Duration::from_millis(500);
 
-/// A group with one member, 60 offsets behind on one partition and 40 on another.
+/// Returns a group with one member, 60 offsets behind on one partition and 40 on another.
 fn neighbour() -> GroupSpec {
     GroupSpec::classic()
         .coordinated_by(2)
@@ -52,7 +52,7 @@ fn errors(metrics: &Exposition) -> Vec<(String, String, u64)> {
     counted.filter(|(.., n)| *n > 0).collect()
 }
 
-/// The number of collections that have ended.
+/// Returns the number of collections that have ended.
 fn ended(metrics: &Exposition) -> u64 {
     metrics.count("kafka_lag_exporter_collections_total", [])
 }
@@ -61,7 +61,7 @@ fn of_group(metrics: &Exposition, family: &str, group: &str) -> Option<f64> {
     metrics.value(family, [("group", group)])
 }
 
-/// The row of one partition, with its member.
+/// Returns the labels and the value of the lag of one partition.
 fn row<'m>(metrics: &'m Exposition, group: &str, partition: &str) -> Option<(&'m Labels, f64)> {
     metrics
         .series("kafka_consumergroup_group_lag")

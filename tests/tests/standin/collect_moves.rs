@@ -80,7 +80,7 @@ impl Lab {
         Ok(lab)
     }
 
-    /// The number of collections that have ended, and the judgement of what is shown.
+    /// Returns the number of collections that have ended, and the judgement of what is shown.
     fn look(&self) -> Result<(u64, Verdict)> {
         let metrics = self.collector.metrics()?;
         let cluster = lab::config::CLUSTER;
@@ -102,7 +102,7 @@ impl Lab {
         }
     }
 
-    /// Returns the number of collections until the exposition is right and complete; it may be out of date until then.
+    /// Waits until the exposition is right and complete, for [`SOON`] collections at most. Until then values may be out of date.
     fn until_whole(&self, what: &str) -> Result<()> {
         let (begin, _) = self.look()?;
         let n = lab::wait_for(what, LIMIT, || {

@@ -16,7 +16,8 @@ fn a_topic_that_metadata_refuses_within_a_collection_is_not_taken_to_be_gone() -
     let config = Config::of(&kafka.bootstrap()).every(Duration::from_secs(1));
     let collector = Collector::start(&config)?;
     collector.wait_until_complete(Duration::from_secs(30))?;
-    // A leader that disowns a partition has the metadata read again, after the partitions to ask about were chosen.
+    // Error 6, not leader, makes the collector read the metadata again in the same collection, after it has chosen the partitions
+    // to ask about.
     kafka.inject(Fault::error(Api::ListOffsets, 6).for_partition("orders", 0));
     kafka.inject(Fault::error(Api::Metadata, 3).for_topic("orders"));
     for _ in 0..100 {

@@ -46,7 +46,7 @@ fn panels_have_places_of_their_own_and_one_id_each() -> Result<()> {
     Ok(())
 }
 
-/// A query over a thousand groups is run only when somebody opens the row.
+/// Checks that open rows have few and bounded queries: a query over a thousand groups is run only when somebody opens its row.
 #[test]
 fn whatever_is_not_an_overview_is_in_a_collapsed_row() -> Result<()> {
     let dashboard = Dashboard::read()?;
@@ -106,7 +106,7 @@ fn every_query_is_of_the_releases_that_are_selected() -> Result<()> {
     Ok(())
 }
 
-/// All files of rules, as one text.
+/// Returns all files of rules, as one text.
 fn rules() -> Result<String> {
     let mut text = String::new();
     for file in fs::read_dir(manifests::root().join("alerts"))? {

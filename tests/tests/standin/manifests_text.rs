@@ -62,7 +62,7 @@ fn what_is_made_from_something_else_is_up_to_date() -> Result<()> {
     Ok(())
 }
 
-/// The object with the rules that prometheus-operator reads.
+/// Returns the object with the rules that prometheus-operator reads, in YAML.
 fn prometheus_rule((name, file): (&str, &str), rules: &str) -> Result<String> {
     let mut text = format!(
         "# Generated from manifests/{file} by\n\
@@ -86,7 +86,8 @@ fn rules() -> Result<Vec<Value>> {
     Ok(all)
 }
 
-/// The names that rules and dashboard may read: the metric families of both programs, and the series that recording rules make.
+/// Returns the names that rules and dashboard may read: the metric families of both programs, and the series that recording rules
+/// make.
 fn known() -> Result<BTreeSet<String>> {
     let telemetry = Telemetry::new()?;
     telemetry.polls()?;
@@ -108,7 +109,8 @@ fn known() -> Result<BTreeSet<String>> {
     Ok(known)
 }
 
-/// The families of the elector, read from its sources: a vector of counters is in no answer until it has counted something.
+/// Returns the families of the elector, read from its sources: a vector of counters is in no answer until it has counted
+/// something.
 fn of_the_elector() -> Result<BTreeSet<String>> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../elector/src");
     let mut names = BTreeSet::new();

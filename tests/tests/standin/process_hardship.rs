@@ -110,7 +110,7 @@ fn an_address_that_others_reach_is_a_warning_from_the_start_and_in_a_check() {
     let command = |option: Option<&str>| {
         let mut command = Command::new(elector.path());
         command.arg("--config").arg(&path).args(option);
-        // Even without a cluster, the person who runs this may have a kubeconfig.
+        // The variables hide a kubeconfig that the person who runs the test may have.
         command
             .env("KUBECONFIG", "/nowhere")
             .env("HOME", "/nowhere");

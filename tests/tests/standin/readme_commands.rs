@@ -19,7 +19,7 @@ use e2e::standin::{GroupSpec, PartitionSpec, StandIn};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A directory with the collector where the documents' commands expect it.
+/// Returns a directory with the collector where the documents' commands expect it.
 fn checkout() -> Result<TempDir> {
     let dir = TempDir::new("readme")?;
     let release = dir.path().join("target/release");

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 /// The time limit of each wait, longer than anything here takes.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A running demo, and everything that it makes in a directory of its own.
+/// A running demo, its standard input, the directory with its output, and the directory in which it makes its files.
 struct Demo {
     process: Process,
     stdin: ChildStdin,

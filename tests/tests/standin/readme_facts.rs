@@ -26,7 +26,7 @@ const EXPOSITION: &str = include_str!(
 /// The labels of the cluster in [`EXPOSITION`], besides those of the family.
 const OF_THE_CLUSTER: [&str; 3] = ["cluster_name", "env", "region"];
 
-/// The generated parts: the document that each is in, its name and its text.
+/// Returns the generated parts: the document that each is in, its name and its text.
 fn generated() -> Result<Vec<(Document, String, String)>> {
     let keys = config::reference();
     let of_leadership = keys
@@ -85,7 +85,7 @@ fn the_versions_of_kafka_are_those_that_the_lab_starts() -> Result<()> {
     Ok(())
 }
 
-/// The text before the generated part `name`, the part, and the text after it.
+/// Returns the text before the generated part `name`, the part, and the text after it.
 fn split<'t>(text: &'t str, name: &str) -> Result<[&'t str; 3]> {
     let begin = format!("<!-- generated: {name} -->\n");
     let at = text.find(&begin).with_context(|| format!("no {begin:?}"))?;
@@ -154,7 +154,8 @@ fn every_configuration_loads() -> Result<()> {
     Ok(())
 }
 
-/// Settings that name files are left out, since the files do not exist.
+/// Checks that librdkafka takes the consumer properties in the examples. Properties that name files are left out, since the files
+/// do not exist.
 #[test]
 fn librdkafka_takes_the_settings_for_access() -> Result<()> {
     let mut n_taken = 0;
@@ -198,7 +199,7 @@ fn load(example: &str) -> Result<Loaded> {
     Ok(loaded)
 }
 
-/// The blocks of code in this language, of all documents.
+/// Returns the blocks of code in this language, of all documents.
 fn examples(language: &str) -> Result<Vec<String>> {
     let mut examples = Vec::new();
     for document in Document::ALL {
@@ -268,7 +269,7 @@ fn links_lead_somewhere() -> Result<()> {
     Ok(())
 }
 
-/// The anchors of the document at `path`.
+/// Returns the anchors of the document at `path`.
 fn anchors(path: &Path) -> Result<Vec<String>> {
     let path = path.canonicalize()?;
     for document in Document::ALL {

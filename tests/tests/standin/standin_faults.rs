@@ -201,7 +201,7 @@ async fn a_version_nobody_knows_is_answered_with_those_known() {
     kafka.shutdown().await;
 }
 
-/// A stand-in with groups `a` and `c` on node 1 and `b` on node 2; `a` has committed on `orders`.
+/// Returns a stand-in with groups `a` and `c` on node 1 and `b` on node 2; `a` has committed on `orders`.
 async fn groups() -> StandIn {
     StandIn::builder()
         .nodes(2)
@@ -227,7 +227,7 @@ fn address(kafka: &StandIn, node: usize) -> String {
         .to_owned()
 }
 
-/// The error code of a group on a node, and the number of topics on which it has commits.
+/// Returns the error code of a group on a node, and the number of topics on which it has commits.
 fn commits(kafka: &StandIn, (node, group): (usize, &'static str)) -> (i16, usize) {
     let group = OffsetFetchRequestGroup::default()
         .with_group_id(GroupId(StrBytes::from_static_str(group)))
@@ -237,7 +237,7 @@ fn commits(kafka: &StandIn, (node, group): (usize, &'static str)) -> (i16, usize
     (answer.groups[0].error_code, answer.groups[0].topics.len())
 }
 
-/// The error code and the high watermark of each partition, as node 1 answers.
+/// Returns the error code and the high watermark of each partition, as node 1 answers.
 fn ends(kafka: &StandIn, topic: &'static str, n: i32) -> Vec<(i16, i64)> {
     let partition = |p| {
         ListOffsetsPartition::default()

@@ -166,7 +166,7 @@ async fn an_injected_error_reaches_the_client_and_is_counted() {
     kafka.shutdown().await;
 }
 
-/// A client of all nodes, with the further settings `more`.
+/// Returns a client of all nodes, with the further settings `more`.
 fn client(kafka: &StandIn, more: &[(&str, &str)]) -> BaseConsumer {
     let mut config = ClientConfig::new();
     config

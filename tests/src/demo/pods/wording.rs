@@ -5,7 +5,7 @@ use crate::demo::leader_tracker::{Ending, Gap};
 use crate::demo::pod::Life;
 
 impl Pods {
-    /// A line about a pod that leads now, with the gap before.
+    /// Returns a line about a pod that leads now, with the gap before.
     pub(super) fn leads(&self, pod: usize, gap: Option<Gap>) -> String {
         let begin = format!("{} leads under {}", self.name(pod), self.term(pod));
         let Some(Gap { nobody_led, after }) = gap else {
@@ -30,7 +30,7 @@ impl Pods {
         self.all[pod].name()
     }
 
-    /// The term of a pod, in words.
+    /// Returns the term of a pod, in words.
     pub(super) fn term(&self, pod: usize) -> String {
         let poll = self.poll.as_ref().and_then(|poll| poll.pods.get(pod));
         let facts = poll.and_then(|pod| pod.facts.as_ref());
@@ -39,12 +39,12 @@ impl Pods {
         })
     }
 
-    /// True if a pod is ready to take over.
+    /// Returns true if a pod is ready to take over, since it runs and is on standby.
     pub(super) fn stands_by(&self, pod: usize) -> bool {
         self.all[pod].life() == Life::Runs && self.state(pod) == "is on standby"
     }
 
-    /// The state of a pod, in words.
+    /// Returns the state of a pod, in words.
     pub(super) fn state(&self, pod: usize) -> String {
         match self.all[pod].life() {
             Life::Ended => return "has ended".to_owned(),

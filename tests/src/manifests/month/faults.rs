@@ -3,7 +3,7 @@
 use super::DAY;
 use super::groups::{Group, Minute, number};
 
-/// A fault.
+/// A fault of the simulated month.
 #[derive(Clone, Debug)]
 pub struct Fault {
     /// The alert that must report the fault.
@@ -19,27 +19,35 @@ pub struct Fault {
     change: Change,
 }
 
-/// The change of a group's minute that begins this number of minutes after the fault began; `None`: Kafka no longer lists the group.
+/// A function that changes a group's minute, which is this number of minutes after the fault began; `None`: Kafka no longer lists
+/// the group.
 type Change = Option<fn(Minute, usize) -> Minute>;
 
-/// The alert, the minutes that the fault lasts, the minutes within which it is reported, and the change.
+/// A kind of fault: the alert, the minutes that the fault lasts, the minutes within which it is reported, and the change.
 type Kind = (&'static str, usize, usize, Change);
 
-// The budget of five minutes and the delay of five minutes, a minute for the scrape and one for the evaluation.
+// The fault is reported within 12 minutes: the budget of five minutes, the alert's delay of five minutes, and two minutes for the
+// scrape and the evaluation.
 const LATE: Kind = ("KafkaGroupLate", 40, 12, Some(slow));
-// A quarter of an hour and the delay of five minutes.
+// The fault is reported within 22 minutes: a quarter of an hour without progress, the alert's delay of five minutes, and two
+// minutes for the scrape and the evaluation.
 const STUCK: Kind = ("KafkaGroupStuck", 50, 22, Some(stuck));
-// The delay of ten minutes.
+// The fault is reported within 12 minutes: the alert's delay of ten minutes, and two minutes for the scrape and the evaluation.
 const LEFT: Kind = ("KafkaGroupWithoutMembers", 40, 12, Some(left));
-// Three minutes for which the rules remember the group, and the delay of ten minutes.
+// The fault is reported within 15 minutes: three minutes for which the rules remember the group, the alert's delay of ten
+// minutes, and two minutes for the scrape and the evaluation.
 const IS_GONE: Kind = ("KafkaGroupGone", 40, 15, None);
-// Losses in five of the last fifteen minutes.
+// The fault is reported within 7 minutes: the alert needs losses in five of the last fifteen minutes, and the group loses records
+// in two of three minutes.
 const LOSING: Kind = ("KafkaGroupLosesRecords", 30, 7, Some(losing));
-// A quarter of half an hour, since rebalances take half of the time, and the delay of five minutes.
+// The fault is reported within 22 minutes: the alert needs rebalances in a quarter of half an hour, which takes 15 minutes, as
+// the group rebalances in every second one; then the delay of five minutes, and two minutes for the scrape and the evaluation.
 const STORM: Kind = ("KafkaGroupRebalances", 60, 22, Some(storm));
-// One run is missed: 150 minutes from the usual moment to the budget of 26 hours, and the delay of five minutes.
+// The missed run is reported within 157 minutes of its usual time: 150 minutes until the age exceeds the budget of 26 hours, the
+// alert's delay of five minutes, and two minutes for the scrape and the evaluation.
 const MISSED: Kind = ("KafkaGroupLate", 240, 157, Some(missed));
-// The delays of five minutes and of three minutes.
+// The next two faults are reported within the delays of their alerts, five and three minutes, and two minutes for the scrape and
+// the evaluation.
 const DOWN: Kind = ("KafkaLagCollectionFailing", 20, 7, Some(|now, _| now));
 const UNSEEN: Kind = ("KafkaLagExporterLeaderUnseen", 20, 5, Some(|now, _| now));
 
@@ -64,7 +72,8 @@ const PLAN: [(Kind, Option<&str>); 18] = [
     (LEFT, Some("bursty-4")),
 ];
 
-/// The twenty faults. Most begin one after the other at midday of the second day; two runs are missed at night.
+/// Returns the twenty faults. Eighteen begin one after the other from midday of the second day on; two are nightly runs that are
+/// missed.
 pub fn faults() -> Vec<Fault> {
     let planned = PLAN.into_iter().enumerate().map(|(i, (kind, group))| {
         Fault::of(kind, group.map(str::to_owned), DAY + DAY / 2 + 3 + 97 * i)
@@ -90,12 +99,12 @@ impl Fault {
         }
     }
 
-    /// True if the fault lasts at this minute.
+    /// Returns true if the fault lasts at this minute.
     pub(super) fn covers(&self, minute: usize) -> bool {
         (self.begin..self.begin + self.length).contains(&minute)
     }
 
-    /// Changes the group that has the fault.
+    /// Changes the minutes of the group that has the fault. A fault of the whole cluster changes no group.
     pub(super) fn befall(&self, groups: &mut [Group]) {
         let named = |group: &&mut Group| Some(&group.name) == self.group.as_ref();
         let Some(group) = groups.iter_mut().find(named) else {
@@ -116,7 +125,7 @@ fn behind(now: Minute, seconds: f64) -> Minute {
     }
 }
 
-/// The group falls behind by ten minutes, and stays behind.
+/// Makes the group fall behind by ten minutes, and stay behind.
 fn slow(now: Minute, since: usize) -> Minute {
     behind(now, (60.0 * number(since + 1)).min(600.0))
 }
@@ -145,7 +154,7 @@ fn storm(now: Minute, since: usize) -> Minute {
     Minute { state, ..now }
 }
 
-/// No run begins, so the age keeps growing.
+/// Makes the group miss its run, so that the age keeps growing.
 fn missed(now: Minute, since: usize) -> Minute {
     let seconds = 84_600.0 + 60.0 * number(since);
     Minute {

@@ -1,8 +1,8 @@
-//! Healthy groups of several kinds.
+//! The healthy groups of the simulated month, of several kinds.
 
 use super::{DAY, DEPLOYS};
 
-/// A group in each minute of the month.
+/// A group, with its values in each minute of the month.
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) name: String,
@@ -11,7 +11,7 @@ pub(super) struct Group {
     pub(super) minutes: Vec<Option<Minute>>,
 }
 
-/// A group in one minute.
+/// The values of a group in one minute.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Minute {
     /// The state, as a value of `kafka_consumergroup_group_state`.
@@ -23,7 +23,8 @@ pub(super) struct Minute {
     pub(super) margin: f64,
 }
 
-/// The behaviour of a kind of group in one minute, from the group's number among its kind, the minute, and a random number from 0 to 1.
+/// A function that returns a group's values in one minute, from the group's number among its kind, the minute, and a random
+/// number from 0 to 1.
 type Kind = fn(usize, usize, f64) -> Minute;
 
 const KINDS: [(&str, usize, Kind); 6] = [
@@ -50,7 +51,7 @@ const EMPTY: Minute = Minute {
     ..READS
 };
 
-/// The fifty groups, for this number of minutes.
+/// Returns the fifty groups, for this number of minutes.
 pub(super) fn all(minutes: usize) -> Vec<Group> {
     let mut groups = Vec::new();
     for (kind, n, minute_of) in KINDS {
@@ -98,7 +99,7 @@ fn deployed(now: Minute, minute: usize) -> Minute {
     }
 }
 
-/// The group reads at once, at a rate of its own, and commits every five seconds.
+/// Returns a minute of a group that reads records at once, at a rate of its own, and commits every five seconds.
 fn steady(i: usize, _: usize, unexpected: f64) -> Minute {
     let rate = [1.0, 10.0, 100.0, 1e3, 1e4][i % 5];
     let since_commit = (5.0 * unexpected * 10.0).round() / 10.0;
@@ -110,7 +111,7 @@ fn steady(i: usize, _: usize, unexpected: f64) -> Minute {
     }
 }
 
-/// Three times a day, for ten minutes, more is written than the group reads.
+/// Returns a minute of a group whose topic is written faster than it is read for ten minutes, three times a day.
 fn bursty(i: usize, minute: usize, unexpected: f64) -> Minute {
     let since = (minute + 37 * i) % (DAY / 3);
     let level = if since < 5 {
@@ -126,7 +127,7 @@ fn bursty(i: usize, minute: usize, unexpected: f64) -> Minute {
     }
 }
 
-/// The group reads at two in the morning, for half an hour, and has no members for the rest of the day.
+/// Returns a minute of a group that reads at two in the morning, for half an hour, and has no members for the rest of the day.
 fn nightly(i: usize, minute: usize, _: f64) -> Minute {
     let since = (minute + DAY - 120 - 3 * i) % DAY;
     let behind = number((since + DAY - 30) % DAY);
@@ -145,7 +146,7 @@ fn nightly(i: usize, minute: usize, _: f64) -> Minute {
     }
 }
 
-/// The group has had no readers since before the month, and retention has deleted what follows its commits.
+/// Returns a minute of a group that has had no readers since before the month. Retention has deleted what follows its commits.
 fn abandoned(i: usize, minute: usize, _: f64) -> Minute {
     let behind = number(minute + 10_000 * (i + 1));
     Minute {
@@ -157,8 +158,8 @@ fn abandoned(i: usize, minute: usize, _: f64) -> Minute {
     }
 }
 
-/// The group deletes the records it has read, so its commit is at the log start; once a day the log was cut between two requests of the
-/// collector.
+/// Returns a minute of a group that deletes the records it has read, so its commit is at the log start. Once a day the log was
+/// cut between two requests of the collector.
 fn streams(i: usize, minute: usize, unexpected: f64) -> Minute {
     let behind = (30.0 * unexpected).round();
     let cut = minute % DAY == 700 + 31 * i;
@@ -171,7 +172,8 @@ fn streams(i: usize, minute: usize, unexpected: f64) -> Minute {
     }
 }
 
-/// Somebody reads a topic with a retention of a day for twenty minutes, and leaves the group behind.
+/// Returns a minute of a group with which somebody reads a topic for twenty minutes, and which is never used again. The topic has
+/// a retention of a day.
 fn throwaway(i: usize, minute: usize, unexpected: f64) -> Minute {
     let since = minute.saturating_sub(first_look(i));
     let behind = number(since.saturating_sub(20));
@@ -191,12 +193,12 @@ fn throwaway(i: usize, minute: usize, unexpected: f64) -> Minute {
     }
 }
 
-/// The minute at which a throwaway group comes into being.
+/// Returns the minute at which a throwaway group comes into being.
 fn first_look(i: usize) -> usize {
     400 + 611 * i
 }
 
-/// A random number from 0 to 1 for a place and a minute, by Splitmix64: the same in every run.
+/// Returns a pseudo-random number from 0 to 1 for a place and a minute, by Splitmix64: the same in every run.
 fn unexpected(place: usize, minute: usize) -> f64 {
     let mut z = ((place as u64) << 32) | minute as u64;
     z = z.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);

@@ -1,13 +1,14 @@
-//! Samples as promtool's tests write them.
+//! Samples in the notation of promtool's tests.
 
 use std::fmt::Write as _;
 
-/// True if there is a sample.
+/// Returns true if any of the samples is there.
 pub(super) fn present(samples: &[Option<f64>]) -> bool {
     samples.iter().any(Option::is_some)
 }
 
-/// The samples one after the other, with runs of equal ones as one word. A series that ends is marked as stale, as by Prometheus.
+/// Returns the samples in promtool's notation, with each run of equal samples as one word. A series that ends is marked as stale,
+/// as by Prometheus.
 pub(super) fn values(samples: &[Option<f64>]) -> String {
     let mut text = String::new();
     let mut before = None;

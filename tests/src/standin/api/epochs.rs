@@ -1,5 +1,5 @@
-//! `OffsetForLeaderEpoch`: the end of a leader's epoch, which readers ask for after a leader has changed. No log is ever
-//! truncated here, so every epoch ends where the log ends.
+//! `OffsetForLeaderEpoch`: the end of a leader's epoch, which readers ask for after a leader has changed. No log of the stand-in
+//! is ever truncated, so every epoch ends where the log ends.
 
 use kafka_protocol::messages::{
     OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,

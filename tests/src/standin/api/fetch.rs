@@ -1,4 +1,4 @@
-//! `Fetch`: records, with the wait that the reader asks for.
+//! `Fetch`: records, after the wait that the reader asks for.
 
 use std::{future::Future, time::Duration};
 
@@ -22,12 +22,12 @@ use crate::standin::{
     server::Shared,
 };
 
-/// The first version in which topics are named by id.
+/// The first version of `Fetch` in which topics are named by id.
 const FIRST_BY_ID: i16 = 13;
-/// The first version in which a refusal names the leader.
+/// The first version of `Fetch` in which a refusal names the leader.
 const FIRST_WITH_LEADER: i16 = 16;
 
-/// The result of one pass over the request.
+/// The answer from one pass over the request, with the numbers of its bytes and of its errors.
 struct Pass {
     response: FetchResponse,
     n_bytes: usize,
@@ -63,7 +63,7 @@ async fn changed_before<E>(
     matches!(timeout_at(deadline, changed).await, Ok(Ok(())))
 }
 
-/// The error code that faults put at each partition, in the order of the request.
+/// Returns the error code that faults put at each partition, in the order of the request.
 fn draw(context: &RequestContext<'_>, request: &FetchRequest) -> Vec<i16> {
     let topics = request.topics.iter();
     let partitions = topics.flat_map(|topic| {

@@ -16,7 +16,7 @@ use crate::standin::{
     protocol::text,
 };
 
-/// The first version in which a request may ask for several groups.
+/// The first version of `FindCoordinator` in which a request may ask for several groups.
 const FIRST_OF_SEVERAL: i16 = 4;
 
 pub(crate) fn find_coordinator(

@@ -10,7 +10,7 @@ use crate::standin::{
     answer::RequestContext, cluster::Topic, code, fault::FaultSite, partition::Partition,
 };
 
-/// The first version in which the answer has the leader's epoch.
+/// The first version of `ListOffsets` in which the answer has the leader's epoch.
 const FIRST_WITH_EPOCH: i16 = 4;
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
@@ -70,7 +70,7 @@ fn partition(
     }
 }
 
-/// An offset and its timestamp; the timestamp is -1 unless the request asked for a time.
+/// Returns the offset that a request asks for, with its timestamp. The timestamp is -1 for the start and the end of the log.
 fn offset(topic: &Topic, partition: &Partition, end: i64, timestamp: i64) -> Option<(i64, i64)> {
     let time_of = |offset| partition.slot(&topic.records, offset).timestamp;
     match timestamp {

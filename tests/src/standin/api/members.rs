@@ -23,9 +23,9 @@ use crate::standin::{
 
 /// The value with which Kafka says that operations were not asked for.
 const NO_OPERATIONS: i32 = i32::MIN;
-/// The version of the bytes that members store in the coordinator.
+/// The version of the subscriptions and assignments that members store in the coordinator.
 const MEMBER_VERSION: i16 = 0;
-/// The first version in which a group that does not exist is an error instead of a dead group.
+/// The first version of `DescribeGroups` in which a group that does not exist is an error instead of a dead group.
 const FIRST_WITH_NOT_FOUND: i16 = 6;
 
 pub(crate) fn describe_classic(
@@ -73,7 +73,7 @@ fn classic_member(member: &MemberSpec) -> DescribedGroupMember {
         .with_member_assignment(assignment(member))
 }
 
-/// The assignment that the leader of a group has stored for a member.
+/// Returns the bytes of the assignment that the leader of a group has stored for a member.
 pub(crate) fn assignment(member: &MemberSpec) -> Bytes {
     if let Some(bytes) = &member.stored {
         return bytes.clone();
@@ -85,12 +85,12 @@ pub(crate) fn assignment(member: &MemberSpec) -> Bytes {
     });
     let assignment =
         ConsumerProtocolAssignment::default().with_assigned_partitions(assigned.collect());
-    // librdkafka stores empty user data where Java's client stores none.
+    // The user data is empty, as members with librdkafka store it; Java's client stores none.
     let assignment = assignment.with_user_data(Some(Bytes::new()));
     stored(&assignment)
 }
 
-/// The bytes that a classic member stores: the version, then the message.
+/// Returns the bytes that a classic member stores: the version, then the message.
 fn stored(message: &impl Encodable) -> Bytes {
     let mut bytes = BytesMut::new();
     bytes.put_i16(MEMBER_VERSION);
@@ -177,7 +177,7 @@ fn refusal(context: &RequestContext<'_>, group: &str) -> i16 {
 // === impl Group ===
 
 impl Group {
-    /// True if the members have agreed on how to assign.
+    /// Returns true if the members have agreed on a protocol for the assignment.
     fn has_protocol(&self) -> bool {
         matches!(
             self.state,

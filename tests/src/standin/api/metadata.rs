@@ -70,7 +70,7 @@ fn wanted_topic(
         .with_topic_authorized_operations(NO_OPERATIONS)
 }
 
-/// True if a topic could have this name.
+/// Returns true if Kafka accepts this name for a topic.
 fn is_possible(name: &str) -> bool {
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     (1..=249).contains(&name.len()) && name.chars().all(is_allowed) && ![".", ".."].contains(&name)

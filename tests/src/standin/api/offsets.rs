@@ -21,9 +21,9 @@ use crate::standin::{
     fault::FaultSite,
 };
 
-/// The first version in which a request may ask for several groups.
+/// The first version of `OffsetFetch` in which a request may ask for several groups.
 const FIRST_OF_SEVERAL: i16 = 8;
-/// The first version in which the group itself has an error code.
+/// The first version of `OffsetFetch` in which the group itself has an error code.
 const FIRST_WITH_CODE: i16 = 2;
 
 pub(crate) fn fetch(
@@ -58,7 +58,7 @@ pub(crate) fn fetch(
         .with_topics(answer.topics.into_iter().map(as_before_several).collect())
 }
 
-/// The topics of a refused request, with the error code in each partition.
+/// Returns the topics of a refused request, with the error code in each partition; none if `code` is 0.
 fn refused(
     request: &OffsetFetchRequestGroup,
     code: i16,

@@ -19,7 +19,7 @@ use crate::standin::{
     server::Shared,
 };
 
-/// The first version in which topics are named by id.
+/// The first version of `Produce` in which topics are named by id.
 const FIRST_BY_ID: i16 = 13;
 
 /// Appends the records; a producer that wants no acknowledgement gets no answer.

@@ -27,7 +27,7 @@ use crate::standin::{
 
 const TOPIC: i8 = 2;
 const POLICY: &str = "cleanup.policy";
-/// The sources of a value: the topic, or Kafka's own default.
+/// The source of a value that is set on the topic; [`FROM_DEFAULT`] is the source of Kafka's own default.
 const FROM_TOPIC: i8 = 1;
 const FROM_DEFAULT: i8 = 5;
 const TYPE_STRING: i8 = 2;
@@ -86,7 +86,7 @@ fn resource(
     }
 }
 
-/// The known keys with the value that is set on the topic, `None` for the default.
+/// Returns the known keys, each with the value that is set on the topic, `None` for the default.
 fn settings(topic: &Topic) -> BTreeMap<&str, Option<&str>> {
     let set = topic
         .configs

@@ -25,7 +25,7 @@ pub(crate) fn answer(
         .with_api_keys(api_keys.collect())
 }
 
-/// The newest version of a request in a release, where the difference matters to a client.
+/// Returns the newest version of a request in a release; a release sets no limit where clients would not behave differently.
 fn newest_of(release: Release, api: Api) -> i16 {
     match (release, api) {
         (Release::Old, Api::Metadata) => 9,
@@ -34,7 +34,8 @@ fn newest_of(release: Release, api: Api) -> i16 {
     }
 }
 
-/// The answer, in version 0, to a version that is not supported: it lists those that are.
+/// Returns the answer to an `ApiVersions` request of an unsupported version: an error in version 0, with the supported versions
+/// of `ApiVersions`.
 pub(crate) fn unsupported() -> ApiVersionsResponse {
     let (oldest, newest) = Api::ApiVersions.versions();
     let known = ApiVersion::default()

@@ -20,7 +20,7 @@ pub(crate) enum FaultSite<'a> {
     Partition(&'a str, i32),
 }
 
-/// An active fault.
+/// An active fault, with the numbers of places or answers that it matched and that its share chose.
 #[derive(Debug)]
 pub(crate) struct Active {
     pub(crate) id: FaultId,
@@ -50,7 +50,7 @@ impl Share {
     }
 }
 
-/// A number in `0..1` that looks random (`SplitMix64`).
+/// Returns a pseudo-random number in `0..1`, by `SplitMix64`.
 fn unit_interval(seed: u64, turn: u64) -> f64 {
     let z = seed.wrapping_add(turn.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -112,7 +112,7 @@ impl Active {
 // === impl Faults ===
 
 impl Faults {
-    /// The faults among `active` that may strike an answer of `node` to `api`.
+    /// Returns the faults among `active` that may strike an answer of `node` to `api`.
     pub(crate) fn of(active: &[Arc<Active>], api: Api, node: i32) -> Self {
         let (mut codes, mut others) = (Vec::new(), Vec::new());
         for active in active {
@@ -134,7 +134,7 @@ impl Faults {
         }
     }
 
-    /// The error code for this place of the answer, 0 for none.
+    /// Returns the error code that a fault puts at this place of the answer, 0 for none, and counts the fault as struck.
     pub(crate) fn code_at(&self, place: FaultSite<'_>) -> i16 {
         for (active, concerned) in &self.others {
             concerned.set(concerned.get() || active.concerns(place, self.unit));
@@ -150,7 +150,8 @@ impl Faults {
         0
     }
 
-    /// The faults of the answer as a whole; to be asked once, after all parts of the answer.
+    /// Returns the effects on the answer as a whole, and counts them as struck. Must be called once for each answer, after
+    /// [`Self::code_at`] for all its parts.
     pub(crate) fn effects(&self) -> Vec<Effect> {
         let concerned = self.others.iter().filter(|(_, concerned)| concerned.get());
         let struck = concerned.filter(|(active, _)| active.strikes());
@@ -161,7 +162,7 @@ impl Faults {
         effects
     }
 
-    /// The faults that struck this answer.
+    /// Returns the faults that struck this answer.
     pub(crate) fn into_struck(self) -> Vec<Injected> {
         self.struck.into_inner()
     }

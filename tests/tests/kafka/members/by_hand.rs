@@ -36,7 +36,7 @@ pub(crate) struct Member {
     generation: i32,
 }
 
-/// The bytes of an assignment of one partition, as Kafka's consumers store it.
+/// Returns the bytes of an assignment of one partition, as Kafka's consumers store it.
 pub(crate) fn assignment(topic: &str, partition: i32) -> Result<Vec<u8>> {
     let one = TopicPartition::default()
         .with_topic(TopicName(text(topic)))
@@ -48,7 +48,7 @@ pub(crate) fn assignment(topic: &str, partition: i32) -> Result<Vec<u8>> {
     Ok(bytes.to_vec())
 }
 
-/// Commits an offset without being a member.
+/// Commits offsets for a group without being its member.
 pub(crate) fn commit(
     bootstrap: &str,
     group: &str,
@@ -89,7 +89,7 @@ impl Member {
             .with_rebalance_timeout_ms(SESSION_MS)
             .with_protocol_type(text(protocol_type))
             .with_protocols(vec![protocol]);
-        // This is the last version in which a member gets its id at once.
+        // Version 3 of `JoinGroup` is the last in which a member gets its id at once.
         let joined = lab::wait_for("a member to join", PATIENCE, || {
             let answer = ask(bootstrap, 3, &request)?;
             ensure!(answer.error_code == 0, "JoinGroup {}", answer.error_code);
@@ -147,7 +147,7 @@ pub(crate) fn join_streams(bootstrap: &str, group: &str, topic: &str) -> Result<
     let frame = streams_heartbeat(group, &member_id, topic)?;
     lab::wait_for("a Streams member to join", PATIENCE, || {
         let mut answer = Connection::to(bootstrap)?.exchange(&frame)?;
-        // The answer has correlation id, tags, throttle time and error code.
+        // An answer begins with correlation id, tags, throttle time and error code.
         ensure!(answer.remaining() > 11, "a short answer: {answer:?}");
         answer.advance(4 + 1 + 4);
         let code = answer.get_i16();
@@ -198,7 +198,7 @@ fn streams_heartbeat(group: &str, member_id: &str, topic: &str) -> Result<BytesM
     Ok(frame)
 }
 
-/// Appends a compact string.
+/// Appends a compact string of Kafka's protocol: one byte for its length plus one, then its bytes.
 fn put_string(frame: &mut BytesMut, value: &str) -> Result<()> {
     let length = u8::try_from(value.len() + 1).ok().filter(|n| *n < 0x80);
     frame.put_u8(length.context("a long string")?);

@@ -13,7 +13,7 @@ type Mistake = (&'static str, Config, [&'static str; 2]);
 
 const PROTOCOL: &str = "security.protocol";
 
-/// Mistakes about protocols, logins and listeners.
+/// Returns mistakes about protocols, logins and listeners.
 fn of_protocols(kafka: &Kafka) -> Result<Vec<Mistake>> {
     let plain = |bootstrap: String| Config::of(&bootstrap);
     let password = Listener::Plain.config(kafka, User::Monitor)?;
@@ -112,7 +112,7 @@ fn check_connect_names_the_likely_cause_and_what_to_write() -> Result<()> {
     Ok(())
 }
 
-/// Checks that the log of a running collector says the same as the check, at its usual level and once.
+/// Checks that the log of a running collector names the same cause as `--check --connect`, at the usual log level and once.
 #[test]
 fn the_log_names_tls_where_a_listener_wants_it() -> Result<()> {
     let _reservation = lab::reserve()?;

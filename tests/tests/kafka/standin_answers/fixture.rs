@@ -1,5 +1,5 @@
-//! The same state on both clusters. On real Kafka clients make it. In the stand-in some of it is made by the same requests, and the rest by
-//! the test itself (members, transactions, log start).
+//! The state of Kafka and of the stand-in before the comparison, the same in both. On real Kafka, clients make the state. In the
+//! stand-in some of it is made by the same requests, and the rest by the test itself (members, transactions, log start).
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ use super::records::{self, FIRST_MS};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The members and the transaction on real Kafka, which end when this is dropped.
+/// The members and the transaction on real Kafka, which end when this value is dropped.
 pub(crate) struct Live {
     _members: Vec<BaseConsumer>,
     _transaction: BaseProducer,
@@ -66,7 +66,7 @@ pub(crate) fn make(address: &str) -> Result<Live> {
     })
 }
 
-/// Makes the same state in the stand-in.
+/// Makes the same state in the stand-in as on real Kafka.
 pub(crate) fn make_like(kafka: &StandIn) {
     make_by_requests(&kafka.bootstrap()).expect("the stand-in takes what Kafka takes");
     kafka.set_log_start("cut", 0, 10);
@@ -166,7 +166,7 @@ fn commit(address: &str, group: &str, offsets: &[(&str, i32, i64)]) -> Result<()
         .with_group_id(GroupId(StrBytes::from_string(group.to_owned())))
         .with_generation_id_or_member_epoch(-1)
         .with_topics(topics.collect());
-    // A new cluster creates the topic for offsets when it is first asked for a coordinator.
+    // A new cluster creates the topic for offsets only when it is asked for a coordinator, so the test asks first.
     let find = FindCoordinatorRequest::default().with_key(request.group_id.0.clone());
     until_settled(|| {
         ask(address, 2, &find)?;
@@ -180,15 +180,16 @@ fn commit(address: &str, group: &str, offsets: &[(&str, i32, i64)]) -> Result<()
     })
 }
 
-/// Repeats `attempt` while a new cluster has neither leaders nor coordinators.
+/// Repeats `attempt` until it succeeds, since a new cluster has neither leaders nor coordinators for a while.
 fn until_settled(attempt: impl FnMut() -> Result<()>) -> Result<()> {
     wait_for("the cluster to settle", PATIENCE, attempt)
 }
 
-/// Writes five plain records, three of a committed transaction, two of an aborted one, and two of a transaction that stays open.
+/// Writes five plain records, three of a committed transaction, two of an aborted one, and two of a transaction that stays open
+/// as long as the returned producer.
 fn transactions(address: &str) -> Result<BaseProducer> {
-    // Markers have the time of writing as their timestamp; without this setting each would begin a new segment, and a fetch reads one
-    // segment.
+    // Transaction markers have the time of writing as their timestamp; without this setting each marker would begin a new
+    // segment, and a fetch reads one segment.
     create(address, ("tx", 1), &[("segment.ms", "9223372036854775807")])?;
     produce(address, ("tx", 0), (0, 5))?;
     let committed = producer(address, "tx-1")?;
@@ -227,7 +228,7 @@ fn send(producer: &BaseProducer, offsets: std::ops::Range<i64>) -> Result<()> {
         .context("the records are not stored")
 }
 
-/// A consumer that is assigned all partitions of `orders`.
+/// Returns a consumer that is assigned all partitions of `orders`.
 fn member(
     address: &str,
     (group, client_id): (&str, &str),

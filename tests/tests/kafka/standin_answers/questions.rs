@@ -19,7 +19,7 @@ use super::fixture::topic_name;
 mod groups;
 mod logs;
 
-/// The text of a request and that of its answer.
+/// The text of a request and the text of its answer.
 pub(crate) type Answered = (String, String);
 
 /// Patterns of values that differ between any two clusters, and their replacements.
@@ -41,7 +41,7 @@ static BLANKS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         .into()
 });
 
-/// Sends every request, in the same order each time.
+/// Sends every request, in the same order each time; returns the requests and their answers as text.
 pub(crate) fn ask_all(address: &str) -> Vec<Answered> {
     let mut answered = Vec::new();
     answered.extend(versions(address));
@@ -52,7 +52,8 @@ pub(crate) fn ask_all(address: &str) -> Vec<Answered> {
     answered
 }
 
-/// Sends a request in every version from `first` on that the stand-in takes; `tidy` sorts the answer.
+/// Sends a request in every version from `first` on that the stand-in takes; `tidy` brings the answer into an order that can be
+/// compared.
 fn in_versions<R: Request>(
     address: &str,
     (api, first, what): (Api, i16, &str),
@@ -90,7 +91,8 @@ fn string(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
 }
 
-/// Checks that the stand-in takes the same requests as Kafka, from the same oldest version up to some version.
+/// Asks for the supported requests and versions. Requests that the stand-in does not take, and versions newer than those that it
+/// takes, are left out of the answer.
 fn versions(address: &str) -> Vec<Answered> {
     let request = |_| {
         ApiVersionsRequest::default()

@@ -13,7 +13,7 @@ pub(crate) const FIRST_MS: i64 = 1_700_000_000_000;
 /// The first offset of a batch, and the number of its records.
 pub(crate) type Span = (i64, i64);
 
-/// A batch of records of 100 bytes each.
+/// Returns an encoded batch of records of 100 bytes each.
 pub(crate) fn batch((first, n): Span) -> Bytes {
     let records: Vec<Record> = (0..n).map(|index| record(first + index, index)).collect();
     let mut bytes = BytesMut::new();
@@ -43,12 +43,12 @@ fn record(at: i64, offset: i64) -> Record {
     }
 }
 
-/// The records of a fetch as text: offsets, times, sizes and kinds.
+/// Returns the records of a fetch as text: offsets, times, sizes and kinds.
 pub(crate) fn describe(bytes: Option<Bytes>) -> String {
     let Some(mut bytes) = bytes else {
         return "null".to_owned();
     };
-    // A broker may cut the last batch short; such a part is left out.
+    // A broker may cut the last batch short; the incomplete batch is left out.
     let mut described = Vec::new();
     while let Ok(batch) = RecordBatchDecoder::decode(&mut bytes) {
         described.push(
@@ -64,7 +64,7 @@ pub(crate) fn describe(bytes: Option<Bytes>) -> String {
 }
 
 fn describe_one(record: &Record) -> String {
-    // A marker has the time of writing as its timestamp.
+    // A marker has the time of its writing as its timestamp, which differs between any two clusters.
     let time = if record.control { 0 } else { record.timestamp };
     let kind = match (record.control, record.transactional) {
         (true, _) => format!("!{:?}", record.key),

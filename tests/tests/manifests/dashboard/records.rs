@@ -16,14 +16,13 @@ use e2e::standin::{GroupSpec, MemberSpec, PartitionSpec, StandIn};
 
 /// The number of groups of the release that shows no partitions.
 pub(crate) const GROUPS: usize = 1_000;
-/// The number of groups of the release that shows partitions; they have the same names as the others.
+/// The number of groups of the release that shows partitions; the groups have names that the other release has too.
 const GROUPS_BY_PARTITION: usize = 50;
 const TOPICS: usize = 200;
 const PARTITIONS: usize = 10;
 const INTERVAL: usize = 60;
 const LIMIT: Duration = Duration::from_secs(120);
-/// The number of times that the rules are evaluated. Rules read what other rules have recorded, and promtool evaluates each rule on its
-/// own, so this is the depth of the rules.
+/// The number of evaluations, which is the depth of the rules: promtool evaluates each rule on its own, before others.
 const DEPTH: usize = 4;
 
 /// The records and their times.
@@ -47,7 +46,7 @@ struct Line {
 // === impl Records ===
 
 impl Records {
-    /// No records, at this moment.
+    /// Returns records without any series, for the three hours until `end`.
     pub(crate) fn none(end: f64) -> Self {
         Self {
             scratch: TempDir::new("records").expect("a directory"),
@@ -57,7 +56,8 @@ impl Records {
         }
     }
 
-    /// Records of two releases that have a cluster of the same name, for three hours, or for half an hour in a short run.
+    /// Makes the records of two releases that have a cluster of the same name, for three hours, or for half an hour in a short
+    /// run.
     pub(crate) fn make(length: Length) -> Result<Self> {
         let scratch = TempDir::new("records")?;
         let n = length.pick(180, 30);
@@ -94,12 +94,12 @@ impl Records {
         })
     }
 
-    /// The directory of the records, from which Prometheus reads them.
+    /// Returns the directory of the records, from which Prometheus reads them.
     pub(crate) fn path(&self) -> PathBuf {
         self.scratch.path().join("data")
     }
 
-    /// The time from the first moment to the last.
+    /// Returns the time from the first moment to the last.
     pub(crate) fn span(&self) -> Duration {
         Duration::from_secs_f64(self.end - self.start)
     }
@@ -147,7 +147,7 @@ fn move_blocks(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The exposition of a collector of this number of groups.
+/// Returns the exposition of a collector that reads a stand-in for Kafka with this number of groups.
 fn measure(groups: usize, config: impl Fn(Config) -> Config) -> Result<Exposition> {
     let mut builder = StandIn::builder();
     for topic in 0..TOPICS {
@@ -170,7 +170,7 @@ fn measure(groups: usize, config: impl Fn(Config) -> Config) -> Result<Expositio
     collector.wait_until_complete(LIMIT)
 }
 
-/// The series of a release's pod as Prometheus stores them.
+/// Returns the series of a release's pod as Prometheus stores them.
 fn scraped(job: &str, exposition: &Exposition) -> Vec<Line> {
     let families = exposition.families.iter();
     let rows = families

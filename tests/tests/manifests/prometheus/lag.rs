@@ -12,7 +12,7 @@ pub(crate) const THRESHOLD: i64 = 1500;
 /// The lag while nothing is wrong.
 const CALM: i64 = 100;
 
-/// The lag over time.
+/// The lag of the group over time.
 #[derive(Debug)]
 pub(crate) struct Lag {
     end: i64,
@@ -26,7 +26,7 @@ pub(crate) struct Lag {
 // === impl Lag ===
 
 impl Lag {
-    /// The lag of the lab's pods when they start.
+    /// Returns the lag of the lab's pods when they start.
     pub(crate) fn calm() -> Self {
         Self {
             end: 1000,
@@ -55,7 +55,7 @@ impl Lag {
         self.told.push((lab::wall_seconds(), lag));
     }
 
-    /// Lets the group catch up, after which nothing is written.
+    /// Lets the group catch up to the calm lag; nothing is written after that.
     pub(crate) fn end(&mut self, pods: [&Pod; 2]) {
         self.raised = None;
         self.committed = self.end - CALM;
@@ -64,7 +64,7 @@ impl Lag {
         }
     }
 
-    /// The seconds for which the lag had been more than `lag` at the time `at`.
+    /// Returns the seconds for which the lag had been more than `lag` at the time `at`.
     pub(crate) fn age(&self, (at, lag): (f64, f64)) -> f64 {
         let mut more = self.told.iter().filter(|(_, told)| f64_of(*told) > lag);
         more.next().map_or(0.0, |(since, _)| (at - since).max(0.0))

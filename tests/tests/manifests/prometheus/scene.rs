@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use super::lag::Lag;
 use super::watch::{AS_SHIPPED, Course, DIRECT, EVERY_SECOND, FORGETFUL, OURS, Watch};
 
-/// An alert as it is shipped, which waits five minutes; the lab's records are years old, so its condition holds from the beginning.
+/// An alert as it is shipped, and the seconds for which it waits. The lab's records are years old, so the condition of the alert
+/// holds from the beginning.
 const SHIPPED: (&str, f64) = ("KafkaGroupLate", 300.0);
 
 /// The longest age of collected values in seconds: a collection of the lab's pods begins every half second.
@@ -21,7 +22,7 @@ const COLLECTED: f64 = 0.6;
 /// The rounding of `ALERTS_FOR_STATE`, which has whole seconds.
 const ROUNDING: f64 = 1.0;
 
-/// The tolerance for the times of alerts, in scrapes and evaluations.
+/// Returns the tolerance for the times of alerts, in scrapes and evaluations.
 fn slack() -> f64 {
     Length::from_env().pick(1.0, 3.0)
 }
@@ -59,7 +60,8 @@ impl Scene {
             begin: 0.0,
             ended: Vec::new(),
         };
-        // This is the last group of recording rules; the group about consumers is never over budget, as the lab's group has no members.
+        // `klag:owner` is in the last group of recording rules. The last rule of all, `klag:over_budget`, records nothing here,
+        // as the lab's group has no members.
         let last = "klag:owner";
         scene.until_all("everything to be recorded", 150, |watch| {
             ensure!(
@@ -73,7 +75,7 @@ impl Scene {
         Ok(scene)
     }
 
-    /// Waits, at most this number of seconds, while the lag grows.
+    /// Lets the lag grow until `ask` succeeds, for at most `seconds`.
     fn until(
         &mut self,
         what: &str,
@@ -250,7 +252,7 @@ impl Scene {
         Ok(())
     }
 
-    /// Checks that neither the observer of the pods nor any Prometheus ever saw series of both.
+    /// Checks that neither the observer of the pods nor any Prometheus ever saw series of both pods at once.
     pub(crate) fn never_two(&self) -> Result<()> {
         for watch in &self.watches {
             let (moves, n) = watch.moves()?;

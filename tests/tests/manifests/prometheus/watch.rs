@@ -13,7 +13,7 @@ use super::lag::{GROUP, THRESHOLD};
 /// A user's alert on a name with `klag:` in front, as the manifests recommend.
 pub(crate) const OURS: &str = "ConsumersTooSlow";
 
-/// The same alert on the name without `klag:`.
+/// A user's alert like [`OURS`], on the name without `klag:` in front.
 pub(crate) const DIRECT: &str = "ConsumersTooSlowDirectly";
 
 /// The labels of recorded series; two series with the same values of them would be one.
@@ -33,7 +33,7 @@ pub(crate) struct Kind {
     name: &'static str,
     /// The time from one scrape or evaluation to the next.
     seconds: u64,
-    /// The window of the rules.
+    /// The time for which the rules remember the last value, as a range of PromQL.
     memory: &'static str,
 }
 
@@ -113,12 +113,12 @@ impl Watch {
         })
     }
 
-    /// The time of a scrape and an evaluation, in seconds, which is the precision of a Prometheus.
+    /// Returns the time of a scrape and an evaluation, in seconds, which is the precision of a Prometheus.
     pub(crate) fn step(&self) -> f64 {
         (self.intervals.scrape + self.intervals.evaluation).as_secs_f64()
     }
 
-    /// The times after `since` at which an alert was seen in a state, whatever its other labels.
+    /// Returns the times after `since` at which an alert was seen in a state, whatever its other labels.
     pub(crate) fn times(&self, alert: &str, state: &str, since: f64) -> Result<Vec<f64>> {
         let selector = format!("ALERTS{{alertname=\"{alert}\",alertstate=\"{state}\"}}");
         let series = self.prometheus.samples(&selector)?;
@@ -129,11 +129,11 @@ impl Watch {
         Ok(times)
     }
 
-    /// The time since which an alert has waited, by `ALERTS_FOR_STATE`, and the time at which it fired, after `since`.
+    /// Returns the time since which an alert has waited, by `ALERTS_FOR_STATE`, and the time at which it fired, after `since`.
     pub(crate) fn course(&self, alert: &str, since: f64) -> Result<Course> {
         let book = format!("ALERTS_FOR_STATE{{alertname=\"{alert}\"}}");
         let book = self.prometheus.samples(&book)?;
-        // The times are in whole seconds, rounded down.
+        // `ALERTS_FOR_STATE` has times in whole seconds, rounded down.
         let entries = book.iter().flat_map(|series| &series.samples);
         let entries = entries
             .map(|(_, began)| *began)
@@ -145,7 +145,7 @@ impl Watch {
         })
     }
 
-    /// The recorded lag of the group; it is an error if there are two series.
+    /// Returns the recorded lag of the group; fails unless there is exactly one series.
     pub(crate) fn recorded(&self) -> Result<Series> {
         let lag = format!("klag:kafka_consumergroup_group_max_lag{{group=\"{GROUP}\"}}");
         let series = self.prometheus.samples(&lag)?;
@@ -190,8 +190,8 @@ impl Watch {
         ))
     }
 
-    /// The number of times that the series of lag changed from one pod to the other, by the times of all samples; and the number of
-    /// samples.
+    /// Returns the number of times that the series of lag changed from one pod to the other, by the times of all samples; and the
+    /// number of samples.
     pub(crate) fn moves(&self) -> Result<(usize, usize)> {
         let every = "{__name__=~\"kafka_.+\",job=\"klag-exporter\"}";
         let mut seen = Vec::new();
@@ -205,7 +205,7 @@ impl Watch {
         Ok((moves.count(), seen.len()))
     }
 
-    /// The number of samples of the leader's telemetry, and the number of jobs and pods that they are from.
+    /// Returns the number of samples of the leader's telemetry, and the number of jobs and pods that they are from.
     pub(crate) fn telemetry(&self) -> Result<(usize, usize)> {
         let about = "{__name__=~\"kafka_lag_exporter_leader|kafka_lag_exporter_elector_state\"}";
         let series = self.prometheus.samples(about)?;

@@ -9,7 +9,7 @@ use super::{
     EVERY, LIMIT, check_neighbour, cluster, ended, errors, neighbour, of_group, start, stored,
 };
 
-/// A group whose name begins as that of another group.
+/// Returns the description of a group with one commit, for groups whose name begins as that of another group.
 fn named_alike() -> GroupSpec {
     GroupSpec::classic().committed("orders", 0, 1)
 }

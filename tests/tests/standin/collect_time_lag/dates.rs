@@ -91,7 +91,7 @@ fn a_record_of_message_format_0_has_no_age() -> Result<()> {
     let format_0 = Records::by(|_| Slot::at(0).of_kind(SlotKind::Format0));
     let topics = vec![topic("t", format_0), topic("dated", written(now() - HOUR))];
     let kafka = start(&runtime, topics, &[("g", "t", 4)]);
-    // librdkafka cannot read this format in the newer versions of Fetch.
+    // librdkafka cannot read message format 0 in the newer versions of Fetch, which old brokers do not have.
     kafka.make_old();
     kafka.commit("g", "dated", (0, 4));
     let collector = Collector::start(&config(&kafka))?;
@@ -124,7 +124,7 @@ fn a_record_too_large_to_be_read_is_told_with_the_property_that_cures_it() -> Re
         &[("g", "large", 4), ("h", "small", 4)],
     );
     let config = config(&kafka);
-    // This is the least that librdkafka accepts for a client that does not set fetch.max.bytes.
+    // This size is the least that librdkafka accepts for a client that does not set fetch.max.bytes.
     let small = config
         .clone()
         .property("receive.message.max.bytes", "52429312");

@@ -1,4 +1,4 @@
-//! Records that the group itself has purged.
+//! Records that a group itself has purged after it read them: none of them counts as lost.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -31,7 +31,7 @@ fn an_application_that_purges_what_it_has_committed_loses_nothing() -> Result<()
     collector.wait_until_complete(LIMIT)?;
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        // Purges as Kafka Streams does with its repartition topics, in steps shorter than a round trip.
+        // This thread purges as Kafka Streams does with its repartition topics, in steps shorter than a round trip.
         let purging = scope.spawn(|| {
             let mut at = 100;
             while !over.load(Ordering::Relaxed) && at < 900_000 {

@@ -117,7 +117,8 @@ fn a_group_that_stands_still_is_at_least_as_late_as_it_was_watched() -> Result<(
         let unknown = first.value(AGE, [("topic", "t")]);
         ensure!(unknown.is_none(), "{unknown:?} after one observation");
     }
-    // The topic is busy: the high watermark changes in every collection, so the few samples that are kept are the last five.
+    // The topic is busy: the high watermark changes in every collection, so the few samples that the collector keeps are the last
+    // five.
     for _ in 0..60 {
         kafka.append("t", 0, (1, Slot::at(now())));
         lab::pause(Duration::from_millis(200));

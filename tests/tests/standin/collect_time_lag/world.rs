@@ -16,14 +16,14 @@ pub(crate) const AGE: &str = "kafka_consumergroup_group_lag_seconds";
 pub(crate) const OLDEST: &str = "kafka_consumergroup_group_max_lag_seconds";
 const ERRORS: &str = "kafka_lag_exporter_errors_total";
 
-/// The time now, as Unix time in milliseconds.
+/// Returns the time now, as Unix time in milliseconds.
 pub(crate) fn now() -> i64 {
     #[expect(clippy::cast_possible_truncation, reason = "milliseconds fit")]
     let now = (lab::wall_seconds() * 1e3) as i64;
     now
 }
 
-/// Records that were all written at `at`.
+/// Returns records that were all written at `at`.
 pub(crate) fn written(at: i64) -> Records {
     Records::by(move |_| Slot::at(at))
 }
@@ -52,7 +52,7 @@ pub(crate) fn config(kafka: &StandIn) -> Config {
     Config::of(&kafka.bootstrap()).every(Duration::from_secs(1))
 }
 
-/// The exposition after one more collection has both begun and ended.
+/// Waits until one more collection has both begun and ended; returns the exposition.
 pub(crate) fn next(collector: &Collector) -> Result<Exposition> {
     let ended = |metrics: &Exposition| metrics.count("kafka_lag_exporter_collections_total", []);
     let before = ended(&collector.metrics()?);

@@ -37,20 +37,20 @@ pub(super) struct Running {
     _subject: Subject,
 }
 
-/// A port of loopback on which no process listens.
+/// Returns a port of loopback on which no process listens.
 pub(super) fn free_port() -> u16 {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     free.local_addr().unwrap().port()
 }
 
-/// Sends the signal of this name.
+/// Sends the process the signal of this name.
 pub(super) fn send(signal: &str, child: &Child) {
     let id = child.id().to_string();
     let sent = Command::new("kill").args(["-s", signal, &id]).status();
     assert!(sent.unwrap().success());
 }
 
-/// Waits for the end, within the time that a program may take; returns the exit status.
+/// Waits for the end of the process, within the time that a program may take; returns the exit status.
 pub(super) fn ended(child: &mut Child) -> Option<i32> {
     let began = Instant::now();
     loop {
@@ -66,7 +66,7 @@ pub(super) fn ended(child: &mut Child) -> Option<i32> {
     }
 }
 
-/// A pipe that stays full as long as the reader, which does not read, is kept.
+/// Returns a pipe that stays full as long as the reader, which does not read, is kept.
 pub(super) fn full_pipe() -> (PipeReader, Stdio) {
     let (reader, writer) = std::io::pipe().unwrap();
     let mut filling = writer.try_clone().unwrap();
@@ -74,7 +74,7 @@ pub(super) fn full_pipe() -> (PipeReader, Stdio) {
     (reader, writer.into())
 }
 
-/// The signals that have a handler: signal n has bit n - 1.
+/// Returns the signals that have a handler: signal n has bit n - 1.
 fn caught(child: &Child) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
     let set = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
@@ -91,12 +91,12 @@ impl Subject {
         }
     }
 
-    /// The path of the program.
+    /// Returns the path of the program.
     pub(super) fn path(&self) -> PathBuf {
         self.program.path().unwrap()
     }
 
-    /// The path of a file beside the configuration.
+    /// Returns the path of a file beside the configuration.
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.files.path().join(name)
     }
@@ -128,7 +128,7 @@ impl Subject {
         command.arg("--config").arg(config).stderr(Stdio::null());
         let child = command.spawn().unwrap();
         let began = Instant::now();
-        // SIGTERM has the number 15.
+        // SIGTERM has the number 15, so its handler is bit 14.
         while caught(&child) & 1 << 14 == 0 {
             assert!(began.elapsed() < START_LIMIT, "it does not begin");
             pause(Duration::from_millis(5));
@@ -180,7 +180,7 @@ impl Subject {
 // === impl Running ===
 
 impl Running {
-    /// The whole answer to `GET path`.
+    /// Returns the whole answer to `GET path`.
     pub(super) fn get(&self, path: &str) -> std::io::Result<String> {
         let mut stream = TcpStream::connect(self.address)?;
         write!(
@@ -192,7 +192,7 @@ impl Running {
         Ok(answer)
     }
 
-    /// Asks for `/health` as a probe does.
+    /// Checks that `/health` is answered well within the time that a probe has.
     pub(super) fn assert_healthy(&self) {
         let began = Instant::now();
         let answer = self.get("/health").unwrap();
@@ -208,14 +208,14 @@ impl Running {
         let mut streams = Vec::new();
         for _ in 0..n {
             let mut stream = TcpStream::connect(self.address).unwrap();
-            // Some connections are closed before anything was sent.
+            // The write may fail, since the program closes some connections at once.
             stream.write_all(b"GET / HTTP/1.1\r\nho").ok();
             streams.push(stream);
         }
         streams
     }
 
-    /// The number of collections that have ended.
+    /// Returns the number of collections that have ended.
     pub(super) fn n_collections(&self) -> u64 {
         let metrics = self.get("/metrics").unwrap();
         let samples = metrics
@@ -234,7 +234,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // A test that fails leaves no process behind. After a test that succeeds the process has ended already.
+        // A test that fails must leave no process behind. After a test that succeeds the process has ended already.
         self.child.kill().ok();
         self.child.wait().ok();
     }

@@ -44,7 +44,7 @@ fn every_signal_that_asks_for_an_end_gets_an_orderly_one_and_the_log_says_which(
     for signal in ["TERM", "INT", "HUP", "QUIT"] {
         for subject in BOTH.map(Subject::new) {
             let log = subject.file("log");
-            // The shell that runs the tests may ignore some signals.
+            // The shell that runs the tests may ignore some signals, which a child inherits; `env` undoes this.
             let mut command = Command::new("env");
             command.arg("--default-signal").arg(subject.path());
             let written = File::create(&log).unwrap();

@@ -13,7 +13,7 @@ use e2e::standin::{GroupSpec, PartitionSpec, StandIn};
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
-/// The time within which 99 of a hundred probes are answered.
+/// The time within which 99 of a hundred probes must be answered.
 const PROBE: Duration = Duration::from_millis(100);
 
 /// The pause between two probes.
@@ -36,7 +36,7 @@ struct Size {
 #[derive(Debug, Default)]
 struct Waits(Vec<Duration>);
 
-/// The results of the requests for `/metrics`.
+/// The numbers of requests for `/metrics` by their result.
 #[derive(Clone, Copy, Debug, Default)]
 struct Served {
     whole: usize,
@@ -69,7 +69,7 @@ impl Size {
 // === impl Waits ===
 
 impl Waits {
-    /// Probes both endpoints in turn until `over` is true.
+    /// Probes `/health` and `/ready` in turn until `over` is true.
     fn until(port: u16, over: &AtomicBool) -> Result<Self> {
         let mut waits = Vec::new();
         while !over.load(Ordering::Relaxed) {
@@ -149,7 +149,7 @@ fn read(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<(u16, bool)> {
     }
 }
 
-/// Does `work` while probes are sent.
+/// Does `work` while probes are sent; returns its result, and the durations of the probes.
 fn beside_probes<T>(port: u16, work: impl FnOnce() -> Result<T>) -> Result<(T, Waits)> {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -161,7 +161,7 @@ fn beside_probes<T>(port: u16, work: impl FnOnce() -> Result<T>) -> Result<(T, W
     })
 }
 
-/// Runs `n` readers at once, for this time.
+/// Runs `n` readers of `/metrics` at once, for this time.
 fn readers(port: u16, n: usize, time: Duration) -> Result<Served> {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {

@@ -14,7 +14,7 @@ const STALLED: i32 = 3;
 const TICK: Duration = Duration::from_millis(100);
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// The value of every offset at tick 0; each offset grows by one at each tick.
+/// The committed offset of every partition at tick 0; like the end of each log it grows by one at each tick.
 const COMMITTED: i64 = 1_000;
 const END: i64 = 1_000_000;
 
@@ -34,7 +34,7 @@ struct Look {
     n_complete: usize,
 }
 
-/// The broker that coordinates the group, and the broker that leads the partitions of the group's topic.
+/// Returns the broker that coordinates the group, and the broker that leads the partitions of the group's topic.
 fn brokers(group: i32) -> (i32, i32) {
     let leader = group % 3 + 1;
     let apart = group / 9;
@@ -106,7 +106,7 @@ fn stall(poll: Duration) -> Result<()> {
     ensure!(oldest <= limit, "a value was {oldest:?} old, not {limit:?}");
     ensure!(during.pretending == 0, "groups pretend to be complete");
     ensure!(n_errors >= n - 1, "{n_errors} errors in {n} collections");
-    // One collection was under way when the broker came back.
+    // Of the collections until then, one was under way when the broker came back.
     ensure!(n_whole <= 3, "whole only after {n_whole} collections");
     Ok(())
 }
@@ -192,7 +192,7 @@ impl Clock {
         Ok(look)
     }
 
-    /// The age of the oldest value of a group; it is an error if a value is missing or wrong.
+    /// Returns the age of the oldest value of a group; fails if a value is missing or wrong.
     fn age(&self, metrics: &Exposition, group: i32, now: Instant) -> Result<Duration> {
         let (group, topic) = (name(group), topic(brokers(group).1));
         let mut oldest = Duration::ZERO;
@@ -214,7 +214,7 @@ impl Clock {
         Ok(oldest)
     }
 
-    /// The time since the value of a tick was replaced by the next one.
+    /// Returns the time since the value of a tick was replaced by the next one; zero for the value of the last tick.
     fn since(&self, tick: i64, now: Instant) -> Result<Duration> {
         let tick = usize::try_from(tick)?;
         ensure!(tick < self.ticks.len(), "a value that never was");

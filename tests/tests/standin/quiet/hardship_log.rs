@@ -52,7 +52,7 @@ impl Mute {
         let mut filling = log.try_clone()?;
         // The thread blocks as soon as the pipe is full, until the reader is gone.
         std::thread::spawn(move || while filling.write_all(&[b'.'; 512]).is_ok() {});
-        // The shell that runs the tests may ignore some signals.
+        // The shell that runs the tests may ignore some signals, which a child inherits; `env` undoes this.
         let child = Command::new("env")
             .arg("--default-signal")
             .arg(program.path()?)
@@ -85,7 +85,7 @@ impl Mute {
 
 impl Drop for Mute {
     fn drop(&mut self) {
-        // After a test that succeeds the process has ended already.
+        // Errors are ignored, since after a test that succeeds the process has ended already.
         self.child.kill().ok();
         self.child.wait().ok();
     }
@@ -128,7 +128,7 @@ impl World {
         answer.text()
     }
 
-    /// The value of a counter, summed over all its series.
+    /// Returns the value of a counter, summed over all its series.
     fn count(port: u16, path: &str, family: &str) -> Result<u64> {
         let text = Self::get(port, path)?;
         let samples = text.lines().filter_map(|line| {
@@ -174,7 +174,7 @@ fn a_pod_that_loses_its_terminal_gives_the_lease_back() -> Result<()> {
     lead("HUP", Duration::from_secs(6))
 }
 
-/// Lets the pod lead for the time `long`, and ends it by this `signal`.
+/// Lets the pod lead for the time `long`, ends it by this `signal`, and checks that it worked and ended in order.
 fn lead(signal: &str, long: Duration) -> Result<()> {
     let _reservation = lab::reserve()?;
     let world = World::start()?;

@@ -100,7 +100,7 @@ fn commits(connection: &mut Connection, group: &GroupId) -> usize {
         .sum()
 }
 
-/// The number of partitions of these topics whose end was in the answer.
+/// Returns the number of partitions of these topics whose end was in the answer.
 fn ends(connection: &mut Connection, topics: std::ops::Range<usize>) -> usize {
     let partition = |p| {
         ListOffsetsPartition::default()

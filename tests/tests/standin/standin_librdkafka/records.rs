@@ -1,4 +1,4 @@
-//! Reading and writing records.
+//! Tests of reading and writing records with librdkafka.
 
 use std::time::Duration;
 
@@ -41,8 +41,8 @@ async fn records_are_read_in_every_codec_and_size() {
     kafka.shutdown().await;
 }
 
-/// A topic with records 0 to 4, records 5 and 6 of a transaction aborted at 7, a compacted offset 8, record 9 of a transaction committed at
-/// 10, and record 11 of an open one.
+/// Returns a topic with records 0 to 4, records 5 and 6 of a transaction aborted at 7, a compacted offset 8, record 9 of a
+/// transaction committed at 10, and record 11 of an open one.
 fn transactions() -> TopicSpec {
     let records = Records::by(|offset| {
         let kind = match offset {
@@ -186,7 +186,7 @@ fn assign(consumer: &BaseConsumer, (topic, offset): (&str, i64)) {
     consumer.assign(&position).expect("an assignment");
 }
 
-/// The offset, timestamp and size of every record from an offset to the end.
+/// Reads partition 0 of a topic from an offset to the end; returns the offset, timestamp and size of every record.
 fn read(kafka: &StandIn, from: (&str, i64), more: &[(&str, &str)]) -> Vec<(i64, i64, usize)> {
     let consumer = client(kafka, more);
     assign(&consumer, from);

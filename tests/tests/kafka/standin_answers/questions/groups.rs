@@ -1,4 +1,4 @@
-//! Requests about groups and what they committed.
+//! Requests about groups and their commits.
 
 use e2e::standin::Api;
 use kafka_protocol::messages::{

@@ -55,7 +55,8 @@ fn list_offsets(address: &str) -> Vec<Answered> {
     let mut answered = Vec::new();
     for (first, timestamp) in [(1, -1), (1, -2), (7, -3), (1, 0)].into_iter().chain(times) {
         for (topic, partition) in logs {
-            // The markers in this topic have the time of writing as their timestamp.
+            // Lookups by time that would find the markers of this topic are left out: the timestamp of a marker is the time of
+            // its writing.
             if topic == "tx" && (timestamp == -3 || timestamp > at(7, 0)) {
                 continue;
             }
@@ -122,7 +123,7 @@ fn fetch(address: &str, ids: &HashMap<String, Uuid>) -> Vec<Answered> {
     let in_order = [0, 15, 29, 30, 31, -1].map(orders);
     let all = orders(0);
     let odd = [
-        // One limit is less than a batch, the other just more than one.
+        // The limit of the first fetch is less than a batch, that of the second fetch just more than one batch.
         Wanted {
             max_bytes: 50,
             ..all

@@ -89,7 +89,7 @@ impl Lab {
         )
     }
 
-    /// Makes the collector ask again for members and records, which it may otherwise keep.
+    /// Changes every group, so that the collector asks again for members and records, which it may otherwise keep.
     fn change(&mut self) {
         self.turn += 1;
         for index in 0..GROUPS {
@@ -134,7 +134,7 @@ impl Lab {
         })
     }
 
-    /// Injects the fault during some collections, and waits until everything is well again.
+    /// Injects the fault during some collections, and waits until everything is well again. Returns what was seen meanwhile.
     fn case(&mut self, api: Api, fault: Fault) -> Result<Seen> {
         if matches!(
             api,

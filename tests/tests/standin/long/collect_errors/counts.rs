@@ -15,12 +15,12 @@ pub(crate) const CODES: [(i16, &str); 13] = [
     (69, "group_not_found"),
     (88, "unstable_offset_commit"),
     (12345, "other"),
-    // This code is the last because the collector remembers missing rights to read for a while.
+    // The codes about rights are the last because the collector remembers missing rights to read for a while.
     (29, "authorization"),
     (30, "authorization"),
 ];
 
-/// The label under which failures of an API are counted.
+/// Returns the label under which failures of an API are counted.
 pub(crate) fn label(api: Api) -> &'static str {
     match api {
         Api::Metadata => "metadata",
@@ -33,16 +33,16 @@ pub(crate) fn label(api: Api) -> &'static str {
     }
 }
 
-/// The number of requests of a kind that one collection leaves unanswered when every answer is an error.
+/// Returns the number of requests of a kind that one collection leaves unanswered when every answer is an error.
 pub(crate) fn questions(api: Api) -> u64 {
     match api {
-        // One for each topic, each broker, and each KIP-848 group.
+        // There is one request for each of the 3 topics, 3 brokers or 3 KIP-848 groups.
         Api::Metadata | Api::DescribeConfigs | Api::ListGroups | Api::ConsumerGroupDescribe => 3,
-        // One for each group.
+        // There is one request for each of the 12 groups.
         Api::OffsetFetch => 12,
-        // One for each partition.
+        // There is one request for each of the 18 partitions.
         Api::ListOffsets | Api::Fetch => 18,
-        // One for each classic group.
+        // There is one request for each of the 9 classic groups.
         _ => 9,
     }
 }

@@ -10,7 +10,7 @@ use super::counts::{label, questions};
 
 pub(crate) type Errors = BTreeMap<(String, String), u64>;
 
-/// The observations in one case.
+/// The observations in one case: counts since the fault was injected, and wrong values.
 #[derive(Default)]
 pub(crate) struct Seen {
     pub(crate) n_collections: u64,
@@ -25,8 +25,8 @@ pub(crate) struct Seen {
 // === impl Seen ===
 
 impl Seen {
-    /// True if requests timed out that no injected error explains. `pair` is the API and the reason under which the injected errors are
-    /// counted.
+    /// Returns true if requests timed out for another reason than the injected errors. `pair` is the API and the reason under
+    /// which the injected errors are counted.
     pub(crate) fn is_disturbed(&self, pair: (Api, &str)) -> bool {
         let timed_out = |counted: &(String, String)| {
             counted.1 == "timeout" && !(cuts_connections(pair) && counted.0 == "metadata")
@@ -98,8 +98,9 @@ impl Seen {
     }
 }
 
-/// True for the error about a KIP-848 group after which the collector closes the connection, lest librdkafka describe the group as a
-/// classic one. Here this happens to every broker's connection, four times a second, and metadata may have to wait for a connection.
+/// Returns true for the error about a KIP-848 group after which the collector closes the connection, lest librdkafka describe the
+/// group as a classic one. In these tests this happens to every broker's connection, four times a second, and metadata may have
+/// to wait for a connection.
 fn cuts_connections((api, reason): (Api, &str)) -> bool {
     api == Api::ConsumerGroupDescribe && reason == "group_not_found"
 }
