@@ -114,7 +114,7 @@ fn on_signals() -> Result<CancellationToken> {
     Ok(stop)
 }
 
-/// A running demo.
+/// A running demo: the screen, the keys, and the times of what it does next.
 #[derive(Debug)]
 struct Demo {
     stop: CancellationToken,
@@ -198,7 +198,7 @@ impl Demo {
                 self.say(lag)?;
                 self.nobody(pods)
             }
-            // While nobody leads, an output of lines gets the time without a leader each second, instead of the table.
+            // While nobody leads, an output that is no terminal gets the time without a leader each second, instead of the table.
             Event::Show if self.is_told(pods) => Ok(()),
             Event::Show => {
                 let rows = pods.table().await?;

@@ -51,14 +51,14 @@ pub use two_pods::{BrokenPromise, PairPlan, TwoPods};
 /// The length of the tests with real servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {
-    /// The full length, by `KLAG_PROOF`: each test lasts as long as its promise says.
+    /// The full length, which `KLAG_PROOF` asks for: each test lasts as long as its promise says.
     Full,
     /// The same events with shorter pauses, so that all tests fit into an hour.
     Short,
 }
 
 impl Length {
-    /// The length that `KLAG_PROOF` asks for.
+    /// Returns the length that `KLAG_PROOF` asks for.
     pub fn from_env() -> Self {
         match std::env::var("KLAG_PROOF") {
             Ok(set) if !set.is_empty() && set != "0" => Self::Full,
@@ -66,8 +66,8 @@ impl Length {
         }
     }
 
-    /// The limit within which something must happen: as promised in a full run, and three times as long in a short run, for the machine may
-    /// be busy. No limit of safety gets slack.
+    /// Returns the limit within which something must happen: as promised in a full run, and three times as long in a short run,
+    /// for the machine may be busy. No limit of safety gets slack.
     pub fn slack(self, bound: Duration) -> Duration {
         self.pick(bound, bound * 3)
     }
@@ -108,7 +108,7 @@ pub fn pause(duration: Duration) {
     thread::sleep(duration);
 }
 
-/// The wall clock, in seconds since 1970.
+/// Returns the time of the wall clock, in seconds since 1970.
 pub fn wall_seconds() -> f64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -17,8 +17,8 @@ use serde_json::Value;
 
 pub use render::Objects;
 
-/// The version of Kubernetes that the chart is rendered for. Without this argument, a Helm that was built without a version
-/// assumes 1.20.
+/// The version of Kubernetes that the chart is rendered for, as `--kube-version`. A Helm that was built without a version would
+/// assume 1.20.
 pub const KUBE_VERSION: &str = crate::lab::kubernetes::VERSION;
 
 /// Returns the path of the folder `manifests/`.

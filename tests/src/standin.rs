@@ -130,7 +130,7 @@ impl StandIn {
             .send_modify(|faults| faults.retain(|active| active.id != id));
     }
 
-    /// Ends all faults. Answers that they have stalled stay stalled.
+    /// Ends all faults. Answers that faults have stalled stay stalled.
     pub fn clear_faults(&self) {
         self.shared.faults.send_modify(Vec::clear);
     }

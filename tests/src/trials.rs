@@ -24,7 +24,7 @@ use crate::lab::{self, BrokenPromise, PairPlan};
 /// The control plane and the program that a trial is run with.
 #[derive(Clone, Copy, Debug)]
 pub struct TrialSetup<'a> {
-    /// The control plane.
+    /// The control plane that the pods of the trial use.
     pub kube: &'a Kube,
     /// The program that stands in the elector's place.
     pub elector: Program,

@@ -1,4 +1,4 @@
-//! `standin`: a pretended Kafka cluster for a person to point clients at.
+//! `standin`: the stand-in for a Kafka cluster as a program, for people who want to point clients at it.
 
 use std::{
     io::{self, Write as _},
@@ -14,25 +14,25 @@ use tokio::signal;
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
-    /// Brokers; their ids count from 1
+    /// Number of brokers; their ids count from 1
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(i32).range(1..=100))]
     nodes: i32,
-    /// Topics, named topic-0, topic-1, ...
+    /// Number of topics, which are named topic-0, topic-1, ...
     #[arg(long, default_value_t = 10)]
     topics: usize,
-    /// Partitions of each topic
+    /// Number of partitions of each topic
     #[arg(long, default_value_t = 6)]
     partitions: usize,
-    /// Records in each partition
+    /// Number of records in each partition
     #[arg(long, default_value_t = 1_000)]
     records: i64,
-    /// Consumer groups, named group-0, group-1, ...; group-N reads topic-(N modulo topics)
+    /// Number of consumer groups, which are named group-0, group-1, ...; group-N reads topic-(N modulo topics)
     #[arg(long, default_value_t = 10)]
     groups: usize,
-    /// Members of each group, 0 for groups that are empty; the first has all partitions
+    /// Number of members of each group, 0 for empty groups; the first member has all partitions
     #[arg(long, default_value_t = 1)]
     members: usize,
-    /// Port of node 1; the others have the ones after it. 0 takes any free ports
+    /// Port of node 1; the other nodes have the ports after it. 0 takes any free ports
     #[arg(long, default_value_t = 0)]
     port: u16,
 }

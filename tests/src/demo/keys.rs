@@ -11,9 +11,9 @@ use super::leader_tracker::Ending;
 /// A line that a person typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Key {
-    /// A request to end the leading pod, in this way if the line names one.
+    /// A request to end the leading pod; the line may name the way.
     End(Option<Ending>),
-    /// A line that was not understood.
+    /// A line that the demo does not understand.
     Other,
 }
 

@@ -11,15 +11,15 @@ use crate::lab::host;
 use crate::lab::kubernetes::{self, ControlPlane, Rights, VERSION};
 use crate::lease_server::LeaseServer;
 
-/// The namespace that the lab's control plane has.
+/// The namespace of the pods and the Lease, which the lab's control plane has from its start.
 pub(super) const NAMESPACE: &str = "lab";
 /// The Lease that the pods compete for.
 pub(super) const LEASE: &str = "klag-exporter";
 
-/// The Kubernetes API of the demo: one of two kinds.
+/// The Kubernetes API that the demo uses: the real one, or a stand-in.
 #[derive(Debug)]
 pub(super) enum Kubernetes {
-    /// The API server and etcd.
+    /// The API server and etcd, started by the lab.
     Real(Box<Real>),
     /// A server that knows one Lease.
     StandIn(LeaseServer, StandInReason),

@@ -42,9 +42,9 @@ pub(super) struct PodStatus {
 /// The answers of all pods to one poll, asked at about the same time.
 #[derive(Clone, Debug)]
 pub(super) struct Poll {
-    /// The time before the first request.
+    /// The time just before the first request of the poll.
     pub(super) asked_at: Instant,
-    /// The time after the last answer.
+    /// The time just after the last answer to the poll.
     pub(super) seen_at: Instant,
     /// The pods, in the order in which the demo numbers them.
     pub(super) pods: Vec<PodStatus>,

@@ -19,15 +19,15 @@ const END_LIMIT: Duration = Duration::from_millis(1500);
 /// The time limit of a scrape; a table that takes longer is not shown.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
-/// One pod, or two that compete.
+/// The pods of the demo: one, or two that compete.
 #[derive(Debug)]
 pub(super) struct Pods {
     all: Vec<Pod>,
     status_poller: StatusPoller,
     leader_tracker: LeaderTracker,
-    /// The last poll.
+    /// The last poll, from which the table's headline and the lines about pods are made.
     poll: Option<Poll>,
-    /// A pod that was started and is not on standby yet, with the time of its start.
+    /// The index of a pod that was started and is not on standby yet, with the time of its start.
     awaited: Option<(usize, Instant)>,
     begun: Instant,
     /// The cause and the time of the last change of leader, until the new leader shows lag.

@@ -88,7 +88,7 @@ fn first_sentence(source: &str) -> Result<String> {
     Ok(link.replace_all(sentence, "$1").replace('`', ""))
 }
 
-/// Writes the modules of the folder at `path`.
+/// Writes a line for each module of the folder at `path`, followed by the modules below it.
 fn write(text: &mut String, folder: &Folder, (order, path): (&[String], &str)) {
     let below = |name: &str| match path {
         "" => name.to_owned(),

@@ -1,4 +1,5 @@
-//! The state of the server: one Lease with its versions and events. The module does no I/O and reads no clock.
+//! The state of the stand-in for the Kubernetes API: one Lease with its versions and events. The module does no I/O and reads no
+//! clock.
 
 use std::collections::VecDeque;
 

@@ -59,14 +59,14 @@ impl Builder {
         self.topic_with(TopicSpec::new(name, n_partitions).partitions(partition))
     }
 
-    /// Adds a topic.
+    /// Adds a topic, with settings of its own.
     #[must_use]
     pub fn topic_with(mut self, topic: TopicSpec) -> Self {
         self.topics.push(topic);
         self
     }
 
-    /// Adds a group.
+    /// Adds a group; a group of the same name is replaced.
     #[must_use]
     pub fn group(mut self, name: &str, group: GroupSpec) -> Self {
         self.groups.push((name.to_owned(), group));

@@ -41,7 +41,7 @@ impl StandIn {
         self.change_partition(topic, partition, |p| p.log_start = offset);
     }
 
-    /// Sets the last stable offset, as a transaction does that is open since `offset`; `None` ends the transaction.
+    /// Sets the last stable offset, as an open transaction does that begins at `offset`; `None` ends the transaction.
     pub fn set_last_stable(&self, topic: &str, partition: i32, offset: Option<i64>) {
         self.change_partition(topic, partition, |p| p.last_stable = offset);
     }
@@ -51,7 +51,7 @@ impl StandIn {
         self.change_partition(topic, partition, |p| p.lead_by(node));
     }
 
-    /// Leaves the partition without a leader.
+    /// Leaves the partition without a leader, in a new epoch.
     pub fn take_partition_leader(&self, topic: &str, partition: i32) {
         self.change_partition(topic, partition, |p| p.lead_by(-1));
     }

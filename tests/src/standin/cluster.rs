@@ -37,7 +37,7 @@ pub(crate) enum Release {
     Old,
 }
 
-/// One broker.
+/// One broker: its address, the state of its process, and its standing with the controller.
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) host: StrBytes,
@@ -74,7 +74,7 @@ pub(crate) enum Standing {
     Fenced,
 }
 
-/// One topic.
+/// One topic, with its settings and its partitions.
 #[derive(Debug)]
 pub(crate) struct Topic {
     pub(crate) name: TopicName,
@@ -88,7 +88,7 @@ pub(crate) struct Topic {
     pub(crate) partitions: Vec<Partition>,
 }
 
-/// One consumer group.
+/// One group, with its members and its committed offsets.
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) kind: GroupKind,

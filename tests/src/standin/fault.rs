@@ -121,7 +121,7 @@ impl Fault {
         }
     }
 
-    /// Limits the fault to this node.
+    /// Limits the fault to answers of this node.
     #[must_use]
     pub fn on_node(self, node: i32) -> Self {
         Self {
@@ -130,7 +130,7 @@ impl Fault {
         }
     }
 
-    /// Limits the fault to this group.
+    /// Limits the fault to this group in answers.
     #[must_use]
     pub fn for_group(self, group: &str) -> Self {
         Self {
@@ -139,7 +139,7 @@ impl Fault {
         }
     }
 
-    /// Limits the fault to this topic.
+    /// Limits the fault to this topic in answers, and to its partitions.
     #[must_use]
     pub fn for_topic(self, topic: &str) -> Self {
         Self {
@@ -148,7 +148,7 @@ impl Fault {
         }
     }
 
-    /// Limits the fault to this partition.
+    /// Limits the fault to this partition in answers.
     #[must_use]
     pub fn for_partition(self, topic: &str, partition: i32) -> Self {
         Self {
@@ -166,7 +166,8 @@ impl Fault {
         }
     }
 
-    /// Limits the fault to this share of the times, from 0 to 1; the choice is random but the same in each run.
+    /// Limits the fault to this share of answers or places of an error code, from 0 to 1; the choice is random but the same in
+    /// each run.
     #[must_use]
     pub fn share(self, share: f64) -> Self {
         Self {

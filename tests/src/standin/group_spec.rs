@@ -1,4 +1,4 @@
-//! The description of groups, as a test writes it.
+//! Groups and their members, as a test describes them for the stand-in.
 
 use bytes::Bytes;
 
@@ -167,14 +167,14 @@ impl GroupSpec {
         }
     }
 
-    /// Adds a committed offset.
+    /// Adds a committed offset of the group in one partition.
     #[must_use]
     pub fn committed(mut self, topic: &str, partition: i32, offset: i64) -> Self {
         self.commits.push((topic.to_owned(), partition, offset));
         self
     }
 
-    /// Adds a member.
+    /// Adds a member to the group.
     #[must_use]
     pub fn member(mut self, member: MemberSpec) -> Self {
         self.members.push(member);
@@ -238,7 +238,7 @@ impl MemberSpec {
         }
     }
 
-    /// Assigns partitions of one topic.
+    /// Assigns partitions of one topic to the member.
     #[must_use]
     pub fn assigned(mut self, topic: &str, partitions: impl IntoIterator<Item = i32>) -> Self {
         self.assignment

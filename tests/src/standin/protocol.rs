@@ -84,7 +84,7 @@ const TABLE: [Line; 14] = [
     line(Api::ConsumerGroupDescribe, 69, (0, 1), Unit::Group),
 ];
 
-/// Makes a string of the protocol library.
+/// Returns `value` as a string of the protocol library.
 pub(crate) fn text(value: &str) -> StrBytes {
     StrBytes::from_string(value.to_owned())
 }

@@ -12,7 +12,7 @@ pub struct Slot {
     pub timestamp: i64,
     /// The kind of content.
     pub kind: SlotKind,
-    /// The bytes of the key.
+    /// The bytes of the key; `None` for a record without a key.
     pub key: Option<Bytes>,
     /// The content of the value.
     pub value: SlotValue,
@@ -38,9 +38,9 @@ pub enum SlotKind {
 /// The value of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SlotValue {
-    /// This number of bytes, without particular content.
+    /// A value of this number of bytes, without particular content.
     Size(usize),
-    /// These bytes.
+    /// A value of these bytes.
     Bytes(Bytes),
 }
 
@@ -70,7 +70,7 @@ impl Slot {
         }
     }
 
-    /// Sets the kind.
+    /// Sets the kind of content.
     #[must_use]
     pub fn of_kind(self, kind: SlotKind) -> Self {
         Self { kind, ..self }

@@ -1,4 +1,4 @@
-//! The description of topics and their partitions, as a test writes it.
+//! Topics and their partitions, as a test describes them for the stand-in.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ impl PartitionSpec {
         Self { log_start, ..self }
     }
 
-    /// Opens a transaction at `last_stable`.
+    /// Sets the last stable offset, as an open transaction does that begins at `last_stable`.
     #[must_use]
     pub fn stable_to(self, last_stable: i64) -> Self {
         Self {

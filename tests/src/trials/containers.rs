@@ -21,9 +21,9 @@ const LEFTOVER: Duration = Duration::from_millis(50);
 /// The fault that happens to the leader's collector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
-    /// SIGKILL; the collector does not come back.
+    /// The collector gets SIGKILL, and does not come back.
     Killed,
-    /// SIGSTOP, and SIGCONT when the other pod leads.
+    /// The collector gets SIGSTOP, and SIGCONT when the other pod leads.
     Stopped,
 }
 

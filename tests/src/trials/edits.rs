@@ -40,7 +40,7 @@ pub enum Leader {
 // === impl Edit ===
 
 impl Edit {
-    /// All edits.
+    /// All edits, each of which the tests try.
     pub const ALL: [Self; 6] = [
         Self::Nulled,
         Self::Deleted,

@@ -13,9 +13,9 @@ use crate::lab::{self, TwoPods};
 /// The way in which a pod ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// SIGTERM to both containers.
+    /// Both containers get SIGTERM, as in a rollout.
     ApiRequest,
-    /// SIGKILL to both containers.
+    /// Both containers get SIGKILL.
     Killed,
 }
 

@@ -24,7 +24,7 @@ const SCALE: Scale = Scale {
 const SECOND: Duration = Duration::from_secs(1);
 const RESULTS: [&str; 4] = ["complete", "partial", "failed", "abandoned"];
 
-/// The judgement of one scrape.
+/// The judgement of one scrape of `/metrics`, with the collector's use of CPU and its collections.
 struct Scrape {
     at: Instant,
     verdict: Verdict,

@@ -62,7 +62,7 @@ impl Lab {
     }
 }
 
-/// Checks that a route lets pass and holds up what it is told to.
+/// Checks that a route passes, refuses, drops, delays and spoils requests as it is told to.
 fn try_road(route: &ApiRoute, route_kind: RouteKind) -> Result<()> {
     let runtime = Runtime::new()?;
     let client = client(&runtime, route)?;

@@ -43,7 +43,7 @@ const WORSE: [(&str, &str, &str); 14] = [
         "last_over_time(kafka_consumergroup_group_max_lag[3m])\n            and on",
         "last_over_time(kafka_consumergroup_group_max_lag[3m])\n            or on",
     ),
-    // With this change a pod that has collected one cluster hides the failures of all others.
+    // With this change a pod that has collected one cluster hides failures to collect the other clusters.
     (
         "recording",
         "== on (namespace, job, cluster_name) group_left ()\n            max by (namespace, job, cluster_name) (klag:term_of_data)",
@@ -61,7 +61,7 @@ const WORSE: [(&str, &str, &str); 14] = [
         "max by (namespace, job, cluster_name) (\n            last_over_time(kafka_lag_exporter_up",
         "max by (cluster_name) (\n            last_over_time(kafka_lag_exporter_up",
     ),
-    // With this change the alert does not wait for pods that are scraped one after the other.
+    // With this change the alert about two leaders fires at once, although pods are scraped one after the other.
     (
         "itself",
         "sum by (namespace, job) (kafka_lag_exporter_leader) > 1,\n            \"job\", \"$1\", \"job\", \"(.+)-telemetry\"\n          )\n        for: 3m",
@@ -91,7 +91,7 @@ const WORSE: [(&str, &str, &str); 14] = [
         "unless on (namespace, job, cluster_name, group, topic) klag:kafka_consumergroup_group_topic_max_lag_seconds < 60\n",
         "\n",
     ),
-    // With this change losses in one collection are enough for the alert.
+    // With this change losses in one collection are enough for the alert about lost records.
     ("groups", "[15m:30s]) > 0.3 * 900 / 30", "[15m:30s]) > 0"),
 ];
 

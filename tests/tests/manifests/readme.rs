@@ -77,7 +77,7 @@ impl Reader {
         process::run(shell, LIMIT).with_context(|| line.to_owned())
     }
 
-    /// Does what a block says; returns the number of commands.
+    /// Does what a block of code says: writes its file, or runs its commands. Returns the number of commands.
     fn follow(&self, Block { language, text }: &Block) -> Result<usize> {
         let first = text.lines().next().unwrap_or_default();
         match (&**language, first.strip_prefix("# ")) {

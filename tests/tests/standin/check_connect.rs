@@ -1,4 +1,4 @@
-//! `--check --connect` with a cluster of which a part cannot be reached.
+//! Tests of `--check --connect` with a cluster of which some brokers cannot be reached.
 
 use std::time::Duration;
 

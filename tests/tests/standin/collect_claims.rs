@@ -163,7 +163,7 @@ fn a_topic_that_is_younger_than_the_metadata_never_passes_for_health() -> Result
             let records = of(metrics, "uncommitted_records", "young");
             (complete, records)
         });
-        // The group is not complete until the metadata was read again.
+        // The group `young` is not complete until the collector has read the metadata again.
         let right = [None, Some((0.0, None)), Some((1.0, Some(7.0)))];
         ensure!(right.contains(&shown), "{shown:?}");
         is_whole(metrics)

@@ -43,7 +43,7 @@ fn coordinator_of(
     key: &StrBytes,
     key_type: i8,
 ) -> find_coordinator_response::Coordinator {
-    // The error message of a broker's answer without an error.
+    // The error message that brokers put into answers without an error.
     let praise = if context.version < FIRST_OF_SEVERAL {
         "NONE"
     } else {

@@ -113,7 +113,7 @@ impl Member {
         })
     }
 
-    /// Commits these offsets, given with their partitions.
+    /// Commits offsets of `topic` as this member; each offset is given with its partition.
     pub(crate) fn commit(&self, topic: &str, offsets: &[(i32, i64)]) -> Result<()> {
         let partitions = offsets.iter().map(|(partition, offset)| {
             OffsetCommitRequestPartition::default()

@@ -36,7 +36,7 @@ pub(crate) struct Live {
     _transaction: BaseProducer,
 }
 
-/// Makes the state on real Kafka.
+/// Makes the state for the comparison on real Kafka; returns the clients that must stay alive.
 pub(crate) fn make(address: &str) -> Result<Live> {
     make_by_requests(address)?;
     let cut = DeleteRecordsTopic::default()

@@ -22,7 +22,7 @@ const TOPICS: usize = 200;
 const PARTITIONS: usize = 10;
 const INTERVAL: usize = 60;
 const LIMIT: Duration = Duration::from_secs(120);
-/// The number of evaluations, which is the depth of the rules: promtool evaluates each rule on its own, before others.
+/// The number of times that the rules are evaluated: each time records one more level of rules that read other rules.
 const DEPTH: usize = 4;
 
 /// The records and their times.
@@ -270,7 +270,7 @@ fn telemetry(job: &str, pod: &str) -> Vec<Line> {
     said.chain([memory]).collect()
 }
 
-/// Writes every series at `n + 1` moments, a minute apart, of which the last is `end`. Returns the first.
+/// Writes every series at `n + 1` moments, a minute apart, of which the last is `end`. Returns the first moment.
 fn write(path: &Path, lines: &[Line], end: f64, n: usize) -> Result<f64> {
     let interval = f64::from(u32::try_from(INTERVAL)?);
     let mut file = BufWriter::new(fs::File::create(path)?);

@@ -3,7 +3,7 @@
 use e2e::lab::{self, Pod};
 use tokio::time::Instant;
 
-/// The name of the group.
+/// The name of the group whose lag is watched.
 pub(crate) const GROUP: &str = "billing";
 
 /// The lag above which the user's alert fires.

@@ -158,7 +158,7 @@ impl Scene {
             "{}: fired after {waited:.1} s",
             watch.name
         );
-        // The comparison proves nothing unless the other alert has waited too.
+        // The comparison proves nothing unless the alert on the name without `klag:` has waited too.
         let waited_too = watch.times(DIRECT, "pending", begin)?;
         let direct = watch.times(DIRECT, "firing", begin)?;
         ensure!(

@@ -29,7 +29,7 @@ const KEPT: [&str; 6] = [
 /// The settings of a Prometheus.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kind {
-    /// The name in the figures.
+    /// The name of this Prometheus in the test's report.
     name: &'static str,
     /// The time from one scrape or evaluation to the next.
     seconds: u64,
@@ -61,9 +61,9 @@ pub(crate) const FORGETFUL: Kind = Kind {
 /// A Prometheus that scrapes two pods.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    /// The name in the figures.
+    /// The name of this Prometheus in the test's report.
     pub(crate) name: &'static str,
-    /// The Prometheus itself.
+    /// The running Prometheus.
     pub(crate) prometheus: Prometheus,
     intervals: Intervals,
 }
@@ -153,7 +153,8 @@ impl Watch {
         Ok(series)
     }
 
-    /// Checks that every recorded series has a value at every step between two times and no unexpected labels; returns figures.
+    /// Checks that every recorded series has a value at every step between two times and no unexpected labels; returns figures
+    /// for the report.
     pub(crate) fn unbroken(&self, (from, to): (f64, f64)) -> Result<String> {
         let every = "{__name__=~\"klag:kafka_.+\"}";
         let step = self.intervals.evaluation;

@@ -11,7 +11,7 @@ use e2e::lab::pause;
 use e2e::lab::programs::Program;
 use tokio::time::Instant;
 
-/// Both programs.
+/// Both programs, which most of the tests try one after the other.
 pub(super) const BOTH: [Program; 2] = [Program::Elector, Program::Collector];
 
 /// The longest time until a program serves requests.
@@ -114,7 +114,7 @@ impl Subject {
         self.files.write("config.toml", text).unwrap()
     }
 
-    /// Makes a named pipe in place of the configuration file.
+    /// Makes a named pipe in place of the configuration file; returns the path of the pipe.
     pub(super) fn named_pipe(&self) -> PathBuf {
         let pipe = self.file("config.pipe");
         let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
@@ -122,7 +122,7 @@ impl Subject {
         pipe
     }
 
-    /// Starts the program with this configuration file, and waits until it receives signals.
+    /// Starts the program with this configuration file, and waits until it has a handler for SIGTERM.
     pub(super) fn begin(&self, config: &Path) -> Child {
         let mut command = Command::new(self.path());
         command.arg("--config").arg(config).stderr(Stdio::null());
@@ -192,7 +192,7 @@ impl Running {
         Ok(answer)
     }
 
-    /// Checks that `/health` is answered well within the time that a probe has.
+    /// Checks that `/health` answers 200 within the time limit of a probe.
     pub(super) fn assert_healthy(&self) {
         let began = Instant::now();
         let answer = self.get("/health").unwrap();

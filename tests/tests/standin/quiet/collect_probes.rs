@@ -16,7 +16,7 @@ use tokio::time::Instant;
 /// The time within which 99 of a hundred probes must be answered.
 const PROBE: Duration = Duration::from_millis(100);
 
-/// The pause between two probes.
+/// The pause between two rounds of probes.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// The bytes by which memory may grow while clients read, however many there are.

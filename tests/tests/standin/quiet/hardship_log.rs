@@ -174,7 +174,8 @@ fn a_pod_that_loses_its_terminal_gives_the_lease_back() -> Result<()> {
     lead("HUP", Duration::from_secs(6))
 }
 
-/// Lets the pod lead for the time `long`, ends it by this `signal`, and checks that it worked and ended in order.
+/// Lets the pod lead for the time `long`, ends it by this `signal`, and checks that the pod collected, renewed and ended in
+/// order.
 fn lead(signal: &str, long: Duration) -> Result<()> {
     let _reservation = lab::reserve()?;
     let world = World::start()?;
