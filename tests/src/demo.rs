@@ -1,8 +1,7 @@
 //! The demo: a Kafka with groups that read at different speeds, two pods that compete for a Lease, and a table of the lag
 //! that the leading pod exports. A person who watches can end the leader and see the other pod take over.
 //!
-//! Everything that the demo starts ends with it. The demo makes up none of the values it shows: lag is read from
-//! `/metrics`, and the leader from `/leader`.
+//! Everything that the demo starts ends with it. The lag it shows is read from `/metrics`, and the leader from `/leader`.
 
 mod args;
 mod backends;

@@ -21,7 +21,7 @@ pub(super) const LEASE: &str = "klag-exporter";
 pub(super) enum Kubernetes {
     /// The API server and etcd, started by the lab.
     Real(Box<Real>),
-    /// A server that knows one Lease.
+    /// A server that knows one Lease, and the reason for which it is used.
     StandIn(LeaseServer, StandInReason),
 }
 

@@ -2,20 +2,20 @@
 
 use anyhow::Result;
 
-/// The reason for a stand-in.
+/// The reason for which a stand-in is used.
 #[derive(Debug)]
 pub(super) enum StandInReason {
-    /// The command line says so.
+    /// The command line asks for stand-ins.
     Asked,
     /// The real server cannot be started; the text says what is missing.
     Absent(String),
 }
 
-/// Starts the real server with `start` if `check` finds everything that it needs. Both may wait for other processes, so they have a
-/// thread that may be blocked.
+/// Starts the real server with `start` if `check` finds everything that the server needs, else says why not. Both functions run
+/// on a thread that may be blocked, since they may wait for other processes.
 ///
 /// # Errors
-/// The server had what it needs, and did not start.
+/// `check` found what the server needs, but `start` failed.
 pub(super) async fn start_if_possible<T: Send + 'static>(
     check: fn() -> Result<()>,
     start: fn() -> Result<T>,
