@@ -1,13 +1,14 @@
 //! Kafka, through librdkafka: the only module that uses it, and the only one that blocks.
 //!
 //! # Threads
-//! [`Kafka::open`] starts one thread for each cluster, which owns the cluster's librdkafka clients. It takes orders to collect,
-//! one at a time, and answers each with a [`Snapshot`] of plain values. Threads that it starts for single calls end before it
-//! goes on. Dropping [`Kafka`] closes the `Fence` around the clients' sockets, which ends all connections at once; the thread
-//! drops the clients afterwards in its own time, because a stalled broker may hold it for as long as one request may take.
+//! [`Kafka::open`] starts one thread for each cluster, which owns the cluster's librdkafka clients. The thread takes orders to
+//! collect, one at a time, and answers each with a [`Snapshot`] of plain values. Further threads that it starts for single calls
+//! end before it goes on. Dropping [`Kafka`] closes the `Fence` around the clients' sockets, which ends all connections at once;
+//! the thread drops the clients afterwards in its own time, because a stalled broker may hold it for as long as one request may
+//! take.
 //!
 //! # The requests of a collection, in order
-//! The order is what makes the numbers true, see `session` for the code.
+//! The numbers are right because of this order. The code is in `session`.
 //! 1. **Metadata** (`Metadata`), when it is due: brokers, topics, partitions and their leaders.
 //! 2. **Groups** (`ListGroups` to every broker): the broker that lists a group coordinates it. A group that is missing from the
 //!    listings may only be moving between coordinators, so groups of the last collection are asked about as well.
@@ -80,7 +81,8 @@ use crate::snapshot::Snapshot;
 pub use self::collection_context::CLUSTER_SUBJECT;
 pub use self::session::ConnectionError;
 
-/// The interval at which the clients are served between collections. librdkafka's logs, errors and token refresh wait for that.
+/// The interval at which the clients are polled between collections. librdkafka's logs and errors, and the refresh of tokens,
+/// happen at this interval.
 const SERVE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The thread that owns one cluster's clients.
@@ -90,7 +92,7 @@ pub struct Kafka {
     connection_errors: watch::Receiver<Vec<ConnectionError>>,
     fence: Arc<Fence>,
     ended: CancellationToken,
-    /// Allows connections; dropped after the fence is closed.
+    /// The record that clients exist, which is deleted when this guard is dropped; [`Kafka::drop`] closes the fence before.
     #[expect(dead_code, reason = "held until it is dropped")]
     client_guard: ClientGuard,
 }
@@ -98,7 +100,7 @@ pub struct Kafka {
 /// An error that keeps the clients from being made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// librdkafka refuses a property, or a file that one names.
+    /// librdkafka refuses a property, or a file that a property names.
     #[error("clusters.consumer_properties of cluster {cluster}: {reason}")]
     Refused {
         /// The cluster's name.
@@ -117,10 +119,10 @@ pub enum Error {
     },
 }
 
-/// An order for one collection.
+/// An order for one collection, sent to the thread that owns the clients.
 #[derive(Debug)]
 struct Order {
-    /// Takes the result; dropped by a caller that no longer wants it.
+    /// The sender of the result. A caller that no longer wants the result has dropped the receiver.
     reply: oneshot::Sender<Snapshot>,
 }
 
@@ -128,7 +130,7 @@ struct Order {
 
 impl Kafka {
     /// Makes the clients and starts the thread. The clients connect when the first collection is ordered, and only while
-    /// `client_guard` permits it. `client_guard` is dropped when no connection is left.
+    /// `client_guard` permits it. Dropping the returned value closes all connections and then drops `client_guard`.
     ///
     /// # Errors
     /// librdkafka refuses the configuration, or the operating system a thread.
@@ -148,14 +150,15 @@ impl Kafka {
         })?;
         let connection_errors = session.connection_errors();
         let (orders, inbox) = channel();
-        // A child of the worker's span, which names the cluster.
+        // This span is a child of the worker's span, which names the cluster.
         let span = info_span!("kafka");
         let ended = CancellationToken::new();
         let end_guard = ended.clone().drop_guard();
         std::thread::Builder::new()
             .name("kafka".to_owned())
             .spawn(move || {
-                // Dropped after the session, also where a panic ends it.
+                // The guard cancels `ended` when it is dropped, which is after the session was dropped, even if the thread
+                // panics.
                 let _end_guard = end_guard;
                 run(session, &inbox, &progress, &span);
             })
@@ -172,8 +175,8 @@ impl Kafka {
         })
     }
 
-    /// Orders a collection. Dropping `self` abandons it. The receiver fails when the thread has ended; without being told to, it
-    /// ends only by a panic.
+    /// Orders a collection, and returns the receiver of its snapshot. Dropping `self` abandons the collection. The receiver fails
+    /// if the thread has ended, which only a panic causes while `self` exists.
     pub fn collect(&self) -> oneshot::Receiver<Snapshot> {
         let (reply, answer) = oneshot::channel();
         // A thread that has ended drops the order, and with it the sender, so that the receiver fails.
@@ -181,12 +184,12 @@ impl Kafka {
         answer
     }
 
-    /// The errors that have kept connections from working since the metadata was last read, each kind once.
+    /// Returns the errors that have kept connections from working since the metadata was last read, each kind once.
     pub fn connection_errors(&self) -> Vec<ConnectionError> {
         self.connection_errors.borrow().clone()
     }
 
-    /// Cancelled when the thread has ended, and with it the clients.
+    /// Returns a token that is cancelled when the thread has ended and the clients are freed.
     pub fn ended(&self) -> CancellationToken {
         self.ended.clone()
     }
@@ -209,7 +212,7 @@ pub fn check(cluster: &Cluster) -> Result<(), Error> {
     })
 }
 
-/// The longest time that a collection may take.
+/// Returns the longest time that a collection may take.
 pub fn collection_timeout(exporter: &Exporter) -> Duration {
     collection_context::Timeouts::of(exporter).collection
 }
@@ -226,7 +229,7 @@ fn run(
         match inbox.recv_timeout(SERVE_INTERVAL) {
             Ok(Order { reply }) => {
                 let snapshot = session.collect(progress);
-                // A caller that has abandoned the collection has dropped the receiver.
+                // Sending fails where the caller has abandoned the collection and dropped the receiver.
                 drop(reply.send(snapshot));
             }
             Err(RecvTimeoutError::Timeout) => session.serve_clients(),

@@ -1,4 +1,4 @@
-//! The cleanup policies of topics, which tell compacted ones. They hardly ever change, so answers are kept for long.
+//! The cleanup policies of topics, which say whether a topic is compacted. They hardly ever change, so answers are kept for long.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -25,8 +25,8 @@ pub(super) struct CleanupPolicies(BTreeMap<Name, (Reading<Compaction>, Instant)>
 // === impl CleanupPolicies ===
 
 impl CleanupPolicies {
-    /// Asks for the policies of the topics in `metadata` that have no answer younger than `ttl`. Drops the answers of other
-    /// topics.
+    /// Asks for the policies of the topics in `metadata` that have no answer younger than `ttl`, or than [`REFUSAL_TTL`] where
+    /// the answer was an error. Drops the answers about topics that `metadata` lacks.
     pub(super) fn refresh(
         &mut self,
         client: &Client,
@@ -61,12 +61,12 @@ impl CleanupPolicies {
         }
     }
 
-    /// Drops the answers of these topics, because their names belong to other topics by now.
+    /// Drops the answers about these topics, which were deleted and created again, so that their policies may be others.
     pub(super) fn forget(&mut self, topics: &BTreeSet<Name>) {
         self.0.retain(|topic, _| !topics.contains(topic));
     }
 
-    /// The policy of `topic`, if it is known.
+    /// Returns the policy of `topic`, or why it is unknown.
     pub(super) fn of(&self, topic: &Name) -> Reading<Compaction> {
         let unknown = Unknown::new(Api::DescribeConfigs, Reason::NotAsked);
         self.0
@@ -75,7 +75,7 @@ impl CleanupPolicies {
     }
 }
 
-/// The meaning of a `cleanup.policy`, which is a list of `compact` and `delete`.
+/// Parses a `cleanup.policy`, which is a list of `compact` and `delete`. A list with both counts as compacted.
 fn compaction(policy: &str) -> Compaction {
     if policy.split(',').any(|part| part.trim() == "compact") {
         Compaction::Compacted

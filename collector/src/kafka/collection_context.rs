@@ -19,7 +19,8 @@ pub const CLUSTER_SUBJECT: &str = "cluster";
 /// The longest wait for one result, after which a collection checks whether it was abandoned.
 pub(super) const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// The least timeout of a request, whatever the poll interval. With less, a busy broker would pass for a stalled one.
+/// The least timeout of a request, whatever the poll interval. With a shorter timeout, a busy broker would pass for a stalled
+/// one.
 const MIN_REQUEST_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The time left in a collection below which no request begins.
@@ -28,20 +29,20 @@ const MIN_TIME_LEFT: Duration = Duration::from_millis(20);
 /// Time limits of a collection and of its requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Timeouts {
-    /// The whole collection.
+    /// The limit of the whole collection.
     pub(super) collection: Duration,
-    /// One request of most kinds.
+    /// The timeout of a request of any kind but `OffsetFetch`; `Metadata` gets half of it.
     pub(super) request: Duration,
-    /// One request for the committed offsets of a group.
+    /// The timeout of a request for the committed offsets of a group.
     pub(super) offset_fetch: Duration,
 }
 
-/// One collection in progress.
+/// One collection in progress: its limits, and what it has recorded so far.
 pub(super) struct CollectionContext<'a> {
     timeouts: Timeouts,
-    /// The end of the time for the collection.
+    /// The instant at which the time limit of the collection is reached.
     deadline: Instant,
-    /// Abandons the collection when it closes.
+    /// The fence around the clients' sockets. When the fence is closed, the collection is abandoned.
     fence: &'a Arc<Fence>,
     progress: &'a watch::Sender<Progress>,
     phase_started: Instant,
@@ -50,7 +51,7 @@ pub(super) struct CollectionContext<'a> {
     /// Brokers that did not answer a request, by node id. They are not asked again in this collection, as each request would cost
     /// another timeout.
     pub(super) silent_brokers: BTreeMap<i32, Unknown>,
-    /// The failures so far.
+    /// The failures of this collection so far.
     pub(super) failures: Vec<Failure>,
     /// The number of requests sent so far.
     pub(super) requests: BTreeMap<Api, u64>,
@@ -61,8 +62,9 @@ pub(super) struct CollectionContext<'a> {
 // === impl Timeouts ===
 
 impl Timeouts {
-    /// Limits by which a cluster with a stalled broker is shown within one and a half poll intervals. The stalled broker costs
-    /// the timeout of one request, because it is not asked again; so that timeout is less than half an interval.
+    /// Returns limits with which a cluster that has a stalled broker is shown within one and a half poll intervals. The stalled
+    /// broker costs the timeout of one request, because it is not asked again, so that timeout is three tenths of the interval or
+    /// [`MIN_REQUEST_TIMEOUT`].
     pub(super) fn of(exporter: &Exporter) -> Self {
         let performance = exporter.performance;
         let share = (exporter.poll_interval * 3 / 10).max(MIN_REQUEST_TIMEOUT);
@@ -77,7 +79,7 @@ impl Timeouts {
 // === impl CollectionContext ===
 
 impl<'a> CollectionContext<'a> {
-    /// Begins a collection now.
+    /// Begins a collection, whose time limit counts from now.
     pub(super) fn begin(
         timeouts: Timeouts,
         fence: &'a Arc<Fence>,
@@ -98,26 +100,27 @@ impl<'a> CollectionContext<'a> {
         }
     }
 
-    /// The instant at which the collection has to be done.
+    /// Returns the instant at which the collection has to be done.
     pub(super) const fn deadline(&self) -> Instant {
         self.deadline
     }
 
-    /// True once the collection was abandoned, after which no request may begin.
+    /// Returns `true` once the collection was abandoned, after which no request may begin.
     pub(super) fn is_abandoned(&self) -> bool {
         self.fence.is_closed()
     }
 
-    /// The fence, for threads that send requests on behalf of this collection.
+    /// Returns the fence, for threads that send requests on behalf of this collection.
     pub(super) fn fence(&self) -> Arc<Fence> {
         Arc::clone(self.fence)
     }
 
-    /// The timeout of a request that begins now; `None` when no request may begin any more.
+    /// Returns the timeout of a request that begins now, or `None` when no request may begin any more.
     pub(super) fn request_timeout(&self, api: Api) -> Option<Duration> {
         let longest = match api {
             Api::OffsetFetch => self.timeouts.offset_fetch,
-            // Another broker can answer instead, and until one does the metadata of the last collection serves.
+            // A metadata request gets half the time, since another broker can answer it, and until one does the metadata of the
+            // last collection serves.
             Api::Metadata => self.timeouts.request / 2,
             _ => self.timeouts.request,
         };
@@ -130,7 +133,7 @@ impl<'a> CollectionContext<'a> {
         *self.requests.entry(api).or_default() += 1;
     }
 
-    /// The reason behind `code`, made more precise by the state of the connections.
+    /// Returns the reason behind `code`, made more precise by the state of the connections.
     pub(super) fn reason_of(&self, code: ErrorCode) -> Reason {
         match code.reason() {
             reason @ (Reason::Timeout | Reason::Transport) => {
@@ -140,8 +143,8 @@ impl<'a> CollectionContext<'a> {
         }
     }
 
-    /// Appends a failure to `failures` and returns its API and reason, for the values that are unknown because of this failure. To be
-    /// called once for each failure: duplicates are not detected.
+    /// Appends a failure to `failures` and returns its API and reason, for the values that are unknown because of this failure.
+    /// To be called once for each failure: duplicates are not detected.
     pub(super) fn record_failure(
         &mut self,
         api: Api,
@@ -171,7 +174,7 @@ impl<'a> CollectionContext<'a> {
         }
     }
 
-    /// Ends `phase`. The next one begins now.
+    /// Adds the time since the end of the previous phase to `phase`. The next phase begins now.
     pub(super) fn finish_phase(&mut self, phase: Phase) {
         let now = Instant::now();
         let took = now.duration_since(self.phase_started);

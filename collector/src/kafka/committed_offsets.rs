@@ -1,9 +1,9 @@
 //! Committed offsets, each group's from its coordinator.
 //!
-//! The broker that lists a group coordinates it, so it is asked first. A coordinator can move at any moment; the old one then
-//! answers that it is not the coordinator. For such groups the brokers list their groups again, and the group's new broker is
-//! asked, in the same collection. In the last round every broker is asked, because the listing may show a group under a truncated
-//! name.
+//! The broker that lists a group coordinates it, so it is asked first. A coordinator can move at any moment; the old coordinator
+//! then answers that it is not the coordinator any more. For such groups the brokers list their groups again, and the group's new
+//! broker is asked, in the same collection. In the last round every broker is asked, because the listing may show a group under a
+//! truncated name.
 
 mod best_answer;
 mod fetch;
@@ -23,11 +23,11 @@ use super::group_listing::GroupListing;
 use super::native::{Client, CommittedRow};
 use crate::snapshot::{Api, Name, Reading};
 
-/// The number of rounds of questions in one collection. After a coordinator has moved the second round nearly always has the
-/// answer (for 4,000 of 4,000 groups in four moves).
+/// The largest number of rounds of requests in one collection. After a coordinator has moved, the second round nearly always has
+/// the answer: in a measurement of four moves it had the answer for all of 4,000 groups.
 const MAX_ROUNDS: usize = 3;
 
-/// The pause before another round.
+/// The pause before another round, in which a coordinator that is moving may become ready.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// The commits of one group, one row for each partition.
@@ -36,7 +36,7 @@ pub(super) type Rows = Vec<CommittedRow>;
 /// The commits of all groups after all rounds.
 #[derive(Default)]
 pub(super) struct CommittedOffsets {
-    /// The groups that exist, or may exist.
+    /// The groups that exist, and those of which that is unknown, by name.
     pub(super) groups: BTreeMap<Name, GroupOffsets>,
     /// The number of groups that a listing shows under a part of their name, because librdkafka cuts names at a NUL byte.
     pub(super) n_truncated_names: usize,
@@ -64,7 +64,7 @@ pub(super) struct Brokers<'c> {
     pub(super) client: &'c Client,
     /// Node ids of all brokers.
     pub(super) all: &'c [i32],
-    /// The groups that are wanted.
+    /// The filter that the names of wanted groups pass.
     pub(super) filter: &'c Filter,
 }
 
@@ -110,7 +110,8 @@ pub(super) fn read(
     conclude(listing, unlisted, best, context)
 }
 
-/// The brokers to ask first about each group: those that list it, else its last coordinator, else all.
+/// Returns the brokers to ask first about each group: those that list it, else its last coordinator, or all brokers where that
+/// one has left the cluster.
 fn coordinators_to_ask(
     listing: &GroupListing,
     unlisted: UnlistedGroups<'_>,
@@ -136,8 +137,8 @@ fn coordinators_to_ask(
         .collect()
 }
 
-/// The brokers to ask about groups whose coordinator has moved: those that list it now, else all. The one that does not answer
-/// that it is not the coordinator, is the coordinator.
+/// Returns the brokers to ask about groups whose coordinator has moved: those that list the group now, else all brokers. Every
+/// broker but the coordinator then answers that it is not the coordinator.
 fn coordinators_to_retry(
     listing: &GroupListing,
     again: &BTreeSet<Name>,
@@ -167,7 +168,7 @@ fn relist(brokers: &Brokers<'_>, listing: &mut GroupListing, context: &mut Colle
     listing.merge(&asked, later);
 }
 
-/// Waits a little, and tells whether there is time for another request.
+/// Waits for [`RETRY_DELAY`]. Returns `true` if there is time for another request then.
 #[expect(
     clippy::disallowed_methods,
     reason = "this thread belongs to librdkafka's blocking calls"

@@ -20,7 +20,7 @@ pub(super) enum Remedy {
     GiveUpBroker,
     /// Another broker may be responsible by now: list the groups or read the metadata again, then retry.
     RefreshAndRetry,
-    /// Only this request is refused. Asking again would give the same answer.
+    /// The broker refuses this request alone, and asking again would give the same answer.
     None,
 }
 
@@ -43,7 +43,7 @@ impl ErrorCode {
     const LOCAL_AUTHENTICATION: Self = Self(-169);
     const LOCAL_TIMED_OUT_QUEUE: Self = Self(-166);
     pub(super) const LOCAL_UNSUPPORTED_FEATURE: Self = Self(-165);
-    /// The answer lacks what the brokers have that did not answer in time.
+    /// The answer lacks the groups of brokers that did not answer in time.
     pub(super) const LOCAL_PARTIAL: Self = Self(-158);
     const LOCAL_UNDERFLOW: Self = Self(-155);
     const LOCAL_UNKNOWN_BROKER: Self = Self(-146);
@@ -61,7 +61,7 @@ impl ErrorCode {
     const COORDINATOR_LOAD_IN_PROGRESS: Self = Self(14);
     const COORDINATOR_NOT_AVAILABLE: Self = Self(15);
     pub(super) const NOT_COORDINATOR: Self = Self(16);
-    /// The name is not one that a topic can have.
+    /// The request named a topic by a name that no topic can have.
     pub(super) const INVALID_TOPIC_EXCEPTION: Self = Self(17);
     pub(super) const TOPIC_AUTHORIZATION_FAILED: Self = Self(29);
     const GROUP_AUTHORIZATION_FAILED: Self = Self(30);
@@ -76,7 +76,7 @@ impl ErrorCode {
     const UNKNOWN_LEADER_EPOCH: Self = Self(75);
     const UNSTABLE_OFFSET_COMMIT: Self = Self(88);
 
-    /// `Ok` where the code says that there is no error.
+    /// Returns `Ok` for 0, which is no error, and every other code as the error.
     pub(super) fn check(self) -> Result<(), Self> {
         if self == Self::NONE {
             Ok(())
@@ -85,7 +85,7 @@ impl ErrorCode {
         }
     }
 
-    /// The reason under which this code is counted.
+    /// Returns the reason under which this code is counted and logged.
     pub(super) const fn reason(self) -> Reason {
         match self {
             Self::LOCAL_TIMED_OUT
@@ -132,8 +132,8 @@ impl ErrorCode {
         }
     }
 
-    /// The reason behind a connection's failure. librdkafka reports many kinds of them with one code, and tells them apart only
-    /// in the `text` of the error.
+    /// Returns the reason behind a connection's failure. librdkafka reports many kinds of such failures with one code, and tells
+    /// them apart only in the `text` of the error.
     pub(super) fn reason_with_text(self, text: &str) -> Reason {
         match self.reason() {
             Reason::Transport | Reason::BadAnswer if is_tls_failure(text) => Reason::Tls,
@@ -144,10 +144,11 @@ impl ErrorCode {
         }
     }
 
-    /// The next step after this error.
+    /// Returns the next step after this error: give up the broker, refresh and retry, or neither.
     pub(super) const fn remedy(self) -> Remedy {
         match self.reason() {
-            // With `REQUEST_TIMED_OUT` a broker answers that another one has not responded to it, so it is there itself.
+            // A broker that answers `REQUEST_TIMED_OUT` says that another broker has not responded to it, so the answering broker
+            // is not silent.
             Reason::Timeout if !matches!(self, Self::REQUEST_TIMED_OUT) => Remedy::GiveUpBroker,
             Reason::Transport | Reason::Authentication | Reason::Tls | Reason::Resolve => {
                 Remedy::GiveUpBroker
@@ -164,7 +165,7 @@ impl ErrorCode {
     }
 }
 
-/// True where a TLS connection could not be made, or where only one of the two sides speaks TLS.
+/// Returns `true` if `text` says that a TLS connection could not be made, or that only one of the two sides speaks TLS.
 fn is_tls_failure(text: &str) -> bool {
     // A listener without TLS closes the connection on a client that begins a TLS handshake.
     let hung_up = text.contains("Disconnected") && text.contains("in state SSL_HANDSHAKE");

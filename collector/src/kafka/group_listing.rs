@@ -42,7 +42,7 @@ pub(super) enum Protocol {
     Classic,
     /// The coordinator assigns partitions (KIP-848).
     Consumer,
-    /// The broker does not say, as it is older than Kafka 3.8.
+    /// The protocol is not known: the broker is older than Kafka 3.8, or no broker lists the group.
     Unknown,
 }
 
@@ -87,7 +87,8 @@ impl GroupListing {
         listing
     }
 
-    /// Adds a group. A broker lists each group once, so a name that comes a second time is the part of another group's name.
+    /// Adds a group that `broker` lists. A broker lists each group once, so a name that comes a second time is a truncated form
+    /// of another group's name.
     fn add(&mut self, broker: i32, group: ListedGroup, filter: &Filter) {
         let listed = ListedAs::of(&group);
         let Some(name) = group.group else {
@@ -104,7 +105,7 @@ impl GroupListing {
         }
     }
 
-    /// The entry of a group: that of `coordinator` if it lists the group, else any broker's.
+    /// Returns the entry of a group: that of `coordinator` if it lists the group, else any broker's.
     pub(super) fn entry_of(&self, group: &Name, coordinator: i32) -> ListedAs {
         let brokers = self.groups.get(group);
         brokers
@@ -131,7 +132,8 @@ impl GroupListing {
         self.n_visible = self.n_visible.max(later.n_visible);
     }
 
-    /// Records a failure for each broker that did not list its groups.
+    /// Records a failure for each broker that did not list all its groups, and one for the brokers that were not asked before the
+    /// deadline.
     pub(super) fn record_failures(&self, context: &mut CollectionContext<'_>) {
         for (&broker, &code) in &self.failed {
             let reason = context.reason_of(code);
@@ -167,7 +169,8 @@ impl ListedAs {
         }
     }
 
-    /// The part of two entries that holds for both, where it is not known which of them is meant.
+    /// Returns the values that two entries have in common, and unknown for the others, because it is not known which of the
+    /// entries is the group's.
     fn or(self, other: Self) -> Self {
         Self {
             state: if self.state == other.state {
@@ -184,7 +187,7 @@ impl ListedAs {
     }
 }
 
-/// The protocol that librdkafka numbers so (`rd_kafka_consumer_group_type_t`).
+/// Returns the protocol with this number in librdkafka (`rd_kafka_consumer_group_type_t`).
 const fn protocol(number: i32) -> Protocol {
     match number {
         1 => Protocol::Consumer,
@@ -193,7 +196,7 @@ const fn protocol(number: i32) -> Protocol {
     }
 }
 
-/// The state that librdkafka numbers so (`rd_kafka_consumer_group_state_t`).
+/// Returns the state with this number in librdkafka (`rd_kafka_consumer_group_state_t`).
 pub(super) const fn state(number: i32) -> GroupState {
     match number {
         1 => GroupState::PreparingRebalance,

@@ -1,5 +1,5 @@
-//! The likely causes of failed connections, with their remedies. They are read from librdkafka's messages, which name the event
-//! and seldom the mistake behind it.
+//! The likely causes of failed connections, with their remedies. The causes are read from librdkafka's messages, which name the
+//! event and seldom the mistake behind it.
 
 #[cfg(test)]
 mod tests;
@@ -7,15 +7,15 @@ mod tests;
 /// The likely cause of a connection's failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum LikelyCause {
-    /// The listener expects TLS.
+    /// The listener expects TLS, but the client connects without TLS.
     TlsExpected,
-    /// The listener does not speak TLS.
+    /// The listener does not speak TLS, but the client does.
     PlaintextExpected,
-    /// The listener expects SASL.
+    /// The listener expects SASL, but the client does not authenticate itself.
     SaslExpected,
-    /// The listener does not take SASL.
+    /// The listener does not take SASL, but the client begins with it.
     SaslRefused,
-    /// The listener does not have the SASL mechanism.
+    /// The listener does not have the SASL mechanism of the client.
     SaslMechanism,
     /// The user or the password is wrong.
     SaslCredentials,
@@ -29,7 +29,7 @@ pub(super) enum LikelyCause {
     CertificateHost,
     /// The listener expects a certificate of its clients.
     ClientCertificate,
-    /// The host has no address.
+    /// The host name cannot be resolved to an address.
     UnknownHost,
     /// Nothing listens at the address, or a firewall refuses the connection.
     ConnectionRefused,
@@ -39,10 +39,10 @@ pub(super) enum LikelyCause {
     ControllerListener,
 }
 
-/// Parts of messages of librdkafka and OpenSSL, and the cause they point to. A row fits a message that has all its parts; the
-/// first row that fits counts.
+/// Parts of messages of librdkafka and OpenSSL, and the cause that these parts point to. A row fits a message that has all its
+/// parts; the first row that fits counts.
 const CAUSES_BY_TEXT: &[(&[&str], LikelyCause)] = &[
-    // Messages of this program's own verification callback.
+    // These are messages of this program's own verification callback, in `native::certificate_check`.
     (
         &["verification callback failed: certificate has expired"],
         LikelyCause::CertificateDates,
@@ -69,7 +69,8 @@ const CAUSES_BY_TEXT: &[(&[&str], LikelyCause)] = &[
     ),
     (&["certificate verify failed"], LikelyCause::Certificate),
     (&["verification callback failed"], LikelyCause::Certificate),
-    // TLS alerts, and a broker's message without an alert. They are sent to a client that shows no certificate, or a wrong one.
+    // These are TLS alerts of a broker, and librdkafka's guess where a broker disconnects without an alert. A broker does so to a
+    // client that shows no certificate, or one that the broker does not trust.
     (&["alert bad certificate"], LikelyCause::ClientCertificate),
     (
         &["alert certificate required"],
@@ -121,7 +122,7 @@ const HANG_UP_WITHIN_MS: u64 = 2_000;
 // === impl LikelyCause ===
 
 impl LikelyCause {
-    /// The likely cause behind a message of librdkafka about one connection.
+    /// Returns the likely cause behind a message of librdkafka about one connection; `None` if the message points to none.
     pub(super) fn from_log(text: &str) -> Option<Self> {
         let fits = |(words, _): &&(&[&str], Self)| words.iter().all(|word| text.contains(word));
         let said = CAUSES_BY_TEXT.iter().find(fits).map(|&(_, cause)| cause);
@@ -129,7 +130,7 @@ impl LikelyCause {
             .or_else(|| Self::from_disconnect(text))
     }
 
-    /// The likely cause where a listener closes the connection without an error. The name of a connection begins with the
+    /// Returns the likely cause where a listener closes the connection without an error. The name of a connection begins with the
     /// client's protocol, except for PLAINTEXT.
     fn from_disconnect(text: &str) -> Option<Self> {
         let speaks = |protocol: &str| text.starts_with(protocol);
@@ -140,7 +141,8 @@ impl LikelyCause {
         let (ms, state) = after.split_once("ms in state ")?;
         let state = state.trim_end_matches(')').split(',').next()?;
         match state {
-            // The listener does not understand the first request of all.
+            // The listener has closed the connection on ApiVersions, the first request of a client, because it expects a TLS
+            // handshake.
             "APIVERSION_QUERY" => Some(Self::TlsExpected),
             "UP" if !speaks("sasl_") && ms.parse::<u64>().ok()? < HANG_UP_WITHIN_MS => {
                 Some(Self::SaslExpected)
@@ -149,12 +151,12 @@ impl LikelyCause {
         }
     }
 
-    /// True for a cause that looks like a broker which shuts down.
+    /// Returns `true` for a cause whose message can also come from a broker that is shutting down.
     pub(super) const fn is_guess(self) -> bool {
         matches!(self, Self::TlsExpected | Self::SaslExpected)
     }
 
-    /// True where this says more about a certificate than `other` does.
+    /// Returns `true` if this cause says more about a certificate than `other` does.
     pub(super) const fn is_more_precise_than(self, other: Self) -> bool {
         matches!(
             self,
@@ -162,8 +164,8 @@ impl LikelyCause {
         ) && matches!(other, Self::Certificate)
     }
 
-    /// The likely mistake and the settings that correct it. `broker` is the node id of a broker whose address came from Kafka,
-    /// and `None` for one of `bootstrap_servers`.
+    /// Returns the likely mistake and the settings that correct it. `broker` is the node id of a broker whose address came from
+    /// Kafka, and `None` for one of `bootstrap_servers`.
     pub(super) fn advice(self, broker: Option<i32>) -> String {
         let address = match broker {
             None => "see bootstrap_servers".to_owned(),
@@ -228,8 +230,8 @@ impl LikelyCause {
     }
 }
 
-/// True where a listener with TLS has answered a client without TLS. It sends an alert, whose type 21 and version 3.x librdkafka
-/// reads as the size of an answer.
+/// Returns `true` if a listener with TLS has answered a client without TLS. The listener sends an alert, whose first bytes (type
+/// 21, version 3.x) librdkafka reads as the size of an answer.
 pub(super) fn is_tls_alert(text: &str) -> bool {
     const ALERT: u32 = 0x15_03;
     let size = text

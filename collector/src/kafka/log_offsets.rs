@@ -25,9 +25,9 @@ use crate::snapshot::{Api, Log, Offset, PartitionState, Reading, Reason, TopicPa
 
 /// The clients that the offsets are read with.
 pub(super) struct OffsetClients<'c> {
-    /// Reads log starts and high watermarks.
+    /// The client that reads log starts and high watermarks.
     pub(super) read_uncommitted_client: &'c Client,
-    /// Reads last stable offsets, where they are wanted.
+    /// The client that reads last stable offsets; `None` if groups do not read committed records only.
     pub(super) read_committed_client: Option<&'c Client>,
 }
 
@@ -36,9 +36,10 @@ pub(super) struct LogStarts(OffsetAnswers);
 
 /// The offsets that bound each partition's log.
 pub(super) struct LogOffsets {
-    /// Every partition of the metadata.
+    /// The state of each partition that the metadata had when the log ends were asked for; `Gone` if newer metadata lacks the
+    /// partition.
     pub(super) partitions: BTreeMap<TopicPartition, PartitionState>,
-    /// Partitions whose log start was read after the commits. A commit below it need not have lost records.
+    /// Partitions whose log start was read after the commits. A commit below such a log start need not have lost records.
     pub(super) late_log_starts: BTreeSet<TopicPartition>,
 }
 
@@ -57,8 +58,8 @@ pub(super) fn read_log_starts(
     ))
 }
 
-/// Reads the log ends of every partition in `metadata`, and log starts that are still missing. Where leaders may have moved,
-/// `refresh` reads the metadata again, and the new leaders are asked for all offsets of these partitions.
+/// Reads the log ends of every partition in `metadata`, and the log starts that are still missing. Where leaders may have moved,
+/// `refresh` reads the metadata again, and the new leaders are asked for all offsets of the partitions concerned.
 pub(super) fn read_log_ends(
     clients: &OffsetClients<'_>,
     metadata: &mut Metadata,
@@ -122,8 +123,8 @@ pub(super) fn read_log_ends(
     }
 }
 
-/// True where newer metadata may name another leader: the leader answered that it is not, or did not answer at all, or there was
-/// none.
+/// Returns `true` if newer metadata may name another leader of the partition: its leader answered that it is not the leader, or
+/// did not answer at all, or the partition had no leader.
 fn may_have_moved(
     answers: &OffsetAnswers,
     metadata: &Metadata,
@@ -140,7 +141,7 @@ fn may_have_moved(
     is_refused || leader.is_none_or(|leader| is_unanswered && is_silent(leader))
 }
 
-/// The state of one partition. Records a failure for offsets that are unknown, once for each reason.
+/// Returns the state of one partition. Records a failure for offsets that are unknown, once for each reason.
 fn state_of(
     clients: &OffsetClients<'_>,
     answers: &OffsetAnswers,
@@ -149,8 +150,8 @@ fn state_of(
     context: &mut CollectionContext<'_>,
 ) -> PartitionState {
     if metadata.failed_topics.contains_key(&tp.topic) {
-        // The failure was recorded for the topic. A topic that the metadata names with an error, even with error 3, is not known
-        // to be gone.
+        // The failure was recorded for the topic. A topic for which the metadata has an error, even error 3
+        // (`UNKNOWN_TOPIC_OR_PARTITION`), is not known to be gone, so the offsets of its partitions are unknown.
         return unknown_log(Unknown::new(Api::Metadata, Reason::NotAsked)).into();
     }
     if !metadata.has_partition(&tp.topic, tp.partition) {
@@ -182,8 +183,8 @@ fn state_of(
     .into()
 }
 
-/// The reason why no leader was asked about a partition: it has none, its leader is silent, or the time of the collection was
-/// over.
+/// Returns the reason why no leader was asked about a partition: it has none, its leader is silent, or the time of the collection
+/// was over.
 fn reason_not_asked(
     metadata: &Metadata,
     tp: &TopicPartition,
@@ -196,7 +197,7 @@ fn reason_not_asked(
     }
 }
 
-/// A log whose offsets are all unknown for the same reason.
+/// Returns a log whose offsets are all unknown for the same reason.
 const fn unknown_log(unknown: Unknown) -> Log {
     let unknown: Reading<Offset> = Err(unknown);
     Log {

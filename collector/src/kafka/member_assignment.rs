@@ -2,19 +2,19 @@
 //!
 //! The leader is a client and may store any bytes. So no length or count in them is trusted before the data itself was read, and
 //! memory is bounded by the size of the bytes. The format is Kafka's `ConsumerProtocolAssignment`, versions 0 to 3, which are
-//! identical; like Kafka's own consumer, this reads later versions as if they were the last known one.
+//! identical; like Kafka's own consumer, this parser reads later versions as if they were the last known one.
 
 #[cfg(test)]
 mod tests;
 
 use bytes::Buf;
 
-/// An error: the bytes are not an assignment.
+/// The error that bytes are not an assignment of the consumer protocol.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no assignment of the consumer protocol")]
 pub(super) struct Malformed;
 
-/// Assigned partitions of one topic. Topics and partitions may occur several times.
+/// The partitions of one topic that are assigned to a member. Topics and partitions may occur several times.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TopicAssignment<'a> {
     pub(super) topic: &'a str,
@@ -27,7 +27,7 @@ const MAX_NAME_LENGTH: usize = 249;
 /// Parses an assignment. During a rebalance a member has no bytes at all, which means that nothing is assigned to it.
 ///
 /// # Errors
-/// Bytes that Kafka's own consumer would refuse, and names and numbers that no topic and no partition can have.
+/// Kafka's own consumer would refuse the bytes, or they contain a name or a number that no topic or partition can have.
 pub(super) fn parse(mut bytes: &[u8]) -> Result<Vec<TopicAssignment<'_>>, Malformed> {
     if bytes.is_empty() {
         return Ok(Vec::new());
@@ -55,7 +55,7 @@ fn count(bytes: &mut &[u8]) -> Result<i32, Malformed> {
     if n < 0 { Err(Malformed) } else { Ok(n) }
 }
 
-/// Reads a topic's name.
+/// Reads a topic's name, which must be one that Kafka accepts.
 fn topic<'a>(bytes: &mut &'a [u8]) -> Result<&'a str, Malformed> {
     let length = bytes.try_get_i16().map_err(|_| Malformed)?;
     let length = usize::try_from(length).map_err(|_| Malformed)?;
@@ -68,7 +68,7 @@ fn topic<'a>(bytes: &mut &'a [u8]) -> Result<&'a str, Malformed> {
     std::str::from_utf8(name).map_err(|_| Malformed)
 }
 
-/// Skips the assignor's own bytes, whose length is -1 where there are none.
+/// Checks that the assignor's own bytes, the last part, are all there. Their length is -1 where there are none.
 fn user_data(bytes: &mut &[u8]) -> Result<(), Malformed> {
     let length = bytes.try_get_i32().map_err(|_| Malformed)?;
     match usize::try_from(length) {

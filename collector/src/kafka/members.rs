@@ -1,5 +1,5 @@
-//! The members of groups and their assignments. They are kept as long as a group's listing stays the same, and for two minutes at
-//! most.
+//! The members of groups and their assignments. A description of a group is kept as long as the group's listing stays the same,
+//! and for two minutes at most.
 //!
 //! Classic groups are described all at once, by an answer whose bytes are parsed here ([`survey`]). KIP-848 groups are described
 //! by librdkafka, group by group ([`kip848`]).
@@ -25,8 +25,8 @@ use crate::snapshot::{
 
 pub(super) use self::survey::SurveyInput;
 
-/// The longest use of a description while the listed state stays the same. A rebalance that no listing has shown is seen this
-/// late.
+/// The longest time for which a description is used while the listed state of its group stays the same. A rebalance that no
+/// listing has shown is noticed when this time is over.
 const DESCRIPTION_TTL: Duration = Duration::from_secs(120);
 
 /// The descriptions of groups, kept from one collection to the next.
@@ -36,17 +36,17 @@ pub(super) struct GroupMembers {
     groups: BTreeMap<Name, Description>,
     /// The last complete survey, until it is too old.
     survey: Option<Survey>,
-    /// Groups for which the last survey got an error. It counts as a failure only where the group turns out to exist.
+    /// Groups for which the last survey got an error. The error counts as a failure only if the group turns out to exist.
     failed_groups: BTreeMap<Name, ErrorCode>,
 }
 
 /// The description of one group.
 #[derive(Debug)]
 struct Description {
-    /// The entry in the listing when this was asked for.
+    /// The group's entry in the listing when the description was asked for.
     listed: ListedAs,
     content: DescribedAs,
-    /// The time of the answer.
+    /// The instant of the answer, from which the age of the description counts.
     at: Instant,
 }
 
@@ -56,7 +56,7 @@ enum DescribedAs {
     Group {
         /// The state in the description, which may say more than the listing.
         state: GroupState,
-        /// Unknown where a member's assignment cannot be read.
+        /// The members; unknown if the assignment of one of them cannot be parsed.
         members: Reading<Arc<Vec<Member>>>,
     },
     /// There is no classic group of this name, although a broker lists one: the listed name is a part of another name, which
@@ -67,7 +67,7 @@ enum DescribedAs {
 // === impl GroupMembers ===
 
 impl GroupMembers {
-    /// The members of a group, and its state: that of the description where the listing does not know it.
+    /// Returns the members of a group, and its state: that of the description where the listing does not know it.
     pub(super) fn of(
         &self,
         group: &Name,
@@ -106,7 +106,7 @@ impl GroupMembers {
         committed.n_truncated_names += before - committed.groups.len();
     }
 
-    /// The number of groups that are not shown, by type; empty while there is no complete survey.
+    /// Returns the number of groups that are not shown, by type; empty while there is no complete survey.
     pub(super) fn unsupported(
         &self,
         listing: &GroupListing,
@@ -133,7 +133,7 @@ impl GroupMembers {
             .collect()
     }
 
-    /// Drops the descriptions of groups that are gone, and those that are too old, and so with the last survey.
+    /// Drops the descriptions of groups that are gone, and descriptions and surveys that are older than [`DESCRIPTION_TTL`].
     pub(super) fn drop_old(&mut self, committed: &CommittedOffsets) {
         let now = Instant::now();
         self.groups.retain(|name, description| {
@@ -150,7 +150,7 @@ impl GroupMembers {
         }
     }
 
-    /// Records a failure for each existing group whose members are unknown, in every collection in which they are.
+    /// Records a failure for each existing group whose members are unknown, in each collection anew as long as they are unknown.
     pub(super) fn record_failures(
         &mut self,
         committed: &CommittedOffsets,
@@ -173,7 +173,7 @@ impl GroupMembers {
         }
     }
 
-    /// True while the description of a group may be used for the listing's entry `listed`.
+    /// Returns `true` while the description of a group may be used for the listing's entry `listed`.
     fn is_current(&self, group: &Name, listed: ListedAs, now: Instant) -> bool {
         self.groups
             .get(group)
@@ -189,7 +189,7 @@ impl Description {
     }
 }
 
-/// The assigned partitions in order, each once.
+/// Returns the assigned partitions, sorted and without duplicates.
 fn partitions<'a>(
     assigned: impl Iterator<Item = (&'a str, Vec<i32>)>,
     metadata: &Metadata,
@@ -207,7 +207,7 @@ fn partitions<'a>(
     all
 }
 
-/// True for a group whose members choose the bytes of their assignment.
+/// Returns `true` if the group is classic, or may be, so that its members choose the bytes of their assignment.
 fn is_classic(listed: ListedAs) -> bool {
     matches!(listed.protocol, Protocol::Classic | Protocol::Unknown)
 }

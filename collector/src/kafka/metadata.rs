@@ -28,9 +28,9 @@ pub(super) struct Metadata {
 /// The validity of the metadata, apart from its age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Freshness {
-    /// No later answer has contradicted it.
+    /// No later answer has contradicted the metadata.
     Current,
-    /// A later answer has contradicted it, so a refresh is due.
+    /// A later answer has contradicted the metadata, so a refresh is due.
     Outdated,
 }
 
@@ -40,7 +40,7 @@ impl Metadata {
     /// Asks any broker for the metadata of the whole cluster.
     ///
     /// # Errors
-    /// The code of the failure; nothing is recorded in `context`.
+    /// No broker answers, or there is no time for a request. The error is librdkafka's code; no failure is recorded in `context`.
     pub(super) fn read(
         client: &Client,
         filter: &Filter,
@@ -75,7 +75,8 @@ impl Metadata {
         Ok(metadata)
     }
 
-    /// True when the metadata has to be read again: it is older than `ttl`, was contradicted, or lacks the partitions of a topic.
+    /// Returns `true` if the metadata has to be read again: it is older than `ttl`, was contradicted, or lacks the partitions of
+    /// a topic.
     pub(super) fn needs_refresh(&self, ttl: Duration) -> bool {
         !self.failed_topics.is_empty()
             || self.freshness == Freshness::Outdated
@@ -87,12 +88,12 @@ impl Metadata {
         self.freshness = Freshness::Outdated;
     }
 
-    /// The instant at which it was read.
+    /// Returns the instant at which the metadata was read.
     pub(super) const fn read_at(&self) -> Instant {
         self.read_at
     }
 
-    /// Every partition, in order.
+    /// Returns every partition, sorted by topic and number.
     pub(super) fn partitions(&self) -> Vec<TopicPartition> {
         let topics = self.topics.iter();
         topics
@@ -103,24 +104,24 @@ impl Metadata {
             .collect()
     }
 
-    /// True where the topic has this partition.
+    /// Returns `true` if the topic has this partition.
     pub(super) fn has_partition(&self, topic: &str, partition: i32) -> bool {
         let leaders = self.topics.get(topic);
         leaders.is_some_and(|leaders| leaders.contains_key(&partition))
     }
 
-    /// The node id of a partition's leader; `None` where it has no leader or is not in this metadata.
+    /// Returns the node id of a partition's leader; `None` if the partition has no leader or is not in this metadata.
     pub(super) fn partition_leader(&self, tp: &TopicPartition) -> Option<i32> {
         let leaders = self.topics.get(&tp.topic)?;
         leaders.get(&tp.partition).copied().flatten()
     }
 
-    /// The number of partitions of all topics.
+    /// Returns the number of partitions of all topics.
     pub(super) fn n_partitions(&self) -> usize {
         self.topics.values().map(BTreeMap::len).sum()
     }
 
-    /// The name of a topic. Topics of this metadata share one allocation of their name.
+    /// Returns the name of a topic as a shared value. Topics of this metadata share one allocation of their name.
     pub(super) fn shared_name(&self, topic: &str) -> Name {
         self.topics
             .get_key_value(topic)

@@ -104,14 +104,15 @@ unsafe extern "C" {
     fn rd_kafka_ConfigResource_error(resource: *const rd::rd_kafka_ConfigResource_t) -> c_int;
 }
 
-/// A timeout in librdkafka's form: whole milliseconds, at least 1, because 0 means not to wait and -1 to wait for ever.
+/// Converts a timeout into librdkafka's form: whole milliseconds, at least 1, because 0 means not to wait and -1 to wait without
+/// limit.
 fn millis(timeout: Duration) -> c_int {
     c_int::try_from(timeout.as_millis())
         .unwrap_or(c_int::MAX)
         .max(1)
 }
 
-/// An array that belongs to librdkafka; empty for NULL.
+/// Returns an array that belongs to librdkafka as a slice, which is empty for NULL.
 ///
 /// # Safety
 /// `first` must be NULL or point to `n` values that live as long as `'a`.
@@ -119,15 +120,15 @@ unsafe fn borrowed_slice<'a, T>(first: *const T, n: usize) -> &'a [T] {
     if first.is_null() {
         return &[];
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that `first` points to `n` values that live as long as `'a`.
     unsafe { std::slice::from_raw_parts(first, n) }
 }
 
-/// The code of a `rd_kafka_error_t`; `Ok` for NULL.
+/// Reads the code of a `rd_kafka_error_t`; returns `Ok` for NULL, which is no error.
 fn error_code(error: *const rd::rd_kafka_error_t) -> Result<(), ErrorCode> {
     if error.is_null() {
         return Ok(());
     }
-    // SAFETY: not NULL, and owned by an event that outlives this call.
+    // SAFETY: `error` is not NULL, and belongs to an event that outlives this call.
     ErrorCode(unsafe { rd_kafka_error_code(error) }).check()
 }

@@ -2,12 +2,12 @@
 
 use shared::config::{Cluster, Mask};
 
-/// The `group.id` of all clients. Without one, librdkafka dereferences NULL on an error in an `OffsetFetch` answer. The group is
-/// never joined and nothing is committed in it, so no broker lists it.
+/// The `group.id` of all clients. Without a `group.id`, librdkafka dereferences NULL on an error in an `OffsetFetch` answer. The
+/// group is never joined and nothing is committed in it, so no broker lists it.
 const ADMIN_GROUP_ID: &str = "klag-exporter-admin";
 
-/// Properties of every client. They take effect over the user's; the configuration refuses these keys, so no user's value is
-/// silently without effect.
+/// The properties of every client. They override the user's properties; the configuration refuses these keys, so that no value of
+/// the user is silently without effect.
 const FIXED: &[(&str, &str)] = &[
     ("group.id", ADMIN_GROUP_ID),
     ("client.id", "klag-exporter"),
@@ -15,13 +15,14 @@ const FIXED: &[(&str, &str)] = &[
     ("enable.metrics.push", "false"),
     ("allow.auto.create.topics", "false"),
     ("log.queue", "true"),
-    // Metadata is asked for by the collection, when it is due.
+    // librdkafka does not refresh metadata by itself: a collection asks for metadata when a refresh is due.
     ("topic.metadata.refresh.interval.ms", "-1"),
-    // With the defaults of 10 s and 30 s a broker that has returned would be reached late.
+    // With the defaults of 10 s and 30 s for the next two properties, a broker that has returned would be reached late.
     ("reconnect.backoff.max.ms", "1000"),
     ("socket.connection.setup.timeout.ms", "5000"),
     ("socket.timeout.ms", "10000"),
-    // librdkafka repeats a request that was answered with an error, twice. The default of 100 ms between would cost much time.
+    // librdkafka sends a request that was answered with a retriable error up to twice again. The default pause of 100 ms would
+    // cost much time.
     ("retry.backoff.ms", "20"),
     ("retry.backoff.max.ms", "200"),
 ];
@@ -29,15 +30,15 @@ const FIXED: &[(&str, &str)] = &[
 /// The property with the addresses of brokers.
 const BROKERS: &str = "bootstrap.servers";
 
-/// Every property of a client.
+/// All properties of a client, and the mask for messages about them.
 #[derive(Debug)]
 pub(super) struct Properties {
     values: Vec<(String, String)>,
-    /// Hides the user's secret values in librdkafka's messages.
+    /// The mask that hides the user's secret values in librdkafka's messages.
     mask: Mask,
 }
 
-/// The properties of a client of `cluster`. Those in `added` take effect over all others.
+/// Returns the properties of a client of `cluster`. The properties in `added` override all others.
 pub(super) fn of(cluster: &Cluster, added: &[(&str, &str)]) -> Properties {
     let user = cluster
         .consumer_properties
@@ -56,18 +57,18 @@ pub(super) fn of(cluster: &Cluster, added: &[(&str, &str)]) -> Properties {
 // === impl Properties ===
 
 impl Properties {
-    /// The same properties for a client that knows no broker's address.
+    /// Returns the same properties without the brokers' addresses, for a client that must not connect.
     pub(super) fn without_brokers(mut self) -> Self {
         self.values.retain(|(name, _)| name != BROKERS);
         self
     }
 
-    /// Names and values, in the order in which they take effect.
+    /// Returns names and values in the order in which they are set; of a name that occurs twice, the later value counts.
     pub(super) fn values(&self) -> &[(String, String)] {
         &self.values
     }
 
-    /// The mask that librdkafka's messages have to pass before they are shown.
+    /// Returns the mask that librdkafka's messages have to pass before they are shown.
     pub(super) const fn mask(&self) -> &Mask {
         &self.mask
     }

@@ -1,8 +1,8 @@
 //! Exact time lag: the timestamps of the oldest unread records, read from Kafka.
 //!
 //! The records of all partitions are read at once, by one client. Between calls no partition is assigned to the client, because
-//! it would read an assigned partition on to its end. Timestamps are cached as long as a group stands at their offset, so only
-//! commits that have moved cost a read.
+//! the client would read an assigned partition on to its end. Timestamps are cached as long as a group stands at their offset, so
+//! only commits that have moved cost a read.
 
 mod cache;
 mod reader;
@@ -33,7 +33,7 @@ const WARNING_INTERVAL: Duration = Duration::from_secs(3600);
 /// The offsets whose records are wanted, by partition.
 type Wanted = BTreeMap<TopicPartition, BTreeSet<Offset>>;
 
-/// The answer for each wanted offset.
+/// The answers by partition and wanted offset.
 type TimestampAnswers = HashMap<(TopicPartition, Offset), OldestUnread>;
 
 /// The timestamps of the oldest unread records of one cluster.
@@ -51,18 +51,18 @@ pub(super) struct RecordTimestamps {
 pub(super) struct TimestampLookup {
     /// An answer for every wanted offset.
     pub(super) oldest_unread: TimestampAnswers,
-    /// Each failure once: one for a topic that may not be read, one for a partition with another error, one for all that time did
-    /// not suffice for.
+    /// Each failure once: one for each topic that may not be read, one for each partition with another error, and one for all
+    /// offsets that have no answer at the end.
     pub(super) failures: Vec<Failure>,
-    /// The number of positions that reading began at.
+    /// The number of positions at which fetching began, which are counted as `Fetch` requests.
     pub(super) n_reads: u64,
 }
 
 // === impl RecordTimestamps ===
 
 impl RecordTimestamps {
-    /// Nothing cached and no client yet. Clients will have these properties, which must contain [`properties`], and be behind
-    /// `fence`.
+    /// Starts with an empty cache and without a client. A client is made when it is first needed, behind `fence`, with the given
+    /// properties, which must contain those that the function [`properties`] returns.
     pub(super) fn new(properties: Properties, fence: Arc<Fence>) -> Self {
         Self {
             properties,
@@ -74,8 +74,8 @@ impl RecordTimestamps {
     }
 
     /// Looks up the timestamp of each record in `wanted`, in the cache or in Kafka, within `limits`. All wanted offsets are below
-    /// the end of their log, which `ends` gives. `progress` is called with the number of offsets that were read and that have to
-    /// be. Blocking.
+    /// the end of their log, which `ends` gives. `progress` is called with the number of offsets that have an answer, and the
+    /// number of all offsets that have to be read. Blocks.
     pub(super) fn look_up(
         &mut self,
         wanted: &Wanted,
@@ -107,25 +107,26 @@ impl RecordTimestamps {
         }
     }
 
-    /// The topics with a cached answer that `wanted` asks for. Their ids must be read before the answer is used for a topic of
-    /// that name.
+    /// Returns the topics of the cached answers that `wanted` asks for. The ids of these topics must be read before the answers
+    /// are used, because a topic of the same name may have other records.
     pub(super) fn cached_topics(&self, wanted: &Wanted) -> BTreeSet<Name> {
         self.cache.cached_topics(wanted)
     }
 
-    /// Drops the cached answers of these topics.
+    /// Drops the cached answers of these topics, because they are or may be about other records.
     pub(super) fn forget(&mut self, topics: &BTreeSet<Name>) {
         self.cache.forget(topics);
     }
 
-    /// Serves the client between calls: takes in its logs and errors, lets it refresh tokens.
+    /// Serves the client between calls: reads its logs and errors, and lets it refresh tokens.
     pub(super) fn serve_client(&self) {
         if let Some(reader) = &self.reader {
             reader.drain_notices();
         }
     }
 
-    /// Reads the records of `unread`. A client that is stuck is given up.
+    /// Reads the records of `unread`. The client is given up if it is stuck, refuses an assignment or has met a record that is
+    /// too large; then the next call makes a new client.
     fn read(
         &mut self,
         unread: Wanted,

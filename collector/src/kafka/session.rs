@@ -43,7 +43,7 @@ pub(super) struct Session {
     timeouts: Timeouts,
     fence: Arc<Fence>,
     client: Client,
-    /// Reads last stable offsets; only where the cluster is collected with `read_committed`.
+    /// The client that reads last stable offsets; `None` unless the cluster is collected with `read_committed`.
     read_committed_client: Option<Client>,
     /// The last metadata; `None` before the first answer.
     metadata: Option<Metadata>,
@@ -59,12 +59,12 @@ pub(super) struct Session {
     connection_errors: ConnectionErrors,
 }
 
-/// The source of time lag.
+/// The source of time lag, by `timestamp_sampling.mode`.
 enum TimestampSource {
     Off,
-    /// The timestamps of records.
+    /// Records are read from Kafka for their timestamps.
     Records(Box<RecordTimestamps>),
-    /// The history of high watermarks.
+    /// The times of records are estimated from the history of high watermarks.
     History(History),
 }
 
@@ -74,7 +74,7 @@ impl Session {
     /// Makes the clients, behind `fence`. Connects to nothing yet.
     ///
     /// # Errors
-    /// A property that librdkafka refuses.
+    /// librdkafka refuses a property, or a file that a property names.
     pub(super) fn open(
         cluster: Arc<Cluster>,
         exporter: Arc<Exporter>,
@@ -111,7 +111,7 @@ impl Session {
         })
     }
 
-    /// Serves the clients: writes their logs, takes in connection errors, lets them refresh tokens.
+    /// Serves the clients: writes their logs, records the errors of connections, and lets librdkafka refresh tokens.
     pub(super) fn serve_clients(&mut self) {
         if let TimestampSource::Records(records) = &self.timestamps {
             records.serve_client();
@@ -137,8 +137,8 @@ impl Session {
         }
     }
 
-    /// Takes in the error of a connection, and logs it if it is new. Connections that this process has ended itself are no
-    /// errors.
+    /// Records the error of a connection, and logs it if it is new. Once the fence is closed, errors are ignored, because this
+    /// process has ended the connections itself.
     fn record_connection_error(&mut self, code: ErrorCode, text: &str) {
         if self.fence.is_closed() {
             return;
@@ -154,7 +154,7 @@ impl Session {
         }
     }
 
-    /// The errors that keep connections from working, until metadata is read again.
+    /// Returns a receiver of the errors that keep connections from working. They are dropped when metadata is read.
     pub(super) fn connection_errors(&self) -> watch::Receiver<Vec<ConnectionError>> {
         self.connection_errors.subscribe()
     }
@@ -171,8 +171,8 @@ impl Session {
         if let Some(mut metadata) = self.metadata.take() {
             self.read_cluster(&mut metadata, &mut snapshot, &mut context);
             self.metadata = Some(metadata);
-            // librdkafka queues the report of a failed connection before it fails the requests that waited for that connection. So all reports
-            // about this collection's failures can be taken in here, before `note_collection`.
+            // librdkafka queues the report of a failed connection before it fails the requests that waited for that connection.
+            // So all reports about this collection's failures can be handled here, before `note_collection`.
             self.serve_clients();
             self.connection_errors.note_collection(&context.failures);
         }
@@ -184,7 +184,8 @@ impl Session {
         }
     }
 
-    /// Reads the metadata when that is due. After several collections without any, the clients are replaced.
+    /// Reads the metadata if a refresh is due. After [`COLLECTIONS_BEFORE_NEW_CLIENT`] collections in a row without metadata, the
+    /// clients are replaced.
     fn refresh_metadata(&mut self, context: &mut CollectionContext<'_>) {
         let ttl = self.exporter.performance.metadata_ttl;
         if self
@@ -247,7 +248,7 @@ const READ_COMMITTED: &[(&str, &str)] = &[("isolation.level", "read_committed")]
 /// Makes each kind of client that a session has and drops it again, behind a closed fence and without any broker's address.
 ///
 /// # Errors
-/// A property that librdkafka refuses.
+/// librdkafka refuses a property, or a file that a property names.
 pub(super) fn check(cluster: &Cluster) -> Result<(), CreateError> {
     let fence = Fence::new(ClientGuard::without_election().permit_check());
     fence.close();
@@ -258,7 +259,7 @@ pub(super) fn check(cluster: &Cluster) -> Result<(), CreateError> {
     Ok(())
 }
 
-/// The isolation level at which the groups of this cluster are taken to read.
+/// Returns the property with the isolation level at which the groups of this cluster are taken to read.
 const fn isolation(cluster: &Cluster) -> &'static [(&'static str, &'static str)] {
     match cluster.isolation {
         IsolationLevel::ReadUncommitted => READ_UNCOMMITTED,
@@ -271,7 +272,7 @@ fn read_uncommitted_client(cluster: &Cluster, fence: &Arc<Fence>) -> Result<Clie
     Client::create(&properties::of(cluster, READ_UNCOMMITTED), fence)
 }
 
-/// Makes the client that last stable offsets are read with, where they are wanted.
+/// Makes the client that last stable offsets are read with; returns `None` if the cluster is not collected with `read_committed`.
 fn read_committed_client(
     cluster: &Cluster,
     fence: &Arc<Fence>,

@@ -1,8 +1,8 @@
 //! The ids of topics, which tell a topic from a later one of the same name.
 //!
 //! A topic that was deleted and created again is another topic, even where its offsets look like those of the first. State that
-//! is kept of the first one must not be used for it. [`TopicIds`] remembers the id under which such state was read, and reports
-//! each change.
+//! is kept of the first topic must not be used for the second. [`TopicIds`] remembers the id under which such state was read, and
+//! reports each change.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,8 +15,8 @@ use super::native::{Client, TopicId};
 use super::topic_requests;
 use crate::snapshot::Name;
 
-/// The largest number of partitions of the topics in one request. The answer describes them all: 10,000 with three replicas each
-/// make half a megabyte.
+/// The largest number of partitions of the topics in one request. The answer describes all partitions: 10,000 with three replicas
+/// each make half a megabyte.
 const MAX_PARTITIONS_PER_REQUEST: usize = 10_000;
 
 /// The largest number of topics in one request.
@@ -45,7 +45,8 @@ pub(super) struct Verification {
 // === impl TopicIds ===
 
 impl TopicIds {
-    /// Reads the ids of all topics of new `metadata`. Of metadata that was here before, reads only ids that are still missing.
+    /// Reads the ids of all topics if `metadata` is new, else only the ids that are still missing. A topic that the metadata no
+    /// longer has counts as changed.
     pub(super) fn refresh(
         &mut self,
         client: &Client,
@@ -92,12 +93,12 @@ impl TopicIds {
         self.request(client, metadata, &known, context)
     }
 
-    /// True where an id of the topic is known.
+    /// Returns `true` if the topic's id is known.
     pub(super) fn has(&self, topic: &Name) -> bool {
         self.known.contains_key(topic)
     }
 
-    /// Asks all brokers in turn, each for some of the topics, and compares the ids with the known ones.
+    /// Asks for the ids of `topics`, each chunk from the next broker in turn, and compares the ids with the known ones.
     fn request(
         &mut self,
         client: &Client,
@@ -114,14 +115,14 @@ impl TopicIds {
         for (topic, id) in answered {
             self.record_answer(&topic, id, &mut verification);
         }
-        // Nothing is kept of a topic whose id was asked for the first time.
+        // A topic whose id was asked for the first time is left out, because no state is kept of it yet.
         verification
             .unanswered
             .retain(|topic| self.known.contains_key(topic));
         verification
     }
 
-    /// Takes in the answer about one topic.
+    /// Keeps the id in the answer about `topic`, and records in `verification` whether the id has changed.
     fn record_answer(
         &mut self,
         topic: &str,
@@ -145,13 +146,13 @@ impl TopicIds {
                 }
                 self.without_id.insert(name);
             }
-            // The topic was deleted or is hidden from this user. The metadata and the log offsets will show which.
+            // The topic was deleted or is hidden from this user. The metadata and the log offsets will show which of the two.
             Err(_) => {}
         }
     }
 }
 
-/// The topics in chunks, each small enough for one request.
+/// Returns the topics in chunks, each small enough for one request.
 fn chunks<'t>(topics: &'t BTreeSet<Name>, metadata: &Metadata) -> Vec<Vec<&'t str>> {
     let mut chunks: Vec<Vec<&str>> = Vec::new();
     let mut n_partitions = MAX_PARTITIONS_PER_REQUEST;

@@ -8,16 +8,16 @@ use crate::snapshot::Api;
 /// A kind of request about topics, with results of type `T`.
 #[derive(Clone, Copy)]
 pub(super) struct TopicRequest<T> {
-    /// The kind of request as which it is counted.
+    /// The kind of request under which these requests are counted.
     api: Api,
-    /// The kind of request whose time limit it has.
+    /// The kind of request whose time limit these requests have.
     time_limit_of: Api,
     send: fn(&mut AdminRequests<'_>, RequestTarget, &[&str]),
-    /// The results in an answer to this kind of request.
+    /// A function that takes the results out of an answer; `None` for answers to requests of other kinds.
     results: fn(AdminResult) -> Option<ResultsByName<T>>,
 }
 
-/// Asks for the `cleanup.policy` of topics.
+/// The request for the `cleanup.policy` of topics.
 pub(super) const CLEANUP_POLICIES: TopicRequest<String> = TopicRequest {
     api: Api::DescribeConfigs,
     time_limit_of: Api::DescribeConfigs,
@@ -28,8 +28,8 @@ pub(super) const CLEANUP_POLICIES: TopicRequest<String> = TopicRequest {
     },
 };
 
-/// Asks for the ids of topics. Unlike metadata, an id from an older answer is of no use, so this request may take as long as any
-/// other.
+/// The request for the ids of topics. Unlike metadata, an id from an older answer is of no use, so this request may take as long
+/// as most others.
 pub(super) const TOPIC_IDS: TopicRequest<Option<TopicId>> = TopicRequest {
     api: Api::Metadata,
     time_limit_of: Api::DescribeConfigs,
@@ -43,7 +43,7 @@ pub(super) const TOPIC_IDS: TopicRequest<Option<TopicId>> = TopicRequest {
 // === impl TopicRequest ===
 
 impl<T> TopicRequest<T> {
-    /// The same request with the time limit of requests of the kind `api`.
+    /// Returns the same request with the time limit of requests of the kind `api`.
     pub(super) fn with_time_limit_of(self, api: Api) -> Self {
         Self {
             time_limit_of: api,
@@ -51,9 +51,9 @@ impl<T> TopicRequest<T> {
         }
     }
 
-    /// Asks about the topics in `chunks`, one request for each chunk, all at once. The `brokers` take turns; silent ones are left
-    /// out. Returns the result of each topic that was answered. A broker that answers a whole request with an error is recorded
-    /// as a failure.
+    /// Asks about the topics in `chunks`, one request for each chunk, all at once. The `brokers` take turns, without silent
+    /// brokers. Returns the result of each topic that was answered. For a whole request that fails, a failure of its broker is
+    /// recorded.
     pub(super) fn ask<'t>(
         &self,
         client: &Client,

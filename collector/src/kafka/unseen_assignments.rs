@@ -5,9 +5,9 @@
 //! a missing right from a topic that does not exist.
 //!
 //! Clients choose the names in their assignments, so no assignment may cost much, or delay the questions about another group. One
-//! collection asks about a limited number of topics, for which the groups take turns. And for the sake of assignments the
-//! metadata is read again only after an interval. A topic that may have been created after the metadata was read stays unknown
-//! until it is read again.
+//! collection asks about a limited number of topics, for which the groups take turns. Assignments make the metadata be read again
+//! only after an interval. A topic that may have been created after the metadata was read stays unknown until the metadata is
+//! read again.
 
 #[cfg(test)]
 mod tests;
@@ -40,7 +40,7 @@ const NOT_ASKED: Unknown = Unknown::new(Api::Metadata, Reason::NotAsked);
 /// Answers about assigned topics and partitions that were not read, kept from one collection to the next.
 #[derive(Debug, Default)]
 pub(super) struct UnseenAssignments {
-    /// The answer about each topic by its name, and its time.
+    /// The last answer about each topic by its name, and the instant of the answer.
     answers: BTreeMap<Name, (Result<(), ErrorCode>, Instant)>,
     /// The partitions that were not read, of topics that were, and the time when they were first seen in an assignment. Younger
     /// metadata without such a partition shows that it does not exist.
@@ -60,8 +60,8 @@ pub(super) struct TopicQuery<'c> {
 // === impl UnseenAssignments ===
 
 impl UnseenAssignments {
-    /// The topics with partitions that the members of `groups` are assigned and that are not among those that were `read`, and
-    /// why not. Makes a refresh of the metadata due where it may be older than an assignment.
+    /// Returns the topics with partitions that the members of `groups` are assigned and that are not among those that were
+    /// `read`, each with the reason. Makes a refresh of the metadata due if the metadata may be older than an assignment.
     pub(super) fn find(
         &mut self,
         query: TopicQuery<'_>,
@@ -104,7 +104,7 @@ impl UnseenAssignments {
         }
     }
 
-    /// The topics of partitions that may have been created after the metadata, which was read at `read_at`.
+    /// Returns the topics of partitions that may have been created after the metadata, which was read at `read_at`.
     fn possibly_new(&self, unseen_now: &UnseenPartitions, read_at: Instant) -> BTreeSet<Name> {
         let partitions = unseen_now.partitions.iter();
         partitions
@@ -117,7 +117,7 @@ impl UnseenAssignments {
             .collect()
     }
 
-    /// Asks one broker about the topics whose turn it is.
+    /// Asks one broker about the topics that `topics_to_ask` returns, and keeps the answers.
     fn request(
         &mut self,
         query: TopicQuery<'_>,
@@ -133,7 +133,7 @@ impl UnseenAssignments {
         if names.is_empty() {
             return;
         }
-        // Another broker can answer in the next collection, so this request has the shorter time limit of metadata.
+        // The next collection can ask another broker, so this request has the shorter time limit of metadata.
         let request = topic_requests::TOPIC_IDS.with_time_limit_of(Api::Metadata);
         let answered = request.ask(query.client, &metadata.brokers, [names], context);
         let at = Instant::now();
@@ -145,7 +145,8 @@ impl UnseenAssignments {
         }
     }
 
-    /// The topics to ask about now: each group's next one in turn, until there are enough.
+    /// Returns the topics to ask about now: each group's next topic in turn, up to [`MAX_TOPICS_PER_COLLECTION`]. Topics with an
+    /// answer younger than `ttl` are left out.
     fn topics_to_ask<'o>(
         &self,
         unseen_now: &'o UnseenPartitions,
@@ -168,7 +169,8 @@ impl UnseenAssignments {
         due
     }
 
-    /// The topics that stay unseen, and why. Records a failure for each that is refused, and one for all that are still open.
+    /// Returns the topics that stay unseen, and why. Records a failure for each topic that is refused, up to a limit, and one for
+    /// all topics that are not settled yet.
     fn conclude(
         &self,
         (unseen_now, possibly_new): (&UnseenPartitions, &BTreeSet<Name>),
@@ -178,7 +180,7 @@ impl UnseenAssignments {
         let mut unseen = BTreeMap::new();
         let mut n_counted = 0;
         for (topic, groups) in &unseen_now.topics {
-            // A topic for which the metadata has an error is counted where the log offsets are read.
+            // A topic for which the metadata has an error is recorded as a failure in `log_offsets`, so it is not recorded here.
             let why = match (failed_topics.get(topic), self.answers.get(topic)) {
                 (None, Some((Err(code), _))) if is_absent(*code) => continue,
                 (None, Some((Err(code), _))) if n_counted < MAX_TOPICS_PER_COLLECTION => {
@@ -205,7 +207,7 @@ impl UnseenAssignments {
     }
 }
 
-/// True where the code means that there is no such topic.
+/// Returns `true` if the code means that there is no such topic.
 fn is_absent(code: ErrorCode) -> bool {
     code.reason() == Reason::UnknownTopicOrPartition || code == ErrorCode::INVALID_TOPIC_EXCEPTION
 }

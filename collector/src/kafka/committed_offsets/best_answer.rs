@@ -10,12 +10,12 @@ use crate::snapshot::{Api, Name, Reason, Unknown};
 
 /// The best answer so far about one group.
 pub(super) struct BestAnswer {
-    /// The broker that gave it.
+    /// The broker that gave the answer.
     pub(super) broker: i32,
     pub(super) answer: Result<Rows, ErrorCode>,
 }
 
-/// Keeps `new` unless a better answer about the group is there already; among equals the later one counts.
+/// Keeps `new` unless a better answer about the group is there already; of two answers of equal rank the later one counts.
 pub(super) fn keep_better(best: &mut BTreeMap<Name, BestAnswer>, group: &Name, new: BestAnswer) {
     let better = best.get(group).is_none_or(|old| new.rank() >= old.rank());
     if better {
@@ -25,8 +25,9 @@ pub(super) fn keep_better(best: &mut BTreeMap<Name, BestAnswer>, group: &Name, n
 
 /// Decides which groups exist, and records a failure for each whose commits are unknown.
 ///
-/// A group that no broker lists and that has no commits with its coordinator is gone. A listed group without commits that only a
-/// broker answered which does not list it has another name in truth, of which the listing shows a part.
+/// A group that no broker lists and that has no commits with its coordinator is gone. A listed group without commits, about which
+/// only a broker has answered that does not list the group, does not exist: the listing shows a truncated form of another group's
+/// name.
 pub(super) fn conclude(
     listing: &GroupListing,
     unlisted: UnlistedGroups<'_>,
@@ -81,8 +82,8 @@ pub(super) fn conclude(
     committed
 }
 
-/// The reason why no broker was asked about a group: its coordinator is silent, which was counted when that was noticed, or the
-/// time of the collection was over.
+/// Returns the reason why no broker was asked about a group: its coordinator is silent, which was counted when it was noticed, or
+/// the time of the collection was over.
 fn not_asked(coordinator: i32, group: &Name, context: &mut CollectionContext<'_>) -> Unknown {
     if let Some(unknown) = context.silent_brokers.get(&coordinator) {
         return *unknown;
@@ -102,8 +103,8 @@ impl CommittedOffsets {
 // === impl BestAnswer ===
 
 impl BestAnswer {
-    /// The worth of the answer: rows above none, any answer above an error, an error about the group above one of the broker, and
-    /// any of them above a broker that says it is not the coordinator.
+    /// Returns the worth of the answer. From best to worst: commits; no commits; an error about the group; an error of the
+    /// broker, or of a coordinator that is moving or loading; the answer that the broker is not the coordinator.
     fn rank(&self) -> u8 {
         match &self.answer {
             Ok(rows) if !rows.is_empty() => 4,
@@ -114,7 +115,7 @@ impl BestAnswer {
         }
     }
 
-    /// True where another broker may have the group by now.
+    /// Returns `true` if the error means that another broker may coordinate the group by now.
     pub(super) fn may_be_elsewhere(&self) -> bool {
         self.answer
             .as_ref()

@@ -11,7 +11,7 @@ use crate::snapshot::{Api, Name};
 /// The largest number of requests in flight on one broker.
 const MAX_IN_FLIGHT_PER_BROKER: usize = 256;
 
-/// Asks the given brokers about each group, and keeps the best answer about it in `best`.
+/// Asks the brokers that `brokers_of` gives for each group, and keeps the best answer about each group in `best`.
 pub(super) fn fetch(
     client: &Client,
     brokers_of: &BTreeMap<Name, Vec<i32>>,

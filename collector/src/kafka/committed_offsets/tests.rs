@@ -32,7 +32,7 @@ fn known_groups(groups: &[(&str, i32)]) -> BTreeMap<Name, i32> {
         .collect()
 }
 
-/// Groups of the last collection, without any that a survey found.
+/// Returns the groups of the last collection as unlisted groups, without any group that a survey found.
 fn shown(known_groups: &BTreeMap<Name, i32>) -> UnlistedGroups<'_> {
     static NONE: BTreeMap<Name, i32> = BTreeMap::new();
     UnlistedGroups {
@@ -51,7 +51,8 @@ fn rows(n: usize) -> Rows {
     (0..).map(row).take(n).collect()
 }
 
-/// The conclusion from these answers about group `g`, and the recorded failures.
+/// Returns the conclusion from these answers about group `g`: the number of its commits, `None` if it is not shown, and the
+/// reasons of the recorded failures.
 fn concluded(
     listing: &GroupListing,
     known_groups: &BTreeMap<Name, i32>,
@@ -61,7 +62,7 @@ fn concluded(
     (found, reasons)
 }
 
-/// The same where groups may be in no listing, and the number of truncated names.
+/// Returns the same as `concluded` for groups that may be in no listing, and in addition the number of truncated names.
 fn concluded_of(
     listing: &GroupListing,
     unlisted: UnlistedGroups<'_>,

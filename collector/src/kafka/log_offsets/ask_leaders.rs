@@ -1,4 +1,4 @@
-//! Asking all partition leaders at the same time.
+//! Requests for offsets to all partition leaders at the same time.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use crate::kafka::collection_context::CollectionContext;
 use crate::kafka::metadata::Metadata;
 use crate::snapshot::{Api, TopicPartition};
 
-/// Asks the leaders of the partitions in `wanted` for these offsets, each leader on a thread of its own. Leaders that do not
-/// answer are given up.
+/// Asks the leaders of the partitions in `wanted` for the offsets in `specs`, each leader on a thread of its own. A leader that
+/// does not answer is given up for the rest of the collection.
 pub(super) fn ask_leaders<'p>(
     clients: &OffsetClients<'_>,
     metadata: &Metadata,

@@ -7,8 +7,8 @@ use crate::kafka::committed_offsets::CommittedOffsets;
 use crate::snapshot::{Api, PartitionState, Reason, Unknown};
 
 impl LogOffsets {
-    /// Makes log starts unknown that were read after the commits and are above one of them. The group may have committed beyond
-    /// the log start before its records were purged, and would wrongly be reported as losing them.
+    /// Makes log starts unknown that were read after the commits and are above a commit on their partition. The group may have
+    /// committed beyond such a log start before the records were purged, and would wrongly be reported as losing them.
     pub(in crate::kafka) fn discard_late_log_starts(&mut self, committed: &CommittedOffsets) {
         if self.late_log_starts.is_empty() {
             return;
@@ -42,8 +42,9 @@ mod tests {
     use crate::kafka::native::CommittedRow;
     use crate::snapshot::{Log, Name, Offset, TopicPartition};
 
-    /// The log starts that are left of partitions 0, 1, ... of a topic, whose logs start at 10, with these lowest commits on
-    /// them. Only the first partition's log start was read before the commits.
+    /// Returns the log starts of partitions 0, 1, ... of a topic that are still known after `discard_late_log_starts`. Each log
+    /// starts at 10, and `commits` has the lowest commit on each partition. Only the first partition's log start was read before
+    /// the commits.
     fn log_starts(commits: &[i64]) -> Vec<Option<u64>> {
         let place = |partition| TopicPartition::of(&Name::from("t"), partition);
         let offset = |at| Offset::from_wire(at).unwrap();

@@ -12,12 +12,13 @@ use crate::kafka::error_code::{ErrorCode, Remedy};
 use crate::kafka::native::{Client, Fence};
 use crate::snapshot::{Offset, TopicPartition};
 
-/// The number of partitions in one request. librdkafka finds each answered partition by a linear search in the list that was asked about,
-/// so the CPU time of a request grows with the square of this number: a collection of 20,000 partitions and 1,000 groups took 332 ms of
-/// CPU with 500, 263 ms with 250 and 235 ms with 125. Smaller requests are more requests: 1,087, 1,165 and 1,327 for the same collection.
+/// The number of partitions in one request. librdkafka finds each answered partition by a linear search in the list that was
+/// asked about, so the CPU time of a request grows with the square of this number: a collection of 20,000 partitions and 1,000
+/// groups took 332 ms of CPU with 500, 263 ms with 250 and 235 ms with 125. Smaller requests are more requests: 1,087, 1,165 and
+/// 1,327 for the same collection.
 const PARTITIONS_PER_REQUEST: usize = 250;
 
-/// The offset of a log to ask for. The name is that of Kafka's admin client.
+/// The offset of a log that a request asks for, named as in Kafka's admin client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum OffsetSpec {
     LogStart,
@@ -25,10 +26,10 @@ pub(super) enum OffsetSpec {
     LastStable,
 }
 
-/// Offsets by partition and kind, or the code of the failure.
+/// The offsets by partition and kind, each with the code of its failure where it has no value.
 pub(super) type OffsetAnswers = BTreeMap<(TopicPartition, OffsetSpec), Result<Offset, ErrorCode>>;
 
-/// The answers of one leader.
+/// The answers of one partition leader.
 pub(super) struct LeaderAnswers {
     pub(super) answers: OffsetAnswers,
     pub(super) n_requests: u64,
@@ -36,7 +37,7 @@ pub(super) struct LeaderAnswers {
     pub(super) silence: Option<ErrorCode>,
 }
 
-/// A leader that is being asked.
+/// A partition leader that is being asked, with the time limits and the answers so far.
 pub(super) struct PartitionLeader<'c> {
     clients: &'c OffsetClients<'c>,
     fence: Arc<Fence>,
@@ -66,7 +67,7 @@ impl<'c> PartitionLeader<'c> {
         }
     }
 
-    /// Asks for these offsets of all partitions, chunk by chunk. Blocking.
+    /// Asks for the offsets in `specs` of all `partitions`, chunk by chunk, and returns the answers. Blocks.
     pub(super) fn ask(
         mut self,
         partitions: &[TopicPartition],
@@ -88,7 +89,8 @@ impl<'c> PartitionLeader<'c> {
         self.answers
     }
 
-    /// Asks for one kind of offset of a chunk, in halves if that fails.
+    /// Asks for one kind of offset of the partitions in `chunk`. If the request fails because of some partition, asks for each
+    /// half of the chunk.
     fn list_offsets(&mut self, client: &Client, spec: OffsetSpec, chunk: &[TopicPartition]) {
         let left = self.deadline.saturating_duration_since(Instant::now());
         if self.answers.silence.is_some() || self.fence.is_closed() || left.is_zero() {
@@ -117,8 +119,8 @@ impl<'c> PartitionLeader<'c> {
     }
 }
 
-/// The offset in an answer without an error. For a dead leader librdkafka returns -1001 without an error, which is an unknown
-/// offset.
+/// Returns the offset in an answer that has no error. For a dead leader librdkafka returns -1001 without an error, which stands
+/// for an unknown offset.
 fn valid_offset(offset: i64) -> Result<Offset, ErrorCode> {
     Offset::from_wire(offset).ok_or(ErrorCode::LEADER_NOT_AVAILABLE)
 }
@@ -131,10 +133,11 @@ impl OffsetSpec {
 
     pub(super) const STARTS: &'static [Self] = &[Self::LogStart];
 
-    /// The ends of the records that consumers may read.
+    /// The offsets at which the readable records end, without and with `read_committed`.
     pub(super) const ENDS: &'static [Self] = &[Self::HighWatermark, Self::LastStable];
 
-    /// The special timestamp by which the protocol asks for the offset.
+    /// Returns the special timestamp by which `ListOffsets` asks for this offset. -1 asks for the last stable offset if the
+    /// client has `isolation.level=read_committed`, else for the high watermark.
     const fn timestamp(self) -> i64 {
         match self {
             Self::LogStart => -2,

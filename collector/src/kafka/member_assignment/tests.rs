@@ -9,7 +9,7 @@ use super::*;
 
 type Plain = Vec<(String, Vec<i32>)>;
 
-/// An assignment in Kafka's format, as an independent library writes it.
+/// Returns an assignment in Kafka's format, as an independent library writes it.
 fn stored(topics: &Plain, user_data: Option<&[u8]>, version: i16) -> Vec<u8> {
     let assigned = topics.iter().map(|(topic, partitions)| {
         TopicPartition::default()
@@ -30,8 +30,8 @@ fn parsed(bytes: &[u8]) -> Result<Plain, Malformed> {
     parse(bytes).map(|all| all.into_iter().map(plain).collect())
 }
 
-/// The assignment as an independent library reads it. The library allocates as many elements as a count says, so it may only be
-/// given bytes whose counts are right.
+/// Returns the assignment as an independent library reads it. The library allocates as many elements as a count says, so it may
+/// only be given bytes whose counts are right.
 fn read_by_schema(bytes: &[u8]) -> Plain {
     let (version, mut rest) = bytes.split_at(2);
     let version = i16::from_be_bytes(version.try_into().unwrap());
@@ -95,7 +95,8 @@ fn bytes_that_are_not_an_assignment_are_malformed() {
         &[0][..],
         &[0, 0],
         &[0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        // As many topics, partitions, bytes of a name, bytes of an assignor as there can be.
+        // The counts of topics, of partitions, of a name's bytes and of an assignor's bytes are the largest possible, but the
+        // bytes end before.
         &[0, 0, 0x7f, 0xff, 0xff, 0xff],
         &[
             0, 0, 0, 0, 0, 1, 0, 1, b't', 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0,
@@ -103,7 +104,7 @@ fn bytes_that_are_not_an_assignment_are_malformed() {
         &[0, 0, 0, 0, 0, 1, 0x7f, 0xff, b't'],
         &[0, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff],
         &[0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xfe],
-        // None of a list that has to be there.
+        // The count -1 says that the list of topics is absent, which the protocol does not allow.
         &[0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
     ] {
         assert_eq!(parsed(bytes), Err(Malformed), "{bytes:?}");

@@ -51,7 +51,7 @@ impl GroupMembers {
         self.request(client, &due, metadata, context);
     }
 
-    /// Asks the brokers, and takes in their answers.
+    /// Asks each broker in `due` about its groups, and records the answers.
     fn request(
         &mut self,
         client: &Client,
@@ -97,7 +97,7 @@ impl GroupMembers {
         }
     }
 
-    /// Takes in an answer of `broker` about the groups in `chunk`.
+    /// Keeps the descriptions in an answer of `broker` about the groups in `chunk`, and records a failure for each error.
     fn record_answer(
         &mut self,
         broker: i32,
@@ -139,8 +139,8 @@ impl GroupMembers {
     }
 }
 
-/// Replaces the error of groups that turned out to be classic. librdkafka reports only that the connection has ended, because it
-/// was ended before librdkafka could parse such a group.
+/// Replaces the error of groups that turned out to be classic. librdkafka reports only that the connection has ended, because the
+/// guard of classic groups ended it before librdkafka could parse such a group.
 fn blocked_as_not_found(
     groups: Vec<(String, Result<DescribedGroup, ErrorCode>)>,
 ) -> Vec<(String, Result<DescribedGroup, ErrorCode>)> {
@@ -154,7 +154,7 @@ fn blocked_as_not_found(
         .collect()
 }
 
-/// The members of a KIP-848 group.
+/// Returns the members of a KIP-848 group, in the order of the answer.
 fn members(group: DescribedGroup, metadata: &Metadata) -> Arc<Vec<Member>> {
     let members = group.members.into_iter().map(|member| Member {
         consumer_id: Name::from(member.consumer_id),

@@ -26,7 +26,7 @@ const TIMEOUT_WITH_SILENT_BROKER: Duration = Duration::from_secs(1);
 /// The part of a survey's result that nothing else shows.
 #[derive(Debug)]
 pub(super) struct Survey {
-    /// The time of the answer.
+    /// The instant at which the survey ended, from which its age counts.
     at: Instant,
     /// Groups that are in no listing and not classic. They are share groups or Streams groups.
     pub(super) unlisted: BTreeSet<Name>,
@@ -34,7 +34,7 @@ pub(super) struct Survey {
     pub(super) others: BTreeMap<Unsupported, usize>,
 }
 
-/// The input of a survey.
+/// The client to make a survey with, and the values that were read before.
 pub(in crate::kafka) struct SurveyInput<'a> {
     pub(in crate::kafka) client: &'a Client,
     pub(in crate::kafka) listing: &'a GroupListing,
@@ -47,7 +47,7 @@ pub(in crate::kafka) struct SurveyInput<'a> {
 struct SurveyFindings {
     /// The brokers that described at least one group.
     brokers: BTreeSet<i32>,
-    /// Groups that are in no listing, with their coordinators.
+    /// Groups that are in no listing and not classic, with their coordinators.
     unlisted: BTreeMap<Name, i32>,
     /// The number of classic groups whose members are not consumers, by type.
     others: BTreeMap<Unsupported, usize>,
@@ -58,8 +58,8 @@ struct SurveyFindings {
 // === impl GroupMembers ===
 
 impl GroupMembers {
-    /// Makes a survey if one is due. Returns the groups that it found and no listing has, with their coordinators. Descriptions
-    /// that it does not renew are kept for their time.
+    /// Makes a survey if one is due. Returns the groups that no listing has but the survey found, with their coordinators.
+    /// Descriptions that the survey does not renew are used until they are too old.
     pub(in crate::kafka) fn survey(
         &mut self,
         input: &SurveyInput<'_>,
@@ -71,7 +71,7 @@ impl GroupMembers {
         let Some(bound) = context.request_timeout(Api::DescribeGroups) else {
             return BTreeMap::new();
         };
-        // Half of the time of other requests, as descriptions of an earlier survey still serve.
+        // The survey gets half of the time of other requests, as descriptions of an earlier survey still serve.
         let bound = if context.silent_brokers.is_empty() {
             bound / 2
         } else {
@@ -123,7 +123,7 @@ impl GroupMembers {
         findings.unlisted
     }
 
-    /// True where there is no recent survey, or a listed classic group without a description that may still be used.
+    /// Returns `true` if there is no recent survey, or if a listed classic group has no description that may still be used.
     fn is_due(&self, listing: &GroupListing) -> bool {
         let now = Instant::now();
         let fresh = self
@@ -152,7 +152,8 @@ impl Survey {
 // === impl SurveyFindings ===
 
 impl SurveyFindings {
-    /// Counts the requests of the call: it asks every broker for its groups, and describes those of each broker that has any.
+    /// Counts the requests of the survey's call, which asks every broker for its groups, and then each broker that has groups for
+    /// their descriptions.
     fn count_requests(&self, metadata: &Metadata, context: &mut CollectionContext<'_>) {
         for _ in &metadata.brokers {
             context.count_request(Api::ListGroups);
@@ -162,7 +163,7 @@ impl SurveyFindings {
         }
     }
 
-    /// Takes in the description of a group that is in no listing.
+    /// Records the description of a group that is in no listing, by the type that it shows.
     fn add_unlisted(&mut self, name: &str, group: &RawGroup<'_>) {
         if group.code.check().is_err() {
             self.n_refused += 1;
@@ -177,7 +178,7 @@ impl SurveyFindings {
         }
     }
 
-    /// Records a failure for each broker that has described none of the groups that it lists. Returns true where the survey is
+    /// Records a failure for each broker that has described none of the groups that it lists. Returns `true` if the survey is
     /// complete.
     fn record_missing(
         &self,
@@ -189,7 +190,7 @@ impl SurveyFindings {
         let reason = match whole {
             Err(ErrorCode::LOCAL_PARTIAL) => Reason::Timeout,
             Err(code) => context.reason_of(code),
-            // The call returns the outcome of the last broker, so a failure before it leaves no code.
+            // The call returns the outcome of the last broker, so the failure of an earlier broker leaves no code.
             Ok(()) => Reason::Other,
         };
         let classic = listing.groups.values().flatten();
@@ -220,7 +221,7 @@ impl SurveyFindings {
     }
 }
 
-/// The description of a group that a broker lists as a group of consumers.
+/// Returns the description of a group that a broker lists as a group of consumers, or the broker's error about this group.
 fn described_as(group: &RawGroup<'_>, metadata: &Metadata) -> Result<DescribedAs, ErrorCode> {
     group.code.check()?;
     if !is_consumers(group) {
@@ -234,17 +235,17 @@ fn described_as(group: &RawGroup<'_>, metadata: &Metadata) -> Result<DescribedAs
     })
 }
 
-/// True where the broker has no classic group of this name.
+/// Returns `true` if the broker has no classic group of this name, although it describes one.
 fn is_dead(group: &RawGroup<'_>) -> bool {
     group.state == "Dead" && group.protocol_type.is_empty()
 }
 
-/// True for a classic group of consumers. A group that only commits has an empty protocol type.
+/// Returns `true` for a classic group of consumers. A group that only commits has an empty protocol type.
 fn is_consumers(group: &RawGroup<'_>) -> bool {
     !is_dead(group) && matches!(&*group.protocol_type, "consumer" | "")
 }
 
-/// The members of a classic group, in a fixed order.
+/// Returns the members of a classic group, ordered by their ids.
 fn members(group: &RawGroup<'_>, metadata: &Metadata) -> Result<Vec<Member>, Malformed> {
     let members = group.members().map(|member| {
         let assigned = member_assignment::parse(member.assignment)?;
@@ -257,12 +258,13 @@ fn members(group: &RawGroup<'_>, metadata: &Metadata) -> Result<Vec<Member>, Mal
         })
     });
     let mut members: Vec<Member> = members.collect::<Result<_, _>>()?;
-    // Brokers list members in any order. In a fixed order, a partition that two members have is always shown with the same one.
+    // Brokers list members in any order. In a fixed order, a partition that two members have is always shown with the same
+    // member.
     members.sort_unstable_by(|a, b| a.consumer_id.cmp(&b.consumer_id));
     Ok(members)
 }
 
-/// The state of a classic group that brokers call by this name.
+/// Returns the state of a classic group that brokers call by this name.
 fn state(name: &str) -> GroupState {
     match name {
         "PreparingRebalance" => GroupState::PreparingRebalance,

@@ -1,5 +1,5 @@
-//! Requests of librdkafka's admin interface. Each names the broker it goes to, and all results come to one queue, where they are
-//! told apart by their tags.
+//! Requests of librdkafka's admin interface. Each request names the broker it goes to. All results come to one queue, where they
+//! are told apart by their tags.
 
 use std::ffi::c_void;
 use std::ptr::NonNull;
@@ -23,9 +23,9 @@ pub(in crate::kafka) struct AdminRequests<'c> {
 pub(in crate::kafka) struct RequestTarget {
     /// The broker's node id.
     pub(in crate::kafka) broker: i32,
-    /// Chosen by the caller, to recognise the result.
+    /// The number that the caller chooses to recognise the result.
     pub(in crate::kafka) tag: usize,
-    /// The longest time until the result, which is an error then.
+    /// The time after which the result is an error, if no answer has come.
     pub(in crate::kafka) timeout: Duration,
 }
 
@@ -36,13 +36,13 @@ pub(super) struct CallArguments {
     pub(super) queue: *mut rd::rd_kafka_queue_t,
 }
 
-/// Options of one request.
+/// The options of one request: timeout, broker and tag.
 struct Options(NonNull<rd::rd_kafka_AdminOptions_t>);
 
 // === impl AdminRequests ===
 
 impl<'c> AdminRequests<'c> {
-    /// No request yet, on this client.
+    /// Makes a queue for the results of requests on `client`.
     pub(in crate::kafka) fn on(client: &'c Client) -> Self {
         // SAFETY: the client lives as long as the queue.
         let queue = unsafe { rd::rd_kafka_queue_new(client.rk.as_ptr()) };
@@ -150,13 +150,13 @@ impl<'c> AdminRequests<'c> {
         self.n_in_flight += 1;
     }
 
-    /// The number of results that are still to come.
+    /// Returns the number of requests whose results are still to come.
     pub(in crate::kafka) fn n_in_flight(&self) -> usize {
         self.n_in_flight
     }
 
-    /// The next result with its tag, or `None` when `timeout` has passed. Every request has a result, at the latest by its own
-    /// timeout.
+    /// Returns the next result with its tag, or `None` when `timeout` has passed. Every request has a result, at the latest by
+    /// its own timeout.
     pub(in crate::kafka) fn next_result(
         &mut self,
         timeout: Duration,
@@ -173,7 +173,8 @@ impl<'c> AdminRequests<'c> {
 
 impl Drop for AdminRequests<'_> {
     fn drop(&mut self) {
-        // librdkafka mishandles a queue that is destroyed while requests are in flight, so this waits for all of them.
+        // librdkafka mishandles a queue that is destroyed while requests are in flight, so the drop waits until none is in
+        // flight.
         while self.n_in_flight > 0 {
             if self.next_result(Duration::from_millis(100)).is_none() {
                 tracing::trace!(n_waiting = self.n_in_flight, "Waiting for requests to end");
@@ -199,7 +200,7 @@ impl Options {
                 0,
             )
         };
-        // SAFETY: as above.
+        // SAFETY: the options are live; no error text is wanted.
         unsafe {
             rd::rd_kafka_AdminOptions_set_broker(
                 options.0.as_ptr(),
@@ -226,7 +227,7 @@ impl Drop for Options {
     }
 }
 
-/// A request for one topic's `cleanup.policy`. The caller destroys it.
+/// Makes a request for one topic's `cleanup.policy`. The caller destroys it.
 fn policy_of(topic: &str) -> *mut rd::rd_kafka_ConfigResource_t {
     let topic = c_string(topic);
     // SAFETY: the name is copied; never NULL for a known resource type.

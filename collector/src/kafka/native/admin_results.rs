@@ -11,7 +11,7 @@ use super::{
 };
 use crate::kafka::error_code::ErrorCode;
 
-/// A result about several groups or topics. The whole request may fail, and each of them on its own.
+/// A result about several groups or topics, by name. The whole request may fail, or a single group or topic.
 pub(in crate::kafka) type ResultsByName<T> = Result<Vec<(String, Result<T, ErrorCode>)>, ErrorCode>;
 
 /// The result of one request.
@@ -34,7 +34,7 @@ pub(in crate::kafka) struct CommittedRow {
     pub(in crate::kafka) partition: i32,
     /// The committed offset; negative where there is none.
     pub(in crate::kafka) offset: i64,
-    /// The error of this partition alone.
+    /// The error about this partition, which says nothing about the group's other partitions.
     pub(in crate::kafka) code: ErrorCode,
 }
 
@@ -63,20 +63,20 @@ pub(in crate::kafka) struct DescribedMember {
     pub(in crate::kafka) consumer_id: String,
     pub(in crate::kafka) client_id: String,
     pub(in crate::kafka) host: String,
-    /// Topics and partition numbers.
+    /// The assigned partitions, each as topic and number.
     pub(in crate::kafka) assignment: Vec<(String, i32)>,
 }
 
 // === impl QueueEvent ===
 
 impl QueueEvent {
-    /// The tag of the request that this is the result of.
+    /// Returns the tag of the request whose result this event is.
     pub(super) fn tag(&self) -> usize {
         // SAFETY: the event is live as long as `self`.
         unsafe { rd::rd_kafka_event_opaque(self.0.as_ptr()) }.addr()
     }
 
-    /// The result of an admin request; `None` for other events.
+    /// Returns the result of an admin request; `None` for events of other kinds.
     pub(super) fn admin_result(&self) -> Option<AdminResult> {
         let whole = self.code().check();
         Some(match self.kind() {
@@ -110,7 +110,7 @@ impl QueueEvent {
         // SAFETY: the result is live as long as the event.
         let groups =
             unsafe { rd::rd_kafka_ListConsumerGroups_result_valid(result, &raw mut n_groups) };
-        // SAFETY: as above.
+        // SAFETY: the result is live as long as the event.
         let errors =
             unsafe { rd::rd_kafka_ListConsumerGroups_result_errors(result, &raw mut n_errors) };
         // SAFETY: librdkafka gives array and length together; both live as long as the event.
@@ -226,7 +226,7 @@ impl QueueEvent {
     }
 }
 
-/// The value of the one key that was asked for; empty where the broker's answer lacks it.
+/// Returns the value of `cleanup.policy`, the only key that was asked for; empty where the broker's answer lacks the key.
 fn policy(resource: *const rd::rd_kafka_ConfigResource_t) -> String {
     let mut n = 0;
     // SAFETY: a live resource.

@@ -15,7 +15,7 @@ pub(super) fn log_rejections(conf: NonNull<rd::rd_kafka_conf_t>) {
     }
 }
 
-/// True where the clients of `conf` verify certificates.
+/// Returns `true` if the clients of `conf` verify certificates.
 fn is_verified(conf: NonNull<rd::rd_kafka_conf_t>) -> bool {
     let mut value: [c_char; 8] = [0; 8];
     let mut size = value.len();
@@ -31,8 +31,8 @@ fn is_verified(conf: NonNull<rd::rd_kafka_conf_t>) -> bool {
     super::text(value.as_ptr()) == "true"
 }
 
-/// Called by librdkafka for each certificate of a broker's chain. Returns 1 to accept it and 0 to reject it, always as OpenSSL
-/// has decided.
+/// Takes part in the verification of a certificate of a broker's chain, called by librdkafka. Returns 1 to accept the certificate
+/// and 0 to reject it, always as OpenSSL has decided, and writes the reason of a rejection to `why`.
 unsafe extern "C" fn verify(
     _rk: *mut rd::rd_kafka_t,
     _broker: *const c_char,
@@ -62,7 +62,7 @@ unsafe extern "C" fn verify(
     0
 }
 
-/// OpenSSL's texts for its common verification errors (`x509_vfy.h`).
+/// Returns OpenSSL's text for one of its common verification errors (`x509_vfy.h`).
 const fn words(error: c_int) -> &'static str {
     match error {
         9 => "certificate is not yet valid",

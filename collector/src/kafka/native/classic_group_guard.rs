@@ -4,9 +4,9 @@
 //! `DescribeConsumerGroups` is sent for KIP-848 groups only, whose clients choose no such bytes. But where the coordinator
 //! answers that a group is not of that type, librdkafka asks again with `DescribeGroups`, and parses the bytes in that answer. A
 //! client can turn an empty group into a classic one at any moment, so the answer cannot be prevented. Instead an interceptor
-//! ends the connection as soon as such a request was sent. It runs on the thread that would read the answer next, so the answer
-//! is never read. [`Client::describe_all`](super::Client) uses version 0 of `DescribeGroups`, which librdkafka does not parse,
-//! and is let through.
+//! ends the connection as soon as such a request was sent. The interceptor runs on the thread that would read the answer next, so
+//! the answer is never read. [`Client::describe_all`](super::Client) uses version 0 of `DescribeGroups`, which librdkafka does
+//! not parse, and is let through.
 
 use std::collections::BTreeSet;
 use std::ffi::{c_char, c_int, c_void};
@@ -45,18 +45,19 @@ impl ClassicGroupGuard {
         };
     }
 
-    /// The node ids of the brokers whose connections were ended since the last call.
+    /// Returns the node ids of the brokers whose connections were ended since the last call.
     pub(super) fn take_blocked(&self) -> BTreeSet<i32> {
         std::mem::take(&mut *self.brokers())
     }
 
-    /// A panic under the lock leaves the set whole, so its poison is ignored.
+    /// Locks the set of brokers. A panic under the lock cannot leave the set half changed, so a poisoned lock is used all the
+    /// same.
     fn brokers(&self) -> MutexGuard<'_, BTreeSet<i32>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Called by librdkafka for a new client.
+/// Adds the interceptor for sent requests to a new client. Called by librdkafka while it makes the client.
 extern "C" fn on_new(
     rk: *mut rd::rd_kafka_t,
     _conf: *const rd::rd_kafka_conf_t,
@@ -76,7 +77,8 @@ extern "C" fn on_new(
     }
 }
 
-/// Called by librdkafka, on the thread of the connection, when a request was sent.
+/// Ends the connection if the request that was sent is a `DescribeGroups` whose answer librdkafka would parse. Called by
+/// librdkafka on the thread of the connection.
 extern "C" fn on_request_sent(
     _rk: *mut rd::rd_kafka_t,
     socket: c_int,

@@ -21,19 +21,21 @@ pub(in crate::kafka) struct Client {
     pub(super) rk: NonNull<rd::rd_kafka_t>,
     /// The queue that logs, errors and records come to.
     pub(super) events: Queue,
-    /// Hides secrets in librdkafka's messages.
+    /// The mask that hides secrets in librdkafka's messages.
     pub(super) mask: Mask,
-    /// Opens the client's sockets. Dropped after the handle, which refers to it.
+    /// The fence that opens the client's sockets. `Drop` destroys the handle `rk`, which refers to the fence, before this field
+    /// is dropped.
     #[expect(dead_code, reason = "the handle refers to it")]
     fence: Arc<Fence>,
-    /// Ends connections before a classic group is parsed. Dropped after the handle, which refers to it.
+    /// The guard that ends connections before a classic group is parsed. `Drop` destroys the handle `rk`, which refers to the
+    /// guard, before this field is dropped.
     classic_group_guard: Arc<ClassicGroupGuard>,
 }
 
 /// The error that kept librdkafka from making a client. The messages are without secrets.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::kafka) enum CreateError {
-    /// A property was refused.
+    /// librdkafka refuses the property `name`, because of `why`.
     #[error("librdkafka refuses {name:?}: {why}")]
     Property { name: String, why: String },
     /// Each property is right by itself, but they contradict each other, or a file that one names cannot be read.
@@ -52,7 +54,7 @@ impl Client {
     /// Makes a client with these properties, which must contain a `group.id`, behind `fence`. Connects to nothing yet.
     ///
     /// # Errors
-    /// librdkafka refuses a property or their combination.
+    /// librdkafka refuses a property, a combination of properties, or a file that a property names.
     pub(in crate::kafka) fn create(
         properties: &Properties,
         fence: &Arc<Fence>,
@@ -95,13 +97,14 @@ impl Client {
         })
     }
 
-    /// The node ids of brokers whose connection was ended since the last call because librdkafka would have parsed a classic
-    /// group.
+    /// Returns the node ids of the brokers whose connection was ended since the last call because librdkafka would have parsed a
+    /// classic group.
     pub(in crate::kafka) fn take_blocked_brokers(&self) -> BTreeSet<i32> {
         self.classic_group_guard.take_blocked()
     }
 
-    /// The notices since the last call, without waiting. Has to be called often, as librdkafka refreshes tokens during the call.
+    /// Returns the notices since the last call, without waiting. Has to be called often, because librdkafka refreshes tokens
+    /// during the call.
     pub(in crate::kafka) fn notices(&self) -> Vec<ClientNotice> {
         std::iter::from_fn(|| self.events.poll(Duration::ZERO))
             .filter_map(|event| event.notice(&self.mask))

@@ -12,8 +12,10 @@ use crate::kafka::properties::Properties;
 pub(super) struct Conf(pub(super) NonNull<rd::rd_kafka_conf_t>);
 
 impl Conf {
+    /// Makes a configuration with `properties`, in which errors become events and rejected certificates are logged.
+    ///
     /// # Errors
-    /// The property that librdkafka refuses.
+    /// librdkafka refuses a property. The error names it.
     pub(super) fn of(properties: &Properties) -> Result<Self, CreateError> {
         // SAFETY: takes nothing; never NULL.
         let conf = unsafe { rd::rd_kafka_conf_new() };

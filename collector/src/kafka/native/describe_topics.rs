@@ -15,8 +15,8 @@ pub(in crate::kafka) struct TopicId {
 }
 
 impl AdminRequests<'_> {
-    /// Asks a broker for the ids of `topics`, none of which may be empty or there twice. The answer describes their partitions as
-    /// well, which makes up most of its size.
+    /// Asks a broker for the ids of `topics`, none of which may be empty or occur twice. The answer describes the partitions of
+    /// the topics as well, which makes up most of its size.
     pub(in crate::kafka) fn topic_ids(&mut self, to: RequestTarget, topics: &[&str]) {
         let names: Vec<_> = topics.iter().map(|topic| c_string(topic)).collect();
         let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
@@ -39,7 +39,7 @@ impl AdminRequests<'_> {
 // === impl TopicId ===
 
 impl TopicId {
-    /// `None` for the zeros of a broker that has no ids, which is one before Kafka 2.8.
+    /// Returns the id with these bits; `None` for zeros, which are the answer of brokers without ids, those before Kafka 2.8.
     fn of(most: i64, least: i64) -> Option<Self> {
         ((most, least) != (0, 0)).then_some(Self { most, least })
     }

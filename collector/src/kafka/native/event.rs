@@ -10,7 +10,7 @@ use shared::config::Mask;
 use super::{rd_kafka_event_error, text};
 use crate::kafka::error_code::ErrorCode;
 
-/// A librdkafka queue.
+/// A queue of librdkafka. This value holds one reference to the queue.
 pub(super) struct Queue(pub(super) NonNull<rd::rd_kafka_queue_t>);
 
 /// An event taken from a queue.
@@ -32,7 +32,7 @@ pub(in crate::kafka) enum ClientNotice {
 // === impl Queue ===
 
 impl Queue {
-    /// The next event, or `None` when `timeout` has passed.
+    /// Returns the next event, or `None` when `timeout` has passed.
     pub(super) fn poll(&self, timeout: Duration) -> Option<QueueEvent> {
         let timeout = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
         // SAFETY: the queue is live as long as `self`.
@@ -51,19 +51,19 @@ impl Drop for Queue {
 // === impl QueueEvent ===
 
 impl QueueEvent {
-    /// The type of the event, one of the `RD_KAFKA_EVENT_` numbers.
+    /// Returns the type of the event, one of the `RD_KAFKA_EVENT_` numbers.
     pub(super) fn kind(&self) -> i32 {
         // SAFETY: the event is live as long as `self`.
         unsafe { rd::rd_kafka_event_type(self.0.as_ptr()) }
     }
 
-    /// The error that the event carries.
+    /// Returns the error that the event carries; 0 if there is none.
     pub(super) fn code(&self) -> ErrorCode {
         // SAFETY: the event is live as long as `self`.
         ErrorCode(unsafe { rd_kafka_event_error(self.0.as_ptr()) })
     }
 
-    /// The notice in this event; `None` for events that are not about the client itself.
+    /// Returns the notice in this event; `None` for events that are not about the client itself.
     pub(super) fn notice(&self, mask: &Mask) -> Option<ClientNotice> {
         match self.kind() {
             rd::RD_KAFKA_EVENT_ERROR => {

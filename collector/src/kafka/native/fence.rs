@@ -44,7 +44,8 @@ use rdkafka::bindings as rd;
 
 use crate::gate::client_slot::PermitCheck;
 
-/// Lets a session's clients connect while the permission holds, until it is closed. See the module for the protocol.
+/// The layer through which the clients of a session open their sockets: while the permission holds, and until the fence is
+/// closed. The module explains the protocol.
 #[derive(Debug)]
 pub(in crate::kafka) struct Fence {
     /// The permission to be connected; it ends by its deadline or by the gate.
@@ -52,7 +53,7 @@ pub(in crate::kafka) struct Fence {
     sockets: Mutex<Sockets>,
 }
 
-/// The sockets of all clients of a session.
+/// The sockets of all clients of a session, and the state of the fence.
 #[derive(Debug, Default)]
 struct Sockets {
     state: FenceState,
@@ -71,7 +72,7 @@ enum FenceState {
 // === impl Fence ===
 
 impl Fence {
-    /// An open fence without any socket. It lets connections through only while `permit_check` holds.
+    /// Returns an open fence without any socket. The fence lets connections through only while `permit_check` holds.
     pub(in crate::kafka) fn new(permit_check: PermitCheck) -> Arc<Self> {
         let sockets = Mutex::default();
         Arc::new(Self {
@@ -80,12 +81,13 @@ impl Fence {
         })
     }
 
-    /// True once no connection can be made and no request may begin any more: the fence was closed, or the permission is over.
+    /// Returns `true` once no connection can be made and no request may begin any more: the fence was closed, or the permission
+    /// is over.
     pub(in crate::kafka) fn is_closed(&self) -> bool {
         self.sockets().state == FenceState::Closed || self.permit_check.is_over()
     }
 
-    /// Ends every connection now, and lets none be made again.
+    /// Closes the fence for good: ends every connection at once, and lets no new one be made.
     pub(in crate::kafka) fn close(&self) {
         let mut sockets = self.sockets();
         sockets.state = FenceState::Closed;
@@ -106,12 +108,12 @@ impl Fence {
         }
     }
 
-    /// The fence that a callback was registered with.
+    /// Returns the fence that a callback was registered with.
     ///
     /// # Safety
     /// `opaque` must come from [`Fence::install`], and the fence must be alive for as long as the answer is used.
     unsafe fn from_opaque<'a>(opaque: *mut c_void) -> &'a Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that `opaque` comes from `install` and that the fence is alive.
         unsafe { &*opaque.cast_const().cast::<Self>() }
     }
 
@@ -128,7 +130,8 @@ impl Fence {
         }
     }
 
-    /// A panic under the lock leaves the set of numbers whole, so its poison is ignored.
+    /// Locks the state and the numbers. A panic under the lock cannot leave them half changed, so a poisoned lock is used all the
+    /// same.
     fn sockets(&self) -> MutexGuard<'_, Sockets> {
         self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -148,7 +151,8 @@ pub(super) fn disconnect(socket: c_int) {
     }
 }
 
-/// Called by librdkafka for a new socket.
+/// Opens a socket and records its number; called by librdkafka. Returns the number, or -1 if the fence is closed, the permission
+/// is over or the system refuses.
 extern "C" fn open_socket(
     domain: c_int,
     kind: c_int,
@@ -169,7 +173,8 @@ extern "C" fn open_socket(
     })
 }
 
-/// Called by librdkafka to connect a socket that does not block; the answer is 0 or an error number.
+/// Connects a socket that does not block; called by librdkafka. Returns 0 if the connection is made or under way, `ECANCELED` if
+/// the fence is closed or the permission is over, else the system's error number.
 extern "C" fn connect(
     socket: c_int,
     address: *const sockaddr,
@@ -193,7 +198,7 @@ extern "C" fn connect(
     if error < 0 { libc::ECANCELED } else { error }
 }
 
-/// Called by librdkafka when it is done with a socket.
+/// Removes a socket from the fence and closes it; called by librdkafka when it needs the socket no longer.
 extern "C" fn close_socket(socket: c_int, opaque: *mut c_void) -> c_int {
     // SAFETY: the fence outlives the client that calls.
     let fence = unsafe { Fence::from_opaque(opaque) };

@@ -1,4 +1,4 @@
-//! Reading single records: assigning partitions and polling.
+//! Calls that read single records: assigning partitions, and polling for their events.
 
 use std::ffi::c_int;
 use std::marker::PhantomData;
@@ -12,7 +12,7 @@ use super::{Client, ClientNotice, QueueEvent, c_string, error_code, text};
 use crate::kafka::error_code::ErrorCode;
 use crate::snapshot::{Name, TopicPartition};
 
-/// The position that means the log start to librdkafka, at the time of the request.
+/// The position that stands for the log start. librdkafka asks the partition leader for the log start when fetching begins.
 pub(in crate::kafka) const LOG_START: i64 = -2;
 
 /// The result of a poll.
@@ -22,7 +22,7 @@ pub(in crate::kafka) enum Polled {
     Partition(PartitionEvent),
     /// A message of the client about itself.
     Notice(ClientNotice),
-    /// There was no event within the time.
+    /// No event came within the timeout, or only one that says nothing about a partition or the client.
     Nothing,
 }
 
@@ -40,7 +40,7 @@ pub(in crate::kafka) struct PartitionEvent {
 /// The timestamp of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::kafka) enum Timestamp {
-    /// Unix time in milliseconds.
+    /// The time of the record, Unix time in milliseconds.
     At(i64),
     /// The record has no timestamp: it is of message format 0, or its producer wrote -1.
     Missing,
@@ -49,7 +49,7 @@ pub(in crate::kafka) enum Timestamp {
 /// Handles of topics. The client knows the leaders of these topics, or asks for them, as long as the handles are held.
 pub(in crate::kafka) struct TopicHandles<'c> {
     handles: Vec<NonNull<rd::rd_kafka_topic_t>>,
-    // A handle must not outlive its client.
+    // This field lets the compiler check that no handle outlives its client.
     client: PhantomData<&'c Client>,
 }
 
@@ -88,7 +88,7 @@ impl Client {
     /// Starts to fetch these partitions at these offsets, or at [`LOG_START`].
     ///
     /// # Errors
-    /// librdkafka refused the assignment, and assigned nothing.
+    /// librdkafka refuses the assignment, and assigns nothing.
     pub(in crate::kafka) fn assign(
         &self,
         partitions: &[(TopicPartition, i64)],
@@ -101,7 +101,7 @@ impl Client {
     /// Stops fetching these partitions.
     ///
     /// # Errors
-    /// One of the partitions was not assigned.
+    /// One of the partitions is not assigned.
     pub(in crate::kafka) fn unassign(
         &self,
         partitions: &[TopicPartition],
@@ -114,13 +114,13 @@ impl Client {
     /// Stops fetching all partitions.
     ///
     /// # Errors
-    /// The client cannot be used any more.
+    /// librdkafka refuses the change. The client cannot be used any more then.
     pub(in crate::kafka) fn unassign_all(&self) -> Result<(), ErrorCode> {
         // SAFETY: the handle is live; no list means no partitions.
         ErrorCode(unsafe { rd_kafka_assign(self.rk.as_ptr(), std::ptr::null()) }).check()
     }
 
-    /// The next record, end of a partition, error, or message of the client. Waits for `timeout` at most.
+    /// Returns the next record, end of a partition, error, or message of the client. Waits for `timeout` at most.
     pub(in crate::kafka) fn poll(&self, timeout: Duration) -> Polled {
         let Some(event) = self.events.poll(timeout) else {
             return Polled::Nothing;
@@ -139,13 +139,13 @@ impl Client {
     }
 }
 
-/// The timestamp of a record. Its type is read as well, because a record without a timestamp has the value 0, which would be a
-/// day in 1970.
+/// Returns the timestamp of a record. The timestamp's type is read as well, because a record without a timestamp has the value 0,
+/// which would be a day in 1970.
 ///
 /// # Safety
 /// `message` must be live and without an error.
 unsafe fn timestamp(message: *const rd::rd_kafka_message_t) -> Timestamp {
-    // librdkafka's RD_KAFKA_TIMESTAMP_NOT_AVAILABLE, as a plain number.
+    // This is the value of librdkafka's `RD_KAFKA_TIMESTAMP_NOT_AVAILABLE`.
     const NOT_AVAILABLE: c_int = 0;
     let mut kind: c_int = NOT_AVAILABLE;
     // SAFETY: the caller's promise; the place of the type lives through the call.
@@ -157,7 +157,7 @@ unsafe fn timestamp(message: *const rd::rd_kafka_message_t) -> Timestamp {
     }
 }
 
-/// The code of an error that librdkafka hands over; frees the error.
+/// Returns the code of an error that librdkafka hands over, `Ok` for NULL, and frees the error.
 fn take(error: *mut rd::rd_kafka_error_t) -> Result<(), ErrorCode> {
     let code = error_code(error);
     if !error.is_null() {
@@ -199,7 +199,7 @@ impl QueueEvent {
         }
     }
 
-    /// An error of one partition; `None` for an error of the client, which has no topic.
+    /// Returns the error of one partition; `None` for an error of the client, which has no topic.
     fn partition_error(&self) -> Option<PartitionEvent> {
         // SAFETY: an error event of a consumer; NULL when it belongs to no partition.
         let tp = unsafe { rd::rd_kafka_event_topic_partition(self.0.as_ptr()) };

@@ -11,7 +11,7 @@ use rdkafka::bindings as rd;
 use super::{Client, borrowed_slice, exact_text, millis, rd_kafka_list_groups, text};
 use crate::kafka::error_code::ErrorCode;
 
-/// The answers of all brokers, freed when dropped.
+/// The answers of all brokers in librdkafka's memory, freed when dropped.
 pub(in crate::kafka) struct GroupList(Option<NonNull<rd::rd_kafka_group_list>>);
 
 /// A group as its broker describes it.
@@ -20,11 +20,12 @@ pub(in crate::kafka) struct RawGroup<'a> {
     pub(in crate::kafka) name: Option<&'a str>,
     /// The node id of the broker that coordinates the group.
     pub(in crate::kafka) broker: i32,
-    /// The error because of which the broker does not describe the group.
+    /// The error because of which the broker does not describe the group; 0 if it does.
     pub(in crate::kafka) code: ErrorCode,
-    /// `Stable`, `Empty` and so on; `Dead` for a group that is not classic, or does not exist.
+    /// The group's state: `Stable`, `Empty` and so on; `Dead` for a group that is not classic, or does not exist.
     pub(in crate::kafka) state: String,
-    /// `consumer`, `connect` and so on; empty for a group that only commits, and where the state is `Dead`.
+    /// The type of the group's members: `consumer`, `connect` and so on; empty for a group that only commits, and where the state
+    /// is `Dead`.
     pub(in crate::kafka) protocol_type: String,
     members: &'a [rd::rd_kafka_group_member_info],
 }
@@ -39,7 +40,8 @@ pub(in crate::kafka) struct RawMember<'a> {
 }
 
 impl Client {
-    /// Asks all brokers for their groups, and then each broker for a description of its groups: two requests to each. Blocking.
+    /// Asks all brokers for their groups, and then each broker for a description of its groups: two requests to each broker.
+    /// Blocks.
     ///
     /// The groups of a broker that failed or is late may be missing, even where the result is `Ok`, because librdkafka returns
     /// the outcome of the last broker. With an error other than `LOCAL_PARTIAL` there are no groups at all.

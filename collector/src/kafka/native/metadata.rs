@@ -1,4 +1,4 @@
-//! Brokers, topics and partition leaders.
+//! The request for the cluster's metadata: brokers, topics and partition leaders.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::kafka::error_code::ErrorCode;
 pub(in crate::kafka) struct MetadataResponse {
     /// The node ids of all brokers.
     pub(in crate::kafka) brokers: Vec<i32>,
-    /// Topics that this user may describe.
+    /// The topics that this user may describe; those with neither a partition nor an error are left out.
     pub(in crate::kafka) topics: Vec<TopicMetadata>,
 }
 
@@ -20,19 +20,19 @@ pub(in crate::kafka) struct MetadataResponse {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::kafka) struct TopicMetadata {
     pub(in crate::kafka) name: String,
-    /// Each partition with its leader's node id, or `None` while it has none. Or the error that the broker returned for the
-    /// topic, which exists nevertheless.
+    /// Each partition with its leader's node id, or `None` while the partition has no leader; or the error that the broker
+    /// returned for the topic, which exists nevertheless.
     pub(in crate::kafka) leaders: Result<Vec<(i32, Option<i32>)>, ErrorCode>,
 }
 
-/// Metadata that belongs to librdkafka until it is dropped.
+/// Metadata in librdkafka's memory, which is freed when this value is dropped.
 struct BorrowedMetadata(*const rd::rd_kafka_metadata);
 
 impl Client {
-    /// Asks any one broker for all brokers and topics. Blocking.
+    /// Asks any one broker for all brokers and topics. Blocks.
     ///
     /// # Errors
-    /// The code of the failure.
+    /// No broker answers within `timeout`, or librdkafka refuses the request. The error is librdkafka's code.
     pub(in crate::kafka) fn metadata(
         &self,
         timeout: Duration,
@@ -84,10 +84,13 @@ impl Drop for BorrowedMetadata {
     }
 }
 
+/// Copies the metadata of one topic.
+///
 /// # Safety
 /// `topic` must be live.
 unsafe fn topic(topic: *const rd::rd_kafka_metadata_topic) -> TopicMetadata {
-    // SAFETY: the caller's promise; the topic's `err` is read as the number it is, those of partitions are not read.
+    // SAFETY: the caller promises that the topic is live; the topic's `err` is read as the number it is, those of partitions are
+    // not read.
     unsafe {
         let first = (*topic).partitions;
         let code = ErrorCode((&raw const (*topic).err).cast::<i32>().read());

@@ -12,7 +12,7 @@ use crate::snapshot::TopicPartition;
 /// An owned `rd_kafka_topic_partition_list_t`.
 pub(super) struct PartitionList(NonNull<rd::rd_kafka_topic_partition_list_t>);
 
-/// One row of a list.
+/// One row of a list: a partition, an offset, and the error of this partition.
 pub(super) struct PartitionRow {
     pub(super) topic: String,
     pub(super) partition: i32,
@@ -22,7 +22,7 @@ pub(super) struct PartitionRow {
 
 impl Client {
     /// Asks the leader of these partitions for their offsets at `timestamp`, where -1 means the log end and -2 the log start. An
-    /// error of one partition fails the whole call. Blocking.
+    /// error of one partition fails the whole call. Blocks.
     ///
     /// # Errors
     /// The first error of any partition, or of the request.
@@ -84,7 +84,7 @@ impl Drop for PartitionList {
     }
 }
 
-/// The rows of a list, copied; none for NULL.
+/// Copies the rows of a list. Returns no rows for NULL.
 ///
 /// # Safety
 /// `list` must be NULL or a live list.

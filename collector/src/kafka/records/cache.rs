@@ -1,4 +1,4 @@
-//! The answers that are kept from one call to the next.
+//! The cache of answers about records, which are kept from one collection to the next.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(super) struct TimestampCache {
     denied: HashMap<Name, Instant>,
 }
 
-/// The end of the records of a partition that its groups can read, as read in this collection.
+/// A function that returns the end of a partition's log as read in this collection, or `None` if the end is unknown.
 pub(in crate::kafka) type Ends<'a> = dyn Fn(&TopicPartition) -> Option<Offset> + 'a;
 
 /// The wanted offsets, divided into known and unknown ones.
@@ -74,7 +74,7 @@ impl TimestampCache {
         CacheLookup { known, unread }
     }
 
-    /// The topics with a cached answer that `wanted` asks for.
+    /// Returns the topics of the cached answers that `wanted` asks for.
     pub(super) fn cached_topics(&self, wanted: &Wanted) -> BTreeSet<Name> {
         self.timestamps
             .keys()
@@ -96,7 +96,8 @@ impl TimestampCache {
             .retain(|(tp, _), _| !topics.contains(&tp.topic));
     }
 
-    /// Keeps the answers that may be used again: timestamps for good, and that nothing can be read until the log grows.
+    /// Keeps the answers that may be used again: timestamps, until no group stands at their offset any more, and that nothing can
+    /// be read, until the log grows.
     pub(super) fn keep(&mut self, answers: &TimestampAnswers, ends: &Ends<'_>) {
         for (pair, answer) in answers {
             match (answer, ends(&pair.0)) {

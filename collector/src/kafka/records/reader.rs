@@ -18,7 +18,7 @@ use crate::snapshot::Name;
 /// a round through librdkafka's threads, and until then the finished partitions are still fetched.
 const UNASSIGN_BATCH: usize = 32;
 
-/// The number of records after which partitions that are read on are checked for a better position.
+/// The number of arrived events after which the partitions that are still fetched are checked for a better position.
 const ARRIVALS_PER_CHECK: usize = 1000;
 
 /// The longest wait of one poll, after which the reader checks whether it has to stop.
@@ -33,10 +33,11 @@ const IDLE_BEFORE_STUCK: Duration = Duration::from_secs(2);
 /// The least age of a client that is replaced because of handles of topics that are no longer read.
 const MIN_CLIENT_AGE: Duration = Duration::from_secs(3600);
 
-/// A number of topics whose handles are never too many.
+/// The number of topics below which their handles are never too many to keep.
 const FEW_TOPICS: usize = 64;
 
-/// The property with the largest size of an answer, and so of a record. librdkafka names it in its error about a larger one.
+/// The property that bounds the size of an answer, and so of a record. librdkafka names the property in its error about a larger
+/// answer.
 pub(super) const MAX_ANSWER_PROPERTY: &str = "receive.message.max.bytes";
 
 /// The client that reads records.
@@ -58,38 +59,39 @@ pub(super) enum ReadOutcome {
     RecordTooLarge,
 }
 
-/// A rejection by the client of an answer because of its size. The client keeps asking for that answer, but reports the error
-/// only once.
+/// The memory of an answer that the client rejected because of its size. The client keeps asking for that answer, but reports the
+/// error only once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RejectedAnswer {
     No,
     TooLarge,
 }
 
-/// The limits of one call.
+/// The limits of one call that reads records.
 pub(in crate::kafka) struct ReadLimits<'a> {
-    /// The end of the time for the call.
+    /// The instant at which the call has to return.
     pub(in crate::kafka) deadline: Instant,
-    /// Returns true when the call has to return at once.
+    /// A function that returns `true` when the call has to return at once, because the collection was abandoned.
     pub(in crate::kafka) is_abandoned: &'a dyn Fn() -> bool,
 }
 
-/// The properties of a client that reads records, in addition to those of all clients and to the isolation level of the cluster.
+/// Returns the properties of a client that reads records, in addition to those of all clients and to the isolation level of the
+/// cluster.
 pub(in crate::kafka) const fn properties() -> &'static [(&'static str, &'static str)] {
     &[
         ("auto.offset.reset", "error"),
         ("enable.partition.eof", "true"),
         ("enable.auto.offset.store", "false"),
-        // About one batch of each partition, and as many batches in an answer as are processed at once. A larger batch comes
-        // alone, as the first of an answer.
+        // The next two sizes allow about one batch of each partition, and as many batches in an answer as are processed at once.
+        // A larger batch is sent all the same, alone in its answer.
         ("max.partition.fetch.bytes", "17408"),
         ("fetch.max.bytes", "1048576"),
         ("fetch.min.bytes", "1"),
         ("fetch.wait.max.ms", "10"),
         ("fetch.error.backoff.ms", "20"),
-        // With the default, a topic that is gone would be waited for half a minute before it is an error.
+        // With the default, the client would wait for half a minute before it reports that a topic is gone.
         ("topic.metadata.propagation.max.ms", "0"),
-        // Fetch again as soon as the queue is empty. With the default, that would be checked only once a second.
+        // The client fetches again as soon as its queue is empty. With the defaults, it would check that only once a second.
         ("queued.min.messages", "1"),
         ("fetch.queue.backoff.ms", "1"),
         ("queued.max.messages.kbytes", "8192"),
@@ -99,10 +101,10 @@ pub(in crate::kafka) const fn properties() -> &'static [(&'static str, &'static 
 // === impl RecordReader ===
 
 impl RecordReader {
-    /// A reader without any assigned partition. It connects when it first reads.
+    /// Makes a reader without any assigned partition. It connects when it first reads.
     ///
     /// # Errors
-    /// A property that librdkafka refuses.
+    /// librdkafka refuses a property, or a file that a property names.
     pub(super) fn open(properties: &Properties, fence: &Arc<Fence>) -> Result<Self, CreateError> {
         Ok(Self {
             client: Client::create(properties, fence)?,
@@ -111,8 +113,8 @@ impl RecordReader {
         })
     }
 
-    /// True where most of the topics of which the client holds handles are no longer read, and the client is old enough to be
-    /// replaced for it.
+    /// Returns `true` if most of the topics of which the client holds handles are no longer read, and the client is old enough to
+    /// be replaced for that reason.
     pub(super) fn holds_unused_topics(&self, wanted: &Wanted) -> bool {
         if self.topics.len() < FEW_TOPICS || self.created_at.elapsed() < MIN_CLIENT_AGE {
             return false;
@@ -124,7 +126,7 @@ impl RecordReader {
     /// Fetches the records that `search` wants, until it is done or a limit is reached. Afterwards no partition is assigned.
     ///
     /// # Errors
-    /// The code with which librdkafka refused an assignment. The reader cannot be used again then.
+    /// librdkafka refuses a change of the assignment. The error is its code, and the reader cannot be used again.
     pub(super) fn run(
         &mut self,
         search: &mut Search,
@@ -175,7 +177,7 @@ impl RecordReader {
                 Polled::Notice(notice) => {
                     log_notice(notice);
                     if notice.is_answer_too_large() {
-                        // Answers of other leaders may still be on their way.
+                        // The run goes on, because answers of other leaders may still be on their way.
                         (rejected, last) = (RejectedAnswer::TooLarge, now);
                     }
                 }
@@ -226,7 +228,8 @@ impl RecordReader {
         Ok(())
     }
 
-    /// Takes everything out of the client's queue while no partition is assigned.
+    /// Takes everything out of the client's queue and logs the notices. To be called while no partition is assigned, as records
+    /// are lost.
     pub(super) fn drain_notices(&self) {
         for notice in self.client.notices() {
             log_notice(&notice);
@@ -237,7 +240,7 @@ impl RecordReader {
 // === impl ClientNotice ===
 
 impl ClientNotice {
-    /// True for the error that an answer is larger than the client accepts.
+    /// Returns `true` for the error that an answer is larger than the client accepts.
     fn is_answer_too_large(&self) -> bool {
         match self {
             Self::Error { code, text } => {
@@ -248,7 +251,8 @@ impl ClientNotice {
     }
 }
 
-/// Logs a notice for debugging. Errors of connections are reported by the client that everything else is read with.
+/// Logs a notice at the levels for debugging. Errors of connections are reported by the client with which everything but records
+/// is read.
 fn log_notice(notice: &ClientNotice) {
     match notice {
         ClientNotice::Error { code, text } => {

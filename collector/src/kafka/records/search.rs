@@ -1,5 +1,5 @@
-//! The search for records at or after the wanted offsets. It has no client and no clock: events of partitions go in, and changes
-//! of the assignment come out.
+//! The search for records at or after the wanted offsets. The search has no client and no clock: events of partitions go in, and
+//! changes of the assignment come out.
 //!
 //! The records of a partition arrive in order. So a record answers every wanted offset up to its own that has no answer yet.
 
@@ -26,7 +26,7 @@ pub(super) struct Search {
     waiting: VecDeque<TopicPartition>,
     /// Fetched partitions whose offsets all have an answer.
     finished: Vec<TopicPartition>,
-    /// Fetched partitions that another position may be better for.
+    /// Fetched partitions for which another position may be better.
     may_seek: Vec<TopicPartition>,
     /// The number of partitions that are fetched.
     n_fetched: usize,
@@ -40,29 +40,29 @@ pub(super) struct Search {
 /// The result of a search.
 #[derive(Debug, Default)]
 pub(super) struct SearchResult {
-    /// The answers.
+    /// The answers by partition and offset.
     pub(super) answers: TimestampAnswers,
-    /// Each failure once; a topic that may not be read is one failure.
+    /// Each failure once. A topic that may not be read is one failure, whatever the number of its partitions.
     pub(super) failures: Vec<Failure>,
     /// Topics that may not be read.
     pub(super) denied: Vec<Name>,
-    /// The number of positions that reading began at.
+    /// The number of positions at which fetching began.
     pub(super) n_reads: u64,
 }
 
 /// A change of the partitions that are assigned to the client. Those to unassign come first, as a partition may be in both lists.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct AssignmentChange {
-    /// Partitions to fetch no longer.
+    /// The partitions that are no longer to be fetched.
     pub(super) unassign: Vec<TopicPartition>,
-    /// Partitions to fetch from these positions.
+    /// The partitions to fetch from now on, each with its position.
     pub(super) assign: Vec<(TopicPartition, i64)>,
 }
 
 // === impl Search ===
 
 impl Search {
-    /// A search for every offset of `wanted`.
+    /// Returns a search for every offset of `wanted`.
     pub(super) fn of(wanted: Wanted) -> Self {
         let n_total = wanted.values().map(BTreeSet::len).sum();
         let waiting = wanted.keys().cloned().collect();
@@ -87,27 +87,27 @@ impl Search {
         }
     }
 
-    /// The topics with offsets that have no answer yet.
+    /// Returns the topics with offsets that have no answer yet.
     pub(super) fn topics(&self) -> impl Iterator<Item = &Name> {
         self.partitions.keys()
     }
 
-    /// True when every offset has an answer.
+    /// Returns `true` if every offset has an answer.
     pub(super) fn is_done(&self) -> bool {
         self.partitions.is_empty()
     }
 
-    /// The number of offsets with an answer, and of all wanted offsets.
+    /// Returns the number of offsets with an answer, and the number of all wanted offsets.
     pub(super) fn progress(&self) -> (usize, usize) {
         (self.found.answers.len(), self.n_total)
     }
 
-    /// The number of partitions for which the assignment has to change, or may have to.
+    /// Returns the number of partitions for which the assignment has to change, or may have to.
     pub(super) fn n_ready(&self) -> usize {
         self.finished.len() + self.may_seek.len()
     }
 
-    /// Takes in an event of a partition.
+    /// Handles an event of a partition. Events of partitions without open offsets are ignored.
     pub(super) fn handle(&mut self, event: &PartitionEvent) {
         let Some((topic, partitions)) = self.partitions.get_key_value(&*event.topic) else {
             return;
@@ -136,7 +136,7 @@ impl Search {
         }
     }
 
-    /// The change of the assignment that is due now. The caller makes it.
+    /// Returns the change of the assignment that is due now, and counts it as made. The caller makes the change.
     pub(super) fn assignment_change(&mut self) -> AssignmentChange {
         let mut change = AssignmentChange {
             unassign: std::mem::take(&mut self.finished),
@@ -165,7 +165,8 @@ impl Search {
         change
     }
 
-    /// Lets more partitions be fetched at once. Those that are fetched may all wait for a broker that does not answer.
+    /// Lets [`WINDOW`] more partitions be fetched at once, since those that are fetched may all wait for a broker that does not
+    /// answer.
     pub(super) fn widen(&mut self) {
         self.window += WINDOW;
     }

@@ -20,13 +20,13 @@ fn offset(offset: i64) -> Offset {
     Offset::from_wire(offset).unwrap()
 }
 
-/// Offsets wanted of partition 0 of topic a.
+/// Returns the wanted offsets, all of partition 0 of topic `a`.
 fn wanted(offsets: &[i64]) -> Wanted {
     let offsets = offsets.iter().map(|&it| offset(it)).collect();
     Wanted::from([(tp("a", 0), offsets)])
 }
 
-/// A search that has begun to fetch, and where.
+/// Returns a search that has begun to fetch, and the partitions that it has assigned with their positions.
 fn begun(wanted: Wanted) -> (Search, Vec<(TopicPartition, i64)>) {
     let mut search = Search::of(wanted);
     let change = search.assignment_change();
@@ -52,7 +52,7 @@ fn arrives_for(
     });
 }
 
-/// Records at these offsets, written at a thousand times the offset.
+/// Delivers records at these offsets, each with a thousand times its offset as its timestamp.
 fn records(search: &mut Search, offsets: impl IntoIterator<Item = i64>) {
     for at in offsets {
         arrives(search, at, Ok(at * 1000));
@@ -132,7 +132,7 @@ fn an_offset_farther_away_is_reached_by_a_new_position() {
     let change = search.assignment_change();
     assert_eq!(change.unassign, [tp("a", 0)]);
     assert_eq!(change.assign, [(tp("a", 0), 500)]);
-    // These events belong to the earlier position.
+    // These events belong to the position before the change, so they are ignored.
     arrives(&mut search, 10, Ok(10_000));
     arrives(&mut search, 10, Err(ErrorCode::LOCAL_PARTITION_EOF));
     arrives(&mut search, 10, Err(ErrorCode::LOCAL_AUTO_OFFSET_RESET));

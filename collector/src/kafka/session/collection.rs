@@ -75,7 +75,8 @@ impl Session {
         self.read_log_ends(metadata, (starts, &committed), snapshot, context);
         snapshot.read_at_ms = now_ms();
         context.finish_phase(Phase::Ends);
-        // The last requests on this client, because librdkafka may have to give up a connection for them.
+        // The members of KIP-848 groups are read after everything that offset lag needs, because the guard of classic groups may
+        // have to end one of this client's connections for it.
         let groups = (&listing, &committed);
         self.members
             .describe_kip848(&self.client, groups, metadata, context);
@@ -112,7 +113,7 @@ impl Session {
         listing
     }
 
-    /// Reads the log ends into `snapshot`. Reads the metadata first where commits stand on partitions that it does not have.
+    /// Reads the log ends into `snapshot`. Reads the metadata before if there are commits on partitions that it lacks.
     fn read_log_ends(
         &self,
         metadata: &mut Metadata,
@@ -146,7 +147,8 @@ impl Session {
         }
     }
 
-    /// The partitions with a commit that are not in the metadata. They were created after it was read, or they are gone.
+    /// Returns the partitions with a commit that are not in the metadata. They were created after the metadata was read, or they
+    /// are gone.
     fn commits_unknown_to_metadata(
         &self,
         metadata: &Metadata,
@@ -164,7 +166,8 @@ impl Session {
             .collect()
     }
 
-    /// The groups with their states, members and commits, as they are published.
+    /// Returns the groups with their states, members and commits, as the snapshot has them. Records a failure for each commit
+    /// that could not be read.
     fn assemble_groups(
         &self,
         metadata: &Metadata,
@@ -199,7 +202,7 @@ impl Session {
     }
 }
 
-/// One commit of a group; `None` for a row without a commit.
+/// Returns one commit of a group, or why it is unknown; `None` for a row without a commit.
 fn commit(
     group: &Name,
     row: &CommittedRow,
@@ -230,7 +233,7 @@ fn insert(snapshot: &mut Snapshot, topic: Name, partition: i32, state: Partition
     topic.partitions.insert(partition, state);
 }
 
-/// The current Unix time in milliseconds.
+/// Returns the current Unix time in milliseconds.
 #[expect(
     clippy::disallowed_methods,
     reason = "an edge: record timestamps are wall clock"

@@ -1,5 +1,5 @@
-//! The errors of a session's connections since the metadata was last read: which are new for the log, which are shown, and which
-//! reason they give to failed requests.
+//! The errors of a session's connections since the metadata was last read: those that are new for the log, those that are shown,
+//! and the reason that they give to failed requests.
 
 #[cfg(test)]
 mod tests;
@@ -33,21 +33,21 @@ pub struct ConnectionError {
 pub(super) struct ConnectionErrors {
     /// The kinds of errors that were logged. Each is logged once, however often librdkafka repeats it, until there is metadata.
     logged: BTreeSet<(ErrorCode, Reason, Option<LikelyCause>)>,
-    /// The last reason that says more than that a connection failed: authentication, TLS or an unknown host name. Cleared by
-    /// metadata.
+    /// The last reason that says more than that a connection failed: authentication, TLS or an unknown host name. Cleared when
+    /// metadata is read.
     definite_reason: Option<Reason>,
-    /// The reason of the last error. Cleared by metadata.
+    /// The reason of the last error. Cleared when metadata is read.
     last_reason: Option<Reason>,
-    /// The most telling error of each connection, by librdkafka's name for it. Cleared by metadata.
+    /// The most telling error of each connection, by librdkafka's name for it. Cleared when metadata is read.
     by_connection: BTreeMap<String, (Option<LikelyCause>, String)>,
     /// `Once` after all connections have worked. From then on, a broker that closes a connection is most likely shutting down,
     /// and a mistake in the configuration is unlikely.
     success: Success,
-    /// The errors as others see them.
+    /// The errors that are shown to users, each cause once.
     published: watch::Sender<Vec<ConnectionError>>,
 }
 
-/// The record of collections in which every connection worked.
+/// The memory of a collection in which every connection worked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Success {
     NotYet,
@@ -57,14 +57,14 @@ enum Success {
 /// The novelty of an error: a new one has to be logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Novelty {
-    /// An error of this kind was logged.
+    /// An error of this kind was logged before, or the error needs no line of its own.
     Known,
     /// The error was not logged yet. Carries the likely cause and its remedy, if they are known.
     New(Option<String>),
 }
 
-/// The error of a connection that librdkafka only writes to its log: a connection that was closed (syslog's levels 4 to 6), or
-/// the reason for which a certificate was refused. `None` for other lines.
+/// Returns the error of a connection that librdkafka only writes to its log: a connection that was closed for a reason that can
+/// be guessed (syslog's levels 4 to 6), or the reason for which a certificate was refused. `None` for other lines.
 pub(super) fn error_in_log(level: i32, facility: &str, text: &str) -> Option<(ErrorCode, String)> {
     let code = match facility {
         "FAIL" if (4..=6).contains(&level) => ErrorCode::LOCAL_TRANSPORT,
@@ -76,7 +76,7 @@ pub(super) fn error_in_log(level: i32, facility: &str, text: &str) -> Option<(Er
     LikelyCause::from_log(text).map(|_| (code, text.to_owned()))
 }
 
-/// The node id in librdkafka's name of a connection, which ends in `/ID` or `/bootstrap`.
+/// Returns the node id in librdkafka's name of a connection, which ends in `/ID` or `/bootstrap`; `None` for `/bootstrap`.
 fn broker(name: &str) -> Option<i32> {
     name.rsplit_once('/')?.1.parse().ok()
 }
@@ -84,7 +84,7 @@ fn broker(name: &str) -> Option<i32> {
 // === impl ConnectionErrors ===
 
 impl ConnectionErrors {
-    /// No error yet.
+    /// Returns the state before any error.
     pub(super) fn new() -> Self {
         Self {
             logged: BTreeSet::new(),
@@ -96,9 +96,9 @@ impl ConnectionErrors {
         }
     }
 
-    /// Takes in an error that has this `reason`.
+    /// Records an error that has this `reason`. Returns whether the error has to be logged.
     pub(super) fn record(&mut self, code: ErrorCode, reason: Reason, text: &str) -> Novelty {
-        // This error only sums up those of the single connections, so it is news only where none of those is known.
+        // This error only sums up the errors of the single connections, so it is logged only if no such error is known.
         if code == ErrorCode::LOCAL_ALL_BROKERS_DOWN {
             let news = self.by_connection.is_empty() && self.logged.insert((code, reason, None));
             return if news {
@@ -130,7 +130,8 @@ impl ConnectionErrors {
         }
     }
 
-    /// Keeps the error of a connection, unless a more telling one of it is there.
+    /// Keeps the error of the connection `name`, unless an error that says more about this connection is there, or there are
+    /// [`MAX_CONNECTIONS`] others.
     fn keep_latest(&mut self, name: &str, cause: Option<LikelyCause>, text: &str) {
         let is_less_precise = match (self.by_connection.get(name), cause) {
             (Some((Some(_), _)), None) => true,
@@ -163,7 +164,7 @@ impl ConnectionErrors {
         self.published.send_replace(shown.collect());
     }
 
-    /// Drops all errors, because there is metadata.
+    /// Drops all errors, because metadata was read and so the connections work.
     pub(super) fn clear(&mut self) {
         self.logged.clear();
         self.by_connection.clear();
@@ -171,7 +172,7 @@ impl ConnectionErrors {
         self.publish();
     }
 
-    /// Takes in the failures of a collection that had metadata.
+    /// Notes that all connections have worked, if none of the failures of a collection with metadata is that of a connection.
     pub(super) fn note_collection(&mut self, failures: &[Failure]) {
         let of_connections = |it: &Failure| {
             matches!(
@@ -193,13 +194,14 @@ impl ConnectionErrors {
         self.success = Success::NotYet;
     }
 
-    /// The reason for which connections fail, where one is known that says more than that they do.
+    /// Returns the reason for which connections fail, if one is known that says more than that they fail.
     pub(super) const fn definite_reason(&self) -> Option<Reason> {
         self.definite_reason
     }
 
-    /// The reason for which there is no metadata, where librdkafka returned `code` for it. librdkafka returns the same code for a
-    /// broker that is connected and silent as for one that cannot be reached, but reports an error only for the latter.
+    /// Returns the reason for which there is no metadata, where librdkafka returned `code` for it. librdkafka returns the same
+    /// code for a broker that is connected and silent as for one that cannot be reached, but reports an error only for a broker
+    /// that cannot be reached.
     pub(super) fn reason_without_metadata(&self, code: ErrorCode) -> Reason {
         match code.reason() {
             reason @ (Reason::Timeout | Reason::Transport) => {
@@ -213,7 +215,7 @@ impl ConnectionErrors {
         }
     }
 
-    /// A receiver of the published errors.
+    /// Returns a receiver of the published errors.
     pub(super) fn subscribe(&self) -> watch::Receiver<Vec<ConnectionError>> {
         self.published.subscribe()
     }

@@ -11,7 +11,8 @@ use crate::kafka::unseen_assignments::{GroupAssignments, TopicQuery};
 use crate::snapshot::{Api, GroupState, Name, Reason, Topic, Unknown};
 
 impl Session {
-    /// The topics with partitions that members are assigned and that are not among those that were `read`, and why.
+    /// Returns the topics with partitions that members are assigned and that are not among those that were `read`, each with the
+    /// reason.
     pub(super) fn find_unseen(
         &mut self,
         read: &BTreeMap<Name, Topic>,
@@ -36,8 +37,9 @@ impl Session {
             .find(query, (&claims, read), metadata, context)
     }
 
-    /// Records that no group is visible, and each group with members of unknown assignments that has no visible commit. A group
-    /// with known assignments needs no such guess: [`Self::find_unseen`] names the topics that it cannot see.
+    /// Records a failure if no group is visible, and one for each group that has members with unknown assignments and no visible
+    /// commit. For a group with known assignments no such guess is needed: [`Self::find_unseen`] names the topics that this user
+    /// cannot see.
     pub(super) fn report_missing_rights(
         &self,
         listing: &GroupListing,

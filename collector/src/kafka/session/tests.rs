@@ -19,7 +19,7 @@ fn config(servers: &str, properties: &str) -> Config {
     loaded.unwrap().config
 }
 
-/// The reason for which a collection from `servers` fails, and the connection error.
+/// Returns the reason for which a collection from `servers` fails, and the first connection error.
 fn collect(servers: &str, properties: &str) -> (Reason, Option<ConnectionError>) {
     let config = config(servers, properties);
     let cluster = Arc::new(config.clusters[0].clone());
@@ -33,7 +33,7 @@ fn collect(servers: &str, properties: &str) -> (Reason, Option<ConnectionError>)
     (failure.unknown.reason, errors.into_iter().next())
 }
 
-/// Collects from a listener that waits for a request on each connection, sends `answer` and closes it.
+/// Collects from a listener that waits for a request on each connection, sends `answer` and closes the connection.
 fn collect_from(answer: &'static [u8], properties: &str) -> (Reason, Option<ConnectionError>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let servers = listener.local_addr().unwrap().to_string();

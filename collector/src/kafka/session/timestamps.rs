@@ -19,7 +19,8 @@ use crate::progress::Step;
 use crate::snapshot::{Api, Name, OldestUnread, Reason, Snapshot, TopicPartition, Unknown};
 
 impl Session {
-    /// Learns the ids of the topics in `metadata`, and drops the state that is kept of topics with other ids.
+    /// Reads the ids of the topics in `metadata`, as far as that is due, and drops the state that is kept of topics whose id has
+    /// changed.
     pub(super) fn refresh_topic_ids(
         &mut self,
         metadata: &Metadata,
@@ -63,7 +64,7 @@ impl Session {
         let TimestampSource::Records(records) = &mut self.timestamps else {
             return;
         };
-        // Without proof that they belong to this topic, cached timestamps are read again.
+        // Cached timestamps of a topic whose id was not confirmed may belong to an earlier topic, so they are read again.
         records.forget(&unproven);
         let deadline = context.deadline().min(Instant::now() + timeout);
         let limits = ReadLimits {
@@ -100,7 +101,8 @@ impl Session {
             return;
         };
         snapshot.oldest_unread = history.oldest_unread(&wanted);
-        // Without an answer the history may belong to another topic, so it is not used now. It is kept for the next answer.
+        // The history of a topic whose id was not confirmed may belong to an earlier topic, so it is not used now. It is kept for
+        // the next collection.
         let unknown = OldestUnread::Unknown(Unknown::new(Api::Metadata, Reason::NotAsked));
         for ((tp, _), answer) in &mut snapshot.oldest_unread {
             if unanswered.contains(&tp.topic) {
@@ -109,7 +111,8 @@ impl Session {
         }
     }
 
-    /// Reads the ids of `topics` again, and drops the state that is kept of topics with other ids.
+    /// Reads the ids of `topics` again, and drops the state that is kept of topics whose id has changed. A change makes a refresh
+    /// of the metadata due.
     fn verify_topic_ids(
         &mut self,
         metadata: &mut Metadata,

@@ -13,7 +13,7 @@ const REFUSED: ErrorCode = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
 const NO_SUCH_TOPIC: ErrorCode = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
 const TTL: Duration = Duration::from_secs(60);
 
-/// The topics that were read: one, named `seen`, with three partitions.
+/// Returns the topics that were read: one, named `seen`, with three partitions.
 fn read() -> BTreeMap<Name, Topic> {
     let bound = Ok(Offset::from_wire(9).unwrap());
     let log = Log {
@@ -32,7 +32,7 @@ fn everything() -> Filter {
     Filter::new(&[".*"], &[]).unwrap()
 }
 
-/// The partitions that were not read, where each group has one member with this assignment.
+/// Returns the partitions that were not read, where each group has one member with the given assignment.
 fn unseen_partitions<'n>(
     groups: impl IntoIterator<Item = (&'n str, Vec<(&'n str, i32)>)>,
     filter: &Filter,
@@ -66,7 +66,8 @@ fn names(topics: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<String> {
         .collect()
 }
 
-/// The conclusion about `unseen_now` with metadata of `read_at`, and the recorded failures.
+/// Returns the unseen topics with their reasons, given metadata that was read at `read_at`, and the subjects of the recorded
+/// failures.
 fn concluded(
     unseen: &UnseenAssignments,
     unseen_now: &UnseenPartitions,

@@ -1,4 +1,5 @@
-//! Finds the topics and partitions that are assigned to members and that a collection has not read. The parent module finds the reasons.
+//! Finds the topics and partitions that are assigned to members and that a collection has not read. The parent module finds the
+//! reasons.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
@@ -16,16 +17,16 @@ pub(in crate::kafka) type GroupAssignments<'g> = (&'g Name, Arc<Vec<Member>>);
 pub(super) struct UnseenPartitions {
     /// Topics of which nothing was read and that the filter lets through, with the groups whose members are assigned them.
     pub(super) topics: BTreeMap<Name, AssignedGroups>,
-    /// The same topics, a set for each group.
+    /// The topics in `topics`, as one set for each group.
     pub(super) by_group: Vec<BTreeSet<Name>>,
-    /// Partitions that were not read, of topics that were.
+    /// The assigned partitions that were not read although other partitions of their topic were.
     pub(super) partitions: HashSet<TopicPartition>,
 }
 
 /// The groups whose members are assigned a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct AssignedGroups {
-    /// The first of them.
+    /// The first group whose members are assigned the topic.
     group: Name,
     n_others: usize,
 }
@@ -33,7 +34,7 @@ pub(super) struct AssignedGroups {
 // === impl UnseenPartitions ===
 
 impl UnseenPartitions {
-    /// The partitions that the members of `groups` are assigned and that are not among the topics that were `read`.
+    /// Finds the topics and partitions that the members of `groups` are assigned and that are not in `read`.
     pub(super) fn of(
         groups: &[GroupAssignments<'_>],
         read: &BTreeMap<Name, Topic>,
@@ -43,7 +44,7 @@ impl UnseenPartitions {
         for (group, members) in groups {
             let mut unseen_topics = BTreeSet::new();
             for member in members.iter() {
-                // An assignment is in order, so the partitions of a topic follow each other.
+                // An assignment is sorted, so the partitions of a topic follow each other.
                 for same in member
                     .assignment
                     .chunk_by(|tp, next| tp.topic == next.topic)
@@ -86,7 +87,7 @@ impl UnseenPartitions {
     }
 }
 
-/// True for a name that a topic can have, by the rules of Kafka's `Topic.validate`.
+/// Returns `true` for a name that a topic can have, by the rules of Kafka's `Topic.validate`.
 fn is_legal_name(topic: &str) -> bool {
     let is_legal = |c: u8| c.is_ascii_alphanumeric() || b"._-".contains(&c);
     (1..=249).contains(&topic.len()) && topic.bytes().all(is_legal) && topic != "." && topic != ".."

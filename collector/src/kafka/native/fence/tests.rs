@@ -16,7 +16,7 @@ fn socket(fence: &Arc<Fence>) -> c_int {
     open_socket(libc::AF_INET, libc::SOCK_STREAM, 0, opaque(fence))
 }
 
-/// Connects `socket` as librdkafka would; 0 or an error number.
+/// Connects `socket` to `listener` as librdkafka would. Returns 0 or an error number.
 fn reach(fence: &Arc<Fence>, socket: c_int, listener: &TcpListener) -> c_int {
     let port = listener.local_addr().unwrap().port();
     let address = libc::sockaddr_in {
@@ -70,7 +70,8 @@ fn closing_leaves_a_number_alone_that_the_process_uses_for_something_else() {
     let first = socket(&fence);
     assert_eq!(close_socket(first, opaque(&fence)), 0);
     let mut others = Vec::new();
-    // The lowest free number is taken next, unless another test is faster.
+    // A new socket gets the lowest free number, so one of these has the number of `first`, unless another test has taken that
+    // number.
     for _ in 0..4 {
         let ours = TcpStream::connect(kafka.local_addr().unwrap()).unwrap();
         others.push((ours, kafka.accept().unwrap().0));

@@ -66,7 +66,7 @@ enum SeekHint {
 // === impl PartitionSearch ===
 
 impl PartitionSearch {
-    /// A search for these offsets; `None` where there are none.
+    /// Returns a search for these offsets; `None` if there are none.
     pub(super) fn for_offsets(offsets: BTreeSet<Offset>) -> Option<Self> {
         let remaining = VecDeque::from_iter(offsets);
         (!remaining.is_empty()).then_some(Self {
@@ -76,17 +76,17 @@ impl PartitionSearch {
         })
     }
 
-    /// The offsets without an answer.
+    /// Returns the offsets without an answer, ascending.
     pub(super) fn remaining(&self) -> impl Iterator<Item = Offset> {
         self.remaining.iter().copied()
     }
 
-    /// True while the client fetches the partition.
+    /// Returns `true` while the client fetches the partition.
     pub(super) fn is_fetched(&self) -> bool {
         self.state != FetchState::NotFetched
     }
 
-    /// Starts to fetch at the first offset without an answer, which is returned.
+    /// Starts to fetch at the first offset without an answer, and returns that offset.
     pub(super) fn start(&mut self) -> i64 {
         let position = self.first_remaining();
         self.state = FetchState::Forward(RecordRun {
@@ -97,8 +97,9 @@ impl PartitionSearch {
         position
     }
 
-    /// A better position to fetch from, once the records that have arrived are taken in. There is one where the next wanted
-    /// offset is farther away than another batch like the last one would reach.
+    /// Returns a better position to fetch from, if there is one. To be called after all records that have arrived were handled. A
+    /// position is better if the next wanted offset is farther away than another batch like the last one would reach; after a
+    /// position out of range it is the log start.
     pub(super) fn better_position(&mut self) -> Option<i64> {
         match &mut self.state {
             FetchState::NotFetched | FetchState::FromLogStart => None,
@@ -114,7 +115,7 @@ impl PartitionSearch {
         }
     }
 
-    /// Takes in an event. `answer` is called with each offset that the event answers.
+    /// Handles an event of the partition. `answer` is called with each offset that the event answers.
     pub(super) fn handle(
         &mut self,
         event: &PartitionEvent,
@@ -135,7 +136,7 @@ impl PartitionSearch {
         }
     }
 
-    /// True for an event that belongs to an earlier position of the partition.
+    /// Returns `true` for an event that belongs to an earlier position of the partition.
     fn is_stale(&self, event: &PartitionEvent) -> bool {
         let positional = matches!(
             event.timestamp,
@@ -148,7 +149,7 @@ impl PartitionSearch {
         }
     }
 
-    /// Takes in a record at offset `at`.
+    /// Handles a record at offset `at`.
     fn handle_record(
         &mut self,
         at: i64,
@@ -182,7 +183,7 @@ impl PartitionSearch {
         }
     }
 
-    /// Takes in that the log ends at `end`. No record up to there can be read any more.
+    /// Handles the end of the log at `end`: for the offsets up to `end` without an answer there is no record to read.
     fn handle_end_of_partition(
         &mut self,
         end: i64,
@@ -192,7 +193,7 @@ impl PartitionSearch {
         if self.remaining.is_empty() {
             NextStep::Finished
         } else {
-            // The log was truncated after its end was read.
+            // The remaining offsets are beyond the end, because the log was truncated after its end was read.
             NextStep::Failed(Reason::Other)
         }
     }
@@ -219,7 +220,7 @@ impl PartitionSearch {
     }
 }
 
-/// The answer that a record's timestamp gives.
+/// Returns the answer that a record's timestamp gives; `kind` makes the answer from a timestamp.
 fn answer_from(timestamp: Timestamp, kind: fn(i64) -> OldestUnread) -> OldestUnread {
     match timestamp {
         Timestamp::At(at) => kind(at),

@@ -95,7 +95,7 @@ fn nothing_readable_is_cached_until_the_log_grows() {
     );
 }
 
-/// Ends that were not read.
+/// Returns no end for any partition, as if none had been read.
 fn no_ends(_: &TopicPartition) -> Option<Offset> {
     None
 }

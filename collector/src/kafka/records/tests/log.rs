@@ -1,4 +1,4 @@
-//! Searches through logs of every shape, by a client that delivers batches of every size.
+//! Property tests: searches through logs of every shape, by a client that delivers batches of every size.
 
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
@@ -30,13 +30,14 @@ impl Log {
         self.records.range(at..).next().copied()
     }
 
-    /// All answers that are right for `wanted`.
+    /// Returns all answers that are right for the offset `wanted`.
     fn right(&self, wanted: i64) -> Vec<OldestUnread> {
         match self.first_from(wanted) {
             _ if wanted > self.end => vec![unknown(Reason::Other)],
             None => vec![OldestUnread::NothingReadable],
             Some(at) if wanted < self.start => vec![OldestUnread::WrittenAtLogStart(at)],
-            // This record is also the first one for any other wanted offset that is below the log start.
+            // The first record of the log may also have been found for a wanted offset below the log start, with the other
+            // answer.
             Some(at) if self.first_from(self.start) == Some(at) => {
                 vec![
                     OldestUnread::Written(at),

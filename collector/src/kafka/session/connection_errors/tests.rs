@@ -1,4 +1,4 @@
-//! Errors of connections: which are logged, which are shown, which reason they give.
+//! Tests of connection errors: the errors that are logged, those that are shown, and the reason that they give.
 
 use super::*;
 use crate::snapshot::{Api, Unknown};
