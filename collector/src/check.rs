@@ -1,4 +1,5 @@
-//! `--check --connect`: shows what the configured user may see of each cluster, and which rights it lacks for what.
+//! `--check --connect`: shows what the configured user may see of each cluster, and which rights the user lacks, with the purpose
+//! of each right.
 //!
 //! Kafka answers a missing right with less data, not with an error: without Describe on Group the listing is empty, and without
 //! Describe on Topic a group's rows are missing. So the report names whatever is absent, together with what would explain it.
@@ -20,27 +21,28 @@ use crate::snapshot::{Api, Snapshot};
 
 use self::findings::{ShareSeen, failures, findings, share_seen, untestable};
 
-/// The least time for a collection, enough for a slow first connection while a person waits.
+/// The least time limit of the collection that a check makes, whatever `poll_interval` is: a person waits for the result, and the
+/// first connection may be slow.
 const COLLECTION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The report on one cluster: what the user sees of it, and what is lacking.
 #[derive(Debug)]
 pub struct ClusterReport {
     text: String,
-    /// `Complete` where every request was answered.
+    /// The result of the check, which decides about the exit status.
     pub verdict: Verdict,
 }
 
 /// The result of a check of one cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Every request was answered.
+    /// Every request was answered, and no kind of data is conspicuously absent.
     Complete,
-    /// Some request was refused or not answered.
+    /// A request was refused or not answered, or a kind of data is conspicuously absent, such as all topics.
     Incomplete,
 }
 
-/// An error for each cluster whose `consumer_properties` librdkafka refuses. Connects to nothing.
+/// Returns an error for each cluster whose `consumer_properties` librdkafka refuses. Connects to nothing.
 pub fn refused_properties(config: &Config) -> Vec<kafka::Error> {
     let checked = config.clusters.iter().map(kafka::check);
     checked.filter_map(Result::err).collect()
@@ -49,7 +51,7 @@ pub fn refused_properties(config: &Config) -> Vec<kafka::Error> {
 /// Makes one collection of each cluster and reports on it.
 ///
 /// # Errors
-/// A client cannot be made, or its thread has ended.
+/// The Kafka clients of a cluster cannot be made, or their thread ends before it has an answer.
 pub async fn connect(config: &Config) -> anyhow::Result<Vec<ClusterReport>> {
     let exporter = Arc::new(Exporter {
         poll_interval: config.exporter.poll_interval.max(COLLECTION_TIMEOUT),
@@ -80,7 +82,7 @@ pub async fn connect(config: &Config) -> anyhow::Result<Vec<ClusterReport>> {
 // === impl ClusterReport ===
 
 impl ClusterReport {
-    /// The report on `cluster`, from what `snapshot` shows and from what keeps connections from working.
+    /// Makes the report on `cluster` from its `snapshot` and from the errors that keep connections from working.
     fn of(cluster: &Cluster, snapshot: &Snapshot, connection_errors: &[ConnectionError]) -> Self {
         let mut text = format!("cluster {}: {}\n", cluster.name, cluster.bootstrap_servers);
         let n_partitions: usize = snapshot

@@ -21,34 +21,34 @@ mod tests;
 /// The number of requests: enough to see whether the source holds its answers or contradicts itself.
 const N_REQUESTS: u64 = 5;
 
-/// The source to check, and the identity to use.
+/// The source of leadership to check, and the identity to ask it with.
 #[derive(Clone, Debug)]
 pub struct Subject {
-    /// The address, as in the configuration.
+    /// The address of the source, in the form of `exporter.leadership.url`.
     pub url: String,
     /// The pod in whose name the source is asked; `None` asks without an identity, as anybody may, which gets facts but no
-    /// permission from our elector.
+    /// permission from the elector of this repository.
     pub identity: Option<String>,
 }
 
-/// The report on the source.
+/// The report on the answers of a source, as text, with the number of violations of the contract.
 #[derive(Debug)]
 pub struct Report {
     text: String,
     n_violations: usize,
 }
 
-/// A request and its answer.
+/// One request to the source: the instants at which it was sent and answered, and the answer.
 #[derive(Debug)]
 struct Exchange {
     times: Times,
     answer: Result<Answer, Unusable>,
 }
 
-/// Sends a few requests and reports on the answers.
+/// Sends five requests (`N_REQUESTS`), one after the other, and reports on the answers.
 ///
 /// # Errors
-/// The address or the name is not valid in a configuration.
+/// The address or the identity is not valid in a configuration, or the HTTP client cannot be made.
 pub async fn ask(subject: &Subject) -> anyhow::Result<Report> {
     let election = election(subject)?;
     let client = SourceClient::new(&election.url)?;
@@ -60,7 +60,7 @@ pub async fn ask(subject: &Subject) -> anyhow::Result<Report> {
             instance: instance.clone(),
             seq,
             healthy: true,
-            // `closed` would be a promise on behalf of a collector that may be running.
+            // The value `closed` would be a promise on behalf of a collector that may be running.
             gate: ReportedGate::Open,
             wait_ms: u64::try_from(QUERY_INTERVAL.as_millis()).unwrap_or_default(),
         });
@@ -92,7 +92,7 @@ fn election(subject: &Subject) -> anyhow::Result<Election> {
 // === impl Report ===
 
 impl Report {
-    /// Returns `true` if there is no violation.
+    /// Returns `true` if the source has not violated the contract.
     pub const fn is_clean(&self) -> bool {
         self.n_violations == 0
     }
@@ -193,7 +193,7 @@ impl Report {
     fn violation(&mut self, what: &dyn fmt::Display) {
         self.n_violations += 1;
         let line = format!("violation: the source {what}\n");
-        // A violation that repeats is shown once.
+        // A violation that repeats is counted each time and shown once.
         if !self.text.contains(&line) {
             self.text.push_str(&line);
         }
@@ -210,7 +210,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// Returns the pod that an answer is about.
+/// Returns the name of the pod that an answer is about; `None` if the answer names no pod.
 fn owner(answer: &Answer) -> Option<String> {
     match &answer.form {
         Form::Name { name, .. } => Some(name.clone()),

@@ -1,11 +1,12 @@
 //! The worker of one cluster: collects while the gate is open, and keeps the cluster's state up to date.
 //!
 //! **A collection** is one pass over one cluster, in this order:
-//! 1. The gate opens. The worker takes its client slot and makes Kafka clients ([`crate::kafka`]), which live until the gate closes.
+//! 1. The gate opens. The worker takes its client slot and makes Kafka clients ([`crate::kafka`]), which live until the gate
+//!    closes.
 //! 2. At each multiple of `poll_interval` since then, the clients read a [`Snapshot`](crate::snapshot::Snapshot): topics and
 //!    groups, log starts, committed offsets, log ends, and the timestamps of unread records. Commits are read between log starts
 //!    and log ends, so that a lag is never negative and a commit never seems to be lost to retention when it is not.
-//! 3. Lag is computed from the snapshot and its text is rendered, on a thread for blocking work (`collection_result`).
+//! 3. Lag is computed from the snapshot and rendered as text, on a thread for blocking work (`collection_result`).
 //! 4. The result is written to the cluster's [`RenderedCluster`]; [`crate::publisher`] puts the clusters together.
 //!
 //! **The rule.** At most one collection runs at a time, and one that takes longer than the interval delays the next one. Each
@@ -45,18 +46,18 @@ use self::leader_loop::LeaderLoop;
 /// The log target of klag-exporter's messages about leadership, which operators filter on.
 const LOG_TARGET: &str = "klag_exporter::cluster::manager";
 
-/// The worker of one cluster.
+/// The worker of one cluster: the values that it follows, and those that it writes.
 #[derive(Debug)]
 pub struct Worker {
     /// The cluster's part of the configuration.
     pub cluster: Arc<config::Cluster>,
-    /// The settings for all clusters.
+    /// The settings that all clusters have in common, the table `[exporter]`.
     pub exporter: Arc<Exporter>,
-    /// The permission to collect.
+    /// The permission to collect, which `leadership` writes and the worker follows.
     pub gate: watch::Receiver<Gate>,
-    /// The record of the worker's clients.
+    /// The slot in which the worker records that it has Kafka clients; until it is free, `gate=closed` is not reported.
     pub client_slot: ClientSlot,
-    /// The channel for the cluster's state.
+    /// The channel on which the worker publishes the cluster's state with the text of its lag.
     pub rendered: watch::Sender<RenderedCluster>,
     /// The channel for the progress of the first collection.
     pub progress: watch::Sender<Progress>,
@@ -82,7 +83,7 @@ impl Worker {
     /// Collects whenever the gate is open, until shutdown.
     ///
     /// # Errors
-    /// The clients cannot be made, or their thread ends or hangs.
+    /// The Kafka clients cannot be made, their thread ends or hangs, or the rendering of a collection panics.
     pub async fn run(mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let span = info_span!("cluster", cluster = %self.cluster.name);
         self.follow_gate(shutdown).instrument(span).await
@@ -92,7 +93,8 @@ impl Worker {
         if !self.gate.borrow().is_open(Instant::now()) {
             self.log_leadership("Starting in standby mode - waiting for leadership");
         }
-        // The thread of the leadership before, and the instant by which it must have ended.
+        // The Kafka thread of the previous leadership, and the instant by which that thread must have ended; `None` before the
+        // first leadership has ended.
         let mut ending = None;
         loop {
             tokio::select! { biased;
@@ -115,18 +117,19 @@ impl Worker {
         }
     }
 
-    /// Logs a change of leadership as klag-exporter does, with the cluster as a field and outside the span that names it too.
+    /// Logs a change of leadership as klag-exporter does, with the cluster as a field, and outside the worker's span, which would
+    /// name the cluster a second time.
     fn log_leadership(&self, message: &'static str) {
         info!(target: LOG_TARGET, parent: None, cluster = &*self.cluster.name, "{message}");
     }
 
-    /// Returns the time limit of a collection. A thread that takes twice as long is stuck.
+    /// Returns the time limit of a collection. A Kafka thread that gives no answer within twice this time counts as hung.
     fn deadline(&self) -> Duration {
         crate::kafka::collection_timeout(&self.exporter)
     }
 }
 
-/// Returns once a thread has not ended by the instant by which it must have; never if it has.
+/// Completes at the instant in `ending` if the thread has not ended by then; never completes otherwise.
 async fn until_wedged(ending: Option<&(CancellationToken, Instant)>) {
     let wedged = match ending {
         Some((ended, limit)) => tokio::time::timeout_at(*limit, ended.cancelled())

@@ -22,11 +22,11 @@ pub use self::counters::{Counters, Outcome};
 pub struct Cluster {
     /// The value of the label `cluster_name`.
     pub name: Name,
-    /// Further labels of each of its series.
+    /// The labels that the configuration adds to each series of the cluster.
     pub labels: BTreeMap<String, String>,
-    /// The level of detail at which groups are shown.
+    /// The level of detail at which groups are shown: by partition or by topic.
     pub granularity: Granularity,
-    /// The switches for labels as klag-exporter has them.
+    /// The switches for the labels that klag-exporter has and that can be left out here.
     pub compatibility: Compatibility,
 }
 
@@ -37,43 +37,43 @@ pub struct Collected {
     pub topics: BTreeMap<Name, Topic>,
     /// The number of groups that cannot be shown, by type; empty while not known.
     pub unsupported: BTreeMap<Unsupported, usize>,
-    /// The lag of the groups.
+    /// The lag of the groups, computed from the same snapshot.
     pub lag: Lag,
 }
 
 /// The state of one cluster after its last collection.
 #[derive(Clone, Debug)]
 pub struct ClusterState {
-    /// The name and the options.
+    /// The cluster's name, and the options for showing it.
     pub cluster: Arc<Cluster>,
     /// The data of the last collection that gave any; `None` before the first one, after the gate has closed, and after the data
     /// has become stale.
     pub collected: Option<Arc<Collected>>,
     /// The opening of the gate in which `collected` was collected; in any other opening it must not be shown.
     pub opening: u64,
-    /// The last collection, whatever its outcome.
+    /// The last collection that was not abandoned, whatever its outcome; `None` before the first one.
     pub last_collection: Option<LastCollection>,
-    /// The end of the last collection that gave data, in seconds of Unix time.
+    /// The time at which the last collection that gave data had read the log ends, in seconds since 1970.
     pub last_update: Option<u64>,
     /// The counters of all collections since the process began.
     pub counters: Counters,
 }
 
-/// The course of the last collection of a cluster.
+/// The outcome of a cluster's last collection, and the time that it took.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastCollection {
-    /// The outcome.
+    /// The outcome: complete, partial or failed.
     pub outcome: Outcome,
-    /// The duration, without that of rendering.
+    /// The time from the start of the collection until its snapshot was read; rendering is not included.
     pub duration: Duration,
-    /// The duration of each phase.
+    /// The duration of each phase; rendering is one of the phases.
     pub phases: BTreeMap<Phase, Duration>,
 }
 
 // === impl ClusterState ===
 
 impl ClusterState {
-    /// The state of a cluster before its first collection.
+    /// Returns the state of a cluster before its first collection.
     pub fn new(cluster: Cluster) -> Self {
         Self {
             cluster: Arc::new(cluster),

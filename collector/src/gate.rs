@@ -24,8 +24,8 @@
 //! **The fence, seen from outside.** librdkafka connects, repeats and sends on threads of its own, so nothing that a worker does
 //! at the deadline would stop it. All sockets of the clients are opened through a fence (`kafka::native::fence`), which asks the
 //! permit check before each connection. When the worker drops its clients, the fence is shut: open sockets are closed at that
-//! instant, unsent bytes are discarded, and no new socket is opened. After that the `ClientGuard` can be dropped, although threads of
-//! librdkafka may still be ending.
+//! instant, unsent bytes are discarded, and no new socket is opened. After that the `ClientGuard` can be dropped, although
+//! threads of librdkafka may still be ending.
 //!
 //! **Why this is safe.** Every deadline counts from the instant before the request for it was sent, so this pod's
 //! permission ends no later than the source believes. Series are shown only under the opening of the gate in which they were
@@ -58,7 +58,7 @@ pub enum Gate {
     },
     /// Collecting is not permitted.
     Closed {
-        /// The cause.
+        /// The cause of the closed gate.
         reason: ClosedReason,
     },
 }
@@ -77,9 +77,9 @@ pub enum Until {
 pub struct Permit {
     /// The end of the permission.
     pub until: Until,
-    /// The fencing number of this leadership.
+    /// The fencing number of this leadership; 0 without an election.
     pub term: u64,
-    /// The number of this opening of the gate.
+    /// The number of this opening of the gate, counted from 1 since the process began.
     pub opening: u64,
 }
 
@@ -96,9 +96,9 @@ pub enum ClosedReason {
     ForeignIdentity,
     /// The source granted a lower term than before.
     LowerTerm,
-    /// The source contradicted itself.
+    /// An answer of the source contradicted itself.
     Contradiction,
-    /// The source says that this pod leads, but has given and taken leadership too often for it to begin at once.
+    /// The source says that this pod leads, but has given and taken leadership too often for this pod to begin at once.
     HeldOff,
     /// The process is ending.
     ShuttingDown,

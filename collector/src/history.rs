@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::snapshot::{Api, Name, Offset, OldestUnread, Reason, Snapshot, TopicPartition, Unknown};
 
-/// The limits of the history.
+/// The limits of the history of each partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HistoryLimits {
     /// The largest number of observations of one partition, at least two.
@@ -45,7 +45,7 @@ pub enum Recorded {
     /// The high watermark or the clock went back: the log was truncated, the topic was created again, or the clock was set.
     /// Earlier observations do not belong to this log and were dropped.
     Reset,
-    /// There is an observation of the same instant.
+    /// There is an observation of the same instant already, which stays.
     Ignored,
 }
 
@@ -56,7 +56,7 @@ pub enum Passed {
     At(i64),
     /// The offset was passed before the first observation that is kept, whose time this is, Unix time in milliseconds.
     Before(i64),
-    /// The offset was not passed by the time of the last observation, or there is none.
+    /// The offset was not passed by the time of the last observation, or the partition has no observation.
     NotYet,
 }
 
@@ -70,7 +70,7 @@ struct Sample {
 // === impl History ===
 
 impl History {
-    /// An empty history with these limits.
+    /// Returns a history without observations.
     pub fn new(limits: HistoryLimits) -> Self {
         Self {
             limits,
@@ -104,12 +104,13 @@ impl History {
         });
     }
 
-    /// Drops the observations of these topics, because their names belong to other topics by now.
+    /// Drops the observations of these topics, which were deleted and created again, so that the observations are about other
+    /// logs.
     pub fn forget(&mut self, topics: &BTreeSet<Name>) {
         self.partitions.retain(|tp, _| !topics.contains(&tp.topic));
     }
 
-    /// The time of writing of each of the `wanted` records.
+    /// Returns the estimated time at which each of the `wanted` records was written.
     pub fn oldest_unread(
         &self,
         wanted: &BTreeMap<TopicPartition, BTreeSet<Offset>>,
@@ -126,7 +127,8 @@ impl History {
                     .map_or(Passed::NotYet, |seen| seen.passed(offset));
                 let answer = match passed {
                     Passed::At(at) => OldestUnread::Passed(at),
-                    // The only observation was made just now, so it is no bound.
+                    // The only observation of the partition was made just now, so its time says nothing about the age of the
+                    // record.
                     Passed::Before(at) if at >= self.observed_at => {
                         unknown(Reason::OlderThanHistory)
                     }
@@ -158,7 +160,7 @@ impl PartitionHistory {
             return Recorded::Reset;
         }
         let before = self.samples.iter().nth_back(1).copied();
-        // Of an interval without records, only the start and the end are needed.
+        // Two observations suffice for an interval without records: its start and its end.
         if before.is_some_and(|before| before.high_watermark == high_watermark) {
             self.samples.pop_back();
             self.samples.push_back(sample);
@@ -168,7 +170,7 @@ impl PartitionHistory {
         Recorded::Inserted
     }
 
-    /// The time at which the high watermark rose above `offset`, which is when the record at `offset` was written.
+    /// Returns the time at which the high watermark rose above `offset`, which is when the record at `offset` was written.
     pub fn passed(&self, offset: Offset) -> Passed {
         let n_not_above = self
             .samples
@@ -202,12 +204,12 @@ impl HistoryLimits {
     }
 }
 
-/// The time at which an even rise from `below` to `above` passes `offset`.
+/// Returns the time at which an even rise from `below` to `above` passes `offset`.
 fn between(below: Sample, above: Sample, offset: Offset) -> i64 {
     let grown = u128::from(above.high_watermark.distance_from(below.high_watermark));
     let needed = u128::from(offset.distance_from(below.high_watermark)) + 1;
     let took = u128::from(above.at.abs_diff(below.at));
-    // At most `took`, which fits: `needed` is at most `grown`.
+    // The quotient is at most `took`, which has 64 bits, because `needed` is at most `grown`.
     let after = u64::try_from(took * needed / grown).unwrap_or(u64::MAX);
     below.at.saturating_add_unsigned(after)
 }

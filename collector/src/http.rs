@@ -1,7 +1,7 @@
 //! The HTTP endpoints of the collector.
 //!
-//! They serve bytes that were rendered before, if the gate allows it. The gate is compared with the clock when an answer is
-//! begun, so a permission that has ended shows at once.
+//! `/metrics` serves bytes that were rendered before, if the gate allows it. The gate is compared with the clock when an answer
+//! is begun, so a permission that has ended shows at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,11 +27,11 @@ mod encoding;
 mod metrics_response;
 mod plain_text;
 
-/// The content type of every exposition, even of an empty one: Prometheus fails a scrape without it.
+/// The content type of every exposition, even of an empty one, because Prometheus fails a scrape without a content type.
 const EXPOSITION_TYPE: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
-/// The endpoints and their descriptions on the page at `/`. The paths are also the values of the label `path`.
+/// The endpoints and their descriptions on the page at `/`. The paths are values of the label `path` too, beside `/` and `other`.
 const ENDPOINTS: [(&str, &str); 7] = [
     ("/metrics", "lag of consumer groups, empty on a standby"),
     ("/telemetry", "metrics about this process"),
@@ -54,9 +54,9 @@ const ENDPOINTS: [(&str, &str); 7] = [
 /// The values that the endpoints are answered from.
 #[derive(Clone, Debug)]
 pub struct HttpState {
-    /// The permission to collect.
+    /// The permission to collect, on which every answer but those of `/health` and `/` depends.
     pub gate: watch::Receiver<Gate>,
-    /// The latest published state and its exposition; `None` before the first.
+    /// The states and the exposition that were published last; `None` before the first time.
     pub published: watch::Receiver<Option<Published>>,
     /// The families of `/telemetry`.
     pub telemetry: Arc<Telemetry>,
@@ -105,7 +105,7 @@ async fn metrics(
     response
 }
 
-/// Waits for a slot first, so that the gate is read when the answer begins.
+/// Answers with the exposition as text. The gate is read again once a slot is free, because it may have closed in the meantime.
 async fn as_text(state: &HttpState, text_slots: &TextSlots) -> Response {
     let Some(text_slot) = text_slots.take().await else {
         return metrics_response::busy();
@@ -179,7 +179,7 @@ async fn not_found() -> (StatusCode, &'static str) {
     (StatusCode::NOT_FOUND, "no such endpoint; / lists them\n")
 }
 
-/// Counts each answer, and forbids caches to keep it.
+/// Counts each answer by path and status, and forbids caches to keep it.
 async fn count(State(state): State<Arc<HttpState>>, request: Request, next: Next) -> Response {
     let asked = request.uri().path();
     let known = ENDPOINTS

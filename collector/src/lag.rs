@@ -26,9 +26,10 @@
 //! - A complete group may still have uncommitted partitions, and a group without any commit can be complete; it has no sum.
 //! - Time lag is no part of completeness: it may be unknown in a complete group.
 //! - Offset lag counts offsets, not records: on compacted topics and with transactions fewer records are left.
-//! - Kafka hides commits on topics that this user may not see. They are noticed only where a member is assigned such a topic.
+//! - Kafka hides commits on topics that this user may not see. Such commits are noticed only where a member is assigned such a
+//!   topic.
 //!
-//! The result owns its values and shares names and members with the snapshot, so it can outlive it.
+//! The result owns its values and shares names and members with the snapshot, so the result can outlive the snapshot.
 
 mod assignments;
 mod group;
@@ -47,9 +48,10 @@ use crate::snapshot::{
 /// The lag of all groups in one collection of one cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lag {
-    /// Groups by name.
+    /// The groups, sorted by name.
     pub groups: Vec<GroupLag>,
-    /// Oddities of the answers, each once. They count beside the snapshot's failures.
+    /// Commits beyond the log end and records without a usable timestamp, one entry each. They count beside the snapshot's
+    /// failures.
     pub findings: Vec<Failure>,
 }
 
@@ -58,9 +60,9 @@ pub struct Lag {
 pub struct GroupLag {
     /// The group's name.
     pub group: Name,
-    /// The state, as listed or described by the coordinator.
+    /// The group's state, as listed or described by its coordinator.
     pub state: GroupState,
-    /// The number of members.
+    /// The number of the group's members, or why it is unknown.
     pub n_members: Reading<usize>,
     /// The members; empty where they are unknown.
     pub members: Arc<Vec<Member>>,
@@ -86,7 +88,7 @@ pub struct TopicLag {
     pub compaction: Reading<Compaction>,
     /// The rows of the partitions that the group has commits on, by number.
     pub partitions: Vec<PartitionLag>,
-    /// The sum of offset lag over those rows.
+    /// The sum of offset lag over the rows in `partitions`.
     pub offset_lag: Sum,
     /// The partitions that members are assigned without a commit. `None` where no existing partition of the topic is assigned, or
     /// assignments are unknown.
@@ -96,9 +98,9 @@ pub struct TopicLag {
 /// Partitions that are assigned to a member, hold records and have no commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Uncommitted {
-    /// The number of partitions.
+    /// The number of uncommitted partitions.
     pub partitions: u64,
-    /// The offsets from log start to log end, summed up. That is the largest number of records that can be unread.
+    /// The offsets from log start to log end, summed up. This sum is the largest number of records that can be unread.
     pub records: u64,
 }
 
@@ -107,8 +109,8 @@ pub struct Uncommitted {
 pub struct PartitionLag {
     /// The partition's number.
     pub partition: i32,
-    /// The index in [`GroupLag::members`] of the member that the partition is assigned to; `None` where there is none or members
-    /// are unknown.
+    /// The index in [`GroupLag::members`] of the member that the partition is assigned to; `None` where no member is assigned the
+    /// partition, or members are unknown.
     pub member: Option<usize>,
     /// The next offset that the group will read.
     pub committed: Reading<Offset>,
@@ -146,7 +148,7 @@ pub enum TimeLag {
     AtLeast(Duration),
     /// The age as interpolated from observed high watermarks.
     Interpolated(Duration),
-    /// Not known.
+    /// The age is unknown, for this reason.
     Unknown(Unknown),
 }
 
@@ -184,8 +186,8 @@ pub fn compute(snapshot: &Snapshot, time_lag: config::TimeLagMode, now_ms: i64) 
 // === impl Lag ===
 
 impl Lag {
-    /// The number of (group, partition) pairs with a commit on a compacted topic, where offset lag overstates the number of
-    /// records left.
+    /// Returns the number of (group, partition) pairs with a commit on a compacted topic, where offset lag overstates the number
+    /// of records left.
     pub fn n_compacted(&self) -> usize {
         self.rows()
             .filter(|(topic, row)| {
@@ -194,7 +196,7 @@ impl Lag {
             .count()
     }
 
-    /// The number of (group, partition) pairs that lost messages to retention before the group read them.
+    /// Returns the number of (group, partition) pairs that lost messages to retention before the group read them.
     pub fn n_lost(&self) -> usize {
         self.rows()
             .filter(|(_, row)| row.retention.is_ok_and(|retention| retention.lost > 0))
@@ -210,12 +212,13 @@ impl Lag {
 // === impl GroupLag ===
 
 impl GroupLag {
-    /// The member that the partition of `row` is assigned to; `None` where there is none or members are unknown.
+    /// Returns the member that the partition of `row` is assigned to; `None` where no member is assigned the partition, or
+    /// members are unknown.
     pub fn member_of(&self, row: &PartitionLag) -> Option<&Member> {
         self.members.get(row.member?)
     }
 
-    /// A finding for every partition whose oldest unread record was read and has no usable timestamp.
+    /// Returns a finding for every partition whose oldest unread record was read and has no usable timestamp.
     fn records_without_age(&self) -> impl Iterator<Item = Failure> {
         let rows = self
             .topics
@@ -239,7 +242,7 @@ impl GroupLag {
 // === impl Sum ===
 
 impl Sum {
-    /// The sum; `None` where there is none or it is missing.
+    /// Returns the sum; `None` where there is no partition, or the lag of one is unknown.
     pub const fn known(self) -> Option<u64> {
         match self {
             Self::Of(sum) => Some(sum),
@@ -247,7 +250,7 @@ impl Sum {
         }
     }
 
-    /// `Ok` where the lag of no partition is missing from the sum, else the reason.
+    /// Returns `Ok` if the lag of no partition is missing from the sum, else the reason.
     pub const fn completeness(self) -> Reading<()> {
         match self {
             Self::NoPartitions | Self::Of(_) => Ok(()),
@@ -267,7 +270,7 @@ impl Sum {
 // === impl TimeLag ===
 
 impl TimeLag {
-    /// The age to export: zero when caught up, `None` when unknown.
+    /// Returns the age to export: zero when caught up, `None` when unknown.
     pub const fn known(self) -> Option<Duration> {
         match self {
             Self::CaughtUp => Some(Duration::ZERO),

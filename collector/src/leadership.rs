@@ -19,8 +19,8 @@
 //! lasts, and an answer without a duration counts for `max_staleness`.
 //!
 //! **Terms.** A term that is lower than one granted before shows that the answer comes from the past, or from another election.
-//! Such an answer is refused for as long as a lease lasts, and accepted afterwards: a Lease that was deleted and created anew may start with
-//! a lower number.
+//! Such an answer is refused for as long as a lease lasts, and accepted afterwards: a Lease that was deleted and created anew may
+//! start with a lower number.
 //!
 //! **The report.** Each request carries the state of this process: whether it is healthy, and `gate=open` or `gate=closed` as
 //! [`Quiescence`](crate::gate::client_slot::Quiescence) finds it at that instant. A request that was sent with `gate=open` is
@@ -62,19 +62,19 @@ pub use self::poll_task::PollTask;
 pub use self::source_client::InvalidSource;
 pub use self::source_status::Availability;
 
-/// The source of the permission.
+/// The source of the permission to collect.
 #[derive(Debug)]
 pub enum Source {
     /// There is no election: this process always collects.
     Alone,
-    /// A source is polled.
+    /// The permission comes from the answers of a source, which is polled.
     Polled(Box<PollTask>),
 }
 
 /// The reasons why a source cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// The configured address is not usable.
+    /// The configured address of the source is not usable.
     #[error(transparent)]
     Source(#[from] InvalidSource),
     /// The counter of polls cannot be registered.
@@ -113,7 +113,7 @@ impl Source {
         }
     }
 
-    /// Decides until `shutdown`, then closes the gate.
+    /// Decides about the gate until `shutdown`, then closes the gate.
     pub async fn run(self, mut gate_writer: GateWriter, shutdown: CancellationToken) {
         match self {
             Self::Alone => {

@@ -37,10 +37,10 @@ fn run_command(args: &Args) -> ExitStatus {
     }
 }
 
-/// Reads the configuration, and has librdkafka check its properties.
+/// Reads the configuration file, and has librdkafka check the properties in it.
 ///
 /// # Errors
-/// Everything that is wrong with it, one line each.
+/// The file cannot be read or is not valid, or librdkafka refuses a property. The text has a line for each problem.
 fn load(file: &Path) -> Result<Loaded, String> {
     let environment: Environment = env::vars_os().collect();
     let loaded =
@@ -90,7 +90,7 @@ fn collect(args: &Args) -> ExitStatus {
         "Starting"
     );
     for warning in &loaded.warnings {
-        // The text is part of the message, because fields are cut and it names every key without effect.
+        // The warning is part of the message, because a field would be cut, and the warning names every key without effect.
         warn!("Configuration: {warning}");
     }
     let status = match run::run(
@@ -116,7 +116,8 @@ fn collect(args: &Args) -> ExitStatus {
     process::leave(status.code())
 }
 
-/// Prints a report on every cluster. The status is that of the worst.
+/// Prints a report on every cluster, and ends the process with status 69 if any report is incomplete, else with 0. Returns only
+/// if the reports cannot be made.
 fn connect(loaded: &Loaded) -> ExitStatus {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -143,7 +144,7 @@ fn connect(loaded: &Loaded) -> ExitStatus {
     process::leave(status.unless_failed(printed).code())
 }
 
-/// Prints a report on a source of leadership.
+/// Prints a report on a source of leadership. The status is 69 if the source violates the contract.
 fn check_source(subject: &Subject) -> ExitStatus {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

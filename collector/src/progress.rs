@@ -1,7 +1,8 @@
 //! The progress of the first collection, shown to a person.
 //!
-//! At a terminal it is one line that is redrawn, elsewhere a log line at every change of step and every few seconds. After the
-//! first collection of each cluster has been published there is nothing left to show, and the log has failures only.
+//! At a terminal, progress is one line that is redrawn; elsewhere it is a log line at every change of step and every few seconds.
+//! After the first collection of each cluster has been published there is nothing left to show, and of later collections only
+//! failures are logged.
 
 use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
@@ -21,14 +22,14 @@ mod text;
 /// The interval between two drawings of the live line.
 const REDRAW: Duration = Duration::from_millis(200);
 
-/// The time after which a step that lasts gets another log line.
+/// The time without a log line about progress after which the step that lasts gets another line.
 const REPEAT: Duration = Duration::from_secs(5);
 
 /// The progress of the first collection of one cluster. The counts grow as they become known; after [`Step::Published`] nothing
 /// is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// The current step.
+    /// The step that the collection is in.
     pub step: Step,
     /// The number of brokers of the cluster.
     pub brokers: usize,
@@ -38,38 +39,38 @@ pub struct Progress {
     pub partitions: usize,
 }
 
-/// The steps of a collection.
+/// The steps of a collection, as a person is shown them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Step {
     /// The collection has not begun, or is not permitted.
     #[default]
     Waiting,
-    /// Connecting to the first broker.
+    /// The clients are connecting to the first broker.
     Connecting,
-    /// Listing topics and groups.
+    /// The topics and the groups are being listed.
     Listing,
-    /// Reading committed offsets.
+    /// The committed offsets are being read.
     Offsets {
-        /// Groups done.
+        /// The number of answers with committed offsets so far.
         done: usize,
-        /// Groups to do.
+        /// The number of requests: one for each group, or several where it is not known which broker coordinates the group.
         total: usize,
     },
-    /// Reading log ends.
+    /// The log ends are being read.
     Ends {
-        /// Partitions done.
+        /// The number of partitions whose log ends were read: none or all.
         done: usize,
-        /// Partitions to do.
+        /// The number of partitions whose log ends have to be read.
         total: usize,
     },
-    /// Reading the oldest unread records.
+    /// The oldest unread records are being read.
     Timestamps {
-        /// Partitions done.
+        /// The number of wanted offsets whose record was found, or given up.
         done: usize,
-        /// Partitions to do.
+        /// The number of wanted offsets that are not in the cache.
         total: usize,
     },
-    /// The collection is on `/metrics`.
+    /// The result of the collection is on `/metrics`.
     Published,
 }
 
@@ -79,7 +80,8 @@ pub struct ProgressReporter {
     clusters: Vec<Cluster>,
     live: Option<LiveLine>,
     began: Instant,
-    /// The instant at which collecting began in the first cluster: on a standby that becomes the leader, long after `began`.
+    /// The instant at which collecting began in the first cluster. On a standby that becomes the leader, this is long after
+    /// `began`.
     collecting: Option<Instant>,
     logged: Instant,
 }
@@ -88,7 +90,7 @@ pub struct ProgressReporter {
 struct Cluster {
     name: Name,
     progress: watch::Receiver<Progress>,
-    /// The step that the log was last told, and the instant of that.
+    /// The step that was logged last, and the instant of that log line.
     logged: (Discriminant<Step>, Instant),
 }
 
@@ -98,10 +100,10 @@ enum Remaining {
     None,
 }
 
-/// An event for the log.
+/// A reason for a log line about one cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Notice {
-    /// The cluster is in a new step, or has been in this one for long.
+    /// The cluster is in a new step, or has been in the same step for long.
     UnderWay,
     /// The first collection of the cluster is on `/metrics`.
     Published,
@@ -110,8 +112,8 @@ enum Notice {
 // === impl ProgressReporter ===
 
 impl ProgressReporter {
-    /// A reporter on `clusters`: on the live line if there is one, else in the log. Until collecting begins, times count from
-    /// `began`.
+    /// Makes a reporter on `clusters`, which shows progress on the live line if there is one, else in the log. Until collecting
+    /// begins, times count from `began`.
     pub fn new(
         clusters: Vec<(Name, watch::Receiver<Progress>)>,
         live: Option<LiveLine>,
@@ -167,7 +169,8 @@ impl ProgressReporter {
         Remaining::Some
     }
 
-    /// Returns the log lines that are due at `now`, each with the index of its cluster. With a live line only the end is logged.
+    /// Returns the log lines that are due at `now`, each with the index of its cluster. With a live line only publications are
+    /// logged.
     fn due_notices(&mut self, now: Instant) -> Vec<(usize, Notice)> {
         let waiting = |cluster: &Cluster| cluster.progress.borrow().step == Step::Waiting;
         if self.collecting.is_none() && !self.clusters.iter().all(waiting) {
@@ -198,7 +201,7 @@ impl ProgressReporter {
         notices
     }
 
-    /// Returns the collecting cluster whose last log line is the oldest.
+    /// Returns the collecting cluster whose last log line is the oldest, and sets the time of that line to `now`.
     fn longest_unlogged(&mut self, now: Instant) -> Option<usize> {
         let busy = self.clusters.iter_mut().enumerate().filter(|(_, cluster)| {
             !matches!(
@@ -238,7 +241,7 @@ impl ProgressReporter {
         }
     }
 
-    /// The time since collecting began, or since the start while it has not begun.
+    /// Returns the time since collecting began, or since the start while it has not begun.
     fn elapsed(&self, now: Instant) -> Duration {
         now - self.collecting.unwrap_or(self.began)
     }

@@ -23,7 +23,7 @@ pub async fn run(
         () = shutdown.cancelled() => return,
         () = any_changed(&mut clusters) => {}
         () = another_term(&mut gate, term) => {} }
-        // Nothing is shown while the gate is closed, so the term of the last permission may stay.
+        // The term of the last permission stays while the gate is closed, because nothing is shown then.
         if let Ok(permit) = gate.borrow().permit(Instant::now()) {
             term = permit.term;
         }
@@ -35,7 +35,7 @@ pub async fn run(
         if !rendered.iter().any(is_collected) {
             continue;
         }
-        // Copying megabytes would delay the answers to probes on this thread.
+        // Rendering has a thread of its own, because copying megabytes would delay the answers to probes on this thread.
         match spawn_blocking(move || Published::render(rendered, term)).await {
             Ok(published) => {
                 publish.send_replace(Some(published));
@@ -46,8 +46,8 @@ pub async fn run(
     }
 }
 
-/// Waits until the gate is open under another term than `term`, in the same opening or in another one; forever once the deciding
-/// task has ended.
+/// Waits until the gate is open under another term than `term`, in the same opening or in another one. Never completes once the
+/// task that decides about the gate has ended.
 async fn another_term(gate: &mut watch::Receiver<Gate>, term: u64) {
     let now = |gate: &Gate| gate.permit(Instant::now());
     let another = gate.wait_for(|gate| now(gate).is_ok_and(|permit| permit.term != term));
@@ -56,7 +56,7 @@ async fn another_term(gate: &mut watch::Receiver<Gate>, term: u64) {
     }
 }
 
-/// Waits until one of the states has changed; forever once all senders are gone.
+/// Waits until one of the states has changed. Never completes once all senders are gone.
 async fn any_changed(clusters: &mut [watch::Receiver<RenderedCluster>]) {
     let changes = clusters.iter_mut().map(watch::Receiver::changed);
     let mut changes: FuturesUnordered<_> = changes.collect();

@@ -8,8 +8,9 @@
 //!                                             └─► http::router ◄────────────────────────────┘
 //! ```
 //!
-//! Every arrow is a watch channel; every box is a task under one supervisor. The supervisor runs on the main thread and
-//! everything else on two worker threads, so that the time limit on shutdown holds even while a worker thread is blocked.
+//! The arrows are values in watch channels. Leadership, each worker, the publisher, the progress reporter and the HTTP server are
+//! tasks under one supervisor. The supervisor runs on the main thread and everything else on two worker threads, so that the time
+//! limit on shutdown holds even while a worker thread is blocked.
 
 use std::io;
 use std::pin::Pin;
@@ -52,24 +53,24 @@ pub type NamedTask = (
 /// The channels and settings for the tasks that collect.
 #[derive(Debug)]
 pub struct Wiring {
-    /// The configuration.
+    /// The whole configuration, as it was loaded.
     pub config: Arc<Config>,
-    /// The permission to collect.
+    /// The permission to collect, which the leadership task writes.
     pub gate: watch::Receiver<Gate>,
     /// The channel for the published state and its exposition.
     pub publish: watch::Sender<Option<Published>>,
     /// The channels of each cluster, in the order of the configuration.
     pub cluster_reports: Vec<ClusterReports>,
-    /// Cancelled when the process is to end.
+    /// The token that is cancelled when the process is to end.
     pub shutdown: CancellationToken,
 }
 
 /// The channels by which one cluster's worker reports.
 #[derive(Debug)]
 pub struct ClusterReports {
-    /// The record of its clients.
+    /// The slot in which the worker records that it has Kafka clients.
     pub client_slot: ClientSlot,
-    /// The progress of its first collection.
+    /// The channel for the progress of the worker's first collection.
     pub progress: watch::Sender<Progress>,
 }
 
@@ -105,8 +106,8 @@ impl From<SetupError> for Error {
     }
 }
 
-/// Runs until `signal_runtime` sees a signal, or until a task ends unexpectedly. `collection_tasks` makes the tasks that collect; `live`
-/// is the line that shows the first collection.
+/// Runs until `signal_runtime` sees a signal, or until a task ends unexpectedly. `collection_tasks` makes the tasks that collect;
+/// `live` is the line that shows the first collection.
 ///
 /// # Errors
 /// The collector cannot start, or a task fails; see [`Error`].

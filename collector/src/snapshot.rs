@@ -35,10 +35,9 @@ pub struct TopicPartition {
 /// Everything that one collection of one cluster read, or failed to read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
-    /// The time at which all log ends were read, Unix time in milliseconds. Ages are relative to it, not to the later time at
-    /// which records were read.
+    /// The time at which all log ends had been read, Unix time in milliseconds, to which all ages are relative.
     pub read_at_ms: i64,
-    /// Topics that the filter lets through.
+    /// The topics that the filter lets through, by name.
     pub topics: BTreeMap<Name, Topic>,
     /// Topics with partitions that members are assigned and that this collection could not see, and why. An assigned topic that
     /// is neither here nor in `topics` is left out by the filter or does not exist.
@@ -47,12 +46,11 @@ pub struct Snapshot {
     pub groups: BTreeMap<Name, Group>,
     /// The number of groups that the filter lets through and that cannot be shown, by type; empty while unknown.
     pub unsupported: BTreeMap<Unsupported, usize>,
-    /// The oldest unread record of a partition, for every (partition, offset) of [`Snapshot::oldest_unread_offsets`].
-    /// A pair that is missing was not asked about.
+    /// The oldest unread record for each (partition, offset) of [`Snapshot::oldest_unread_offsets`] that was asked about.
     pub oldest_unread: HashMap<(TopicPartition, Offset), OldestUnread>,
     /// Each failure of this collection, once.
     pub failures: Vec<Failure>,
-    /// Requests sent to brokers, by kind.
+    /// The number of requests that were sent to brokers, by kind.
     pub requests: BTreeMap<Api, u64>,
     /// The time that each phase took.
     pub phases: BTreeMap<Phase, Duration>,
@@ -63,7 +61,7 @@ pub struct Snapshot {
 pub struct Topic {
     /// The topic's cleanup policy.
     pub compaction: Reading<Compaction>,
-    /// Partitions by number.
+    /// The partitions that were seen, by number, with their logs.
     pub partitions: BTreeMap<i32, PartitionState>,
 }
 
@@ -76,13 +74,12 @@ pub enum Compaction {
     Deleted,
 }
 
-/// A partition of a topic. Both states are findings: a partition that was not seen has no entry in its topic.
+/// The state of a partition that the collection has seen. A partition that was not seen has no entry in its topic.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum PartitionState {
     /// The partition exists and has a log, with bounds that may be unknown.
     Exists(Log),
-    /// The partition no longer exists: fresh metadata does not have it. A commit that still stands on it is left out of its group
-    /// altogether. A topic that a broker refuses is not gone.
+    /// The partition no longer exists: fresh metadata lacks it. Commits on such a partition are left out of their groups.
     Gone,
 }
 
@@ -93,16 +90,16 @@ pub struct Log {
     pub log_start: Reading<Offset>,
     /// The end of the records that consumers may read.
     pub high_watermark: Reading<Offset>,
-    /// The same bound for `read_committed`; `None` where the cluster is collected with `read_uncommitted`.
+    /// The end of what `read_committed` consumers may read; `None` if the cluster is collected with `read_uncommitted`.
     pub last_stable: Option<Reading<Offset>>,
 }
 
-/// A consumer group.
+/// A consumer group: its state, its members and its commits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     /// The state, as listed or described by the coordinator.
     pub state: GroupState,
-    /// Members and what they are assigned; unknown until described.
+    /// The members and their assignments; unknown until the group is described.
     pub members: Reading<Arc<Vec<Member>>>,
     /// Committed offsets of the topics that the filter lets through.
     pub committed: Reading<BTreeMap<TopicPartition, Reading<Offset>>>,
@@ -111,21 +108,21 @@ pub struct Group {
 /// The state of a consumer group; the numbers are those of `kafka_consumergroup_group_state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupState {
-    /// Not read, or a state this program does not know.
+    /// The state was not read, or this program does not know it.
     Unknown = 0,
-    /// Classic: members are joining.
+    /// Members of a classic group are joining.
     PreparingRebalance = 1,
-    /// Classic: waiting for the assignment.
+    /// Members of a classic group wait for their assignment.
     CompletingRebalance = 2,
     /// Members hold their partitions.
     Stable = 3,
-    /// Being removed.
+    /// The group is being removed.
     Dead = 4,
-    /// No members.
+    /// The group has no members.
     Empty = 5,
-    /// KIP-848: an assignment is being computed.
+    /// The coordinator of a KIP-848 group is computing an assignment.
     Assigning = 6,
-    /// KIP-848: members are moving to a new assignment.
+    /// Members of a KIP-848 group are moving to a new assignment.
     Reconciling = 7,
 }
 
@@ -142,14 +139,14 @@ pub struct Member {
     pub assignment: Vec<TopicPartition>,
 }
 
-/// A type of groups that are not shown; the values of the label `type`.
+/// A type of groups that are not shown. There is one value of the label `type` for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Unsupported {
     /// Kafka Connect's workers, which commit nothing in their group.
     Connect,
     /// Share groups, and Streams groups (KIP-1071) that have committed nothing: librdkafka cannot tell one from the other.
     ShareOrStreams,
-    /// Groups that a NUL byte in their name makes indistinguishable from another one.
+    /// Groups with a NUL byte in their name. librdkafka cuts the name there, so it may be the name of another group.
     NameWithNul,
     /// Groups of anything else, such as a schema registry's.
     Other,
@@ -160,55 +157,55 @@ pub enum Unsupported {
 pub enum OldestUnread {
     /// The timestamp of the first record at or after the commit.
     Written(i64),
-    /// The timestamp of the first record at the log start. The commit is below it, so the lag is a lower bound.
+    /// The timestamp of the first record at the log start. The commit is below the log start, so the lag is a lower bound.
     WrittenAtLogStart(i64),
     /// The time at which the high watermark passed the commit, interpolated from observations.
     Passed(i64),
-    /// The time of the first observation of the partition. The high watermark had passed the commit before, so the lag is a lower
-    /// bound.
+    /// The time of the partition's first observation, which the high watermark passed the commit before: a lower bound of the
+    /// lag.
     PassedBefore(i64),
     /// The first record at or after the commit has no timestamp: it is of message format 0, or its producer gave it none.
     NoTimestamp,
-    /// Nothing after the commit can be read: control records, or all compacted away.
+    /// No record after the commit can be read: only control records are left, or all records were compacted away.
     NothingReadable,
     /// The time is unknown, for this reason.
     Unknown(Unknown),
 }
 
-/// A phase of a collection; the values of the label `phase`.
+/// A phase of a collection. There is one value of the label `phase` for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
-    /// Metadata, group listings, members.
+    /// The reading of metadata, topic ids, group listings, members and cleanup policies.
     Groups,
-    /// Committed offsets.
+    /// The reading of committed offsets.
     Offsets,
-    /// Log ends.
+    /// The reading of log starts and log ends.
     Ends,
-    /// Timestamps of unread records.
+    /// The lookup of the timestamps of unread records.
     Timestamps,
-    /// Writing the exposition.
+    /// The computation of lag and the rendering of its text.
     Render,
 }
 
 // === impl Offset ===
 
 impl Offset {
-    /// The offset that a broker sent; `None` for the protocol's negative sentinels.
+    /// Returns the offset that a broker sent; `None` for the protocol's negative sentinels.
     pub fn from_wire(offset: i64) -> Option<Self> {
         u64::try_from(offset).ok().map(Self)
     }
 
-    /// The offset as a plain number.
+    /// Returns the offset as a plain number.
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// The offset as brokers take it.
+    /// Returns the offset as the protocol has it, a signed number.
     pub fn to_wire(self) -> i64 {
         i64::try_from(self.0).unwrap_or(i64::MAX)
     }
 
-    /// The number of offsets between `behind` and this one; 0 where `behind` is not below it.
+    /// Returns the number of offsets from `behind` to this offset; 0 if `behind` is not below this offset.
     pub const fn distance_from(self, behind: Self) -> u64 {
         self.0.saturating_sub(behind.0)
     }
@@ -217,7 +214,7 @@ impl Offset {
 // === impl TopicPartition ===
 
 impl TopicPartition {
-    /// Partition `partition` of `topic`.
+    /// Returns the partition of `topic` with the number `partition`.
     pub fn of(topic: &Name, partition: i32) -> Self {
         Self {
             topic: Arc::clone(topic),
@@ -229,7 +226,7 @@ impl TopicPartition {
 // === impl Topic ===
 
 impl Topic {
-    /// The partitions that exist, by number, with their logs.
+    /// Returns the partitions that exist, by number, with their logs.
     pub fn logs(&self) -> impl Iterator<Item = (i32, &Log)> {
         let partitions = self.partitions.iter();
         partitions.filter_map(|(number, partition)| Some((*number, partition.log()?)))
@@ -239,7 +236,7 @@ impl Topic {
 // === impl PartitionState ===
 
 impl PartitionState {
-    /// The log; `None` of a partition that is gone.
+    /// Returns the log; `None` for a partition that is gone.
     pub const fn log(&self) -> Option<&Log> {
         match self {
             Self::Exists(log) => Some(log),
@@ -257,7 +254,7 @@ impl From<Log> for PartitionState {
 // === impl Log ===
 
 impl Log {
-    /// The end of what a group may read, at the isolation the cluster is collected with.
+    /// Returns the end of what a group may read, at the isolation level with which the cluster is collected.
     pub fn end(&self) -> Reading<Offset> {
         self.last_stable.unwrap_or(self.high_watermark)
     }
@@ -266,7 +263,7 @@ impl Log {
 // === impl Unsupported ===
 
 impl Unsupported {
-    /// Every value of the label, in order.
+    /// Every value, in the order of the exposition.
     pub const ALL: [Self; 4] = [
         Self::Connect,
         Self::ShareOrStreams,
@@ -274,7 +271,7 @@ impl Unsupported {
         Self::Other,
     ];
 
-    /// The value of the label `type`.
+    /// Returns the value of the label `type`.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Connect => "connect",
@@ -288,7 +285,7 @@ impl Unsupported {
 // === impl Phase ===
 
 impl Phase {
-    /// Every value of the label, in order.
+    /// Every value, in the order of the exposition.
     pub const ALL: [Self; 5] = [
         Self::Groups,
         Self::Offsets,
@@ -297,7 +294,7 @@ impl Phase {
         Self::Render,
     ];
 
-    /// The value of the label `phase`.
+    /// Returns the value of the label `phase`.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Groups => "groups",

@@ -15,7 +15,7 @@ use crate::leadership::transition_labels;
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The revision that this program was built from, if the build named it.
+/// The revision that this program was built from; `unknown` if the build did not name one.
 pub const REVISION: &str = match option_env!("KLAG_REVISION") {
     Some(revision) => revision,
     None => "unknown",
@@ -84,8 +84,8 @@ impl Telemetry {
         self.transitions.clone()
     }
 
-    /// Registers and returns the counter of the polls of the source of leadership, by `result`, with each result at 0. It is
-    /// called once, and only if there is an election: without one there are no polls.
+    /// Registers and returns the counter of the polls of the source of leadership, by `result`, with each result at 0. To be
+    /// called once, and only if there is an election: without an election there are no polls.
     ///
     /// # Errors
     /// The counter is registered already, which is a bug.
@@ -104,7 +104,7 @@ impl Telemetry {
         Ok(polls)
     }
 
-    /// Counts an answered request. `path` must be of a closed set.
+    /// Counts an answered request. `path` must come from a closed set, because each path makes a series.
     pub fn count_request(&self, path: &str, status: u16) {
         let mut digits = itoa::Buffer::new();
         self.requests

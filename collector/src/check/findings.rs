@@ -8,7 +8,7 @@ use crate::snapshot::{Api, Failure, Group, GroupState, Reason, Snapshot};
 /// The largest number of names that a finding lists.
 const MAX_NAMES: usize = 5;
 
-/// The part of what a cluster has that the collection saw.
+/// The share of a cluster's data that the collection has seen. `None` means that no broker was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ShareSeen {
     All,
@@ -16,7 +16,7 @@ pub(super) enum ShareSeen {
     None,
 }
 
-/// One sentence for each kind of data that is conspicuously absent.
+/// Returns one sentence for each kind of data that is conspicuously absent.
 pub(super) fn findings(snapshot: &Snapshot) -> impl Iterator<Item = String> {
     let no_topics = (reached(snapshot) && snapshot.topics.is_empty()).then(|| {
         "no topic is visible: there is none that the filter lets through, or this user needs Describe on Topic".to_owned()
@@ -43,7 +43,7 @@ pub(super) fn findings(snapshot: &Snapshot) -> impl Iterator<Item = String> {
     [no_topics, no_groups, no_rows].into_iter().flatten()
 }
 
-/// The part that the collection saw of the data which the requests in `asked` return.
+/// Returns the share that the collection has seen of the data for which the requests in `asked` are made.
 pub(super) fn share_seen(snapshot: &Snapshot, asked: &[Api]) -> ShareSeen {
     let is_missing = |it: &Failure| {
         let finding = matches!(
@@ -61,8 +61,9 @@ pub(super) fn share_seen(snapshot: &Snapshot, asked: &[Api]) -> ShareSeen {
     }
 }
 
-/// The question that Kafka's answers leave open, if any. They leave out commits on topics that this user may not see, and only
-/// the assignments of members show that there are such topics.
+/// Returns the question that Kafka's answers leave open, if any. The answers leave out commits on topics that this user may not
+/// see, and only the assignments of members show that there are such topics, so for groups without members the question stays
+/// open.
 pub(super) fn untestable(snapshot: &Snapshot) -> Option<String> {
     let is_bare = |group: &Group| {
         group
@@ -80,21 +81,21 @@ pub(super) fn untestable(snapshot: &Snapshot) -> Option<String> {
     })
 }
 
-/// True where at least one broker answered with the metadata.
+/// Returns `true` if at least one broker answered with the metadata.
 fn reached(snapshot: &Snapshot) -> bool {
     let of_all =
         |it: &Failure| it.unknown.api == Api::Metadata && it.subject == kafka::CLUSTER_SUBJECT;
     !snapshot.failures.iter().any(of_all)
 }
 
-/// True where the collection found that everything `api` would return is invisible.
+/// Returns `true` if the collection concluded from the answers to `api` that this user may see nothing of what they would show.
 fn sees_nothing_of(snapshot: &Snapshot, api: Api) -> bool {
     snapshot.failures.iter().any(|failure| {
         failure.unknown.api == api && failure.unknown.reason == Reason::NothingVisible
     })
 }
 
-/// One sentence for each kind of request and reason that failed.
+/// Returns one sentence for each pair of API and reason among the failures, with the subjects that it concerns.
 pub(super) fn failures(snapshot: &Snapshot) -> impl Iterator<Item = String> {
     let mut by_cause = BTreeMap::<(Api, Reason), BTreeSet<&str>>::new();
     for failure in snapshot
@@ -114,7 +115,7 @@ pub(super) fn failures(snapshot: &Snapshot) -> impl Iterator<Item = String> {
     })
 }
 
-/// The right that a kind of request needs, and the purpose of the request.
+/// Returns the ACL operation that requests of `api` need, and the data that they bring, in the words of the report.
 fn needed_right(api: Api) -> &'static str {
     match api {
         Api::Metadata | Api::ListOffsets => "Describe on Topic, for log start and end",
@@ -125,7 +126,7 @@ fn needed_right(api: Api) -> &'static str {
     }
 }
 
-/// The first few names, and the number of the others.
+/// Joins the first [`MAX_NAMES`] names, and appends the number of the others.
 fn first_names(names: &BTreeSet<&str>) -> String {
     let mut text: Vec<&str> = names.iter().take(MAX_NAMES).copied().collect();
     let more = names.len().saturating_sub(MAX_NAMES);

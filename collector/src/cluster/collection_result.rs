@@ -12,24 +12,26 @@ use crate::exposition::{LagText, RenderedCluster};
 use crate::lag;
 use crate::snapshot::{Api, Failure, Phase, Reason, Snapshot, Topic};
 
-/// The result of one collection: its data and the text of that, and the course that the collection took.
+/// The result of one collection: its data, the rendered text of the data, and the course of the collection, which is its outcome,
+/// failures, requests and phases.
 pub(super) struct CollectionResult {
     pub(super) outcome: Outcome,
-    /// `None` if the outcome has no data.
+    /// The data and its text; `None` if the collection failed, so that it gave no data.
     data: Option<(Arc<Collected>, Arc<LagText>)>,
     /// The failures of the collection, and the findings about its data.
     pub(super) failures: Vec<Failure>,
     requests: BTreeMap<Api, u64>,
     phases: BTreeMap<Phase, Duration>,
     pub(super) n_groups: usize,
-    /// The end of reading, in seconds of Unix time.
+    /// The time at which the log ends had been read, in seconds since 1970.
     unix_seconds: u64,
 }
 
 // === impl CollectionResult ===
 
 impl CollectionResult {
-    /// Computes the lag of `snapshot` and renders it. Takes long enough to need a thread for blocking work.
+    /// Computes the lag of `snapshot` and renders it. The time that this takes grows with the number of partitions, so the caller
+    /// runs it on a thread for blocking work.
     pub(super) fn of(snapshot: Snapshot, cluster: &Cluster, time_lag: config::TimeLagMode) -> Self {
         let began = Instant::now();
         let outcome = outcome(&snapshot);
@@ -87,8 +89,8 @@ impl CollectionResult {
     }
 }
 
-/// Returns the outcome of a collection. Findings do not make it incomplete; neither does a lack of rights that are optional, nor a
-/// missing value that is used in labels alone.
+/// Returns the outcome of a collection. Some failures do not make a collection incomplete: those of `DescribeConfigs`, because no
+/// lag needs the cleanup policy; findings that nothing is visible; and a missing right to fetch records, which is optional.
 fn outcome(snapshot: &Snapshot) -> Outcome {
     if !snapshot.failures.is_empty() && !has_data(snapshot) {
         return Outcome::Failed;
@@ -109,7 +111,8 @@ fn outcome(snapshot: &Snapshot) -> Outcome {
     }
 }
 
-/// Returns `true` if anything was read that a sample can be made of. An empty cluster counts as read.
+/// Returns `true` if anything was read that a sample can be made of. A cluster of which nothing is visible counts as read and
+/// empty.
 fn has_data(snapshot: &Snapshot) -> bool {
     let commits = snapshot
         .groups

@@ -19,10 +19,10 @@ use crate::kafka::Kafka;
 use crate::progress::Step;
 use crate::snapshot::{Failure, Snapshot};
 
-/// The number of failures of one collection that the log names. The counters have all of them.
+/// The largest number of failures of one collection that are logged. The counters count every failure.
 const MAX_LOGGED_FAILURES: usize = 5;
 
-/// The events of the loop.
+/// The events that the loop waits for.
 enum Event {
     Shutdown,
     GateClosed(gate::ClosedReason),
@@ -31,13 +31,13 @@ enum Event {
     /// The clients have read a snapshot; `None` if their thread has ended instead.
     SnapshotRead(Option<Snapshot>),
     Rendered(Result<CollectionResult, JoinError>),
-    /// The clients do not answer.
+    /// The Kafka thread has not answered within twice the time limit of a collection.
     Wedged,
-    /// The data is older than allowed.
+    /// The data on show is older than `staleness_threshold`.
     Stale,
 }
 
-/// The state of the loop.
+/// The loop of one leadership, with its Kafka clients and the collection that is in progress.
 pub(super) struct LeaderLoop<'w> {
     worker: &'w mut Worker,
     kafka: Kafka,
@@ -48,7 +48,7 @@ pub(super) struct LeaderLoop<'w> {
     reading: Option<Reading>,
     /// The collection whose result is being rendered.
     rendering: Option<Rendering>,
-    /// The instant at which the data becomes stale; `None` while there is none.
+    /// The instant at which the data on show becomes stale; `None` while no data is on show.
     stale_at: Option<Instant>,
 }
 
@@ -58,7 +58,7 @@ struct Reading {
 }
 
 struct Rendering {
-    /// The time that reading took.
+    /// The time that reading the snapshot took.
     duration: Duration,
     result: JoinHandle<CollectionResult>,
 }
@@ -66,10 +66,10 @@ struct Rendering {
 // === impl LeaderLoop ===
 
 impl<'w> LeaderLoop<'w> {
-    /// Makes the clients.
+    /// Makes the Kafka clients. The first collection is due at once.
     ///
     /// # Errors
-    /// The clients cannot be made.
+    /// librdkafka refuses the configuration, or the operating system a thread.
     pub(super) fn begin(worker: &'w mut Worker, client_guard: ClientGuard) -> anyhow::Result<Self> {
         let opening = client_guard.permit.opening;
         let kafka = Kafka::open(
@@ -91,11 +91,11 @@ impl<'w> LeaderLoop<'w> {
         })
     }
 
-    /// Collects until the gate closes or shutdown. All connections are closed then. The returned token is cancelled when the
-    /// clients have been freed, too.
+    /// Collects until the gate closes or the process shuts down. All connections to Kafka are closed on return; the returned
+    /// token is cancelled later, when the clients have been freed.
     ///
     /// # Errors
-    /// The thread of the clients ends or hangs.
+    /// The thread of the clients ends or hangs, or the rendering of a collection panics.
     pub(super) async fn run(
         mut self,
         shutdown: &CancellationToken,
@@ -173,7 +173,7 @@ impl<'w> LeaderLoop<'w> {
             .send_modify(crate::exposition::RenderedCluster::withdraw);
     }
 
-    /// Sets the progress back to waiting, unless the first collection was published already.
+    /// Sets the progress of the first collection back to waiting, unless that collection was published already.
     fn reset_progress(&self) {
         self.worker.progress.send_if_modified(|progress| {
             let under_way = progress.step != Step::Published;
@@ -197,7 +197,7 @@ impl<'w> LeaderLoop<'w> {
         self.rendering = Some(Rendering { duration, result });
     }
 
-    /// Writes a result into the cluster's state.
+    /// Logs a result and writes it into the cluster's state. New data is fresh for `staleness_threshold` from now.
     fn show(&mut self, result: CollectionResult) {
         let Some(Rendering { duration, .. }) = self.rendering.take() else {
             return;
@@ -211,7 +211,7 @@ impl<'w> LeaderLoop<'w> {
         self.worker
             .rendered
             .send_modify(|shown| result.apply(shown, opening, duration));
-        // After a collection without data, the first one with data is still to come.
+        // A collection without data is not the first published one, so the progress stays as it is.
         if gave_data {
             let progress = &self.worker.progress;
             progress.send_modify(|progress| progress.step = Step::Published);

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use crate::snapshot::{Api, Failure, Reason};
 
-/// The outcome of a collection; the values of the label `result`.
+/// The outcome of a collection. There is one value of the label `result` for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
-    /// Everything was read.
+    /// No request failed that lag needs.
     Complete,
-    /// Something was read, but not everything.
+    /// Some of the values that lag needs were read, but not all of them.
     Partial,
-    /// Nothing was read.
+    /// Nothing was read that a sample can be made of.
     Failed,
-    /// The gate closed or the process ended first, and the result was dropped.
+    /// The gate closed or the process ended before the collection did, and its result was dropped.
     Abandoned,
 }
 
@@ -28,7 +28,7 @@ pub struct Counters {
 // === impl Outcome ===
 
 impl Outcome {
-    /// Every value of the label, in order.
+    /// Every outcome, in the order of the exposition.
     pub const ALL: [Self; 4] = [Self::Complete, Self::Partial, Self::Failed, Self::Abandoned];
 
     /// Returns the value of the label `result`.
@@ -41,7 +41,7 @@ impl Outcome {
         }
     }
 
-    /// Returns `true` if such a collection has data to show.
+    /// Returns `true` if a collection with this outcome has data to show.
     pub const fn gave_data(self) -> bool {
         matches!(self, Self::Complete | Self::Partial)
     }
@@ -50,7 +50,7 @@ impl Outcome {
 // === impl Counters ===
 
 impl Counters {
-    /// Counts one collection.
+    /// Counts one collection under its outcome.
     pub fn count_collection(&mut self, outcome: Outcome) {
         *self.collections.entry(outcome).or_default() += 1;
     }
@@ -72,7 +72,7 @@ impl Counters {
         }
     }
 
-    /// Adds the requests of one collection.
+    /// Adds the number of requests that one collection has sent, by API.
     pub fn count_requests(&mut self, requests: &BTreeMap<Api, u64>) {
         for (api, n_requests) in requests {
             *self.requests.entry(*api).or_default() += n_requests;
@@ -95,8 +95,8 @@ impl Counters {
 }
 
 impl Default for Counters {
-    /// All expected combinations start at 0, because `increase()` does not see the first value of a series. An unexpected one
-    /// appears when it happens.
+    /// Starts all expected combinations of labels at 0, because PromQL's `increase()` does not see the first value of a series.
+    /// The series of an unexpected combination appears when it is counted first.
     fn default() -> Self {
         let pairs = Api::ALL
             .into_iter()

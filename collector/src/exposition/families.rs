@@ -6,14 +6,14 @@ use crate::snapshot::{Compaction, Log, Topic};
 
 use super::Number;
 
-/// A metric family.
+/// A metric family, as a row of [`FAMILIES`].
 #[derive(Debug)]
 pub struct Family {
-    /// The name of its series.
+    /// The metric name that all series of the family have.
     pub name: &'static str,
-    /// The type as Prometheus is told.
+    /// The type in the header line `# TYPE`.
     pub kind: Kind,
-    /// A sentence that defines the number.
+    /// The text of the header line `# HELP`: a sentence that defines the value.
     pub help: &'static str,
     pub(super) rows: RowSource,
 }
@@ -27,38 +27,40 @@ pub enum Kind {
     Counter,
 }
 
-/// The things that a family has one row for each, and the function of a row's value. A row without a value is left out.
+/// The source of a family's rows: what there is one row for, and the function that gives the value of a row. A row without a
+/// value is left out.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum RowSource {
-    /// Each partition of each topic.
+    /// One row for each partition of each topic.
     Log(fn(&Log) -> Option<Number>),
-    /// Each topic.
+    /// One row for each topic.
     Topic(fn(&Topic) -> Option<Number>),
-    /// Each partition that a group has a commit on, with the labels of the member that reads it.
+    /// One row for each partition that a group has a commit on, with the labels of the member that is assigned the partition.
     MemberPartition(fn(&PartitionLag) -> Option<Number>),
-    /// The same, with the labels that klag-exporter's time lag has, if the compatibility switch asks for them.
+    /// One row for each partition that a group has a commit on, with the labels of the assigned member and with klag-exporter's
+    /// flags about compaction and data loss, where the compatibility switches ask for them.
     FlaggedPartition(fn(&PartitionLag) -> Option<Number>),
-    /// Each partition that a group has a commit on.
+    /// One row for each partition that a group has a commit on, without further labels.
     Partition(fn(&PartitionLag) -> Option<Number>),
-    /// Each topic of a group.
+    /// One row for each topic of each group.
     GroupTopic(fn(&TopicLag) -> Option<Number>),
-    /// Each group.
+    /// One row for each group.
     Group(fn(&GroupLag) -> Option<Number>),
-    /// Each type of groups that are not shown.
+    /// One row for each type of groups that have no series.
     Unsupported,
-    /// The cluster, from its data.
+    /// One row for each cluster, from the data of its last collection.
     Total(fn(&Lag) -> Option<Number>),
-    /// The cluster, from its state; such a row does not need data.
+    /// One row for each cluster, from its state, which exists also while the cluster has no data.
     Cluster(fn(&ClusterState) -> Option<Number>),
-    /// Each result of a collection.
+    /// One row for each outcome of collections (label `result`), from the counters.
     Collections,
-    /// Each (api, reason).
+    /// One row for each pair of API and reason of failures, from the counters.
     Errors,
-    /// Each api.
+    /// One row for each API, from the counters of requests.
     Requests,
-    /// Each phase of the last collection.
+    /// One row for each phase of the last collection.
     Phases,
-    /// This process.
+    /// One row for this process, from the term of its leadership.
     Process(fn(u64) -> Option<Number>),
 }
 
@@ -246,7 +248,7 @@ pub static FAMILIES: [Family; 34] = [
 // === impl Kind ===
 
 impl Kind {
-    /// Returns the word of the text format.
+    /// Returns the word for the type in Prometheus' text format.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Gauge => "gauge",

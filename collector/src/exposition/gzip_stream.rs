@@ -56,12 +56,12 @@ impl Pieces {
         &mut self.deflater.pending
     }
 
-    /// Compresses the buffer if enough text is in it.
+    /// Compresses the text in the buffer if there are at least [`PENDING`] bytes of it.
     pub(super) fn drain(&mut self) {
         self.deflater.drain();
     }
 
-    /// Ends the current piece; `None` if it has no text.
+    /// Ends the current piece and returns it; `None` if the piece has no text.
     pub(super) fn cut(&mut self) -> Option<Piece> {
         self.deflater.align();
         let deflated = Box::from(self.deflater.deflated.as_slice());
@@ -80,19 +80,19 @@ impl GzipStream {
         }
     }
 
-    /// Returns the buffer for text that belongs to the stream itself.
+    /// Returns the buffer for text that is written directly into the stream, between the pieces.
     pub(super) fn text(&mut self) -> &mut Vec<u8> {
         &mut self.deflater.pending
     }
 
-    /// Appends `piece`.
+    /// Appends `piece`, after the text that is still in the buffer.
     pub(super) fn put(&mut self, piece: &Piece) {
         self.deflater.align();
         self.deflater.deflated.extend_from_slice(&piece.deflated);
         self.deflater.crc.combine(&piece.crc);
     }
 
-    /// Returns the complete stream.
+    /// Compresses the rest of the buffer, and returns the complete stream with checksum and length.
     pub(super) fn finish(self) -> Vec<u8> {
         let mut deflater = self.deflater;
         deflater.run(FlushCompress::Finish);
@@ -140,7 +140,7 @@ impl Deflater {
                 .expect("no dictionary is ever asked for");
             let consumed = self.compress.total_in() - before;
             rest = usize::try_from(consumed).map_or(&[], |consumed| &rest[consumed..]);
-            // Unused room in the output means that the compressor holds nothing back.
+            // Room that is left in the output buffer means that the compressor had nothing more to write.
             if rest.is_empty() && self.deflated.len() < self.deflated.capacity() {
                 break;
             }
@@ -159,7 +159,7 @@ mod tests {
 
     use super::*;
 
-    /// Text that repeats itself, so that a reference across the border of a piece would be tempting.
+    /// Generates text that repeats itself, so that a compressor is tempted to refer back across the border of a piece.
     fn text() -> impl Strategy<Value = String> {
         ("[ab]{0,9}", 0..9_000usize).prop_map(|(word, n_words)| word.repeat(n_words))
     }

@@ -26,14 +26,14 @@ struct TextRows<'o, O> {
 trait TextOutput {
     /// Returns the buffer that a row is appended to.
     fn buffer(&mut self) -> &mut Vec<u8>;
-    /// Called after each row.
+    /// Takes note that a row is complete in the buffer; does nothing by default.
     fn row_written(&mut self) {}
 }
 
 // === impl LagText ===
 
 impl LagText {
-    /// Writes and compresses `collected`, as the options of `cluster` want it shown.
+    /// Writes the rows of `collected` as text and compresses them; the options of `cluster` decide about detail and labels.
     pub fn of(cluster: &Cluster, collected: &Collected) -> Self {
         let mut pieces = Pieces::new();
         let cut = FAMILIES.iter().map(|family| {
@@ -50,7 +50,7 @@ impl LagText {
 // === impl Published ===
 
 impl Published {
-    /// Renders `clusters` under the leadership `term`.
+    /// Renders the exposition of `clusters`. `term` is the fencing number of the leadership.
     pub fn render(clusters: Vec<RenderedCluster>, term: u64) -> Self {
         let gzip = render(&clusters, term).into();
         let openings = clusters.iter().map(|cluster| cluster.state.opening);

@@ -14,7 +14,7 @@ use super::families::{Family, RowSource};
 /// Rows that follow each other mostly have their first labels in common, so labels form a stack: they are pushed before the rows
 /// that have them, and truncated afterwards. A row has all labels that are on the stack, in order.
 pub trait RowSink {
-    /// Pushes a label.
+    /// Pushes a label whose value is a text.
     fn label(&mut self, name: &str, value: &str);
     /// Pushes a label whose value is a number.
     fn number_label(&mut self, name: &str, value: i32);
@@ -22,7 +22,7 @@ pub trait RowSink {
     fn n_labels(&self) -> usize;
     /// Removes all labels but the first `n_labels`.
     fn truncate_labels(&mut self, n_labels: usize);
-    /// Takes a row with all labels on the stack.
+    /// Takes a row with all labels on the stack and this value.
     fn row(&mut self, value: Number);
 }
 
@@ -115,7 +115,7 @@ pub fn of_state(family: &Family, state: &ClusterState, sink: &mut impl RowSink) 
     sink.truncate_labels(n_labels);
 }
 
-/// Gives `sink` the row of `family` about this process, if it has one.
+/// Gives `sink` the row of `family` if `family` is about this process; `term` is the fencing number of the leadership.
 pub fn of_process(family: &Family, term: u64, sink: &mut impl RowSink) {
     if let RowSource::Process(value) = family.rows {
         row(value(term), sink);
@@ -199,14 +199,14 @@ fn unsupported(collected: &Collected, sink: &mut impl RowSink) {
     }
 }
 
-/// Gives a row with the labels on the stack, unless it has no value.
+/// Gives `sink` a row with the labels on the stack, unless `value` is absent.
 fn row(value: Option<Number>, sink: &mut impl RowSink) {
     if let Some(value) = value {
         sink.row(value);
     }
 }
 
-/// Gives a row with further labels.
+/// Gives `sink` a row that has `labels` after those on the stack.
 fn labelled<const N: usize>(labels: [(&str, &str); N], value: Number, sink: &mut impl RowSink) {
     let n_labels = sink.n_labels();
     for (name, value) in labels {
@@ -223,7 +223,8 @@ fn push_cluster(cluster: &Cluster, sink: &mut impl RowSink) {
     }
 }
 
-/// Pushes the labels of the member that is assigned the partition; their values are empty where no member is.
+/// Pushes the labels of the member that is assigned the partition, if the option for them is on. Their values are empty where no
+/// member is assigned the partition.
 fn push_member(cluster: &Cluster, group: &GroupLag, row: &PartitionLag, sink: &mut impl RowSink) {
     match cluster.compatibility.member_labels {
         ExtraLabels::Present => {
@@ -237,7 +238,8 @@ fn push_member(cluster: &Cluster, group: &GroupLag, row: &PartitionLag, sink: &m
     }
 }
 
-/// Pushes klag-exporter's two flags. As in klag-exporter, they are "false" where the truth is not known.
+/// Pushes klag-exporter's two flags, if the option for them is on. As in klag-exporter, a flag is "false" where the truth is not
+/// known.
 fn push_flags(cluster: &Cluster, topic: &TopicLag, row: &PartitionLag, sink: &mut impl RowSink) {
     match cluster.compatibility.state_labels {
         ExtraLabels::Present => {

@@ -6,7 +6,7 @@ use super::Number;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Labels {
     text: Vec<u8>,
-    /// The length of the text before each label.
+    /// The length that `text` had before each label was pushed, for truncating.
     starts: Vec<usize>,
 }
 

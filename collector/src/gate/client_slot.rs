@@ -18,19 +18,20 @@ use super::{Gate, Permit, Until, wait};
 /// The Kafka clients of one worker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Clients {
-    /// There is no client and no connection.
+    /// The worker has no Kafka client, and so no connection.
     #[default]
     Gone,
-    /// There are clients, which may have connections.
+    /// The worker has Kafka clients, which may have connections.
     Live,
 }
 
-/// The slot of one worker, written when it makes clients.
+/// The slot of one worker. The worker writes [`Clients::Live`] before it makes clients; the drop of their [`ClientGuard`] writes
+/// [`Clients::Gone`].
 #[derive(Debug)]
 pub struct ClientSlot(watch::Sender<Clients>);
 
-/// The proof that a slot is taken. It belongs to the clients and is dropped after their last connection is closed; dropping it
-/// frees the slot.
+/// The proof that a slot is taken. The guard belongs to the clients and is dropped after their last connection is closed;
+/// dropping it frees the slot.
 #[derive(Debug)]
 pub struct ClientGuard {
     clients: watch::Sender<Clients>,
@@ -111,7 +112,7 @@ impl ClientGuard {
         }
     }
 
-    /// Returns the check for the clients.
+    /// Returns the check that the clients have to make before each connection and request.
     pub fn permit_check(&self) -> PermitCheck {
         self.permit_check.clone()
     }
@@ -169,7 +170,7 @@ impl Quiescence {
 }
 
 async fn gone(clients: &mut watch::Receiver<Clients>) {
-    // A receiver fails once the worker has ended, and a worker that has ended has dropped its guard.
+    // The wait fails once all senders are dropped, those of the worker and of its guard, and then no client is left.
     clients
         .wait_for(|clients| *clients == Clients::Gone)
         .await

@@ -1,11 +1,12 @@
-//! Futures that follow the gate.
+//! Futures that complete when the gate opens or closes.
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::{ClosedReason, Gate, Permit, Until};
 
-/// Waits until the gate is open; forever once the deciding task has ended. Cancel-safe.
+/// Waits until the gate is open, and returns its permission. Never completes if the task that decides about the gate has ended
+/// while the gate was closed. Cancel-safe.
 pub async fn opened(gate: &mut watch::Receiver<Gate>) -> Permit {
     loop {
         let seen = *gate.borrow_and_update();

@@ -2,12 +2,12 @@
 
 use axum::http::{HeaderMap, header};
 
-/// The encoding of an answer.
+/// The encoding of an answer of `/metrics`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
-    /// The compressed bytes as they are kept.
+    /// The answer has the compressed bytes, as they are kept.
     Gzip,
-    /// Inflated text.
+    /// The answer has the inflated text.
     Identity,
 }
 

@@ -7,24 +7,24 @@ use bytes::Bytes;
 
 use super::plain_text::{self, InflatedBody, SLOT_TIME, TextSlot};
 
-/// An answer with `gzip` as it is.
+/// Returns an answer with the compressed bytes of `gzip`.
 pub(super) fn gzip(gzip: Bytes) -> Response {
     let encoding = (header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     ([encoding, vary()], Body::from(gzip)).into_response()
 }
 
-/// An answer with the inflated text of `gzip`.
+/// Returns an answer with the text of `gzip`, which is inflated while the client reads. The body holds `text_slot`.
 pub(super) fn text(gzip: Bytes, text_slot: TextSlot) -> Response {
     ([vary()], Body::new(InflatedBody::of(gzip, text_slot))).into_response()
 }
 
-/// An answer to HEAD, with the length of the text of `gzip`.
+/// Returns an answer to HEAD, with the length of the inflated text of `gzip`.
 pub(super) fn head(gzip: &[u8]) -> Response {
     let length = (header::CONTENT_LENGTH, plain_text::length(gzip).into());
     [length, vary()].into_response()
 }
 
-/// An answer to a client that accepts no gzip while too many such clients are waiting.
+/// Returns an answer with status 503 to a client that accepts no gzip, because no slot became free in time.
 pub(super) fn busy() -> Response {
     let wait = HeaderValue::from(SLOT_TIME.as_secs());
     let why = "too many are asking for text; ask for gzip (Accept-Encoding: gzip), which is never short\n";

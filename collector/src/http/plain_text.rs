@@ -1,8 +1,8 @@
 //! The inflated text of an exposition, for clients that accept no gzip.
 //!
 //! Inflating tens of megabytes takes tens of milliseconds of CPU per client, so it is limited:
-//! - It runs on the threads for blocking work, one chunk at a time for all clients together. The threads that answer probes stay
-//!   free, and so does at least one core.
+//! - Inflating runs on the threads for blocking work, one chunk at a time for all clients together. The threads that answer
+//!   probes stay free, and at most one core is busy with it.
 //! - Few clients are served at a time, in the order in which they came; the others wait, for a bounded time. Serving all at once
 //!   would make all of them late.
 //! - A chunk is inflated after the one before it has been sent. A slow client costs a few chunks of memory and its slot, which it
@@ -29,10 +29,11 @@ pub(super) const N_SLOTS: usize = 8;
 /// is told why it gets nothing.
 pub(super) const QUEUE_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// The time for which a client may keep its slot while others wait. A client that reads without pauses needs a fraction of it.
+/// The time for which a client may keep its slot while others wait. A client that reads without pauses needs a fraction of that
+/// time.
 pub(super) const SLOT_TIME: Duration = Duration::from_secs(5);
 
-/// The size of a chunk of inflated text, in bytes: a fraction of a millisecond's work.
+/// The size of a chunk of inflated text, in bytes. To inflate one takes a fraction of a millisecond.
 const CHUNK: usize = 128 * 1024;
 
 /// The size of the length field at the end of a gzip member, in bytes.
@@ -44,11 +45,11 @@ pub(super) struct TextSlots {
     free: Arc<Semaphore>,
     /// One permit for each waiting client for which no slot has been given up yet.
     wanted: Arc<Semaphore>,
-    /// The single permit to inflate a chunk.
+    /// The only permit to inflate a chunk, so that one chunk is inflated at a time.
     inflating: Arc<Semaphore>,
 }
 
-/// The slot of one client.
+/// The slot of one client, which is free again when this value is dropped.
 #[derive(Debug)]
 pub(super) struct TextSlot {
     text_slots: TextSlots,
@@ -64,7 +65,7 @@ struct Queued<'p>(&'p TextSlots);
 #[derive(Debug)]
 pub(super) struct InflatedBody {
     chunks: mpsc::Receiver<io::Result<Bytes>>,
-    /// The number of bytes still to come.
+    /// The number of bytes of text that were not yet returned as frames.
     left: u64,
     /// The inflating task; it ends when the body is dropped.
     _inflating: JoinSet<()>,
@@ -72,7 +73,7 @@ pub(super) struct InflatedBody {
 
 type Decoder = GzDecoder<Reader<Bytes>>;
 
-/// The client is gone, or its slot is needed by another.
+/// The reason why no more text is sent: the client is gone, or another client needs its slot.
 struct Stopped;
 
 /// Returns the number of bytes of text in `gzip`, which must be one member with less than 4 GiB of text: its last bytes hold the
@@ -95,7 +96,7 @@ impl TextSlots {
         }
     }
 
-    /// Waits for a slot; `None` if none becomes free in time.
+    /// Waits for a slot; returns `None` if no slot becomes free within [`QUEUE_TIMEOUT`].
     pub(super) async fn take(&self) -> Option<TextSlot> {
         let free = Arc::clone(&self.free);
         let taken = if let Ok(taken) = Arc::clone(&free).try_acquire_owned() {
@@ -124,7 +125,7 @@ impl<'p> Queued<'p> {
 
 impl Drop for Queued<'_> {
     fn drop(&mut self) {
-        // No permit is left if a slot was given up for this client.
+        // If a slot was given up for the only client in the queue, the permit is gone already, and this call removes nothing.
         self.0.wanted.forget_permits(1);
     }
 }
@@ -132,7 +133,8 @@ impl Drop for Queued<'_> {
 // === impl TextSlot ===
 
 impl TextSlot {
-    /// Sends `chunk` as soon as there is room for it.
+    /// Sends `chunk` as soon as there is room for it. Fails if the client is gone, or if another client waits and this one has
+    /// had its time.
     async fn send(
         &self,
         chunks: &mpsc::Sender<io::Result<Bytes>>,
@@ -150,7 +152,7 @@ impl TextSlot {
         () = wanted => Err(Stopped) }
     }
 
-    /// Inflates until the text is sent, the client is gone, or the slot is needed.
+    /// Inflates chunk by chunk until the text is sent, the client is gone, or another client needs the slot.
     async fn inflate(self, mut decoder: Decoder, chunks: mpsc::Sender<io::Result<Bytes>>) {
         while let Ok(turn) = self.text_slots.inflating.acquire().await {
             let inflated = tokio::task::spawn_blocking(move || {
@@ -170,7 +172,7 @@ impl TextSlot {
     }
 }
 
-/// Inflates the next chunk, which is empty at the end.
+/// Inflates the next chunk; an empty chunk marks the end of the text.
 fn next(decoder: &mut Decoder) -> io::Result<Bytes> {
     let mut chunk = BytesMut::zeroed(CHUNK);
     let mut filled = 0;
@@ -187,7 +189,7 @@ fn next(decoder: &mut Decoder) -> io::Result<Bytes> {
 // === impl InflatedBody ===
 
 impl InflatedBody {
-    /// A body with the text of `gzip`, which must be one member, for the client that holds `text_slot`.
+    /// Makes a body with the text of `gzip`, which must be one member, for the client that holds `text_slot`.
     pub(super) fn of(gzip: Bytes, text_slot: TextSlot) -> Self {
         let left = length(&gzip);
         let (sender, chunks) = mpsc::channel(1);
@@ -205,7 +207,7 @@ impl http_body::Body for InflatedBody {
     type Data = Bytes;
     type Error = io::Error;
 
-    /// A body that ends early is an error, so that no client takes a part of the text for the whole.
+    /// Returns the next chunk. A body that ends early is an error, so that no client takes a part of the text for the whole.
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -18,7 +18,7 @@ pub(super) struct Assignments<'a>(Vec<(&'a TopicPartition, usize)>);
 // === impl Assignments ===
 
 impl<'a> Assignments<'a> {
-    /// The assignments of the members of `group`, as far as they are known.
+    /// Returns the assignments of the members of `group`, as far as they are known.
     pub(super) fn of(group: &'a Group) -> Self {
         let members = group.members.iter().flat_map(|members| members.iter());
         let mut assigned: Vec<_> = members
@@ -30,13 +30,13 @@ impl<'a> Assignments<'a> {
         Self(assigned)
     }
 
-    /// The index of the member that `tp` is assigned to.
+    /// Returns the index of the member that `tp` is assigned to; of several members, that of the first.
     pub(super) fn member(&self, tp: &TopicPartition) -> Option<usize> {
         let at = self.0.binary_search_by_key(&tp, |(tp, _)| *tp).ok()?;
         Some(self.0[at].1)
     }
 
-    /// The reason why an assigned partition was not seen; `None` when all were seen or do not exist.
+    /// Returns the reason why an assigned partition was not seen; `None` when all were seen or do not exist.
     pub(super) fn unseen(&self, snapshot: &Snapshot) -> Option<Unknown> {
         if snapshot.unseen.is_empty() {
             return None;
@@ -70,14 +70,15 @@ impl<'a> Assignments<'a> {
         }
     }
 
-    /// The assigned partitions of each topic.
+    /// Returns the assigned partitions, topic by topic.
     fn by_topic(&self) -> impl Iterator<Item = (&'a Name, &[(&'a TopicPartition, usize)])> {
         let chunks = self.0.chunk_by(|(tp, _), (next, _)| tp.topic == next.topic);
         chunks.filter_map(|assigned| Some((&assigned.first()?.0.topic, assigned)))
     }
 }
 
-/// The partitions of one topic that are assigned without a commit; `None` where none of the assigned partitions exists.
+/// Counts the partitions of one topic that are assigned without a commit, and their records. Returns `None` where none of the
+/// assigned partitions exists.
 fn uncommitted(
     snapshot: &Snapshot,
     assigned: &[(&TopicPartition, usize)],
@@ -104,7 +105,8 @@ fn uncommitted(
 // === impl Uncommitted ===
 
 impl Uncommitted {
-    /// With one more partition, whose log holds this number of records. A partition without records does not count.
+    /// Returns the sums with one more partition, whose log holds this number of records. A partition without records does not
+    /// count.
     fn and(self, records: u64) -> Self {
         Self {
             partitions: self.partitions + u64::from(records > 0),

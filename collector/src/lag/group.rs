@@ -44,15 +44,16 @@ pub(super) fn lag(
     }
 }
 
-/// The largest known time lag. Beside an unknown one, a zero is no bound and would look like health, so it is left out.
+/// Returns the largest known time lag. A zero beside an unknown time lag is left out, because it is no bound and would look like
+/// health.
 fn max_time_lag<'r>(rows: impl Iterator<Item = &'r PartitionLag> + Clone) -> Option<Duration> {
     let most = rows.clone().filter_map(|row| row.time_lag.known()).max()?;
     let mut unknown = rows.filter(|row| row.time_lag.known().is_none());
     (!most.is_zero() || unknown.next().is_none()).then_some(most)
 }
 
-/// `Ok` where nothing of the group is hidden, else the first reason why not. A group whose members are unknown may be assigned
-/// partitions that were not read.
+/// Returns `Ok` if nothing of the group is hidden, else the first reason why not. A group whose members are unknown may be
+/// assigned partitions that were not read.
 fn complete(group: &Group, topics: &[TopicLag], offset_lag: Sum) -> Reading<()> {
     offset_lag.completeness()?;
     n_members(group)?;
@@ -60,7 +61,7 @@ fn complete(group: &Group, topics: &[TopicLag], offset_lag: Sum) -> Reading<()> 
     uncommitted.try_for_each(|reading| reading.map(drop))
 }
 
-/// The number of members. An empty group has none, and is not described.
+/// Returns the number of members. A group in the state `Empty` has none, even if it was not described.
 fn n_members(group: &Group) -> Reading<usize> {
     match (&group.members, group.state) {
         (Ok(members), _) => Ok(members.len()),
@@ -69,7 +70,7 @@ fn n_members(group: &Group) -> Reading<usize> {
     }
 }
 
-/// The rows of one group by topic. Commits on partitions that no longer exist are left out.
+/// Returns the rows of one group by topic. Commits on partitions that no longer exist are left out.
 fn topic_lags(
     snapshot: &Snapshot,
     assigned: &Assignments<'_>,
@@ -103,7 +104,7 @@ fn topic_lags(
 // === impl TopicLag ===
 
 impl TopicLag {
-    /// A topic without rows.
+    /// Returns the lag of a topic without rows.
     pub(super) fn of(snapshot: &Snapshot, topic: &Name) -> Self {
         let not_asked = Unknown::new(Api::DescribeConfigs, Reason::NotAsked);
         let compaction = snapshot

@@ -15,7 +15,7 @@ use super::{PartitionLag, Retention, TimeLag};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TimeLagClock {
     pub(super) mode: config::TimeLagMode,
-    /// Unix time in milliseconds.
+    /// The time of the computation, Unix time in milliseconds.
     pub(super) now_ms: i64,
 }
 
@@ -27,7 +27,7 @@ struct Position<'a> {
     log: &'a Log,
 }
 
-/// Computes the row of `committed` on `tp`, whose log is `log`. The caller fills in the member.
+/// Computes the row of `committed` on `tp`, whose log is `log`. The caller sets the field `member`.
 pub(super) fn lag(
     snapshot: &Snapshot,
     tp: &TopicPartition,
@@ -48,8 +48,8 @@ pub(super) fn lag(
     }
 }
 
-/// A finding for every partition on which `group` has committed beyond the high watermark: the topic was created again, or an
-/// unclean election has truncated the log. A commit beyond the last stable offset is no finding, as the group may read
+/// Returns a finding for every partition on which `group` has committed beyond the high watermark: the topic was created again,
+/// or an unclean election has truncated the log. A commit beyond the last stable offset is no finding, as the group may read
 /// uncommitted records.
 pub(super) fn beyond_end<'a>(
     snapshot: &'a Snapshot,
@@ -72,17 +72,17 @@ pub(super) fn beyond_end<'a>(
         })
 }
 
-/// The number of offsets between `committed` and the log end; 0 for a commit beyond it.
+/// Returns the number of offsets between `committed` and the log end; 0 for a commit beyond the end.
 pub(super) fn offset_lag(committed: Offset, log: &Log) -> Reading<u64> {
     Ok(log.end()?.distance_from(committed))
 }
 
-/// The number of offsets between the log start and the log end.
+/// Returns the number of offsets between the log start and the log end.
 pub(super) fn retained(log: &Log) -> Reading<u64> {
     Ok(log.end()?.distance_from(log.log_start?))
 }
 
-/// The time lag of a commit on a partition that has a log.
+/// Returns the time lag of a commit on a partition that has a log.
 fn time_lag(snapshot: &Snapshot, position: &Position<'_>, clock: TimeLagClock) -> TimeLag {
     let Position { tp, committed, log } = *position;
     let not_asked = Unknown::new(Api::Fetch, Reason::NotAsked);
@@ -123,7 +123,7 @@ fn retention(committed: Offset, log: &Log) -> Reading<Retention> {
 fn unread_percent(committed: Offset, log: &Log) -> Reading<f64> {
     let retained = retained(log)?;
     let unread = offset_lag(committed, log)?;
-    // For an empty log the division below would give no number.
+    // If nothing is unread, the log may be empty, for which the division below would give NaN.
     if unread == 0 {
         return Ok(0.0);
     }
@@ -133,14 +133,14 @@ fn unread_percent(committed: Offset, log: &Log) -> Reading<f64> {
 // === impl TimeLagClock ===
 
 impl TimeLagClock {
-    /// The time since `at`; zero for a time in the future.
+    /// Returns the time since `at`; zero for a time in the future.
     fn age(self, at: i64) -> Duration {
         let age = self.now_ms.saturating_sub(at);
         Duration::from_millis(u64::try_from(age).unwrap_or(0))
     }
 
-    /// The age of a record whose timestamp is `at`. Clocks differ, so a record with a timestamp slightly in the future was
-    /// written just now. Farther in the future, the timestamp says nothing about the age.
+    /// Returns the age of a record whose timestamp is `at`, as `kind` of time lag. Clocks differ, so a record with a timestamp
+    /// slightly in the future was written just now. Farther in the future, the timestamp says nothing about the age.
     fn written(self, at: i64, kind: fn(Duration) -> TimeLag) -> TimeLag {
         let ahead = at.saturating_sub(self.now_ms);
         let is_possible = match self.mode {

@@ -7,8 +7,8 @@ use super::{GroupLag, PartitionLag, Retention, TopicLag};
 // === impl GroupLag ===
 
 impl GroupLag {
-    /// The number of messages that retention took before the group read them, over all rows. `None` where it is unknown of a row,
-    /// and where there are no rows.
+    /// Returns the number of messages that retention took before the group read them, over all rows. `None` where the number is
+    /// unknown for a row, and where there are no rows.
     pub fn lost(&self) -> Option<u64> {
         let rows = self.topics.iter().flat_map(|topic| &topic.partitions);
         let lost = rows.map(|row| row.retention.ok().map(|retention| retention.lost));
@@ -20,15 +20,15 @@ impl GroupLag {
 // === impl TopicLag ===
 
 impl TopicLag {
-    /// The largest known time lag of any row; `None` where none is known.
+    /// Returns the largest known time lag of any row; `None` where none is known.
     pub fn max_time_lag(&self) -> Option<Duration> {
         let rows = self.partitions.iter();
         rows.filter_map(|row| row.time_lag.known()).max()
     }
 
-    /// The number of offsets that retention can still take before unread messages are lost: the smallest margin among the rows
-    /// with unread offsets on logs from which retention has taken something before. Infinite where there is no such row, `None`
-    /// where nothing is known of any row.
+    /// Returns the number of offsets that retention can still take before unread messages are lost: the smallest margin among the
+    /// rows with unread offsets on logs from which retention has taken something before. Infinite where there is no such row,
+    /// `None` where nothing is known of any row.
     pub fn min_margin(&self) -> Option<f64> {
         let rows = self.partitions.iter();
         rows.filter_map(|row| Some(row.margin_at_risk(row.retention.ok()?, row.offset_lag.ok()?)))
@@ -41,7 +41,7 @@ impl TopicLag {
 impl PartitionLag {
     #[expect(clippy::cast_precision_loss, reason = "samples are doubles")]
     fn margin_at_risk(&self, retention: Retention, offset_lag: u64) -> f64 {
-        // A log from which nothing was ever taken is not about to lose records.
+        // A log from which retention has never deleted anything, so that it starts at 0, is not about to lose records.
         let was_truncated = self
             .committed
             .is_ok_and(|committed| committed.to_wire() > retention.margin);

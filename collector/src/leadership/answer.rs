@@ -6,7 +6,7 @@
 //! - `{"is_leader":bool}` is a plain yes or no.
 //! - `{"name":".."}` names the leader, as the classic leader-elector sidecar does.
 //!
-//! In each of them every key must stand once.
+//! In each form, no object may have a key twice.
 
 use std::fmt;
 
@@ -31,16 +31,17 @@ const CONTRACT_FIELDS: [&str; 3] = ["term", "state", "valid_for_ms"];
 pub struct Answer {
     /// The certainty of the source.
     pub certainty: Certainty,
-    /// The content.
+    /// The content, in one of the three forms.
     pub form: Form,
 }
 
 /// The certainty of a source about its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Certainty {
-    /// Status 200.
+    /// The status is 200: the source is sure of its answer.
     Definite,
-    /// Status 503: the source cannot know at the moment. Such an answer opens, extends and closes nothing.
+    /// The status is 503: the source cannot know at the moment. Such an answer opens and extends nothing, and closes the gate
+    /// only if another pod has answered.
     CannotKnow,
 }
 
@@ -51,7 +52,7 @@ pub enum Form {
     Contract(Box<LeaderReport>, Option<String>),
     /// `{"is_leader":bool}`, with the names of the answering pod and of the leader if given.
     Flag {
-        /// True if the asking pod leads.
+        /// The answer: `true` if the asking pod leads.
         is_leader: bool,
         /// The name of the answering pod.
         identity: Option<String>,
@@ -99,10 +100,10 @@ pub enum Unusable {
 // === impl Answer ===
 
 impl Answer {
-    /// Parses an answer.
+    /// Parses an answer from the status and the body of an HTTP response.
     ///
     /// # Errors
-    /// The reason why the answer is not usable.
+    /// The status is neither 200 nor 503, the body is too long, is not JSON, has a key twice, or is in none of the three forms.
     pub fn read(status: u16, body: &[u8]) -> Result<Self, Unusable> {
         let certainty = match status {
             200 => Certainty::Definite,
@@ -185,7 +186,7 @@ fn text(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, Unusa
     }
 }
 
-/// Cuts the message: serde quotes unknown values, which come from outside.
+/// Returns the error with this message, shortened and cleaned, because serde quotes unknown values, which come from outside.
 fn malformed(why: &str) -> Unusable {
     Unusable::Malformed(sanitize(why))
 }

@@ -16,14 +16,14 @@ use crate::gate::{ClosedReason, Gate};
 #[derive(Clone, Debug)]
 pub struct Evaluator {
     identity: String,
-    /// The duration of a yes without one.
+    /// The duration that a yes grants if the answer names none; `max_staleness_secs` in the configuration.
     max_staleness: Duration,
     /// The time for which a lower term is refused; also the longest permission that is believed.
     lease_duration: Duration,
     granted: Option<LastGrant>,
 }
 
-/// The last permission that was accepted.
+/// The last permission that was accepted, with which the terms of later answers are compared.
 #[derive(Clone, Copy, Debug)]
 struct LastGrant {
     term: u64,
@@ -55,7 +55,7 @@ pub enum Decision {
     Keep,
 }
 
-/// The result of a poll; the values of the label `result`.
+/// The result of a poll. There is one value of the label `result` for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PollResult {
     /// A yes with time left.
@@ -64,13 +64,13 @@ pub enum PollResult {
     GrantedLowerTerm,
     /// A yes whose time had passed when it came, or that had none.
     Late,
-    /// A definite no.
+    /// A definite no: this pod does not lead.
     NotLeader,
     /// The source said that it cannot know.
     CannotKnow,
     /// The answer was for another pod.
     ForeignIdentity,
-    /// A yes with a lower term than a recent one.
+    /// A yes with a lower term than one that was granted recently, or under which the gate is still open.
     LowerTerm,
     /// The answer contradicted itself.
     Contradiction,
@@ -97,7 +97,7 @@ pub enum PollResult {
 // === impl Evaluator ===
 
 impl Evaluator {
-    /// An evaluator that has seen no answer yet.
+    /// Returns an evaluator that has seen no answer yet.
     pub fn new(election: &Election) -> Self {
         Self {
             identity: election.identity.clone(),

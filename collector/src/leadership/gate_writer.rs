@@ -56,8 +56,8 @@ pub fn transition_labels() -> impl Iterator<Item = (&'static str, &'static str)>
 // === impl GateWriter ===
 
 impl GateWriter {
-    /// A writer with a closed gate, and a receiver of the gate. `slots` are the states of the workers' client slots, which must
-    /// be free before the gate opens anew. Transitions are counted in `transitions`, by the labels `to` and `reason`.
+    /// Returns a writer with a closed gate, and a receiver of the gate. `slots` are the states of the workers' client slots,
+    /// which must be free before the gate opens anew. Transitions are counted in `transitions`, by the labels `to` and `reason`.
     pub fn new(
         slots: Vec<watch::Receiver<Clients>>,
         transitions: IntCounterVec,
@@ -77,7 +77,8 @@ impl GateWriter {
         (gate_writer, gate)
     }
 
-    /// Opens the gate, or moves the deadline of a permission that still runs, with `term` to show for it.
+    /// Opens the gate, or moves the deadline of a permission that still runs, under `term`. Stays closed while clients of the
+    /// opening before are left, or while openings are held off.
     pub fn open(&mut self, until: Until, term: u64, now: Instant) -> OpenResult {
         let opening = match self.gate.borrow().permit(now) {
             Ok(permit) => permit.opening,
@@ -142,7 +143,7 @@ impl GateWriter {
         self.quiescence.reported()
     }
 
-    /// Returns a handle for waiting until nothing is left.
+    /// Returns a handle for waiting until the gate is closed and no client is left.
     pub fn quiescence(&self) -> Quiescence {
         self.quiescence.clone()
     }
@@ -163,8 +164,8 @@ impl GateWriter {
         }
     }
 
-    /// Returns `true` if the gate has been opened and closed too often for opening at `now`, and writes the reason. The log gets
-    /// one warning.
+    /// Returns `true` if the gate has been opened and closed too often for opening at `now`. Then the gate gets the reason
+    /// `HeldOff`, and the log gets one warning.
     fn is_held_off(&mut self, now: Instant) -> bool {
         let Some(delay) = self.hold_off.delay(now) else {
             return false;

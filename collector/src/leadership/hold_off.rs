@@ -7,30 +7,31 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// An opening that was shorter than this is brief. It is longer than [`MAX_DELAY`], so that a delay does not count as steadiness.
+/// The duration from which on an opening is steady; a shorter opening is brief. A time of being closed counts as steady by the
+/// same duration, which is longer than [`MAX_DELAY`], so that a delay is not taken for steadiness.
 const STEADY: Duration = Duration::from_secs(120);
 
 /// The number of brief openings in a row without consequence: more than a restarted elector, a rollout and a lost node cause
 /// together.
 const TOLERATED: u32 = 5;
 
-/// The delay after one more brief opening. It doubles with each further one.
+/// The delay after one brief opening more than [`TOLERATED`]. The delay doubles with each further brief opening.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 
-/// The longest delay.
+/// The longest delay, whatever the number of brief openings.
 const MAX_DELAY: Duration = Duration::from_secs(60);
 
 /// The record of past openings. The gate writer reports each opening and closing.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct HoldOff {
-    /// Brief openings in a row; reset by a steady opening, and by a steady time of being closed.
+    /// The number of brief openings in a row; reset by a steady opening, and by a steady time of being closed.
     n_brief: u32,
     opened_at: Option<Instant>,
     closed_at: Option<Instant>,
     warned: bool,
 }
 
-/// The current delay.
+/// The delay that keeps the gate from being opened at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct HoldOffDelay {
     /// The rest of the delay, from now on.
@@ -108,7 +109,8 @@ mod tests {
 
     use super::*;
 
-    /// Opens as soon as that is allowed, each opening lasting as given; returns the delay before each opening in seconds.
+    /// Opens a gate as soon as that is allowed, once for each duration that an opening lasts. Returns the delay before each
+    /// opening, in seconds.
     fn waits(lasting: impl IntoIterator<Item = Duration>) -> Vec<u64> {
         let (mut now, mut hold_off) = (Instant::now(), HoldOff::default());
         let mut waits = Vec::new();

@@ -10,18 +10,18 @@ use tokio::time::Instant;
 /// The interval between polls in the long run; also the time for which the source is asked to hold its answer (`wait_ms`).
 pub const QUERY_INTERVAL: Duration = Duration::from_millis(200);
 
-/// The number of polls in a row that may come early.
+/// The number of polls in a row that may be sent without the interval between them.
 const BURST: u32 = 5;
 
 /// The timeout of the first poll. A source on the same machine that holds its answer for [`QUERY_INTERVAL`] needs a small part of
-/// it, and it is a fraction of a usual permission. On loopback only a stopped process is this late; a process that has ended
-/// refuses connections at once.
+/// that time, which is also a fraction of a usual permission. On loopback only a stopped process is this late; a process that has
+/// ended refuses connections at once.
 pub const INITIAL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The longest timeout. A source that is late again and again may be short of CPU, and a late answer is better than none.
 const MAX_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The time of the next poll, and its timeout.
+/// The schedule of the polls: the time of the next poll, and its timeout.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PollSchedule {
     /// The instant at which the next poll would be due if each had taken [`QUERY_INTERVAL`].
@@ -32,7 +32,7 @@ pub(super) struct PollSchedule {
 // === impl PollSchedule ===
 
 impl PollSchedule {
-    /// A schedule whose first poll may be sent at `now`.
+    /// Returns a schedule whose first poll may be sent at `now`.
     pub(super) fn new(now: Instant) -> Self {
         Self {
             due: now,
@@ -40,7 +40,7 @@ impl PollSchedule {
         }
     }
 
-    /// Returns the earliest instant for the next poll.
+    /// Returns the earliest instant for the next poll, which is `now` if a poll may be sent at once.
     pub(super) fn next(&self, now: Instant) -> Instant {
         let credit = QUERY_INTERVAL * (BURST - 1);
         now + self.due.saturating_duration_since(now + credit)
@@ -73,7 +73,8 @@ mod tests {
 
     use super::*;
 
-    /// Polls as often as allowed, each answer taking as long as given; returns the times of the polls in milliseconds.
+    /// Polls as often as the schedule allows, once for each duration that an answer takes. Returns the times of the polls, in
+    /// milliseconds since the first.
     fn poll_times(answers: impl IntoIterator<Item = Duration>) -> Vec<u128> {
         let start = Instant::now();
         let (mut now, mut schedule) = (start, PollSchedule::new(start));

@@ -34,7 +34,7 @@ const FINAL_CLOSE_WAIT: Duration = Duration::from_millis(900);
 /// The timeout of the last request of the process.
 const FINAL_QUERY_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// The polling of one source.
+/// The task that polls one source of leadership.
 #[derive(Debug)]
 pub struct PollTask {
     client: SourceClient,
@@ -56,7 +56,7 @@ enum PollEvent {
     Answered(Result<Answer, Unusable>),
 }
 
-/// The continuation of the loop after a poll.
+/// The continuation of the loop after a poll: another poll, or the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     Question,
@@ -66,7 +66,8 @@ enum Next {
 // === impl PollTask ===
 
 impl PollTask {
-    /// Polls as `election` says, and counts in `polls` by the label `result`. The second value is a receiver of the availability.
+    /// Makes a task that polls as `election` says, and counts the polls in `polls` by the label `result`. The second value is a
+    /// receiver of the availability.
     ///
     /// # Errors
     /// The configured address is not usable.
@@ -95,7 +96,7 @@ impl PollTask {
         Ok((task, availability))
     }
 
-    /// Polls until `shutdown`, then closes the gate and reports that.
+    /// Polls until `shutdown`, then closes the gate and tells the source that this process is ending.
     pub async fn run(mut self, mut gate_writer: GateWriter, shutdown: CancellationToken) {
         info!(
             target: LOG_TARGET,
@@ -133,7 +134,8 @@ impl PollTask {
         Next::Question
     }
 
-    /// Waits a moment for clients to end, if the gate has just closed. After that moment the next poll reports what is true then.
+    /// Waits for [`CLOSE_WAIT`] at most for clients to end, if the gate is closed and clients are left. The next poll reports
+    /// whether clients are left then.
     async fn await_clients(&self, gate_writer: &GateWriter) {
         if gate_writer.clients_left_since(Instant::now()).is_some() {
             let mut quiescence = gate_writer.quiescence();
@@ -230,7 +232,7 @@ impl PollTask {
     /// Reports that this process is ending, and `gate=closed` if the clients have ended in time.
     async fn send_final_query(mut self, gate_writer: &GateWriter) {
         let mut quiescence = gate_writer.quiescence();
-        // The report says whether the clients have ended.
+        // A timeout needs no handling, because `reported` says whether the clients have ended.
         tokio::time::timeout(FINAL_CLOSE_WAIT, quiescence.reached())
             .await
             .ok();

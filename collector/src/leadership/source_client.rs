@@ -18,7 +18,7 @@ pub struct SourceClient {
     url: Url,
 }
 
-/// The configured address is not usable.
+/// The error that the configured address of the source is not usable.
 #[derive(Debug, thiserror::Error)]
 #[error("exporter.leadership.url: {source} is no address that can be asked")]
 pub struct InvalidSource {
@@ -34,7 +34,7 @@ struct SourceText(String);
 // === impl SourceClient ===
 
 impl SourceClient {
-    /// A client of `source`. It connects at the first request.
+    /// Makes a client of `source`. It connects at the first request.
     ///
     /// # Errors
     /// The address cannot be parsed, or the client cannot be built.
@@ -65,7 +65,7 @@ impl SourceClient {
     /// never read.
     ///
     /// # Errors
-    /// The reason why there is no usable answer.
+    /// No answer comes in time, the connection is refused or breaks, or the answer is not usable.
     pub async fn query(
         &self,
         query: Option<&Query>,
@@ -127,7 +127,7 @@ async fn body(response: &mut Response) -> Result<Vec<u8>, Unusable> {
     Ok(body)
 }
 
-/// Keeps the innermost cause alone: the outer ones repeat the address.
+/// Makes the error of a failed exchange from its innermost cause alone, because the outer causes repeat the address.
 fn unreachable(error: reqwest::Error) -> Unusable {
     let error = error.without_url();
     let mut cause: &dyn std::error::Error = &error;

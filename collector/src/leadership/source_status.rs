@@ -16,7 +16,7 @@ mod log_limit;
 
 use log_limit::LogLimit;
 
-/// The log target of everything about the source.
+/// The log target of all lines about the source of leadership.
 pub(super) const LOG_TARGET: &str = "klag_exporter::leadership";
 
 /// The time without a usable answer after which the log has a warning: longer than a restart of the source takes.
@@ -32,12 +32,12 @@ pub enum Availability {
     Pending,
     /// This pod takes part in the election.
     Available {
-        /// The instant from which on the last answer is too old to show that.
+        /// The instant from which on the last answer is too old to show that this pod takes part.
         until: Instant,
     },
     /// This pod does not take part in the election.
     Unavailable {
-        /// The state of the source instead.
+        /// The state that the source reported, or `Starting` if it could not know and has no states.
         state: State,
     },
 }
@@ -68,11 +68,11 @@ enum LeadingPod {
     Another,
 }
 
-/// A time without usable answers. The first unusable answer begins it, the next usable one ends it.
+/// A time without usable answers. The first unusable answer begins the outage, and the next usable answer ends it.
 #[derive(Clone, Copy, Debug)]
 struct Outage {
     since: Instant,
-    /// The result that the log was last told.
+    /// The result that was logged last; `None` if nothing was logged about this outage.
     logged: Option<PollResult>,
 }
 
@@ -96,7 +96,7 @@ impl Availability {
 // === impl SourceStatus ===
 
 impl SourceStatus {
-    /// A status before the first answer, and a receiver of the availability.
+    /// Returns a status before the first answer, and a receiver of the availability.
     pub(super) fn new(now: Instant) -> (Self, watch::Receiver<Availability>) {
         let (availability, seen) = watch::channel(Availability::Pending);
         let status = Self {
@@ -172,7 +172,8 @@ impl SourceStatus {
         }
     }
 
-    /// Records an answer that must never come. The log has it at once.
+    /// Records an answer for another pod or with a lower term, which a correct source does not give. The log has a warning at
+    /// once.
     fn record_refusal(&mut self, answered_by: &str, result: PollResult, now: Instant) {
         if self.should_warn(result, now) {
             warn!(
@@ -184,7 +185,8 @@ impl SourceStatus {
         }
     }
 
-    /// Records a refused answer, and returns `true` if the log is to have it.
+    /// Records a refused answer. Returns `true` if the answer has to be logged, which is so if its result is not the one that was
+    /// logged last, and the limit of log lines allows it.
     fn should_warn(&mut self, result: PollResult, now: Instant) -> bool {
         let outage = self.outage.get_or_insert(Outage {
             since: now,

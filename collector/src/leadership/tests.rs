@@ -1,4 +1,4 @@
-//! Tests of the decisions that follow from answers.
+//! Tests of the decisions about the gate that follow from the answers of a source.
 
 mod contradictions;
 mod harness;

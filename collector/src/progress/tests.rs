@@ -1,6 +1,6 @@
 use super::*;
 
-/// A reporter on two clusters without a live line, and the senders of their progress.
+/// Returns a reporter on two clusters without a live line, and the senders of their progress.
 fn two_clusters(began: Instant) -> (ProgressReporter, [watch::Sender<Progress>; 2]) {
     let channels = ["orders", "payments"].map(|name| (name, watch::channel(Progress::default())));
     let clusters = channels

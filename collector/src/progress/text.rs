@@ -1,4 +1,4 @@
-//! Progress as text. Pure.
+//! The texts of the live line and of log lines about progress. Pure.
 
 use std::time::Duration;
 

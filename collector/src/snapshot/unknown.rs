@@ -5,11 +5,11 @@
 pub struct Unknown {
     /// The kind of request that would have brought the value.
     pub api: Api,
-    /// The reason why it did not.
+    /// The reason why the request did not bring the value.
     pub reason: Reason,
 }
 
-/// One failure of one collection.
+/// One failure of one collection, as it is counted and logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// The kind of request, and the reason of its failure.
@@ -18,55 +18,55 @@ pub struct Failure {
     pub subject: String,
 }
 
-/// The kinds of requests; the values of the label `api`.
+/// The kinds of requests. There is one value of the label `api` for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Api {
-    /// Brokers, topics, partition leaders.
+    /// Requests for brokers, topics, partition leaders and topic ids.
     Metadata,
-    /// The groups that one broker coordinates.
+    /// Requests for the groups that one broker coordinates.
     ListGroups,
-    /// Members of a group.
+    /// Requests for the members of groups.
     DescribeGroups,
-    /// Committed offsets of a group.
+    /// Requests for the committed offsets of a group.
     OffsetFetch,
-    /// Log start, high watermark, last stable offset.
+    /// Requests for log starts, high watermarks and last stable offsets.
     ListOffsets,
-    /// `cleanup.policy` of topics.
+    /// Requests for the `cleanup.policy` of topics.
     DescribeConfigs,
-    /// Records, for exact time lag.
+    /// Requests for records, whose timestamps give exact time lag.
     Fetch,
 }
 
-/// The reason of a failure, or the oddity of an answer; the values of the label `reason`.
+/// The reason of a failure, or a finding about an answer. There is one value of the label `reason` for each that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
-    /// No answer within the time the request was given, or error 7.
+    /// No answer came within the request's timeout, or a broker answered with error 7, `REQUEST_TIMED_OUT`.
     Timeout,
     /// The connection could not be made, or was lost.
     Transport,
-    /// The broker refused the credentials.
+    /// The broker refused the credentials or the SASL mechanism.
     Authentication,
     /// The TLS handshake failed.
     Tls,
-    /// A host name did not resolve.
+    /// The host name of a broker did not resolve.
     Resolve,
     /// A right is missing (errors 29, 30, 31).
     Authorization,
     /// Error 14: the coordinator is loading.
     CoordinatorLoading,
-    /// Error 15: no coordinator.
+    /// Error 15: the group has no coordinator at the moment.
     CoordinatorNotAvailable,
     /// Error 16: the group's coordinator is another broker.
     NotCoordinator,
-    /// Error 5, or a partition without a leader in the metadata.
+    /// Error 5, or the partition has no leader in the metadata.
     LeaderNotAvailable,
     /// Error 6: the partition's leader is another broker.
     NotLeader,
     /// Errors 74 and 75: the leader epoch is not the current one.
     LeaderEpoch,
-    /// Error 3: no such topic or partition.
+    /// Error 3: the broker knows no such topic or partition.
     UnknownTopicOrPartition,
-    /// Error 69: no such group.
+    /// Error 69: the broker knows no such group.
     GroupNotFound,
     /// Error 56: the broker cannot read its disk.
     StorageError,
@@ -76,7 +76,7 @@ pub enum Reason {
     BadAnswer,
     /// The collection's own deadline passed before the request could be sent.
     Deadline,
-    /// A leader that timed out once is not asked again in the same collection.
+    /// The request was not sent, because the partition's leader had not answered before in this collection.
     GivenUp,
     /// The request was not made in this collection: the answer is not due, or was not needed.
     NotAsked,
@@ -92,14 +92,14 @@ pub enum Reason {
     CommittedBeyondEnd,
     /// A finding: this user sees no group at all, or a group with members and none of its offsets.
     NothingVisible,
-    /// A code that this program does not know.
+    /// A cause for which there is no other reason, such as a code that this program does not know.
     Other,
 }
 
 // === impl Unknown ===
 
 impl Unknown {
-    /// `api` was not answered because of `reason`.
+    /// Returns the reason for a value that a request of the kind `api` did not bring because of `reason`.
     pub const fn new(api: Api, reason: Reason) -> Self {
         Self { api, reason }
     }
@@ -108,7 +108,7 @@ impl Unknown {
 // === impl Api ===
 
 impl Api {
-    /// Every value of the label, in order.
+    /// Every kind, in the order of the exposition.
     pub const ALL: [Self; 7] = [
         Self::Metadata,
         Self::ListGroups,
@@ -119,7 +119,7 @@ impl Api {
         Self::Fetch,
     ];
 
-    /// The value of the label `api`.
+    /// Returns the value of the label `api`.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Metadata => "metadata",
@@ -136,7 +136,7 @@ impl Api {
 // === impl Reason ===
 
 impl Reason {
-    /// Every reason a failure can be counted under, in the order of the exposition.
+    /// Every reason under which a failure can be counted, in the order of the exposition.
     pub const ALL: [Self; 24] = [
         Self::Timeout,
         Self::Transport,
@@ -164,7 +164,7 @@ impl Reason {
         Self::Other,
     ];
 
-    /// The value of the label `reason`.
+    /// Returns the value of the label `reason`.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Timeout => "timeout",

@@ -28,7 +28,7 @@ impl PartitionLookup<'_> {
 // === impl Snapshot ===
 
 impl Snapshot {
-    /// The partition `tp` as this snapshot has it.
+    /// Returns the partition `tp` as this snapshot has it.
     pub fn partition(&self, tp: &TopicPartition) -> PartitionLookup<'_> {
         let topic = self.topics.get(&tp.topic);
         topic.map_or(PartitionLookup::NOT_IN_METADATA, |topic| {
@@ -36,9 +36,9 @@ impl Snapshot {
         })
     }
 
-    /// The (partition, offset) pairs whose record's age must be known for the time lag of this snapshot: one for every commit
-    /// with something left to read after it. Where a commit is below the log start, the pair has the log start, which is the
-    /// oldest record that is left; `lost` can leave such pairs out.
+    /// Returns the (partition, offset) pairs whose record's age must be known for the time lag of this snapshot: one for every
+    /// commit with something left to read after it. Where a commit is below the log start, the pair has the log start, which is
+    /// the oldest record that is left; `lost` can leave such pairs out.
     ///
     /// The answers belong in [`Snapshot::oldest_unread`] under the same pairs.
     pub fn oldest_unread_offsets(
@@ -62,7 +62,7 @@ impl Snapshot {
 // === impl Topic ===
 
 impl Topic {
-    /// The partition of this number as the snapshot has it.
+    /// Returns the partition of this number as the snapshot has it.
     pub fn partition(&self, number: i32) -> PartitionLookup<'_> {
         match self.partitions.get(&number) {
             Some(PartitionState::Exists(log)) => PartitionLookup::Log(log),
@@ -75,8 +75,8 @@ impl Topic {
 // === impl Log ===
 
 impl Log {
-    /// The oldest offset that a group which has committed `committed` can still read; `None` where nothing is left to read before
-    /// the end.
+    /// Returns the oldest offset that a group which has committed `committed` can still read; `None` where nothing is left to
+    /// read before the end.
     pub fn oldest_unread(&self, committed: Offset) -> Reading<Option<Offset>> {
         let oldest = self
             .log_start

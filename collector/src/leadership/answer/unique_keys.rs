@@ -1,8 +1,8 @@
 //! A JSON value in which no object has a key twice.
 //!
-//! Readers differ in what they make of a repeated key: some take the first value, some the last. Text with one therefore means
-//! different things to different readers, at whatever depth it stands, and is refused here. Keys are compared after escapes are
-//! resolved.
+//! Readers differ in what they make of a repeated key: some take the first value, some the last. Text with a repeated key
+//! therefore means different things to different readers, at whatever depth it stands, and is refused here. Keys are compared
+//! after escapes are resolved.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 /// The number of characters of a repeated key that an error message shows.
 const SHOWN: usize = 64;
 
-/// A JSON value that was parsed under this rule.
+/// A JSON value that was parsed with a check that no object in it has a key twice.
 pub(super) struct UniqueKeys(pub(super) Value);
 
 struct Reader;

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::gate::client_slot::ClientSlot;
 
-/// A gate writer, with its gate and its counter.
+/// A gate writer with its gate, its counter of transitions, and the instant that all seconds count from.
 struct Harness {
     gate_writer: GateWriter,
     gate: watch::Receiver<Gate>,
@@ -30,7 +30,7 @@ impl Harness {
         self.start + Duration::from_secs(second)
     }
 
-    /// Opens the gate at this second, for this number of seconds.
+    /// Opens the gate at `second`, for `secs` seconds.
     fn grant(&mut self, (second, secs): (u64, u64), term: u64) -> OpenResult {
         let until = Until::At(self.at(second + secs));
         self.gate_writer.open(until, term, self.at(second))

@@ -10,10 +10,10 @@ use tokio::time::Instant;
 /// The interval between lines in the long run.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// The number of lines that may come in a row.
+/// The number of lines in a row that may be written without the interval between them.
 const BURST: u32 = 12;
 
-/// The state of the limit.
+/// The limit, with the record of the lines that were written.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LogLimit {
     /// The instant at which the next line would be due if there had been [`INTERVAL`] between all of them.
@@ -23,12 +23,12 @@ pub(super) struct LogLimit {
 // === impl LogLimit ===
 
 impl LogLimit {
-    /// A limit that has not been used at `now`.
+    /// Returns a limit by which no line has been written at `now`.
     pub(super) const fn new(now: Instant) -> Self {
         Self { due: now }
     }
 
-    /// Returns `true` if a line may be written at `now`, and counts it as written.
+    /// Returns `true` if a line may be written at `now`, and counts the line as written.
     pub(super) fn allow(&mut self, now: Instant) -> bool {
         let due = self.due.max(now);
         let left = due.duration_since(now) <= INTERVAL * (BURST - 1);

@@ -7,7 +7,7 @@ use crate::gate::ClosedReason;
 use crate::leadership::answer::{Answer, Form};
 use crate::leadership::evaluate::PollResult;
 
-/// Every kind of contradiction.
+/// Returns answers with every kind of contradiction.
 fn contradictions() -> Vec<Answer> {
     let yes = || report(7, 5000);
     let states = [

@@ -34,7 +34,7 @@ impl Harness {
         self.start + Duration::from_millis(ms)
     }
 
-    /// Applies an answer that was requested and read at these times.
+    /// Applies an answer that was requested and read at these times, and returns the result of the poll.
     pub(super) fn apply(&mut self, answer: &Answer, (asked, came): (u64, u64)) -> PollResult {
         let times = Times {
             asked_at: self.at(asked),

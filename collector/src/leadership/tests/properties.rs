@@ -1,4 +1,4 @@
-//! Properties that hold for any sequence of answers.
+//! Property tests of the gate, which hold for any sequence of answers.
 
 use proptest::prelude::*;
 use shared::leadership::LeaderReport;
@@ -7,7 +7,7 @@ use super::{Harness, LEASE, STALE, US, cannot_know, contract, definite, named, r
 use crate::leadership::answer::{Answer, Certainty, Form};
 use crate::leadership::evaluate::PollResult;
 
-/// Any answer: for this pod or another one, definite or not.
+/// Generates any answer: for this pod or another one, definite or not.
 fn any_answer() -> impl Strategy<Value = Answer> {
     let contract =
         (any::<bool>(), 0_u64..4, 0_u64..20_000, 0..8).prop_map(|(is_leader, term, valid, who)| {
@@ -51,7 +51,8 @@ fn granted(answer: &Answer) -> Option<u64> {
 }
 
 proptest! {
-    /// Each item is an answer, the time it took, and the time until the next poll.
+    /// Each item of `answers` is an answer, the time that the answer took, and the time until the next poll, both in
+    /// milliseconds.
     #[test]
     fn the_gate_is_open_only_by_a_permission_that_still_runs(
         answers in prop::collection::vec((any_answer(), 0_u64..3_000, 0_u64..9_000), 1..40),
@@ -66,7 +67,7 @@ proptest! {
             let result = harness.apply(answer, (asked, came));
             match (answer.certainty, granted(answer)) {
                 (_, Some(time)) => permitted = asked + time,
-                // The gate is neither opened nor extended, and closed at once unless the source cannot know.
+                // A definite answer that grants nothing closes the gate at once.
                 (Certainty::Definite, None) => prop_assert!(harness.end(came).is_err()),
                 (Certainty::CannotKnow, None) if result == PollResult::CannotKnow => {
                     prop_assert_eq!(harness.end(came).ok(), before.ok());

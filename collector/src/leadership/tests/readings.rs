@@ -50,7 +50,7 @@ const REASONS: [&str; 14] = [
     "shutting_down",
 ];
 
-/// The result of the reference.
+/// The result of reading an answer with the reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
     /// The answer has one reading, which is a yes.
@@ -121,7 +121,7 @@ fn contract_says_yes(json: &Json) -> bool {
         && detail
 }
 
-/// Applies one answer to a gate.
+/// Applies the decision that follows from one answer to the gate of `gate_writer`.
 fn heard(answer: &Body, gate_writer: &mut GateWriter, now: Instant) {
     let times = Times { asked_at: now, now };
     let decision = match Answer::read(answer.status, answer.text.as_bytes()) {
@@ -169,7 +169,7 @@ fn the_gate_opens_for_exactly_those_answers_whose_only_reading_is_a_yes() {
             n_kept += u32::from(!extended);
         }
     }
-    // The generated answers are worth the name only if all kinds are among them, thousands of each.
+    // The test proves something only if the generated answers include thousands of each kind.
     assert!(n_yes > N_ANSWERS / 10, "{n_yes} say yes");
     assert!(
         n_not_one > N_ANSWERS / 10,

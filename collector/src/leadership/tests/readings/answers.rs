@@ -1,4 +1,4 @@
-//! A generator of answers, correct ones and damaged ones, which is the same for the same seed.
+//! A generator of answers, correct ones and damaged ones, which gives the same sequence for the same seed.
 
 use super::{REASONS, STATES};
 
@@ -113,7 +113,7 @@ impl Answers {
         }
     }
 
-    /// A key as it may be written.
+    /// Returns a key as it may be written: mostly as it is, at times in upper case or with an escaped letter.
     fn name(&mut self, name: &str) -> String {
         if self.one_in(60) {
             return format!("\"{}\"", name.to_uppercase());
@@ -136,7 +136,7 @@ impl Answers {
         self.pick(&["", "", "", "", "", " ", "\n\t", "\r"])
     }
 
-    /// A field that is not part of the contract.
+    /// Returns a field besides those of the contract, such as the text for people or an unknown field.
     fn extra(&mut self) -> String {
         let more = [
             "\"detail\":\"patch\"",
@@ -173,7 +173,7 @@ impl Answers {
         }
         for _ in 0..3 {
             if self.one_in(12) {
-                // A field that is mostly there already.
+                // This field is mostly there already, so that its key is repeated.
                 let again = self.pick(&CONTRACT[..7]);
                 let (at, again) = (self.below(fields.len() + 1), self.field(again));
                 fields.insert(at, again);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// A value as it was written.
+/// A JSON value as it was written: numbers are kept as text, and repeated keys are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Json {
     Null,
@@ -15,7 +15,7 @@ pub(super) enum Json {
     Fields(Vec<(String, Json)>),
 }
 
-/// Parses `text`, which must be one value and nothing else.
+/// Parses `text`; returns `None` if it is anything but one JSON value.
 pub(super) fn scan(text: &str) -> Option<Json> {
     let mut rest = text.chars().peekable();
     let json = value(&mut rest)?;
@@ -153,7 +153,7 @@ fn fields(rest: &mut Rest<'_>) -> Option<Json> {
 // === impl Json ===
 
 impl Json {
-    /// Returns the number of readings, where each of several values of a key may count.
+    /// Returns the number of ways to read the value, if any of several values of a key may count.
     pub(super) fn n_readings(&self) -> usize {
         match self {
             Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) => 1,
@@ -183,7 +183,7 @@ impl Json {
         }
     }
 
-    /// Returns a number without sign, fraction and exponent.
+    /// Returns the value of a number that was written without sign, fraction and exponent.
     pub(super) fn whole_number(&self) -> Option<u64> {
         match self {
             Self::Number(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
