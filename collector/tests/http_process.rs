@@ -13,10 +13,10 @@ use shared::config::{Environment, Program};
 use shared::tasks::{SignalRuntime, TaskFailure};
 use tokio::time::Instant;
 
-/// The longest time until the process ends, as it promises for every case.
+/// The longest time that the process may take to end, whatever the cause of its end.
 const BOUND: Duration = Duration::from_secs(2);
 
-/// A running collector, and its log so far.
+/// A running collector, and a reader of its log, which is its stderr.
 struct Collector {
     child: Child,
     address: SocketAddr,
@@ -30,7 +30,7 @@ fn config(port: u16) -> String {
     )
 }
 
-/// A configuration file with this name and text.
+/// Writes a configuration file with this name and text, and returns its path.
 fn file(name: &str, text: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.toml"));
     std::fs::write(&path, text).unwrap();
@@ -101,7 +101,7 @@ impl Collector {
         );
     }
 
-    /// Waits for the end, and returns the exit status, the rest of the log, and the time until the end.
+    /// Waits for the end of the process, and returns the exit status, the rest of the log, and the time until the end.
     fn end(mut self) -> (Option<i32>, String, Duration) {
         let began = Instant::now();
         let mut rest = String::new();
@@ -221,7 +221,7 @@ fn log_lines_are_json_where_that_is_configured() {
     }
 }
 
-/// Runs the collector in this process, with one more task.
+/// Runs the collector in this process, with the task that `part` makes in the place of those that collect.
 fn run_with(part: impl FnOnce(Wiring) -> run::NamedTask) -> Result<(), Error> {
     let env = Environment::default();
     let loaded = shared::config::parse(&config(0), "test", Program::Collector, &env).unwrap();

@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 
 use self::source_files::source_files;
 
-/// The modules of `collector/src`, from the values that everything is about to the process.
+/// The modules of `collector/src`, from the values that all of them are about to the process itself.
 ///
 /// Data flows `config > leadership > gate > cluster > kafka > snapshot > lag > collected > exposition > http`. A module knows the
 /// values that it takes and gives, so the values stand first, then what makes them, then what connects the makers.
 const ORDER: [&str; 20] = [
-    // Values, and what is computed from them.
+    // The values, and the modules that read, compute and render them.
     "snapshot",
     "gate",
     "progress",
@@ -31,7 +31,7 @@ const ORDER: [&str; 20] = [
     "publisher",
     "telemetry",
     "http",
-    // The commands, and the process.
+    // The settings and the start of the process, and the commands.
     "process",
     "args",
     "check_source",
@@ -65,7 +65,7 @@ fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
-/// The module at the root of the crate that `file` belongs to.
+/// Returns the module at the root of the crate to which `file` belongs.
 fn module_of(file: &Path) -> String {
     let inside = file.strip_prefix(source()).unwrap();
     let first = inside.components().next().unwrap();
@@ -78,7 +78,7 @@ fn place(module: &str) -> usize {
     found.unwrap_or_else(|| panic!("{module} is not in the table"))
 }
 
-/// The modules at the root of the crate that `text` names, outside comments.
+/// Returns the modules at the root of the crate that `text` names outside comments.
 fn used(text: &str) -> BTreeSet<String> {
     let code = text
         .lines()

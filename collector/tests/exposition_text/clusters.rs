@@ -1,4 +1,4 @@
-//! Clusters whose text the tests render.
+//! The clusters whose text the tests of this folder render.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -16,7 +16,7 @@ use shared::config::{Compatibility, ExtraLabels, Granularity};
 
 use crate::snapshot_builder::{NOW, SnapshotBuilder, UNKNOWN, lag_of, log, reading};
 
-/// klag-exporter's labels and granularity.
+/// Returns a cluster with the labels and the granularity of klag-exporter.
 pub(crate) fn cluster(name: &str) -> Cluster {
     Cluster {
         name: name.into(),
@@ -29,7 +29,7 @@ pub(crate) fn cluster(name: &str) -> Cluster {
     }
 }
 
-/// A cluster whose last collection was complete and read this.
+/// Returns a cluster whose last collection was complete and read the snapshot of `builder`.
 pub(crate) fn view(cluster: Cluster, builder: &SnapshotBuilder) -> RenderedCluster {
     let mut counters = Counters::default();
     counters.count_collection(Outcome::Complete);
@@ -50,7 +50,7 @@ pub(crate) fn view(cluster: Cluster, builder: &SnapshotBuilder) -> RenderedClust
     })
 }
 
-/// The data of a collection that read this, with this lag.
+/// Returns the data of a collection that read the snapshot of `builder`, with the lag `lag`.
 pub(crate) fn collected(builder: &SnapshotBuilder, lag: Lag) -> Collected {
     Collected {
         topics: builder.snapshot.topics.clone(),
@@ -59,14 +59,14 @@ pub(crate) fn collected(builder: &SnapshotBuilder, lag: Lag) -> Collected {
     }
 }
 
-/// A cluster in this state, with its text.
+/// Returns a cluster in this state, with the rendered text of its data.
 pub(crate) fn rendered(state: ClusterState) -> RenderedCluster {
     let collected = state.collected.as_deref();
     let lag_text = collected.map(|collected| Arc::new(LagText::of(&state.cluster, collected)));
     RenderedCluster { state, lag_text }
 }
 
-/// A cluster whose collections fail, and whose data has been withdrawn.
+/// Returns the state of a cluster whose collections fail, and whose data has been withdrawn.
 pub(crate) fn stale(name: &str) -> ClusterState {
     let mut counters = Counters::default();
     for outcome in [
@@ -101,7 +101,7 @@ pub(crate) fn stale(name: &str) -> ClusterState {
     }
 }
 
-/// Groups of which everything, something or nothing is known.
+/// Returns a snapshot with groups of which everything, something or nothing is known.
 pub(crate) fn shop() -> SnapshotBuilder {
     let stable = Log {
         last_stable: Some(reading(Some(95))),
@@ -143,7 +143,7 @@ pub(crate) fn shop() -> SnapshotBuilder {
     builder
 }
 
-/// The text of `clusters` under term 0.
+/// Returns the text of `clusters` under term 0.
 pub(crate) fn text_of(clusters: &[RenderedCluster]) -> String {
     text(&Published::render(clusters.to_vec(), 0))
 }

@@ -1,4 +1,4 @@
-//! The counters of failures and of collections.
+//! Tests of the counters of failures and of collections.
 
 use collector::collected::{ClusterState, Counters, Outcome};
 use collector::snapshot::{Api, Failure, Reason, Unknown};

@@ -1,4 +1,4 @@
-//! The text of whole clusters.
+//! Tests of the text of whole clusters, with every kind of label and number.
 
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -1,4 +1,4 @@
-//! The text of `/metrics`, as a scraper reads it.
+//! Tests of the text of `/metrics`, as a scraper reads it.
 
 mod clusters;
 mod counters;

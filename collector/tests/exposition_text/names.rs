@@ -22,7 +22,7 @@ const MEMBER: &[&str] = &[
     "consumer_id",
     "client_id",
 ];
-/// With `state_labels = true`; without, as [`MEMBER`].
+/// The labels of the family of time lag with `state_labels = true`. Without that option its labels are those in [`MEMBER`].
 const FLAGGED: &[&str] = &[
     "cluster_name",
     "group",
@@ -35,7 +35,8 @@ const FLAGGED: &[&str] = &[
     "data_loss_detected",
 ];
 
-/// klag-exporter's families, all gauges. Two of them have no cluster in its text, and one here, as in its documentation.
+/// The families of klag-exporter, all gauges. Two of them have no label `cluster_name` in klag-exporter's text; here they have
+/// one, as klag-exporter's documentation says.
 const KLAG_EXPORTER: [(&str, &[&str]); 19] = [
     ("kafka_partition_latest_offset", PARTITION),
     ("kafka_partition_earliest_offset", PARTITION),
@@ -64,7 +65,7 @@ const KLAG_EXPORTER: [(&str, &[&str]); 19] = [
     ("kafka_lag_exporter_last_update_timestamp_seconds", CLUSTER),
 ];
 
-/// Families that klag-exporter does not have.
+/// The families that klag-exporter does not have, each with its type and labels.
 const OURS: [(&str, &str, &[&str]); 15] = [
     ("kafka_consumergroup_group_complete", "gauge", GROUP),
     (

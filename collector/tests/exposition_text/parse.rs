@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 /// The labels of a series.
 pub(crate) type LabelSet = BTreeMap<String, String>;
 
-/// One family of a text.
+/// One family, as it was parsed from a text.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Parsed {
     pub(crate) name: String,
@@ -14,10 +14,11 @@ pub(crate) struct Parsed {
     pub(crate) samples: Vec<(LabelSet, f64)>,
 }
 
-/// The families of `text`, in order.
+/// Returns the families of `text`, in the order of the text.
 ///
 /// # Panics
-/// On a sample outside its family, a family without header or samples, a series or family twice, or anything malformed.
+/// `text` has a sample outside its family, a family without header or samples, a family twice, a series twice in close
+/// succession, or anything malformed.
 pub(crate) fn parse(text: &str) -> Vec<Parsed> {
     let mut families = Vec::<Parsed>::new();
     assert!(
@@ -64,7 +65,8 @@ pub(crate) fn parse(text: &str) -> Vec<Parsed> {
     families
 }
 
-/// The value of the series of `family` that has all of `labels`; `None` without one.
+/// Returns the value of the series of `family` that has all of `labels`; `None` if there is no such series. Panics if there are
+/// several.
 pub(crate) fn value(families: &[Parsed], family: &str, labels: &[(&str, &str)]) -> Option<f64> {
     let family = families.iter().find(|parsed| parsed.name == family)?;
     let mut found = family.samples.iter().filter(|(has, _)| {
@@ -90,7 +92,7 @@ fn sample(rest: &str) -> (LabelSet, f64) {
     (labels, value.parse().expect("a number"))
 }
 
-/// The labels up to the closing brace, and the text after it.
+/// Parses labels up to the closing brace. Returns the labels and the text after the brace.
 fn labels(mut rest: &str) -> (LabelSet, &str) {
     let mut labels = LabelSet::new();
     loop {
@@ -105,7 +107,7 @@ fn labels(mut rest: &str) -> (LabelSet, &str) {
     }
 }
 
-/// A label's value up to its closing quote, and the text after it.
+/// Parses a label's value up to its closing quote. Returns the value and the text after the quote.
 fn unescape(text: &str) -> (String, &str) {
     let mut value = String::new();
     let mut chars = text.char_indices();

@@ -1,4 +1,4 @@
-//! A reader of the text gets the values and names that were put in, whatever the names.
+//! Property tests: a reader of the text gets the values and names that were put in, whatever the names.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use crate::clusters::{cluster, text_of, view};
 use crate::parse::{Parsed, parse};
 use crate::snapshot_builder::{SnapshotBuilder, log};
 
-/// (log start, high watermark) by topic and partition.
+/// The pairs of log start and high watermark, by topic and partition.
 type Logs = BTreeMap<String, Vec<(i64, i64)>>;
-/// Commits by group, topic and partition.
+/// The commits, by group, topic and partition.
 type Commits = BTreeMap<String, BTreeMap<(String, i32), i64>>;
 
-/// Names of few characters, most of which have to be escaped.
+/// Generates names of few characters, most of which have to be escaped.
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![r#"[ab"\\\n{},= ]{0,4}"#, ".{0,8}"]
 }
@@ -57,7 +57,7 @@ fn builder(logs: &Logs, commits: &Commits) -> SnapshotBuilder {
         })
 }
 
-/// The samples of a family, sorted, each with the values of `labels` in that order.
+/// Returns the samples of a family, sorted, each with the values of `labels` in that order.
 fn samples(families: &[Parsed], family: &str, labels: &[&str]) -> Vec<(Vec<String>, f64)> {
     let family = families.iter().find(|parsed| parsed.name == family);
     let samples = family.into_iter().flat_map(|family| &family.samples);
@@ -81,7 +81,7 @@ fn sorted(samples: impl Iterator<Item = (Vec<String>, i64)>) -> Vec<(Vec<String>
     samples
 }
 
-/// The value as a reader of the text gets it.
+/// Returns the value as a reader of the text gets it: parsed from decimal digits.
 fn real(value: i64) -> f64 {
     value.to_string().parse().expect("an integer is a number")
 }

@@ -1,4 +1,4 @@
-//! Rows without a text format: whatever renders them gets what the text has.
+//! Tests of rows without a text format: a sink that writes no text gets the same rows as the text has.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! A large cluster.
+//! A test of the size of the exposition for a large cluster.
 
 use collector::exposition::{LagText, Published};
 use tokio::time::Instant;
@@ -7,7 +7,8 @@ use crate::clusters::{cluster, collected, text, view};
 use crate::parse::parse;
 use crate::snapshot_builder::{SnapshotBuilder, lag_of, log};
 
-/// 40 topics of 20 partitions, all read by each of `n_groups`, with members.
+/// Returns a snapshot with 40 topics of 20 partitions. Each of `n_groups` groups reads all of them, by members with 40 partitions
+/// each.
 fn large(n_groups: i64) -> SnapshotBuilder {
     let topics: Vec<_> = (0..40)
         .map(|i| format!("shop.eu-west-1.orders-{i}.v1"))

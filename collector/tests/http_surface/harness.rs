@@ -58,7 +58,7 @@ pub(crate) fn gzip(text: &str) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-// === impl World ===
+// === impl Harness ===
 
 impl Harness {
     pub(crate) fn publish(&self, text: &str, opening: u64) {
@@ -74,7 +74,7 @@ impl Harness {
         self.ask("GET", path, "identity").await
     }
 
-    /// An answer whose body has not been read.
+    /// Sends a request, and returns the answer with its body unread.
     pub(crate) fn begin(
         &self,
         method: &str,

@@ -1,4 +1,4 @@
-//! Every endpoint, asked through the router that the collector serves.
+//! Tests of every endpoint, through the router that the collector serves.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -53,7 +53,7 @@ async fn a_leader_sends_the_stored_bytes_to_clients_that_accept_gzip() {
 #[tokio::test]
 async fn a_leader_sends_text_to_clients_that_do_not_accept_gzip() {
     let harness = harness(OPEN);
-    // More than one chunk.
+    // The text is longer than one of the chunks in which it is inflated.
     let text = "kafka_consumergroup_group_lag{group=\"g\"} 1\n".repeat(10_000);
     harness.publish(&text, OPENING);
     let answer = harness.get("/metrics").await;

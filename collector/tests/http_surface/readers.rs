@@ -11,21 +11,21 @@ use tokio::time::Instant;
 use crate::harness::{Harness, harness};
 use crate::{OPEN, OPENING, STANDBY};
 
-/// The number of such readers that are served at the same time.
+/// The number of readers without gzip that are served at the same time; `N_SLOTS` in the collector.
 const MAX_READERS: usize = 8;
 
-/// The time after which a reader loses its place to a waiting one.
+/// The time after which a reader loses its place to a waiting reader; `SLOT_TIME` in the collector.
 const MAX_READ_TIME: Duration = Duration::from_secs(5);
 
-/// The longest time that a reader waits for a place.
+/// The longest time that a reader waits for a place; `QUEUE_TIMEOUT` in the collector.
 const MAX_WAIT: Duration = Duration::from_secs(8);
 
-/// A text of several chunks.
+/// Returns a text of several chunks.
 fn text() -> String {
     "kafka_consumergroup_group_lag{group=\"g\"} 1\n".repeat(30_000)
 }
 
-/// A leader, and one answer for each place. No answer is read.
+/// Returns a leader, and one unread answer for each place, so that all places are taken.
 async fn all_places_taken() -> (Harness, Vec<Response>) {
     let harness = harness(OPEN);
     harness.publish(&text(), OPENING);
@@ -36,7 +36,7 @@ async fn all_places_taken() -> (Harness, Vec<Response>) {
     (harness, unread)
 }
 
-/// The number of answers that can still be read to their end; the others break off.
+/// Reads the answers. Returns the number of those that are whole; the others break off.
 async fn n_whole_answers(answers: Vec<Response>) -> usize {
     let mut n_whole = 0;
     for answer in answers {

@@ -1,4 +1,4 @@
-//! The history of high watermarks.
+//! Tests of the history of high watermarks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,7 +18,7 @@ fn observed(samples: &[(i64, i64)]) -> PartitionHistory {
     observed
 }
 
-/// The time of offset `at` after recording these samples of one partition.
+/// Returns the time of offset `at` after recording these samples of one partition.
 fn dated(limits: HistoryLimits, samples: &[(i64, i64)], at: i64) -> OldestUnread {
     let mut history = History::new(limits);
     for (now_ms, high_watermark) in samples {
@@ -189,7 +189,8 @@ fn an_offset_that_was_not_passed_has_no_time() {
     assert_eq!(dated(WIDE, &[], 10), OldestUnread::Unknown(unknown));
 }
 
-/// Samples with rising times and offsets that do not fall, both by small steps, so that equal offsets in a row are common.
+/// Generates samples with rising times and offsets that do not fall, both by small steps, so that equal offsets in a row are
+/// common.
 fn samples() -> impl Strategy<Value = Vec<(i64, i64)>> {
     vec((1..100i64, prop_oneof![Just(0), 0..20i64]), 1..40).prop_map(|steps| {
         let sums = steps.into_iter().scan((0, 0), |(at, high), (later, more)| {
@@ -236,8 +237,7 @@ proptest! {
         }
     }
 
-    /// Limits cost precision, never truth: a time that differs is marked as a bound, and is not earlier than the time by the
-    /// whole history.
+    /// A limited history gives the same time as the whole history, or a bound that is not earlier, or no time.
     #[test]
     fn a_limited_history_gives_the_same_time_or_a_lower_bound(samples in samples(), at in 0..800i64, keep in 2..6usize, age in 1..500u64) {
         let limits = HistoryLimits { samples: keep, max_age: Duration::from_millis(age) };

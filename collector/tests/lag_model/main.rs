@@ -1,5 +1,5 @@
-//! Lag and history, through the public functions: each named case once, and arbitrary snapshots against a slow and obvious
-//! oracle.
+//! Tests of lag and history through the public functions: each named case once, and arbitrary snapshots against a slow and
+//! obvious oracle.
 
 mod history;
 mod offsets;

@@ -1,4 +1,4 @@
-//! Each named case of offset lag, once.
+//! Tests of offset lag: each named case once.
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Every offset of a case is below this.
+/// The exclusive upper bound of the offsets in a case.
 pub(crate) const OFFSETS: i64 = 12;
 /// The instant of a case, Unix time in milliseconds.
 pub(crate) const NOW: i64 = 1_000_000;
@@ -15,19 +15,20 @@ pub(crate) struct Bounds {
     pub(crate) last_stable: Option<i64>,
 }
 
-/// (topic, partition).
+/// The numbers of a topic and of its partition.
 pub(crate) type PartitionId = (u8, i32);
 
-/// The result of a collection.
+/// The result of a collection as plain numbers, from which the oracle computes.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) read_committed: bool,
     pub(crate) logs: BTreeMap<PartitionId, Bounds>,
-    /// Commits by group; `None` is unknown, on both levels.
+    /// The commits by group. `None` stands for unknown commits of a group, and for one unknown commit.
     pub(crate) groups: BTreeMap<u8, Option<BTreeMap<PartitionId, Option<i64>>>>,
 }
 
-/// The knowledge of the record at an offset. It is a function of partition and offset, so that a case need not list it.
+/// The knowledge of the record at an offset. The knowledge is a function of partition and offset, so that a case need not list
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Record {
     NotAsked,
@@ -113,7 +114,8 @@ impl Case {
         row
     }
 
-    /// The number of offsets between retention and the first unread offset, where retention has begun.
+    /// Returns the margin of the row if records are unread and retention has begun to delete from the log, else infinity; `None`
+    /// where one of these is unknown.
     pub(crate) fn margin_at_risk(&self, partition_id: PartitionId, row: &Row) -> Option<f64> {
         let (lag, margin) = (row.lag?, row.margin?);
         let begun = self.logs[&partition_id].log_start? > 0;
@@ -123,7 +125,8 @@ impl Case {
         })
     }
 
-    /// Looks at each offset that the group has yet to read until one is there.
+    /// Returns the age of the oldest unread record. Goes through the offsets from the commit on, up to the first that retention
+    /// has left.
     fn age(&self, partition_id: PartitionId, committed: i64) -> Option<i64> {
         let end = self.end(partition_id)?;
         let log_start = self.logs[&partition_id].log_start.unwrap_or(0);
@@ -158,7 +161,7 @@ impl Case {
         wanted
     }
 
-    /// The number of rows whose oldest unread record was read and has no usable timestamp.
+    /// Returns the number of rows whose oldest unread record was read and has no usable timestamp.
     pub(crate) fn undated(&self) -> usize {
         let commits = self.groups.values().flatten().flatten();
         let oldest = commits.filter_map(|(partition_id, committed)| {
@@ -189,7 +192,7 @@ impl Case {
     }
 }
 
-/// The sum; `None` where a value is missing and where there are none.
+/// Returns the sum; `None` if a value is missing, or if there are no values.
 pub(crate) fn sum(lags: &[Option<i64>]) -> Option<i64> {
     let mut sum = 0;
     for lag in lags {

@@ -1,4 +1,4 @@
-//! Arbitrary snapshots against the oracle.
+//! Comparison of the lag of arbitrary snapshots with that of the oracle.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

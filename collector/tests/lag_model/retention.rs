@@ -1,4 +1,4 @@
-//! Each named case of records that retention has taken or is about to take, once.
+//! Tests of records that retention has taken or is about to take: each named case once.
 
 use collector::lag::Retention;
 use collector::snapshot::Log;

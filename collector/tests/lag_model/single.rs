@@ -5,7 +5,7 @@ use collector::snapshot::Log;
 
 use crate::snapshot_builder::SnapshotBuilder;
 
-/// The only group.
+/// Returns the only group, and panics if there is not exactly one.
 pub(crate) fn only_group(lag: &Lag) -> &GroupLag {
     let [group] = lag.groups.as_slice() else {
         panic!("one group, not {}", lag.groups.len())
@@ -13,7 +13,7 @@ pub(crate) fn only_group(lag: &Lag) -> &GroupLag {
     group
 }
 
-/// The only partition of the only topic of the only group.
+/// Returns the only row, and panics unless there is one group with one topic with one partition.
 pub(crate) fn only_row(lag: &Lag) -> &PartitionLag {
     let [topic] = only_group(lag).topics.as_slice() else {
         panic!("one topic")
@@ -24,7 +24,7 @@ pub(crate) fn only_row(lag: &Lag) -> &PartitionLag {
     row
 }
 
-/// One group with one commit on one partition.
+/// Returns a snapshot with one group that has one commit on one partition; `None` is an unknown commit.
 pub(crate) fn one_partition(log: Log, committed: Option<i64>) -> SnapshotBuilder {
     SnapshotBuilder::default()
         .topic("t", &[log])

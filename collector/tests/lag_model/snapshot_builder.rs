@@ -11,13 +11,13 @@ use collector::snapshot::{
 };
 use shared::config::{self, LostPartitions};
 
-/// Time lag by the timestamps of records.
+/// The mode in which time lag comes from the timestamps of records.
 pub(crate) const MESSAGE: config::TimeLagMode = config::TimeLagMode::Message {
     timeout: Duration::ZERO,
     lost: LostPartitions::Read,
     max_clock_skew: Duration::from_secs(60),
 };
-/// An arbitrary reason.
+/// An arbitrary reason, for values that a test makes unknown.
 pub(crate) const UNKNOWN: Unknown = Unknown::new(Api::ListOffsets, Reason::Timeout);
 
 /// A snapshot under construction.
@@ -34,7 +34,7 @@ pub(crate) fn tp(topic: &str, partition: i32) -> TopicPartition {
     TopicPartition::of(&Name::from(topic), partition)
 }
 
-/// A log from `log_start` to `high_watermark`; `None` is unknown.
+/// Returns a log from `log_start` to `high_watermark`; `None` is unknown.
 pub(crate) fn log(log_start: Option<i64>, high_watermark: Option<i64>) -> Log {
     Log {
         log_start: reading(log_start),
@@ -50,13 +50,13 @@ pub(crate) fn reading(value: Option<i64>) -> Reading<Offset> {
 /// The instant of a test, Unix time in milliseconds.
 pub(crate) const NOW: i64 = 1_700_000_000_000;
 
-/// The lag of the snapshot, with time lag, at [`NOW`].
+/// Returns the lag of the snapshot of `builder`, with time lag, at [`NOW`].
 pub(crate) fn lag_of(builder: &SnapshotBuilder) -> Lag {
     compute(&builder.snapshot, MESSAGE, NOW)
 }
 
 impl SnapshotBuilder {
-    /// Adds a topic with these partitions, which are logs or states.
+    /// Adds a topic with these partitions, each given by its log or its state.
     pub(crate) fn topic(
         mut self,
         name: &str,
@@ -123,7 +123,7 @@ impl SnapshotBuilder {
         self
     }
 
-    /// Sets the knowledge of the oldest unread record of a group that stands at `at`.
+    /// Sets the answer about the oldest unread record of groups that have committed the offset `at`.
     pub(crate) fn unread(mut self, topic: &str, p: i32, at: i64, oldest: OldestUnread) -> Self {
         self.snapshot
             .oldest_unread

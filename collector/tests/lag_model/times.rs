@@ -1,4 +1,4 @@
-//! Each named case of time lag, and of the offsets that have to be read for it, once.
+//! Tests of time lag and of the offsets that have to be read for it: each named case once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

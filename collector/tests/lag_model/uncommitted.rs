@@ -1,4 +1,4 @@
-//! Partitions that members are assigned and that have no commit: each named case once.
+//! Tests of partitions that members are assigned and that have no commit: each named case once.
 
 use collector::lag::{Sum, Uncommitted};
 use collector::snapshot::{Api, GroupState, Log, PartitionState, Reason, Unknown};
@@ -8,11 +8,11 @@ use crate::snapshot_builder::{SnapshotBuilder, UNKNOWN, lag_of, log, reading};
 
 pub(crate) const REFUSED: Unknown = Unknown::new(Api::Metadata, Reason::Authorization);
 
-/// A topic's name, the number of its assigned partitions without a commit and the number of records in them; `None` where no existing
-/// partition of the topic is assigned, or assignments are unknown.
+/// A topic's name, the number of its assigned partitions without a commit and the number of records in them; `None` where no
+/// existing partition of the topic is assigned, or assignments are unknown.
 type Row = (String, Option<Result<(u64, u64), Unknown>>);
 
-/// The uncommitted rows of the one group of `builder`.
+/// Returns the topics of the only group of `builder`, with their uncommitted partitions.
 fn shown(builder: &SnapshotBuilder) -> Vec<Row> {
     let lag = lag_of(builder);
     let topics = only_group(&lag).topics.iter().map(|topic| {

@@ -11,13 +11,13 @@ use crate::single::only_group;
 use crate::snapshot_builder::{SnapshotBuilder, UNKNOWN, lag_of, log};
 use crate::uncommitted::REFUSED;
 
-/// (topic, partition).
+/// The numbers of a topic and of its partition.
 type PartitionId = (u8, i32);
 
 /// One group, and the topics of its cluster.
 #[derive(Clone, Debug)]
 struct Case {
-    /// Log start and end; `None` is unknown.
+    /// The log start and the log end of each existing partition; `None` is unknown.
     logs: BTreeMap<PartitionId, (Option<i64>, Option<i64>)>,
     unseen: BTreeSet<u8>,
     commits: BTreeMap<PartitionId, i64>,

@@ -15,7 +15,7 @@ mod process;
 mod self_reports;
 mod source;
 
-/// An address without a listener. A collection that fails is published as well.
+/// An address without a listener. The collector's collections fail then, and are published all the same.
 const NO_KAFKA: &str = "127.0.0.1:1";
 
 fn leader_answer() -> Reply {
@@ -84,7 +84,7 @@ fn an_answer_that_cannot_be_used_neither_opens_nor_closes_the_gate() {
         assert!(!collector.leads(), "{result}");
     }
     for (result, doubt) in doubts {
-        // The claim lasts until the source answers again that this pod leads.
+        // This grant outlasts the unusable answer that follows.
         source.answer_with(Reply::Now(200, contract(json!({ "valid_for_ms": 15_000 }))));
         collector.wait_for_poll("granted");
         source.answer_with(doubt);
@@ -178,7 +178,8 @@ fn a_slow_source_gets_more_time_and_its_answer_counts_from_the_request() {
     assert!(collector.n_polls("timeout") >= 1.0);
     let left = collector.sample("kafka_lag_exporter_leadership_valid_seconds ");
     assert!(left <= 3.5, "{left}");
-    // An answer of this form is worth less time than it takes here, so it grants nothing.
+    // An answer of this form counts for `max_staleness`, 2 s, from its request on, and takes 1.5 s, so the gate closes before the
+    // next answer has come.
     source.answer_with(Reply::After(
         slow,
         200,

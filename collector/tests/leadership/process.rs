@@ -8,17 +8,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The longest wait for anything.
+/// The longest time that a test waits for anything.
 const WAIT_LIMIT: Duration = Duration::from_secs(20);
 
-/// A running collector; killed when dropped.
+/// A running collector, which is killed when this value is dropped.
 pub(crate) struct Collector {
     child: Child,
     address: SocketAddr,
     log: PathBuf,
 }
 
-/// A path in the directory for temporary files of tests.
+/// Returns a path in the directory for temporary files of tests.
 pub(crate) fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
@@ -64,7 +64,7 @@ impl Collector {
             .arg("--config")
             .arg(file)
             .env_remove("RUST_LOG")
-            // There is no proxy at this address: the collector asks the source directly.
+            // Nothing listens at this address, so a collector that used the proxy would not reach the source.
             .env("http_proxy", "http://127.0.0.1:1")
             .stderr(Stdio::from(std::fs::File::create(&log).unwrap()))
             .spawn()
@@ -78,7 +78,7 @@ impl Collector {
         collector
     }
 
-    /// Status and body of the answer to `GET path`.
+    /// Returns status and body of the answer to `GET path`.
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.address).unwrap();
         write!(
@@ -108,7 +108,7 @@ impl Collector {
         wait_until(words, || self.log().contains(words).then_some(()));
     }
 
-    /// A sample of `/telemetry`.
+    /// Returns the value of a series of `/telemetry`; `series` is the beginning of its line, up to the value.
     pub(crate) fn sample(&self, series: &str) -> f64 {
         let (_, text) = self.get("/telemetry");
         let line = text.lines().find_map(|line| line.strip_prefix(series));
@@ -116,7 +116,7 @@ impl Collector {
         value.trim().parse().unwrap()
     }
 
-    /// The number of polls that ended with `result`.
+    /// Returns the number of polls that ended with `result`.
     pub(crate) fn n_polls(&self, result: &str) -> f64 {
         self.sample(&format!(
             "kafka_lag_exporter_leadership_polls_total{{result=\"{result}\"}}"

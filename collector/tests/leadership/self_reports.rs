@@ -1,4 +1,4 @@
-//! The collector's reports to the source about itself are true at the time of each request.
+//! Tests of the collector's reports about itself to the source: they are true at the time of each request.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -78,7 +78,7 @@ fn a_standby_and_a_former_leader_have_no_broker_connection() {
     assert!(kafka.accept().is_err(), "a standby has connected");
     source.answer_with(leader_answer());
     let mut connections = vec![wait_until("a connection", || kafka.accept().ok()).0];
-    // Its first request is never answered.
+    // The first request on this connection is never answered.
     source.wait_for_request_with("gate", "open");
     source.answer_with(standby_answer());
     collector.wait_until_standby();

@@ -18,15 +18,15 @@ use tokio::time::Instant;
 /// The source's reaction to a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
-    /// Answers at once.
+    /// Answers at once, with this status and body.
     Now(u16, String),
-    /// Answers at once with status 200, one after the other and then from the beginning.
+    /// Answers at once with status 200 and these bodies in turn, again and again.
     InTurn(Vec<String>),
-    /// Answers after a while.
+    /// Answers after this time.
     After(Duration, u16, String),
-    /// Redirects to another address.
+    /// Redirects to this address, with status 302.
     Redirect(String),
-    /// Never answers.
+    /// Accepts the request and never answers it.
     Silence,
 }
 
@@ -34,11 +34,11 @@ pub(crate) enum Reply {
 #[derive(Clone, Debug)]
 pub(crate) struct RecordedRequest {
     pub(crate) at: Instant,
-    /// The parameters.
+    /// The query parameters of the request.
     pub(crate) query: HashMap<String, String>,
 }
 
-/// A running source. It ends when dropped.
+/// A running source, which ends when this value is dropped.
 pub(crate) struct Source {
     pub(crate) url: String,
     reply: watch::Sender<Reply>,
@@ -52,7 +52,7 @@ struct Shared {
     requests: watch::Sender<Vec<RecordedRequest>>,
 }
 
-/// A whole answer of the contract; `more` overwrites fields or adds some.
+/// Returns a whole answer of the contract, a yes for `pod-a`; `more` overwrites fields or adds some.
 pub(crate) fn contract(more: serde_json::Value) -> String {
     let mut answer = serde_json::json!({
         "is_leader": true, "identity": "pod-a", "name": "pod-a", "term": 7, "valid_for_ms": 5000,
@@ -65,7 +65,7 @@ pub(crate) fn contract(more: serde_json::Value) -> String {
     answer.to_string()
 }
 
-/// An answer that another pod leads.
+/// Returns a whole answer of the contract, which says that `pod-b` leads.
 pub(crate) fn not_leader() -> String {
     contract(serde_json::json!({
         "is_leader": false, "valid_for_ms": 0, "name": "pod-b", "state": "standby", "reason": "not_holder",
@@ -105,7 +105,7 @@ fn answer(status: u16, body: String) -> Response {
 // === impl Source ===
 
 impl Source {
-    /// Listens on loopback.
+    /// Starts a source that listens on loopback.
     pub(crate) fn tcp(reply: Reply) -> Self {
         let runtime = Runtime::new().unwrap();
         let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
@@ -116,7 +116,7 @@ impl Source {
         })
     }
 
-    /// Listens on a socket at `path`.
+    /// Starts a source that listens on a Unix socket at `path`.
     pub(crate) fn unix(path: &Path, reply: Reply) -> Self {
         std::fs::remove_file(path).ok();
         let runtime = Runtime::new().unwrap();
@@ -162,18 +162,18 @@ impl Source {
         self.reply.send_replace(reply);
     }
 
-    /// All requests so far.
+    /// Returns all requests so far.
     pub(crate) fn requests(&self) -> Vec<RecordedRequest> {
         self.requests.borrow().clone()
     }
 
-    /// Waits for this number of further requests.
+    /// Waits until this number of further requests has come.
     pub(crate) fn wait_for_requests(&self, more: usize) {
         let n = self.requests.borrow().len() + more;
         self.wait_until(|all| all.len() >= n);
     }
 
-    /// Waits for a request with this parameter, and returns it.
+    /// Waits for a further request in which the parameter `name` has this value, and returns the request.
     pub(crate) fn wait_for_request_with(&self, name: &str, value: &str) -> RecordedRequest {
         let from = self.requests.borrow().len();
         self.wait_until(|all| all.iter().skip(from).any(|request| request.is(name, value)));
@@ -200,7 +200,7 @@ impl Source {
     }
 }
 
-// === impl Asked ===
+// === impl RecordedRequest ===
 
 impl RecordedRequest {
     pub(crate) fn get(&self, name: &str) -> &str {
