@@ -161,8 +161,7 @@ pub enum OldestUnread {
     WrittenAtLogStart(i64),
     /// The time at which the high watermark passed the commit, interpolated from observations.
     Passed(i64),
-    /// The time of the partition's first observation, which the high watermark passed the commit before: a lower bound of the
-    /// lag.
+    /// The time of the first observation, by which the high watermark had passed the commit, so the lag is a lower bound.
     PassedBefore(i64),
     /// The first record at or after the commit has no timestamp: it is of message format 0, or its producer gave it none.
     NoTimestamp,

@@ -165,7 +165,7 @@ fn state_of(
             None => reason_not_asked(metadata, tp, context),
         };
         let unknown = Unknown::new(Api::ListOffsets, reason);
-        // The failure of a silent leader was recorded when it was noticed.
+        // The failure of a silent leader was recorded when its silence was noticed, so it is not recorded again.
         if reason != Reason::GivenUp && recorded != Some(unknown) {
             let subject = format!("{}-{}", tp.topic, tp.partition);
             context.record_failure(Api::ListOffsets, reason, subject);

@@ -199,7 +199,7 @@ impl SurveyFindings {
             .map(|(broker, _)| *broker)
             .filter(|broker| !self.brokers.contains(broker))
             .collect();
-        // The failure of a silent broker was recorded when it was noticed.
+        // The failure of a silent broker was recorded when its silence was noticed, so it is not recorded again.
         let new: Vec<i32> = missing
             .iter()
             .copied()

@@ -1,4 +1,4 @@
-//! Tests of answers that say yes and no at once.
+//! Tests of answers of a source that say yes and no at once.
 
 use shared::leadership::{LeaderReport, Reason, State};
 
