@@ -24,6 +24,11 @@ final class Fixture {
         case "allow" -> new Probe(kafka).allow(Arrays.asList(args).subList(2, args.length));
         default -> throw new IllegalArgumentException("no such command: " + args[0]);
       }
+    } catch (Exception | Error e) {
+      // A thread of Kafka that an exception ends fails its requests first and logs the exception afterwards. The process ends with
+      // this thread and would cut that line off, which alone says why.
+      Thread.sleep(100);
+      throw e;
     }
   }
 }
