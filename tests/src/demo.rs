@@ -198,7 +198,7 @@ impl Demo {
                 self.nobody(pods)
             }
             // While nobody leads, an output that is no terminal gets the time without a leader each second, instead of the table.
-            Event::Show if self.is_told(pods) => Ok(()),
+            Event::Show if self.shows_only_time(pods) => Ok(()),
             Event::Show => {
                 let rows = pods.table().await?;
                 let mut headline = self.headline(pods);
@@ -246,7 +246,7 @@ impl Demo {
         Ok(())
     }
 
-    fn is_told(&self, pods: &Pods) -> bool {
+    fn shows_only_time(&self, pods: &Pods) -> bool {
         !self.screen.is_redrawn() && pods.nobody_for(Instant::now()).is_some()
     }
 

@@ -62,7 +62,7 @@ impl Source {
     }
 
     /// Returns the first line of the last request.
-    pub fn asked(&self) -> String {
+    pub fn last_request(&self) -> String {
         self.asked.borrow().clone()
     }
 }

@@ -93,7 +93,7 @@ impl Config {
         self
     }
 
-    /// Sets isolation "read_committed" for the first cluster: lag ends at the last stable offset.
+    /// Sets isolation `read_committed` for the first cluster: lag ends at the last stable offset.
     #[must_use]
     pub fn read_committed(self) -> Self {
         Self {

@@ -125,13 +125,13 @@ impl Node {
 
     /// Runs kubectl as the administrator; returns its output, or an error with the output if the exit status is not 0.
     pub fn kubectl(&self, args: &[&str]) -> Result<String> {
-        let (status, text) = self.kubectl_says(args)?;
+        let (status, text) = self.kubectl_status_and_output(args)?;
         ensure!(status.success(), "kubectl {args:?}: {status}\n{text}");
         Ok(text)
     }
 
     /// Runs kubectl as the administrator; returns its exit status, which may be a failure, and its output.
-    pub fn kubectl_says(&self, args: &[&str]) -> Result<(ExitStatus, String)> {
+    pub fn kubectl_status_and_output(&self, args: &[&str]) -> Result<(ExitStatus, String)> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let mut command = self.command(kubernetes::program()?);
         command.arg("kubectl").args(args);

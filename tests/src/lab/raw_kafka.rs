@@ -13,7 +13,7 @@ use kafka_protocol::{
     protocol::{Decodable, HeaderVersion, Request, StrBytes, encode_request_header_into_buffer},
 };
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
 const CORRELATION_ID: i32 = 4711;
 
 /// A connection to one broker, closed when dropped.
@@ -31,7 +31,7 @@ impl Connection {
     /// Connects to the broker at `address`, which is a host and a port. Each read on the connection waits for 20 s at most.
     pub fn to(address: &str) -> Result<Self> {
         let stream = TcpStream::connect(address)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(READ_TIMEOUT))?;
         stream.set_nodelay(true)?;
         Ok(Self(stream))
     }

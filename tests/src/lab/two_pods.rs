@@ -27,8 +27,8 @@ pub struct TwoPods {
     observer: Observer,
     pods: [Pod; 2],
     lease: Lease,
-    /// The pods and stretches of time whose requests to Kafka are not counted as acts, as [`TwoPods::set_apart`] was told.
-    apart: Vec<(usize, Instant, Instant)>,
+    /// The pods and stretches of time whose requests to Kafka are not counted as acts, as [`TwoPods::exclude_acts`] was told.
+    excluded: Vec<(usize, Instant, Instant)>,
 }
 
 /// The settings with which two pods that share a Lease are made.
@@ -91,7 +91,7 @@ impl TwoPods {
         // The plain elector creates the Lease itself: kube-lease-manager's `watch()` never gets a Lease in which another field
         // manager owns a field.
         if pair_plan.plans[0].elector == Program::Elector {
-            lease.ship()?;
+            lease.create_released()?;
         }
         let pods = [pair_plan.pod(kube, 0)?, pair_plan.pod(kube, 1)?];
         let observer = Observer::watch(&[pods[0].port(), pods[1].port()])?;
@@ -99,7 +99,7 @@ impl TwoPods {
             observer,
             pods,
             lease,
-            apart: Vec::new(),
+            excluded: Vec::new(),
         };
         pair.pods[0].start_both()?;
         pair.wait_until_acting(0, START_LIMIT)?;
@@ -180,8 +180,8 @@ impl TwoPods {
 
     /// Does not count as acts the requests to Kafka that arrive within `soon` after `goes_on`, when the stopped pod `n` goes on:
     /// they were begun before the stop and cannot be taken back. Returns the number of them so far.
-    pub fn set_apart(&mut self, n: usize, goes_on: Instant, soon: Duration) -> usize {
-        self.apart.push((n, goes_on, goes_on + soon));
+    pub fn exclude_acts(&mut self, n: usize, goes_on: Instant, soon: Duration) -> usize {
+        self.excluded.push((n, goes_on, goes_on + soon));
         let arrivals = self.pods[n].kafka().arrivals();
         let within = |at| at >= goes_on && at < goes_on + soon;
         arrivals.iter().filter(|arrival| within(arrival.at)).count()
@@ -198,7 +198,7 @@ impl TwoPods {
         Ok(gaps.max().unwrap_or_default())
     }
 
-    /// Returns the observations of the pod `n`, without the requests that were set apart.
+    /// Returns the observations of the pod `n`, without the requests that were set excluded.
     pub fn observations(&self, n: usize) -> Result<Observations> {
         let arrivals = self.pods[n].kafka().arrivals();
         Ok(Observations {
@@ -212,8 +212,8 @@ impl TwoPods {
     }
 
     fn is_apart(&self, n: usize, at: Instant) -> bool {
-        let mut apart = self.apart.iter();
-        apart.any(|(pod, from, to)| *pod == n && (*from..*to).contains(&at))
+        let mut excluded = self.excluded.iter();
+        excluded.any(|(pod, from, to)| *pod == n && (*from..*to).contains(&at))
     }
 
     /// Returns the time from `since` to the next request to Kafka of the pod `n`. If there is none within `limit`, a promise is

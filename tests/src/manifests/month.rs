@@ -63,7 +63,7 @@ impl Month {
             .collect();
         let mut groups = groups::all(minutes);
         for fault in &faults {
-            fault.befall(&mut groups);
+            fault.apply(&mut groups);
         }
         Self {
             minutes,

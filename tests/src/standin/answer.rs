@@ -17,7 +17,7 @@ use super::{
 
 /// The action on the connection that follows a request.
 #[derive(Debug)]
-pub(crate) enum Verdict {
+pub(crate) enum Reply {
     Send(BytesMut),
     SendAndClose(BytesMut),
     /// No answer is sent, since the request wants none.
@@ -47,14 +47,14 @@ pub(crate) struct RequestHead {
 ///
 /// # Errors
 /// The request cannot be decoded, or its API or version is not supported. The connection is then closed, as a broker would do.
-pub(crate) async fn to(shared: &Shared, node: i32, mut frame: Bytes) -> anyhow::Result<Verdict> {
+pub(crate) async fn to(shared: &Shared, node: i32, mut frame: Bytes) -> anyhow::Result<Reply> {
     let key = frame.slice(..2).get_i16();
     let version = frame.slice(2..4).get_i16();
     let api = Api::from_key(key).ok_or_else(|| anyhow!("request {key} is not answered"))?;
     let (oldest, newest) = api.versions();
     if api == Api::ApiVersions && !(oldest..=newest).contains(&version) {
         let correlation_id = frame.slice(4..8).get_i32();
-        return encode(correlation_id, 0, &api::versions::unsupported()).map(Verdict::Send);
+        return encode(correlation_id, 0, &api::versions::unsupported()).map(Reply::Send);
     }
     if !(oldest..=newest).contains(&version) {
         return Err(anyhow!("{api:?} version {version} is not answered"));
@@ -79,7 +79,7 @@ async fn spoil(
     shared: &Shared,
     asked: RequestHead,
     answer: Option<BytesMut>,
-) -> anyhow::Result<Verdict> {
+) -> anyhow::Result<Reply> {
     let effects = asked.faults.effects();
     let struck = asked.faults.into_struck();
     if !struck.is_empty() {
@@ -88,7 +88,7 @@ async fn spoil(
             .send_modify(|request_counts| request_counts.struck(asked.api, &struck));
     }
     let Some(mut answer) = answer else {
-        return Ok(Verdict::Silence);
+        return Ok(Reply::Silence);
     };
     for effect in effects {
         match effect {
@@ -97,7 +97,7 @@ async fn spoil(
             Effect::Stall => std::future::pending().await,
             Effect::Close => {
                 answer.truncate(answer.len() / 2);
-                return Ok(Verdict::SendAndClose(answer));
+                return Ok(Reply::SendAndClose(answer));
             }
             Effect::Truncate => {
                 answer.truncate((answer.len() / 2).max(8));
@@ -111,7 +111,7 @@ async fn spoil(
             }
         }
     }
-    Ok(Verdict::Send(answer))
+    Ok(Reply::Send(answer))
 }
 
 /// Encodes an answer with its length and header.

@@ -50,17 +50,17 @@ impl Cluster {
         for topic in self.topics.values_mut() {
             for partition in topic.partitions.iter_mut().filter(|p| p.leader == node) {
                 let replicas = partition.replicas(&all, topic.replicas);
-                let heir = replicas.iter().find(|replica| registered.contains(replica));
-                partition.lead_by(heir.copied().unwrap_or(-1));
+                let new_leader = replicas.iter().find(|replica| registered.contains(replica));
+                partition.lead_by(new_leader.copied().unwrap_or(-1));
             }
         }
-        let heir = registered.first().copied().unwrap_or(-1);
+        let new_leader = registered.first().copied().unwrap_or(-1);
         for group in self
             .groups
             .values_mut()
             .filter(|g| g.coordinator.node() == node)
         {
-            group.coordinator = Coordinator::At(heir);
+            group.coordinator = Coordinator::At(new_leader);
         }
     }
 

@@ -23,7 +23,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    answer::{self, Verdict},
+    answer::{self, Reply},
     cluster::{Cluster, Condition, Port},
     fault::Active,
     protocol::Api,
@@ -234,9 +234,9 @@ async fn speak(
             .await
             .map_err(io::Error::other)?
         {
-            Verdict::Send(answer) => write.write_all(&answer).await?,
-            Verdict::Silence => {}
-            Verdict::SendAndClose(answer) => {
+            Reply::Send(answer) => write.write_all(&answer).await?,
+            Reply::Silence => {}
+            Reply::SendAndClose(answer) => {
                 write.write_all(&answer).await?;
                 return Ok(());
             }

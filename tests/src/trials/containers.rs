@@ -72,7 +72,7 @@ pub fn collector_lost(
         let goes_on = Instant::now();
         pair.pod(0).signal(&part, Signal::Continue)?;
         lab::pause(Duration::from_secs(3));
-        late = pair.set_apart(0, goes_on, LEFTOVER);
+        late = pair.exclude_acts(0, goes_on, LEFTOVER);
     }
     let history = pair.never_two()?;
     pair.promise(history.moves() == 1, || format!("{history}"))?;
@@ -95,7 +95,7 @@ pub fn stands_still(
     lab::pause(Duration::from_secs(3));
     // Only a collector that was itself stopped may send leftover requests.
     let late = if parts.contains(&Part::Collector) {
-        pair.set_apart(0, goes_on, LEFTOVER)
+        pair.exclude_acts(0, goes_on, LEFTOVER)
     } else {
         0
     };

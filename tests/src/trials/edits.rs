@@ -56,7 +56,7 @@ impl Edit {
             Self::Deleted => lease.delete(),
             Self::Recreated => {
                 lease.delete()?;
-                lease.ship_empty()
+                lease.create_empty()
             }
             Self::Stranger => lease.edit(&json!({"holderIdentity": "nobody-has-this-name"})),
             Self::Shortened => lease.edit(&json!({"leaseDurationSeconds": 1})),

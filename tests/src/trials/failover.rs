@@ -14,7 +14,7 @@ use crate::lab::{self, TwoPods};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// Both containers get SIGTERM, as in a rollout.
-    ApiRequest,
+    Sigterm,
     /// Both containers get SIGKILL.
     Killed,
 }
@@ -31,7 +31,7 @@ pub fn failovers(
 ) -> Result<Vec<Duration>> {
     let mut pair = TwoPods::start(setup.kube, &setup.pair_plan(name, durations))?;
     let waited = match end {
-        End::ApiRequest => Duration::ZERO,
+        End::Sigterm => Duration::ZERO,
         End::Killed => Duration::from_secs(durations.0),
     };
     let mut took = Vec::new();
@@ -39,7 +39,7 @@ pub fn failovers(
         let (leader, other) = (n % 2, (n + 1) % 2);
         let ended = Instant::now();
         match end {
-            End::ApiRequest => drop(pair.pod(leader).terminate()?),
+            End::Sigterm => drop(pair.pod(leader).terminate()?),
             End::Killed => pair.pod(leader).kill(&BOTH)?,
         }
         let limit = within(waited, PROMISED) + 10 * PROMISED;

@@ -175,7 +175,7 @@ pub fn borne(
     }
     lab::pause(lasts);
     kept(&pair, begun)?;
-    let asked = pair.pod(0).route().asked()?;
+    let asked = pair.pod(0).route().requests()?;
     let asked = asked.iter().filter(|asked| asked.at >= begun).count();
     Ok(format!(
         "kept for {lasts:.0?} and {asked} requests of the leader"

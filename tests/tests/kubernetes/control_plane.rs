@@ -15,7 +15,7 @@ const SOON: Duration = Duration::from_secs(3);
 
 /// Starts three pairs of pods: two with Leases shorter than the 20 s for which the control plane stands still, and one with a
 /// longer Lease, 60 s.
-fn duels(plane: &ControlPlane) -> Result<Vec<TwoPods>> {
+fn pairs(plane: &ControlPlane) -> Result<Vec<TwoPods>> {
     let settings = [
         ("plane-6", (6, 2)),
         ("plane-10", (10, 3)),
@@ -27,9 +27,9 @@ fn duels(plane: &ControlPlane) -> Result<Vec<TwoPods>> {
 }
 
 /// Checks that no pair ever had two acting pods, and that each pair acts within [`SOON`] after `healed`.
-fn judge(duels: &[TwoPods], what: &str, healed: Instant) -> Result<()> {
+fn judge(pairs: &[TwoPods], what: &str, healed: Instant) -> Result<()> {
     lab::pause(SOON + Duration::from_secs(2));
-    for pair in duels {
+    for pair in pairs {
         let history = pair.never_two()?;
         let acts = (0..2)
             .filter_map(|n| history.first_act_after(n, healed))
@@ -51,13 +51,13 @@ fn judge(duels: &[TwoPods], what: &str, healed: Instant) -> Result<()> {
 fn a_control_plane_that_restarts_or_stands_still_never_makes_two_leaders() -> Result<()> {
     let _reservation = lab::reserve()?;
     let mut plane = ControlPlane::start()?;
-    let duels = duels(&plane)?;
+    let pairs = pairs(&plane)?;
     let begun = Instant::now();
     for part in [Part::ApiServer, Part::Etcd] {
         plane.kill(part)?;
         plane.launch(part)?;
         plane.wait_until_ready()?;
-        judge(&duels, &format!("{part:?} restarted"), Instant::now())?;
+        judge(&pairs, &format!("{part:?} restarted"), Instant::now())?;
     }
     for part in [Part::Etcd, Part::ApiServer] {
         plane.signal(part, Signal::Stop)?;
@@ -65,11 +65,11 @@ fn a_control_plane_that_restarts_or_stands_still_never_makes_two_leaders() -> Re
         plane.signal(part, Signal::Continue)?;
         plane.wait_until_ready()?;
         judge(
-            &duels,
+            &pairs,
             &format!("{part:?} stood still for 20 s"),
             Instant::now(),
         )?;
     }
     // The pair whose Lease outlasts the time without a control plane must never have lost leadership.
-    duels.last().map_or(Ok(()), |long| kept(long, begun))
+    pairs.last().map_or(Ok(()), |long| kept(long, begun))
 }

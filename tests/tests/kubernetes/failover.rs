@@ -26,7 +26,7 @@ fn a_leader_that_is_asked_to_end_hands_over() -> Result<()> {
     let plane = ControlPlane::start()?;
     let setup = TrialSetup::of(plane.kube());
     let times = length.pick(30, 5);
-    let took = failovers(&setup, "asked", (BALANCED, End::ApiRequest, times))?;
+    let took = failovers(&setup, "asked", (BALANCED, End::Sigterm, times))?;
     lab::say(format_args!(
         "SIGTERM to the other's first request, {}",
         line(&took)
@@ -70,7 +70,7 @@ fn the_guides_presets_keep_their_times() -> Result<()> {
     let setup = TrialSetup::of(plane.kube());
     let mut all = Vec::new();
     for durations in [(10, 3), (15, 5), (30, 10)] {
-        for (end, times) in [(End::ApiRequest, 3), (End::Killed, 1)] {
+        for (end, times) in [(End::Sigterm, 3), (End::Killed, 1)] {
             let name = format!("preset-{}-{}-{end:?}", durations.0, durations.1);
             let run =
                 move |name: &str| Ok(line(&failovers(&setup, name, (durations, end, times))?));

@@ -63,7 +63,7 @@ impl Lab {
 }
 
 /// Checks that a route passes, refuses, drops, delays and spoils requests as it is told to.
-fn try_road(route: &ApiRoute, route_kind: RouteKind) -> Result<()> {
+fn try_route(route: &ApiRoute, route_kind: RouteKind) -> Result<()> {
     let runtime = Runtime::new()?;
     let client = client(&runtime, route)?;
     let lab = Lab {
@@ -104,7 +104,7 @@ fn try_road(route: &ApiRoute, route_kind: RouteKind) -> Result<()> {
             ..HttpFault::default()
         })?;
         ensure!(lab.get() == Some(503), "not spoiled");
-        let asked = route.asked()?;
+        let asked = route.requests()?;
         ensure!(
             asked.iter().any(|asked| asked.verb == Verb::List),
             "{asked:?}"
@@ -119,16 +119,16 @@ fn rights_doors_and_gateways_do_what_they_say() -> Result<()> {
     let plane = ControlPlane::start()?;
     let kube = plane.kube();
     let lease = Lease::of(kube, "one");
-    lease.ship()?;
+    lease.create_released()?;
     let path = "jsonpath={.spec.leaseDurationSeconds}";
     let shown = kube.kubectl(&["get", "lease", "one", "-o", path])?;
     ensure!(shown.trim() == "1", "kubectl says {shown}");
     let account = kube.account("pod", &Rights::on("one"))?;
     for route_kind in [RouteKind::Direct, RouteKind::Watched] {
         let route = ApiRoute::build(kube, &account, route_kind)?;
-        try_road(&route, route_kind).with_context(|| format!("{route_kind:?}"))?;
+        try_route(&route, route_kind).with_context(|| format!("{route_kind:?}"))?;
     }
-    let asked = kube.asked_by(&account, 0)?;
+    let asked = kube.requests_by(&account, 0)?;
     ensure!(asked.get("list") == Some(&2), "{asked:?}");
     lease.edit(&json!({"holderIdentity": "somebody"}))?;
     let record = lease.read()?.context("it is gone")?;
@@ -142,7 +142,7 @@ fn rights_doors_and_gateways_do_what_they_say() -> Result<()> {
 fn parts_of_the_control_plane_stop_and_come_back() -> Result<()> {
     let _reservation = lab::reserve()?;
     let mut plane = ControlPlane::start()?;
-    Lease::of(plane.kube(), "kept").ship()?;
+    Lease::of(plane.kube(), "kept").create_released()?;
     plane.kill(Part::ApiServer)?;
     ensure!(Lease::of(plane.kube(), "kept").read().is_err(), "an answer");
     plane.launch(Part::ApiServer)?;

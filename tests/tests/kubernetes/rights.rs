@@ -13,7 +13,7 @@ use tokio::time::Instant;
 const DURATIONS: (u64, u64) = (6, 2);
 
 /// The time within which a missing right must be reported.
-const SAID: Duration = Duration::from_secs(2);
+const REPORT_LIMIT: Duration = Duration::from_secs(2);
 
 /// The state of the Lease before the pod starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +27,8 @@ fn pod(kube: &Kube, name: &str, rights: Rights, before: Before) -> Result<(Pod, 
     let lease = Lease::of(kube, name);
     match before {
         Before::Nothing => {}
-        Before::ReleasedLease => lease.ship()?,
-        Before::EmptyLease => lease.ship_empty()?,
+        Before::ReleasedLease => lease.create_released()?,
+        Before::EmptyLease => lease.create_empty()?,
     }
     let pair_plan = PairPlan {
         rights,
@@ -56,7 +56,7 @@ fn too_few(
 ) -> Result<String> {
     let (pod, _lease) = pod(kube, name, rights, before)?;
     let said = wait_until_blocked(&pod, reason, verb)?;
-    let limit = Length::from_env().slack(SAID);
+    let limit = Length::from_env().slack(REPORT_LIMIT);
     ensure!(said <= limit, "said after {said:?}\n{}", pod.logs());
     Ok(format!("blocked, and {verb} named, after {said:.1?}"))
 }
@@ -152,7 +152,7 @@ fn who_is_blocked_leads_when_that_is_mended_and_loses_with_its_rights() -> Resul
         Trial::new("mended-lease", |name| {
             let (pod, lease) = pod(kube, name, Rights::on_shipped(name), Before::Nothing)?;
             wait_until_blocked(&pod, "lease_missing", "create")?;
-            lease.ship()?;
+            lease.create_released()?;
             let limit = Length::from_env().slack(Duration::from_secs(1));
             let mended = wait_until_leading(&pod, limit)?;
             Ok(format!("leads {mended:.1?} after the Lease was made"))

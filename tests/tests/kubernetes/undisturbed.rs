@@ -41,7 +41,7 @@ fn one_leader_asks_seldom_and_an_elector_is_small() -> Result<()> {
     lab::pause(lasts);
     let took = begun.elapsed().as_secs_f64();
     for (n, what, budget) in [(0, "leader", LEADER), (1, "standby", STANDBY)] {
-        let asked = kube.asked_by(pair.account(n), since)?;
+        let asked = kube.requests_by(pair.account(n), since)?;
         let watches = asked.get("watch").copied().unwrap_or_default();
         let others = asked.values().sum::<usize>() - watches;
         let a_minute = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX)) / took * 60.0;

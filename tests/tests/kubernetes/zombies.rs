@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const DURATIONS: (u64, u64) = (6, 2);
 
 /// The time within which the pod must report its trouble.
-const SAID: Duration = Duration::from_secs(2);
+const REPORT_LIMIT: Duration = Duration::from_secs(2);
 
 /// The time within which a pod must lead once its trouble is over, beside the time that it has to wait for the Lease.
 const MENDED: Duration = Duration::from_secs(3);
@@ -25,7 +25,7 @@ const FILES: Duration = Duration::from_secs(10);
 /// Returns a pod that is not started yet, with a TLS connection of its own to the API server, and creates a Lease that no pod
 /// holds.
 fn pod(kube: &Kube, name: &str, clock: Option<&'static str>) -> Result<Pod> {
-    Lease::of(kube, name).ship()?;
+    Lease::of(kube, name).create_released()?;
     let mut pair_plan = PairPlan::of(name, DURATIONS).direct();
     pair_plan.plans[0].clock = clock;
     pair_plan.pod(kube, 0)
@@ -39,7 +39,7 @@ fn trial(
 ) -> Result<String> {
     start(pod)?;
     let said = wait_until_blocked(pod, reason, words)?;
-    let limit = Length::from_env().slack(SAID);
+    let limit = Length::from_env().slack(REPORT_LIMIT);
     ensure!(said <= limit, "said after {said:?}\n{}", pod.logs());
     mend(pod)?;
     let after = wait_until_leading(pod, wait + Length::from_env().slack(MENDED))?;

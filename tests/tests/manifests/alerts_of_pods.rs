@@ -233,7 +233,7 @@ fn no_kafka(kube: &Kube, name: &str) -> Result<String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    Lease::of(kube, name).ship()?;
+    Lease::of(kube, name).create_released()?;
     let mut pods = pods(kube, &PairPlan::of(name, DURATIONS), |pod| {
         runtime.block_on(pod.kafka().stop_node(1));
         Ok(())

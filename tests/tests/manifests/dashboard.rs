@@ -26,12 +26,12 @@ const BY_PARTITION: &str = "Partitions";
 /// The results of the queries, by panel.
 type Answers = BTreeMap<String, Vec<Series>>;
 
-struct ApiRequest {
+struct QueryAnswers {
     answers: Answers,
     slowest: (Duration, String),
 }
 
-fn ask(prometheus: &Prometheus, records: &Records, queries: &[Query]) -> Result<ApiRequest> {
+fn ask(prometheus: &Prometheus, records: &Records, queries: &[Query]) -> Result<QueryAnswers> {
     let mut answers = Answers::new();
     let mut slowest = (Duration::ZERO, String::new());
     for (n, query) in queries.iter().enumerate() {
@@ -48,7 +48,7 @@ fn ask(prometheus: &Prometheus, records: &Records, queries: &[Query]) -> Result<
         }
         answers.insert(format!("{n:02} {}", query.panel), answer);
     }
-    Ok(ApiRequest { answers, slowest })
+    Ok(QueryAnswers { answers, slowest })
 }
 
 fn panels_without_series(answers: &Answers) -> BTreeSet<&str> {

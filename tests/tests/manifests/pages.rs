@@ -104,7 +104,7 @@ fn prometheus(
 }
 
 /// Returns the pages so far, sorted, each as receiver, alert, namespace and status. A page that was sent twice is listed twice.
-fn told(alertmanager: &Alertmanager) -> Vec<String> {
+fn pages(alertmanager: &Alertmanager) -> Vec<String> {
     let word = |page: &Page| {
         let label = |name: &str| page.labels.get(name).map_or("", String::as_str);
         format!(
@@ -168,7 +168,7 @@ fn exactly_the_expected_pages_come_once_each_to_whom_they_concern() -> Result<()
         lab::pause(LONG);
         expected.extend(more.iter().map(|page| (*page).to_owned()));
         expected.sort();
-        let told = told(&alertmanager);
+        let told = pages(&alertmanager);
         ensure!(told == expected, "{what}: {told:#?}, not {expected:#?}");
         lab::say(format_args!("{what}: {more:?}"));
         Ok(())
@@ -199,7 +199,7 @@ fn exactly_the_expected_pages_come_once_each_to_whom_they_concern() -> Result<()
     let alertmanager = Alertmanager::start(&["payments", "finance"])?;
     let _blocked = prometheus(&alertmanager, &scene.releases(), 1)?;
     lab::pause(LONG);
-    let told = told(&alertmanager);
+    let told = pages(&alertmanager);
     let unseen = ["one", "two"]
         .map(|namespace| format!("default KafkaLagExporterLeaderUnseen {namespace} firing"));
     ensure!(told == unseen, "/metrics exceeds the limit: {told:#?}");

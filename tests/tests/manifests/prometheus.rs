@@ -26,7 +26,7 @@ fn a_waiting_alert_outlives_failovers_and_what_is_recorded_has_no_gap() -> Resul
     let plane = ControlPlane::start()?;
     let durations = Length::from_env().pick(BALANCED, SHORT);
     let mut scene = Scene::start(&plane, durations)?;
-    scene.fail_over(End::ApiRequest, (0, 1))?;
+    scene.fail_over(End::Sigterm, (0, 1))?;
     scene.fail_over(End::Killed, (1, 0))?;
     scene.shipped_alert_has_fired()?;
     scene.was_unbroken()?;

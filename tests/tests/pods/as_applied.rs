@@ -25,7 +25,7 @@ fn may(node: &Node, verb: &str) -> Result<String> {
         "-n",
         "monitoring",
     ];
-    let (_, said) = node.kubectl_says(&args)?;
+    let (_, said) = node.kubectl_status_and_output(&args)?;
     Ok(said.trim().to_owned())
 }
 
@@ -98,7 +98,7 @@ fn two_pods_of_the_base_have_one_leader_and_the_guides_commands_answer() -> Resu
     let Some(node) = Node::start()? else {
         return Ok(());
     };
-    let installation = Installation::play(&node, Setup::of(Overlay::Base))?;
+    let installation = Installation::start_settled(&node, Setup::of(Overlay::Base))?;
     let leader = installation.leader()?;
     let standby = installation.standby()?;
     for (pod, says) in [
@@ -127,7 +127,7 @@ fn the_leader_shows_the_lag_of_a_real_kafka_outside_of_the_cluster() -> Result<(
     kafka.fixture("build", &[])?;
     let bootstrap = kafka.bootstrap();
     let setup = Setup::of(Overlay::Base);
-    let installation = Installation::play(&node, Setup { bootstrap, ..setup })?;
+    let installation = Installation::start_settled(&node, Setup { bootstrap, ..setup })?;
     let name = format!("pod/{}", installation.leader()?.name);
     let ask = [
         "exec",

@@ -35,7 +35,7 @@ fn an_elector_without_rights_says_which_and_leads_when_it_has_them() -> Result<(
     };
     let rights = Rights::Forgotten;
     let setup = Setup::of(Overlay::Base).durations((6, 2));
-    let mut installation = Installation::set(&node, Setup { rights, ..setup })?;
+    let mut installation = Installation::start(&node, Setup { rights, ..setup })?;
     let said = lab::wait_for("a word about rights", LIMIT, || {
         let logs = logs(&node)?;
         let said: Vec<_> = logs
@@ -72,7 +72,7 @@ fn a_collector_without_kafka_leads_and_says_so() -> Result<()> {
     };
     let bootstrap = "10.87.0.1:1".to_owned();
     let setup = Setup::of(Overlay::Base).durations((6, 2));
-    let installation = Installation::play(&node, Setup { bootstrap, ..setup })?;
+    let installation = Installation::start_settled(&node, Setup { bootstrap, ..setup })?;
     lab::pause(Duration::from_secs(Length::from_env().pick(120, 15)));
     all_stay_up(&installation)?;
     let leader = installation.leader()?;

@@ -179,7 +179,7 @@ fn pods_of_either_collector_have_one_leader() -> Result<()> {
     };
     for collector in [Collector::Slim, Collector::Static] {
         let setup = Setup::of(Overlay::Base);
-        let installation = Installation::play(&node, Setup { collector, ..setup })?;
+        let installation = Installation::start_settled(&node, Setup { collector, ..setup })?;
         let (leader, standby) = (installation.leader()?, installation.standby()?);
         for (pod, says) in [
             (&leader.name, r#"{"is_leader":true}"#),
@@ -191,7 +191,8 @@ fn pods_of_either_collector_have_one_leader() -> Result<()> {
             let asked = format!(
                 "exec {pod} -n monitoring -c klag-exporter -- curl -s localhost:8000/leader"
             );
-            let (done, said) = node.kubectl_says(&asked.split(' ').collect::<Vec<_>>())?;
+            let (done, said) =
+                node.kubectl_status_and_output(&asked.split(' ').collect::<Vec<_>>())?;
             match collector {
                 Collector::Slim => ensure!(said.starts_with(says), "{pod}: {said}"),
                 Collector::Static => ensure!(!done.success(), "a curl: {said}"),

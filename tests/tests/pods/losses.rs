@@ -71,7 +71,7 @@ fn evict(node: &Node, pod: &str) -> Result<(bool, String)> {
     fs::write(&file, text)?;
     let path = format!("/api/v1/namespaces/monitoring/pods/{pod}/eviction");
     let file = file.to_str().context("a path that is not UTF-8")?;
-    let (status, said) = node.kubectl_says(&["create", "--raw", &path, "-f", file])?;
+    let (status, said) = node.kubectl_status_and_output(&["create", "--raw", &path, "-f", file])?;
     Ok((status.success(), said))
 }
 
@@ -81,7 +81,7 @@ fn a_leader_whose_pod_is_deleted_or_evicted_hands_over() -> Result<()> {
     let Some(node) = Node::start()? else {
         return Ok(());
     };
-    let installation = Installation::play(&node, two_pods(Overlay::ReadyStandbys))?;
+    let installation = Installation::start_settled(&node, two_pods(Overlay::ReadyStandbys))?;
     let soon = Length::from_env().slack(SECOND);
     for time in 1..=Length::from_env().pick(5, 1) {
         let what = format!("delete pod {time}");
@@ -121,7 +121,7 @@ fn a_leader_whose_pod_is_deleted_by_force_is_followed() -> Result<()> {
     let Some(node) = Node::start()? else {
         return Ok(());
     };
-    let installation = Installation::play(&node, two_pods(Overlay::Base))?;
+    let installation = Installation::start_settled(&node, two_pods(Overlay::Base))?;
     for time in 1..=Length::from_env().pick(5, 2) {
         let what = format!("delete pod by force {time}");
         let bound = when_the_lease_has_run_out();
@@ -140,7 +140,7 @@ fn a_container_that_is_killed_comes_back() -> Result<()> {
     let Some(node) = Node::start()? else {
         return Ok(());
     };
-    let installation = Installation::play(&node, two_pods(Overlay::Base))?;
+    let installation = Installation::start_settled(&node, two_pods(Overlay::Base))?;
     let bounds = [
         ("elector", when_the_lease_has_run_out()),
         (
@@ -180,7 +180,7 @@ fn leadership_goes_on_without_a_kubelet_and_moves_when_nobody_restarts_what_died
     let Some(node) = Node::start()? else {
         return Ok(());
     };
-    let installation = Installation::play(&node, two_pods(Overlay::Base))?;
+    let installation = Installation::start_settled(&node, two_pods(Overlay::Base))?;
     let stands = Duration::from_secs(Length::from_env().pick(90, 20));
     let gaps = lose(
         &installation,

@@ -18,7 +18,7 @@ fn rollouts(node: &Node, overlay: Overlay, (replicas, times): (usize, usize)) ->
         Setup::of(overlay),
         Setup::of(overlay).durations((6, 2)).handing_over_after(12),
     );
-    let mut installation = Installation::play(node, Setup { replicas, ..setup })?;
+    let mut installation = Installation::start_settled(node, Setup { replicas, ..setup })?;
     let mut longest = Duration::ZERO;
     for time in 1..=times {
         let begin = Instant::now();
@@ -78,12 +78,12 @@ fn a_version_that_cannot_start_changes_nothing() -> Result<()> {
         return Ok(());
     };
     let setup = Setup::of(Overlay::ReadyStandbys).durations((6, 2));
-    let mut installation = Installation::play(&node, setup)?;
+    let mut installation = Installation::start_settled(&node, setup)?;
     let leader = installation.leader()?;
     let begin = Instant::now();
     installation.change(|setup| setup.tag = "absent")?;
     let status = "rollout status deployment/klag-exporter -n monitoring --timeout=15s";
-    let (status, said) = node.kubectl_says(&status.split(' ').collect::<Vec<_>>())?;
+    let (status, said) = node.kubectl_status_and_output(&status.split(' ').collect::<Vec<_>>())?;
     ensure!(!status.success(), "the rollout is said to be done: {said}");
     ensure!(installation.leader()?.name == leader.name, "another leader");
     installation.change(|setup| setup.tag = TAGS[0])?;

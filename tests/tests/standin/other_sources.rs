@@ -61,7 +61,11 @@ fn a_source_that_says_yes_for_ever_makes_it_collect_and_one_that_says_no_keeps_i
     let (yes, no) = (sources::constant("true")?, sources::constant("false")?);
     let standby = collector(&kafka, &no, "pod-b")?;
     lab::wait_for("its word", LIMIT, || {
-        ensure!(no.asked().contains("gate=closed"), "{}", no.asked());
+        ensure!(
+            no.last_request().contains("gate=closed"),
+            "{}",
+            no.last_request()
+        );
         Ok(())
     })?;
     lab::pause(POLL);
@@ -180,7 +184,11 @@ fn stalled_brokers_keep_nobody_from_letting_go() -> Result<()> {
         let told = Instant::now();
         source.name("pod-b");
         lab::wait_for("its promise", SOON, || {
-            ensure!(source.asked().contains("gate=closed"), "{}", source.asked());
+            ensure!(
+                source.last_request().contains("gate=closed"),
+                "{}",
+                source.last_request()
+            );
             Ok(())
         })?;
         let said = told.elapsed();
@@ -212,7 +220,7 @@ fn stalled_brokers_keep_nobody_from_letting_go() -> Result<()> {
         status.success() && took < Duration::from_secs(2),
         "{status} {took:?}"
     );
-    let last = source.asked();
+    let last = source.last_request();
     lab::say(format_args!("gone after {took:.0?}, its last word {last}"));
     ensure!(last.contains("healthy=false&gate=closed"), "{last}");
     Ok(())

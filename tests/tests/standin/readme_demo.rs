@@ -49,7 +49,7 @@ impl Demo {
         })
     }
 
-    fn said(&self) -> Result<String> {
+    fn output(&self) -> Result<String> {
         Ok(fs::read_to_string(self.outside.path().join("log"))?)
     }
 
@@ -57,14 +57,14 @@ impl Demo {
     fn wait_for<const N: usize>(&mut self, line: &str, n: usize) -> Result<[String; N]> {
         let pattern = Regex::new(&format!("(?m)^{line}$"))?;
         lab::wait_for(line, LIMIT, || {
-            let said = self.said()?;
+            let said = self.output()?;
             let found = pattern.captures_iter(&said).nth(n - 1);
             let ended = self.process.ended()?;
             ensure!(ended.is_none(), "it ended: {ended:?}");
             let words = |found: Captures<'_>| found.extract().1.map(str::to_owned);
             found.map(words).context("not said")
         })
-        .with_context(|| self.said().unwrap_or_default())
+        .with_context(|| self.output().unwrap_or_default())
     }
 
     fn type_line(&mut self, line: &str) -> Result<()> {
@@ -77,7 +77,7 @@ impl Demo {
         self.process.signal(Signal::Interrupt)?;
         let status = self.process.wait(LIMIT)?;
         let took = asked.elapsed();
-        ensure!(status.success(), "{status}\n{}", self.said()?);
+        ensure!(status.success(), "{status}\n{}", self.output()?);
 
         let dir = self.inside.path();
         let mut left = Vec::new();

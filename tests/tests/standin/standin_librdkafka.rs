@@ -13,7 +13,7 @@ use rdkafka::{
 
 mod records;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 const FIRST_MS: i64 = 1_700_000_000_000;
 
 #[tokio::test]
@@ -28,11 +28,11 @@ async fn metadata_bounds_times_and_commits_are_what_was_said() {
         .await;
     let client = client(&kafka, &[("group.id", "billing")]);
 
-    let metadata = client.fetch_metadata(None, PATIENCE).unwrap();
+    let metadata = client.fetch_metadata(None, TIMEOUT).unwrap();
     assert_eq!(metadata.brokers().len(), 3);
     assert_eq!(metadata.topics()[0].partitions().len(), 6);
     assert_eq!(
-        client.fetch_watermarks("orders", 4, PATIENCE).unwrap(),
+        client.fetch_watermarks("orders", 4, TIMEOUT).unwrap(),
         (10, 104)
     );
 
@@ -43,7 +43,7 @@ async fn metadata_bounds_times_and_commits_are_what_was_said() {
             .add_partition_offset("orders", partition, at)
             .unwrap();
     }
-    let found = client.offsets_for_times(wanted, PATIENCE).unwrap();
+    let found = client.offsets_for_times(wanted, TIMEOUT).unwrap();
     assert!(
         found
             .elements()
@@ -53,7 +53,7 @@ async fn metadata_bounds_times_and_commits_are_what_was_said() {
     );
 
     let committed = client
-        .committed_offsets(partitions("orders", &[2, 3]), PATIENCE)
+        .committed_offsets(partitions("orders", &[2, 3]), TIMEOUT)
         .unwrap();
     assert_eq!(offsets(&committed), [Offset::Offset(42), Offset::Invalid]);
     kafka.shutdown().await;
@@ -69,9 +69,7 @@ async fn each_coordinator_lists_and_describes_its_own_groups() {
         .group("b", GroupSpec::classic().coordinated_by(2).member(member))
         .start()
         .await;
-    let groups = client(&kafka, &[])
-        .fetch_group_list(None, PATIENCE)
-        .unwrap();
+    let groups = client(&kafka, &[]).fetch_group_list(None, TIMEOUT).unwrap();
     let mut found: Vec<_> = groups
         .groups()
         .iter()
@@ -96,19 +94,19 @@ async fn a_moved_partition_is_refused_by_the_old_leader_and_answered_by_the_new(
         .await;
     let client = client(&kafka, &[]);
     assert_eq!(
-        client.fetch_watermarks("orders", 0, PATIENCE).unwrap(),
+        client.fetch_watermarks("orders", 0, TIMEOUT).unwrap(),
         (0, 5)
     );
     kafka.move_partition_leader("orders", 0, 2);
     kafka.set_high_watermark("orders", 0, 6);
-    let refusal = client.fetch_watermarks("orders", 0, PATIENCE).unwrap_err();
+    let refusal = client.fetch_watermarks("orders", 0, TIMEOUT).unwrap_err();
     assert_eq!(
         refusal.rdkafka_error_code(),
         Some(RDKafkaErrorCode::NotLeaderForPartition)
     );
-    client.fetch_metadata(Some("orders"), PATIENCE).unwrap();
+    client.fetch_metadata(Some("orders"), TIMEOUT).unwrap();
     assert_eq!(
-        client.fetch_watermarks("orders", 0, PATIENCE).unwrap(),
+        client.fetch_watermarks("orders", 0, TIMEOUT).unwrap(),
         (0, 6)
     );
     assert!(kafka.requests()[&(Api::ListOffsets, 2)] >= 1);
@@ -128,7 +126,7 @@ async fn a_fenced_nodes_partitions_are_led_by_another() {
         .await;
     kafka.stop_node(2).await;
     kafka.fence_node(2);
-    let metadata = client(&kafka, &[]).fetch_metadata(None, PATIENCE).unwrap();
+    let metadata = client(&kafka, &[]).fetch_metadata(None, TIMEOUT).unwrap();
     assert_eq!(metadata.brokers().len(), 2);
     let leader = |topic: &str, partition: usize| {
         let topic = metadata
@@ -142,7 +140,7 @@ async fn a_fenced_nodes_partitions_are_led_by_another() {
     assert_eq!(leader("single", 0), -1);
     kafka.start_node(2).await;
     let metadata = client(&kafka, &[])
-        .fetch_metadata(Some("single"), PATIENCE)
+        .fetch_metadata(Some("single"), TIMEOUT)
         .unwrap();
     assert_eq!(metadata.topics()[0].partitions()[0].leader(), 2);
     kafka.shutdown().await;
@@ -156,10 +154,10 @@ async fn an_injected_error_reaches_the_client_and_is_counted() {
         .await;
     let client = client(&kafka, &[]);
     let id = kafka.inject(Fault::error(Api::ListOffsets, 29));
-    assert!(client.fetch_watermarks("orders", 0, PATIENCE).is_err());
+    assert!(client.fetch_watermarks("orders", 0, TIMEOUT).is_err());
     kafka.clear_fault(id);
     assert_eq!(
-        client.fetch_watermarks("orders", 0, PATIENCE).unwrap(),
+        client.fetch_watermarks("orders", 0, TIMEOUT).unwrap(),
         (0, 5)
     );
     assert!(kafka.injected().values().sum::<u64>() >= 1);

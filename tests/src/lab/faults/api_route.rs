@@ -83,8 +83,8 @@ impl ApiRoute {
     }
 
     /// Returns the requests so far; an error unless the route is [`RouteKind::Watched`].
-    pub fn asked(&self) -> Result<Vec<ApiRequest>> {
-        Ok(self.http_proxy()?.asked())
+    pub fn requests(&self) -> Result<Vec<ApiRequest>> {
+        Ok(self.http_proxy()?.requests())
     }
 
     fn http_proxy(&self) -> Result<&HttpProxy> {

@@ -65,7 +65,7 @@ async fn pass(
                     write.write_all(&bytes).await?;
                 }
             }
-            heard = hear(&mut read), if !ended && kept.len() < ROOM => match heard? {
+            heard = read_some(&mut read), if !ended && kept.len() < ROOM => match heard? {
                 Some(bytes) => kept.push_back((Instant::now(), bytes)),
                 None => ended = true,
             }
@@ -94,7 +94,7 @@ async fn until(due: Option<Instant>) {
     }
 }
 
-async fn hear(read: &mut OwnedReadHalf) -> io::Result<Option<Bytes>> {
+async fn read_some(read: &mut OwnedReadHalf) -> io::Result<Option<Bytes>> {
     let mut bytes = vec![0; 64 << 10];
     let n = read.read(&mut bytes).await?;
     bytes.truncate(n);

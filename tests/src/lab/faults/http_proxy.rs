@@ -110,7 +110,7 @@ impl HttpProxy {
     }
 
     /// Returns all requests so far, in the order in which they arrived.
-    pub fn asked(&self) -> Vec<ApiRequest> {
+    pub fn requests(&self) -> Vec<ApiRequest> {
         self.requests.borrow().clone()
     }
 }

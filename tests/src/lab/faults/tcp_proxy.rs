@@ -123,7 +123,7 @@ async fn serve(
             }
             TcpFault::Drop => {
                 listener = None;
-                let full = Full::at(port).await?;
+                let full = FullListener::at(port).await?;
                 faults.changed().await.map_err(io::Error::other)?;
                 drop(full);
             }
@@ -150,14 +150,14 @@ async fn serve(
 }
 
 /// A listener whose queue of connections is full: the kernel drops every attempt to connect without an answer.
-struct Full {
+struct FullListener {
     _listener: TcpListener,
     _waiting: JoinSet<Option<TcpStream>>,
 }
 
-// === impl Full ===
+// === impl FullListener ===
 
-impl Full {
+impl FullListener {
     async fn at(port: u16) -> io::Result<Self> {
         let listener = bound_socket(port)?.listen(1)?;
         let mut waiting = JoinSet::new();
@@ -167,7 +167,7 @@ impl Full {
             waiting.spawn(async move {
                 let stream = TcpStream::connect(address(port)).await.ok()?;
                 made.add_permits(1);
-                // The connection is held open, so that the listener's queue stays full until `Full` is dropped.
+                // The connection is held open, so that the listener's queue stays full until `FullListener` is dropped.
                 std::future::pending::<()>().await;
                 Some(stream)
             });

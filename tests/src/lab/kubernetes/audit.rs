@@ -30,7 +30,7 @@ impl Kube {
     }
 
     /// Returns the number of an account's requests by verb, without the first `since` entries of [`Kube::audit`].
-    pub fn asked_by(&self, account: &Account, since: usize) -> Result<BTreeMap<String, usize>> {
+    pub fn requests_by(&self, account: &Account, since: usize) -> Result<BTreeMap<String, usize>> {
         let user = account.user();
         let mut asked = BTreeMap::new();
         for entry in self.audit()?.into_iter().skip(since) {

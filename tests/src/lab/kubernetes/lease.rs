@@ -53,12 +53,12 @@ impl Lease {
     }
 
     /// Creates the Lease without a holder and with a duration of one second, so a pod that wants it need not wait.
-    pub fn ship(&self) -> Result<()> {
+    pub fn create_released(&self) -> Result<()> {
         self.make(&json!({"leaseDurationSeconds": 1}))
     }
 
     /// Creates the Lease with an empty `spec`, as a user's manifest may.
-    pub fn ship_empty(&self) -> Result<()> {
+    pub fn create_empty(&self) -> Result<()> {
         self.make(&json!({}))
     }
 

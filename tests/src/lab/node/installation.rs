@@ -41,7 +41,7 @@ pub struct Gaps {
 impl<'a> Installation<'a> {
     /// Makes the namespace, in which only restricted pods are allowed, and applies the user's overlay. Pods read the stand-in for
     /// Kafka unless the setup names a Kafka. A warning of the API server is an error.
-    pub fn set(node: &'a Node, setup: Setup) -> Result<Self> {
+    pub fn start(node: &'a Node, setup: Setup) -> Result<Self> {
         node.kubectl(&["create", "namespace", "monitoring"])?;
         let labels =
             ["enforce", "warn"].map(|mode| format!("pod-security.kubernetes.io/{mode}=restricted"));
@@ -63,9 +63,9 @@ impl<'a> Installation<'a> {
         Ok(installation)
     }
 
-    /// Does what [`Self::set`] does, then waits until one pod acts and all others stand by.
-    pub fn play(node: &'a Node, setup: Setup) -> Result<Self> {
-        let installation = Self::set(node, setup)?;
+    /// Does what [`Self::start`] does, then waits until one pod acts and all others stand by.
+    pub fn start_settled(node: &'a Node, setup: Setup) -> Result<Self> {
+        let installation = Self::start(node, setup)?;
         installation.wait_until_settled()?;
         Ok(installation)
     }
@@ -190,7 +190,7 @@ impl<'a> Installation<'a> {
         ];
         for asked in asked {
             let args: Vec<_> = asked.split(' ').collect();
-            match self.node.kubectl_says(&args) {
+            match self.node.kubectl_status_and_output(&args) {
                 Ok((_, said)) => writeln!(text, "--- kubectl {asked}\n{said}").ok(),
                 Err(error) => writeln!(text, "--- kubectl {asked}: {error:#}").ok(),
             };

@@ -21,7 +21,7 @@ impl Net {
     }
 
     /// Returns another handle on the same namespace, for another thread.
-    pub(super) fn again(&self) -> Result<Self> {
+    pub(super) fn try_clone(&self) -> Result<Self> {
         Ok(Self(self.0.try_clone()?))
     }
 

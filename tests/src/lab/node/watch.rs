@@ -58,7 +58,7 @@ struct Watching {
     pods: watch::Sender<Vec<Seen>>,
     tasks: JoinSet<()>,
     /// The index of each pod in `pods`, and the handle of the task that probes the pod, by the pod's uid. Pods that have gone stay.
-    looking: BTreeMap<String, (usize, AbortHandle)>,
+    probed: BTreeMap<String, (usize, AbortHandle)>,
 }
 
 // === impl Watch ===
@@ -66,7 +66,7 @@ struct Watching {
 impl Watch {
     /// Begins to watch the pods of the cluster that `kubeconfig` leads to, on a thread in `net`.
     pub(super) fn start(net: &Net, kubeconfig: &Path) -> Result<Self> {
-        let net = net.again()?;
+        let net = net.try_clone()?;
         let kubeconfig = Kubeconfig::read_from(kubeconfig)?;
         let (sender, pods) = watch::channel(Vec::new());
         let (stop, stopped) = oneshot::channel();
@@ -78,7 +78,7 @@ impl Watch {
                 http: observer::client()?,
                 pods: sender,
                 tasks: JoinSet::new(),
-                looking: BTreeMap::new(),
+                probed: BTreeMap::new(),
             };
             tokio::select! {
                 // `Watch` stops this thread by dropping the sender; a value is never sent.
@@ -140,32 +140,32 @@ impl Watching {
         for object in list["items"].as_array().context("no items")? {
             let uid = object["metadata"]["uid"].as_str().context("no uid")?;
             there.push(uid.to_owned());
-            if let Some((n, _)) = self.looking.get(uid) {
+            if let Some((n, _)) = self.probed.get(uid) {
                 self.pods
                     .send_modify(|pods| pods[*n].object = object.clone());
             } else if let Some(address) = object["status"]["podIP"].as_str() {
-                let seen = self.look_at(address.parse()?, object);
+                let seen = self.start_probing(address.parse()?, object);
                 let n = self.pods.borrow().len();
-                self.looking.insert(uid.to_owned(), (n, seen.1));
+                self.probed.insert(uid.to_owned(), (n, seen.1));
                 self.pods.send_modify(|pods| pods.push(seen.0));
             }
         }
-        let gone = self.looking.iter().filter(|(uid, _)| !there.contains(uid));
-        for (_, (n, looking)) in gone {
+        let gone = self.probed.iter().filter(|(uid, _)| !there.contains(uid));
+        for (_, (n, probed)) in gone {
             self.pods.send_modify(|pods| {
                 let since = pods[*n].gone.get_or_insert_with(Instant::now);
                 if since.elapsed() > AFTERLIFE {
-                    looking.abort();
+                    probed.abort();
                 }
             });
         }
         Ok(())
     }
 
-    fn look_at(&mut self, address: IpAddr, object: &Value) -> (Seen, AbortHandle) {
+    fn start_probing(&mut self, address: IpAddr, object: &Value) -> (Seen, AbortHandle) {
         let (sender, probes) = watch::channel(Vec::new());
         let place = SocketAddr::from((address, PORT));
-        let looking = self
+        let probed = self
             .tasks
             .spawn(observer::watch_one(self.http.clone(), place, sender));
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
@@ -176,7 +176,7 @@ impl Watching {
             gone: None,
             probes,
         };
-        (seen, looking)
+        (seen, probed)
     }
 }
 

@@ -105,7 +105,7 @@ impl Fault {
     }
 
     /// Changes the minutes of the group that has the fault. A fault of the whole cluster changes no group.
-    pub(super) fn befall(&self, groups: &mut [Group]) {
+    pub(super) fn apply(&self, groups: &mut [Group]) {
         let named = |group: &&mut Group| Some(&group.name) == self.group.as_ref();
         let Some(group) = groups.iter_mut().find(named) else {
             return;

@@ -44,14 +44,14 @@ fn coordinator_of(
     key_type: i8,
 ) -> find_coordinator_response::Coordinator {
     // The error message that brokers put into answers without an error.
-    let praise = if context.version < FIRST_OF_SEVERAL {
+    let message = if context.version < FIRST_OF_SEVERAL {
         "NONE"
     } else {
         ""
     };
     let answer = find_coordinator_response::Coordinator::default()
         .with_key(key.clone())
-        .with_error_message(Some(text(praise)));
+        .with_error_message(Some(text(message)));
     let injected = context.fault(FaultSite::Group(key));
     let at = context.cluster.coordinator(key).node();
     let node = context

@@ -23,7 +23,7 @@ pub(crate) const CLIENT: &str = "questions";
 
 /// The session timeout: longer than any test, and below the broker's `group.max.session.timeout.ms`.
 const SESSION_MS: i32 = 1_700_000;
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT_LIMIT: Duration = Duration::from_secs(60);
 
 /// The key and version of `StreamsGroupHeartbeat` of KIP-1071, for which the protocol library has no type.
 const STREAMS_HEARTBEAT: (i16, i16) = (88, 0);
@@ -90,7 +90,7 @@ impl Member {
             .with_protocol_type(text(protocol_type))
             .with_protocols(vec![protocol]);
         // Version 3 of `JoinGroup` is the last in which a member gets its id at once.
-        let joined = lab::wait_for("a member to join", PATIENCE, || {
+        let joined = lab::wait_for("a member to join", WAIT_LIMIT, || {
             let answer = ask(bootstrap, 3, &request)?;
             ensure!(answer.error_code == 0, "JoinGroup {}", answer.error_code);
             Ok(answer)
@@ -128,7 +128,7 @@ impl Member {
             .with_generation_id_or_member_epoch(self.generation)
             .with_member_id(self.id.clone())
             .with_topics(vec![topic]);
-        lab::wait_for("a commit", PATIENCE, || {
+        lab::wait_for("a commit", WAIT_LIMIT, || {
             let answer = ask(&self.bootstrap, 9, &request)?;
             let codes = answer.topics.iter().flat_map(|topic| &topic.partitions);
             let codes: Vec<i16> = codes.map(|partition| partition.error_code).collect();
@@ -145,7 +145,7 @@ impl Member {
 pub(crate) fn join_streams(bootstrap: &str, group: &str, topic: &str) -> Result<Member> {
     let member_id = format!("{group}-member");
     let frame = streams_heartbeat(group, &member_id, topic)?;
-    lab::wait_for("a Streams member to join", PATIENCE, || {
+    lab::wait_for("a Streams member to join", WAIT_LIMIT, || {
         let mut answer = Connection::to(bootstrap)?.exchange(&frame)?;
         // An answer begins with correlation id, tags, throttle time and error code.
         ensure!(answer.remaining() > 11, "a short answer: {answer:?}");

@@ -28,7 +28,7 @@ use rdkafka::{
 
 use super::records::{self, FIRST_MS};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const SETTLE_LIMIT: Duration = Duration::from_secs(30);
 
 /// The members and the transaction on real Kafka, which end when this value is dropped.
 pub(crate) struct Live {
@@ -182,7 +182,7 @@ fn commit(address: &str, group: &str, offsets: &[(&str, i32, i64)]) -> Result<()
 
 /// Repeats `attempt` until it succeeds, since a new cluster has neither leaders nor coordinators for a while.
 fn until_settled(attempt: impl FnMut() -> Result<()>) -> Result<()> {
-    wait_for("the cluster to settle", PATIENCE, attempt)
+    wait_for("the cluster to settle", SETTLE_LIMIT, attempt)
 }
 
 /// Writes five plain records, three of a committed transaction, two of an aborted one, and two of a transaction that stays open
@@ -194,10 +194,10 @@ fn transactions(address: &str) -> Result<BaseProducer> {
     produce(address, ("tx", 0), (0, 5))?;
     let committed = producer(address, "tx-1")?;
     send(&committed, 5..8)?;
-    committed.commit_transaction(PATIENCE)?;
+    committed.commit_transaction(SETTLE_LIMIT)?;
     let aborted = producer(address, "tx-2")?;
     send(&aborted, 9..11)?;
-    aborted.abort_transaction(PATIENCE)?;
+    aborted.abort_transaction(SETTLE_LIMIT)?;
     let open = producer(address, "tx-3")?;
     send(&open, 12..14)?;
     Ok(open)
@@ -209,7 +209,7 @@ fn producer(address: &str, id: &str) -> Result<BaseProducer> {
         .set("transactional.id", id)
         .set("linger.ms", "200")
         .create()?;
-    producer.init_transactions(PATIENCE)?;
+    producer.init_transactions(SETTLE_LIMIT)?;
     producer.begin_transaction()?;
     Ok(producer)
 }
@@ -224,7 +224,7 @@ fn send(producer: &BaseProducer, offsets: std::ops::Range<i64>) -> Result<()> {
         sent.map_err(|(error, _)| error)?;
     }
     producer
-        .flush(PATIENCE)
+        .flush(SETTLE_LIMIT)
         .context("the records are not stored")
 }
 
@@ -245,7 +245,7 @@ fn member(
     }
     let consumer: BaseConsumer = config.create()?;
     consumer.subscribe(&["orders"])?;
-    wait_for("an assignment", PATIENCE, || {
+    wait_for("an assignment", SETTLE_LIMIT, || {
         consumer.poll(Duration::from_millis(100));
         ensure!(
             consumer.assignment()?.count() == 3,

@@ -117,7 +117,7 @@ impl Scene {
         let ended = lab::wall_seconds();
         self.ended.push(ended);
         match end {
-            End::ApiRequest => drop(self.pair.pod(leader).terminate()?),
+            End::Sigterm => drop(self.pair.pod(leader).terminate()?),
             End::Killed => self.pair.pod(leader).kill(&BOTH)?,
         }
         self.until("the other pod to act", 60, |scene| {

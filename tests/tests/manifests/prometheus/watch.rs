@@ -33,7 +33,7 @@ pub(crate) struct Kind {
     name: &'static str,
     /// The time from one scrape or evaluation to the next.
     seconds: u64,
-    /// The time for which the rules remember the last value, as a range of PromQL.
+    /// The time for which the rules remember the last value, as a range of `PromQL`.
     memory: &'static str,
 }
 

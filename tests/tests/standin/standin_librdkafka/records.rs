@@ -11,7 +11,7 @@ use rdkafka::{
     producer::{BaseProducer, BaseRecord, Producer},
 };
 
-use super::{FIRST_MS, PATIENCE, client};
+use super::{FIRST_MS, TIMEOUT, client};
 
 #[tokio::test]
 async fn records_are_read_in_every_codec_and_size() {
@@ -78,7 +78,7 @@ async fn a_reader_of_committed_records_sees_no_aborted_and_no_open_transaction()
     wanted.add_partition_offset("tx", 0, Offset::End).unwrap();
     let level = [("isolation.level", "read_committed")];
     let committed = client(&kafka, &level)
-        .offsets_for_times(wanted, PATIENCE)
+        .offsets_for_times(wanted, TIMEOUT)
         .unwrap();
     assert_eq!(committed.elements()[0].offset(), Offset::Offset(11));
     kafka.shutdown().await;
@@ -92,7 +92,7 @@ async fn a_position_before_the_log_start_is_out_of_range() {
         .await;
     let consumer = client(&kafka, &[("auto.offset.reset", "error")]);
     assign(&consumer, ("cut", 5));
-    let error = consumer.poll(PATIENCE).unwrap().unwrap_err();
+    let error = consumer.poll(TIMEOUT).unwrap().unwrap_err();
     assert!(
         matches!(error, KafkaError::MessageConsumption(_)),
         "{error:?}"
@@ -118,7 +118,7 @@ async fn what_is_produced_and_committed_is_there_for_others() {
             .timestamp(FIRST_MS + 90_000);
         producer.send(record).map_err(|(error, _)| error).unwrap();
     }
-    producer.flush(PATIENCE).unwrap();
+    producer.flush(TIMEOUT).unwrap();
     let written: Vec<_> = (7..10)
         .map(|offset| (offset, FIRST_MS + 90_000, 3))
         .collect();
@@ -169,10 +169,10 @@ async fn a_reader_follows_the_partition_to_its_new_leader() {
         .await;
     let consumer = client(&kafka, &[("enable.partition.eof", "false")]);
     assign(&consumer, ("orders", 0));
-    assert_eq!(consumer.poll(PATIENCE).unwrap().unwrap().offset(), 0);
+    assert_eq!(consumer.poll(TIMEOUT).unwrap().unwrap().offset(), 0);
     kafka.move_partition_leader("orders", 0, 2);
     kafka.append("orders", 0, (1, Slot::at(FIRST_MS)));
-    assert_eq!(consumer.poll(PATIENCE).unwrap().unwrap().offset(), 1);
+    assert_eq!(consumer.poll(TIMEOUT).unwrap().unwrap().offset(), 1);
     assert!(kafka.requests()[&(Api::Fetch, 2)] >= 1);
     assert!(kafka.n_requests(Api::OffsetForLeaderEpoch) >= 1);
     kafka.shutdown().await;
@@ -192,7 +192,7 @@ fn read(kafka: &StandIn, from: (&str, i64), more: &[(&str, &str)]) -> Vec<(i64, 
     assign(&consumer, from);
     let mut records = Vec::new();
     loop {
-        match consumer.poll(PATIENCE).expect("a record or the end") {
+        match consumer.poll(TIMEOUT).expect("a record or the end") {
             Ok(message) => {
                 let time = message.timestamp().to_millis().expect("a timestamp");
                 records.push((message.offset(), time, message.payload_len()));
