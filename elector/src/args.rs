@@ -61,15 +61,16 @@ pub struct Args {
 // === impl Args ===
 
 impl Args {
-    /// The word that tells this pod from another of the same identity: the one given, or a random one.
+    /// Returns the word that tells this pod from another of the same identity: `--instance` or `POD_UID`, or a new random word
+    /// at each call if neither is given.
     pub fn instance(&self) -> String {
         let given = self.instance.as_ref().filter(|word| !word.is_empty());
         given.cloned().unwrap_or_else(random_word)
     }
 }
 
-/// A random word of 32 hexadecimal digits. It keeps two pods of one identity apart, so it is drawn from the seeds that the
-/// operating system gives the standard library. `fastrand` would seed itself from the clock.
+/// Returns a random word of 32 hexadecimal digits. The word keeps two pods of one identity apart, so it is drawn from the seeds
+/// that the operating system gives the standard library. The crate `fastrand` would seed itself from the clock.
 fn random_word() -> String {
     let half = || RandomState::new().hash_one(());
     format!("{:016x}{:016x}", half(), half())

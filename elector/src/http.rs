@@ -15,7 +15,7 @@ use crate::leadership_task::Handle;
 use crate::single_instance::SingleInstance;
 use crate::telemetry::Telemetry;
 
-/// The content type of the exposition.
+/// The content type of the exposition: Prometheus' text format 0.0.4.
 const EXPOSITION_TYPE: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
@@ -25,22 +25,22 @@ const HOW_TO_ASK: &str = "write consumer=NAME&instance=WORD&seq=N&healthy=true|f
 /// The source of leadership that answers `/leader`.
 #[derive(Clone, Debug)]
 pub enum LeadershipSource {
-    /// The task that takes part in the election.
+    /// The leadership task, whose pod takes part in the election.
     Elected(Handle),
-    /// No election: this pod always leads.
+    /// The source without an election: this pod always leads.
     SingleInstance(SingleInstance),
 }
 
-/// The state that the endpoints are answered from.
+/// The values that the endpoints are answered from.
 #[derive(Clone, Debug)]
 pub struct AppState {
-    /// The source of leadership.
+    /// The source of leadership that answers `/leader`.
     pub source: LeadershipSource,
-    /// The families of `/metrics`.
+    /// The metric families that `/metrics` serves.
     pub telemetry: Arc<Telemetry>,
 }
 
-/// The endpoints for this pod: all of them.
+/// Returns the endpoints for this pod: all of them.
 pub fn router(state: AppState) -> Router {
     with_layers(
         public_routes()
@@ -50,7 +50,7 @@ pub fn router(state: AppState) -> Router {
     )
 }
 
-/// The endpoints for everybody. `/leader` is not among them, because its answers grant leadership.
+/// Returns the endpoints for everybody. `/leader` is not among them, because its answers grant leadership.
 pub fn telemetry_router(state: AppState) -> Router {
     with_layers(public_routes(), state)
 }
@@ -82,7 +82,10 @@ async fn leader(Extracted(state): Extracted<AppState>, uri: Uri) -> Response {
     }
 }
 
-/// The query of a request; `None` without one. The error is a text for whoever asked.
+/// Parses the query of a request; `None` without a query.
+///
+/// # Errors
+/// Returns a text for the client if the query is not as the contract defines it.
 fn query(uri: &Uri) -> Result<Option<leadership::Query>, String> {
     if uri.query().unwrap_or_default().is_empty() {
         return Ok(None);
@@ -93,7 +96,7 @@ fn query(uri: &Uri) -> Result<Option<leadership::Query>, String> {
     }
 }
 
-/// The HTTP status of an answer: 503 while the leader is not known, 200 otherwise.
+/// Returns the HTTP status of an answer: 503 while the leader is not known, 200 otherwise.
 const fn status(report: &LeaderReport) -> StatusCode {
     match report.state {
         State::Starting | State::Blocked => StatusCode::SERVICE_UNAVAILABLE,

@@ -6,17 +6,17 @@
 //!   shutdown ─────┘        ▲         └──► the next deadline
 //!                         now
 //! ```
-//! The machine knows no clock, no channel and no HTTP. Its owner passes the current time to every call, carries out what
-//! [`StateMachine::desired`] says, and calls [`StateMachine::advance`] after every input and at every
+//! The machine reads no clock, and uses no channel and no HTTP. Its owner passes the current time to every call, carries out
+//! what [`StateMachine::desired`] says, and calls [`StateMachine::advance`] after every input and at every
 //! [`StateMachine::next_deadline`].
 //!
 //! # The phases
 //!
 //! The machine rests while no healthy consumer has polled it. Once one has, it campaigns for the Lease. (Where no consumer is
-//! required, it campaigns from the start.) Once the consumer goes silent, reports ill health, or keeps its gate closed
-//! although it is granted leadership, the machine drains: it grants nothing, waits until the last grant cannot be acted on
-//! any more, and only then asks for the Lease to be given back. After a leadership that was given up, it holds off for a
-//! while so that another pod can take the Lease.
+//! required, it campaigns from the start.) Once the consumer goes silent, reports ill health, or keeps its gate closed although
+//! it is granted leadership, the machine drains: it grants nothing, waits until the last grant cannot be acted on any more, and
+//! only then asks for the Lease to be given back. After a leadership that was given up, it holds off for a while so that
+//! another pod can take the Lease.
 //!
 //! # The grants
 //!
@@ -48,18 +48,18 @@ use heartbeat::Heartbeat;
 use hold_off::HoldOff;
 use phase::Phase;
 
-/// The settings of the machine. They do not change while the process lives.
+/// The settings of the state machine, which do not change while the process lives.
 #[derive(Clone, Debug)]
 pub struct Rules {
     /// The identity of this pod. Only a consumer of the same identity is this pod's own.
     pub identity: String,
-    /// The longest grant.
+    /// The longest time that one grant may last.
     pub max_valid: Duration,
-    /// The need for a consumer: if one is required, the Lease is held only while it polls.
+    /// The need for a consumer: if one is required, the Lease is held only while the consumer polls.
     pub consumer: ConsumerRequirement,
 }
 
-/// Decides who may act, and for how long.
+/// The state machine that decides who may act, and for how long.
 #[derive(Debug)]
 pub struct StateMachine {
     rules: Rules,
@@ -69,25 +69,26 @@ pub struct StateMachine {
     grants: Grants,
     phase: Phase,
     hold_off: HoldOff,
-    /// Until this moment an earlier process of this pod may have granted leadership without this process knowing. So the
-    /// machine says "starting" instead of naming nobody. A known holder of the Lease ends the uncertainty early.
+    /// The moment until which an earlier process of this pod may have granted leadership without this process knowing. Until
+    /// then the machine says "starting" or "blocked" instead of denying a leader. A known holder of the Lease ends the
+    /// uncertainty early.
     uncertain_until: Instant,
     /// The moment since which this process has held the Lease without a gap.
     led_since: Option<Instant>,
     /// The moment since which nobody has held the Lease, as far as known.
     free_since: Option<Instant>,
-    /// Set when the own claim ran out by its deadline; cleared as soon as somebody is seen to hold the Lease.
+    /// True after the own claim ran out by its deadline, until somebody is seen to hold the Lease.
     claim_expired: bool,
 }
 
 /// The sender of a request, as far as grants are concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asker {
-    /// This pod's own consumer.
+    /// The consumer in this pod, where a consumer is required.
     Own {
-        /// The process of the consumer.
+        /// The random word of the consumer's process.
         instance: String,
-        /// The number of the poll within that process.
+        /// The number of the poll within the consumer's process.
         seq: u64,
     },
     /// Anybody else: another pod's consumer, a person, or a poll that arrived out of order. Where no consumer is required,
@@ -108,7 +109,8 @@ pub struct AnswerKey {
 // === impl StateMachine ===
 
 impl StateMachine {
-    /// A machine that starts at `now`. It assumes that an earlier process gave a full grant at that very moment.
+    /// Returns a machine that starts at `now`. The machine assumes that an earlier process of this elector gave a full grant at
+    /// `now`.
     pub fn new(rules: Rules, now: Instant) -> Self {
         Self {
             uncertain_until: now + rules.max_valid,
@@ -148,7 +150,7 @@ impl StateMachine {
         self.advance(now);
     }
 
-    /// Takes a poll; `None` stands for a request without a query. The request is answered later, by
+    /// Takes a poll, and returns its sender; `None` stands for a request without a query. The request is answered later, by
     /// [`StateMachine::answer`].
     pub fn receive_poll(&mut self, poll: Option<&Query>, now: Instant) -> Asker {
         let own = |poll: &&Query| {
@@ -184,8 +186,8 @@ impl StateMachine {
         self.advance(now);
     }
 
-    /// The instruction to the lease half. [`Desired::Observe`] after [`Desired::Campaign`] also says that nobody can be acting
-    /// any more, so that the Lease may be given back.
+    /// Returns the instruction to the lease half. [`Desired::Observe`] after [`Desired::Campaign`] also says that nobody can be
+    /// acting any more, so that the Lease may be given back.
     pub const fn desired(&self) -> Desired {
         match self.phase {
             Phase::Resting(_) | Phase::Ended => Desired::Observe,
@@ -193,12 +195,12 @@ impl StateMachine {
         }
     }
 
-    /// True if the process may end as soon as the lease half holds nothing.
+    /// Returns true if the process may end as soon as the lease half holds nothing.
     pub const fn has_ended(&self) -> bool {
         matches!(self.phase, Phase::Ended)
     }
 
-    /// True if the lease half holds nothing at `now`.
+    /// Returns true if the lease half holds nothing at `now`.
     pub fn holds_nothing(&self, now: Instant) -> bool {
         match self.lease_status.holding {
             Holding::Nothing => true,
@@ -207,7 +209,8 @@ impl StateMachine {
         }
     }
 
-    /// Answers `asker` as of `now`. A grant is noted before this returns, so it counts even if nobody reads the answer.
+    /// Answers `asker` as of `now`. A grant is noted before this function returns, so the grant counts even if nobody reads the
+    /// answer.
     pub fn answer(&mut self, asker: &Asker, now: Instant) -> LeaderReport {
         let mut report = self.report(now);
         let grant = self.grant_for(asker, now).unwrap_or_default();
@@ -226,7 +229,7 @@ impl StateMachine {
         report
     }
 
-    /// True if a later poll of the same consumer has arrived, so that nobody waits for this answer any more.
+    /// Returns true if a later poll of the same consumer has arrived, so that nobody waits for this answer any more.
     pub fn is_superseded(&self, asker: &Asker) -> bool {
         match asker {
             Asker::Own { instance, seq } => !self.heartbeat.is_latest(instance, *seq),
@@ -234,7 +237,7 @@ impl StateMachine {
         }
     }
 
-    /// The longest grant that `asker` may be given; `None` if it may be given none.
+    /// Returns the longest grant that `asker` may be given; `None` if `asker` may not be granted leadership.
     fn grant_for(&self, asker: &Asker, now: Instant) -> Option<Duration> {
         let claim = self.claim(now)?;
         let allowed = matches!(self.phase, Phase::Campaigning)
@@ -252,7 +255,7 @@ impl StateMachine {
     }
 }
 
-/// Whole milliseconds, never rounded up.
+/// Returns the whole milliseconds in `duration`, rounded down.
 fn whole_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

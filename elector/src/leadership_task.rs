@@ -50,7 +50,7 @@ pub const CLOSING: Duration = Duration::from_millis(250);
 /// The number of requests that may wait for the task. Senders beyond that number wait for a free place.
 const QUEUE: usize = 64;
 
-/// Owns the state machine and answers requests.
+/// The task that owns the state machine and answers requests.
 #[derive(Debug)]
 pub struct LeadershipTask {
     machine: StateMachine,
@@ -66,13 +66,13 @@ pub struct LeadershipTask {
 /// The channels and settings that the task needs beside its state machine.
 #[derive(Debug)]
 pub struct Parts {
-    /// Receives the state of the Lease from the lease half.
+    /// The receiver of the Lease's status, which the lease half publishes.
     pub lease_status: watch::Receiver<LeaseStatus>,
-    /// Tells the lease half whether to take the Lease.
+    /// The sender of the instruction to the lease half: whether to take the Lease.
     pub desired: watch::Sender<Desired>,
     /// The longest time that an answer is held back.
     pub max_wait: Duration,
-    /// Counts the answers by their result.
+    /// The counter of answers, by their result.
     pub answers: IntCounterVec,
     /// The tokens by which the task stops the other tasks.
     pub tokens: ShutdownTokens,
@@ -81,17 +81,18 @@ pub struct Parts {
 /// The tokens by which the task stops the other tasks at the end of its own shutdown.
 #[derive(Clone, Debug, Default)]
 pub struct ShutdownTokens {
-    /// Stops the lease half, once nothing is held any more or the release took too long.
+    /// The token that stops the lease half. The task cancels this token once nothing is held any more, or the release took too
+    /// long.
     pub lease: CancellationToken,
-    /// Stops the HTTP servers, once every waiting request has been answered.
+    /// The token that stops the HTTP servers. The task cancels this token once every waiting request has been answered.
     pub http: CancellationToken,
 }
 
-/// Sends requests to the task. Clones send to the same task.
+/// The sender of requests to the leadership task. Clones send to the same task.
 #[derive(Clone, Debug)]
 pub struct Handle(mpsc::Sender<TaskRequest>);
 
-/// A request to the task.
+/// A request to the leadership task, with the channel for its answer.
 #[derive(Debug)]
 enum TaskRequest {
     Leader {
@@ -103,7 +104,7 @@ enum TaskRequest {
     },
 }
 
-/// The progress of the shutdown.
+/// The stage of the task's shutdown.
 #[derive(Debug)]
 enum ShutdownStage {
     /// No shutdown has been requested.
@@ -127,7 +128,7 @@ enum TaskEvent {
 // === impl LeadershipTask ===
 
 impl LeadershipTask {
-    /// A task for `machine`, and the handle for sending it requests.
+    /// Returns a task for `machine`, and the handle for sending it requests.
     pub fn new(machine: StateMachine, parts: Parts) -> (Self, Handle) {
         let (sender, requests) = mpsc::channel(QUEUE);
         let task = Self {
@@ -144,6 +145,7 @@ impl LeadershipTask {
     }
 
     /// Answers requests until `shutdown` is cancelled, then goes through the shutdown that the module describes, and returns.
+    /// Returns early once every [`Handle`] has been dropped.
     pub async fn run(mut self, shutdown: CancellationToken) {
         while !self.is_closed(Instant::now()) {
             match self.next_event(&shutdown).await {
@@ -161,7 +163,7 @@ impl LeadershipTask {
                         .add(&mut self.machine, query.as_ref(), reply, Instant::now());
                 }
                 TaskEvent::Request(TaskRequest::Metrics { reply }) => {
-                    // Sending fails if the asker has left meanwhile.
+                    // Sending fails if the asker has left meanwhile, and then nobody needs the values.
                     reply.send(self.metric_values(Instant::now())).ok();
                 }
                 TaskEvent::Due => {}

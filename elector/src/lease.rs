@@ -75,18 +75,19 @@ pub use api_server::ApiServer;
 /// The time after which a problem is published while the configuration is still being read.
 const SLOW_CONNECT: Duration = Duration::from_secs(10);
 
-/// The lease half of the elector.
+/// The lease half of the elector, before it runs.
 #[derive(Debug)]
 pub struct Lease {
-    /// The settings of the election.
+    /// The settings of the election, as the configuration has them.
     pub election: Election,
-    /// Tells this pod from another of the same identity: the pod's UID, or a word drawn at random by this process.
+    /// The word that tells this pod from another of the same identity: the pod's UID, or a word drawn at random by this
+    /// process.
     pub instance: String,
     /// The instruction of the leadership half. [`Desired::Observe`] gives a held Lease back.
     pub desired: watch::Receiver<Desired>,
-    /// Receives the status after every change.
+    /// The channel to which the status is published after every change.
     pub lease_status: watch::Sender<LeaseStatus>,
-    /// Counts requests and transitions.
+    /// The counters of requests and transitions.
     pub telemetry: LeaseTelemetry,
 }
 

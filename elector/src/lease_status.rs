@@ -15,20 +15,20 @@ use tokio::time::Instant;
 /// Everything that the lease half knows about the Lease.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeaseStatus {
-    /// The part of the Lease that belongs to this process.
+    /// The hold of this process on the Lease: none, a claim, or a release under way.
     pub holding: Holding,
     /// Another holder that may still be acting, as far as known.
     pub rival: Option<Rival>,
     /// The existence of the Lease, as far as it has been seen.
     pub presence: Presence,
-    /// The problem that keeps this process from taking part. A request that succeeds ends it.
+    /// The problem that keeps this process from taking part. A request that succeeds ends the problem.
     pub problem: Option<Problem>,
 }
 
-/// The part of the Lease that belongs to this process.
+/// The hold of this process on the Lease: none, a claim, or a release under way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Holding {
-    /// This process holds nothing.
+    /// This process has no claim on the Lease.
     #[default]
     Nothing,
     /// This process holds the Lease for as long as the claim says.
@@ -42,18 +42,18 @@ pub enum Holding {
 pub struct Claim {
     /// The instant that the claim counts from, just before the write was sent.
     pub counted_from: Instant,
-    /// The first moment at which the claim must not be used: the deadline less the safety margin.
+    /// The first moment at which the claim must not be used: the end of the lease duration, less the safety margin.
     pub until: Instant,
     /// The fencing number of this leadership: the resourceVersion of the write that acquired the Lease.
     pub term: u64,
 }
 
-/// Another holder that may still be acting.
+/// Another holder of the Lease that may still be acting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rival {
-    /// Its identity; empty for a holder that disappeared from the Lease without a release.
+    /// The identity of the holder; empty for a holder that disappeared from the Lease without a release.
     pub name: String,
-    /// The first moment at which it cannot be acting any more.
+    /// The first moment at which the holder cannot be acting any more.
     pub until: Instant,
 }
 
@@ -72,30 +72,30 @@ pub enum Presence {
 /// A problem that keeps this process from taking part in the election.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The reason, as the contract names it.
+    /// The reason of the problem, as the leadership contract names it.
     pub reason: Reason,
     /// A short label for metrics: the verb whose right is missing, or another word of a closed set.
     pub cause: &'static str,
-    /// A sentence for the person who has to repair it. The words are this program's own, and no text of a peer or of a
-    /// credential plugin is part of it.
+    /// A sentence for the person who has to repair the problem. The words are this program's own: no text of a peer or of a
+    /// credential plugin is repeated.
     pub detail: String,
 }
 
 /// The instruction of the leadership half to the lease half.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Desired {
-    /// Hold nothing: give back whatever is held, and only watch from then on. The leadership half says this only when
-    /// nobody can still be acting on an earlier claim.
+    /// The instruction to hold nothing: give back whatever is held, and only watch from then on. The leadership half says this
+    /// only when nobody can still be acting on an earlier claim.
     #[default]
     Observe,
-    /// Take the Lease and keep it.
+    /// The instruction to take the Lease and keep it.
     Campaign,
 }
 
 // === impl Claim ===
 
 impl Claim {
-    /// True if the claim may be used at `now`.
+    /// Returns true if the claim may be used at `now`.
     pub fn is_running(&self, now: Instant) -> bool {
         now < self.until
     }

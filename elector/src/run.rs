@@ -26,7 +26,7 @@ use crate::telemetry::Telemetry;
 #[cfg(feature = "kubernetes")]
 mod elected;
 
-/// The longest time that an answer is held back, whatever the asker allows. Half a grant is another limit.
+/// The longest time that an answer is held back, whatever the asker allows. Half of the longest grant is another limit.
 const MAX_WAIT: Duration = Duration::from_secs(2);
 
 /// The time that every task is given at the end beyond its own limits.
@@ -41,7 +41,7 @@ pub enum Error {
     /// The operating system refuses a runtime or signal handlers.
     #[error("cannot start")]
     Start(#[from] io::Error),
-    /// A metric family is wrong, which is a bug.
+    /// A metric family cannot be made or registered, which is a bug.
     #[error("cannot register metrics")]
     Telemetry(#[from] prometheus::Error),
     /// A task ended unexpectedly, or did not end in time.
@@ -52,7 +52,7 @@ pub enum Error {
 /// The names of this pod and this process.
 #[derive(Clone, Debug)]
 pub struct Names {
-    /// Tells this pod from another of the same identity.
+    /// The word that tells this pod from another of the same identity.
     pub instance: String,
     /// The identity in the answers where there is no election.
     pub hostname: String,
@@ -61,7 +61,7 @@ pub struct Names {
 /// Runs the elector until `signal_runtime` sees a signal, or until a task ends unexpectedly.
 ///
 /// # Errors
-/// If the elector cannot start, or a task fails; see [`Error`].
+/// Returns an error if the elector cannot start, or a task fails; see [`Error`].
 pub fn run(signal_runtime: SignalRuntime, exporter: Exporter, names: Names) -> Result<(), Error> {
     let SignalRuntime {
         runtime,
@@ -76,7 +76,8 @@ pub fn run(signal_runtime: SignalRuntime, exporter: Exporter, names: Names) -> R
         supervisor.run(async || signals.next().await, grace).await?;
         Ok(())
     });
-    // Another thread may still be looking up a host name, and that cannot be interrupted.
+    // Another thread may still be looking up a host name. That look-up cannot be interrupted, so the end of the process does
+    // not wait for it.
     runtime.shutdown_background();
     ended
 }

@@ -8,20 +8,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::answer::{LeaderAnswer, MetricValues};
 
-/// The source of leadership of a pod that shares it with nobody.
+/// The source of leadership of a pod that leads alone, without an election.
 #[derive(Clone, Debug)]
 pub struct SingleInstance {
-    /// The identity in every answer.
+    /// The identity of this pod in every answer.
     pub identity: String,
-    /// The length of every grant.
+    /// The time that every grant lasts.
     pub max_valid: Duration,
     /// The reason why there is no election: [`Reason::Disabled`] or [`Reason::FeatureMissing`].
     pub reason: Reason,
     /// The longest time that an answer is held back.
     pub max_wait: Duration,
-    /// Counts the answers by their result.
+    /// The counter of answers, by their result.
     pub answers: IntCounterVec,
-    /// Cancelled when the process is to end.
+    /// The token that is cancelled when the process is to end.
     pub shutdown: CancellationToken,
 }
 
@@ -51,7 +51,7 @@ impl SingleInstance {
         }
     }
 
-    /// The report at this moment.
+    /// Returns the report at this moment: a grant, or none once the process is to end.
     pub fn report(&self) -> LeaderReport {
         let ending = self.shutdown.is_cancelled();
         let (state, reason) = if ending {
@@ -77,7 +77,7 @@ impl SingleInstance {
         }
     }
 
-    /// The values for `/metrics`.
+    /// Returns the values for `/metrics`. Claim and grant are zero, since there is no election.
     pub fn metric_values(&self) -> MetricValues {
         MetricValues {
             report: self.report(),

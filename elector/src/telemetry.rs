@@ -8,7 +8,7 @@ use shared::telemetry::DroppedLines;
 
 use crate::answer::MetricValues;
 
-/// The version of this program.
+/// The version of this program, as Cargo.toml has it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The revision that this program was built from, or "unknown".
@@ -17,7 +17,7 @@ pub const REVISION: &str = match option_env!("KLAG_REVISION") {
     None => "unknown",
 };
 
-/// Every state.
+/// Every state that the family `state` has a series for.
 const STATES: [State; 9] = [
     State::Starting,
     State::Parked,
@@ -30,10 +30,10 @@ const STATES: [State; 9] = [
     State::SingleInstance,
 ];
 
-/// Every result of an answer.
+/// Every result that the counter of answers has a series for.
 const RESULTS: [&str; 3] = ["granted", "not_granted", "abandoned"];
 
-/// The families of `/metrics`.
+/// The metric families that `/metrics` serves, and their registry.
 #[derive(Debug)]
 pub struct Telemetry {
     registry: Registry,
@@ -49,10 +49,10 @@ pub struct Telemetry {
 // === impl Telemetry ===
 
 impl Telemetry {
-    /// Every family but those of the lease half. Members of closed label sets start at 0.
+    /// Creates and registers every family but those of the lease half. The counters of answers start at 0.
     ///
     /// # Errors
-    /// If two families have the same name, which is a bug.
+    /// Returns an error if two families have the same name, which is a bug.
     pub fn new() -> Result<Self, prometheus::Error> {
         let telemetry = Self {
             registry: Registry::new(),
@@ -95,20 +95,20 @@ impl Telemetry {
         Ok(telemetry)
     }
 
-    /// The counter of answers, by their result.
+    /// Returns the counter of answers, into which each source of leadership counts.
     pub fn answers(&self) -> IntCounterVec {
         self.answers.clone()
     }
 
-    /// The registry, for the metrics of the lease half.
+    /// Returns the registry, for the metrics of the lease half.
     pub const fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// The text of every family, with `values` as the current values.
+    /// Returns the text of every family, with `values` as the current values.
     ///
     /// # Errors
-    /// If a family cannot be written as text, which is a bug.
+    /// Returns an error if a family cannot be written as text, which is a bug.
     pub fn render(&self, values: &MetricValues) -> Result<String, prometheus::Error> {
         for state in STATES {
             let current = i64::from(state == values.report.state);

@@ -1,4 +1,4 @@
-//! The beginning of a claim: what an own write that succeeded is good for.
+//! The beginning of a claim: the time for which a successful own write lets this pod lead.
 
 use std::time::Duration;
 
@@ -7,20 +7,21 @@ use k8s_openapi::jiff::Timestamp;
 use super::clocks::Clocks;
 use crate::lease_status::Claim;
 
-/// The time between the end of a claim and the end of the lease duration. It covers clocks that run at different speeds over
-/// one lease duration.
+/// The time between the end of a claim and the end of the lease duration. The margin covers clocks that run at different speeds
+/// over one lease duration.
 pub(crate) const MARGIN: Duration = Duration::from_millis(500);
 
-/// The time at which a write was sent.
+/// The time at which a request was sent, and the renew time in the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SendTime {
-    /// The clocks just before the write was sent.
+    /// The clocks just before the request was sent.
     pub(crate) at: Clocks,
-    /// The renew time in the write. kube-lease-manager took it from the wall clock when it made the request.
+    /// The renew time in the body of the request; `None` if there is none. kube-lease-manager took it from the wall clock when
+    /// it made the request.
     pub(crate) renew_time: Option<Timestamp>,
 }
 
-/// The claim that a successful write makes. It runs for `lease_duration`, less [`MARGIN`], from the moment at which
+/// Returns the claim that a successful write makes. It runs for `lease_duration`, less [`MARGIN`], from the moment at which
 /// kube-lease-manager made the request. `None` if that moment would lie before the start of the monotonic clock.
 pub(crate) fn of_write(time: SendTime, lease_duration: Duration, term: u64) -> Option<Claim> {
     // A request may wait in a queue between being made and being sent. That wait is subtracted, so that the claim counts from

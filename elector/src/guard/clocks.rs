@@ -1,9 +1,9 @@
-//! The current time on both clocks.
+//! The current time on the monotonic clock and on the wall clock.
 
 use k8s_openapi::jiff::Timestamp;
 use tokio::time::Instant;
 
-/// The current time on both clocks of this machine.
+/// The current time on both clocks of this machine, as every call of the guard is given it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Clocks {
     /// The monotonic clock. All deadlines are on this clock.

@@ -5,17 +5,18 @@
 pub(crate) struct ManagerControl {
     /// The current generation. A manager that was built in an earlier one has to be built anew.
     pub(crate) generation: u64,
-    /// The record that this process has in the Lease.
+    /// The relation of the record in the Lease to this process.
     pub(crate) record_held: RecordHeld,
 }
 
-/// The relation of the record in the Lease to this process. It says whether there is something to give back.
+/// The relation of the record in the Lease to this process: whether there is something to give back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RecordHeld {
-    /// This process has written no record, or it has been replaced. An earlier process of this instance may have written one.
+    /// This process has written no record, or its record has been replaced. An earlier process of this instance may have
+    /// written one.
     Nothing,
-    /// This process wrote the record.
+    /// This process wrote the record in the Lease.
     Ours,
-    /// This process wrote the record and is giving it back.
+    /// This process wrote the record in the Lease and is giving it back.
     Releasing,
 }

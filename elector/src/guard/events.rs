@@ -11,7 +11,7 @@ use super::request::RequestKind;
 // === impl Guard ===
 
 impl Guard {
-    /// Takes an event of the watch.
+    /// Takes the Lease as the watch, or a read in place of the watch, has shown it.
     pub(crate) fn observe(&mut self, seen: SeenLease, continuity: Continuity, now: Instant) {
         self.advance(now);
         let before = self.observation.lease();
@@ -93,7 +93,8 @@ impl Guard {
         self.retake_until = self.retake_until.filter(|until| now < *until);
     }
 
-    /// Ends the claim if the Lease, which was `before`, is not this process's any more.
+    /// Ends the claim if this process does not hold the Lease any more; `before` is the Lease as observed before the last
+    /// event. kube-lease-manager is then built anew.
     pub(super) fn step_down(&mut self, before: &ObservedLease) {
         let after = self.observation.lease();
         if after == ObservedLease::Ours || (*before != ObservedLease::Ours && self.claim.is_none())

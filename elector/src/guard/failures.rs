@@ -1,7 +1,7 @@
 //! The failures of requests, and the problem that they amount to.
 //!
-//! A missing right is a problem at once. Other failures are one only when [`STREAK`] requests of the same verb fail in a row,
-//! because a single failure may be an accident. A problem ends when a request of that verb succeeds.
+//! A missing right is a problem at once. Other failures are a problem only when [`STREAK`] requests of the same verb fail in a
+//! row, because a single failure may be an accident. A problem ends when a request of that verb succeeds.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use super::outcome::{RequestFailure, StatusSummary};
 use super::request::{Patch, RequestKind};
 use crate::lease_status::Problem;
 
-/// The verb of every write.
+/// The RBAC verb of the requests that acquire, renew and release the Lease.
 const PATCH_VERB: &str = RequestKind::Patch(Patch::Acquire).verb();
 
-/// The number of failures in a row that are a problem.
+/// The number of failures in a row that make a problem.
 const STREAK: u32 = 2;
 
 /// The failures since the last success, by verb.
@@ -24,7 +24,7 @@ pub(crate) struct Failures {
     denied: BTreeMap<&'static str, Problem>,
     /// The requests that failed for another reason, by verb.
     failed: BTreeMap<&'static str, FailureStreak>,
-    /// The failures of the watch.
+    /// The failures of the watch since it last worked.
     watch: FailureStreak,
     /// The problem that an access review reported: a write would be denied, though none has been tried.
     review_denial: Option<Problem>,
@@ -33,13 +33,13 @@ pub(crate) struct Failures {
 /// The contention for the Lease: another process may be acting, or none can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Contention {
-    /// No other process can be acting.
+    /// No other process can be acting, so a failed write of this process is a problem.
     Uncontested,
-    /// Another process may be acting.
+    /// Another process may be acting, so this process writes nothing.
     Contested,
 }
 
-/// Failures in a row.
+/// Consecutive failures of requests of one verb, or of the watch.
 #[derive(Debug, Default)]
 struct FailureStreak {
     n: u32,
@@ -50,7 +50,7 @@ struct FailureStreak {
 // === impl Failures ===
 
 impl Failures {
-    /// Notes that a request succeeded.
+    /// Notes that a request of this `kind` succeeded, which ends the problems of its verb.
     pub(crate) fn succeeded(&mut self, kind: RequestKind) {
         self.denied.remove(kind.verb());
         self.failed.remove(kind.verb());
@@ -59,13 +59,13 @@ impl Failures {
         }
     }
 
-    /// Notes that the Lease was seen, so that it need not be created.
+    /// Notes that the Lease was seen: it need not be created, and earlier failures of the watch are forgotten.
     pub(crate) fn lease_seen(&mut self) {
         self.succeeded(RequestKind::Create);
         self.watch = FailureStreak::default();
     }
 
-    /// Notes that the watch works.
+    /// Notes that the watch works, and forgets its earlier failures.
     pub(crate) fn watch_succeeded(&mut self) {
         self.watch = FailureStreak::default();
     }
@@ -119,7 +119,7 @@ impl Failures {
                 cause: "credentials",
                 detail: format!("the API server does not know this pod: {message}"),
             },
-            // Neither is a failure: both say something about the Lease, and the guard acts on it.
+            // A 404 or 409 is no failure: each says something about the Lease, and the guard acts on it.
             (_, 404 | 409) => return,
             _ => {
                 let text = format!("{} was answered {status}: {message}", kind.verb());
@@ -136,8 +136,8 @@ impl Failures {
         self.failed.entry(kind.verb()).or_default().note(failure);
     }
 
-    /// The problem that a person has to be told, if there is one. `duplicate` is the problem that another instance of this
-    /// process's identity holds the Lease; it comes last.
+    /// Returns the problem that a person has to be told, if there is one. `duplicate` is the problem that another instance of
+    /// this process's identity holds the Lease; every other problem comes before `duplicate`.
     pub(crate) fn problem(
         &self,
         contention: Contention,
@@ -148,7 +148,7 @@ impl Failures {
         if let Some((_, problem)) = self.denied.iter().find(|(verb, _)| matters(verb)) {
             return Some(problem.clone());
         }
-        // A standby that could not take the Lease is useless, so this is a problem while another pod leads, too.
+        // A standby that could not take the Lease is useless, so a denial by review is a problem while another pod leads, too.
         if self.review_denial.is_some() {
             return self.review_denial.clone();
         }
@@ -158,7 +158,7 @@ impl Failures {
             .or(duplicate)
     }
 
-    /// The problem while the Lease has never been seen. Then the failures of the watch count too.
+    /// Returns the problem while the Lease has never been seen. Until then the failures of the watch count too.
     pub(crate) fn problem_before_first_sight(&self) -> Option<Problem> {
         self.problem(Contention::Uncontested, None)
             .or_else(|| self.watch.problem())
@@ -170,7 +170,7 @@ impl Failures {
 impl FailureStreak {
     fn note(&mut self, failure: RequestFailure) {
         self.n = self.n.saturating_add(1);
-        // The text stays the same during one outage, even if each attempt fails in another way.
+        // The text of the problem stays the same during one outage, even if each attempt fails in another way.
         if self.n <= STREAK {
             self.last = failure;
         }

@@ -20,16 +20,16 @@ const SLACK: Duration = Duration::from_millis(200);
 pub(crate) enum SeenLease {
     /// The Lease does not exist. The version is that of the deletion, if it is known.
     Absent(Option<u64>),
-    /// The Lease exists.
+    /// The Lease exists, with this record.
     Present(Record),
 }
 
 /// The relation of an event of the watch to the event before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Continuity {
-    /// Nothing happened in between.
+    /// No change of the Lease can lie between the two events.
     Unbroken,
-    /// Something may have happened in between, because the watch began anew.
+    /// Changes of the Lease may lie between the two events, because the watch began anew.
     Unknown,
 }
 
@@ -37,25 +37,25 @@ pub(crate) enum Continuity {
 #[derive(Debug)]
 pub(crate) struct Observation {
     candidate: Candidate,
-    /// The state of the Lease that was seen last.
+    /// The state of the Lease that was seen last; `None` before the first.
     last: Option<LastSeen>,
-    /// The current run of watch events without a holder. An event with a holder, or with a release, ends it.
+    /// The current run of watch events without a holder. An event with a holder, or with a release, ends the run.
     holderless: Option<Holderless>,
 }
 
 /// An unbroken run of watch events, none of which had a holder. Nobody can have held the Lease in that time.
 #[derive(Debug)]
 struct Holderless {
-    /// The arrival of the first event.
+    /// The arrival of the first event in the run.
     since: Instant,
-    /// The version in the last event.
+    /// The version in the last event of the run.
     version: Option<u64>,
 }
 
-/// The state of the Lease that was seen last.
+/// The state of the Lease that was seen last, and the times from which the end of its holder follows.
 #[derive(Debug)]
 struct LastSeen {
-    /// The content; `None` if the Lease does not exist.
+    /// The content of the Lease; `None` if the Lease does not exist.
     content: Option<Content>,
     version: Option<u64>,
     /// The latest moment at which this content was seen again.
@@ -64,16 +64,16 @@ struct LastSeen {
     first_seen_at: Instant,
     /// The moment from which an earlier holder cannot be acting any more.
     earlier_holder_until: Instant,
-    /// The possible writer of this content.
+    /// The possible writer of this content, on which the end of the holder's claim depends.
     holder_wrote: HolderWrote,
 }
 
 /// The possible writer of a content. Only a write of the holder itself extends its claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum HolderWrote {
-    /// The holder may have written it.
+    /// The holder may have written the content.
     Maybe,
-    /// Somebody else changed the record. The holder's claim is the one before, which `earlier_holder_until` covers.
+    /// Somebody else changed the record. The holder's claim is that of the earlier record, whose end is `earlier_holder_until`.
     No,
 }
 
@@ -82,15 +82,15 @@ enum HolderWrote {
 pub(crate) enum ObservedLease {
     /// The Lease has not been seen yet.
     Unknown,
-    /// This instance is the holder in the record. Whether it also has a claim is another question.
+    /// This instance is the holder in the record. The record alone does not say that this instance has a claim.
     Ours,
     /// Another instance is the holder.
     Foreign {
-        /// Its identity.
+        /// The identity of the holder.
         name: String,
-        /// Its identity compared with this process's own.
+        /// The identity of the holder, compared with this process's own.
         identity: HolderIdentity,
-        /// The moment from which it cannot be acting any more.
+        /// The moment from which the holder cannot be acting any more.
         until: Instant,
     },
     /// The Lease has no holder, or does not exist, although nobody released it.
@@ -105,9 +105,9 @@ pub(crate) enum ObservedLease {
 /// The identity of another holder, compared with this process's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HolderIdentity {
-    /// The same identity: two pods were given one identity.
+    /// The holder has this process's identity: two pods were given one identity.
     Same,
-    /// Another identity.
+    /// The holder has another identity.
     Other,
 }
 
@@ -116,16 +116,16 @@ pub(crate) enum HolderIdentity {
 pub(crate) enum Change {
     /// The event or answer was older than the last state, and is ignored.
     Stale,
-    /// The content is the one that was known.
+    /// The content is the one that was known; only the version may be another.
     Same,
-    /// The content is new.
+    /// The content differs from the one that was known.
     New,
 }
 
 // === impl Observation ===
 
 impl Observation {
-    /// An observation that has seen nothing yet.
+    /// Returns an observation that has seen nothing yet.
     pub(crate) fn new(candidate: Candidate) -> Self {
         Self {
             candidate,
@@ -134,7 +134,7 @@ impl Observation {
         }
     }
 
-    /// Takes an event of the watch. Events may arrive late, so one whose version is not newer than the last is ignored.
+    /// Takes an event of the watch. An event whose version is not newer than the last state came late and is ignored.
     pub(crate) fn event(
         &mut self,
         seen: SeenLease,
@@ -184,7 +184,7 @@ impl Observation {
         });
     }
 
-    /// The moment since which the Lease is known to have had no holder, given that `last` has none.
+    /// Returns the moment since which the Lease is known to have had no holder, given that `last` has none.
     fn vanished_since(&self, last: &LastSeen) -> Instant {
         match &self.holderless {
             Some(run) if last.version.is_some() && run.version == last.version => {
@@ -209,8 +209,8 @@ impl Observation {
         }
         let holder_wrote = self.holder_wrote(content.as_ref());
         let earlier_holder_until = match (self.lease(), &self.last) {
-            // Somebody else edited the duration in the record. It is waited for as long as it stands there, but it does not
-            // count once the record has changed again.
+            // Somebody else edited the duration in the last record. An edited duration counts only as long as it is in the
+            // record.
             (ObservedLease::Foreign { .. }, Some(last)) if last.holder_wrote == HolderWrote::No => {
                 last.earlier_holder_until
             }
@@ -228,7 +228,7 @@ impl Observation {
         Change::New
     }
 
-    /// The possible writer of `content`, by comparison with the last content.
+    /// Returns the possible writer of `content`, by comparison with the last content.
     fn holder_wrote(&self, content: Option<&Content>) -> HolderWrote {
         let before = self.last.as_ref().and_then(|last| last.content.as_ref());
         match (before, content) {
@@ -239,12 +239,12 @@ impl Observation {
         }
     }
 
-    /// The version that was seen last.
+    /// Returns the resourceVersion that was seen last.
     pub(crate) fn version(&self) -> Option<u64> {
         self.last.as_ref()?.version
     }
 
-    /// The existence of the Lease, as far as it has been seen.
+    /// Returns the existence of the Lease, as far as it has been seen.
     pub(crate) fn presence(&self) -> Presence {
         match &self.last {
             None => Presence::Unseen,
@@ -253,7 +253,7 @@ impl Observation {
         }
     }
 
-    /// The state of the Lease from this process's point of view.
+    /// Returns the state of the Lease from this process's point of view.
     pub(crate) fn lease(&self) -> ObservedLease {
         let Some(last) = &self.last else {
             return ObservedLease::Unknown;

@@ -5,19 +5,19 @@ use std::time::Duration;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::jiff::Timestamp;
 
-/// The annotation that names the instance of the holder. It tells pods of the same identity apart.
+/// The annotation that names the instance of the holder. The instance tells pods of the same identity apart.
 pub(crate) const INSTANCE_ANNOTATION: &str = "klag-exporter/instance";
 
 /// The lease duration that marks a release. No elector is configured with so short a duration, and client-go leaves the same
 /// mark behind.
 pub(crate) const RELEASED_DURATION: Duration = Duration::from_secs(1);
 
-/// One version of the Lease.
+/// One version of the Lease, as an answer or an event showed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
     /// The resourceVersion. A greater number is a later version.
     pub(crate) version: u64,
-    /// The content of this version.
+    /// The content of this version of the Lease.
     pub(crate) content: Content,
 }
 
@@ -33,15 +33,15 @@ pub(crate) struct Content {
     pub(crate) instance: Option<String>,
     /// The time for which rivals have to wait after a renewal.
     pub(crate) duration: Option<Duration>,
-    /// The holder's wall clock at the acquisition. Only a change of it means something.
+    /// The holder's wall clock at the acquisition. Only a change of this time means something, since wall clocks differ.
     pub(crate) acquire_time: Option<Timestamp>,
-    /// The holder's wall clock at the last renewal. Only a change of it means something.
+    /// The holder's wall clock at the last renewal. Only a change of this time means something, since wall clocks differ.
     pub(crate) renew_time: Option<Timestamp>,
     /// The number of changes of the holder, a statistic.
     pub(crate) transitions: Option<i32>,
 }
 
-/// This process as a candidate in the election.
+/// This process as a candidate in the election: its names, and its settings of the election.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Candidate {
     /// The identity in `spec.holderIdentity`.
@@ -50,14 +50,14 @@ pub(crate) struct Candidate {
     pub(crate) instance: String,
     /// The length of a claim, before the margin is subtracted.
     pub(crate) lease_duration: Duration,
-    /// The time from one renewal to the next.
+    /// The time from one renewal of the Lease to the next.
     pub(crate) grace_period: Duration,
 }
 
 // === impl Record ===
 
 impl Record {
-    /// Reads `lease`. `None` if its resourceVersion is not a number, because then versions cannot be compared.
+    /// Reads `lease`. Returns `None` if its resourceVersion is not a number, because then versions cannot be compared.
     pub(crate) fn read(lease: &Lease) -> Option<Self> {
         let metadata = &lease.metadata;
         let none = LeaseSpec::default();
@@ -86,14 +86,14 @@ impl Record {
 // === impl Content ===
 
 impl Content {
-    /// True if `candidate` wrote the holder.
+    /// Returns true if the record names `candidate` as the holder, by identity and by instance.
     pub(crate) fn is_written_by(&self, candidate: &Candidate) -> bool {
         self.holder.as_deref() == Some(&candidate.identity)
             && self.instance.as_deref() == Some(&candidate.instance)
     }
 
-    /// True if the holder is the one of `before` and has not renewed since. Each renewal has a renew time of its own, so a
-    /// record with the old renew time was changed by somebody else, and the holder's claim is no longer than it was.
+    /// Returns true if the holder is the one of `before` and has not renewed since. Each renewal has a renew time of its own,
+    /// so a record with the old renew time was changed by somebody else, and the holder's claim is no longer than it was.
     pub(crate) fn is_not_renewed_since(&self, before: &Self) -> bool {
         self.holder.is_some()
             && self.renew_time.is_some()
@@ -103,12 +103,12 @@ impl Content {
             && self.uid == before.uid
     }
 
-    /// True if the Lease has no holder although nobody released it.
+    /// Returns true if the Lease has no holder although nobody released it.
     pub(crate) fn is_vanished(&self) -> bool {
         self.holder.is_none() && !self.is_released()
     }
 
-    /// True if the last holder released the Lease.
+    /// Returns true if the last holder released the Lease.
     pub(crate) fn is_released(&self) -> bool {
         self.holder.is_none() && self.duration == Some(RELEASED_DURATION)
     }

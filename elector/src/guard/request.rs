@@ -6,36 +6,36 @@ use serde_json::{Value, json};
 
 use super::record::{Candidate, INSTANCE_ANNOTATION, RELEASED_DURATION};
 
-/// The kind of a request about the Lease.
+/// The kind of a request about the Lease, told by method and body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum RequestKind {
-    /// GET.
+    /// GET of the Lease.
     Read,
     /// POST of an empty Lease.
     Create,
-    /// PATCH.
+    /// PATCH of the Lease.
     Patch(Patch),
     /// A request that kube-lease-manager is not known to send.
     Other,
 }
 
-/// The kind of a PATCH.
+/// The kind of a PATCH of the Lease, told by the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Patch {
-    /// Writes the holder, by server-side apply.
+    /// Writes the holder and both times, by server-side apply.
     Acquire,
-    /// Moves the renew time.
+    /// Sets a new renew time.
     Renew,
-    /// Removes the holder.
+    /// Removes the holder from the Lease.
     Release,
-    /// Counts the change of the holder; follows an acquisition.
+    /// Writes the number of changes of the holder; follows an acquisition.
     Transitions,
 }
 
 // === impl RequestKind ===
 
 impl RequestKind {
-    /// The kind of a request to the path of the Lease, with this `method` and `body`.
+    /// Returns the kind of a request to the path of the Lease, with this `method` and `body`.
     pub(crate) fn of(method: &Method, body: &Value) -> Self {
         match *method {
             Method::GET => Self::Read,
@@ -45,7 +45,8 @@ impl RequestKind {
         }
     }
 
-    /// The RBAC verb that a Role has to allow for this request, or `other` for a request of unknown kind. It is also a metric's label.
+    /// Returns the RBAC verb that a Role has to allow for this request, or `other` for a request of unknown kind. The verb is
+    /// also a label of the metrics about requests.
     pub(crate) const fn verb(self) -> &'static str {
         match self {
             Self::Read => "get",
@@ -55,7 +56,8 @@ impl RequestKind {
         }
     }
 
-    /// The HTTP status by which kube-lease-manager is told of a conflict. It panics at a 409 in a release, so there it is told 412.
+    /// Returns the HTTP status by which kube-lease-manager is told of a conflict. kube-lease-manager panics at a 409 in the
+    /// answer to a release, so a release is answered 412.
     pub(crate) const fn conflict_code(self) -> u16 {
         match self {
             Self::Patch(Patch::Release) => 412,
@@ -78,7 +80,7 @@ impl Patch {
         }
     }
 
-    /// True if a success of this write begins or extends a claim.
+    /// Returns true if a success of this write begins or extends a claim.
     pub(crate) const fn makes_claim(self) -> bool {
         matches!(self, Self::Acquire | Self::Renew)
     }
@@ -102,7 +104,7 @@ impl Patch {
     }
 }
 
-/// The renew time in `body`: the wall clock at the moment when kube-lease-manager made the request.
+/// Returns the renew time in `body`: the wall clock at the moment when kube-lease-manager made the request.
 pub(crate) fn renew_time(body: &Value) -> Option<Timestamp> {
     body.get("spec")?.get("renewTime")?.as_str()?.parse().ok()
 }

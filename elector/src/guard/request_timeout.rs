@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-/// The time that a request is given at first, and the least after a success.
+/// The time that a request is given at first, and at least after a success. Where the Lease leaves less time for a renewal,
+/// requests are given less.
 const MIN: Duration = Duration::from_millis(1500);
 
-/// The time that one request is given. It grows after each request that was given up, so that the Lease is kept even where
-/// the API server is slow.
+/// The time that one request is given. The time grows after each request that was given up, so that the Lease is kept even
+/// where the API server is slow.
 #[derive(Debug)]
 pub(crate) struct RequestTimeout {
     current: Duration,
@@ -16,8 +17,8 @@ pub(crate) struct RequestTimeout {
 // === impl RequestTimeout ===
 
 impl RequestTimeout {
-    /// A timeout for a claim of `lease_duration` that is renewed every `grace_period`. The longest timeout lets two requests fit
-    /// between the moment when a renewal is due and the end of the claim.
+    /// Returns a timeout for a claim of `lease_duration` that is renewed every `grace_period`. The longest timeout lets two
+    /// requests fit between the moment when a renewal is due and the end of the claim.
     pub(crate) fn new(lease_duration: Duration, grace_period: Duration) -> Self {
         let max = lease_duration.saturating_sub(grace_period) / 2;
         Self {
@@ -26,17 +27,17 @@ impl RequestTimeout {
         }
     }
 
-    /// The time that the next request is given.
+    /// Returns the time that the next request is given.
     pub(crate) const fn current(&self) -> Duration {
         self.current
     }
 
-    /// Notes that a request was answered after `took`. The next one is given twice that time, and never less than at first.
+    /// Notes that a request was answered after `took`. The next request is given twice that time, within the bounds.
     pub(crate) fn answered(&mut self, took: Duration) {
         self.current = MIN.max(took * 2).min(self.max);
     }
 
-    /// Notes that a request was given up. The next one is given twice the time.
+    /// Notes that a request was given up. The next request is given twice as long, up to the longest timeout.
     pub(crate) fn timed_out(&mut self) {
         self.current = (self.current * 2).min(self.max);
     }

@@ -88,7 +88,7 @@ impl Guard {
         Outcome::Lease(self.rewritten(lease, at))
     }
 
-    /// `lease` as kube-lease-manager is to see it.
+    /// Returns `lease` as kube-lease-manager is to see it.
     pub(super) fn rewritten(&self, lease: Box<Lease>, at: Clocks) -> Box<Lease> {
         let mut lease = lease;
         let shown = self.shown_lease(at.monotonic);
@@ -96,7 +96,7 @@ impl Guard {
         lease
     }
 
-    /// Begins or extends the claim after an own write that succeeded. No other function does.
+    /// Begins or extends the claim after an own write that succeeded. No other function begins or extends a claim.
     fn claim_by_write(&mut self, patch: Patch, sent: &SentRequest, version: u64) {
         let ours = self.observation.lease() == ObservedLease::Ours;
         // A write that changed nothing made no new version, so rivals cannot have seen it.

@@ -37,20 +37,20 @@ pub(crate) fn rewrite(
     wall: Timestamp,
 ) {
     let spec = lease.spec.get_or_insert_default();
-    // kube-lease-manager adds one to this number without checking for an overflow.
+    // kube-lease-manager adds one to the number of transitions without checking for an overflow.
     spec.lease_transitions = spec.lease_transitions.map(|n| n.min(i32::MAX - 1));
     let seconds = candidate.lease_duration.as_secs();
     let (holder, renewed) = match shown {
         ShownLease::Ours { age } => {
-            // At most as old as makes a renewal due at once. kube-lease-manager would read an expired Lease again before it
-            // renews, which costs a request.
+            // The age is cut to the grace period, at which a renewal is due. kube-lease-manager would read an expired Lease
+            // again before it renews, which costs a request.
             let age = age.map_or(candidate.grace_period, |age| {
                 age.min(candidate.grace_period)
             });
             (candidate.identity.clone(), before(wall, age))
         }
-        // Shown as renewed just now, so that kube-lease-manager waits. When the Lease may be taken, the guard has
-        // kube-lease-manager built anew, so it need not look again earlier.
+        // The Lease is shown as renewed just now, so that kube-lease-manager waits. When the Lease may be taken, the guard has
+        // kube-lease-manager built anew, so kube-lease-manager need not look again earlier.
         ShownLease::Theirs { name } if name.is_empty() => ("(vanished)".to_owned(), wall),
         ShownLease::Theirs { name } if *name == candidate.identity => {
             (format!("{name} (another instance)"), wall)
@@ -85,7 +85,7 @@ mod tests {
         Timestamp::UNIX_EPOCH + 100_000.hours()
     }
 
-    /// The spec that kube-lease-manager is shown of a record whose clock is an hour off and whose duration was edited.
+    /// Returns the spec that kube-lease-manager is shown of a record whose clock is an hour off and whose duration was edited.
     fn spec_shown(shown: &ShownLease) -> LeaseSpec {
         let mut lease = Lease {
             spec: Some(LeaseSpec {

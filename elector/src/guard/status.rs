@@ -16,7 +16,7 @@ use crate::lease_status::{Holding, LeaseStatus, Presence, Problem, Rival};
 // === impl Guard ===
 
 impl Guard {
-    /// The status for the leadership half.
+    /// Returns the status of the Lease that the leadership half is told.
     pub(crate) fn lease_status(&self, now: Instant) -> LeaseStatus {
         let running = self.claim.filter(|claim| claim.is_running(now));
         let holding = match (self.record_held, running) {
@@ -45,7 +45,7 @@ impl Guard {
         }
     }
 
-    /// The state for the loop that drives kube-lease-manager.
+    /// Returns the state of the guard that the loop that drives kube-lease-manager follows.
     pub(crate) fn manager_control(&self) -> ManagerControl {
         ManagerControl {
             generation: self.generation,
@@ -53,7 +53,7 @@ impl Guard {
         }
     }
 
-    /// The reason why this process does not hold the Lease, as a label.
+    /// Returns the reason why this process does not hold the Lease, as a label and for the log.
     pub(crate) fn loss_reason(&self) -> &'static str {
         match self.observation.lease() {
             _ if self.record_held == RecordHeld::Releasing => "released",
@@ -64,12 +64,12 @@ impl Guard {
         }
     }
 
-    /// The time that the next request is given.
+    /// Returns the time that the next request is given.
     pub(crate) fn request_timeout(&self) -> Duration {
         self.request_timeout.current()
     }
 
-    /// The next moment at which time alone changes something, if there is one.
+    /// Returns the next moment after `now` at which time alone changes the state of the guard, if there is one.
     pub(crate) fn next_deadline(&self, now: Instant) -> Option<Instant> {
         let claim = self.claim.map(|claim| claim.until);
         [claim, self.occupied_until(), self.retake_until]
@@ -79,21 +79,21 @@ impl Guard {
             .min()
     }
 
-    /// True if the Lease may be taken at `now`, because no other process can be acting.
+    /// Returns true if the Lease may be taken at `now`, because no other process can be acting.
     pub(super) fn may_be_taken(&self, now: Instant) -> bool {
         match self.observation.lease() {
             ObservedLease::Unknown => false,
             ObservedLease::Ours | ObservedLease::Released => true,
             ObservedLease::Foreign { until, .. } => until <= now,
             // The holder that vanished was this process itself as long as its lost claim would have run, because nobody else
-            // can have taken the Lease before.
+            // can have taken the Lease before that.
             ObservedLease::Vanished { until } => {
                 until <= now || self.retake_until.is_some_and(|retake| now < retake)
             }
         }
     }
 
-    /// The Lease as kube-lease-manager is to see it.
+    /// Returns the Lease as kube-lease-manager is to see it.
     pub(super) fn shown_lease(&self, now: Instant) -> ShownLease {
         match self.observation.lease() {
             ObservedLease::Ours => ShownLease::Ours {
@@ -123,7 +123,8 @@ impl Guard {
         Some(Rival { name, until })
     }
 
-    /// The moment from which no other process can be acting, by what was seen of the Lease.
+    /// Returns the moment from which no other process can be acting, by what was seen of the Lease; `None` if no other process
+    /// holds the Lease or has vanished from it.
     fn occupied_until(&self) -> Option<Instant> {
         match self.observation.lease() {
             ObservedLease::Foreign { until, .. } | ObservedLease::Vanished { until } => Some(until),
@@ -132,7 +133,7 @@ impl Guard {
     }
 }
 
-/// The problem that another instance of this process's identity holds the Lease, if one does.
+/// Returns the problem that another instance of this process's identity holds the Lease, if one does.
 fn duplicate(lease: &ObservedLease, contention: Contention) -> Option<Problem> {
     match (lease, contention) {
         (

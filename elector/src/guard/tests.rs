@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::record::Candidate;
 
-/// The pod of the tests that need one pod only.
+/// Returns the pod of the tests that need one pod only.
 pub(super) fn candidate() -> Candidate {
     Candidate {
         identity: "pod-a".to_owned(),

@@ -24,10 +24,11 @@
 
 use tokio::time::Instant;
 
-/// Keeps the last grant. One is enough: all grants are to the same process, except where everybody is granted.
+/// The last grant. One is enough: all grants are to one process of the consumer, except where no consumer is required and every
+/// asker is granted leadership.
 #[derive(Debug)]
 pub(super) struct Grants {
-    /// The last grant. A confirmed closed gate removes it.
+    /// The last grant, extended by every later one. A confirmed closed gate removes it.
     last: Option<Grant>,
 }
 
@@ -40,9 +41,9 @@ struct Grant {
 /// The receiver of a grant.
 #[derive(Debug)]
 enum Grantee {
-    /// The unknown process that an earlier process of this elector may have granted.
+    /// The unknown process to which an earlier process of this elector may have granted leadership.
     Unknown,
-    /// A process of the own consumer.
+    /// A process of this pod's own consumer.
     Consumer { instance: String },
     /// Any number of askers, none of which can speak for the others.
     Anybody,
@@ -51,7 +52,7 @@ enum Grantee {
 // === impl Grants ===
 
 impl Grants {
-    /// The state after a full grant of an earlier process, which ends at `end`.
+    /// Returns the state after a full grant of an earlier process, which ends at `end`.
     pub(super) const fn inherited(end: Instant) -> Self {
         let grantee = Grantee::Unknown;
         Self {
@@ -87,23 +88,23 @@ impl Grants {
         }
     }
 
-    /// The end of the last grant, if it was to `instance`.
+    /// Returns the end of the last grant, if it was to `instance`.
     pub(super) fn end_for(&self, instance: &str) -> Option<Instant> {
         let grant = self.last.as_ref()?;
         grant.grantee.is(instance).then_some(grant.end)
     }
 
-    /// The end of the last grant.
+    /// Returns the end of the last grant.
     pub(super) fn end(&self) -> Option<Instant> {
         self.last.as_ref().map(|grant| grant.end)
     }
 
-    /// True if nobody can be acting on a grant at `now`.
+    /// Returns true if nobody can be acting on a grant at `now`.
     pub(super) fn are_over(&self, now: Instant) -> bool {
         self.end().is_none_or(|end| end <= now)
     }
 
-    /// True if `instance` may be granted at `now` without a second process that may be acting.
+    /// Returns true if `instance` may be granted leadership at `now`, so that no second process may be acting at the same time.
     pub(super) fn may_pass_to(&self, instance: &str, now: Instant) -> bool {
         self.are_over(now) || self.end_for(instance).is_some()
     }

@@ -1,4 +1,4 @@
-//! The consumer's heartbeat: its latest poll, and the reasons why it must not lead.
+//! The consumer's heartbeat: its latest poll, and the reasons why the consumer must not lead.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,7 +14,7 @@ const REFUSAL_TIME: Duration = Duration::from_secs(2);
 /// The number of earlier consumer processes that are remembered, so that their late polls are not taken for those of a new one.
 const REMEMBERED: usize = 8;
 
-/// The polls of the own consumer, as far as they matter.
+/// The polls of the own consumer, as far as the state machine needs them.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
     /// The time after a poll at which the consumer counts as silent.
@@ -24,7 +24,7 @@ pub(super) struct Heartbeat {
     former: VecDeque<(String, u64)>,
 }
 
-/// The latest poll of the consumer.
+/// The latest poll of the consumer, which replaces the poll before it.
 #[derive(Debug)]
 struct LatestPoll {
     instance: String,
@@ -32,15 +32,15 @@ struct LatestPoll {
     healthy: bool,
     gate: ReportedGate,
     received_at: Instant,
-    /// The moment at which the consumer was granted leadership with its gate closed. A poll with an open gate clears it, and so
-    /// does the end of the leadership.
+    /// The moment at which the consumer was granted leadership with its gate closed. A poll with an open gate clears this
+    /// field, and so does the end of the leadership or the beginning of a drain.
     closed_since: Option<Instant>,
 }
 
 // === impl Heartbeat ===
 
 impl Heartbeat {
-    /// A heartbeat without any poll; a poll counts for `poll_lifetime`.
+    /// Returns a heartbeat without any poll; a poll counts for `poll_lifetime`.
     pub(super) const fn new(poll_lifetime: Duration) -> Self {
         Self {
             poll_lifetime,
@@ -76,7 +76,7 @@ impl Heartbeat {
         true
     }
 
-    /// The reason why the consumer must not lead, if there is one.
+    /// Returns the reason why the consumer must not lead, if there is one.
     pub(super) fn unfit_reason(&self, now: Instant, grants: &Grants) -> Option<Reason> {
         let Some(latest) = &self.latest else {
             return Some(Reason::ConsumerSilent);
@@ -93,7 +93,7 @@ impl Heartbeat {
         refuses.then_some(Reason::ConsumerRefuses)
     }
 
-    /// The moment from which the consumer counts as silent: its last grant is over by then, and its next poll overdue.
+    /// Returns the moment from which the consumer counts as silent: its last grant is over by then, and its next poll overdue.
     pub(super) fn silent_at(&self, grants: &Grants) -> Option<Instant> {
         let latest = self.latest.as_ref()?;
         let counts_until = latest.received_at + self.poll_lifetime;
@@ -101,7 +101,7 @@ impl Heartbeat {
         Some(granted_until.map_or(counts_until, |end| end.max(counts_until)))
     }
 
-    /// True if poll `seq` of `instance` is the latest one.
+    /// Returns true if poll `seq` of `instance` is the latest one.
     pub(super) fn is_latest(&self, instance: &str, seq: u64) -> bool {
         let latest = self.latest.as_ref();
         latest.is_some_and(|latest| latest.instance == instance && latest.seq == seq)

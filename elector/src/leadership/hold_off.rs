@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The first hold-off.
+/// The shortest hold-off, which is also the first.
 const MIN_HOLD_OFF: Duration = Duration::from_secs(5);
-/// The longest hold-off.
+/// The longest hold-off, at which doubling ends.
 const MAX_HOLD_OFF: Duration = Duration::from_secs(60);
 /// A leadership of at least this length makes the next hold-off the shortest again.
 const STEADY_LEADERSHIP: Duration = Duration::from_secs(600);
 
-/// The time for which a pod that gave the Lease up leaves it to others. Each hold-off is twice as long as the one before, so
-/// that pods with broken consumers do not pass the Lease around.
+/// The time for which a pod that gave the Lease up leaves it to others. Each hold-off is twice as long as the one before, up to
+/// [`MAX_HOLD_OFF`], so that pods with broken consumers do not pass the Lease around.
 #[derive(Debug, Default)]
 pub(super) struct HoldOff {
     until: Option<Instant>,
@@ -32,7 +32,7 @@ impl HoldOff {
         self.until = Some(now + self.last);
     }
 
-    /// The end of the hold-off, if it is not over at `now`.
+    /// Returns the end of the hold-off, if it is not over at `now`.
     pub(super) fn until(&self, now: Instant) -> Option<Instant> {
         self.until.filter(|until| now < *until)
     }

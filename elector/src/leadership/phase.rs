@@ -2,14 +2,14 @@
 
 use shared::leadership::Reason;
 
-/// The phase that the machine is in.
+/// The phase that the state machine is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Holds nothing and does not want the Lease, for this reason.
+    /// The machine does not want the Lease, for this reason. The lease half gives back whatever it holds.
     Resting(Reason),
-    /// Wants the Lease, or holds it.
+    /// The machine wants the Lease, or holds it.
     Campaigning,
-    /// Gives the Lease up for this reason, as soon as nobody can be acting on a grant any more.
+    /// The machine gives the Lease up for this reason, as soon as nobody can be acting on a grant any more.
     Draining(Reason),
     /// The process is ending, and nobody can be acting on a grant any more.
     Ended,

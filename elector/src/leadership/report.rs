@@ -11,7 +11,7 @@ use crate::lease_status::{Claim, Holding, LeaseStatus, Presence, Rival};
 // === impl StateMachine ===
 
 impl StateMachine {
-    /// The report as of `now`, without a grant.
+    /// Returns the report as of `now`, without a grant.
     pub fn report(&self, now: Instant) -> LeaderReport {
         let (state, reason) = self.state(now);
         let name = if state == State::Leading {
@@ -31,7 +31,7 @@ impl StateMachine {
         }
     }
 
-    /// The key of the answer that `asker` would be given at `now`.
+    /// Returns the key of the answer that `asker` would be given at `now`.
     pub fn answer_key(&self, asker: &Asker, now: Instant) -> AnswerKey {
         let report = self.report(now);
         AnswerKey {
@@ -43,17 +43,17 @@ impl StateMachine {
         }
     }
 
-    /// The last status of the lease half.
+    /// Returns the last status that the lease half published.
     pub const fn lease_status(&self) -> &LeaseStatus {
         &self.lease_status
     }
 
-    /// The end of the last grant, if it is not over at `now`.
+    /// Returns the end of the last grant, if it is not over at `now`.
     pub fn granted_until(&self, now: Instant) -> Option<Instant> {
         self.grants.end().filter(|end| now < *end)
     }
 
-    /// The own claim on the Lease, if it is running at `now`.
+    /// Returns the own claim on the Lease, if it is running at `now`.
     pub fn claim(&self, now: Instant) -> Option<Claim> {
         match self.lease_status.holding {
             Holding::Held(claim) if claim.is_running(now) => Some(claim),
@@ -61,7 +61,7 @@ impl StateMachine {
         }
     }
 
-    /// The other holder of the Lease, if its pod may still be acting as leader at `now`.
+    /// Returns the other holder of the Lease, if its pod may still be acting as leader at `now`.
     pub(super) fn rival(&self, now: Instant) -> Option<&Rival> {
         self.lease_status
             .rival
@@ -69,7 +69,7 @@ impl StateMachine {
             .filter(|rival| now < rival.until)
     }
 
-    /// The other pod that leads, if one is known by name.
+    /// Returns the other pod that leads, if its name is known.
     pub(super) fn leader_elsewhere(&self, now: Instant) -> Option<&Rival> {
         self.rival(now).filter(|rival| !rival.name.is_empty())
     }
@@ -101,8 +101,8 @@ impl StateMachine {
         {
             return (State::Blocked, reason);
         }
-        // A restarted elector must not deny what its earlier process granted. Until it knows the holder of the Lease, or such a
-        // grant must be over, it answers "starting" or "blocked", which leaves a consumer's grant alone.
+        // A restarted elector must not deny what its earlier process granted. Until the elector knows the holder of the Lease,
+        // or such a grant must be over, the elector answers "starting" or "blocked", which leaves a consumer's grant alone.
         let saw_nothing = self.lease_status.presence == Presence::Unseen && !named;
         if !named && (saw_nothing || now < self.uncertain_until) {
             return match problem {

@@ -1,4 +1,4 @@
-//! The transitions between the phases, and the deadlines at which time alone causes one.
+//! The transitions between the phases, and the deadlines at which time alone causes a transition.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const RETAKE_AFTER: Duration = Duration::from_secs(2);
 // === impl StateMachine ===
 
 impl StateMachine {
-    /// Lets time pass until `now`.
+    /// Carries out the transitions that are due at `now`.
     pub fn advance(&mut self, now: Instant) {
         self.track_free_since(now);
         if let Phase::Resting(_) = self.phase
@@ -36,7 +36,7 @@ impl StateMachine {
         }
     }
 
-    /// The next moment at which time alone may change something, if there is one.
+    /// Returns the next moment at which time alone may change something, if there is one.
     pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
         let deadlines = [
             self.claim(now).map(|claim| claim.until),
@@ -54,7 +54,7 @@ impl StateMachine {
             .min()
     }
 
-    /// Goes on from draining: the process may end, or the machine rests. A hold-off begins only if this process led.
+    /// Ends the draining: the process may end, or the machine rests. A hold-off begins only if this process led.
     fn finish_draining(&mut self, cause: Reason, now: Instant) {
         if cause == Reason::ShuttingDown {
             self.phase = Phase::Ended;
@@ -75,7 +75,7 @@ impl StateMachine {
             && (left_alone || self.hold_off.until(now).is_none())
     }
 
-    /// The reason why the consumer must not lead. Always `None` where no consumer is required.
+    /// Returns the reason why the consumer must not lead. Always `None` where no consumer is required.
     pub(super) fn unfit_reason(&self, now: Instant) -> Option<Reason> {
         match self.rules.consumer {
             ConsumerRequirement::Required => self.heartbeat.unfit_reason(now, &self.grants),
@@ -83,7 +83,7 @@ impl StateMachine {
         }
     }
 
-    /// Keeps the moment since which nobody has held the Lease.
+    /// Updates the moment since which nobody has held the Lease.
     fn track_free_since(&mut self, now: Instant) {
         let free = self.holds_nothing(now) && self.rival(now).is_none();
         self.free_since = free.then(|| self.free_since.unwrap_or(now));

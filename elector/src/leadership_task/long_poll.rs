@@ -38,15 +38,15 @@ pub(super) struct LongPolls {
     last_answer: Option<(String, AnswerKey)>,
     /// The longest time that an answer is held, whatever the asker allows.
     max_wait: Duration,
-    /// Counts the answers by their result.
+    /// The counter of answers, by their result.
     answers: IntCounterVec,
 }
 
-/// One request that waits for its answer.
+/// One request about the leader that waits for its answer.
 #[derive(Debug)]
 struct WaitingPoll {
     asker: Asker,
-    /// The key of the answer that would tell this asker nothing new; `None` if every answer is new to it.
+    /// The key of the answer that would tell this asker nothing new; `None` if every answer is new to the asker.
     known: Option<AnswerKey>,
     /// The moment at which the request is answered at the latest.
     until: Instant,
@@ -65,7 +65,7 @@ impl LongPolls {
         }
     }
 
-    /// Adds a request. The next call of [`LongPolls::answer_due`] answers it if it need not wait.
+    /// Adds a request. The next call of [`LongPolls::answer_due`] answers the request if it need not wait.
     pub(super) fn add(
         &mut self,
         machine: &mut StateMachine,
@@ -81,7 +81,8 @@ impl LongPolls {
             Duration::ZERO
         };
         let known = match &asker {
-            // Compared with the last answer, so that a change between two requests is told at once.
+            // A poll of the own consumer is compared with the consumer's last answer, so that a change between two polls is
+            // told at once.
             Asker::Own { instance, .. } => self.last_answer_to(instance),
             Asker::Other => Some(machine.answer_key(&asker, now)),
         };
@@ -117,7 +118,7 @@ impl LongPolls {
         }
     }
 
-    /// The moment at which the next request must be answered, if one waits.
+    /// Returns the moment at which the next request must be answered, if one waits.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.waiting.iter().map(|waiting| waiting.until).min()
     }

@@ -5,7 +5,7 @@ use tracing::{debug, info};
 
 use crate::lease_status::LeaseStatus;
 
-/// Remembers the state that was logged last, so that each change is logged once.
+/// The state that was logged last, kept so that each change is logged once.
 #[derive(Debug, Default)]
 pub(super) struct StateLog {
     last: Option<(State, Reason)>,
@@ -14,7 +14,7 @@ pub(super) struct StateLog {
 // === impl StateLog ===
 
 impl StateLog {
-    /// Logs the state in `report` if it differs from the last one.
+    /// Logs the state in `report` if it differs from the state that was logged last.
     pub(super) fn log_change(&mut self, report: &LeaderReport, lease_status: &LeaseStatus) {
         let current = (report.state, report.reason);
         if self.last == Some(current) {

@@ -19,12 +19,12 @@ use super::backoff;
 use super::message::Message;
 use super::send::without_kube_logs;
 
-/// The time that one review is given.
+/// The time limit of one access review.
 const TIMEOUT: Duration = Duration::from_millis(1500);
 /// The longest pause before the next review, after a denial or a failure.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
-/// Asks whether the Lease may be written.
+/// The task that asks whether the Lease may be written.
 pub(super) struct AccessReview {
     pub(super) client: Client,
     pub(super) name: String,
@@ -32,16 +32,17 @@ pub(super) struct AccessReview {
     pub(super) messages: mpsc::UnboundedSender<Message>,
 }
 
-/// The result of one review.
+/// The result of one access review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ReviewResult {
-    /// The Lease may be written.
+    /// The API server says that the Lease may be written.
     Allowed,
-    /// The Lease may not be written.
+    /// The API server says that the Lease may not be written.
     Denied,
-    /// The review failed, and may succeed later.
+    /// The review failed, and a later review may succeed.
     Failed,
-    /// This account may not ask for reviews, or the API server does not know them. The first write will show.
+    /// This account may not ask for reviews, or the API server does not know them. The first write will show whether the Lease
+    /// may be written.
     Unavailable,
 }
 

@@ -18,11 +18,11 @@ pub enum ApiServer {
     /// The same source as kubectl's: `KUBECONFIG`, else `~/.kube/config`, else the service account of the pod.
     #[default]
     Inferred,
-    /// This configuration.
+    /// A configuration that the caller gives, as tests do.
     Given(Box<Config>),
 }
 
-/// The purpose of a client.
+/// The purpose of a client, on which its time limits depend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ClientPurpose {
     /// Short requests, each with a deadline of its own.
@@ -34,11 +34,11 @@ pub(super) enum ClientPurpose {
 // === impl ApiServer ===
 
 impl ApiServer {
-    /// A client. It repeats no request by itself, and reads a token file again when it has changed. This reads files, and waits
-    /// for a credential plugin without a limit.
+    /// Opens a client, which repeats no request by itself and reads a token file again when the file has changed. Opening reads
+    /// files, and waits for a credential plugin without a limit.
     ///
     /// # Errors
-    /// If the configuration is wrong or cannot be read.
+    /// Returns a failure if the configuration is wrong or cannot be read.
     pub(super) async fn connect(&self, purpose: ClientPurpose) -> Result<Client, RequestFailure> {
         let mut config = match self {
             Self::Inferred => inferred().await?,
@@ -58,7 +58,7 @@ impl ApiServer {
     }
 }
 
-/// The configuration that kubectl would use.
+/// Returns the configuration that kubectl would use.
 async fn inferred() -> Result<Config, RequestFailure> {
     let mut config = match Config::from_kubeconfig(&KubeConfigOptions::default()).await {
         Ok(config) => config,

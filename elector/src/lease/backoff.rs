@@ -1,22 +1,22 @@
-//! The pauses before something is tried again.
+//! The pauses before a failed request is tried again, and before kube-lease-manager is built again.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The pause after a failure, without the jitter.
+/// The first pause after a failure, without the jitter.
 const RETRY: Duration = Duration::from_millis(250);
-/// The greatest jitter. It keeps pods from trying in step.
+/// The greatest jitter, which keeps pods from trying in step.
 const JITTER: Duration = Duration::from_millis(50);
-/// The number of restarts within [`WINDOW`] that need no pause.
+/// The number of restarts of kube-lease-manager within [`WINDOW`] that need no pause.
 const FREE_RESTARTS: u32 = 4;
-/// The time in which restarts are counted.
+/// The time window in which restarts of kube-lease-manager are counted.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// Lets a few restarts of kube-lease-manager through at once, then slows them down to one per [`RETRY`].
+/// A limiter that lets a few restarts of kube-lease-manager through at once, and slows further ones down to one per [`RETRY`].
 #[derive(Debug, Default)]
 pub(super) struct RestartLimiter {
-    /// The beginning of the current window.
+    /// The beginning of the current window; `None` before the first restart.
     window: Option<Instant>,
     /// The number of restarts in the current window.
     restarts: u32,
@@ -25,7 +25,7 @@ pub(super) struct RestartLimiter {
 // === impl RestartLimiter ===
 
 impl RestartLimiter {
-    /// Counts a restart at `now`, and returns the pause before it.
+    /// Counts a restart of kube-lease-manager at `now`, and returns the pause before that restart.
     pub(super) fn next_pause(&mut self, now: Instant) -> Duration {
         match self.window {
             Some(began) if now.duration_since(began) < WINDOW => self.restarts += 1,
@@ -39,12 +39,13 @@ impl RestartLimiter {
     }
 }
 
-/// The pause after a failure.
+/// Returns the pause after a failure, with its jitter.
 pub(super) fn retry_pause() -> Duration {
     RETRY + jitter()
 }
 
-/// The pause after `n` failures in a row: it doubles with each, up to `max`.
+/// Returns the pause after a failure that follows `n` others in a row. The pause doubles with each failure, up to `max`, and
+/// has a jitter on top.
 pub(super) fn failure_pause(n: u32, max: Duration) -> Duration {
     let doubled = RETRY.saturating_mul(1 << n.min(10));
     doubled.min(max) + jitter()

@@ -1,5 +1,5 @@
-//! The task that owns the guard. It sends one request at a time, publishes the state of the guard after every event, and lets
-//! the guard's deadlines pass in time.
+//! The task that owns the guard. The task sends one request at a time, publishes the state of the guard after every event, and
+//! lets the guard's deadlines pass in time.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -26,12 +26,12 @@ use crate::guard::outcome::{Outcome, RequestFailure, StatusSummary};
 use crate::guard::request::{Patch, RequestKind};
 use crate::guard::{Guard, Refusal, SentRequest};
 
-/// Owns the guard.
+/// The task that owns the guard.
 pub(super) struct GuardTask {
     pub(super) guard: Guard,
     pub(super) client: Client,
     pub(super) messages: mpsc::UnboundedReceiver<Message>,
-    /// Steers the loop that drives kube-lease-manager.
+    /// The channel that steers the loop that drives kube-lease-manager.
     pub(super) control: watch::Sender<ManagerControl>,
     pub(super) publisher: StatusPublisher,
     pub(super) telemetry: LeaseTelemetry,
@@ -58,7 +58,7 @@ enum GuardEvent {
 // === impl GuardTask ===
 
 impl GuardTask {
-    /// Handles events until the task is dropped.
+    /// Handles one event after the other until the task is dropped.
     pub(super) async fn run(mut self) -> Infallible {
         loop {
             let event = self.next_event().await;
@@ -199,7 +199,7 @@ async fn sleep_until_due(due: Option<Instant>) {
     }
 }
 
-/// The conflict that kube-lease-manager is told of instead of sending its request.
+/// Returns the conflict that answers a refused request of kube-lease-manager, which is not sent.
 fn conflict(kind: RequestKind, refusal: Refusal) -> Outcome {
     Outcome::Status {
         code: kind.conflict_code(),
@@ -210,7 +210,7 @@ fn conflict(kind: RequestKind, refusal: Refusal) -> Outcome {
     }
 }
 
-/// `request` with the prepared `body`, if it is a PATCH; otherwise as it is.
+/// Returns `request` with the prepared `body` if it is a PATCH, and unchanged otherwise. An acquisition also gets `force=true`.
 fn with_body(
     request: &Request<Bytes>,
     kind: RequestKind,
@@ -227,7 +227,7 @@ fn with_body(
     Ok(Request::from_parts(head, bytes))
 }
 
-/// The current time for the guard. No other function reads the clocks for it.
+/// Reads the clocks for the guard. No other function reads a clock for the guard.
 fn read_clocks() -> Clocks {
     Clocks {
         monotonic: Instant::now(),

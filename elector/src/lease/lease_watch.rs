@@ -1,5 +1,5 @@
-//! The watch of the Lease. It shows every change at once, so that a standby takes over without delay after a release, and a
-//! leader learns of another holder.
+//! The watch of the Lease. The watch shows the guard every change at once, so that a standby takes over without delay after a
+//! release, and a leader learns of another holder.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -22,18 +22,18 @@ use crate::guard::observation::{Continuity, SeenLease};
 use crate::guard::outcome::RequestFailure;
 use crate::guard::record::Record;
 
-/// The time after which the API server ends one watch. Seconds.
+/// The time after which the API server ends one watch, in seconds.
 const WATCH_SECONDS: u32 = 30;
-/// The silence after which a watch is given up. The API server should have ended the watch before.
+/// The silence after which a watch is given up. By then the API server should have ended the watch itself.
 pub(super) const MAX_SILENCE: Duration = Duration::from_secs(40);
 /// The longest pause between two attempts to watch.
 const MAX_PAUSE: Duration = Duration::from_secs(2);
-/// The time for which the Lease is read instead, before watching is tried again.
+/// The time for which the Lease is read where watching is not allowed, before watching is tried again.
 const READ_INSTEAD: Duration = Duration::from_secs(60);
-/// The time that one read is given.
+/// The time limit of one read of the Lease.
 const READ_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// Watches the Lease.
+/// The task that watches the Lease.
 pub(super) struct LeaseWatch {
     pub(super) client: Client,
     pub(super) name: String,
@@ -41,17 +41,17 @@ pub(super) struct LeaseWatch {
     /// The time from one read to the next where watching is not allowed.
     pub(super) read_period: Duration,
     pub(super) messages: mpsc::UnboundedSender<Message>,
-    /// The state of the guard.
+    /// The state of the guard, which says whether this process has a record in the Lease.
     pub(super) control: watch::Receiver<ManagerControl>,
 }
 
-/// The API server does not allow watching.
+/// The end of a watch that the API server does not allow.
 struct Denied;
 
 // === impl LeaseWatch ===
 
 impl LeaseWatch {
-    /// Watches until it is dropped.
+    /// Watches the Lease, or reads it where watching is not allowed, until the task is dropped.
     pub(super) async fn run(self) -> Infallible {
         let api: Api<Lease> = Api::namespaced(self.client.clone(), &self.namespace);
         let mut has_warned = false;

@@ -1,7 +1,7 @@
 //! The loop that drives kube-lease-manager: builds it, keeps its `changed()` running, builds it anew when its knowledge has
 //! become useless, and gives the Lease back.
 //!
-//! The loop never asks kube-lease-manager whether the Lease is held. The guard knows that better.
+//! The loop never asks kube-lease-manager whether the Lease is held. The guard knows it from the API server's answers.
 
 use std::convert::Infallible;
 use std::future;
@@ -24,29 +24,29 @@ use crate::lease_status::Desired;
 const FIELD_MANAGER: &str = "klag-exporter";
 /// The longest time that giving the Lease back may take.
 const RELEASE_TIME: Duration = Duration::from_millis(1500);
-/// The pause between two attempts to give it back.
+/// The pause between two attempts to give the Lease back.
 const RELEASE_RETRY: Duration = Duration::from_millis(100);
 
-/// Drives kube-lease-manager.
+/// The loop that drives kube-lease-manager.
 pub(super) struct ManagerLoop {
     pub(super) election: Election,
     /// The proxy client, whose requests go to the guard task.
     pub(super) client: Client,
     pub(super) messages: mpsc::UnboundedSender<Message>,
-    /// The instruction of the leadership half.
+    /// The instruction of the leadership half: campaign or observe.
     pub(super) desired: watch::Receiver<Desired>,
-    /// The state of the guard.
+    /// The state of the guard, which the loop follows.
     pub(super) control: watch::Receiver<ManagerControl>,
     pub(super) restarts: RestartLimiter,
 }
 
 /// The reason why a manager is not used any further.
 enum ManagerEnd {
-    /// The leadership half wants the Lease no more.
+    /// The leadership half does not want the Lease any more.
     Observe,
     /// The guard says that the manager's knowledge is useless.
     Restart,
-    /// The manager returned an error.
+    /// kube-lease-manager returned an error.
     Failed(LeaseManagerError),
 }
 
@@ -64,7 +64,8 @@ impl ManagerLoop {
         }
     }
 
-    /// Holds nothing. A write that was in flight may still acquire the Lease; then the Lease is given back.
+    /// Waits while the Lease is not wanted. A write that was in flight may still acquire the Lease; then the Lease is given
+    /// back.
     async fn observe(&mut self) {
         if self.control.borrow_and_update().record_held == RecordHeld::Ours {
             self.release(None).await;
@@ -99,7 +100,7 @@ impl ManagerLoop {
         }
     }
 
-    /// Builds a manager and keeps it running until it is not used any further.
+    /// Builds a manager and keeps it running. Returns the reason why the manager is not used any further.
     async fn run_manager(&mut self, manager: &mut Option<LeaseManager>) -> ManagerEnd {
         let generation = self.control.borrow_and_update().generation;
         let build = build(&self.election, &self.client);
@@ -138,7 +139,7 @@ impl ManagerLoop {
             debug!("The lease could not be given back in time");
         }
         self.send(Message::ReleaseEnded);
-        // Before the guard task has read this message, the control still says that there is something to give back.
+        // Before the guard task has read `ReleaseEnded`, the control still says that there is something to give back.
         let settled = self
             .control
             .wait_for(|control| control.record_held != RecordHeld::Releasing);
@@ -197,7 +198,7 @@ async fn observe_desired(desired: &mut watch::Receiver<Desired>) {
         .await
         .is_err()
     {
-        // The leadership half is gone, because the process is ending.
+        // The leadership half has ended, because the process is ending.
         future::pending::<()>().await;
     }
 }

@@ -12,7 +12,7 @@ use crate::guard::outcome::RequestFailure;
 /// A message to the guard task.
 #[derive(Debug)]
 pub(super) enum Message {
-    /// kube-lease-manager wants to send a request.
+    /// kube-lease-manager wants to send this request.
     Request(Box<ProxyRequest>),
     /// The watch, or a read in its place, showed the Lease.
     Seen(SeenLease, Continuity),
@@ -35,5 +35,5 @@ pub(super) struct ProxyRequest {
     pub(super) respond: oneshot::Sender<ProxyResponse>,
 }
 
-/// The response to kube-lease-manager.
+/// The response to kube-lease-manager, or the error that stands for a missing response.
 pub(super) type ProxyResponse = Result<Response<Full<Bytes>>, BoxError>;

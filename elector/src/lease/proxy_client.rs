@@ -1,4 +1,5 @@
-//! The kube client that kube-lease-manager is given. It sends every request to the guard task instead of the API server.
+//! The kube client that kube-lease-manager is given. The client sends every request to the guard task instead of the API
+//! server.
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -12,13 +13,13 @@ use super::message::{Message, ProxyRequest, ProxyResponse};
 use crate::guard::outcome::Outcome;
 use crate::guard::request::{Patch, RequestKind};
 
-/// The error after the guard task has ended.
+/// The error of a request that comes after the guard task has ended.
 #[derive(Debug, thiserror::Error)]
 #[error("the elector is ending")]
 struct Ending;
 
-/// A client whose requests go to the guard task behind `messages`. It is for kube-lease-manager alone, because every request is
-/// taken for one about the Lease.
+/// Returns a client whose requests go to the guard task behind `messages`. The client is for kube-lease-manager alone, because
+/// every request is taken for one about the Lease.
 pub(super) fn client(messages: mpsc::UnboundedSender<Message>, namespace: &str) -> Client {
     let service = tower::service_fn(move |request: Request<Body>| {
         let messages = messages.clone();
@@ -39,7 +40,8 @@ pub(super) fn client(messages: mpsc::UnboundedSender<Message>, namespace: &str) 
     Client::new(service, namespace)
 }
 
-/// The `outcome` of a request of this `kind`, written as the API server would have written it.
+/// Writes the `outcome` of a request of this `kind` as the API server would have written it. A request that was not answered
+/// becomes an error.
 pub(super) fn encode(kind: RequestKind, outcome: &Outcome) -> ProxyResponse {
     match outcome {
         Outcome::Lease(lease) => response(StatusCode::OK, serde_json::to_vec(lease)?),

@@ -10,11 +10,11 @@ use crate::lease_status::{Holding, LeaseStatus, Problem};
 /// The log target that the documented log filters name.
 const TARGET: &str = "klag_exporter::leadership::kubernetes";
 
-/// Publishes the status, and logs each change of role and each problem once.
+/// The publisher of the Lease's status, which logs each change of role and each problem once.
 #[derive(Debug)]
 pub(super) struct StatusPublisher {
     identity: String,
-    /// The namespace and name of the Lease.
+    /// The namespace and name of the Lease, for the log.
     lease: String,
     lease_status: watch::Sender<LeaseStatus>,
     telemetry: LeaseTelemetry,
@@ -33,7 +33,7 @@ enum LoggedRole {
 // === impl StatusPublisher ===
 
 impl StatusPublisher {
-    /// Publishes to `lease_status`; `identity` and `lease` are for the log.
+    /// Returns a publisher to `lease_status`; `identity` and `lease` are for the log.
     pub(super) fn new(
         (identity, lease): (String, String),
         lease_status: watch::Sender<LeaseStatus>,
@@ -49,7 +49,7 @@ impl StatusPublisher {
         }
     }
 
-    /// Publishes `lease_status`. `loss_reason` is the reason why this process does not hold the Lease, if it does not.
+    /// Publishes `lease_status`. `loss_reason` says why this process does not hold the Lease, and is used only if it does not.
     pub(super) fn publish(&mut self, lease_status: LeaseStatus, loss_reason: &'static str) {
         self.log_role(&lease_status, loss_reason);
         self.log_problem(&lease_status);
@@ -100,8 +100,8 @@ impl StatusPublisher {
     }
 }
 
-/// The key that makes two problems different in the log. Each missing right is a problem of its own. An outage is one problem,
-/// however each attempt fails.
+/// Returns the key that makes two problems different in the log. Each missing right is a problem of its own. An outage is one
+/// problem, however each attempt fails.
 fn log_key(problem: &Problem) -> (Reason, String) {
     let detail = match problem.reason {
         Reason::Forbidden => problem.detail.clone(),

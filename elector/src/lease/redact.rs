@@ -41,10 +41,10 @@ const REASONS: [&str; 19] = [
     "UnsupportedMediaType",
 ];
 
-/// The verbs that an API server may deny.
+/// The verbs that an API server may deny, as its messages name them.
 const VERBS: [&str; 6] = ["create", "get", "list", "patch", "update", "watch"];
 
-/// The failure that `error` stands for: the first error in its chain of sources that says something.
+/// Returns the failure that `error` stands for: the first error in its chain of sources that says something.
 pub(super) fn failure_of(error: &(dyn Error + 'static)) -> RequestFailure {
     let mut known = chain(error).filter_map(classify);
     known.next().unwrap_or_else(|| {
@@ -58,7 +58,7 @@ pub(super) fn failure_of(error: &(dyn Error + 'static)) -> RequestFailure {
     })
 }
 
-/// The part of an error answer with this `body` that may be passed on.
+/// Returns the part of an error answer with this `body` that may be passed on.
 pub(super) fn status_summary(body: &[u8]) -> StatusSummary {
     match serde_json::from_slice::<Status>(body) {
         Ok(status) => StatusSummary {
@@ -72,7 +72,8 @@ pub(super) fn status_summary(body: &[u8]) -> StatusSummary {
     }
 }
 
-/// The verb that the API server denies. It may differ from that of the request: applying to an absent Lease needs `create`.
+/// Returns the verb that the API server denies. The verb may differ from that of the request: applying to an absent Lease needs
+/// `create`.
 fn verb(message: &str) -> Option<&'static str> {
     let (_, rest) = message.split_once(" cannot ")?;
     let (verb, _) = rest.split_once(' ')?;
@@ -88,7 +89,7 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
     iter::successors(Some(error), |error| (*error).source())
 }
 
-/// The failure that `error` itself stands for, if it is of a kind that says something.
+/// Returns the failure that `error` itself stands for, if it is of a kind that says something.
 fn classify(error: &(dyn Error + 'static)) -> Option<RequestFailure> {
     if let Some(watcher::Error::WatchError(status)) = error.downcast_ref() {
         return Some(answered(status));
@@ -109,7 +110,7 @@ fn classify(error: &(dyn Error + 'static)) -> Option<RequestFailure> {
             format!("an answer is not as Kubernetes writes it, at line {line}, column {column}");
         return Some(RequestFailure::new("answer", text));
     }
-    // hyper-util has no type for this error.
+    // hyper-util has no public type for a failed look-up of a name, so the text tells the error.
     if error.to_string() == "dns error" {
         return Some(RequestFailure::new(
             "resolve",
@@ -179,7 +180,7 @@ mod tests {
 
     use super::*;
 
-    /// The cause and text of the failure that `error` stands for.
+    /// Returns the cause and text of the failure that `error` stands for.
     fn told(error: &kube::Error) -> (&'static str, String) {
         let RequestFailure { cause, text } = failure_of(error);
         (cause, text)

@@ -20,19 +20,19 @@ use super::api_server::{ApiServer, ClientPurpose};
 use super::send::without_kube_logs;
 use crate::guard::outcome::RequestFailure;
 
-/// The longest answer, in bytes. It is longer than any Lease, and than all events of one watch of a Lease.
+/// The longest answer, in bytes. The bound is longer than any Lease, and than all events of one watch of a Lease.
 const MAX_ANSWER: usize = 1 << 20;
 
-/// The longest part of an error answer that is read, in bytes. The error answers of Kubernetes have some hundred.
+/// The longest part of an error answer that is read, in bytes. The error answers of Kubernetes have some hundred bytes.
 const MAX_ERROR: usize = 64 * 1024;
 
 /// The longest time for which an error answer is read.
 const ERROR_READ_TIME: Duration = Duration::from_millis(1500);
 
-/// The time without any answer after which the configuration is read again, and then again after as much time.
+/// The time without any answer after which the configuration is read again, and once more after each further such time.
 const RELOAD_AFTER: Duration = Duration::from_secs(10);
 
-/// A client whose inner client is replaced when the configuration has been read again. Clones share it.
+/// A client whose inner client is replaced when the configuration has been read again. Clones share the inner client.
 #[derive(Clone)]
 struct ReloadingClient {
     api_server: ApiServer,
@@ -40,7 +40,8 @@ struct ReloadingClient {
     state: Arc<Mutex<ClientState>>,
 }
 
-/// The shared state. A mutex guards it, because the thread that reads the configuration replaces the client.
+/// The state that all clones of a client share. A mutex guards the state, because the thread that reads the configuration
+/// replaces the client.
 struct ClientState {
     client: Client,
     /// The moment since which requests have been sent and none was answered.
@@ -48,7 +49,7 @@ struct ClientState {
     reload: Reload,
 }
 
-/// The state of reading the configuration again.
+/// The state of reading the configuration again, so that no two threads read it at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reload {
     Idle,
@@ -61,7 +62,7 @@ type BoundedBody = Either<Limited<Body>, Full<Bytes>>;
 /// Opens a client for `api_server`. Its default namespace is that of the configuration.
 ///
 /// # Errors
-/// If the configuration is wrong or cannot be read.
+/// Returns an error if the configuration is wrong or cannot be read.
 pub(super) async fn open(
     api_server: &ApiServer,
     purpose: ClientPurpose,
@@ -104,7 +105,7 @@ fn connect(api_server: &ApiServer, purpose: ClientPurpose) -> Result<Client, Req
     Handle::current().block_on(without_kube_logs(api_server.connect(purpose)))
 }
 
-/// `answer` with a body of limited length. The beginning of an error answer is enough.
+/// Returns `answer` with a body of limited length. Of an error answer only the beginning is kept.
 async fn bounded(answer: Response<Body>) -> Response<BoundedBody> {
     let (head, body) = answer.into_parts();
     let body = if head.status.is_success() {
@@ -115,7 +116,7 @@ async fn bounded(answer: Response<Body>) -> Response<BoundedBody> {
     Response::from_parts(head, body)
 }
 
-/// The beginning of `body`, as far as it arrives in time and fits.
+/// Returns the beginning of `body`, as far as it arrives in time and fits.
 async fn beginning(body: Body) -> Bytes {
     let mut text = Vec::new();
     let read = async {
@@ -138,11 +139,13 @@ async fn beginning(body: Body) -> Bytes {
 // === impl ReloadingClient ===
 
 impl ReloadingClient {
-    /// The client for the next request. It is a new one if the configuration was due to be read again and could be read.
+    /// Returns the client for the next request. The client is a new one if the configuration was due to be read again and could
+    /// be read.
     async fn client(&self) -> Client {
         if self.is_reload_due(Instant::now()) && self.begin_reload() {
             let reloading = self.clone();
-            // The reading goes on even if the request that began it is dropped. No second one begins before it has ended.
+            // The reading goes on even if the request that began it is dropped. No second reading begins before the first has
+            // ended.
             let reload = spawn_blocking(move || {
                 let connected = connect(&reloading.api_server, reloading.purpose);
                 let mut state = reloading.state();
@@ -157,7 +160,7 @@ impl ReloadingClient {
         self.state().client.clone()
     }
 
-    /// True if the configuration is to be read again. Also notes that a request is about to be sent.
+    /// Returns true if the configuration is to be read again. Also notes that a request is about to be sent.
     fn is_reload_due(&self, now: Instant) -> bool {
         let mut state = self.state();
         let since = *state.unanswered_since.get_or_insert(now);

@@ -50,7 +50,7 @@ pub(super) async fn without_kube_logs<T>(request: impl Future<Output = T>) -> T 
     request.with_subscriber(Dispatch::none()).await
 }
 
-/// `uri` with `force=true`, so that a server-side apply takes over fields that another field manager wrote.
+/// Adds `force=true` to the query of `uri`, so that a server-side apply takes over fields that another field manager wrote.
 pub(super) fn with_force(uri: Uri) -> Result<Uri, InvalidUriParts> {
     let mut parts = uri.into_parts();
     let path = parts.path_and_query.as_ref();

@@ -23,10 +23,10 @@ pub struct LeaseTelemetry {
 // === impl LeaseTelemetry ===
 
 impl LeaseTelemetry {
-    /// Metrics that are not registered yet.
+    /// Returns metrics that are not registered yet.
     ///
     /// # Errors
-    /// If a name or label below is not valid, which is a bug.
+    /// Returns an error if a name or label below is not valid, which is a bug.
     pub fn new() -> prometheus::Result<Self> {
         Ok(Self {
             renewals: IntCounterVec::new(
@@ -57,14 +57,14 @@ impl LeaseTelemetry {
     /// Adds the metrics to `registry`.
     ///
     /// # Errors
-    /// If the registry has metrics of these names already.
+    /// Returns an error if the registry has metrics of these names already.
     pub fn register(&self, registry: &Registry) -> prometheus::Result<()> {
         registry.register(Box::new(self.renewals.clone()))?;
         registry.register(Box::new(self.requests.clone()))?;
         registry.register(Box::new(self.transitions.clone()))
     }
 
-    /// Counts a request that was sent, and the time that it took.
+    /// Counts a request that was sent, by its kind and outcome, and the time that the request took.
     pub(crate) fn request_answered(&self, kind: RequestKind, outcome: &Outcome, took: Duration) {
         let result = match outcome {
             Outcome::Lease(_) => "ok",
@@ -81,7 +81,7 @@ impl LeaseTelemetry {
         self.count(kind, result);
     }
 
-    /// Counts a request of kube-lease-manager that was not sent.
+    /// Counts a request of kube-lease-manager that the guard refused, so that it was not sent.
     pub(crate) fn request_refused(&self, kind: RequestKind) {
         self.count(kind, "refused");
     }

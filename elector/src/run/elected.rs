@@ -16,10 +16,10 @@ use crate::lease::telemetry::LeaseTelemetry;
 use crate::lease_status::{Desired, LeaseStatus};
 use crate::telemetry::Telemetry;
 
-/// The limits of answers.
+/// The limits of answers about the leader.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// The longest grant.
+    /// The longest time that one grant may last.
     pub(super) max_valid: Duration,
     /// The longest time that an answer is held back.
     pub(super) max_wait: Duration,
@@ -29,7 +29,7 @@ pub(super) struct Limits {
 /// servers.
 ///
 /// # Errors
-/// If a metric family of the lease half cannot be registered, which is a bug.
+/// Returns an error if a metric family of the lease half cannot be registered, which is a bug.
 pub(super) fn start(
     tasks: &Tasks,
     election: Election,

@@ -1,5 +1,4 @@
-//! The ways to two leaders that a model of the protocol found, as far as the guard can close them: edits by hand, deletions,
-//! restarts and wrong clocks.
+//! Tests of the faults that could make two pods lead: edits by hand, deletions, restarts and wrong clocks.
 
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use crate::guard::outcome::Outcome;
 const SECOND: Duration = Duration::from_secs(1);
 const SLACK: Duration = Duration::from_millis(200);
 
-/// Pod 1 tries to take the Lease, is refused until `wait` has passed, and then leads.
+/// Checks that pod 1 cannot take the Lease before `wait` has passed, and leads after that.
 fn taken_only_after(world: &mut World, wait: Duration) {
     world.read(1).unwrap();
     world.advance(just_before(wait));
@@ -111,7 +110,7 @@ fn a_lease_created_again_is_taken_at_once_by_a_pod_that_has_watched_its_absence_
     world.server.recreate();
     world.read(1).unwrap();
     assert_eq!(world.acquire(1), Err(Refusal::Occupied));
-    // The Lease that was read may have had a holder before. An unbroken watch shows that it has not.
+    // The Lease that was read may have had a holder before the read. An unbroken watch shows that there was none.
     let generation = world.pods[1].guard.manager_control().generation;
     world.show_next(1);
     assert_ne!(
@@ -247,7 +246,7 @@ fn a_wrong_wall_clock_takes_the_lease_from_nobody() {
 
 #[test]
 fn margin_and_slack_cover_clocks_of_different_speeds() {
-    // The clocks differ by 1 % each, which is about a thousand times as much as real clocks do.
+    // Each clock runs wrong by 1 %, which is hundreds of times as much as the clocks of real machines.
     let mut world = World::new(2);
     world.pods[0].drift = -10;
     world.pods[1].drift = 10;

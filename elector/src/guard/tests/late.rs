@@ -1,4 +1,4 @@
-//! Requests and events that arrive late, are lost, or are overtaken by others.
+//! Tests of requests and events that arrive late, are lost, or are overtaken by others.
 
 use std::time::Duration;
 
@@ -87,7 +87,7 @@ fn an_event_older_than_the_last_state_is_ignored() {
         world.event(1, event, Continuity::Unbroken);
         assert!(world.leads(1));
     }
-    // Pod 0 must ignore the old event of its own release, too.
+    // Pod 0 must ignore the old event of its own release, although it has seen a newer state.
     world.pods[0].guard.end_release();
     world.show(0);
     world.event(0, released, Continuity::Unbroken);

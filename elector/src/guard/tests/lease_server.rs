@@ -9,7 +9,7 @@ use crate::guard::outcome::{Outcome, StatusSummary};
 use crate::guard::record::Record;
 use crate::guard::request::RequestKind;
 
-/// An API server with one Lease.
+/// An API server with one Lease, which answers without a network.
 pub(super) struct LeaseServer {
     pub(super) lease: FakeLease,
 }
@@ -17,14 +17,14 @@ pub(super) struct LeaseServer {
 // === impl LeaseServer ===
 
 impl LeaseServer {
-    /// An API server with a Lease that nobody holds.
+    /// Returns an API server with a Lease that nobody holds.
     pub(super) fn new() -> Self {
         let mut lease = FakeLease::absent();
         lease.apply_manifest();
         Self { lease }
     }
 
-    /// Carries out a request.
+    /// Carries out a request of this `kind`, and returns its outcome.
     pub(super) fn serve(&mut self, kind: RequestKind, body: &Value) -> Outcome {
         outcome(match kind {
             RequestKind::Read => self.lease.get(),
@@ -34,23 +34,23 @@ impl LeaseServer {
         })
     }
 
-    /// A person edits the spec.
+    /// Edits fields of the spec, as a person would.
     pub(super) fn edit(&mut self, spec: &Value) {
         self.lease.edit(spec);
     }
 
-    /// A person deletes the Lease.
+    /// Deletes the Lease, as a person would.
     pub(super) fn delete(&mut self) {
         self.lease.delete();
     }
 
-    /// A person deletes the Lease and applies its manifest again.
+    /// Deletes the Lease and applies its manifest again, as a person would.
     pub(super) fn recreate(&mut self) {
         self.lease.delete();
         self.lease.apply_manifest();
     }
 
-    /// The Lease as an event of the watch would show it now.
+    /// Returns the Lease as an event of the watch would show it now.
     pub(super) fn seen(&self) -> SeenLease {
         match outcome(self.lease.get()) {
             Outcome::Lease(lease) => SeenLease::Present(Record::read(&lease).unwrap()),

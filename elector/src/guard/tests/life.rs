@@ -1,4 +1,4 @@
-//! The beginning, the continuation and the end of a leadership.
+//! Tests of the beginning, the continuation and the end of a leadership.
 
 use std::time::Duration;
 

@@ -14,7 +14,7 @@ use crate::guard::outcome::Outcome;
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// Time passes. Milliseconds.
+    /// So many milliseconds pass.
     Pass(u64),
     /// A pod sends a request, even one that kube-lease-manager would not send now.
     Send(usize, Send),
@@ -26,7 +26,7 @@ enum Step {
     GiveUp(usize),
     /// The watch of a pod shows the oldest event that the pod has not seen.
     Show(usize),
-    /// The watch of a pod loses that event.
+    /// The watch of a pod loses the oldest event that the pod has not seen.
     Skip(usize),
     /// The elector of a pod is restarted.
     Restart(usize),
@@ -36,7 +36,7 @@ enum Step {
     Edit(Edit),
 }
 
-/// The request that a pod sends.
+/// The kind of request that a pod sends.
 #[derive(Clone, Copy, Debug)]
 enum Send {
     Read,
@@ -46,7 +46,7 @@ enum Send {
     Release,
 }
 
-/// The edit that a person makes.
+/// The kind of edit that a person makes.
 #[derive(Clone, Copy, Debug)]
 enum Edit {
     Null,
@@ -184,7 +184,7 @@ fn edit_by_hand(world: &mut World, edit: Edit) {
         Edit::Recreate => world.server.recreate(),
         Edit::Name(pod) => world.server.edit(&json!({"holderIdentity": name(pod)})),
         Edit::Stranger => world.server.edit(&json!({"holderIdentity": "stranger"})),
-        // Not 1, which is the mark of a release.
+        // The duration is not 1 s, which would mark a release.
         Edit::Shorten => world.server.edit(&json!({"leaseDurationSeconds": 3})),
         Edit::Lengthen => world.server.edit(&json!({"leaseDurationSeconds": 60})),
     }

@@ -30,19 +30,19 @@ pub(super) struct World {
     pub(super) pods: Vec<Pod>,
 }
 
-/// One pod: its guard and its clocks.
+/// A pod: its guard, its clocks, and the end of its latest claim.
 pub(super) struct Pod {
     pub(super) guard: Guard,
     candidate: Candidate,
-    /// The error of its monotonic clock's speed, in thousandths; positive for a fast clock.
+    /// The error of the monotonic clock's speed, in thousandths; positive for a fast clock.
     pub(super) drift: i32,
-    /// The error of its wall clock; positive for a clock that is ahead.
+    /// The error of the wall clock; positive for a clock that is ahead.
     pub(super) ahead: SignedDuration,
     /// The end of the latest claim that the guard has published so far. The collector may be acting until then.
     may_act_until: Instant,
 }
 
-/// A request that has been sent.
+/// A request that the guard has admitted and that is not answered yet.
 #[derive(Clone)]
 pub(super) struct PendingRequest {
     pub(super) pod: usize,
@@ -53,7 +53,7 @@ pub(super) struct PendingRequest {
 // === impl World ===
 
 impl World {
-    /// A world with this number of pods, and a Lease that nobody holds.
+    /// Returns a world with this number of pods, and a Lease that nobody holds.
     pub(super) fn new(pods: usize) -> Self {
         let began = Instant::now() + Duration::from_secs(3600);
         let pods = (0..pods).map(|n| Pod::new(&name(n), &format!("uid-{n}"), began));
@@ -65,7 +65,7 @@ impl World {
         }
     }
 
-    /// A world in which pod 0 has just acquired the Lease, and every pod has seen that.
+    /// Returns a world in which pod 0 has just acquired the Lease, and every pod has seen that.
     pub(super) fn led(pods: usize) -> Self {
         let mut world = Self::new(pods);
         world.read(0).unwrap();
@@ -86,7 +86,7 @@ impl World {
         }
     }
 
-    /// The current time on the clocks of `pod`.
+    /// Returns the current time on the clocks of `pod`.
     pub(super) fn clocks(&self, pod: usize) -> Clocks {
         let pod = &self.pods[pod];
         let part = self.elapsed / 1000 * pod.drift.unsigned_abs();
@@ -152,7 +152,7 @@ impl World {
         self.kind(pod, &Method::GET, Value::Null)
     }
 
-    /// The answer to a GET, if it can be given without sending the request.
+    /// Returns the answer to a GET, if it can be given without sending the request.
     pub(super) fn cached_answer(&self, pod: usize) -> Option<Outcome> {
         self.pods[pod]
             .guard
@@ -189,13 +189,13 @@ impl World {
 
     // --- events, restarts and names
 
-    /// The watch of `pod`, begun anew, shows the Lease as it is.
+    /// Shows `pod` the Lease as it is now, by a watch that began anew.
     pub(super) fn show(&mut self, pod: usize) {
         let seen = self.server.seen();
         self.event(pod, seen, Continuity::Unknown);
     }
 
-    /// The watch of `pod` shows the Lease as it is. Nothing else has happened since the last event.
+    /// Shows `pod` the Lease as it is now, by an unbroken watch: nothing else has happened since the last event.
     pub(super) fn show_next(&mut self, pod: usize) {
         let seen = self.server.seen();
         self.event(pod, seen, Continuity::Unbroken);
@@ -207,7 +207,7 @@ impl World {
         self.check(pod);
     }
 
-    /// Restarts the elector of `pod`. Its knowledge is lost, and its grants still count.
+    /// Restarts the elector of `pod`. The new process knows nothing of the old one, whose grants still count.
     pub(super) fn restart(&mut self, pod: usize) {
         let candidate = self.pods[pod].candidate.clone();
         self.pods[pod].guard = Guard::new(candidate);
@@ -238,7 +238,7 @@ impl World {
         }
     }
 
-    /// The pods whose collector may be acting now.
+    /// Returns the pods whose collector may be acting now.
     pub(super) fn acting(&self) -> Vec<usize> {
         let acts = |pod: &usize| self.clocks(*pod).monotonic < self.pods[*pod].may_act_until;
         (0..self.pods.len()).filter(acts).collect()
@@ -279,14 +279,14 @@ pub(super) fn name(pod: usize) -> String {
     format!("pod-{pod}")
 }
 
-/// The body by which kube-lease-manager gives the Lease back.
+/// Returns the body by which kube-lease-manager gives the Lease back.
 pub(super) fn release_body() -> Value {
     json!({"spec": {
         "acquireTime": null, "renewTime": null, "holderIdentity": null, "leaseDurationSeconds": null,
     }})
 }
 
-/// One millisecond less than `time`.
+/// Returns one millisecond less than `time`.
 pub(super) fn just_before(time: Duration) -> Duration {
     time.checked_sub(Duration::from_millis(1)).unwrap()
 }
