@@ -1,5 +1,5 @@
-//! The imports between the elector's modules: there is no circle, and the modules that hold rules know neither HTTP servers nor
-//! clients of Kubernetes.
+//! Tests of the imports between the elector's modules: there is no circle, and the modules that hold rules import neither HTTP
+//! servers nor clients of Kubernetes.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -22,7 +22,7 @@ const PURE: [&str; 6] = [
     "single_instance",
 ];
 
-/// Libraries that such a module must not import.
+/// Libraries that the modules in [`PURE`] must not import.
 const IMPURE: [&str; 6] = [
     "axum",
     "hyper",
@@ -43,7 +43,7 @@ fn no_imports_form_a_circle() {
         .map(|(module, text)| (module.clone(), imported(module, text, &modules)))
         .collect();
     let mut left: BTreeSet<_> = imports.keys().cloned().collect();
-    // A module whose imports are all gone is part of no circle.
+    // A module none of whose imports is left is part of no circle.
     loop {
         let done: Vec<_> = left
             .iter()
@@ -84,7 +84,7 @@ fn modules() -> Modules {
     for file in source_files(&source) {
         let inside = file.strip_prefix(&source).unwrap().with_extension("");
         let names: Vec<_> = inside.iter().map(|name| name.to_str().unwrap()).collect();
-        // The two roots import everything, and nothing imports them.
+        // `lib.rs` and `main.rs` import everything, and nothing imports them. Tests are left out too.
         if names.contains(&"tests") || ["lib", "main"].contains(&names[0]) {
             continue;
         }
@@ -95,7 +95,7 @@ fn modules() -> Modules {
     modules
 }
 
-/// The modules that `module`, which has this `text`, imports.
+/// Returns the modules that `module`, which has this `text`, imports.
 fn imported(module: &str, text: &str, modules: &Modules) -> BTreeSet<String> {
     let here: Vec<_> = module.split("::").map(str::to_owned).collect();
     let mut imported = BTreeSet::new();
@@ -103,7 +103,7 @@ fn imported(module: &str, text: &str, modules: &Modules) -> BTreeSet<String> {
         let mut place = match &*path[0] {
             "crate" => Vec::new(),
             "super" => here[..here.len() - 1].to_vec(),
-            // The child of a module is named without a prefix.
+            // A path without `crate` or `super` names a child of the module.
             _ => here.clone(),
         };
         let rest = usize::from(["crate", "super"].contains(&&*path[0]));
@@ -118,7 +118,7 @@ fn imported(module: &str, text: &str, modules: &Modules) -> BTreeSet<String> {
     imported
 }
 
-/// The paths that the `use` declarations in `text` name, each as its words.
+/// Returns the paths that the `use` declarations in `text` name, each as its words.
 fn paths(text: &str) -> Vec<Vec<String>> {
     let text = text.replace("\npub use ", "\nuse ");
     let mut paths = Vec::new();

@@ -1,4 +1,4 @@
-//! A state machine at a given time, and short ways to give it input.
+//! A state machine at a given time, and short functions that give it input.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub(crate) fn rules() -> Rules {
     }
 }
 
-/// A poll of the own consumer's first process.
+/// Returns a poll of the own consumer's first process.
 pub(crate) fn poll(seq: u64, gate: ReportedGate) -> Query {
     Query {
         consumer: POD.to_owned(),
@@ -57,7 +57,7 @@ impl MachineFixture {
         }
     }
 
-    /// A leader at 10 s whose consumer is granted until 15 s. The grant of an earlier process is over.
+    /// Returns a leader at 10 s whose consumer is granted leadership until 15 s. The grant of an earlier process is over.
     pub(crate) fn leading() -> Self {
         let mut fixture = Self::new();
         fixture.says(ReportedGate::Closed);
@@ -177,7 +177,7 @@ impl MachineFixture {
         self.asks(&poll)
     }
 
-    /// The next poll of the own consumer. The machine has not received it.
+    /// Returns the next poll of the own consumer. The machine has not received it.
     pub(crate) fn next(&mut self, gate: ReportedGate) -> Query {
         self.seq += 1;
         poll(self.seq, gate)

@@ -1,4 +1,4 @@
-//! The reasons for giving the Lease up.
+//! Tests of the reasons for giving the Lease up.
 
 use shared::leadership::ReportedGate::{Closed, Open};
 use shared::leadership::{Query, Reason, State};

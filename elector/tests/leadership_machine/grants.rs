@@ -1,4 +1,4 @@
-//! The receivers of grants, and the length of grants.
+//! Tests of the receivers of grants, and of the length of grants.
 
 use std::time::Duration;
 

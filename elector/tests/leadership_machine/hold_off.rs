@@ -1,4 +1,4 @@
-//! The hold-off: a pod that gave the Lease up leaves it to others for a while.
+//! Tests of the hold-off: a pod that gave the Lease up leaves it to others for a while.
 
 use shared::leadership::ReportedGate::{Closed, Open};
 use shared::leadership::{Reason, State};

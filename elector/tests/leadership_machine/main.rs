@@ -1,4 +1,4 @@
-//! The leadership contract, rule by rule, on the state machine itself. The tests say what time it is.
+//! Tests of the leadership contract, rule by rule, on the state machine itself. The tests pass the time as a value.
 
 mod fixture;
 mod give_up;

@@ -8,14 +8,15 @@ use proptest::test_runner::{Config, TestRunner};
 
 use crate::simulation::{Health, SimulatedPod, SimulationStep};
 
-/// The step for `kind`, a number below 100 that sets how often each step occurs.
+/// Returns the step for `kind`, a number below 100. Each step has a share of these numbers, which sets how often the step
+/// occurs.
 fn step(kind: u8, choice: u16) -> SimulationStep {
     let health = if choice.is_multiple_of(8) {
         Health::Ill
     } else {
         Health::Good
     };
-    // In half of all cases the oldest item is taken.
+    // In half of all cases the index is 0, which is the oldest message on its way.
     let index = usize::from(choice / 2) * usize::from(choice % 2);
     let ms = u64::from(choice);
     match kind {

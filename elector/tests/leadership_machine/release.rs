@@ -1,4 +1,4 @@
-//! The release comes last: the Lease is not given back while anybody may be acting on a grant.
+//! Tests of the release, which comes last: the Lease is not given back while anybody may be acting on a grant.
 
 use elector::leadership::Rules;
 use shared::config::ConsumerRequirement;

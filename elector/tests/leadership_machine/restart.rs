@@ -1,4 +1,4 @@
-//! A restarted elector does not know the grants of its earlier process.
+//! Tests of a restarted elector, which does not know the grants of its earlier process.
 
 use shared::leadership::ReportedGate::{Closed, Open};
 use shared::leadership::{Query, Reason, State};

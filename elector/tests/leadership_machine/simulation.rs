@@ -13,13 +13,13 @@ use tokio::time::Instant;
 
 use crate::fixture::{POD, rules};
 
-/// The length of a claim from its last renewal.
+/// The length of a claim, counted from its last renewal.
 const LEASE: Duration = Duration::from_secs(6);
 
 /// The next event. An index chooses one of the messages that are on their way.
 #[derive(Clone, Debug)]
 pub(crate) enum SimulationStep {
-    /// Time passes. Milliseconds.
+    /// So many milliseconds pass.
     Pass(u64),
     /// The collector sends a poll, the elector receives and answers it, and the collector reads the answer.
     Poll(Health),
@@ -31,7 +31,7 @@ pub(crate) enum SimulationStep {
     Answer(usize),
     /// The collector reads an answer.
     Read(usize),
-    /// The collector stops waiting for its answer.
+    /// The collector stops waiting for the answer to its last poll.
     Abandon,
     /// The lease half acquires or renews the Lease.
     Write,
@@ -51,7 +51,7 @@ pub(crate) struct SimulatedPod {
     now: Instant,
     /// The claim of this elector process.
     claim: Option<Claim>,
-    /// The leadership of the pod. It may have been begun by an earlier process of the elector.
+    /// The leadership of the pod, which an earlier process of the elector may have begun.
     leadership: Option<Leadership>,
     terms: u64,
     collector: Collector,
@@ -73,7 +73,7 @@ struct Collector {
     instance: String,
     seq: u64,
     asked: Option<Instant>,
-    /// The end of the collector's permission, and its term.
+    /// The end of the collector's permission, and the term of that permission.
     gate: Option<(Instant, u64)>,
 }
 
@@ -172,7 +172,7 @@ impl SimulatedPod {
     fn send(&mut self, health: Health) {
         let gate = match self.collector.acts(self.now) {
             Some(_) if health == Health::Good => ReportedGate::Open,
-            // A collector that is ill closes its gate before it says so.
+            // An unhealthy collector closes its gate before it says that it is unhealthy.
             Some(_) | None => ReportedGate::Closed,
         };
         if gate == ReportedGate::Closed {

@@ -1,4 +1,4 @@
-//! The state, the reason and the name of the leader, as the contract defines them.
+//! Tests of the state, the reason and the name of the leader, as the contract defines them.
 
 use elector::leadership::Asker;
 use elector::lease_status::{Holding, LeaseStatus, Presence, Problem};

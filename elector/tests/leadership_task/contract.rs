@@ -1,4 +1,4 @@
-//! The HTTP status, headers and bodies, as the contract defines them.
+//! Tests of the HTTP status, headers and bodies, as the contract defines them.
 
 use axum::http::{StatusCode, header};
 use elector::lease_status::{LeaseStatus, Problem};

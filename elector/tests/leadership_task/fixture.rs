@@ -1,4 +1,4 @@
-//! A leadership task with its routers, and short ways to give it input.
+//! A leadership task with its routers, and short functions that give it input.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +38,7 @@ pub(crate) struct HttpAnswer {
     pub(crate) text: String,
 }
 
-/// The parts of a poll that say how the consumer is: healthy, with an open or a closed gate.
+/// The part of a poll's query in which a healthy consumer says that its gate is open.
 pub(crate) const OPEN: &str = "healthy=true&gate=open";
 pub(crate) const CLOSED: &str = "healthy=true&gate=closed";
 
@@ -86,7 +86,7 @@ impl TaskFixture {
         }
     }
 
-    /// A leader, 10 s after its start, that has granted its consumer nothing yet.
+    /// Returns a leader, 10 s after its start, that has granted its consumer nothing yet.
     pub(crate) async fn leading() -> Self {
         let mut fixture = Self::new();
         tokio::time::sleep(ms(10_000)).await;
@@ -127,7 +127,7 @@ impl TaskFixture {
         });
     }
 
-    /// The path of the next poll of the own consumer.
+    /// Returns the path of the next poll of the own consumer.
     pub(crate) fn path(&mut self, says: &str, wait_ms: u64) -> String {
         self.seq += 1;
         let seq = self.seq;

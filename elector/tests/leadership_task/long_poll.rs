@@ -1,4 +1,4 @@
-//! Long polls: an answer is held until it says something new, or until the time is up.
+//! Tests of long polls: an answer is held until it says something new, or until the time is up.
 
 use std::time::Duration;
 

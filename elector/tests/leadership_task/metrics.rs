@@ -1,4 +1,4 @@
-//! The metrics: their values, and the rules of a linter for their names.
+//! Tests of the metrics: their values, and the rules of a linter for their names.
 
 use axum::http::header;
 use elector::lease_status::{LeaseStatus, Problem};

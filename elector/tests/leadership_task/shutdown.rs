@@ -1,4 +1,4 @@
-//! The order of the shutdown, and the instruction to the lease half.
+//! Tests of the order of the shutdown, and of the instruction to the lease half.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Roles that allow too little.
+//! Tests with Roles that allow too little: the elector reports a missing right until it is allowed.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::api_server::{FakeApiServer, Fault};
 use crate::pods::{A, B, ElectorPod, SHORT, duel};
 
-/// The longest time until a missing right is reported.
+/// The longest time until the elector reports a missing right.
 const SOON: Duration = Duration::from_secs(2);
 
 fn is_trouble(reason: &'static str, verb: &'static str) -> impl Fn(&LeaseStatus) -> bool {

@@ -24,28 +24,28 @@ const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 /// The content type of a server-side apply.
 const APPLY: &str = "application/apply-patch+yaml";
 
-/// The server. It ends with the runtime of its test.
+/// A fake API server, which ends with the runtime of its test.
 #[derive(Clone)]
 pub struct FakeApiServer {
     pub url: String,
     store: Arc<watch::Sender<Store>>,
 }
 
-/// The fault of the server.
+/// The fault of the fake API server. One fault at a time is active.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Fault {
-    /// No fault.
+    /// The server has no fault.
     #[default]
     None,
     /// Every request about the Lease is answered with this status, and every access review with 503.
     Status(u16),
-    /// Every n-th request is answered with this status.
+    /// Every n-th request about the Lease is answered with this status, and every access review with 503.
     Every(usize, u16),
-    /// These verbs are not allowed.
+    /// Requests with these verbs are answered 403, and access reviews deny them.
     Denies(&'static [&'static str]),
-    /// Every request takes this time.
+    /// Every request about the Lease takes this time. Access reviews are not answered.
     Slow(Duration),
-    /// No request is answered, and none has an effect.
+    /// No request is answered or has an effect, and watches send no event.
     Silent,
     /// Each PATCH takes effect and is not answered.
     LosesAnswers,
@@ -81,12 +81,12 @@ impl FakeApiServer {
         api
     }
 
-    /// Sets the fault.
+    /// Sets the fault from now on.
     pub fn behave(&self, fault: Fault) {
         self.store.send_modify(|store| store.fault = fault);
     }
 
-    /// A person edits the spec.
+    /// Edits fields of the Lease's spec, as a person would.
     pub fn edit(&self, spec: &Value) {
         self.store
             .send_modify(|store| store.change(|lease| lease.edit(spec)));
@@ -97,7 +97,7 @@ impl FakeApiServer {
             .send_modify(|store| store.change(FakeLease::delete));
     }
 
-    /// A person applies a manifest.
+    /// Applies the manifest of a Lease that nobody holds, as a person would.
     pub fn create(&self) {
         self.store
             .send_modify(|store| store.change(FakeLease::apply_manifest));
@@ -107,7 +107,7 @@ impl FakeApiServer {
         self.store.borrow()
     }
 
-    /// The verbs of the requests since the last call.
+    /// Returns the verbs of the requests since the last call.
     pub fn take_asked(&self) -> Vec<&'static str> {
         let mut asked = Vec::new();
         self.store.send_if_modified(|store| {
@@ -117,7 +117,8 @@ impl FakeApiServer {
         asked
     }
 
-    /// Counts the request, and applies the current fault; `None` if the request may go on.
+    /// Counts a request with this `verb`, and applies the current fault. Returns the answer that the fault makes; `None` if the
+    /// request may go on.
     async fn fail(&self, verb: &'static str) -> Option<Response> {
         let mut n = 0;
         self.store.send_if_modified(|store| {
@@ -185,7 +186,7 @@ async fn serve(
     reply
 }
 
-/// Answers an access review. It is not counted, because it is not a request about the Lease.
+/// Answers an access review, which is not counted because it is no request about the Lease.
 async fn review(State(api): State<FakeApiServer>, body: Bytes) -> Response {
     let mut review: Value = serde_json::from_slice(&body).unwrap();
     let fault = api.store.borrow().fault.clone();
@@ -202,7 +203,7 @@ async fn review(State(api): State<FakeApiServer>, body: Bytes) -> Response {
     json_of(201, &review)
 }
 
-/// Answers LIST and WATCH, which have to be for this one Lease.
+/// Answers LIST and WATCH of Leases, which are refused without a field selector for the one Lease.
 async fn collection(State(api): State<FakeApiServer>, Query(asked): Query<Parameters>) -> Response {
     let watches = asked.watch.unwrap_or_default();
     let only_this = format!("metadata.name={NAME}");

@@ -1,4 +1,4 @@
-//! Edits of the Lease by people.
+//! Tests of edits of the Lease by people.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use tokio::time::Instant;
 use crate::api_server::FakeApiServer;
 use crate::pods::{A, B, ElectorPod, SHORT, duel};
 
-/// Starts a leader, and a standby that has seen it, and runs `tell` with both. Checks that they never lead at the same time.
+/// Starts a leader, and a standby that has seen the leader, and runs `tell` with both. Checks that they never lead at the same
+/// time.
 async fn story(tell: impl AsyncFn(&FakeApiServer, &ElectorPod, &ElectorPod)) {
     let api = FakeApiServer::start().await;
     let a = ElectorPod::start(&api, A, SHORT);

@@ -3,13 +3,13 @@
 
 use serde_json::{Value, json};
 
-/// The name of the Lease.
+/// The name of the Lease in all tests.
 pub(crate) const NAME: &str = "klag-exporter";
 
-/// One Lease, or its absence.
+/// One Lease, or its absence, with the version of the last change.
 #[derive(Clone, Debug)]
 pub(crate) struct FakeLease {
-    /// The version of the last change.
+    /// The resourceVersion of the last change.
     pub(crate) version: u64,
     /// The object, as the API server would return it.
     pub(crate) object: Option<Value>,
@@ -26,7 +26,7 @@ pub(crate) enum Rejection {
 // === impl FakeLease ===
 
 impl FakeLease {
-    /// No Lease, at version 100.
+    /// Returns the state without a Lease, at version 100.
     pub(crate) const fn absent() -> Self {
         Self {
             version: 100,
@@ -34,12 +34,12 @@ impl FakeLease {
         }
     }
 
-    /// GET.
+    /// Answers a GET of the Lease.
     pub(crate) fn get(&self) -> Result<Value, Rejection> {
         self.object.clone().ok_or(Rejection::NotFound)
     }
 
-    /// POST of an empty Lease.
+    /// Answers a POST of an empty Lease.
     pub(crate) fn post(&mut self) -> Result<Value, Rejection> {
         if self.object.is_some() {
             return Err(Rejection::AlreadyExists);
@@ -48,7 +48,7 @@ impl FakeLease {
         self.get()
     }
 
-    /// PATCH. A resourceVersion in it is a precondition.
+    /// Answers a PATCH. A resourceVersion in the patch is a precondition.
     pub(crate) fn patch(&mut self, patch: &Value) -> Result<Value, Rejection> {
         let lease = self.get()?;
         let condition = &patch["metadata"]["resourceVersion"];
@@ -59,18 +59,18 @@ impl FakeLease {
         self.get()
     }
 
-    /// A person edits the spec.
+    /// Edits fields of the spec, as a person would.
     pub(crate) fn edit(&mut self, spec: &Value) {
         self.merge(&json!({ "spec": spec }));
     }
 
-    /// A person deletes the Lease.
+    /// Deletes the Lease, as a person would.
     pub(crate) fn delete(&mut self) {
         self.version += 1;
         self.object = None;
     }
 
-    /// A person applies a manifest of a Lease that nobody holds.
+    /// Applies the manifest of a Lease that nobody holds, as a person would.
     pub(crate) fn apply_manifest(&mut self) {
         self.put(json!({
             "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
@@ -125,7 +125,7 @@ fn merge(into: &mut Value, patch: &Value) {
 // === impl Rejection ===
 
 impl Rejection {
-    /// The HTTP status.
+    /// Returns the HTTP status of the rejection.
     pub(crate) const fn code(self) -> u16 {
         match self {
             Self::NotFound => 404,

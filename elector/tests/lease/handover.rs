@@ -1,4 +1,4 @@
-//! The handover of leadership from one pod to the other.
+//! Tests of the handover of leadership from one pod to the other.
 
 use std::time::Duration;
 
@@ -127,7 +127,7 @@ async fn a_leader_sends_one_request_per_renewal_and_a_standby_hardly_any() {
     let asked = api.take_asked();
     let n = |verb| asked.iter().filter(|asked| **asked == verb).count();
     assert!((9..=10).contains(&n("patch")), "{asked:?}");
-    // The standby reads once per lease duration.
+    // The standby reads the Lease once per lease duration.
     assert!(n("get") <= 3, "{asked:?}");
     assert_eq!(n("list"), 0, "{asked:?}");
 }

@@ -1,4 +1,4 @@
-//! The lease half of the elector against a fake API server in the same process.
+//! Tests of the lease half of the elector against a fake API server in the same process.
 #![cfg(feature = "kubernetes")]
 #![expect(unreachable_pub, reason = "modules of one test")]
 #![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]

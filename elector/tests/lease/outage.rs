@@ -1,4 +1,4 @@
-//! Failures of the API server.
+//! Tests of failures of the API server.
 
 use std::time::Duration;
 

@@ -18,11 +18,11 @@ use crate::fake_lease::NAME;
 /// The longest time that a test waits for a status.
 const LONG: Duration = Duration::from_secs(30);
 
-/// The lease half of one elector.
+/// The lease half of one elector, running as if in a pod.
 pub struct ElectorPod {
     pub desired: watch::Sender<Desired>,
     status: watch::Receiver<LeaseStatus>,
-    /// Ends the lease half without a release when it is dropped, as SIGKILL would.
+    /// The guard that ends the lease half without a release when it is dropped, as SIGKILL would.
     _life: DropGuard,
 }
 
@@ -42,20 +42,20 @@ pub const B: Who = Who {
     instance: "uid-b",
 };
 
-/// The lease duration and the renewal period. Seconds.
+/// The lease duration and the renewal period of a pod, in seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
     pub lease: u64,
     pub renew: u64,
 }
 
-/// The shortest that the configuration allows.
+/// The shortest lease duration and renewal period that the configuration allows.
 pub const SHORT: Terms = Terms { lease: 3, renew: 1 };
 
 // === impl ElectorPod ===
 
 impl ElectorPod {
-    /// Starts a pod that campaigns.
+    /// Starts the lease half of a pod that campaigns.
     pub fn start(api: &FakeApiServer, who: Who, terms: Terms) -> Self {
         let (desired, desired_receiver) = watch::channel(Desired::Campaign);
         let (publish, status) = watch::channel(LeaseStatus::default());
@@ -90,7 +90,7 @@ impl ElectorPod {
         self.comes_to(|status| !is_leading(status)).await
     }
 
-    /// Waits until the status is as `state` says. Returns the time at that moment.
+    /// Waits until `state` returns true for the status; panics after [`LONG`]. Returns the time at that moment.
     pub async fn comes_to(&self, state: impl FnMut(&LeaseStatus) -> bool) -> Instant {
         let mut status = self.status.clone();
         let Ok(reached) = timeout(LONG, status.wait_for(state)).await else {
@@ -142,7 +142,7 @@ fn election(who: Who, terms: Terms) -> Election {
     }
 }
 
-/// Panics as soon as both pods lead at once. Returns when one of them has ended.
+/// Panics as soon as both pods lead at once. Returns when one of the two lease halves has ended.
 pub async fn never_two(a: &ElectorPod, b: &ElectorPod) {
     let (mut ours, mut theirs) = (a.status.clone(), b.status.clone());
     loop {

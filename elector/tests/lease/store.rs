@@ -8,18 +8,18 @@ use serde_json::{Value, json};
 use crate::api_server::Fault;
 use crate::fake_lease::{FakeLease, Rejection};
 
-/// The state of the fake API server.
+/// The Lease, the events, the fault and the requests of the fake API server.
 #[derive(Clone, Debug)]
 pub struct Store {
     pub lease: FakeLease,
     /// Every event of the watch so far, with its version.
     pub events: Vec<(u64, Value)>,
     pub fault: Fault,
-    /// The verbs of the requests since the last look at them.
+    /// The verbs of the requests since `FakeApiServer::take_asked` was called last.
     pub asked: Vec<&'static str>,
 }
 
-/// The kind of a PATCH.
+/// The kind of a PATCH: a merge patch, a server-side apply, or a forced server-side apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     Merge,
@@ -76,8 +76,8 @@ impl Store {
         result
     }
 
-    /// True if server-side apply would refuse `patch`. This store does not record which field manager wrote which field, so
-    /// every field that is set counts as another manager's.
+    /// Returns true if server-side apply would refuse `patch`. This store does not record which field manager wrote which
+    /// field, so every field that is set counts as another manager's.
     fn conflicts_with(&self, patch: &Value) -> bool {
         let Some(lease) = &self.lease.object else {
             return false;

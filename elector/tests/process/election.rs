@@ -1,4 +1,4 @@
-//! An elector whose configuration asks for an election.
+//! Tests of an elector whose configuration asks for an election.
 
 #[cfg(feature = "kubernetes")]
 mod with_an_election {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The longest time that the end may take if nothing is granted and nothing is held.
+/// The longest time that the elector may take to end if nothing is granted and nothing is held.
 pub(crate) const AT_ONCE: Duration = Duration::from_secs(1);
 
 pub(crate) const ALONE: &str = "enabled = false";
@@ -31,7 +31,7 @@ pub(crate) fn free_port() -> u16 {
     free.local_addr().unwrap().port()
 }
 
-/// Writes the configuration file of the test `name`.
+/// Writes `text` to the configuration file of the test `name`. Returns the file's path.
 pub(crate) fn file(name: &str, text: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("elector_{name}.toml"));
     std::fs::write(&path, text).unwrap();
@@ -58,7 +58,7 @@ pub(crate) fn stderr(output: &Output) -> &str {
 // === impl Elector ===
 
 impl Elector {
-    /// Starts an elector on a free port, and waits until it serves.
+    /// Starts an elector on a free port, and waits until it serves HTTP.
     pub(crate) fn start(name: &str, leadership: &str) -> Self {
         let port = free_port();
         let file = file(name, &config(leadership, port));
@@ -88,7 +88,7 @@ impl Elector {
         answer
     }
 
-    /// Sends a request, and does not wait for the answer.
+    /// Sends a GET of `path`, and does not wait for the answer.
     pub(crate) fn begin(&self, path: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).unwrap();
         write!(
@@ -105,7 +105,7 @@ impl Elector {
         assert!(sent.unwrap().success());
     }
 
-    /// Waits for the end. Returns the exit status, the log, and the time that the end took.
+    /// Waits until the process has ended. Returns the exit status, the log, and the time that the end took.
     pub(crate) fn end(mut self) -> (Option<i32>, String, Duration) {
         let began = Instant::now();
         self.log.read_to_string(&mut self.said).unwrap();

@@ -1,4 +1,4 @@
-//! The elector as a process: its output, its exit status, and the time that its end takes.
+//! Tests of the elector as a process: its output, its exit status, and the time that its end takes.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

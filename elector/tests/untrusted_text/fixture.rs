@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The text that must not be seen anywhere.
+/// The text that must not be seen in the log, the answers or the metrics.
 pub(crate) const SECRET: &str = "hunter2-s3cr3t";
 
-/// The longest time that a test waits for something.
+/// The longest time that a test waits for a line in the log.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The longest time that the process may take to end.
@@ -22,10 +22,10 @@ pub(crate) const ENDING: Duration = Duration::from_secs(5);
 /// The length limit of a log line in bytes. A line has a few fields of at most 256 characters.
 pub(crate) const LINE: usize = 2048;
 
-/// The length limit of an answer in bytes. The collector reads no more.
+/// The length limit of an answer in bytes, which is the most that the collector reads.
 pub(crate) const ANSWER: usize = 16 * 1024;
 
-/// The memory limit in bytes: less than the limit in the manifests.
+/// The limit of the elector's memory in bytes, which is less than the memory limit in the manifests.
 pub(crate) const MEMORY: u64 = 48 << 20;
 
 /// A running elector with a kubeconfig.
@@ -55,7 +55,7 @@ pub(crate) fn pause() {
     thread::sleep(Duration::from_millis(50));
 }
 
-/// A kubeconfig for the server at `url`, with these lines about the user.
+/// Returns a kubeconfig for the server at `url`, with these lines about the user.
 pub(crate) fn kubeconfig(url: &str, user: &str) -> String {
     format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
@@ -65,7 +65,7 @@ pub(crate) fn kubeconfig(url: &str, user: &str) -> String {
     )
 }
 
-/// A credential plugin that does what `script` says.
+/// Returns a kubeconfig with a credential plugin that runs `script`.
 pub(crate) fn plugin(script: &str) -> String {
     let exec = format!(
         "    exec:\n      apiVersion: client.authentication.k8s.io/v1\n      command: sh\n      args: [\"-c\", {script:?}]\n"
@@ -73,7 +73,7 @@ pub(crate) fn plugin(script: &str) -> String {
     kubeconfig("http://127.0.0.1:1", &exec)
 }
 
-/// A server that gives `answer` to every request, for as long as the test runs; its URL.
+/// Starts a server that gives `answer` to every request, for as long as the test runs. Returns the server's URL.
 pub(crate) fn server(answer: Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -84,7 +84,7 @@ pub(crate) fn server(answer: Vec<u8>) -> String {
             thread::spawn(move || {
                 let mut stream = stream.unwrap();
                 let mut request = [0; 4096];
-                // Writing fails when the elector has read enough and closes.
+                // Writing fails when the elector has read enough and closes the connection.
                 if stream.read(&mut request).is_ok() {
                     stream.write_all(&answer).ok();
                 }
@@ -177,7 +177,7 @@ impl Elector {
         label.unwrap_or_default().to_owned()
     }
 
-    /// The peak of the elector's memory, in bytes.
+    /// Returns the peak of the elector's resident memory, in bytes.
     pub(crate) fn memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
         let status = status.unwrap();

@@ -1,5 +1,5 @@
-//! Text of kubeconfigs, credential plugins and API servers does not reach the elector's log, answers or metrics. None of them
-//! delays the elector, or makes its memory grow.
+//! Tests that no text of kubeconfigs, credential plugins and API servers reaches the elector's log, answers or metrics, and
+//! that no such text delays the elector or makes its memory grow.
 
 #![cfg(feature = "kubernetes")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
