@@ -1,24 +1,25 @@
-//! The configuration file: that of klag-exporter, with a few keys more.
+//! The configuration file, in klag-exporter's format with a few more keys.
 //!
-//! One file serves both programs. Each program reads all of it, and resolves references to the environment only in the keys that it
-//! uses itself. So the elector starts without the Kafka password, and the collector without the namespace of the Lease. A key that a
-//! program does not use has its default, unless the file has a value without references.
+//! One file serves both programs. Each program reads all of it, and resolves references to the environment only in the keys
+//! that it uses itself. So the elector starts without the Kafka password, and the collector without the namespace of the Lease.
+//! A key that a program does not use has its default, unless the file has a value without references.
 //!
 //! A file goes through these steps:
 //!
-//! 1. `file` reads the bytes, `document` parses them as TOML into a tree that knows its lines. References outside quotes, which are
-//!    not TOML, are put into quotes before (`unquoted`).
-//! 2. Each file below `tables` reads one table of the tree with a `TableReader`, key by key: the reader finds the key, resolves its
-//!    references (`environment`), and has the key's form convert the value (`forms`). A wrong value is noted and the default taken, so
-//!    that reading goes on to the end and the user sees every problem at once, with its line and with what to write instead.
+//! 1. `file` reads the bytes, `document` parses them as TOML into a tree that knows its lines. References outside quotes, which
+//! are not TOML, are put into quotes before that (`unquoted`).
+//! 2. Each file below `tables` reads one table of the tree with a `TableReader`, key by key: the reader finds the key, resolves
+//! its references (`environment`), and has the key's form convert the value (`forms`). A wrong value is noted and the default
+//! taken, so that reading goes on to the end and the user sees every problem at once, with its line and with what to write
+//! instead.
 //! 3. [`parse`] returns the configuration where no problem was noted, else the problems (`problem`).
 //!
 //! Each key is one `static` in the file of its table: its name, form, default, meaning and user. The printed configuration
-//! ([`Effective`]), the reference in the documents ([`reference()`]) and the test of the Helm chart's schema ([`json_schema`]) are made
-//! from these. To add a key, add the `static`, name it in the `TABLE` of the same file, and read and write it there.
+//! ([`Effective`]), the reference in the documents ([`reference()`]) and the test of the Helm chart's schema ([`json_schema`])
+//! are made from these. To add a key, add the `static`, name it in the `TABLE` of the same file, and read and write it there.
 //!
-//! No message holds a secret: a value that came from the environment is never shown, and the values of librdkafka's properties are
-//! printed only where they are known to be harmless (`properties`, [`Mask`]).
+//! No message holds a secret: a value that came from the environment is never shown, and the values of librdkafka's properties
+//! are printed only where they are known to be harmless (`properties`, [`Mask`]).
 //!
 //! There is no watching of the file for changes, and no second file; a change needs a restart.
 
@@ -66,20 +67,20 @@ pub use self::tables::timestamp_sampling::{LostPartitions, TimeLagMode};
 
 use self::context::{ReadContext, TableRef};
 
-/// A usable configuration, and what there is to say about it.
+/// A usable configuration, and the warnings about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loaded {
-    /// The configuration.
+    /// The configuration as the program uses it.
     pub config: Config,
-    /// Sentences to be logged: what is allowed and most likely not meant. Each program warns about the keys that it uses; the collector
-    /// also about those that have no effect, so that the user reads of them once.
+    /// Sentences to be logged, about values that are allowed and most likely not meant. The collector also names the keys that
+    /// have no effect; the elector does not, so that the user reads of them once.
     pub warnings: Vec<String>,
 }
 
 /// Reads the file at `path`.
 ///
 /// # Errors
-/// The file cannot be read, has more than 4 MiB or is no text; or everything that is wrong with its content.
+/// Returns the problem if the file cannot be read, has more than 4 MiB or is no text; otherwise every problem of its content.
 pub fn load(path: &Path, program: Program, env: &Environment) -> Result<Loaded, ConfigError> {
     let name = path.display().to_string();
     let text = file::read(path).map_err(|problem| ConfigError::new(&name, vec![problem]))?;
@@ -89,7 +90,7 @@ pub fn load(path: &Path, program: Program, env: &Environment) -> Result<Loaded, 
 /// Reads `text`, which messages call `file`.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// Returns every problem of the text.
 pub fn parse(
     text: &str,
     file: &str,

@@ -24,7 +24,7 @@ pub struct BindError {
 /// Listens on `address`, which the configuration has under `key`. Port 0 takes any free port.
 ///
 /// # Errors
-/// The port is taken or needs a privilege, or the address is not one of this machine.
+/// Returns an error if the port is taken or needs a privilege, or the address is not one of this machine.
 pub async fn bind(address: SocketAddr, key: &'static str) -> Result<TcpListener, BindError> {
     match TcpListener::bind(address).await {
         Ok(listener) => Ok(listener),

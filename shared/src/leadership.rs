@@ -59,7 +59,8 @@ pub struct Query {
     pub consumer: String,
     /// A random word that each process of the consumer draws at its start.
     pub instance: String,
-    /// The number of the request. It grows with every request of one `instance`; a request with a number not above the last is ignored.
+    /// The number of the request, which grows with every request of one `instance`. A request with a number not above the last
+    /// is ignored.
     pub seq: u64,
     /// True where this process could collect if it led. A Kafka cluster that does not answer is no reason to be unhealthy.
     pub healthy: bool,
@@ -84,9 +85,9 @@ pub enum ReportedGate {
 /// The answer of a source of leadership.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaderReport {
-    /// True where the consumer may act now, and only together with a grant; see [`LeaderReport::grant`].
+    /// True if the consumer leads. The consumer may act only if `valid_for_ms` is above zero too; see [`LeaderReport::grant`].
     pub is_leader: bool,
-    /// The identity of the source that answers.
+    /// The identity of the source that answers, which is also its consumer's.
     pub identity: String,
     /// The identity of the present leader as far as the source knows, empty where it knows of none.
     pub name: String,
@@ -94,9 +95,9 @@ pub struct LeaderReport {
     pub term: u64,
     /// The time for which this answer may be used, in milliseconds from the moment at which the request was sent; 0 without a grant.
     pub valid_for_ms: u64,
-    /// The state of the source.
+    /// The state of the source, for people, metrics and logs.
     pub state: State,
-    /// The cause of `state`.
+    /// The cause of `state`, for people, metrics and logs.
     pub reason: Reason,
 }
 
@@ -104,19 +105,19 @@ pub struct LeaderReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// The source does not know anything yet.
+    /// The source does not know yet who holds the lease.
     Starting,
     /// The source does not campaign, since it has no healthy consumer.
     Parked,
-    /// Another pod leads.
+    /// Another pod leads, and this pod stands by.
     Standby,
     /// The source is trying to take the lease.
     Campaigning,
-    /// The source holds the lease.
+    /// The source holds the lease, and may grant leadership.
     Leading,
     /// The source is giving the lease up, and waits until every grant is over.
     Draining,
-    /// The source's own deadline has passed while the lease still names it as the holder.
+    /// The source's claim on the lease ran out at its deadline, and no other holder has been seen since.
     LeaseExpired,
     /// The source cannot take part until a person has corrected something.
     Blocked,
@@ -132,19 +133,19 @@ pub enum Reason {
     Starting,
     /// The source's last write to the lease succeeded.
     Renewed,
-    /// Another pod holds the lease.
+    /// The source does not hold the lease: another pod holds it, or nobody does.
     NotHolder,
     /// The deadline passed without a successful write of the source.
     Expired,
-    /// The Kubernetes API does not answer.
+    /// The Kubernetes API does not answer, or answers with errors.
     ApiUnreachable,
-    /// The source lacks a right on the lease.
+    /// The source lacks a right on the lease, or the API server does not accept its credentials.
     Forbidden,
-    /// The lease does not exist, and the source lacks the right to create it.
+    /// The lease does not exist and cannot be created, because the right or the namespace is missing.
     LeaseMissing,
     /// Another pod uses the same identity.
     DuplicateIdentity,
-    /// The last grant ended without a new request of the consumer.
+    /// The consumer has sent no request yet, or none for longer than a grant lasts.
     ConsumerSilent,
     /// The consumer reports that it could not collect.
     ConsumerUnhealthy,
@@ -152,16 +153,17 @@ pub enum Reason {
     ConsumerRefuses,
     /// The source was built without a feature that the configuration asks for.
     FeatureMissing,
-    /// The configuration asks for no election.
+    /// The configuration asks for no election, so this pod always leads.
     Disabled,
-    /// The source is ending.
+    /// The source is ending and grants nothing any more.
     ShuttingDown,
 }
 
 // === impl LeaderReport ===
 
 impl LeaderReport {
-    /// The time for which the consumer may act, counted from the moment at which it sent the request; `None` where it may not.
+    /// Returns the time for which the consumer may act, counted from the moment at which it sent the request; `None` where the
+    /// consumer may not act.
     pub fn grant(&self) -> Option<Duration> {
         (self.is_leader && self.valid_for_ms > 0).then(|| Duration::from_millis(self.valid_for_ms))
     }
@@ -170,7 +172,7 @@ impl LeaderReport {
 // === impl State ===
 
 impl State {
-    /// The word in the JSON, in the label `state` and in log fields.
+    /// Returns the word for the state in the JSON, in the label `state` and in log fields.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Starting => "starting",
@@ -189,7 +191,7 @@ impl State {
 // === impl Reason ===
 
 impl Reason {
-    /// The word in the JSON, in the label `reason` and in log fields.
+    /// Returns the word for the reason in the JSON, in the label `reason` and in log fields.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Starting => "starting",

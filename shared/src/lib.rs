@@ -8,7 +8,7 @@
 //! - [`telemetry`] logs.
 //! - [`text`] makes texts from outside fit to be shown.
 //!
-//! No module uses one that uses it; a test holds their order.
+//! No two modules use each other, directly or through others; a test checks their order.
 
 pub mod config;
 pub mod http;

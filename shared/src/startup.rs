@@ -28,25 +28,25 @@ pub enum ExitStatus {
     Usage,
     /// A cluster or a source of leadership does not answer as the collector needs it (`EX_UNAVAILABLE`).
     Unavailable,
-    /// A bug, or something that would not end (`EX_SOFTWARE`).
+    /// The process could not start, write its output or end in time, or it has a bug (`EX_SOFTWARE`).
     Software,
 }
 
 /// A process that receives signals, logs, and has read its configuration.
 #[derive(Debug)]
 pub struct Started {
-    /// The main thread's runtime and the signals.
+    /// The runtime of the main thread, and the signals that end the process.
     pub signal_runtime: SignalRuntime,
     /// The live line, where the log is for a person at a terminal.
     pub live_line: Option<LiveLine>,
-    /// The configuration.
+    /// The configuration, and the warnings about it.
     pub loaded: Loaded,
 }
 
 /// The reason for which a process did not start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotStarted {
-    /// Something is wrong, and stderr says what.
+    /// The start failed with this status, and stderr says why.
     Refused(ExitStatus),
     /// A signal came before the configuration was read.
     Signalled(Signal),
@@ -71,7 +71,8 @@ pub fn parse_command_line<A: Parser>() -> Result<A, ExitStatus> {
 /// Starts a process: receives signals, begins to log, and has `load` read the configuration.
 ///
 /// # Errors
-/// The reason for which the process has to end, in which case stderr has the message already.
+/// Returns [`NotStarted::Refused`] after the message was written to stderr, or [`NotStarted::Signalled`] if a signal came
+/// first.
 pub fn start<E>(
     log_filter: &str,
     log_format: LogFormat,
@@ -98,12 +99,12 @@ where
     }
 }
 
-/// Checks the log filter and the configuration that `load` reads; prints warnings about `file` to stderr and what `program` uses of it
-/// to stdout.
+/// Checks the log filter and the configuration that `load` reads; prints warnings about `file` to stderr and what `program`
+/// uses of it to stdout.
 ///
 /// # Errors
-/// The exit status of a check that fails, after its message was written to stderr; [`ExitStatus::Software`] if the output cannot be
-/// written.
+/// Returns the exit status of a check that fails, after its message was written to stderr; [`ExitStatus::Software`] if the
+/// output cannot be written.
 pub fn check<E: Display>(
     log_filter: &str,
     file: &Path,
@@ -123,7 +124,8 @@ pub fn check<E: Display>(
     }
 }
 
-/// Writes `error` to stderr, and waits until it is written. Returns `status`, or [`ExitStatus::Software`] where it cannot be written.
+/// Writes `error` to stderr, and waits until it is written. Returns `status`, or [`ExitStatus::Software`] where the error
+/// cannot be written.
 pub fn print_error(status: ExitStatus, error: impl Display) -> ExitStatus {
     status.unless_failed(writeln!(io::stderr(), "{error}"))
 }
@@ -137,7 +139,7 @@ fn refuse(status: ExitStatus, error: impl Display) -> NotStarted {
 // === impl ExitStatus ===
 
 impl ExitStatus {
-    /// The number that the process returns.
+    /// Returns the number with which the process exits.
     pub const fn code(self) -> u8 {
         match self {
             Self::Success => 0,
@@ -147,7 +149,7 @@ impl ExitStatus {
         }
     }
 
-    /// This status, or [`ExitStatus::Software`] where the output of the process could not be `written`.
+    /// Returns this status, or [`ExitStatus::Software`] where the output of the process could not be `written`.
     #[must_use]
     pub fn unless_failed(self, written: io::Result<()>) -> Self {
         written.map_or(Self::Software, |()| self)

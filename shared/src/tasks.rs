@@ -41,20 +41,20 @@ pub use signals::{Signal, SignalRuntime, Signals};
 use stuck::PollCounter;
 pub use supervisor::Supervisor;
 
-/// Starts tasks. All clones start them under the same supervisor.
+/// The starter of tasks. All clones start tasks under the same supervisor.
 #[derive(Clone, Debug)]
 pub struct Tasks {
     /// The runtime on which tasks run.
     runtime: Handle,
-    /// Cancelled by the supervisor when shutdown begins.
+    /// The token that the supervisor cancels when shutdown begins.
     shutdown: CancellationToken,
-    /// Tells the supervisor of tasks that start and end.
+    /// The channel that tells the supervisor of tasks that start and end.
     events: mpsc::UnboundedSender<TaskEvent>,
 }
 
 /// The type that a task returns: nothing, or an error that ends the process.
 pub trait TaskResult: Send + 'static {
-    /// Converts to a result, which is an error only where the task failed.
+    /// Converts this value to a result, which is an error only where the task failed.
     fn into_result(self) -> anyhow::Result<()>;
 }
 
@@ -73,8 +73,8 @@ pub fn supervise(runtime: Handle) -> (Tasks, Supervisor) {
 // === impl Tasks ===
 
 impl Tasks {
-    /// Starts `task`, which has to run until [`Tasks::shutdown`] is cancelled. Where it ends before or panics, the process ends with a
-    /// message that has this `name`.
+    /// Starts `task`, which has to run until [`Tasks::shutdown`] is cancelled. If the task ends earlier or panics, the process
+    /// ends with a message that has this `name`.
     pub fn spawn<F>(&self, name: impl Into<Arc<str>>, task: F)
     where
         F: Future<Output: TaskResult> + Send + 'static,
@@ -98,7 +98,7 @@ impl Tasks {
         });
     }
 
-    /// The token that is cancelled when shutdown begins. Every task has to end soon after.
+    /// Returns the token that is cancelled when shutdown begins. Every task has to end soon after that.
     pub fn shutdown(&self) -> CancellationToken {
         self.shutdown.clone()
     }

@@ -25,7 +25,7 @@ mod stderr;
 pub use dropped::DroppedLines;
 use stderr::Stderr;
 
-/// The filter where none is given.
+/// The log filter that is used where none is given.
 pub const DEFAULT_FILTER: &str = "info";
 
 /// The longest time that a process waits at its end for its last lines to be written.
@@ -34,14 +34,14 @@ const FLUSH_TIMEOUT: Duration = Duration::from_millis(250);
 /// The form of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
-    /// Text for a person, coloured at a terminal.
+    /// Text for a person, with colours at a terminal.
     #[default]
     Human,
     /// One JSON object per line.
     Json,
 }
 
-/// The error for a word that is no [`LogFormat`].
+/// The error for a log format that is neither `human` nor `json`.
 #[derive(Debug, thiserror::Error)]
 #[error("write human or json")]
 pub struct UnknownFormat;
@@ -59,7 +59,7 @@ pub enum LogError {
         /// The message of the parser.
         source: tracing_subscriber::filter::ParseError,
     },
-    /// Logging had begun already.
+    /// Logging had begun already, by an earlier call of [`init`].
     #[error("logging was set up twice")]
     AlreadyInitialized(#[source] tracing_subscriber::util::TryInitError),
 }
@@ -68,18 +68,18 @@ pub enum LogError {
 #[derive(Clone, Debug)]
 pub struct LiveLine(&'static Stderr);
 
-/// Passes each log line to the queue in front of stderr.
+/// The writer that passes each log line to the queue in front of stderr.
 struct LogWriter {
     format: LogFormat,
     stderr: &'static Stderr,
 }
 
-/// Begins to log to stderr what passes `filter`, which has the syntax of `RUST_LOG`; an empty filter is [`DEFAULT_FILTER`]. From then on
-/// panics are logged instead of being written to stderr by the thread that panics. Returns the live line in the format `human` at a
-/// terminal, and `None` elsewhere.
+/// Begins to log to stderr what passes `filter`, which has the syntax of `RUST_LOG`; an empty filter is [`DEFAULT_FILTER`].
+/// From then on panics are logged instead of being written to stderr by the thread that panics. Returns the live line in the
+/// format `human` at a terminal, and `None` elsewhere.
 ///
 /// # Errors
-/// The filter does not parse, or this function was called before.
+/// Returns an error if the filter does not parse, or this function was called before.
 pub fn init(filter: &str, format: LogFormat) -> Result<Option<LiveLine>, LogError> {
     let filter = parse_filter(filter)?;
     let builder = tracing_subscriber::fmt()
@@ -94,7 +94,7 @@ pub fn init(filter: &str, format: LogFormat) -> Result<Option<LiveLine>, LogErro
         LogFormat::Human => {
             let fields = debug_fn(fields::write_field).delimited(" ");
             let builder = builder.fmt_fields(fields);
-            // At a terminal the default decides on colours, since it respects NO_COLOR.
+            // At a terminal the default of `tracing-subscriber` decides on colours, since that default respects NO_COLOR.
             if terminal {
                 builder.finish().try_init()
             } else {
@@ -113,29 +113,29 @@ pub fn init(filter: &str, format: LogFormat) -> Result<Option<LiveLine>, LogErro
 /// Checks that [`init`] would accept `filter`.
 ///
 /// # Errors
-/// The filter does not parse.
+/// Returns an error if the filter does not parse.
 pub fn check_filter(filter: &str) -> Result<(), LogError> {
     parse_filter(filter).map(drop)
 }
 
-/// Writes `text` and a line end to stderr, neither formatted nor filtered, without waiting.
+/// Queues `text` and a line end for stderr, neither formatted nor filtered, and does not wait until they are written.
 pub fn write_line(text: impl fmt::Display) {
     stderr().write(format!("{text}\n").into_bytes());
 }
 
-/// Waits until all lines are written, for a quarter of a second at most. To be called last in a process.
+/// Waits until all queued lines are written, for a quarter of a second at most. A process calls this last.
 pub fn flush() {
     stderr().flush(FLUSH_TIMEOUT);
 }
 
-/// The message of a panic.
+/// Returns the message of a panic, or `no message` where the payload is no text.
 pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message")
 }
 
-/// The queue in front of this process's stderr. Its thread starts with the first line.
+/// Returns the queue in front of this process's stderr. The queue's thread starts at the first call.
 fn stderr() -> &'static Stderr {
     static STDERR: OnceLock<Stderr> = OnceLock::new();
     STDERR.get_or_init(|| Stderr::start(io::stderr()))
@@ -156,12 +156,13 @@ fn parse_filter(filter: &str) -> Result<EnvFilter, LogError> {
 // === impl LiveLine ===
 
 impl LiveLine {
-    /// Shows `text` in place of the text shown before, cut at the right margin.
+    /// Shows `text`, cut at the right margin, in place of the text shown before. Does nothing while an earlier text waits in
+    /// the queue.
     pub fn draw(&self, text: &str) {
         self.0.draw(text);
     }
 
-    /// Removes the line.
+    /// Removes the live line from the terminal.
     pub fn clear(&self) {
         self.0.clear();
     }
@@ -178,7 +179,7 @@ impl<'a> MakeWriter<'a> for LogWriter {
 }
 
 impl Write for &LogWriter {
-    /// Takes one whole line, as the subscriber writes them.
+    /// Takes one whole line, as the subscriber writes lines, and never waits or fails.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let short = match self.format {
             LogFormat::Human => None,

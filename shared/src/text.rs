@@ -8,20 +8,20 @@ pub const MAX_CHARS: usize = 256;
 /// The character that stands at the end of a text that was cut.
 const ELLIPSIS: char = '\u{2026}';
 
-/// Writes at most a given number of characters, none of which ends the line or steers a terminal.
+/// A writer of at most a given number of characters, none of which ends the line or steers a terminal.
 #[derive(Debug)]
 struct Sanitizer<W> {
     to: W,
     /// The number of characters that may still be written.
     left: usize,
-    /// The last character that fits. It is written where nothing follows, else [`ELLIPSIS`] in its place.
+    /// The last character that fits. Where nothing follows, this character is written, otherwise [`ELLIPSIS`].
     last: Option<char>,
     truncation: Truncation,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Truncation {
-    /// Everything so far has been written.
+    /// The text fits so far, and every character has been written or is `last`.
     Whole,
     /// The end has been cut off, and nothing more is written.
     Cut,
@@ -49,7 +49,7 @@ pub(crate) fn write_sanitized(
     };
     let written = sanitizer.write_fmt(text);
     match (written, sanitizer.truncation) {
-        // The formatting was stopped on purpose.
+        // The formatting was stopped on purpose when the text was cut.
         (Err(_), Truncation::Cut) => Ok(()),
         (Err(error), Truncation::Whole) => Err(error),
         (Ok(()), _) => sanitizer.finish(),

@@ -1,4 +1,4 @@
-//! The order of the modules of `shared`: a module uses only those that stand before it, so there is no circle.
+//! Tests of the order of the modules of `shared`: a module uses only modules that stand before it, so there is no circle.
 
 #[path = "support/source_files.rs"]
 mod source_files;
@@ -31,7 +31,7 @@ const ORDER: [(&str, &[&str]); 3] = [
     (
         "config",
         &[
-            // The text of the file, and what a program is given beside it.
+            // Modules of the file's text, and of the other inputs of a program.
             "program",
             "secret",
             "filter",
@@ -40,7 +40,7 @@ const ORDER: [(&str, &[&str]); 3] = [
             "unquoted",
             "file",
             "document",
-            // Forms, and the keys that have them.
+            // Modules of forms, and of the keys that have them.
             "form",
             "brokers",
             "properties",
@@ -49,12 +49,12 @@ const ORDER: [(&str, &[&str]); 3] = [
             "parsers",
             "forms",
             "key",
-            // Reading of tables.
+            // Modules that read tables.
             "spelling",
             "context",
             "table_reader",
             "tables",
-            // The texts that are made from the tables.
+            // Modules that make texts from the tables.
             "effective",
             "reference",
         ],

@@ -1,4 +1,5 @@
-//! The brokers to begin with, parsed as librdkafka parses them, and refused where it would silently leave some of them out.
+//! The brokers to begin with, parsed as librdkafka parses them, and refused where librdkafka would silently leave some of them
+//! out.
 
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
@@ -11,7 +12,8 @@ const PROTOCOLS: [&str; 4] = ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"];
 /// Accepts brokers separated by commas; the result has no spaces and no empty items.
 ///
 /// # Errors
-/// The place of the first item that is no broker, without its text, and what is wrong with it.
+/// Returns the place of the first item that is no broker and what is wrong with it, without its text; or says that no item
+/// names a broker.
 pub(super) fn parse(text: &str) -> Result<String, Rejection> {
     let mut servers = Vec::new();
     for (i, item) in text.split(',').map(str::trim).enumerate() {
@@ -27,8 +29,8 @@ pub(super) fn parse(text: &str) -> Result<String, Rejection> {
     Ok(servers.join(","))
 }
 
-/// The message for the user where a broker begins with another protocol than that of `properties`. librdkafka would leave out that
-/// broker and all that follow it.
+/// Returns the message for the user where a broker begins with another protocol than that of `properties`; `None` where no
+/// broker does. librdkafka would leave out that broker and all that follow it.
 pub(super) fn protocol_mismatch(
     servers: &str,
     properties: &BTreeMap<String, Secret>,
@@ -47,18 +49,21 @@ pub(super) fn protocol_mismatch(
     })
 }
 
-/// Accepts one broker; the error says what is wrong with it, without its text.
+/// Accepts one broker, with its protocol in upper case and without a path.
+///
+/// # Errors
+/// Returns what is wrong with the broker, without its text.
 fn server(item: &str) -> Result<String, &'static str> {
     let Some((protocol, address)) = item.split_once("://") else {
         return match item.parse::<Ipv6Addr>() {
-            // The last group of digits may be meant as a port.
+            // An IPv6 address without brackets is refused, because its last group of digits may be meant as a port.
             Ok(_) => Err("is an IPv6 address without brackets, such as [::1]:9092 has them"),
             Err(_) if is_broker(item) => Ok(item.to_owned()),
             Err(_) => Err("is not host:port"),
         };
     };
     let protocol = protocol.to_ascii_uppercase();
-    // librdkafka ignores what looks like the path of a URL.
+    // librdkafka ignores everything from a slash on, as if it were the path of a URL.
     let address = address.split('/').next().unwrap_or_default();
     if !PROTOCOLS.contains(&&*protocol) {
         return Err("begins with a protocol that Kafka does not have");
@@ -75,8 +80,8 @@ pub(super) fn is_broker(text: &str) -> bool {
         let Some((address, port)) = rest.split_once(']') else {
             return false;
         };
-        // An IPv6 address may be followed by `%` and the name of a network interface, as link-local addresses need. Without one, `lo`
-        // stands in, so that the check of the name passes.
+        // An IPv6 address may be followed by `%` and the name of a network interface, as link-local addresses need. Without an
+        // interface, `lo` stands in, so that the check of the name passes.
         let (address, interface) = address.split_once('%').unwrap_or((address, "lo"));
         if address.parse::<Ipv6Addr>().is_err() || !is_name(interface) {
             return false;

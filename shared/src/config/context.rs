@@ -8,12 +8,12 @@ use super::program::Program;
 
 /// The inputs of reading a file, and what was found while reading.
 pub(crate) struct ReadContext<'a> {
-    /// The program that reads.
+    /// The program that reads the file.
     pub(super) program: Program,
     pub(super) environment: &'a Environment,
     /// All tables that a file may have, to tell where a misplaced key belongs.
     pub(super) tables: &'static [&'static Table],
-    /// The problems that the user has to correct. With one of them there is no configuration.
+    /// The problems that the user has to correct. A file with a problem gives no configuration.
     pub(super) problems: Vec<Problem>,
     /// The keys of the file that have no effect, with their tables.
     pub(super) ignored_keys: Vec<String>,
@@ -21,10 +21,10 @@ pub(crate) struct ReadContext<'a> {
     pub(super) warnings: Vec<String>,
 }
 
-/// A table as the file has it.
+/// A table as the file has it, with its name and line.
 #[derive(Clone)]
 pub(crate) struct TableRef<'w> {
-    /// The name that messages have, such as `clusters[0]`; empty for the file itself.
+    /// The name of the table in messages, such as `clusters[0]`; empty for the file itself.
     pub(super) path: String,
     /// The line of the table's header; `None` where the file does not have the table.
     pub(super) line: Option<usize>,
@@ -49,7 +49,7 @@ impl<'a> ReadContext<'a> {
         }
     }
 
-    /// Adds something that the user has to correct.
+    /// Adds a problem that the user has to correct.
     pub(super) fn add_problem(&mut self, line: Option<usize>, path: String, message: String) {
         self.problems.push(Problem {
             line,
@@ -62,7 +62,8 @@ impl<'a> ReadContext<'a> {
 // === impl TableRef ===
 
 impl<'w> TableRef<'w> {
-    /// The table `name` directly below this one; an empty one if the file does not have it.
+    /// Returns the table `name` directly below this table; an empty one if the file does not have it. Adds a problem if the
+    /// entry is not a table.
     pub(super) fn below(&self, context: &mut ReadContext<'_>, name: &str) -> Self {
         let path = match self.path.as_str() {
             "" => name.to_owned(),
@@ -88,19 +89,19 @@ impl<'w> TableRef<'w> {
         }
     }
 
-    /// The entry of the key `name`.
+    /// Returns the entry of the key `name`, if the table has it.
     pub(super) fn entry(&self, name: &str) -> Option<&'w Entry> {
         self.entries.iter().find(|entry| entry.name == name)
     }
 
-    /// The name that messages have for the key `name` of this table.
+    /// Returns the name that messages have for the key `name` of this table.
     pub(super) fn path_of(&self, name: &str) -> String {
         let path = format!("{}.{}", self.path, toml_key(name));
         path.trim_start_matches('.').to_owned()
     }
 }
 
-/// A key as TOML writes it: in quotes where it needs them.
+/// Returns a key as TOML writes it, in quotes where TOML needs them.
 fn toml_key(name: &str) -> String {
     let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if !name.is_empty() && name.chars().all(is_bare) {

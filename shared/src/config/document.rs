@@ -13,7 +13,7 @@ use super::unquoted::{self, QuotedReferences};
 /// The keys and values of a table, in the order of the file.
 pub(super) type Table = Vec<Entry>;
 
-/// A key with its value.
+/// A key of the file with its line and its value.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) name: String,
@@ -27,14 +27,15 @@ pub(super) enum Value {
     Text(String),
     /// A reference that the file has outside quotes.
     Unquoted(String),
-    /// A text that came, at least in part, from the environment. It is never shown to the user.
+    /// A text that came, at least in part, from the environment. The text is never shown to the user.
     Resolved(String),
     Integer(i128),
-    /// A number as the file has it, of which only librdkafka makes use.
+    /// A number with a fraction, or too large for [`Self::Integer`], as the file writes it. Only librdkafka's properties take
+    /// such a number.
     Float(String),
     Boolean(bool),
     Datetime,
-    /// Each item with its line.
+    /// The items of a list, each with its line.
     List(Vec<(usize, Value)>),
     Table(Table),
 }
@@ -50,7 +51,7 @@ struct Lines<'a> {
 /// Parses a whole file.
 ///
 /// # Errors
-/// One problem for each line with a syntax error.
+/// Returns one problem for each line with a syntax error.
 pub(super) fn parse(text: &str) -> Result<Table, Vec<Problem>> {
     let QuotedReferences { text, starts } = unquoted::quote_references(text);
     let lines = Lines::of(&text, &starts);
@@ -157,8 +158,8 @@ impl Value {
         }
     }
 
-    /// Replaces this string by `text`, in which its references are resolved. For a reference outside quotes, the variable may hold a
-    /// string or a list as TOML writes them.
+    /// Returns this string with its references resolved to `text`. Where the file has the reference outside quotes, the
+    /// variable may hold a string or a list as TOML writes them.
     pub(super) fn resolved(&self, text: String) -> Self {
         let Self::Unquoted(_) = self else {
             return Self::Resolved(text);

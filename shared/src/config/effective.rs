@@ -5,7 +5,7 @@ use std::fmt;
 use super::program::Program;
 use super::tables::{Config, clusters, exporter};
 
-/// Prints what `program` uses of a configuration, as TOML, with secrets masked.
+/// The parts of a configuration that `program` uses, to be printed as TOML with secrets masked.
 #[derive(Debug)]
 pub struct Effective<'a> {
     config: &'a Config,
@@ -15,7 +15,7 @@ pub struct Effective<'a> {
 // === impl Config ===
 
 impl Config {
-    /// The configuration as `program` uses it, to be printed.
+    /// Returns the configuration as `program` uses it, to be printed.
     pub const fn effective(&self, program: Program) -> Effective<'_> {
         Effective {
             config: self,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 
-/// The environment variables of a process.
+/// The environment variables of a process, by name.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<OsString, OsString>);
 
@@ -38,7 +38,7 @@ impl Environment {
     /// Returns the value of a variable, which may be empty; `None` where the variable is not set.
     ///
     /// # Errors
-    /// The message for the user where the value is not Unicode.
+    /// Returns a message for the user if the value is not Unicode.
     pub(super) fn get(&self, name: &str) -> Result<Option<&str>, String> {
         self.0.get(OsStr::new(name)).map_or(Ok(None), |value| {
             let text = value.to_str();
@@ -51,7 +51,8 @@ impl Environment {
     /// Replaces the references in `text`.
     ///
     /// # Errors
-    /// The message for the user, which never has the value of a variable.
+    /// Returns a message for the user, without the value of any variable, if a reference is malformed, or if its variable is
+    /// not set or not Unicode.
     pub(super) fn resolve(&self, text: &str) -> Result<Resolved, String> {
         let mut out = String::new();
         let mut rest = text;
@@ -97,7 +98,10 @@ impl fmt::Debug for Environment {
 // === impl Reference ===
 
 impl<'a> Reference<'a> {
-    /// Parses the reference at the beginning of `text`; returns it and the text behind it.
+    /// Parses the reference at the beginning of `text`. Returns the reference and the text after it.
+    ///
+    /// # Errors
+    /// Returns a message for the user if no well-formed reference begins there.
     fn parse(text: &'a str) -> Result<(Self, &'a str), String> {
         let malformed = || {
             "\"${\" begins no reference to an environment variable; write ${VAR}, \

@@ -6,14 +6,14 @@ use std::path::Path;
 
 use super::problem::Problem;
 
-/// The greatest number of bytes. A configuration has a few thousand; what is longer is another file, or something without an end such as a
-/// device.
+/// The greatest length of the file in bytes. A configuration has a few thousand bytes; a longer file is most likely the wrong
+/// one, or a device without an end.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// Reads the file at `path`.
 ///
 /// # Errors
-/// The file cannot be read, is too long, or is no text.
+/// Returns the problem if the file cannot be read, is too long or is not UTF-8.
 pub(super) fn read(path: &Path) -> Result<String, Problem> {
     let mut bytes = Vec::new();
     File::open(path)
@@ -45,7 +45,7 @@ pub(super) fn read(path: &Path) -> Result<String, Problem> {
 mod tests {
     use super::*;
 
-    /// The problem with a file that has these bytes.
+    /// Writes a file of these bytes. Returns the problem that reading it gives.
     fn problem_with(name: &str, bytes: &[u8]) -> Problem {
         let path =
             std::env::temp_dir().join(format!("klag-exporter-{}-{name}", std::process::id()));

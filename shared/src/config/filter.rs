@@ -1,8 +1,9 @@
-//! The names of groups and topics that are exported.
+//! The filter for the names of groups and topics that are exported.
 
 use regex::RegexSet;
 
-/// The names in which at least one pattern of one list matches, and none of another. A pattern matches anywhere in a name.
+/// A filter for names: at least one pattern of `include` matches, and none of `exclude` does. A pattern matches anywhere in a
+/// name.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     include: RegexSet,
@@ -15,7 +16,7 @@ impl Filter {
     /// Compiles the patterns.
     ///
     /// # Errors
-    /// A pattern that is not a regular expression, or patterns that take too much memory together.
+    /// Returns an error if a pattern is not a regular expression, or if the patterns of one list take too much memory together.
     pub fn new<S: AsRef<str>>(include: &[S], exclude: &[S]) -> Result<Self, regex::Error> {
         Ok(Self {
             include: RegexSet::new(include)?,
@@ -23,17 +24,17 @@ impl Filter {
         })
     }
 
-    /// Returns true where `name` is exported.
+    /// Returns true where the filter lets `name` be exported.
     pub fn matches(&self, name: &str) -> bool {
         self.include.is_match(name) && !self.exclude.is_match(name)
     }
 
-    /// The patterns that include names, as the file has them.
+    /// Returns the patterns of which one has to match, as the file has them.
     pub fn include(&self) -> &[String] {
         self.include.patterns()
     }
 
-    /// The patterns that exclude names, as the file has them.
+    /// Returns the patterns of which none may match, as the file has them.
     pub fn exclude(&self) -> &[String] {
         self.exclude.patterns()
     }

@@ -5,9 +5,10 @@ use std::fmt;
 
 use super::document::Value;
 
-/// The form of a key's value. `Display` says what to write, to stand after the word "write".
+/// The form of a key's value. `Display` writes the words that tell the user what to write, to stand after the word "write".
 pub(crate) trait Form: fmt::Display + Sync {
-    /// The form as a JSON schema, which leaves out that a text with a reference to the environment may stand in its place.
+    /// Returns the form as a JSON schema. The schema does not say that a text with a reference to the environment may stand in
+    /// place of the value.
     fn json_schema(&self) -> serde_json::Value;
 
     /// Returns true where an empty text counts as a missing key. Templates write empty texts for what is not set.
@@ -16,9 +17,9 @@ pub(crate) trait Form: fmt::Display + Sync {
     }
 }
 
-/// A form whose value is converted as a whole.
+/// A form whose value is converted as a whole, unlike lists and tables.
 pub(crate) trait Scalar: Form {
-    /// The type that the program uses.
+    /// The type of the converted value.
     type Parsed;
 
     /// Converts a value of the file in which references are resolved.
@@ -37,13 +38,13 @@ pub(crate) enum Rejection {
     Because(String),
 }
 
-/// A text as TOML writes it.
+/// A text that `Display` writes as a TOML string.
 pub(crate) struct TomlText<'a>(pub(crate) &'a str);
 
 // === impl Rejection ===
 
 impl Rejection {
-    /// The message for the user: what to write instead of `value`.
+    /// Returns the message for the user: what to write instead of `value`.
     pub(super) fn message(&self, form: &dyn Form, value: &Value) -> String {
         match self {
             Self::WrongForm => format!("write {form}, not {value}"),

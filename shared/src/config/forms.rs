@@ -1,4 +1,4 @@
-//! The forms themselves: numbers, texts and lists.
+//! The forms that values of keys have: numbers, texts and lists.
 
 mod lists;
 mod numbers;

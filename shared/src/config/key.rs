@@ -1,8 +1,8 @@
 //! Keys and tables of the file, as values that name, describe, read and write themselves.
 //!
 //! Each key is one `static` in the file of its table, below `tables`. Everything that has to know of a key, such as reading,
-//! messages about unknown keys, the printed configuration, the reference in the documents and the test of the Helm chart's schema,
-//! takes it from there.
+//! messages about unknown keys, the printed configuration, the reference in the documents and the test of the Helm chart's
+//! schema, takes it from that `static`.
 
 use std::fmt;
 
@@ -11,39 +11,39 @@ use super::form::{Form, Scalar};
 use super::forms::{Ignored, Patterns};
 use super::program::UsedBy;
 
-/// One key of a table.
+/// One key of a table, with everything that the program knows about the key.
 #[derive(Debug)]
 pub(crate) struct Key<F> {
     pub(crate) name: &'static str,
     pub(crate) form: F,
     pub(crate) default: DefaultValue,
     pub(crate) used_by: UsedBy,
-    /// The words that the reference has for it.
+    /// The explanation of the key in the reference.
     pub(crate) meaning: &'static str,
 }
 
 /// The value that holds where the file does not have the key.
 #[derive(Debug)]
 pub(crate) enum DefaultValue {
-    /// A value, as the file would have it.
+    /// A value, written as in the file.
     Toml(&'static str),
-    /// Something that is found elsewhere or left out, described in words.
+    /// A value that is found elsewhere or left out, described in words.
     Described(&'static str),
-    /// Nothing: the file must have the key.
+    /// No default: the file must have the key.
     Required,
 }
 
-/// A key whatever its form.
+/// A key of any form.
 pub(crate) trait AnyKey: Sync {
-    /// The name, without that of the table.
+    /// Returns the name of the key, without that of its table.
     fn name(&self) -> &'static str;
-    /// The values that may be written.
+    /// Returns the form of the values that may be written.
     fn form(&self) -> &dyn Form;
-    /// The value that holds where the file does not have the key.
+    /// Returns the value that holds where the file does not have the key.
     fn default(&self) -> &DefaultValue;
-    /// The programs in which the key has an effect.
+    /// Returns the programs in which the key has an effect.
     fn used_by(&self) -> UsedBy;
-    /// The words that the reference has for it.
+    /// Returns the explanation of the key in the reference.
     fn meaning(&self) -> &'static str;
 
     /// Returns true for a key that is accepted and has no effect.
@@ -62,7 +62,8 @@ pub(crate) struct Table {
 // === impl Key ===
 
 impl Key<Ignored> {
-    /// A key that is accepted and has no effect; `default` is that of klag-exporter, and `reason` says why the key is not needed.
+    /// Returns a key that is accepted and has no effect. `default` is klag-exporter's default, and `reason` says why the key is
+    /// not needed.
     pub(crate) const fn ignored(
         name: &'static str,
         default: &'static str,
@@ -121,7 +122,7 @@ impl<F: Form> AnyKey for Key<F> {
 // === impl DefaultValue ===
 
 impl DefaultValue {
-    /// The value, where there is one.
+    /// Returns the default as a value; `None` where it is only described in words, or the key is required.
     pub(super) fn value(&self) -> Option<Value> {
         match self {
             Self::Toml(text) => document::parse_value(text),
@@ -143,7 +144,7 @@ impl fmt::Display for DefaultValue {
 // === impl Table ===
 
 impl Table {
-    /// The line with which the table begins in a file.
+    /// Returns the line with which the table begins in a file.
     pub(super) fn header(&self) -> String {
         match self.name {
             "clusters" => "[[clusters]]".to_owned(),
@@ -151,12 +152,12 @@ impl Table {
         }
     }
 
-    /// The key `name` of this table.
+    /// Returns the key `name` of this table, if there is one.
     pub(super) fn key(&self, name: &str) -> Option<&'static dyn AnyKey> {
         self.keys.iter().copied().find(|key| key.name() == name)
     }
 
-    /// The names that may stand in this table: its keys, and those of `tables` that are directly below it.
+    /// Returns the names that may stand in this table: its keys, and the tables among `tables` directly below it.
     pub(super) fn names(&self, tables: &[&Self]) -> Vec<&'static str> {
         let mut names: Vec<&'static str> = self.keys.iter().map(|key| key.name()).collect();
         names.extend(tables.iter().filter_map(|table| {

@@ -10,27 +10,28 @@ use std::ops::Range;
 use super::properties;
 use super::secret::Secret;
 
-/// The text that stands in place of a secret.
+/// The text that replaces a secret in a message.
 const MASK: &str = "***";
 
 /// The length in bytes from which on a part of a secret is masked. Shorter parts give nothing away, and would be found everywhere.
 const FRAGMENT_BYTES: usize = 4;
 
-/// The secrets of a cluster's properties, and the replacement of them in texts.
+/// The secrets among a cluster's properties, which [`Mask::hide`] replaces in texts.
 #[derive(Clone, Default)]
 pub struct Mask {
-    /// Values that are masked wherever they stand.
+    /// Values that are masked wherever they stand in a text.
     values: Vec<String>,
     /// Values shorter than [`FRAGMENT_BYTES`], which are masked only where they stand alone.
     short_values: Vec<String>,
-    /// All parts of [`FRAGMENT_BYTES`] bytes of values that librdkafka splits. Each is masked wherever it stands.
+    /// All parts of [`FRAGMENT_BYTES`] bytes of values that librdkafka splits. Each part is masked wherever it stands in a
+    /// text.
     fragments: HashSet<[u8; FRAGMENT_BYTES]>,
 }
 
 // === impl Mask ===
 
 impl Mask {
-    /// Makes the mask for all of `properties` that may not be shown.
+    /// Returns the mask for the values of all `properties` that may not be shown.
     pub fn of(properties: &BTreeMap<String, Secret>) -> Self {
         let mut mask = Self::default();
         let secrets = properties
@@ -44,7 +45,7 @@ impl Mask {
                 FRAGMENT_BYTES.. => mask.values.push(value.to_owned()),
             }
             if properties::is_split(name) {
-                // The headings of a PEM text are no secrets.
+                // The BEGIN and END marks of a PEM text are no secrets.
                 let parts = value.split("-----");
                 let bodies =
                     parts.filter(|it| !it.starts_with("BEGIN ") && !it.starts_with("END "));
@@ -55,7 +56,7 @@ impl Mask {
         mask
     }
 
-    /// Returns `text` with each secret replaced by `***`.
+    /// Returns `text` with each secret replaced by `***`, also where the end of `text` cuts a secret off.
     pub fn hide(&self, text: &str) -> String {
         let mut hidden = vec![false; text.len()];
         let mut hide = |range: Range<usize>| hidden[range].fill(true);

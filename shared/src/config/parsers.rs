@@ -1,6 +1,6 @@
 //! Parsers of keys that are texts with a form of their own.
 //!
-//! A parser gets the text with its references resolved. It never gets an empty text, which counts as a missing key.
+//! A parser gets the text with its references resolved. A parser never gets an empty text, which counts as a missing key.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -60,7 +60,7 @@ pub(crate) fn host(text: &str) -> Result<IpAddr, Rejection> {
     }
 }
 
-/// Accepts an IP address with a port.
+/// Accepts an IP address with a port, such as `127.0.0.1:8001`.
 pub(crate) fn socket_address(text: &str) -> Result<SocketAddr, Rejection> {
     text.parse().map_err(|_| Rejection::WrongForm)
 }

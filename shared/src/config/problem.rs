@@ -10,7 +10,7 @@ pub struct ConfigError {
     problems: Vec<Problem>,
 }
 
-/// One problem that the user has to correct.
+/// One problem of the file that the user has to correct.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The line, counted from 1; `None` where the problem concerns the file as a whole.
@@ -45,7 +45,7 @@ impl ConfigError {
         }
     }
 
-    /// The problems, in the order of the file.
+    /// Returns the problems, in the order of the file.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }

@@ -5,9 +5,9 @@ use std::fmt;
 /// A program that reads the configuration file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
-    /// Reads Kafka and serves Prometheus.
+    /// The collector, which reads Kafka and serves Prometheus.
     Collector,
-    /// Holds the Lease.
+    /// The elector, which holds the Lease.
     Elector,
 }
 
@@ -24,7 +24,7 @@ pub(crate) enum UsedBy {
 // === impl UsedBy ===
 
 impl UsedBy {
-    /// Returns true where `program` uses such a key.
+    /// Returns true where `program` uses the key.
     pub(super) fn includes(self, program: Program) -> bool {
         match self {
             Self::Both => true,

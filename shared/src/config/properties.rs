@@ -5,7 +5,8 @@ use super::document::Value;
 /// Converts the property `name` to the text that librdkafka is given.
 ///
 /// # Errors
-/// The message for the user; never the value.
+/// Returns a message for the user, never with the value, if the user may not set the property, the name cannot be a property's,
+/// or the value has no form that librdkafka takes.
 pub(super) fn read(name: &str, value: &Value) -> Result<String, String> {
     if let Some(remedy) = remedy(name) {
         return Err(format!("is set by klag-exporter itself; {remedy}"));

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::key::DefaultValue;
 use super::tables;
 
-/// All keys with their defaults, as Markdown: one table for each table of the file.
+/// Returns all keys with their defaults as Markdown: one Markdown table for each table of the file.
 pub fn reference() -> String {
     let mut out = String::new();
     for table in tables::ALL {
@@ -28,8 +28,9 @@ pub fn reference() -> String {
     out
 }
 
-/// A JSON schema of the file in which each table stands under its full name, such as `exporter.performance`, as in the values of the
-/// Helm chart. A text with a reference to the environment may stand in place of any value, which the schema does not say.
+/// Returns a JSON schema of the file in which each table stands under its full name, such as `exporter.performance`, as in the
+/// values of the Helm chart. A text with a reference to the environment may stand in place of any value, which the schema does
+/// not say.
 pub fn json_schema() -> Value {
     let schemas = tables::ALL.iter().map(|table| {
         let keys = table.keys.iter();

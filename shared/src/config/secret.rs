@@ -2,19 +2,19 @@
 
 use std::fmt;
 
-/// A value that is handed to librdkafka and shown to nobody: it prints as `***`.
+/// A value that is handed to librdkafka and never printed: `Debug` and `Display` write `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 // === impl Secret ===
 
 impl Secret {
-    /// Wraps `value`.
+    /// Wraps `value`, so that it is not printed any more.
     pub const fn new(value: String) -> Self {
         Self(value)
     }
 
-    /// The value itself. The caller is responsible for where it goes.
+    /// Returns the value itself. The caller is responsible for where the value goes.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -21,7 +21,7 @@ impl SourceUrl {
     /// Parses `http://host:port/path` or `unix:/path`.
     ///
     /// # Errors
-    /// The reason alone, since people put passwords into URLs.
+    /// Returns the reason why `text` is no such address, without `text`, since people put passwords into URLs.
     pub(super) fn parse(text: &str) -> Result<Self, Rejection> {
         let because = |reason: &str| Rejection::Because(reason.to_owned());
         if let Some(path) = text.strip_prefix("unix:") {

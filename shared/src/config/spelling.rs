@@ -2,8 +2,8 @@
 
 use super::key::Table;
 
-/// The message about the key `name`, which `table` does not have. `tables` are all tables of the file, in case the key belongs in
-/// another one.
+/// Returns the message about the key `name`, which `table` does not have. `tables` are all tables of the file, in case the key
+/// belongs in another table.
 pub(super) fn unknown_key(table: &Table, tables: &[&'static Table], name: &str) -> String {
     let known = table.names(tables);
     let nearest = known

@@ -1,7 +1,8 @@
 //! Reading one table of the file, key by key, without stopping at the first problem.
 //!
-//! Every read returns a value: that of the file, or the default where the file has no value, a wrong value, or a value with a reference
-//! that only the other program resolves. Problems are collected in the [`ReadContext`]; with one collected, no configuration comes out.
+//! Every read returns a value: that of the file, or the default where the file has no value, a wrong value, or a value with a
+//! reference that only the other program resolves. Problems are collected in the [`ReadContext`]; a file with a problem gives
+//! no configuration.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +14,14 @@ use super::forms::{Patterns, TextTable};
 use super::key::{AnyKey, DefaultValue, Key, Table};
 use super::spelling;
 
-/// Reads the keys of one table.
+/// The reader of one table's keys.
 pub(crate) struct TableReader<'w, 'a> {
     context: &'w mut ReadContext<'a>,
     source: TableRef<'w>,
     references: References,
 }
 
-/// The treatment of references to the environment.
+/// The treatment of references to the environment in a table.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum References {
     /// References are resolved in the keys that the program uses.
@@ -29,13 +30,14 @@ enum References {
     Unresolved,
 }
 
-/// The result of looking a key up in the file.
+/// The result of looking a key up in the file and resolving its references.
 enum Lookup {
-    /// The file does not have the key.
+    /// The file does not have the key, or has a value that counts as missing: an empty text, or `${?VAR}` without that
+    /// variable.
     Missing,
     /// A problem was added, or the value has a reference that is not resolved.
     Skipped,
-    /// The line and the value, references resolved.
+    /// The file has the key: its line, and its value with references resolved.
     Found(usize, Value),
 }
 
@@ -65,31 +67,33 @@ impl<'w, 'a> TableReader<'w, 'a> {
         }
     }
 
-    /// From here on, no reference is resolved: the table has no effect.
+    /// Leaves all references unresolved from now on, because the table has no effect.
     pub(crate) fn leave_references(&mut self) {
         self.references = References::Unresolved;
     }
 
-    /// Returns an environment variable that replaces a missing key; `None` where it is not set.
+    /// Returns the value of the environment variable `name`, which replaces a missing key; `None` where the variable is not
+    /// set.
     ///
     /// # Errors
-    /// The message for the user if the variable is not text.
+    /// Returns a message for the user if the variable is not valid UTF-8.
     pub(crate) fn variable(&self, name: &str) -> Result<Option<&str>, String> {
         self.context.environment.get(name)
     }
 
-    /// The number of problems in the whole file so far.
+    /// Returns the number of problems in the whole file so far.
     pub(crate) fn n_problems(&self) -> usize {
         self.context.problems.len()
     }
 
-    /// Reads a key that has a default.
+    /// Reads a key that has a default. Adds a problem and returns the default where the value is wrong.
     pub(crate) fn read<F: Scalar>(&mut self, key: &Key<F>) -> F::Parsed {
         let value = self.read_optional(key);
         value.expect("the default of a key has the form of the key")
     }
 
-    /// Reads a key that has no default, because it may be left out or because the file must have it.
+    /// Reads a key that has no default, because it may be left out or because the file must have it. Returns `None` where the
+    /// file has no usable value.
     pub(crate) fn read_optional<F: Scalar>(&mut self, key: &Key<F>) -> Option<F::Parsed> {
         self.read_as(key, |value| key.form.read(value))
     }
@@ -116,7 +120,7 @@ impl<'w, 'a> TableReader<'w, 'a> {
         read(&key.default().value()?).ok()
     }
 
-    /// Reads a key that is a list of patterns. Patterns that are wrong are left out.
+    /// Reads a key that is a list of patterns. A pattern that is wrong is left out, and a problem is added.
     pub(crate) fn read_patterns(&mut self, key: &Key<Patterns>) -> Vec<String> {
         let items = match self.lookup(key) {
             Lookup::Found(_, Value::List(items)) => items,
@@ -141,7 +145,7 @@ impl<'w, 'a> TableReader<'w, 'a> {
         patterns
     }
 
-    /// Reads a key that is a table of texts. Texts that are wrong are left out.
+    /// Reads a key that is a table of texts. A text that is wrong is left out, and a problem is added.
     pub(crate) fn read_texts(&mut self, key: &Key<TextTable>) -> BTreeMap<String, String> {
         let mut texts = BTreeMap::new();
         let entries: &'w Entries = match self.source.entry(key.name) {
@@ -171,7 +175,7 @@ impl<'w, 'a> TableReader<'w, 'a> {
         texts
     }
 
-    /// Adds a problem with the key `name`.
+    /// Adds a problem with the key `name`, at the line of the key or of the table.
     pub(crate) fn add_problem(&mut self, name: &str, message: String) {
         let line = self.line_of(name);
         let path = format!("{}.{name}", self.source.path);
@@ -184,7 +188,7 @@ impl<'w, 'a> TableReader<'w, 'a> {
         self.context.warnings.push(warning);
     }
 
-    /// The line of the key `name`, or that of the table where the table does not have the key.
+    /// Returns the line of the key `name`, or that of the table where the table does not have the key.
     pub(crate) fn line_of(&self, name: &str) -> Option<usize> {
         let entry = self.source.entry(name);
         entry.map_or(self.source.line, |entry| Some(entry.line))
@@ -233,7 +237,7 @@ impl<'w, 'a> TableReader<'w, 'a> {
         let Some(text) = value.as_text().filter(|text| text.contains("${")) else {
             return Lookup::Found(line, value.clone());
         };
-        // A text that is already resolved may contain anything.
+        // A resolved text is not searched for references again, so it may contain `${`.
         if matches!(value, Value::Resolved(_)) {
             return Lookup::Found(line, value.clone());
         }
@@ -252,7 +256,7 @@ impl<'w, 'a> TableReader<'w, 'a> {
     }
 }
 
-/// The default of a key that is a list of patterns.
+/// Returns the default of a key that is a list of patterns.
 fn default_patterns(key: &Key<Patterns>) -> Vec<String> {
     let Some(Value::List(items)) = key.default.value() else {
         return Vec::new();

@@ -43,7 +43,7 @@ pub(super) static ALL: &[&Table] = &[
 
 /// Reads a whole file. The result is of use only where no problem was added to `context`.
 pub(super) fn read(context: &mut ReadContext<'_>, file: &TableRef<'_>) -> Config {
-    // Only the check for unknown tables, since the file has no keys of its own.
+    // Making a reader checks for unknown tables. Nothing is read with it, since the file has no keys of its own.
     TableReader::new(context, &FILE, file.clone());
     Config {
         exporter: exporter::read(context, file),

@@ -1,7 +1,7 @@
 //! References outside quotes, such as `http_port = ${PORT:-8000}`, which are not TOML.
 //!
-//! klag-exporter replaces references in the text of the file before it parses that text. Here they are put into quotes instead, so that the
-//! file is parsed first and the value of a variable cannot change its structure.
+//! klag-exporter replaces references in the text of the file before it parses that text. In this module references are put into
+//! quotes instead, so that the file is parsed first and the value of a variable cannot change its structure.
 
 /// The text of a file in which all references are inside quotes. Every line has its old number.
 pub(super) struct QuotedReferences {
@@ -72,7 +72,7 @@ fn single_line(text: &str, quote: char) -> usize {
         if c == quote {
             return i + 1;
         }
-        // A string without an end ends with its line; the parser reports it.
+        // A string without an end ends with its line; the TOML parser reports the mistake.
         if c == '\n' {
             return i;
         }
@@ -88,7 +88,7 @@ fn multi_line(text: &str, quotes: &str) -> usize {
     while i < text.len() {
         let rest = &text[i..];
         if rest.starts_with(quotes) {
-            // TOML allows one or two quotes of the string itself in front of the closing ones.
+            // TOML allows one or two quotes of the string itself in front of the closing quotes.
             let extra = rest[3..].chars().take_while(|c| quotes.starts_with(*c));
             return i + 3 + extra.take(2).count();
         }

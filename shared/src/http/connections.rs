@@ -11,7 +11,7 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tracing::{debug, error};
 
-/// The connections that are served, each by a task of its own. Dropping them ends the tasks.
+/// The connections that are served, each by a task of its own. Dropping this value ends the tasks.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     tasks: JoinSet<()>,
@@ -27,16 +27,16 @@ pub(super) struct ConnectionState {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Activity {
-    /// The client has to send a request, or to read its answer.
+    /// The client has to send a request, or to read an answer.
     AwaitingClient,
-    /// An answer is being made.
+    /// An answer to the client's request is being made.
     Responding,
 }
 
 #[derive(Debug)]
 struct Connection {
     task: AbortHandle,
-    /// Written by the connection's task.
+    /// The state of the connection, written by the connection's task.
     state: watch::Receiver<ConnectionState>,
 }
 
@@ -53,7 +53,7 @@ impl Connections {
         self.open.insert(task.id(), Connection { task, state });
     }
 
-    /// The number of open connections.
+    /// Returns the number of open connections.
     pub(super) fn len(&self) -> usize {
         self.open.len()
     }
@@ -121,13 +121,13 @@ impl Connections {
 // === impl ConnectionState ===
 
 impl ConnectionState {
-    /// The client is waited for since `since`.
+    /// Returns the state of a connection that has waited for its client since `since`.
     pub(super) const fn awaiting_client(since: Instant) -> Self {
         let activity = Activity::AwaitingClient;
         Self { activity, since }
     }
 
-    /// An answer is being made since `since`.
+    /// Returns the state of a connection whose answer has been in the making since `since`.
     pub(super) const fn responding(since: Instant) -> Self {
         let activity = Activity::Responding;
         Self { activity, since }

@@ -42,28 +42,29 @@ use super::connections::{ConnectionState, Connections};
 /// usual 1024 file descriptors to others, such as connections to Kafka.
 pub(super) const MAX_CONNECTIONS: usize = 256;
 
-/// The time that a client has for the head of a request, from the beginning of the connection or from the last answer on.
+/// The time that a client is given for the head of a request, from the beginning of the connection or from the last answer on.
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Bytes of a request's head, and of an answer that waits to be read. Scrapers send less than one thousand.
+/// The number of bytes of a request's head, and of an answer that waits to be read, that a connection buffers. Scrapers send
+/// heads of less than one thousand bytes.
 const MAX_BUFFER: usize = 32 * 1024;
 
 /// The time from an error of the listener, such as a lack of file descriptors, to the next attempt.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// The least time from one log line about such errors to the next.
+/// The least time from one log line about errors of the listener to the next.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The bounds that tests make smaller.
+/// The bounds of a server that tests make smaller.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// The number of open connections.
+    /// The greatest number of open connections.
     pub(super) connections: usize,
     /// The time after shutdown in which answers that have begun may be finished.
     pub(super) grace: Duration,
 }
 
-/// The state of one listener's loop.
+/// The state of the loop that serves one listener.
 struct Server {
     listener: TcpListener,
     http: http1::Builder,
@@ -71,11 +72,11 @@ struct Server {
     shutdown: CancellationToken,
     limits: Limits,
     connections: Connections,
-    /// Asks every connection to end after its present answer.
+    /// The means to ask every connection to end after its present answer.
     graceful: GracefulShutdown,
-    /// The time of the next attempt to accept. Later than now only after an error.
+    /// The time of the next attempt to accept a connection. Later than now only after an error.
     accept_at: Instant,
-    /// The time of the last log line about an error; `None` before the first.
+    /// The time of the last log line about an error of the listener; `None` before the first.
     logged_at: Option<Instant>,
 }
 
@@ -88,7 +89,7 @@ enum Event {
 /// Serves `router` on `listener` until `shutdown`, then lets answers that have begun finish, for `grace` at most.
 ///
 /// # Errors
-/// The address of the listener cannot be read.
+/// Returns an error if the address of the listener cannot be read.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -102,7 +103,7 @@ pub async fn serve(
     serve_with_limits(listener, router, shutdown, limits).await
 }
 
-/// Serves within other limits than [`MAX_CONNECTIONS`].
+/// Serves as [`serve`] does, within the given `limits`.
 pub(super) async fn serve_with_limits(
     listener: TcpListener,
     router: Router,
@@ -136,7 +137,7 @@ impl Server {
         loop {
             match self.next_event().await {
                 Event::Shutdown => break,
-                // The connection has returned a file descriptor.
+                // The connection that ended has returned a file descriptor, so accepting may succeed now.
                 Event::ConnectionEnded => self.accept_at = Instant::now(),
                 Event::Accepted(Ok(stream)) => self.serve_connection(stream),
                 Event::Accepted(Err(error)) => self.accept_failed(&error),
@@ -150,7 +151,7 @@ impl Server {
             ..
         } = self;
         drop(listener);
-        // Both wait for the same connections; the second also logs answers that fail.
+        // Both futures wait for the same connections; `all_ended` also logs answers that panicked.
         let drained = async { tokio::join!(graceful.shutdown(), connections.all_ended()) };
         if tokio::time::timeout(limits.grace, drained).await.is_err() {
             debug!(grace = ?limits.grace, "Connections left behind");
@@ -168,7 +169,8 @@ impl Server {
         if self.connections.len() >= self.limits.connections {
             self.connections.close_one();
         }
-        // Otherwise a small answer would wait for the acknowledgement of what went before it. An error leaves the connection slower.
+        // Without TCP_NODELAY, a small answer would wait until the client acknowledges the data before it. An error here only
+        // leaves the connection slower.
         stream.set_nodelay(true).ok();
         let (state, seen) = watch::channel(ConnectionState::awaiting_client(Instant::now()));
         let router = TowerToHyperService::new(self.router.clone());

@@ -99,7 +99,7 @@ async fn an_answer_that_never_ends_is_left_behind_when_the_grace_is_over() {
     served.unwrap();
 }
 
-/// A server with room for four connections, and the token that ends it.
+/// Returns a server with room for four connections, and the token that ends it.
 async fn small(router: Router) -> (SocketAddr, impl Future<Output = ()>, CancellationToken) {
     let (listener, address) = listener().await;
     let shutdown = CancellationToken::new();
@@ -122,7 +122,7 @@ async fn half_open(address: SocketAddr, n: usize) -> Vec<TcpStream> {
     streams
 }
 
-/// Does `client` while the server runs, then ends the server.
+/// Runs `client` while the server runs, then ends the server. Returns the result of `client`.
 async fn during<T>(
     served: impl Future<Output = ()>,
     shutdown: CancellationToken,
@@ -169,7 +169,7 @@ async fn a_connection_that_waits_for_its_client_is_closed_before_one_that_is_bei
         let flood = async {
             begun.recv().await.unwrap();
             let mut streams = half_open(address, 20).await;
-            // The first of them is closed before the last is accepted.
+            // The first of these connections is closed before the last is accepted.
             let mut nothing = [0; 1];
             assert!(!matches!(streams[0].read(&mut nothing).await, Ok(1..)));
             end.send_replace(());
@@ -224,7 +224,7 @@ async fn connections_without_a_request_do_not_hold_up_the_end() {
     assert!(began.elapsed() < GRACE, "{:?}", began.elapsed());
 }
 
-/// An answer that never ends and is always ready.
+/// The body of an answer that never ends and always has data ready.
 struct Endless;
 
 impl hyper::body::Body for Endless {

@@ -19,7 +19,7 @@ pub enum TaskFailure {
     Failed {
         /// The name of the task.
         task: Arc<str>,
-        /// The error that the task returned.
+        /// The error that the task returned, as the source of this error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A task panicked.
@@ -27,7 +27,7 @@ pub enum TaskFailure {
     Panicked {
         /// The name of the task.
         task: Arc<str>,
-        /// The message of the panic.
+        /// The message of the panic, or `no message`.
         message: String,
     },
     /// A task has not returned from a poll for a long time, so it blocks its thread.

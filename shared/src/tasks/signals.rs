@@ -22,21 +22,21 @@ pub enum Signal {
     Quit,
 }
 
-/// Receives the signals in place of their default effect.
+/// The receiver of the signals, in place of their default effect.
 #[derive(Debug)]
 pub struct Signals {
     terminate: unix::Signal,
     interrupt: unix::Signal,
     quit: unix::Signal,
-    /// `None` where the process was started with SIGHUP ignored, so that it survives its terminal.
+    /// The receiver of SIGHUP; `None` where the process was started with SIGHUP ignored, so that it survives its terminal.
     hangup: Option<unix::Signal>,
 }
 
-/// The main thread's runtime, and the signals that it receives. A process that starts it first of all shuts down in order even where
-/// it is stopped as soon as it was started.
+/// The main thread's runtime, and the signals that it receives. A process that starts this runtime before anything else shuts
+/// down in order even if a signal comes right after its start.
 #[derive(Debug)]
 pub struct SignalRuntime {
-    /// Runs on the thread that blocks on it, and has no others.
+    /// The runtime, which runs on the thread that blocks on it and has no other threads.
     pub runtime: Runtime,
     /// The signals, to be awaited in `runtime`.
     pub signals: Signals,
@@ -48,18 +48,18 @@ impl SignalRuntime {
     /// Starts the runtime and receives the signals from now on, in place of their default effect.
     ///
     /// # Errors
-    /// The operating system refuses a runtime or a handler.
+    /// Returns an error if the operating system refuses a runtime or a handler.
     pub fn start() -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let signals = runtime.block_on(async { Signals::install() })?;
         Ok(Self { runtime, signals })
     }
 
-    /// Runs `work` and returns its result, or the signal that came before its end. `work` may block for ever: it has a thread of its
-    /// own, which goes on after a signal until the process ends. A panic of `work` is passed on.
+    /// Runs `work` and returns its result, or the signal that came before its end. `work` may block for ever: it has a thread
+    /// of its own, which goes on after a signal until the process ends. A panic of `work` is passed on.
     ///
     /// # Errors
-    /// The operating system refuses a thread.
+    /// Returns an error if the operating system refuses a thread.
     pub fn run_until_signal<T: Send + 'static>(
         &mut self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -87,11 +87,11 @@ impl SignalRuntime {
 // === impl Signals ===
 
 impl Signals {
-    /// Installs handlers that keep the signals for [`Signals::next`]. Has to be called inside the runtime in which `next` is awaited.
-    /// SIGHUP stays ignored where the process was started so, for example by `nohup`.
+    /// Installs handlers that keep the signals for [`Signals::next`]. Has to be called inside the runtime in which `next` is
+    /// awaited. SIGHUP stays ignored where the process was started with SIGHUP ignored, for example by `nohup`.
     ///
     /// # Errors
-    /// The operating system refuses a handler.
+    /// Returns an error if the operating system refuses a handler.
     pub fn install() -> io::Result<Self> {
         let hangup = if hangup_is_ignored() {
             None
@@ -122,7 +122,7 @@ async fn received(signal: &mut Option<unix::Signal>) -> Option<()> {
     signal.as_mut()?.recv().await
 }
 
-/// Returns true where this process was started with SIGHUP ignored. Only Linux tells; elsewhere the answer is no.
+/// Returns true where this process was started with SIGHUP ignored, and false on systems without `/proc/self/status`.
 fn hangup_is_ignored() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     ignored_signals(&status).is_some_and(|signals| signals & 1 == 1)
@@ -139,7 +139,7 @@ fn ignored_signals(status: &str) -> Option<u64> {
 // === impl Signal ===
 
 impl Signal {
-    /// The name that `kill -l` prints, with its prefix.
+    /// Returns the name that `kill -l` prints, with its prefix.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Terminate => "SIGTERM",

@@ -10,37 +10,38 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// The time from one check to the next.
+/// The time from one check of all tasks to the next.
 pub(super) const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The number of checks in a row that may find a task in the same poll. A poll takes milliseconds on a machine that is not overloaded.
 /// Checks are counted instead of time, since a process that was stopped for a while, for example with SIGSTOP, is not stuck.
 pub(super) const MAX_UNCHANGED_CHECKS: u32 = 30;
 
-/// The number of beginnings and ends of polls of one task, so it is odd during a poll. Written by the task's thread.
+/// The number of beginnings and ends of polls of one task, so it is odd during a poll. The thread that polls the task writes
+/// the number.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PollCounter(Arc<AtomicU64>);
 
-/// A task whose polls are counted.
+/// A task whose polls are counted, for the supervisor to see whether it is stuck.
 pub(super) struct CountedTask<F> {
     task: Pin<Box<F>>,
     polls: PollCounter,
 }
 
-/// The supervisor's view of one task's polls.
+/// The supervisor's view of one task's polls, from which it tells whether the task is stuck.
 #[derive(Debug)]
 pub(super) struct StuckDetector {
     polls: PollCounter,
-    /// The count at the last check.
+    /// The number in the counter at the last check.
     seen: u64,
-    /// The number of checks in a row that found the task in the same poll; 0 after a check that did not.
+    /// The number of checks in a row that found the task in the same poll; 0 after a check that found another poll or none.
     n_unchanged: u32,
 }
 
 // === impl PollCounter ===
 
 impl PollCounter {
-    /// Wraps `task` so that its polls are counted here.
+    /// Wraps `task` so that this counter counts its polls.
     pub(super) fn counting<F: Future>(&self, task: F) -> CountedTask<F> {
         CountedTask {
             task: Box::pin(task),
@@ -63,7 +64,7 @@ impl<F: Future> Future for CountedTask<F> {
 // === impl StuckDetector ===
 
 impl StuckDetector {
-    /// A detector that has not checked yet.
+    /// Returns a detector that has not checked the task yet.
     pub(super) fn new(polls: PollCounter) -> Self {
         Self {
             polls,

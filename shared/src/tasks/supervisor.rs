@@ -15,7 +15,7 @@ use super::signals::Signal;
 use super::stuck::{CHECK_INTERVAL, StuckDetector};
 use crate::telemetry;
 
-/// Watches the tasks that its [`super::Tasks`] start, and ends them.
+/// The supervisor of the tasks that its [`super::Tasks`] start.
 #[derive(Debug)]
 pub struct Supervisor {
     shutdown: CancellationToken,
@@ -50,12 +50,12 @@ impl Supervisor {
         }
     }
 
-    /// Waits for a signal or for the first task that ends or blocks its thread, then cancels the others and returns when they have
-    /// ended, at the latest `grace` after that moment; a further signal makes it return at once.
+    /// Waits for a signal or for the first task that ends or blocks its thread, then cancels the others and returns when they
+    /// have ended, at the latest `grace` after that moment; a further signal makes it return at once.
     ///
     /// # Errors
-    /// The first task that ended before shutdown, failed, panicked or is stuck; or the tasks that were still running when `grace`
-    /// was over.
+    /// Returns the first task that ended before shutdown, failed, panicked or is stuck; or the tasks that were still running
+    /// when `grace` was over.
     pub async fn run(
         mut self,
         mut signal: impl AsyncFnMut() -> Signal,

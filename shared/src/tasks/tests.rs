@@ -23,7 +23,7 @@ fn supervised_tasks() -> (
     (tasks, supervisor, sender, next)
 }
 
-/// A task that ends when shutdown begins.
+/// Waits until shutdown begins, as a task has to.
 async fn obedient(shutdown: CancellationToken) {
     shutdown.cancelled().await;
 }
@@ -177,7 +177,7 @@ fn a_task_that_blocks_its_thread_stops_the_process_under_its_name_though_others_
         .enable_all()
         .build()
         .unwrap();
-    // Where time is paused, checks follow each other without waiting.
+    // Time is paused on the supervisor's runtime, so its checks follow each other without waiting.
     let main = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)

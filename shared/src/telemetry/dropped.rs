@@ -4,7 +4,7 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::{self, Metric, MetricFamily};
 use prometheus::{IntCounter, Opts};
 
-/// Counts the log lines of this process that could not be written.
+/// A counter of the log lines of this process that were dropped.
 #[derive(Debug)]
 pub struct DroppedLines(IntCounter);
 
@@ -14,7 +14,7 @@ impl DroppedLines {
     /// Makes a counter metric called `name`.
     ///
     /// # Errors
-    /// Fails if `name` is not a valid metric name.
+    /// Returns an error if `name` is not a valid metric name.
     pub fn new(name: &str) -> prometheus::Result<Self> {
         let help =
             "Log lines that were dropped because nobody read stderr or it could not be written.";

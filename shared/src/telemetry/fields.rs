@@ -15,7 +15,7 @@ const MAX_MESSAGE_CHARS: usize = 1024;
 /// The name of the field that has the message.
 const MESSAGE: &str = "message";
 
-/// Writes one field of an event or a span for a person.
+/// Writes one field of an event or a span in the format for a person.
 pub(super) fn write_field(
     to: &mut Writer<'_>,
     field: &Field,
@@ -33,8 +33,8 @@ pub(super) fn write_field(
     write_sanitized(to, MAX_CHARS, format_args!("{value:?}"))
 }
 
-/// Cuts the values in a whole line of JSON; `None` where no value can be too long. JSON itself escapes the characters that would end the
-/// line or steer a terminal.
+/// Cuts the values in a whole line of JSON; `None` where the line is short enough, or is not JSON. JSON itself escapes the
+/// characters that would end the line or steer a terminal.
 pub(super) fn shorten_json_line(line: &[u8]) -> Option<Vec<u8>> {
     if line.len() <= MAX_CHARS {
         return None;
@@ -98,7 +98,7 @@ mod tests {
         }
     }
 
-    /// The lines that `log` writes in the format for a person, without the time.
+    /// Returns the line that `log` writes in the format for a person, without the time.
     fn written(log: impl FnOnce()) -> String {
         let (sender, lines): (_, Receiver<Vec<u8>>) = channel();
         let line = Line(sender);

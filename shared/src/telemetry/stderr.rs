@@ -1,17 +1,18 @@
 //! Standard error behind a queue, so that no task waits for its reader.
 //!
-//! A write to stderr blocks where stderr is a pipe whose reader has stopped, a terminal that is paused with Ctrl-S, or a file on a disk
-//! that hangs. A task that logs would then block its thread: the elector would renew no Lease and the collector would answer no probe,
-//! only because nobody reads their logs. So tasks put whole lines into a bounded queue, which never waits, and one thread takes
-//! them out and writes; it alone is blocked.
+//! A write to stderr blocks where stderr is a pipe whose reader has stopped, a terminal that is paused with Ctrl-S, or a file
+//! on a disk that hangs. A task that logs would then block its thread: the elector would renew no Lease and the collector would
+//! answer no probe, only because nobody reads their logs. So tasks put whole lines into a bounded queue, which never waits, and
+//! one thread takes them out and writes; it alone is blocked.
 //!
-//! The queue has two bounds, [`MAX_QUEUED`] messages and [`MAX_QUEUED_BYTES`] bytes. A line that does not fit is dropped and counted,
-//! as is a line that cannot be written because nobody reads any more; `DroppedLines` exports the count. A line that is in the queue is
-//! never dropped in favour of a newer one. A single line that is longer than the bound is accepted where the queue is empty.
+//! The queue has two bounds, [`MAX_QUEUED`] messages and [`MAX_QUEUED_BYTES`] bytes. A line that does not fit is dropped and
+//! counted, as is a line that cannot be written because nobody reads any more; `DroppedLines` exports the count. A line that is
+//! in the queue is never dropped in favour of a newer one. A single line that is longer than the bound is accepted where the
+//! queue is empty.
 //!
-//! The same thread draws the live line, the last line of a terminal that shows the progress of the first collection. The thread knows
-//! whether the line is shown, so it erases it before it writes a log line. Only the latest text matters, so no second one is queued while
-//! one waits.
+//! The same thread draws the live line, the last line of a terminal that shows the progress of the first collection. The thread
+//! knows whether the line is shown, so it erases it before it writes a log line. The live line is drawn over and over, so a
+//! text is left out while an earlier one waits in the queue.
 //!
 //! At its end a process calls `flush`, which waits until everything before it is written, with a bound. If the queue is full,
 //! nobody reads, and the wait is left out.
@@ -34,16 +35,16 @@ const MAX_QUEUED: usize = 512;
 /// The greatest number of bytes in the queue.
 const MAX_QUEUED_BYTES: usize = 256 * 1024;
 
-/// The stack of the writing thread, in bytes.
+/// The size of the writing thread's stack, in bytes.
 const STACK_SIZE: usize = 64 * 1024;
 
 /// The time after which a write is tried again where the descriptor is non-blocking and not ready.
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The terminal's sequence to go to the start of the line and erase it.
+/// The terminal's control sequence that moves to the start of the line and erases the line.
 const ERASE: &str = "\r\x1b[2K";
 
-/// The near side of the queue, used by the whole process.
+/// The sending side of the queue, used by the whole process.
 #[derive(Debug)]
 pub(super) struct Stderr {
     queue: SyncSender<Message>,
@@ -53,34 +54,34 @@ pub(super) struct Stderr {
 /// The numbers that both sides of the queue share.
 #[derive(Debug, Default)]
 struct Counts {
-    /// Bytes that are queued and not yet written. Raised by the near side, lowered by the writer.
+    /// Bytes that are queued and not yet written. The sending side raises the number, the writer lowers it.
     waiting: AtomicUsize,
-    /// Lines that were dropped, by either side.
+    /// Lines that were dropped, by either side of the queue.
     dropped: AtomicU64,
-    /// True while a live line waits in the queue. Set by the near side, cleared by the writer.
+    /// True while a live line waits in the queue. The sending side sets it, the writer clears it.
     drawing: AtomicBool,
 }
 
-/// A message in the queue.
+/// A message to the thread that writes.
 enum Message {
     /// Lines to be written as they are, over the live line.
     Text(Vec<u8>),
     /// The text of the live line, cut at the right margin.
     Live(String),
-    /// Removes the live line.
+    /// The instruction to remove the live line.
     Clear,
-    /// Gets an answer when everything before it is written.
+    /// A request for an answer once everything queued before it is written.
     Flush(SyncSender<()>),
 }
 
-/// The far side of the queue, on its thread.
+/// The receiving side of the queue, on a thread of its own.
 struct Writer<W> {
     to: W,
     counts: Arc<Counts>,
     live: LiveLineState,
 }
 
-/// The presence of the live line on the terminal.
+/// The presence of the live line at the end of the terminal.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LiveLineState {
     Shown,
@@ -118,7 +119,7 @@ impl Stderr {
         }
     }
 
-    /// Queues a text of the live line, unless one waits there already.
+    /// Queues a text of the live line, unless an earlier one waits in the queue.
     pub(super) fn draw(&self, text: &str) {
         if !self.counts.drawing.swap(true, Ordering::Relaxed) {
             let drawn = self.queue.try_send(Message::Live(text.to_owned()));
@@ -128,7 +129,7 @@ impl Stderr {
         }
     }
 
-    /// Removes the live line.
+    /// Queues the removal of the live line.
     pub(super) fn clear(&self) {
         // Where the queue is full, nobody sees the line either.
         self.queue.try_send(Message::Clear).ok();
@@ -143,7 +144,7 @@ impl Stderr {
         }
     }
 
-    /// The number of texts that were dropped so far.
+    /// Returns the number of texts that were dropped so far.
     pub(super) fn dropped(&self) -> u64 {
         self.counts.dropped.load(Ordering::Relaxed)
     }
@@ -171,7 +172,7 @@ impl<W: Write> Writer<W> {
                     self.counts.drawing.store(false, Ordering::Relaxed);
                 }
                 Message::Clear => self.erase_live_line(),
-                // The caller may no longer wait.
+                // The caller may have stopped waiting, and then the answer is not needed.
                 Message::Flush(done) => {
                     done.try_send(()).ok();
                 }
@@ -193,7 +194,7 @@ impl<W: Write> Writer<W> {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(n) => bytes = &bytes[n..],
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Another process that shares the terminal or pipe may have made it non-blocking.
+                // Another process that shares the terminal or pipe may have made the descriptor non-blocking.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => pause(),
                 Err(error) => return Err(error),
             }

@@ -1,16 +1,16 @@
-//! Files with something wrong. A snapshot has the message about each.
+//! Configuration files with a mistake. A snapshot has the message about each file.
 
-/// A file with something wrong.
+/// A file with a mistake.
 pub(crate) struct Bad {
-    /// The words about what is wrong.
+    /// The description of the mistake.
     pub(crate) title: &'static str,
     /// The part of the file that has the mistake.
     pub(crate) shown: &'static str,
-    /// The text of the whole file.
+    /// The text of the whole file, with the parts that `shown` needs around it.
     pub(crate) text: String,
 }
 
-/// All bad files.
+/// Returns all bad files. `cluster` is a good `[[clusters]]`, with which the shown parts become whole files.
 pub(crate) fn files(cluster: &str) -> Vec<Bad> {
     let lists = [
         (include_str!("bad-exporter.txt"), "", cluster),

@@ -1,16 +1,17 @@
-//! The schema of the Helm chart's values agrees with the keys of the file, so that a new key cannot be forgotten there.
+//! Tests that the schema of the Helm chart's values agrees with the keys of the file, so that a new key cannot be forgotten in
+//! the schema.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// The schema of the chart's values.
+/// The schema of the values of the Helm chart, as JSON.
 const CHART: &str = include_str!("../../../manifests/helm/klag-exporter/values.schema.json");
 
-/// The name by which a values file for klag-exporter's own chart has the consumer properties.
+/// The name that consumer properties have in a values file for klag-exporter's own chart.
 const ALIAS: &str = "clusters.consumer_properties";
 
-/// The schema of a table in the chart's values, by the name of the table.
+/// Returns the schemas of all tables in the chart's values, each with the name of its table.
 fn chart_tables() -> Vec<(String, Value)> {
     let schema: Value = serde_json::from_str(CHART).expect("the chart's schema is JSON");
     let tables = &schema["properties"]["config"]["properties"];
@@ -27,7 +28,7 @@ fn names(schema: &Value) -> BTreeSet<String> {
     names.map(|(name, _)| name.clone()).collect()
 }
 
-/// The types that a schema allows; all of them where it names none.
+/// Returns the types that a schema allows; `None` where the schema names none, so that all are allowed.
 fn types(schema: &Value) -> Option<Vec<&str>> {
     match &schema["type"] {
         Value::String(name) => Some(vec![name]),

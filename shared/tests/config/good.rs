@@ -1,4 +1,4 @@
-//! Good files: the values that they give, and the printed configuration.
+//! Tests of good files: the values that they give, and the printed configuration.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use shared::config::{
 
 use crate::{CLUSTER, accepted, collector, environment};
 
-/// A file with every key that has an effect, each with another value than its default.
+/// A file with the keys that have an effect in the mode `message`, most of them with another value than the default.
 const EVERYTHING: &str = include_str!("everything.toml");
 
 #[test]

@@ -1,4 +1,4 @@
-//! The configuration file, from its text to what the programs and the user get.
+//! Tests of the configuration file, from its text to the values and messages that come out.
 
 mod bad;
 mod chart_schema;
@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 
 use shared::config::{self, Config, ConfigError, Environment, Loaded, Program};
 
-/// The shortest good file.
+/// The shortest good file for the collector.
 const CLUSTER: &str = "[[clusters]]\nname = \"prod\"\nbootstrap_servers = \"kafka:9092\"\n";
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
@@ -26,7 +26,7 @@ fn collector(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, ConfigErr
     )
 }
 
-/// The configuration that the collector reads from a good file.
+/// Returns the configuration that the collector reads from `text`, a good file.
 fn accepted(text: &str) -> Config {
     collector(text, &[]).expect("the file is good").config
 }
@@ -52,7 +52,7 @@ fn no_message_holds_a_secret() {
     }
 }
 
-/// The message about a bad file.
+/// Returns the message that the collector has about a bad file.
 fn message_about(bad: &bad::Bad) -> String {
     let variables = [("KAFKA_PASSWORD", "correct horse")];
     let loaded = collector(&bad.text, &variables);

@@ -1,4 +1,4 @@
-//! The two programs: each resolves references only in the keys that it uses.
+//! Tests of the two programs: each resolves references only in the keys that it uses.
 
 use shared::config::{self, Config, Election, Leadership, Program};
 

@@ -1,8 +1,8 @@
-//! References to the environment inside values.
+//! Tests of references to the environment inside values.
 
 use crate::{CLUSTER, collector};
 
-/// The port where the file has `written`.
+/// Returns the port that the collector gets where the file has `http_port = ` with `written`, or the error.
 fn port(written: &str, variables: &[(&str, &str)]) -> Result<u16, String> {
     let text = format!("[exporter]\nhttp_port = {written}\n{CLUSTER}");
     collector(&text, variables)
@@ -10,7 +10,8 @@ fn port(written: &str, variables: &[(&str, &str)]) -> Result<u16, String> {
         .map_err(|error| error.to_string())
 }
 
-/// The password where the file has `written`; `None` where there is none.
+/// Returns the password that the collector gets where the file has `sasl.password = ` with `written`; `None` where it gets
+/// none.
 fn password(written: &str, variables: &[(&str, &str)]) -> Option<String> {
     let text = format!("{CLUSTER}consumer_properties = {{ \"sasl.password\" = {written} }}");
     let config = collector(&text, variables)

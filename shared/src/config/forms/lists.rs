@@ -8,27 +8,30 @@ use serde_json::json;
 use crate::config::document::Value;
 use crate::config::form::{Form, Rejection, TomlText};
 
-/// A list of regular expressions.
+/// The form of a list of regular expressions.
 #[derive(Debug)]
 pub(crate) struct Patterns;
 
-/// A table whose keys the user names and whose values are texts.
+/// The form of a table whose keys the user names and whose values are texts.
 #[derive(Debug)]
 pub(crate) struct TextTable {
     /// The words that tell the user what to write, after the word "write".
     pub(crate) words: &'static str,
-    /// Converts one entry, given its name and its value. An error is the message for the user.
+    /// The function that converts one entry, given its name and its value. An error is the message for the user.
     pub(crate) read_entry: fn(&str, &Value) -> Result<String, String>,
 }
 
-/// Any value at all: the key has no effect.
+/// The form of a key without effect, which accepts any value.
 #[derive(Debug)]
 pub(crate) struct Ignored;
 
 // === impl Patterns ===
 
 impl Patterns {
-    /// Converts one item of the list. An error is the message for the user.
+    /// Converts one item of the list.
+    ///
+    /// # Errors
+    /// Returns a message for the user if the item is no text, or no regular expression.
     pub(crate) fn read_item(&self, item: &Value) -> Result<String, String> {
         let Some(text) = item.as_text() else {
             return Err(Rejection::WrongForm.message(self, item));
@@ -39,7 +42,7 @@ impl Patterns {
         }
     }
 
-    /// The message about patterns that do not compile, in one line.
+    /// Returns the message about patterns that do not compile, in one line.
     pub(crate) fn describe(error: &regex::Error) -> String {
         if let regex::Error::CompiledTooBig(_) = error {
             return "takes too much memory; write fewer or shorter patterns, and in braces smaller numbers"
@@ -51,7 +54,7 @@ impl Patterns {
         format!("not a regular expression: {reason}; write \\ before a character meant literally")
     }
 
-    /// Writes `patterns` as TOML.
+    /// Writes `patterns` as a TOML list.
     pub(crate) fn write(f: &mut fmt::Formatter<'_>, patterns: &[String]) -> fmt::Result {
         f.write_str("[")?;
         for (i, pattern) in patterns.iter().enumerate() {

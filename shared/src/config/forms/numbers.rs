@@ -1,4 +1,4 @@
-//! Durations and whole numbers.
+//! The forms of durations and whole numbers.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,35 +8,35 @@ use serde_json::json;
 use crate::config::document::Value;
 use crate::config::form::{Form, Rejection, Scalar};
 
-/// A duration such as `"30s"`, from `least` to `most`.
+/// The form of a duration such as `"30s"`, from `least` to `most`.
 #[derive(Debug)]
 pub(crate) struct Durations {
     least: Duration,
     most: Duration,
 }
 
-/// A whole number from `least` to `most`.
+/// The form of a whole number from `least` to `most`.
 #[derive(Debug)]
 pub(crate) struct WholeNumbers {
     least: u32,
     most: u32,
 }
 
-/// A duration written as a whole number of seconds.
+/// The form of a duration that is written as a whole number of seconds.
 #[derive(Debug)]
 pub(crate) struct Seconds(WholeNumbers);
 
-/// A TCP port; 0 stands for any free one.
+/// The form of a TCP port, where 0 takes any free port.
 #[derive(Debug)]
 pub(crate) struct Port;
 
-/// A time that something is waited for. librdkafka counts milliseconds in an `i32`, which ends after 24 days.
+/// The form of a timeout. librdkafka counts timeouts in milliseconds in an `i32`, which ends after 24 days.
 pub(crate) const TIMEOUT: Durations = Durations {
     least: Duration::from_millis(1),
     most: Duration::from_secs(24 * 86_400),
 };
 
-/// A time for which something is kept, at most ten years; zero keeps nothing.
+/// The form of a time for which something is kept, and of other durations that may be zero: at most ten years.
 pub(crate) const RETENTION: Durations = Durations {
     least: Duration::ZERO,
     most: Duration::from_secs(315_576_000),
@@ -85,7 +85,7 @@ impl Scalar for Durations {
 // === impl WholeNumbers ===
 
 impl WholeNumbers {
-    /// Accepts the numbers from `least` to `most`.
+    /// Returns the form of the whole numbers from `least` to `most`.
     pub(crate) const fn between(least: u32, most: u32) -> Self {
         Self { least, most }
     }
@@ -125,7 +125,7 @@ impl Scalar for WholeNumbers {
 // === impl Seconds ===
 
 impl Seconds {
-    /// Accepts from `least` to `most` seconds.
+    /// Returns the form of whole numbers of seconds from `least` to `most`.
     pub(crate) const fn between(least: u32, most: u32) -> Self {
         Self(WholeNumbers::between(least, most))
     }

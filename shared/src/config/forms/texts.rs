@@ -1,4 +1,4 @@
-//! Switches, words out of a closed set, and texts with a form of their own.
+//! The forms of switches, of words out of a closed set, and of texts with a form of their own.
 
 use std::fmt;
 
@@ -7,29 +7,29 @@ use serde_json::json;
 use crate::config::document::Value;
 use crate::config::form::{Form, Rejection, Scalar, TomlText};
 
-/// `true` or `false`, with the values that they stand for in the program.
+/// The form of a switch: `true` or `false`, with the values that they stand for in the program.
 #[derive(Debug)]
 pub(crate) struct Switch<T> {
-    /// The meaning of `true`.
+    /// The value that `true` stands for.
     pub(crate) on: T,
-    /// The meaning of `false`.
+    /// The value that `false` stands for.
     pub(crate) off: T,
 }
 
-/// One of a few words, each with the value that it stands for in the program.
+/// The form of one word out of a few, each with the value that it stands for in the program.
 #[derive(Debug)]
 pub(crate) struct Choice<T: 'static>(pub(crate) &'static [(&'static str, T)]);
 
-/// A text with a form of its own.
+/// The form of a text that a parser converts, such as a URL.
 #[derive(Debug)]
 pub(crate) struct Text<T> {
     /// The words that tell the user what to write, after the word "write".
     pub(crate) words: &'static str,
-    /// Converts a text that is not empty.
+    /// The function that converts a text, which is never empty.
     pub(crate) parse: fn(&str) -> Result<T, Rejection>,
 }
 
-/// A switch that is read as a plain `bool`.
+/// The form of a switch that is read as a plain `bool`.
 pub(crate) const BOOLEAN: Switch<bool> = Switch {
     on: true,
     off: false,

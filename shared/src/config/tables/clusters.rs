@@ -21,20 +21,20 @@ use crate::config::table_reader::TableReader;
 
 mod labels;
 
-/// One Kafka cluster.
+/// One Kafka cluster, as a `[[clusters]]` of the file describes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cluster {
-    /// The `cluster_name` of its series.
+    /// The label `cluster_name` of the cluster's series.
     pub name: Arc<str>,
-    /// `host:port` pairs separated by commas, with nothing else between them.
+    /// The brokers to begin with, separated by commas, without spaces and empty items.
     pub bootstrap_servers: String,
-    /// The groups that are exported.
+    /// The filter of the groups that are exported.
     pub groups: Filter,
-    /// The topics that are exported.
+    /// The filter of the topics that are exported.
     pub topics: Filter,
     /// The properties that librdkafka is given beyond those that the collector sets itself.
     pub consumer_properties: BTreeMap<String, Secret>,
-    /// The labels on every series of the cluster.
+    /// The labels that the user gives to every series of the cluster.
     pub labels: BTreeMap<String, String>,
     /// The end of the log to which lag counts.
     pub isolation: IsolationLevel,
@@ -43,9 +43,9 @@ pub struct Cluster {
 /// The end of the log to which lag counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IsolationLevel {
-    /// The high watermark.
+    /// Lag counts to the high watermark.
     ReadUncommitted,
-    /// The last stable offset.
+    /// Lag counts to the last stable offset.
     ReadCommitted,
 }
 
@@ -143,7 +143,7 @@ const fn patterns(
     }
 }
 
-/// Reads every `[[clusters]]` of the file. The elector, which checks them only, gets none.
+/// Reads every `[[clusters]]` of the file. For the elector the clusters are only checked, and the result is empty.
 pub(crate) fn read(context: &mut ReadContext<'_>, file: &TableRef<'_>) -> Vec<Cluster> {
     let tables: &[(usize, Value)] = match file.entry(TABLE.name) {
         Some(Entry {
@@ -225,7 +225,7 @@ fn filter(
         reader.warn(include.name, "is empty, so nothing is exported");
     }
     Filter::new(&included, &excluded).unwrap_or_else(|error| {
-        // Each pattern compiles by itself, so all of them together are too large.
+        // Each pattern has compiled by itself, so all of them together are too large.
         reader.add_problem(include.name, Patterns::describe(&error));
         Filter::default()
     })

@@ -12,18 +12,18 @@ use crate::config::table_reader::TableReader;
 /// Labels that klag-exporter has and that may be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Compatibility {
-    /// `compaction_detected` and `data_loss_detected` on time lag.
+    /// The labels `compaction_detected` and `data_loss_detected` on the families of time lag.
     pub state_labels: ExtraLabels,
-    /// `member_host`, `consumer_id` and `client_id` on the series of partitions.
+    /// The labels `member_host`, `consumer_id` and `client_id` on the series of partitions.
     pub member_labels: ExtraLabels,
 }
 
-/// The presence of certain labels on a family.
+/// The presence of some labels on a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExtraLabels {
-    /// The family has them.
+    /// The family has the labels.
     Present,
-    /// The family does not have them.
+    /// The family does not have the labels.
     Absent,
 }
 
@@ -53,7 +53,7 @@ pub(crate) static TABLE: Table = Table {
     keys: &[&STATE_LABELS, &MEMBER_LABELS],
 };
 
-/// Reads the table.
+/// Reads `[exporter.compatibility]`.
 pub(crate) fn read(context: &mut ReadContext<'_>, exporter: &TableRef<'_>) -> Compatibility {
     let table = exporter.below(context, "compatibility");
     let mut reader = TableReader::new(context, &TABLE, table);
@@ -63,7 +63,7 @@ pub(crate) fn read(context: &mut ReadContext<'_>, exporter: &TableRef<'_>) -> Co
     }
 }
 
-/// Writes the table.
+/// Writes `[exporter.compatibility]`.
 pub(crate) fn write(f: &mut fmt::Formatter<'_>, compatibility: Compatibility) -> fmt::Result {
     writeln!(f, "{}", TABLE.header())?;
     STATE_LABELS.write(f, &compatibility.state_labels)?;

@@ -23,23 +23,24 @@ use crate::config::table_reader::TableReader;
 pub struct Exporter {
     /// The time from the start of one collection to the start of the next.
     pub poll_interval: Duration,
-    /// The address on which the collector serves.
+    /// The address on which the collector serves HTTP.
     pub http: SocketAddr,
-    /// The granularity of the series of a group.
+    /// The granularity of the series of a group: topics or partitions.
     pub granularity: Granularity,
     /// The age at which a cluster's last collection is withdrawn.
     pub staleness_threshold: Duration,
-    /// The way in which time lag is found.
+    /// The way in which time lag is found, with the settings of that way.
     pub time_lag: TimeLagMode,
-    /// Bounds of requests to Kafka, and how long its answers are kept.
+    /// Bounds of requests to Kafka, and the times for which Kafka's answers are kept.
     pub performance: Performance,
     /// Labels that klag-exporter has and that may be left out.
     pub compatibility: Compatibility,
     /// The choice between an election and a single instance.
     pub leadership: Leadership,
-    /// The time for which `/prestop` holds the request of a pod that collects, with an election or without. Collector only.
+    /// The time for which `/prestop` holds the request of a pod that collects, with an election or without. Used by the
+    /// collector only.
     pub handover_delay: Duration,
-    /// The addresses of the elector, which serves with an election or without. Elector only.
+    /// The addresses of the elector, which serves with an election or without. Used by the elector only.
     pub elector_server: ElectorServer,
 }
 
@@ -48,7 +49,7 @@ pub struct Exporter {
 pub enum Granularity {
     /// Sums over the partitions of a topic, and over the group.
     Topic,
-    /// These sums, and each partition.
+    /// Sums over the partitions of a topic and over the group, and values of each partition.
     Partition,
 }
 
@@ -137,7 +138,7 @@ pub(crate) fn read(context: &mut ReadContext<'_>, file: &TableRef<'_>) -> Export
     }
 }
 
-/// Writes what `program` uses of `[exporter]` and of the tables below it.
+/// Writes the keys of `[exporter]` and of the tables below it that `program` uses.
 pub(crate) fn write(
     f: &mut fmt::Formatter<'_>,
     exporter: &Exporter,
@@ -151,7 +152,7 @@ pub(crate) fn write(
     leadership::write(f, settings, program)
 }
 
-/// Writes what only the collector uses, `[exporter.leadership]` left aside.
+/// Writes the tables that only the collector uses.
 fn write_collection(f: &mut fmt::Formatter<'_>, exporter: &Exporter) -> fmt::Result {
     writeln!(f, "{}", TABLE.header())?;
     POLL_INTERVAL.write(f, &exporter.poll_interval)?;

@@ -22,18 +22,18 @@ pub use election::{ConsumerRequirement, Election};
 pub enum Leadership {
     /// There is no election: this pod always collects.
     SingleInstance,
-    /// One pod of several collects.
+    /// One pod of several collects, by an election with these settings.
     Elected(Box<Election>),
 }
 
 /// The addresses of the elector, and the time for which its answers may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ElectorServer {
-    /// The address at which it answers the collector.
+    /// The address at which the elector answers the collector.
     pub listen: SocketAddr,
-    /// The address at which it answers probes and scrapes; `None` where it does not answer them.
+    /// The address at which the elector answers probes and scrapes; `None` where it does not answer them.
     pub telemetry_listen: Option<SocketAddr>,
-    /// The longest grant.
+    /// The longest time for which an answer of the elector may be used.
     pub max_valid: Duration,
 }
 
@@ -102,8 +102,8 @@ pub(crate) static TABLE: Table = Table {
     ],
 };
 
-/// Reads the table. The handover delay and the elector's server have an effect without an election too, so they are returned beside
-/// the election.
+/// Reads `[exporter.leadership]`. The handover delay and the elector's server have an effect without an election too, so they
+/// are returned beside the election.
 pub(crate) fn read(
     context: &mut ReadContext<'_>,
     exporter: &TableRef<'_>,
@@ -126,7 +126,7 @@ pub(crate) fn read(
     (leadership, handover_delay, elector_server)
 }
 
-/// Writes the keys that have an effect in `program`.
+/// Writes the keys of `[exporter.leadership]` that have an effect in `program`.
 pub(crate) fn write(
     f: &mut fmt::Formatter<'_>,
     (leadership, handover_delay, server): (&Leadership, Duration, &ElectorServer),
@@ -152,7 +152,8 @@ pub(crate) fn write(
     }
 }
 
-/// A warning where others than this pod's collector can reach the address at which the elector grants leadership.
+/// Returns a warning where others than this pod's collector can reach the address at which the elector grants leadership;
+/// `None` otherwise.
 pub(crate) fn open_listener_warning(
     leadership: &Leadership,
     server: &ElectorServer,

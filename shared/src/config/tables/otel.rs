@@ -28,7 +28,7 @@ pub(crate) static TABLE: Table = Table {
     ],
 };
 
-/// Reads the table, and adds a problem where it switches the export on.
+/// Reads `[exporter.otel]`, and adds a problem where it switches the export on.
 pub(crate) fn read(context: &mut ReadContext<'_>, exporter: &TableRef<'_>) {
     let table = exporter.below(context, "otel");
     let mut reader = TableReader::new(context, &TABLE, table);

@@ -1,4 +1,4 @@
-//! The table `[exporter.performance]`: bounds of requests to Kafka, and how long its answers are kept.
+//! The table `[exporter.performance]`: bounds of requests to Kafka, and the times for which Kafka's answers are kept.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use crate::config::key::{Key, Table};
 use crate::config::program::UsedBy::Collector;
 use crate::config::table_reader::TableReader;
 
-/// Bounds of requests to Kafka, and how long its answers are kept.
+/// Bounds of requests to Kafka, and the times for which Kafka's answers are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Performance {
-    /// The bound of one request.
+    /// The time limit of one request.
     pub request_timeout: Duration,
-    /// The bound of one request for the committed offsets of a group.
+    /// The time limit of one request for the committed offsets of a group.
     pub offset_fetch_timeout: Duration,
-    /// The time for which topics, partitions and their leaders are kept; with zero every collection asks for them.
+    /// The time for which topics, partitions and their leaders are kept; with zero every collection asks Kafka for them.
     pub metadata_ttl: Duration,
-    /// The time for which a topic's `cleanup.policy` is kept; with zero every collection asks for it.
+    /// The time for which a topic's `cleanup.policy` is kept; with zero every collection asks Kafka for it.
     pub compaction_ttl: Duration,
 }
 
@@ -87,7 +87,7 @@ pub(crate) static TABLE: Table = Table {
     ],
 };
 
-/// Reads the table.
+/// Reads `[exporter.performance]`.
 pub(crate) fn read(context: &mut ReadContext<'_>, exporter: &TableRef<'_>) -> Performance {
     let table = exporter.below(context, "performance");
     let mut reader = TableReader::new(context, &TABLE, table);
@@ -99,7 +99,7 @@ pub(crate) fn read(context: &mut ReadContext<'_>, exporter: &TableRef<'_>) -> Pe
     }
 }
 
-/// Writes the keys that have an effect.
+/// Writes the keys of `[exporter.performance]` that have an effect.
 pub(crate) fn write(f: &mut fmt::Formatter<'_>, performance: Performance) -> fmt::Result {
     writeln!(f, "{}", TABLE.header())?;
     KAFKA_TIMEOUT.write(f, &performance.request_timeout)?;

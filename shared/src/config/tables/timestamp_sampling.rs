@@ -18,9 +18,9 @@ pub enum TimeLagMode {
     Off,
     /// The first record that the group has not read is read, and its age is the time lag.
     Message {
-        /// The bound of the reading phase of one collection.
+        /// The time limit of the reading phase of one collection.
         timeout: Duration,
-        /// The treatment of partitions from which retention has removed that record.
+        /// The treatment of partitions from which retention has removed the first record that the group has not read.
         lost: LostPartitions,
         /// The time by which a record may be dated ahead of this machine's clock and still count as written just now.
         max_clock_skew: Duration,
@@ -37,13 +37,13 @@ pub enum TimeLagMode {
 /// The treatment of a partition whose committed offset lies below the log start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LostPartitions {
-    /// Read the record at the log start, whose age is a lower bound of the time lag.
+    /// The record at the log start is read, whose age is a lower bound of the time lag.
     Read,
-    /// Read nothing: the partition has no sample of time lag.
+    /// No record is read, and the partition has no sample of time lag.
     Skip,
 }
 
-/// The words of `mode`.
+/// The words that the key `mode` takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Message,
@@ -137,7 +137,8 @@ pub(crate) static TABLE: Table = Table {
     ],
 };
 
-/// Reads the table. As in klag-exporter, only the keys of the mode that is on must have values that make sense.
+/// Reads `[exporter.timestamp_sampling]`. A value that a mode cannot work with, such as a zero timeout, is a problem only where
+/// that mode is on, as in klag-exporter.
 pub(crate) fn read(context: &mut ReadContext<'_>, exporter: &TableRef<'_>) -> TimeLagMode {
     let table = exporter.below(context, "timestamp_sampling");
     let mut reader = TableReader::new(context, &TABLE, table);
@@ -178,7 +179,7 @@ pub(crate) fn read(context: &mut ReadContext<'_>, exporter: &TableRef<'_>) -> Ti
     }
 }
 
-/// Writes the keys that have an effect in this mode.
+/// Writes the keys of `[exporter.timestamp_sampling]` that have an effect in the mode that is on.
 pub(crate) fn write(f: &mut fmt::Formatter<'_>, time_lag: TimeLagMode) -> fmt::Result {
     writeln!(f, "{}", TABLE.header())?;
     ENABLED.write(f, &(time_lag != TimeLagMode::Off))?;

@@ -4,13 +4,13 @@ use super::*;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// A queue in front of a pipe, and the pipe's reader.
+/// Returns a queue in front of a pipe, and the pipe's reader.
 fn piped_stderr() -> (Stderr, PipeReader) {
     let (reader, writer) = pipe().unwrap();
     (Stderr::start(writer), reader)
 }
 
-/// Waits until everything is written, and reads it.
+/// Waits until everything queued is written, and returns the text that arrived at the reader.
 fn read(stderr: Stderr, mut reader: PipeReader) -> String {
     stderr.flush(LIMIT);
     drop(stderr);
@@ -47,7 +47,7 @@ fn a_reader_that_has_stopped_delays_nobody_and_dropped_lines_are_counted() {
     let room = u64::try_from(MAX_QUEUED_BYTES / line.len()).unwrap();
     assert!((room..=room + 65).contains(&n_kept), "{n_kept} are kept");
     stderr.flush(Duration::ZERO);
-    // Once somebody reads, nothing more is dropped.
+    // Once somebody reads, the queue empties and nothing more is dropped.
     let (sender, received) = std::sync::mpsc::channel();
     thread::spawn(move || {
         let mut reader = reader;

@@ -2,7 +2,7 @@
 
 use crate::config::document::Value;
 
-/// Labels that families with the cluster's labels have themselves.
+/// Labels that klag-exporter itself puts on families that also have the cluster's labels.
 const OWN_LABELS: &[&str] = &[
     "api",
     "client_id",
@@ -19,8 +19,9 @@ const OWN_LABELS: &[&str] = &[
     "topic",
 ];
 
-/// Labels that Prometheus, or prometheus-operator, gives to every target. Where a series has one of them itself, Prometheus renames
-/// it (`exported_namespace`), or keeps it and no longer joins the series with others of its pod, which silences alerts.
+/// Labels that Prometheus, or prometheus-operator, gives to every target. Where a series has such a label itself, Prometheus
+/// renames the label (`exported_namespace`), or keeps it and no longer joins the series with others of its pod, which silences
+/// alerts.
 const TARGET_LABELS: &[&str] = &[
     "container",
     "endpoint",
@@ -31,10 +32,10 @@ const TARGET_LABELS: &[&str] = &[
     "service",
 ];
 
-/// Converts the label `name`.
+/// Returns the value of the label `name`.
 ///
 /// # Errors
-/// The message for the user.
+/// Returns a message for the user if the name is not allowed, or the value is no text.
 pub(super) fn read(name: &str, value: &Value) -> Result<String, String> {
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let begins_with_digit = name.starts_with(|c: char| c.is_ascii_digit());

@@ -12,7 +12,7 @@ use crate::config::program::UsedBy::{Both, Collector, Elector};
 use crate::config::source_url::SourceUrl;
 use crate::config::table_reader::TableReader;
 
-/// The choice of the leader, and the way in which the collector learns of it.
+/// The settings of the election and of the collector's polls for leadership.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Election {
     /// The name of this pod in the Lease and in the leadership contract. Never empty.
@@ -21,19 +21,19 @@ pub struct Election {
     pub lease_duration: Duration,
     /// The time from one renewal to the next; shorter than `lease_duration`.
     pub grace_period: Duration,
-    /// The name of the Lease. Elector only.
+    /// The name of the Lease. Used by the elector only.
     pub lease_name: String,
-    /// The namespace of the Lease. Elector only.
+    /// The namespace of the Lease. Used by the elector only.
     pub lease_namespace: String,
-    /// The need for a collector that polls. Elector only.
+    /// The elector's need for a collector that polls it. Used by the elector only.
     pub consumer: ConsumerRequirement,
-    /// The address at which the collector asks for leadership. Collector only.
+    /// The address at which the collector asks for leadership. Used by the collector only.
     pub url: SourceUrl,
-    /// The grant that is assumed for an answer that names none. Collector only.
+    /// The grant that is assumed for an answer that names none. Used by the collector only.
     pub max_staleness: Duration,
 }
 
-/// The elector's need for a collector that polls it, without which it gives the Lease up.
+/// The elector's need for a collector that polls it; without such a collector the elector gives the Lease up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConsumerRequirement {
     /// The elector campaigns only with a healthy collector, and grants leadership to that collector alone.
@@ -42,7 +42,7 @@ pub enum ConsumerRequirement {
     NotRequired,
 }
 
-/// The only kind of election there is.
+/// The kind of election. Kubernetes Leases are the only kind there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Provider {
     Kubernetes,
@@ -89,7 +89,7 @@ pub(super) static IDENTITY: Key<Text<String>> = Key {
     meaning: "who this pod is",
 };
 
-/// A Lease of less than 3 s is refused: it leaves no room for a renewal that fails and is repeated.
+/// The key `lease_duration_secs`. Less than 3 s is refused, because it leaves no room for a renewal that fails and is repeated.
 pub(super) static LEASE_DURATION_SECS: Key<Seconds> = Key {
     name: "lease_duration_secs",
     form: Seconds::between(3, 86_400),
@@ -136,7 +136,7 @@ pub(super) static MAX_STALENESS_SECS: Key<Seconds> = Key {
     meaning: "how long an answer may be used that names no time itself",
 };
 
-/// Reads the keys.
+/// Reads the keys of the election, where there is one.
 pub(super) fn read(reader: &mut TableReader<'_, '_>) -> Election {
     let identity = identity(reader);
     let election = election(reader, identity);
@@ -148,7 +148,8 @@ pub(super) fn read(reader: &mut TableReader<'_, '_>) -> Election {
     election
 }
 
-/// Checks the form of the keys where there is no election. References are left alone, since their variables need not be set.
+/// Checks the form of the keys where there is no election. References are left unresolved, since their variables need not be
+/// set.
 pub(super) fn check_without_effect(reader: &mut TableReader<'_, '_>) {
     reader.leave_references();
     election(reader, String::new());
@@ -169,7 +170,8 @@ fn election(reader: &mut TableReader<'_, '_>, identity: String) -> Election {
     }
 }
 
-/// The identity that the file names, else the name of the pod, else that of the machine.
+/// Returns the identity that the file names, else the name of the pod (`POD_NAME`), else that of the machine (`HOSTNAME`). Adds
+/// a problem where there is none.
 fn identity(reader: &mut TableReader<'_, '_>) -> String {
     let before = reader.n_problems();
     if let Some(identity) = reader.read_optional(&IDENTITY) {
@@ -190,7 +192,7 @@ fn identity(reader: &mut TableReader<'_, '_>) -> String {
     String::new()
 }
 
-/// Writes the keys that have an effect in `program`.
+/// Writes the keys of the election that have an effect in `program`.
 pub(super) fn write(
     f: &mut fmt::Formatter<'_>,
     election: &Election,
