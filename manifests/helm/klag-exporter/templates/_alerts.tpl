@@ -1,5 +1,5 @@
 {{/*
-Seconds of a duration as the configuration or Prometheus writes it, such as 30s, 5m, "1m 30s", 2min.
+The number of seconds, rounded up, in a duration as the configuration or Prometheus writes it, such as 30s, 5m, "1m 30s", 2min.
 */}}
 {{- define "klag-exporter.seconds" -}}
 {{- $sum := 0.0 }}
@@ -23,7 +23,7 @@ Seconds of a duration as the configuration or Prometheus writes it, such as 30s,
 {{- if mod $seconds 60 }}{{ $seconds }}s{{ else if mod $seconds 3600 }}{{ div $seconds 60 }}m{{ else }}{{ div $seconds 3600 }}h{{ end }}
 {{- end }}
 
-{{/* The intervals that rules follow, in seconds: of collections, of scrapes, and the longer of the two. */}}
+{{/* The times that rules follow, in seconds: the intervals of collections and of scrapes, the longer of the two, and the lease duration. */}}
 {{- define "klag-exporter.alerts.intervals" -}}
 {{- $given := .Values.alerts.intervals }}
 {{- $monitor := ternary .Values.podMonitor .Values.serviceMonitor .Values.podMonitor.enabled }}
@@ -36,8 +36,8 @@ Seconds of a duration as the configuration or Prometheus writes it, such as 30s,
 {{- end }}
 
 {{/*
-The selector of this release's series, if the chart makes the monitors. If it does not, rules are about every
-release that Prometheus scrapes, and tell releases apart by namespace and job.
+The selector of this release's series, if the chart makes the monitors. Without monitors the rules are about
+every release that Prometheus scrapes, and tell releases apart by namespace and job. A text in alerts.selector replaces it.
 */}}
 {{- define "klag-exporter.alerts.selector" -}}
 {{- if kindIs "string" .Values.alerts.selector }}
@@ -69,7 +69,7 @@ release that Prometheus scrapes, and tell releases apart by namespace and job.
 {{- dict "candidates" $candidates "seconds" $seconds | toYaml }}
 {{- end }}
 
-{{/* The expression of a rule, fitted to intervals, labels and budgets of this release: a list of the root, the rule, the intervals. */}}
+{{/* The expression of a rule, fitted to the release. The argument is a list: the root context, the rule, the times that rules follow. */}}
 {{- define "klag-exporter.alerts.expr" -}}
 {{- $root := index . 0 }}
 {{- $rule := index . 1 }}

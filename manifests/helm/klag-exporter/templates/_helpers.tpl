@@ -12,7 +12,7 @@
 {{- end }}
 {{- end }}
 
-{{/* The labels that select the pods: those of klag-exporter's own chart, since a Deployment's selector cannot be changed. */}}
+{{/* The labels that select the pods: those of klag-exporter's own chart, whose releases can be upgraded only with the same selector. */}}
 {{- define "klag-exporter.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "klag-exporter.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -50,7 +50,7 @@ app: {{ include "klag-exporter.fullname" . }}
 {{- if and .Values.elector.enabled (include "klag-exporter.election" .) }}true{{ end }}
 {{- end }}
 
-{{/* "true" or nothing: the elector serves probes and metrics. */}}
+{{/* The port at which the elector serves probes and metrics, or nothing if it does not serve them or is not in the pod. */}}
 {{- define "klag-exporter.electorPort" -}}
 {{- with (index .Values.config "exporter.leadership" | default dict).telemetry_listen }}
 {{- if include "klag-exporter.elector" $ }}{{ splitList ":" . | last }}{{ end }}
@@ -68,7 +68,7 @@ app: {{ include "klag-exporter.fullname" . }}
 
 {{/*
 The keys of a table in TOML, which takes JSON's strings, numbers, booleans and lists of them. Null and empty values are left out;
-`text` is for values that are strings whatever they look like.
+`text` is true where every value has to become a string.
 */}}
 {{- define "klag-exporter.toml.keys" -}}
 {{- range $key, $value := .table }}
@@ -80,8 +80,8 @@ The keys of a table in TOML, which takes JSON's strings, numbers, booleans and l
 
 {{/*
 "true" if a property, {name, value}, may stand in a ConfigMap, else nothing. Only names known to hold no secret pass, those
-that `collector --check` prints unmasked, so that a property that nobody thought of is kept from view. A value that is one reference
-to the environment and no more gives nothing away.
+that `collector --check` prints unmasked, so every other property is withheld. A value that is a single reference to the environment
+may stand there too, because it holds no secret.
 */}}
 {{- define "klag-exporter.isPublic" -}}
 {{- $public := list
@@ -101,7 +101,7 @@ to the environment and no more gives nothing away.
 {{- if or (has .name $public) (regexMatch "^ssl\\..+\\.location$" .name) (regexMatch $reference (toString .value)) }}true{{ end }}
 {{- end }}
 
-{{/* The properties of clusters that are kept out of the ConfigMap, "CLUSTER: NAME" in a list of JSON. */}}
+{{/* The properties of clusters that are kept out of the ConfigMap, as a JSON list of texts "CLUSTER: NAME". */}}
 {{- define "klag-exporter.withheld" -}}
 {{- $withheld := list }}
 {{- if not .Values.existingConfigMap }}
