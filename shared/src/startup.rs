@@ -52,11 +52,11 @@ pub enum NotStarted {
     Signalled(Signal),
 }
 
-/// Parses the command line.
+/// Parses the command line of the process as `A`.
 ///
 /// # Errors
-/// The exit status, after the message was written: [`ExitStatus::Usage`] for a wrong command line, [`ExitStatus::Success`] where it asks
-/// for help or for the version, and [`ExitStatus::Software`] if the message cannot be written.
+/// Returns the exit status, after the message was written: [`ExitStatus::Usage`] for a wrong command line, [`ExitStatus::Success`] where
+/// the command line asks for help or for the version, and [`ExitStatus::Software`] if the message cannot be written.
 pub fn parse_command_line<A: Parser>() -> Result<A, ExitStatus> {
     A::try_parse().map_err(|error| {
         let status = if error.use_stderr() {
