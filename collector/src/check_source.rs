@@ -10,7 +10,7 @@ use shared::leadership::{LeaderReport, Query, ReportedGate};
 use tokio::time::Instant;
 
 use crate::gate::Gate;
-use crate::leadership::answer::{Answer, Form, Unusable};
+use crate::leadership::answer::{Answer, AnswerForm, Unusable};
 use crate::leadership::evaluate::{Decision, Evaluator, PollResult, Times};
 use crate::leadership::source_client::{SourceClient, random_instance};
 use crate::leadership::{Contradiction, INITIAL_TIMEOUT, QUERY_INTERVAL};
@@ -155,7 +155,7 @@ impl Report {
         (decision, result): (Decision, PollResult),
         times: Times,
     ) {
-        if let Form::Contract(report, _) = &answer.form {
+        if let AnswerForm::Contract(report, _) = &answer.form {
             let LeaderReport {
                 identity,
                 name,
@@ -213,7 +213,7 @@ impl fmt::Display for Report {
 /// Returns the name of the pod that an answer is about; `None` if the answer names no pod.
 fn owner(answer: &Answer) -> Option<String> {
     match &answer.form {
-        Form::Name { name, .. } => Some(name.clone()),
+        AnswerForm::Name { name, .. } => Some(name.clone()),
         form => form.identity().map(ToOwned::to_owned),
     }
 }

@@ -35,7 +35,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info, info_span};
 
-use crate::collected::{Cluster, ClusterState};
+use crate::collected::{ClusterDisplay, ClusterState};
 use crate::exposition::RenderedCluster;
 use crate::gate::client_slot::ClientSlot;
 use crate::gate::{self, Gate};
@@ -65,7 +65,7 @@ pub struct Worker {
 
 /// Returns the state of a cluster before its first collection.
 pub fn not_collected(cluster: &config::Cluster, exporter: &Exporter) -> RenderedCluster {
-    let cluster = Cluster {
+    let cluster = ClusterDisplay {
         name: Arc::clone(&cluster.name),
         labels: cluster.labels.clone(),
         granularity: exporter.granularity,

@@ -19,7 +19,7 @@ pub use self::counters::{Counters, Outcome};
 
 /// The name of a cluster, and the options for showing it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cluster {
+pub struct ClusterDisplay {
     /// The value of the label `cluster_name`.
     pub name: Name,
     /// The labels that the configuration adds to each series of the cluster.
@@ -45,7 +45,7 @@ pub struct Collected {
 #[derive(Clone, Debug)]
 pub struct ClusterState {
     /// The cluster's name, and the options for showing it.
-    pub cluster: Arc<Cluster>,
+    pub cluster: Arc<ClusterDisplay>,
     /// The data of the last collection that gave any; `None` before the first one, after the gate has closed, and after the data
     /// has become stale.
     pub collected: Option<Arc<Collected>>,
@@ -74,7 +74,7 @@ pub struct LastCollection {
 
 impl ClusterState {
     /// Returns the state of a cluster before its first collection.
-    pub fn new(cluster: Cluster) -> Self {
+    pub fn new(cluster: ClusterDisplay) -> Self {
         Self {
             cluster: Arc::new(cluster),
             collected: None,

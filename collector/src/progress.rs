@@ -77,7 +77,7 @@ pub enum Step {
 /// The task that shows the progress of all clusters.
 #[derive(Debug)]
 pub struct ProgressReporter {
-    clusters: Vec<Cluster>,
+    clusters: Vec<ClusterProgress>,
     live: Option<LiveLine>,
     began: Instant,
     /// The instant at which collecting began in the first cluster. On a standby that becomes the leader, this is long after
@@ -87,7 +87,7 @@ pub struct ProgressReporter {
 }
 
 #[derive(Debug)]
-struct Cluster {
+struct ClusterProgress {
     name: Name,
     progress: watch::Receiver<Progress>,
     /// The step that was logged last, and the instant of that log line.
@@ -122,7 +122,7 @@ impl ProgressReporter {
         let logged = (discriminant(&Step::Waiting), began);
         let clusters = clusters
             .into_iter()
-            .map(|(name, progress)| Cluster {
+            .map(|(name, progress)| ClusterProgress {
                 name,
                 progress,
                 logged,
@@ -172,7 +172,7 @@ impl ProgressReporter {
     /// Returns the log lines that are due at `now`, each with the index of its cluster. With a live line only publications are
     /// logged.
     fn due_notices(&mut self, now: Instant) -> Vec<(usize, Notice)> {
-        let waiting = |cluster: &Cluster| cluster.progress.borrow().step == Step::Waiting;
+        let waiting = |cluster: &ClusterProgress| cluster.progress.borrow().step == Step::Waiting;
         if self.collecting.is_none() && !self.clusters.iter().all(waiting) {
             self.collecting = Some(now);
         }

@@ -117,7 +117,7 @@ enum ShutdownStage {
     Closing(Instant),
 }
 
-enum TaskEvent {
+enum LeadershipEvent {
     Shutdown,
     LeaseStatus,
     Request(TaskRequest),
@@ -149,39 +149,39 @@ impl LeadershipTask {
     pub async fn run(mut self, shutdown: CancellationToken) {
         while !self.is_closed(Instant::now()) {
             match self.next_event(&shutdown).await {
-                TaskEvent::Shutdown => {
+                LeadershipEvent::Shutdown => {
                     self.stage = ShutdownStage::Draining;
                     self.machine.shut_down(Instant::now());
                 }
-                TaskEvent::LeaseStatus => {
+                LeadershipEvent::LeaseStatus => {
                     let lease_status = self.lease_status.borrow_and_update().clone();
                     self.machine
                         .update_lease_status(lease_status, Instant::now());
                 }
-                TaskEvent::Request(TaskRequest::Leader { query, reply }) => {
+                LeadershipEvent::Request(TaskRequest::Leader { query, reply }) => {
                     self.long_polls
                         .add(&mut self.machine, query.as_ref(), reply, Instant::now());
                 }
-                TaskEvent::Request(TaskRequest::Metrics { reply }) => {
+                LeadershipEvent::Request(TaskRequest::Metrics { reply }) => {
                     // Sending fails if the asker has left meanwhile, and then nobody needs the values.
                     reply.send(self.metric_values(Instant::now())).ok();
                 }
-                TaskEvent::Due => {}
-                TaskEvent::HandlesDropped => return,
+                LeadershipEvent::Due => {}
+                LeadershipEvent::HandlesDropped => return,
             }
             self.advance(Instant::now());
         }
     }
 
-    async fn next_event(&mut self, shutdown: &CancellationToken) -> TaskEvent {
+    async fn next_event(&mut self, shutdown: &CancellationToken) -> LeadershipEvent {
         let running = matches!(self.stage, ShutdownStage::Running);
         let lease_half_runs = self.lease_status.has_changed().is_ok();
         let due = self.next_deadline(Instant::now());
         tokio::select! { biased;
-            () = shutdown.cancelled(), if running => TaskEvent::Shutdown,
-            Ok(()) = self.lease_status.changed(), if lease_half_runs => TaskEvent::LeaseStatus,
-            request = self.requests.recv() => request.map_or(TaskEvent::HandlesDropped, TaskEvent::Request),
-            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => TaskEvent::Due,
+            () = shutdown.cancelled(), if running => LeadershipEvent::Shutdown,
+            Ok(()) = self.lease_status.changed(), if lease_half_runs => LeadershipEvent::LeaseStatus,
+            request = self.requests.recv() => request.map_or(LeadershipEvent::HandlesDropped, LeadershipEvent::Request),
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => LeadershipEvent::Due,
         }
     }
 

@@ -114,7 +114,7 @@ async fn start(tasks: &Tasks, exporter: Exporter, names: Names) -> Result<(), Er
         }
         #[cfg(feature = "kubernetes")]
         Leadership::Elected(election) => {
-            let limits = elected::Limits {
+            let limits = elected::AnswerLimits {
                 max_valid,
                 max_wait,
             };

@@ -52,7 +52,7 @@ pub use self::effective::Effective;
 pub use self::environment::Environment;
 pub use self::filter::Filter;
 pub use self::mask::Mask;
-pub use self::problem::{ConfigError, Problem};
+pub use self::problem::{ConfigError, ConfigProblem};
 pub use self::program::Program;
 pub use self::reference::{json_schema, reference};
 pub use self::secret::Secret;

@@ -31,10 +31,10 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use self::backends::Backends;
-use self::kafka::Kafka;
-use self::keys::{Key, Keys};
+use self::kafka::DemoKafka;
+use self::keys::{Key, Keyboard};
 use self::leader_tracker::{Ending, Poll};
-use self::pod::{DURATIONS, Pod};
+use self::pod::{DURATIONS, DemoPod};
 use self::pods::Pods;
 use self::programs::Programs;
 use self::screen::Screen;
@@ -77,19 +77,19 @@ pub async fn run(args: &Args) -> Result<()> {
 }
 
 /// Creates the pods of `layout`, configured for the servers in `backends`. The pods are not started yet.
-fn pods(backends: &Backends, programs: &Programs, layout: Layout) -> Result<Vec<Pod>> {
+fn pods(backends: &Backends, programs: &Programs, layout: Layout) -> Result<Vec<DemoPod>> {
     let kafka = backends.kafka.bootstrap();
     match (layout, &backends.kubernetes) {
         (Layout::Two([a, b]), Some(kubernetes)) => {
             let kubeconfig = kubernetes.kubeconfig();
             let ways = (&*kafka, &*kubeconfig);
             Ok(vec![
-                Pod::elected("pod-a", programs, a, ways)?,
-                Pod::elected("pod-b", programs, b, ways)?,
+                DemoPod::elected("pod-a", programs, a, ways)?,
+                DemoPod::elected("pod-b", programs, b, ways)?,
             ])
         }
         (Layout::Alone(port) | Layout::Two([[port, _], _]), _) => {
-            Ok(vec![Pod::alone("collector", programs, port, &kafka)?])
+            Ok(vec![DemoPod::alone("collector", programs, port, &kafka)?])
         }
     }
 }
@@ -118,7 +118,7 @@ fn on_signals() -> Result<CancellationToken> {
 struct Demo {
     stop: CancellationToken,
     screen: Screen,
-    keys: Keys,
+    keys: Keyboard,
     /// The way in which Enter ends a pod.
     ending: Ending,
     begun: Instant,
@@ -128,7 +128,7 @@ struct Demo {
     nobody: Instant,
 }
 
-enum Event {
+enum DemoEvent {
     Step,
     Show,
     Seen(Result<Poll>),
@@ -146,9 +146,9 @@ impl Demo {
             stop,
             screen,
             keys: if args.alone {
-                Keys::none()
+                Keyboard::none()
             } else {
-                Keys::read()
+                Keyboard::read()
             },
             ending: args.ending(),
             begun,
@@ -168,7 +168,7 @@ impl Demo {
         shown
     }
 
-    async fn run(&mut self, kafka: &mut Kafka, pods: &mut Pods) -> Result<()> {
+    async fn run(&mut self, kafka: &mut DemoKafka, pods: &mut Pods) -> Result<()> {
         let mut step = interval(STEP);
         step.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let stop = self.stop.clone();
@@ -176,10 +176,10 @@ impl Demo {
             let event = tokio::select! { biased;
             () = stop.cancelled() => return Ok(()),
             () = until(self.ends) => return Ok(()),
-            _ = step.tick() => Event::Step,
-            key = self.keys.next() => Event::Typed(key),
-            _ = self.show.tick() => Event::Show,
-            poll = pods.next() => Event::Seen(poll) };
+            _ = step.tick() => DemoEvent::Step,
+            key = self.keys.next() => DemoEvent::Typed(key),
+            _ = self.show.tick() => DemoEvent::Show,
+            poll = pods.next() => DemoEvent::Seen(poll) };
             // Handling an event may wait for a pod's answer, so a signal ends the handling too.
             tokio::select! { biased;
             () = stop.cancelled() => return Ok(()),
@@ -187,9 +187,9 @@ impl Demo {
         }
     }
 
-    async fn on(&mut self, event: Event, kafka: &mut Kafka, pods: &mut Pods) -> Result<()> {
+    async fn on(&mut self, event: DemoEvent, kafka: &mut DemoKafka, pods: &mut Pods) -> Result<()> {
         match event {
-            Event::Step => {
+            DemoEvent::Step => {
                 kafka.step(self.begun.elapsed())?;
                 let lines = pods.check()?;
                 self.say(lines)?;
@@ -198,8 +198,8 @@ impl Demo {
                 self.nobody(pods)
             }
             // While nobody leads, an output that is no terminal gets the time without a leader each second, instead of the table.
-            Event::Show if self.shows_only_time(pods) => Ok(()),
-            Event::Show => {
+            DemoEvent::Show if self.shows_only_time(pods) => Ok(()),
+            DemoEvent::Show => {
                 let rows = pods.table().await?;
                 let mut headline = self.headline(pods);
                 if pods.is_alone() && rows.is_empty() {
@@ -207,8 +207,8 @@ impl Demo {
                 }
                 self.screen.show(&rows, &headline)
             }
-            Event::Seen(poll) => self.say(pods.see(poll?)),
-            Event::Typed(key) => self.typed(key, pods),
+            DemoEvent::Seen(poll) => self.say(pods.see(poll?)),
+            DemoEvent::Typed(key) => self.typed(key, pods),
         }
     }
 
@@ -267,7 +267,7 @@ impl Demo {
                 ),
             ]);
         }
-        lines.extend(pods.all().iter().flat_map(Pod::introduction));
+        lines.extend(pods.all().iter().flat_map(DemoPod::introduction));
         let end = match (self.ends, std::io::stdin().is_terminal()) {
             (Some(_), _) => "Ends by itself, or with Ctrl-C.",
             (None, true) => "Ctrl-C ends the demo.",

@@ -38,7 +38,7 @@ pub struct LeaseServer {
 }
 
 #[derive(Clone, Debug)]
-struct Shared(Arc<watch::Sender<Store>>);
+struct LeaseServerState(Arc<watch::Sender<Store>>);
 
 /// The parameters in the query of a request; unknown ones are ignored.
 type Asked = Query<std::collections::BTreeMap<String, String>>;
@@ -55,7 +55,7 @@ impl LeaseServer {
         let router = Router::new()
             .route(&all, get(collection).post(create))
             .route(&format!("{all}/{{name}}"), get(read).patch(patch))
-            .with_state(Shared(Arc::new(store)));
+            .with_state(LeaseServerState(Arc::new(store)));
         let served = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
                 tracing::error!(%error, "The stand-in of the Kubernetes API failed");
@@ -105,16 +105,19 @@ impl Drop for LeaseServer {
     }
 }
 
-async fn read(State(Shared(store)): State<Shared>, Path(name): Path<String>) -> Response {
+async fn read(
+    State(LeaseServerState(store)): State<LeaseServerState>,
+    Path(name): Path<String>,
+) -> Response {
     answer(store.borrow().read(&name))
 }
 
-async fn create(State(Shared(store)): State<Shared>, body: Bytes) -> Response {
+async fn create(State(LeaseServerState(store)): State<LeaseServerState>, body: Bytes) -> Response {
     change(&store, &body, Store::create)
 }
 
 async fn patch(
-    State(Shared(store)): State<Shared>,
+    State(LeaseServerState(store)): State<LeaseServerState>,
     Path(name): Path<String>,
     Query(asked): Asked,
     headers: HeaderMap,
@@ -153,7 +156,10 @@ fn change(
 }
 
 /// Answers LIST and WATCH. There is one Lease, so a selector by its name selects everything.
-async fn collection(State(Shared(store)): State<Shared>, Query(asked): Asked) -> Response {
+async fn collection(
+    State(LeaseServerState(store)): State<LeaseServerState>,
+    Query(asked): Asked,
+) -> Response {
     let number = |name: &str| asked.get(name).and_then(|n| n.parse::<u64>().ok());
     if !matches!(
         asked.get("watch").map(String::as_str),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use shared::config;
 use tokio::time::Instant;
 
-use crate::collected::{Cluster, Collected, LastCollection, Outcome};
+use crate::collected::{ClusterDisplay, Collected, LastCollection, Outcome};
 use crate::exposition::{LagText, RenderedCluster};
 use crate::lag;
 use crate::snapshot::{Api, Failure, Phase, Reason, Snapshot, Topic};
@@ -32,7 +32,11 @@ pub(super) struct CollectionResult {
 impl CollectionResult {
     /// Computes the lag of `snapshot` and renders it. The time that this takes grows with the number of partitions, so the caller
     /// runs it on a thread for blocking work.
-    pub(super) fn of(snapshot: Snapshot, cluster: &Cluster, time_lag: config::TimeLagMode) -> Self {
+    pub(super) fn of(
+        snapshot: Snapshot,
+        cluster: &ClusterDisplay,
+        time_lag: config::TimeLagMode,
+    ) -> Self {
         let began = Instant::now();
         let outcome = outcome(&snapshot);
         let mut lag = lag::compute(&snapshot, time_lag, snapshot.read_at_ms);

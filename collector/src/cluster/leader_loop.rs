@@ -23,7 +23,7 @@ use crate::snapshot::{Failure, Snapshot};
 const MAX_LOGGED_FAILURES: usize = 5;
 
 /// The events that the loop waits for.
-enum Event {
+enum LoopEvent {
     Shutdown,
     GateClosed(gate::ClosedReason),
     /// The next collection is due.
@@ -102,29 +102,29 @@ impl<'w> LeaderLoop<'w> {
     ) -> anyhow::Result<CancellationToken> {
         loop {
             match self.next(shutdown).await {
-                Event::Shutdown => {
+                LoopEvent::Shutdown => {
                     self.abandon();
                     return Ok(self.kafka.ended());
                 }
-                Event::GateClosed(reason) => {
+                LoopEvent::GateClosed(reason) => {
                     debug!(reason = reason.label(), "The gate has closed");
                     self.abandon();
                     self.withdraw();
                     self.reset_progress();
                     return Ok(self.kafka.ended());
                 }
-                Event::Due => self.start(),
-                Event::SnapshotRead(Some(snapshot)) => self.render(snapshot),
-                Event::Rendered(result) => self.show(result.context("rendering failed")?),
-                Event::SnapshotRead(None) => bail!(
+                LoopEvent::Due => self.start(),
+                LoopEvent::SnapshotRead(Some(snapshot)) => self.render(snapshot),
+                LoopEvent::Rendered(result) => self.show(result.context("rendering failed")?),
+                LoopEvent::SnapshotRead(None) => bail!(
                     "the Kafka thread of cluster {} has ended",
                     self.worker.cluster.name
                 ),
-                Event::Wedged => bail!(
+                LoopEvent::Wedged => bail!(
                     "the Kafka thread of cluster {} does not answer",
                     self.worker.cluster.name
                 ),
-                Event::Stale => {
+                LoopEvent::Stale => {
                     warn!("No collection gave data for too long, withdrawing the cluster's series");
                     self.withdraw();
                 }
@@ -132,20 +132,20 @@ impl<'w> LeaderLoop<'w> {
         }
     }
 
-    async fn next(&mut self, shutdown: &CancellationToken) -> Event {
+    async fn next(&mut self, shutdown: &CancellationToken) -> LoopEvent {
         let wedged = self
             .reading
             .as_ref()
             .map(|reading| reading.began + 2 * self.worker.deadline());
         let busy = self.reading.is_some() || self.rendering.is_some();
         tokio::select! { biased;
-        () = shutdown.cancelled() => Event::Shutdown,
-        reason = gate::wait::closed(&mut self.worker.gate) => Event::GateClosed(reason),
-        snapshot = read(&mut self.reading) => Event::SnapshotRead(snapshot),
-        result = rendered(&mut self.rendering) => Event::Rendered(result),
-        () = at(wedged) => Event::Wedged,
-        () = at(self.stale_at) => Event::Stale,
-        _ = self.due.tick(), if !busy => Event::Due }
+        () = shutdown.cancelled() => LoopEvent::Shutdown,
+        reason = gate::wait::closed(&mut self.worker.gate) => LoopEvent::GateClosed(reason),
+        snapshot = read(&mut self.reading) => LoopEvent::SnapshotRead(snapshot),
+        result = rendered(&mut self.rendering) => LoopEvent::Rendered(result),
+        () = at(wedged) => LoopEvent::Wedged,
+        () = at(self.stale_at) => LoopEvent::Stale,
+        _ = self.due.tick(), if !busy => LoopEvent::Due }
     }
 
     fn start(&mut self) {

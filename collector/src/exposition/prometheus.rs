@@ -1,6 +1,6 @@
 //! The text format of Prometheus as a renderer of published states.
 
-use crate::collected::{Cluster, Collected};
+use crate::collected::{ClusterDisplay, Collected};
 
 use super::families::{FAMILIES, Family};
 use super::gzip_stream::{GzipStream, Piece, Pieces};
@@ -34,7 +34,7 @@ trait TextOutput {
 
 impl LagText {
     /// Writes the rows of `collected` as text and compresses them; the options of `cluster` decide about detail and labels.
-    pub fn of(cluster: &Cluster, collected: &Collected) -> Self {
+    pub fn of(cluster: &ClusterDisplay, collected: &Collected) -> Self {
         let mut pieces = Pieces::new();
         let cut = FAMILIES.iter().map(|family| {
             let mut sink = TextRows::new(family, &mut pieces);

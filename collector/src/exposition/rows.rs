@@ -2,7 +2,7 @@
 
 use shared::config::{ExtraLabels, Granularity};
 
-use crate::collected::{Cluster, ClusterState, Collected};
+use crate::collected::{ClusterDisplay, ClusterState, Collected};
 use crate::lag::{GroupLag, PartitionLag, TopicLag};
 use crate::snapshot::{Compaction, Log, Topic};
 
@@ -28,7 +28,12 @@ pub trait RowSink {
 
 /// Gives `sink` the rows of `family` in the data of one cluster: none for a family that is not about lag, or that the options of
 /// `cluster` leave out.
-pub fn of_lag(family: &Family, cluster: &Cluster, collected: &Collected, sink: &mut impl RowSink) {
+pub fn of_lag(
+    family: &Family,
+    cluster: &ClusterDisplay,
+    collected: &Collected,
+    sink: &mut impl RowSink,
+) {
     let n_labels = sink.n_labels();
     push_cluster(cluster, sink);
     match (family.rows, cluster.granularity) {
@@ -216,7 +221,7 @@ fn labelled<const N: usize>(labels: [(&str, &str); N], value: Number, sink: &mut
     sink.truncate_labels(n_labels);
 }
 
-fn push_cluster(cluster: &Cluster, sink: &mut impl RowSink) {
+fn push_cluster(cluster: &ClusterDisplay, sink: &mut impl RowSink) {
     sink.label("cluster_name", &cluster.name);
     for (name, value) in &cluster.labels {
         sink.label(name, value);
@@ -225,7 +230,12 @@ fn push_cluster(cluster: &Cluster, sink: &mut impl RowSink) {
 
 /// Pushes the labels of the member that is assigned the partition, if the option for them is on. Their values are empty where no
 /// member is assigned the partition.
-fn push_member(cluster: &Cluster, group: &GroupLag, row: &PartitionLag, sink: &mut impl RowSink) {
+fn push_member(
+    cluster: &ClusterDisplay,
+    group: &GroupLag,
+    row: &PartitionLag,
+    sink: &mut impl RowSink,
+) {
     match cluster.compatibility.member_labels {
         ExtraLabels::Present => {
             let member = group.member_of(row);
@@ -240,7 +250,12 @@ fn push_member(cluster: &Cluster, group: &GroupLag, row: &PartitionLag, sink: &m
 
 /// Pushes klag-exporter's two flags, if the option for them is on. As in klag-exporter, a flag is "false" where the truth is not
 /// known.
-fn push_flags(cluster: &Cluster, topic: &TopicLag, row: &PartitionLag, sink: &mut impl RowSink) {
+fn push_flags(
+    cluster: &ClusterDisplay,
+    topic: &TopicLag,
+    row: &PartitionLag,
+    sink: &mut impl RowSink,
+) {
     match cluster.compatibility.state_labels {
         ExtraLabels::Present => {
             let compacted = topic.compaction == Ok(Compaction::Compacted);

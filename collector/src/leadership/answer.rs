@@ -32,7 +32,7 @@ pub struct Answer {
     /// The certainty of the source.
     pub certainty: Certainty,
     /// The content, in one of the three forms.
-    pub form: Form,
+    pub form: AnswerForm,
 }
 
 /// The certainty of a source about its answer.
@@ -47,7 +47,7 @@ pub enum Certainty {
 
 /// The three forms of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum AnswerForm {
     /// The whole contract, and the text that the source adds for people.
     Contract(Box<LeaderReport>, Option<String>),
     /// `{"is_leader":bool}`, with the names of the answering pod and of the leader if given.
@@ -121,14 +121,14 @@ impl Answer {
                 Unusable::NotJson(error.to_string())
             }
         })?;
-        let form = Form::read(json)?;
+        let form = AnswerForm::read(json)?;
         Ok(Self { certainty, form })
     }
 }
 
-// === impl Form ===
+// === impl AnswerForm ===
 
-impl Form {
+impl AnswerForm {
     fn read(json: Value) -> Result<Self, Unusable> {
         let Value::Object(fields) = json else {
             return Err(malformed("it is no object"));
@@ -168,7 +168,7 @@ impl Form {
     }
 }
 
-impl fmt::Display for Form {
+impl fmt::Display for AnswerForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Contract(..) => "the whole contract",

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use shared::leadership::{LeaderReport, Reason, State};
 
-use super::answer::Form;
+use super::answer::AnswerForm;
 
 /// A part of an answer that contradicts the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,15 +36,15 @@ pub enum Contradiction {
 
 impl Contradiction {
     /// Returns all contradictions in `form`, as read by the pod `identity` with this lease duration.
-    pub fn all(form: &Form, identity: &str, lease: Duration) -> Vec<Self> {
+    pub fn all(form: &AnswerForm, identity: &str, lease: Duration) -> Vec<Self> {
         match form {
-            Form::Contract(report, _) => Self::of_report(report, lease),
-            Form::Flag {
+            AnswerForm::Contract(report, _) => Self::of_report(report, lease),
+            AnswerForm::Flag {
                 is_leader: true,
                 identity: answers,
                 name: Some(name),
             } if name != answers.as_deref().unwrap_or(identity) => vec![Self::Leader],
-            Form::Flag { .. } | Form::Name { .. } => Vec::new(),
+            AnswerForm::Flag { .. } | AnswerForm::Name { .. } => Vec::new(),
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use shared::config::Election;
 use tokio::time::Instant;
 
-use super::answer::{Answer, Certainty, Form, Unusable};
+use super::answer::{Answer, AnswerForm, Certainty, Unusable};
 use super::contradiction::Contradiction;
 use crate::gate::{ClosedReason, Gate};
 
@@ -134,7 +134,7 @@ impl Evaluator {
     }
 
     /// Returns the first contradiction in `form`.
-    pub fn contradiction(&self, form: &Form) -> Option<Contradiction> {
+    pub fn contradiction(&self, form: &AnswerForm) -> Option<Contradiction> {
         let all = Contradiction::all(form, &self.identity, self.lease_duration);
         all.into_iter().next()
     }
@@ -148,14 +148,14 @@ impl Evaluator {
     }
 
     /// Returns the granted duration and term; `None` for a no.
-    fn grant(&self, form: &Form) -> Option<(Duration, u64)> {
+    fn grant(&self, form: &AnswerForm) -> Option<(Duration, u64)> {
         match form {
-            Form::Contract(report, _) => {
+            AnswerForm::Contract(report, _) => {
                 let time = report.grant().unwrap_or_default().min(self.lease_duration);
                 report.is_leader.then_some((time, report.term))
             }
-            Form::Flag { is_leader, .. } => is_leader.then_some((self.max_staleness, 0)),
-            Form::Name { name, .. } => {
+            AnswerForm::Flag { is_leader, .. } => is_leader.then_some((self.max_staleness, 0)),
+            AnswerForm::Name { name, .. } => {
                 let us = !name.is_empty() && *name == self.identity;
                 us.then_some((self.max_staleness, 0))
             }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::answer::{Answer, Certainty, Form, Unusable};
+use super::answer::{Answer, AnswerForm, Certainty, Unusable};
 use super::evaluate::{PollResult, Times};
 
 mod log_limit;
@@ -117,12 +117,12 @@ impl SourceStatus {
         self.record_recovery(times.now);
         let until = times.asked_at + ANSWER_LIFETIME;
         let availability = match (&answer.form, answer.certainty) {
-            (Form::Contract(report, _), _) if !takes_part(report, answer.certainty) => {
+            (AnswerForm::Contract(report, _), _) if !takes_part(report, answer.certainty) => {
                 Availability::Unavailable {
                     state: report.state,
                 }
             }
-            (Form::Flag { .. } | Form::Name { .. }, Certainty::CannotKnow) => {
+            (AnswerForm::Flag { .. } | AnswerForm::Name { .. }, Certainty::CannotKnow) => {
                 Availability::Unavailable {
                     state: State::Starting,
                 }
@@ -224,12 +224,12 @@ fn takes_part(report: &LeaderReport, certainty: Certainty) -> bool {
 impl Statement {
     fn of(answer: &Answer, result: PollResult) -> Self {
         match &answer.form {
-            Form::Contract(report, detail) => Self::Report {
+            AnswerForm::Contract(report, detail) => Self::Report {
                 state: report.state,
                 reason: report.reason.label(),
                 detail: detail.as_deref().map(sanitize),
             },
-            Form::Flag { .. } | Form::Name { .. } => Self::Leader(match result {
+            AnswerForm::Flag { .. } | AnswerForm::Name { .. } => Self::Leader(match result {
                 PollResult::Granted
                 | PollResult::GrantedLowerTerm
                 | PollResult::HeldOff

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::harness::Harness;
 use super::Source;
-use super::answer::{Answer, Certainty, Form};
+use super::answer::{Answer, AnswerForm, Certainty};
 use super::evaluate::PollResult;
 use super::gate_writer::GateWriter;
 use crate::gate::{ClosedReason, Gate, Until};
@@ -56,18 +56,18 @@ fn report(term: u64, valid_for_ms: u64) -> LeaderReport {
 }
 
 fn contract(report: LeaderReport) -> Answer {
-    definite(Form::Contract(Box::new(report), None))
+    definite(AnswerForm::Contract(Box::new(report), None))
 }
 
-fn definite(form: Form) -> Answer {
+fn definite(form: AnswerForm) -> Answer {
     Answer {
         certainty: Certainty::Definite,
         form,
     }
 }
 
-fn named(name: &str) -> Form {
-    Form::Name {
+fn named(name: &str) -> AnswerForm {
+    AnswerForm::Name {
         name: name.to_owned(),
         identity: None,
     }
@@ -113,7 +113,7 @@ fn a_grant_counts_from_when_it_was_asked_for() {
 fn the_two_other_forms_grant_the_maximum_staleness() {
     for (form, granted) in [
         (
-            Form::Flag {
+            AnswerForm::Flag {
                 is_leader: true,
                 identity: None,
                 name: None,
@@ -121,7 +121,7 @@ fn the_two_other_forms_grant_the_maximum_staleness() {
             true,
         ),
         (
-            Form::Flag {
+            AnswerForm::Flag {
                 is_leader: false,
                 identity: None,
                 name: Some(US.to_owned()),

@@ -5,7 +5,9 @@ use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use collector::collected::{Cluster, ClusterState, Collected, Counters, LastCollection, Outcome};
+use collector::collected::{
+    ClusterDisplay, ClusterState, Collected, Counters, LastCollection, Outcome,
+};
 use collector::exposition::{LagText, Published, RenderedCluster};
 use collector::lag::Lag;
 use collector::snapshot::{
@@ -17,8 +19,8 @@ use shared::config::{Compatibility, ExtraLabels, Granularity};
 use crate::snapshot_builder::{NOW, SnapshotBuilder, UNKNOWN, lag_of, log, reading};
 
 /// Returns a cluster with the labels and the granularity of klag-exporter.
-pub(crate) fn cluster(name: &str) -> Cluster {
-    Cluster {
+pub(crate) fn cluster(name: &str) -> ClusterDisplay {
+    ClusterDisplay {
         name: name.into(),
         labels: BTreeMap::new(),
         granularity: Granularity::Partition,
@@ -30,7 +32,7 @@ pub(crate) fn cluster(name: &str) -> Cluster {
 }
 
 /// Returns a cluster whose last collection was complete and read the snapshot of `builder`.
-pub(crate) fn view(cluster: Cluster, builder: &SnapshotBuilder) -> RenderedCluster {
+pub(crate) fn view(cluster: ClusterDisplay, builder: &SnapshotBuilder) -> RenderedCluster {
     let mut counters = Counters::default();
     counters.count_collection(Outcome::Complete);
     rendered(ClusterState {

@@ -18,7 +18,7 @@ use crate::telemetry::Telemetry;
 
 /// The limits of answers about the leader.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
+pub(super) struct AnswerLimits {
     /// The longest time that one grant may last.
     pub(super) max_valid: Duration,
     /// The longest time that an answer is held back.
@@ -34,7 +34,7 @@ pub(super) fn start(
     tasks: &Tasks,
     election: Election,
     instance: String,
-    limits: Limits,
+    limits: AnswerLimits,
     telemetry: &Telemetry,
 ) -> prometheus::Result<(LeadershipSource, CancellationToken)> {
     let lease_telemetry = LeaseTelemetry::new()?;

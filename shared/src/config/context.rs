@@ -3,7 +3,7 @@
 use super::document::{Entry, Value};
 use super::environment::Environment;
 use super::key::Table;
-use super::problem::Problem;
+use super::problem::ConfigProblem;
 use super::program::Program;
 
 /// The inputs of reading a file, and what was found while reading.
@@ -14,7 +14,7 @@ pub(crate) struct ReadContext<'a> {
     /// All tables that a file may have, to tell where a misplaced key belongs.
     pub(super) tables: &'static [&'static Table],
     /// The problems that the user has to correct. A file with a problem gives no configuration.
-    pub(super) problems: Vec<Problem>,
+    pub(super) problems: Vec<ConfigProblem>,
     /// The keys of the file that have no effect, with their tables.
     pub(super) ignored_keys: Vec<String>,
     /// Sentences about values that are allowed and most likely not meant.
@@ -51,7 +51,7 @@ impl<'a> ReadContext<'a> {
 
     /// Adds a problem that the user has to correct.
     pub(super) fn add_problem(&mut self, line: Option<usize>, path: String, message: String) {
-        self.problems.push(Problem {
+        self.problems.push(ConfigProblem {
             line,
             path,
             message,

@@ -7,7 +7,7 @@ use std::fmt;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::Problem;
+use super::problem::ConfigProblem;
 use super::unquoted::{self, QuotedReferences};
 
 /// The keys and values of a table, in the order of the file.
@@ -52,14 +52,15 @@ struct Lines<'a> {
 ///
 /// # Errors
 /// Returns one problem for each line with a syntax error.
-pub(super) fn parse(text: &str) -> Result<Table, Vec<Problem>> {
+pub(super) fn parse(text: &str) -> Result<Table, Vec<ConfigProblem>> {
     let QuotedReferences { text, starts } = unquoted::quote_references(text);
     let lines = Lines::of(&text, &starts);
     let (table, errors) = DeTable::parse_recoverable(&text);
     if errors.is_empty() {
         return Ok(lines.table(table.into_inner()));
     }
-    let mut problems: Vec<Problem> = errors.iter().map(|error| lines.problem(error)).collect();
+    let mut problems: Vec<ConfigProblem> =
+        errors.iter().map(|error| lines.problem(error)).collect();
     problems.sort_by_key(|problem| problem.line);
     // The parser goes on after an error, and further errors on the same line are consequences of the first.
     problems.dedup_by_key(|problem| problem.line);
@@ -86,9 +87,9 @@ impl<'a> Lines<'a> {
         self.starts.partition_point(|&start| start <= offset)
     }
 
-    fn problem(&self, error: &toml::de::Error) -> Problem {
+    fn problem(&self, error: &toml::de::Error) -> ConfigProblem {
         let line = error.span().map(|span| self.at(span.start));
-        Problem {
+        ConfigProblem {
             line,
             path: String::new(),
             message: format!("not TOML: {}", error.message()),

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use super::problem::Problem;
+use super::problem::ConfigProblem;
 
 /// The greatest length of the file in bytes. A configuration has a few thousand bytes; a longer file is most likely the wrong
 /// one, or a device without an end.
@@ -14,7 +14,7 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 ///
 /// # Errors
 /// Returns the problem if the file cannot be read, is too long or is not UTF-8.
-pub(super) fn read(path: &Path) -> Result<String, Problem> {
+pub(super) fn read(path: &Path) -> Result<String, ConfigProblem> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| {
@@ -22,18 +22,18 @@ pub(super) fn read(path: &Path) -> Result<String, Problem> {
             file.take(limit).read_to_end(&mut bytes)
         })
         .map_err(|error| {
-            Problem::of_file(format!(
+            ConfigProblem::of_file(format!(
                 "cannot be read: {error}; name the file with --config"
             ))
         })?;
     if bytes.len() > MAX_BYTES {
         let message =
             "has more than 4 MiB, so it is no configuration; name the right file with --config";
-        return Err(Problem::of_file(message.to_owned()));
+        return Err(ConfigProblem::of_file(message.to_owned()));
     }
     String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        Problem {
+        ConfigProblem {
             line: Some(before.split(|&byte| byte == b'\n').count()),
             path: String::new(),
             message: "not UTF-8; save the file in that encoding".to_owned(),
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     /// Writes a file of these bytes. Returns the problem that reading it gives.
-    fn problem_with(name: &str, bytes: &[u8]) -> Problem {
+    fn problem_with(name: &str, bytes: &[u8]) -> ConfigProblem {
         let path =
             std::env::temp_dir().join(format!("klag-exporter-{}-{name}", std::process::id()));
         std::fs::write(&path, bytes).unwrap();

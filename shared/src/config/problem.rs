@@ -7,12 +7,12 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     file: String,
-    problems: Vec<Problem>,
+    problems: Vec<ConfigProblem>,
 }
 
 /// One problem of the file that the user has to correct.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct ConfigProblem {
     /// The line, counted from 1; `None` where the problem concerns the file as a whole.
     pub line: Option<usize>,
     /// The key, such as `exporter.poll_interval`; empty where the problem concerns no key.
@@ -21,9 +21,9 @@ pub struct Problem {
     pub message: String,
 }
 
-// === impl Problem ===
+// === impl ConfigProblem ===
 
-impl Problem {
+impl ConfigProblem {
     /// Makes a problem that concerns the file as a whole.
     pub(super) const fn of_file(message: String) -> Self {
         Self {
@@ -37,7 +37,7 @@ impl Problem {
 // === impl ConfigError ===
 
 impl ConfigError {
-    pub(super) fn new(file: &str, mut problems: Vec<Problem>) -> Self {
+    pub(super) fn new(file: &str, mut problems: Vec<ConfigProblem>) -> Self {
         problems.sort_by_key(|problem| problem.line);
         Self {
             file: file.to_owned(),
@@ -46,7 +46,7 @@ impl ConfigError {
     }
 
     /// Returns the problems, in the order of the file.
-    pub fn problems(&self) -> &[Problem] {
+    pub fn problems(&self) -> &[ConfigProblem] {
         &self.problems
     }
 }

@@ -57,7 +57,7 @@ const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The bounds of a server that tests make smaller.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
+pub(super) struct ServerLimits {
     /// The greatest number of open connections.
     pub(super) connections: usize,
     /// The time after shutdown in which answers that have begun may be finished.
@@ -70,7 +70,7 @@ struct Server {
     http: http1::Builder,
     router: Router,
     shutdown: CancellationToken,
-    limits: Limits,
+    limits: ServerLimits,
     connections: Connections,
     /// The means to ask every connection to end after its present answer.
     graceful: GracefulShutdown,
@@ -80,7 +80,7 @@ struct Server {
     logged_at: Option<Instant>,
 }
 
-enum Event {
+enum ServerEvent {
     Shutdown,
     ConnectionEnded,
     Accepted(io::Result<TcpStream>),
@@ -96,7 +96,7 @@ pub async fn serve(
     shutdown: CancellationToken,
     grace: Duration,
 ) -> anyhow::Result<()> {
-    let limits = Limits {
+    let limits = ServerLimits {
         connections: MAX_CONNECTIONS,
         grace,
     };
@@ -108,7 +108,7 @@ pub(super) async fn serve_with_limits(
     listener: TcpListener,
     router: Router,
     shutdown: CancellationToken,
-    limits: Limits,
+    limits: ServerLimits,
 ) -> anyhow::Result<()> {
     info!(address = %listener.local_addr()?, "Serving HTTP");
     let mut http = http1::Builder::new();
@@ -136,11 +136,11 @@ impl Server {
     async fn run(mut self) {
         loop {
             match self.next_event().await {
-                Event::Shutdown => break,
+                ServerEvent::Shutdown => break,
                 // The connection that ended has returned a file descriptor, so accepting may succeed now.
-                Event::ConnectionEnded => self.accept_at = Instant::now(),
-                Event::Accepted(Ok(stream)) => self.serve_connection(stream),
-                Event::Accepted(Err(error)) => self.accept_failed(&error),
+                ServerEvent::ConnectionEnded => self.accept_at = Instant::now(),
+                ServerEvent::Accepted(Ok(stream)) => self.serve_connection(stream),
+                ServerEvent::Accepted(Err(error)) => self.accept_failed(&error),
             }
         }
         let Self {
@@ -158,11 +158,11 @@ impl Server {
         }
     }
 
-    async fn next_event(&mut self) -> Event {
+    async fn next_event(&mut self) -> ServerEvent {
         tokio::select! { biased;
-        () = self.shutdown.cancelled() => Event::Shutdown,
-        () = self.connections.next_ended() => Event::ConnectionEnded,
-        accepted = accept(&self.listener, self.accept_at) => Event::Accepted(accepted) }
+        () = self.shutdown.cancelled() => ServerEvent::Shutdown,
+        () = self.connections.next_ended() => ServerEvent::ConnectionEnded,
+        accepted = accept(&self.listener, self.accept_at) => ServerEvent::Accepted(accepted) }
     }
 
     fn serve_connection(&mut self, stream: TcpStream) {

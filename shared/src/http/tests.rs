@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::serve::{HEAD_TIMEOUT, Limits, serve_with_limits};
+use super::serve::{HEAD_TIMEOUT, ServerLimits, serve_with_limits};
 use super::*;
 
 const ANY_PORT: &str = "127.0.0.1:0";
@@ -103,7 +103,7 @@ async fn an_answer_that_never_ends_is_left_behind_when_the_grace_is_over() {
 async fn small(router: Router) -> (SocketAddr, impl Future<Output = ()>, CancellationToken) {
     let (listener, address) = listener().await;
     let shutdown = CancellationToken::new();
-    let limits = Limits {
+    let limits = ServerLimits {
         connections: 4,
         grace: GRACE,
     };

@@ -47,7 +47,7 @@ const ERASE: &str = "\r\x1b[2K";
 /// The sending side of the queue, used by the whole process.
 #[derive(Debug)]
 pub(super) struct Stderr {
-    queue: SyncSender<Message>,
+    queue: SyncSender<QueueItem>,
     counts: Arc<Counts>,
 }
 
@@ -63,7 +63,7 @@ struct Counts {
 }
 
 /// A message to the thread that writes.
-enum Message {
+enum QueueItem {
     /// Lines to be written as they are, over the live line.
     Text(Vec<u8>),
     /// The text of the live line, cut at the right margin.
@@ -113,7 +113,7 @@ impl Stderr {
         let n = text.len();
         let waiting = self.counts.waiting.fetch_add(n, Ordering::Relaxed);
         let fits = waiting == 0 || waiting + n <= MAX_QUEUED_BYTES;
-        if !fits || self.queue.try_send(Message::Text(text)).is_err() {
+        if !fits || self.queue.try_send(QueueItem::Text(text)).is_err() {
             self.counts.waiting.fetch_sub(n, Ordering::Relaxed);
             self.counts.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -122,7 +122,7 @@ impl Stderr {
     /// Queues a text of the live line, unless an earlier one waits in the queue.
     pub(super) fn draw(&self, text: &str) {
         if !self.counts.drawing.swap(true, Ordering::Relaxed) {
-            let drawn = self.queue.try_send(Message::Live(text.to_owned()));
+            let drawn = self.queue.try_send(QueueItem::Live(text.to_owned()));
             if drawn.is_err() {
                 self.counts.drawing.store(false, Ordering::Relaxed);
             }
@@ -132,14 +132,14 @@ impl Stderr {
     /// Queues the removal of the live line.
     pub(super) fn clear(&self) {
         // Where the queue is full, nobody sees the line either.
-        self.queue.try_send(Message::Clear).ok();
+        self.queue.try_send(QueueItem::Clear).ok();
     }
 
     /// Waits until everything that is queued is written, for `limit` at most. Does not wait where the queue is full, since nobody reads
     /// then.
     pub(super) fn flush(&self, limit: Duration) {
         let (done, written) = sync_channel(1);
-        if self.queue.try_send(Message::Flush(done)).is_ok() {
+        if self.queue.try_send(QueueItem::Flush(done)).is_ok() {
             written.recv_timeout(limit).ok();
         }
     }
@@ -153,17 +153,17 @@ impl Stderr {
 // === impl Writer ===
 
 impl<W: Write> Writer<W> {
-    fn run(mut self, messages: &Receiver<Message>) {
+    fn run(mut self, messages: &Receiver<QueueItem>) {
         for message in messages {
             match message {
-                Message::Text(text) => {
+                QueueItem::Text(text) => {
                     self.erase_live_line();
                     if self.write_all(&text).is_err() {
                         self.counts.dropped.fetch_add(1, Ordering::Relaxed);
                     }
                     self.counts.waiting.fetch_sub(text.len(), Ordering::Relaxed);
                 }
-                Message::Live(text) => {
+                QueueItem::Live(text) => {
                     self.live = LiveLineState::Shown;
                     // Automatic wrapping is switched off for this text, so that it stays on one line. A failed write is not counted, since
                     // no log line is lost.
@@ -171,9 +171,9 @@ impl<W: Write> Writer<W> {
                     self.write_all(line.as_bytes()).ok();
                     self.counts.drawing.store(false, Ordering::Relaxed);
                 }
-                Message::Clear => self.erase_live_line(),
+                QueueItem::Clear => self.erase_live_line(),
                 // The caller may have stopped waiting, and then the answer is not needed.
-                Message::Flush(done) => {
+                QueueItem::Flush(done) => {
                     done.try_send(()).ok();
                 }
             }

@@ -6,14 +6,14 @@ use anyhow::Result;
 use tokio_util::sync::CancellationToken;
 
 use super::Args;
-use super::kafka::Kafka;
+use super::kafka::DemoKafka;
 use super::kubernetes::Kubernetes;
 use crate::lab;
 
 /// The running servers.
 #[derive(Debug)]
 pub(super) struct Backends {
-    pub(super) kafka: Kafka,
+    pub(super) kafka: DemoKafka,
     pub(super) kubernetes: Option<Kubernetes>,
 }
 
@@ -41,7 +41,7 @@ impl Backends {
             }
             Kubernetes::start(args).await.map(Some)
         };
-        match tokio::join!(Kafka::start(args), kubernetes) {
+        match tokio::join!(DemoKafka::start(args), kubernetes) {
             (Ok(kafka), Ok(kubernetes)) => Ok(Self { kafka, kubernetes }),
             (Ok(kafka), Err(error)) => {
                 kafka.stop().await;

@@ -15,16 +15,16 @@ use crate::lab::kafka_tools::KafkaTools;
 
 /// The Kafka that the demo uses: Apache Kafka itself, or the stand-in for it.
 #[derive(Debug)]
-pub(super) enum Kafka {
+pub(super) enum DemoKafka {
     /// Apache Kafka, written and read by librdkafka.
     Real(Box<RealKafka>),
     /// The stand-in, whose state is written directly.
     Simulated(Box<Simulated>, StandInReason),
 }
 
-// === impl Kafka ===
+// === impl DemoKafka ===
 
-impl Kafka {
+impl DemoKafka {
     /// Starts Kafka with its topics, to which nothing is written yet.
     pub(super) async fn start(args: &Args) -> Result<Self> {
         if args.standin {
@@ -71,7 +71,7 @@ impl Kafka {
     }
 }
 
-impl fmt::Display for Kafka {
+impl fmt::Display for DemoKafka {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = self.bootstrap();
         match self {

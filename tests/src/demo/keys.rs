@@ -19,7 +19,7 @@ pub(super) enum Key {
 
 /// The lines of standard input, which a thread of its own reads.
 #[derive(Debug)]
-pub(super) struct Keys(mpsc::Receiver<Key>);
+pub(super) struct Keyboard(mpsc::Receiver<Key>);
 
 // === impl Key ===
 
@@ -34,9 +34,9 @@ impl Key {
     }
 }
 
-// === impl Keys ===
+// === impl Keyboard ===
 
-impl Keys {
+impl Keyboard {
     /// Begins to read standard input, unless the process is in the background of a terminal: reading would stop it.
     pub(super) fn read() -> Self {
         if io::stdin().is_terminal() && is_in_background() {

@@ -2,20 +2,20 @@
 
 use std::fmt::Write as _;
 
-use super::table::{Row, TITLES};
+use super::table::{TITLES, TableRow};
 
 /// The number of lines of a table that are not rows: the headline and the titles.
 pub(super) const AROUND: usize = 2;
 
 /// Returns the lines of the table: a headline, the titles, and a line for each row.
-pub(super) fn table(rows: &[Row], headline: &str) -> Vec<String> {
+pub(super) fn table(rows: &[TableRow], headline: &str) -> Vec<String> {
     let rows = rows.iter().map(ToString::to_string);
     let above = [headline.to_owned(), TITLES.to_owned()];
     above.into_iter().chain(rows).collect()
 }
 
 /// Returns the table as text that a terminal shows in place of the `height` lines above the cursor.
-pub(super) fn redrawn(rows: &[Row], headline: &str, height: usize) -> String {
+pub(super) fn redrawn(rows: &[TableRow], headline: &str, height: usize) -> String {
     // This control sequence makes the terminal cut a line that is too wide: a wrapped line would count twice.
     let mut text = up(height) + "\x1b[?7l";
     for line in table(rows, headline) {

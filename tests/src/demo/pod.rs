@@ -11,7 +11,7 @@ use super::kubernetes::{LEASE, NAMESPACE};
 use super::programs::Programs;
 use super::status_poller::PodPorts;
 use crate::lab::host::TempDir;
-use crate::lab::pod::config::{self, Election, PodConfig};
+use crate::lab::pod::config::{self, ElectionKeys, PodConfig};
 use crate::lab::process::{Process, Signal};
 
 /// `lease_duration_secs` and `grace_period_secs`: shorter than the defaults, so that nobody waits long for a change of leader.
@@ -19,7 +19,7 @@ pub(super) const DURATIONS: (u64, u64) = (5, 2);
 
 /// A pod of one or two processes, which are killed when the pod is dropped.
 #[derive(Debug)]
-pub(super) struct Pod {
+pub(super) struct DemoPod {
     // Fields are dropped in this order: first the processes, last the directory that they use.
     containers: Vec<Container>,
     name: &'static str,
@@ -53,9 +53,9 @@ pub(super) struct Restarted {
     pub(super) status: ExitStatus,
 }
 
-// === impl Pod ===
+// === impl DemoPod ===
 
-impl Pod {
+impl DemoPod {
     /// Returns a pod that competes for the Lease.
     pub(super) fn elected(
         name: &'static str,
@@ -257,7 +257,7 @@ impl Container {
 }
 
 fn file(bootstrap: &str, ports: PodPorts) -> String {
-    let election = ports.elector.map(|elector| Election {
+    let election = ports.elector.map(|elector| ElectionKeys {
         elector,
         lease: LEASE,
         namespace: NAMESPACE,

@@ -6,9 +6,9 @@ use anyhow::Result;
 use tokio::time::{Instant, sleep};
 
 use super::leader_tracker::{Ending, LeaderChange, LeaderTracker, Poll};
-use super::pod::{DURATIONS, Life, Pod};
+use super::pod::{DURATIONS, DemoPod, Life};
 use super::status_poller::{PollRate, StatusPoller};
-use super::table::Row;
+use super::table::TableRow;
 use crate::lab::prom;
 
 mod wording;
@@ -22,7 +22,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 /// The pods of the demo: one, or two that compete.
 #[derive(Debug)]
 pub(super) struct Pods {
-    all: Vec<Pod>,
+    all: Vec<DemoPod>,
     status_poller: StatusPoller,
     leader_tracker: LeaderTracker,
     /// The last poll, from which the table's headline and the lines about pods are made.
@@ -39,9 +39,9 @@ pub(super) struct Pods {
 
 impl Pods {
     /// Starts the pods, and begins to poll them.
-    pub(super) fn start(mut pods: Vec<Pod>) -> Result<Self> {
-        pods.iter_mut().try_for_each(Pod::start)?;
-        let ports = pods.iter().map(Pod::ports).collect();
+    pub(super) fn start(mut pods: Vec<DemoPod>) -> Result<Self> {
+        pods.iter_mut().try_for_each(DemoPod::start)?;
+        let ports = pods.iter().map(DemoPod::ports).collect();
         Ok(Self {
             all: pods,
             status_poller: StatusPoller::begin(ports)?,
@@ -55,7 +55,7 @@ impl Pods {
     }
 
     /// Returns all pods, in the order of their indices.
-    pub(super) fn all(&self) -> &[Pod] {
+    pub(super) fn all(&self) -> &[DemoPod] {
         &self.all
     }
 
@@ -191,7 +191,7 @@ impl Pods {
 
     /// Reads the rows of the table from the leader's `/metrics`. Returns no rows if nobody leads, if the leader does not answer
     /// in time, or before the first collection.
-    pub(super) async fn table(&mut self) -> Result<Vec<Row>> {
+    pub(super) async fn table(&mut self) -> Result<Vec<TableRow>> {
         let Some(leader) = self.leader_tracker.leader() else {
             return Ok(Vec::new());
         };
@@ -204,7 +204,7 @@ impl Pods {
         let Ok(text) = answer.error_for_status()?.text().await else {
             return Ok(Vec::new());
         };
-        Ok(Row::all(&prom::parse(&text)?))
+        Ok(TableRow::all(&prom::parse(&text)?))
     }
 
     /// Returns a line once after each change of leader, as soon as the new leader's `/metrics` has lag.

@@ -21,7 +21,7 @@ const LEAVE_LIMIT: Duration = Duration::from_millis(400);
 /// One broker with its writers and readers.
 #[derive(Debug)]
 pub(super) struct RealKafka {
-    members: Vec<Member>,
+    members: Vec<RealMember>,
     writer: Writer,
     kafka: lab::Kafka,
 }
@@ -32,13 +32,13 @@ struct Writer {
 }
 
 #[derive(Debug)]
-struct Member {
+struct RealMember {
     reader: Reader,
     n_read: u64,
-    presence: Presence,
+    presence: ConsumerPresence,
 }
 
-enum Presence {
+enum ConsumerPresence {
     Here(BaseConsumer),
     Left,
 }
@@ -57,7 +57,7 @@ impl RealKafka {
         create_topics(&bootstrap).await?;
         let mut members = Vec::new();
         for reader in READERS {
-            members.push(Member::join(&bootstrap, reader)?);
+            members.push(RealMember::join(&bootstrap, reader)?);
         }
         let producer = config(&bootstrap).set("linger.ms", "50").create()?;
         let meters = [Meter::default(); TOPICS.len()];
@@ -150,9 +150,9 @@ impl std::fmt::Debug for Writer {
     }
 }
 
-// === impl Member ===
+// === impl RealMember ===
 
-impl Member {
+impl RealMember {
     fn join(bootstrap: &str, reader: Reader) -> Result<Self> {
         let consumer: BaseConsumer = config(bootstrap)
             .set("group.id", reader.group)
@@ -164,12 +164,12 @@ impl Member {
         Ok(Self {
             reader,
             n_read: 0,
-            presence: Presence::Here(consumer),
+            presence: ConsumerPresence::Here(consumer),
         })
     }
 
     fn step(&mut self, elapsed: Duration) -> Result<()> {
-        let Presence::Here(consumer) = &self.presence else {
+        let ConsumerPresence::Here(consumer) = &self.presence else {
             return Ok(());
         };
         match self.reader.read_rate.budget(elapsed, self.n_read) {
@@ -184,7 +184,7 @@ impl Member {
             }
             // Dropping a consumer commits, leaves the group, and waits for the broker, which would block this step.
             Budget::Leave => {
-                let left = std::mem::replace(&mut self.presence, Presence::Left);
+                let left = std::mem::replace(&mut self.presence, ConsumerPresence::Left);
                 thread::spawn(move || drop(left));
             }
         }
@@ -192,9 +192,9 @@ impl Member {
     }
 }
 
-// === impl Presence ===
+// === impl ConsumerPresence ===
 
-impl std::fmt::Debug for Presence {
+impl std::fmt::Debug for ConsumerPresence {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Here(_) => "Here",

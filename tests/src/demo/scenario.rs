@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// A topic that is written all the time.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Topic {
+pub(super) struct DemoTopic {
     pub(super) name: &'static str,
     pub(super) n_partitions: i32,
     pub(super) per_second: f64,
@@ -15,7 +15,7 @@ pub(super) struct Topic {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader {
     pub(super) group: &'static str,
-    pub(super) topic: Topic,
+    pub(super) topic: DemoTopic,
     pub(super) read_rate: ReadRate,
     /// The rate in words, for the last column of the table.
     pub(super) words: &'static str,
@@ -49,19 +49,19 @@ pub(super) struct Meter {
     done: u64,
 }
 
-const ORDERS: Topic = Topic {
+const ORDERS: DemoTopic = DemoTopic {
     name: "orders",
     n_partitions: 6,
     per_second: 60.0,
 };
-const PAYMENTS: Topic = Topic {
+const PAYMENTS: DemoTopic = DemoTopic {
     name: "payments",
     n_partitions: 3,
     per_second: 12.0,
 };
 
 /// The topics, in the order of their names.
-pub(super) const TOPICS: [Topic; 2] = [ORDERS, PAYMENTS];
+pub(super) const TOPICS: [DemoTopic; 2] = [ORDERS, PAYMENTS];
 
 /// The readers, one for each group, in the order of the table.
 pub(super) const READERS: [Reader; 5] = [
@@ -133,9 +133,9 @@ impl Meter {
     }
 }
 
-// === impl Topic ===
+// === impl DemoTopic ===
 
-impl Topic {
+impl DemoTopic {
     /// Returns the partition of the topic's `n`th record.
     pub(super) fn partition(&self, n: u64) -> i32 {
         let n_partitions = u64::try_from(self.n_partitions).unwrap_or(1);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::lines;
-use super::table::Row;
+use super::table::TableRow;
 
 /// Standard output, as a terminal or as anything else.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ impl Screen {
     }
 
     /// Shows the table; in a terminal it replaces the last one.
-    pub(super) fn show(&mut self, rows: &[Row], headline: &str) -> Result<()> {
+    pub(super) fn show(&mut self, rows: &[TableRow], headline: &str) -> Result<()> {
         match &mut self.kind {
             Kind::Terminal { height } => {
                 let text = lines::redrawn(rows, headline, *height);

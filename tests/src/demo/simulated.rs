@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::scenario::{Budget, Meter, READERS, Reader, TOPICS, Topic};
+use super::scenario::{Budget, DemoTopic, Meter, READERS, Reader, TOPICS};
 use crate::standin::{GroupSpec, GroupState, MemberSpec, PartitionSpec, Slot, StandIn};
 
 /// The stand-in, with the numbers of records that have been written and read.
@@ -13,18 +13,18 @@ pub(super) struct Simulated {
     meters: [Meter; TOPICS.len()],
     /// The number of records written to each topic.
     written: [u64; TOPICS.len()],
-    members: [Member; READERS.len()],
+    members: [SimulatedMember; READERS.len()],
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Member {
+struct SimulatedMember {
     reader: Reader,
     n_read: u64,
-    presence: Presence,
+    presence: MemberPresence,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Presence {
+enum MemberPresence {
     Here,
     Left,
 }
@@ -40,7 +40,7 @@ impl Simulated {
     /// Starts the stand-in with its topics and groups.
     pub(super) async fn start() -> Self {
         let mut builder = StandIn::builder();
-        for Topic {
+        for DemoTopic {
             name, n_partitions, ..
         } in TOPICS
         {
@@ -56,10 +56,10 @@ impl Simulated {
             standin: builder.start().await,
             meters: [Meter::default(); TOPICS.len()],
             written: [0; TOPICS.len()],
-            members: READERS.map(|reader| Member {
+            members: READERS.map(|reader| SimulatedMember {
                 reader,
                 n_read: 0,
-                presence: Presence::Here,
+                presence: MemberPresence::Here,
             }),
         }
     }
@@ -95,9 +95,9 @@ impl Simulated {
     }
 }
 
-// === impl Member ===
+// === impl SimulatedMember ===
 
-impl Member {
+impl SimulatedMember {
     /// Reads the records that are due, over all partitions in the order in which they were written, and commits their offsets.
     fn step(&mut self, standin: &StandIn, elapsed: Duration, written: u64) {
         let Reader {
@@ -107,13 +107,13 @@ impl Member {
             ..
         } = self.reader;
         match (self.presence, read_rate.budget(elapsed, self.n_read)) {
-            (Presence::Left, _) => {}
-            (Presence::Here, Budget::Leave) => {
+            (MemberPresence::Left, _) => {}
+            (MemberPresence::Here, Budget::Leave) => {
                 standin.set_members(group, Vec::new());
                 standin.set_group_state(group, GroupState::Empty);
-                self.presence = Presence::Left;
+                self.presence = MemberPresence::Left;
             }
-            (Presence::Here, Budget::Read(most)) => {
+            (MemberPresence::Here, Budget::Read(most)) => {
                 let end = written.min(self.n_read.saturating_add(most));
                 for n in self.n_read..end {
                     standin.commit(group, topic.name, (topic.partition(n), topic.offset(n) + 1));

@@ -7,7 +7,7 @@ use crate::lab::prom::{Exposition, Labels};
 
 /// The row of one group. A value without a sample is `None`, and is shown as missing.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Row {
+pub(super) struct TableRow {
     group: String,
     state: Option<f64>,
     n_members: Option<f64>,
@@ -19,9 +19,9 @@ pub(super) struct Row {
 pub(super) const TITLES: &str =
     "GROUP         STATE         MEMBERS       LAG   OLDEST UNREAD   WHAT IT DOES";
 
-// === impl Row ===
+// === impl TableRow ===
 
-impl Row {
+impl TableRow {
     /// Returns a row for each group: those of the scenario in their order, then others.
     pub(super) fn all(exposition: &Exposition) -> Vec<Self> {
         let groups = exposition
@@ -63,7 +63,7 @@ impl Row {
     }
 }
 
-impl fmt::Display for Row {
+impl fmt::Display for TableRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whole = |value: Option<f64>| value.map_or("-".to_owned(), |n| format!("{n:.0}"));
         let seconds = |value: Option<f64>| value.map_or("-".to_owned(), |n| format!("{n:.1} s"));
@@ -105,7 +105,7 @@ kafka_consumergroup_group_max_lag_seconds{cluster_name="demo",group="billing"} 1
 
     #[test]
     fn the_table_shows_what_the_exposition_has_and_a_dash_for_the_rest() {
-        let rows = Row::all(&prom::parse(TEXT).unwrap());
+        let rows = TableRow::all(&prom::parse(TEXT).unwrap());
         let text: Vec<_> = rows.iter().map(ToString::to_string).collect();
         assert_eq!(
             text,
@@ -118,7 +118,7 @@ kafka_consumergroup_group_max_lag_seconds{cluster_name="demo",group="billing"} 1
 
     #[test]
     fn the_titles_stand_above_their_columns() {
-        let rows = Row::all(&prom::parse(TEXT).unwrap());
+        let rows = TableRow::all(&prom::parse(TEXT).unwrap());
         let row = rows[0].to_string();
         assert_eq!(TITLES.find("WHAT"), row.find("keeps"));
         assert_eq!(TITLES.find("STATE"), row.find("Stable"));

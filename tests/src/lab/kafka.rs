@@ -31,7 +31,7 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub struct Kafka {
     // Fields are dropped in this order: first the processes, then the files that they use.
-    nodes: Vec<Node>,
+    nodes: Vec<BrokerNode>,
     version: Version,
     tools: KafkaTools,
     listeners: Listeners,
@@ -40,8 +40,8 @@ pub struct Kafka {
 }
 
 #[derive(Debug)]
-struct Node {
-    ports: properties::Ports,
+struct BrokerNode {
+    ports: properties::BrokerPorts,
     process: Option<Process>,
 }
 
@@ -59,8 +59,8 @@ impl Kafka {
         };
         let mut nodes = Vec::new();
         for _ in 0..plan.nodes {
-            let ports = properties::Ports::free()?;
-            nodes.push(Node {
+            let ports = properties::BrokerPorts::free()?;
+            nodes.push(BrokerNode {
                 ports,
                 process: None,
             });
@@ -177,7 +177,7 @@ impl Kafka {
         }
     }
 
-    fn addresses(&self, port: impl Fn(&properties::Ports) -> u16) -> String {
+    fn addresses(&self, port: impl Fn(&properties::BrokerPorts) -> u16) -> String {
         let all = self
             .nodes
             .iter()
@@ -185,7 +185,7 @@ impl Kafka {
         all.collect::<Vec<_>>().join(",")
     }
 
-    fn node(&mut self, id: u16) -> Result<&mut Node> {
+    fn node(&mut self, id: u16) -> Result<&mut BrokerNode> {
         let at = usize::from(id)
             .checked_sub(1)
             .context("node ids count from 1")?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use tokio::runtime::Runtime;
 
-use self::keys::Keys;
+use self::keys::ControlPlaneKeys;
 use super::host::{self, TempDir};
 use super::ports;
 use super::process::{Process, Signal};
@@ -23,7 +23,7 @@ mod rights;
 pub use access::Account;
 
 pub use kube::{Kube, NAMESPACE};
-pub use lease::{Lease, Record};
+pub use lease::{Lease, LeaseRecord};
 pub use rights::Rights;
 
 /// The version of Kubernetes that the tests run, which `tests/kubernetes/build` builds.
@@ -48,8 +48,8 @@ pub struct ControlPlane {
     api_server: Option<Process>,
     etcd: Option<Process>,
     kube: Kube,
-    keys: Keys,
-    ports: Ports,
+    keys: ControlPlaneKeys,
+    ports: ControlPlanePorts,
     scratch: TempDir,
     /// The runtime on which proxies and the administrator's requests run.
     #[expect(dead_code, reason = "it runs as long as it is held")]
@@ -57,7 +57,7 @@ pub struct ControlPlane {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Ports {
+struct ControlPlanePorts {
     api: u16,
     etcd: u16,
     peer: u16,
@@ -65,7 +65,7 @@ struct Ports {
 
 /// A process of the control plane, which tests kill, stop and start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum Component {
     /// The process of kube-apiserver.
     ApiServer,
     /// The process of etcd, where the API server keeps its objects.
@@ -93,7 +93,7 @@ impl ControlPlane {
     /// Starts a control plane, waits until it is ready, and makes the namespace [`NAMESPACE`].
     pub fn start() -> Result<Self> {
         let scratch = TempDir::new("kubernetes")?;
-        let keys = Keys::make(&scratch.path().join("keys"))?;
+        let keys = ControlPlaneKeys::make(&scratch.path().join("keys"))?;
         let [api, etcd, peer] = ports::free_ports()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -107,12 +107,12 @@ impl ControlPlane {
             etcd: None,
             kube,
             keys,
-            ports: Ports { api, etcd, peer },
+            ports: ControlPlanePorts { api, etcd, peer },
             scratch,
             runtime,
         };
-        plane.launch(Part::Etcd)?;
-        plane.launch(Part::ApiServer)?;
+        plane.launch(Component::Etcd)?;
+        plane.launch(Component::ApiServer)?;
         plane.wait_until_ready()?;
         plane.kube.make_namespace()?;
         Ok(plane)
@@ -123,29 +123,29 @@ impl ControlPlane {
         &self.kube
     }
 
-    /// Sends SIGKILL to a part and reaps it; an error if the part is not running.
-    pub fn kill(&mut self, part: Part) -> Result<()> {
-        drop(self.slot(part).take().context("it is not running")?);
+    /// Sends SIGKILL to a component and reaps it; an error if the component is not running.
+    pub fn kill(&mut self, component: Component) -> Result<()> {
+        drop(self.slot(component).take().context("it is not running")?);
         Ok(())
     }
 
-    /// Starts a part that was killed. [`ControlPlane::wait_until_ready`] waits until both parts work again.
-    pub fn launch(&mut self, part: Part) -> Result<()> {
+    /// Starts a component that was killed. [`ControlPlane::wait_until_ready`] waits until both components work again.
+    pub fn launch(&mut self, component: Component) -> Result<()> {
         let mut command = Command::new(program()?);
-        let (name, args) = match part {
-            Part::Etcd => ("etcd", self.etcd_args()),
-            Part::ApiServer => ("kube-apiserver", self.api_server_args()),
+        let (name, args) = match component {
+            Component::Etcd => ("etcd", self.etcd_args()),
+            Component::ApiServer => ("kube-apiserver", self.api_server_args()),
         };
         command.arg(name).args(args);
         let log = self.scratch.path().join(format!("{name}.log"));
         let process = Process::spawn(name, command, &log)?;
-        *self.slot(part) = Some(process);
+        *self.slot(component) = Some(process);
         Ok(())
     }
 
-    /// Sends a signal to a part; an error if the part is not running.
-    pub fn signal(&mut self, part: Part, signal: Signal) -> Result<()> {
-        let process = self.slot(part).as_mut();
+    /// Sends a signal to a component; an error if the component is not running.
+    pub fn signal(&mut self, component: Component, signal: Signal) -> Result<()> {
+        let process = self.slot(component).as_mut();
         process.context("it is not running")?.signal(signal)
     }
 
@@ -153,10 +153,10 @@ impl ControlPlane {
     pub fn wait_until_ready(&mut self) -> Result<()> {
         let log = self.scratch.path().join("kube-apiserver.log");
         super::wait_for("the API server", START_LIMIT, || {
-            for part in [Part::Etcd, Part::ApiServer] {
-                let process = self.slot(part).as_mut().context("it is not running")?;
+            for component in [Component::Etcd, Component::ApiServer] {
+                let process = self.slot(component).as_mut().context("it is not running")?;
                 let ended = process.ended()?;
-                ensure!(ended.is_none(), "{part:?}: {ended:?}");
+                ensure!(ended.is_none(), "{component:?}: {ended:?}");
             }
             self.kube.text("/readyz")
         })
@@ -164,10 +164,10 @@ impl ControlPlane {
         Ok(())
     }
 
-    fn slot(&mut self, part: Part) -> &mut Option<Process> {
-        match part {
-            Part::ApiServer => &mut self.api_server,
-            Part::Etcd => &mut self.etcd,
+    fn slot(&mut self, component: Component) -> &mut Option<Process> {
+        match component {
+            Component::ApiServer => &mut self.api_server,
+            Component::Etcd => &mut self.etcd,
         }
     }
 

@@ -22,9 +22,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-pub use exporter::{Collector, Overlay, Rights, Setup};
+pub use exporter::{CollectorImage, Overlay, ServiceAccountRights, Setup};
 pub use installation::{Gaps, Installation};
-pub use kafka::Kafka;
+pub use kafka::NodeKafka;
 pub use net::Net;
 pub use watch::{Seen, Watch};
 

@@ -20,7 +20,7 @@ use crate::standin::{GroupSpec, PartitionSpec, StandIn};
 pub(crate) mod config;
 mod plan;
 
-pub use plan::Plan;
+pub use plan::PodPlan;
 
 /// The time limit for a container to end after a signal, which is long because other trials run on the same machine.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -44,15 +44,15 @@ pub struct Pod {
     elector: Option<Process>,
     collector: Option<Process>,
     name: String,
-    plan: Plan,
+    plan: PodPlan,
     route: ApiRoute,
     kafka: StandIn,
-    ports: Ports,
+    ports: PodPorts,
     scratch: TempDir,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Ports {
+struct PodPorts {
     elector: u16,
     collector: u16,
 }
@@ -61,7 +61,7 @@ struct Ports {
 
 impl Pod {
     /// Makes a pod: starts its Kafka and writes its files. The containers are yet to be started.
-    pub fn make(name: &str, plan: Plan, route: ApiRoute) -> Result<Self> {
+    pub fn make(name: &str, plan: PodPlan, route: ApiRoute) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -79,7 +79,7 @@ impl Pod {
             plan,
             route,
             kafka: runtime.block_on(kafka.start()),
-            ports: Ports { elector, collector },
+            ports: PodPorts { elector, collector },
             scratch: TempDir::new(name)?,
         };
         let text = pod

@@ -31,7 +31,7 @@ pub struct Scale {
 
 /// The findings about one scrape of the fixture.
 #[derive(Clone, Debug, Default)]
-pub struct Verdict {
+pub struct ScaleFindings {
     /// The number of groups with a `kafka_consumergroup_group_complete` of 1.
     pub complete: u32,
     /// The number of groups with a `kafka_consumergroup_group_complete` of another value.
@@ -45,7 +45,7 @@ pub struct Verdict {
 }
 
 /// The expected values of one group in one partition.
-struct Row {
+struct ExpectedRow {
     topic: String,
     partition: u32,
     committed: f64,
@@ -53,7 +53,7 @@ struct Row {
 }
 
 /// The values of one scrape, by family and group, and in `rows` also by topic and partition.
-struct Shown<'a> {
+struct ScrapedValues<'a> {
     groups: BTreeMap<(&'static str, &'a str), f64>,
     rows: BTreeMap<(&'static str, &'a str, &'a str, &'a str), f64>,
     /// The time at which the scrape was asked for (seconds since 1970).
@@ -78,13 +78,13 @@ impl Scale {
     }
 
     /// Compares a scrape that was asked for at `asked` (seconds since 1970) with the expected values of all groups.
-    pub fn judge(&self, exposition: &Exposition, asked: f64) -> Result<Verdict> {
+    pub fn judge(&self, exposition: &Exposition, asked: f64) -> Result<ScaleFindings> {
         let up = exposition.value("kafka_lag_exporter_up", []);
         let up = up.context("a scrape without kafka_lag_exporter_up")?;
-        let shown = Shown::of(exposition, asked);
-        let mut verdict = Verdict {
+        let shown = ScrapedValues::of(exposition, asked);
+        let mut verdict = ScaleFindings {
             down: up < 1.0,
-            ..Verdict::default()
+            ..ScaleFindings::default()
         };
         for n in 0..self.groups {
             let name = format!("s-g{n:04}");
@@ -115,11 +115,11 @@ impl Scale {
         Ok(verdict)
     }
 
-    fn rows(&self, group: u32) -> Vec<Row> {
+    fn rows(&self, group: u32) -> Vec<ExpectedRow> {
         let row = |i| {
             let n = (group * self.width + i) % (self.topics * self.partitions);
             let committed = (group * 7 + i * 3) % (self.records + 1);
-            Row {
+            ExpectedRow {
                 topic: format!("s-t{:04}", n / self.partitions),
                 partition: n % self.partitions,
                 committed: f64::from(committed),
@@ -143,9 +143,9 @@ impl Scale {
     }
 }
 
-// === impl Shown ===
+// === impl ScrapedValues ===
 
-impl<'a> Shown<'a> {
+impl<'a> ScrapedValues<'a> {
     fn of(exposition: &'a Exposition, asked: f64) -> Self {
         let mut groups = BTreeMap::new();
         for family in [
@@ -179,14 +179,14 @@ impl<'a> Shown<'a> {
         self.groups.get(&(family, name)).copied()
     }
 
-    fn row(&self, family: &'static str, group: &str, row: &Row) -> Option<f64> {
+    fn row(&self, family: &'static str, group: &str, row: &ExpectedRow) -> Option<f64> {
         let partition = row.partition.to_string();
         let key = (family, group, row.topic.as_str(), partition.as_str());
         self.rows.get(&key).copied()
     }
 
     /// Checks the values that are shown of a group's partitions; values that are missing are not errors here.
-    fn check_rows(&self, group: &str, rows: &[Row], wrong: &mut Vec<String>) {
+    fn check_rows(&self, group: &str, rows: &[ExpectedRow], wrong: &mut Vec<String>) {
         for row in rows {
             for (family, wanted) in [
                 ("kafka_consumergroup_group_offset", row.committed),
@@ -215,7 +215,7 @@ impl<'a> Shown<'a> {
     }
 
     /// Checks that a complete group has the right sum and maximum of lag, and the lag of each partition.
-    fn check_complete(&self, group: &str, rows: &[Row], wrong: &mut Vec<String>) {
+    fn check_complete(&self, group: &str, rows: &[ExpectedRow], wrong: &mut Vec<String>) {
         let sum: f64 = rows.iter().map(|row| row.lag).sum();
         let max = rows.iter().map(|row| row.lag).fold(0.0, f64::max);
         for (family, wanted) in [
@@ -236,7 +236,7 @@ impl<'a> Shown<'a> {
     }
 
     /// Checks that an incomplete group has no sum of lag, and that its maximum is not above the true one.
-    fn check_incomplete(&self, group: &str, rows: &[Row], wrong: &mut Vec<String>) {
+    fn check_incomplete(&self, group: &str, rows: &[ExpectedRow], wrong: &mut Vec<String>) {
         let sum = self.group("kafka_consumergroup_group_sum_lag", group);
         if let Some(sum) = sum {
             wrong.push(format!("{group} has the sum of a part, {sum}"));

@@ -10,7 +10,7 @@ use super::faults::{ApiRoute, RouteKind};
 use super::history::{History, Observations, Overlap};
 use super::kubernetes::{Account, Kube, Lease, Rights};
 use super::observer::{Observer, ProbeResult};
-use super::pod::{Plan, Pod};
+use super::pod::{Pod, PodPlan};
 use super::programs::Program;
 
 /// The longest time until a pod that was started acts or stands by, which is long because other trials run on the same machine.
@@ -37,7 +37,7 @@ pub struct PairPlan {
     /// The name of the Lease, to which the pods' names add `-a` and `-b`.
     pub name: String,
     /// The plans of pod 0 and of pod 1.
-    pub plans: [Plan; 2],
+    pub plans: [PodPlan; 2],
     /// The proxies on the pods' routes to the API server.
     pub route_kind: RouteKind,
     /// The rights of each pod's service account.
@@ -50,7 +50,7 @@ impl PairPlan {
     /// Returns the plan of two pods with klag-exporter's elector, these durations in seconds (the Lease's, and the grace period),
     /// the rights of the manifests, and watched routes.
     pub fn of(name: &str, durations: (u64, u64)) -> Self {
-        let plan = Plan::of(name, durations);
+        let plan = PodPlan::of(name, durations);
         Self {
             name: name.to_owned(),
             plans: [plan.clone(), plan],
@@ -61,7 +61,7 @@ impl PairPlan {
 
     /// Applies `change` to the plans of both pods.
     #[must_use]
-    pub fn planned(mut self, mut change: impl FnMut(&mut Plan)) -> Self {
+    pub fn planned(mut self, mut change: impl FnMut(&mut PodPlan)) -> Self {
         self.plans.iter_mut().for_each(&mut change);
         self
     }

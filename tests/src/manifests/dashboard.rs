@@ -21,12 +21,12 @@ pub struct Query {
     /// The text of the query.
     pub expr: String,
     /// The span for which the query is run.
-    pub span: Span,
+    pub span: QuerySpan,
 }
 
 /// The span for which a query is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Span {
+pub enum QuerySpan {
     /// An instant query, about the last moment only.
     Instant,
     /// A range query, about each step of the time range that is shown.
@@ -68,8 +68,8 @@ impl Dashboard {
         for (row, panel) in self.panels() {
             for target in list(&panel["targets"]) {
                 let span = match target["instant"].as_bool() {
-                    Some(true) => Span::Instant,
-                    _ => Span::Range,
+                    Some(true) => QuerySpan::Instant,
+                    _ => QuerySpan::Range,
                 };
                 queries.push(Query {
                     panel: text(&panel["title"]),

@@ -8,10 +8,10 @@ mod text;
 
 use std::fmt::Write as _;
 
-use self::groups::{Group, Minute};
+use self::groups::{Minute, MonthGroup};
 use self::text::{present, values};
 
-pub use self::faults::{Fault, faults};
+pub use self::faults::{MonthFault, faults};
 
 /// The minutes of a day.
 pub const DAY: usize = 24 * 60;
@@ -47,8 +47,8 @@ type Value = fn(&Minute) -> f64;
 #[derive(Debug)]
 pub struct Month {
     minutes: usize,
-    groups: Vec<Group>,
-    faults: Vec<Fault>,
+    groups: Vec<MonthGroup>,
+    faults: Vec<MonthFault>,
 }
 
 // === impl Month ===
@@ -57,7 +57,7 @@ impl Month {
     /// Returns a month of `days` days, with the faults that begin and end within them.
     pub fn of(days: usize) -> Self {
         let minutes = days * DAY;
-        let faults: Vec<Fault> = faults()
+        let faults: Vec<MonthFault> = faults()
             .into_iter()
             .filter(|fault| fault.begin + fault.length < minutes)
             .collect();
@@ -73,7 +73,7 @@ impl Month {
     }
 
     /// Returns the faults of the month.
-    pub fn faults(&self) -> &[Fault] {
+    pub fn faults(&self) -> &[MonthFault] {
         &self.faults
     }
 
@@ -163,7 +163,7 @@ impl Month {
         }
     }
 
-    fn write_group(&self, test: &mut String, group: &Group) {
+    fn write_group(&self, test: &mut String, group: &MonthGroup) {
         let of_group = format!(",cluster_name=\"production\",group=\"{}\"", group.name);
         let of_topic = format!("{of_group},topic=\"{}\"", group.topic);
         let families: [(&str, &str, Value); 8] = [

@@ -38,7 +38,7 @@ pub struct Verdict {
 }
 
 /// One cluster's part of an exposition.
-struct Shown<'e> {
+struct ClusterExposition<'e> {
     metrics: &'e Exposition,
     cluster: &'e str,
 }
@@ -49,7 +49,7 @@ pub fn judge(
     truth: &Truth,
     (written, now): (Written, f64),
 ) -> Verdict {
-    let shown = Shown { metrics, cluster };
+    let shown = ClusterExposition { metrics, cluster };
     let mut verdict = Verdict::default();
     shown.bounds(truth, &mut verdict);
     shown.rows(truth, &mut verdict);
@@ -81,9 +81,9 @@ fn key(labels: &Labels) -> (String, String, i32) {
     (group.to_owned(), topic.to_owned(), partition(labels))
 }
 
-// === impl Shown ===
+// === impl ClusterExposition ===
 
-impl<'e> Shown<'e> {
+impl<'e> ClusterExposition<'e> {
     fn series(&self, family: &str) -> impl Iterator<Item = (&'e Labels, f64)> {
         let cluster = self.cluster;
         let ours = move |(labels, _): &(&Labels, f64)| label(labels, "cluster_name") == cluster;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use e2e::lab::kafka::Plan;
 use e2e::lab::prom::Exposition;
-use e2e::lab::scale::{Scale, Verdict};
+use e2e::lab::scale::{Scale, ScaleFindings};
 use e2e::lab::{self, Collector, Config, Kafka, Length};
 use tokio::time::Instant;
 
@@ -27,7 +27,7 @@ const RESULTS: [&str; 4] = ["complete", "partial", "failed", "abandoned"];
 /// The judgement of one scrape of `/metrics`, with the collector's use of CPU and its collections.
 struct Scrape {
     at: Instant,
-    verdict: Verdict,
+    verdict: ScaleFindings,
     /// The CPU time that the collector had used until then.
     cpu: Duration,
     /// The number of collections until then, by result.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use e2e::lab::kubernetes::Part;
+use e2e::lab::kubernetes::Component;
 use e2e::lab::process::Signal;
 use e2e::lab::{self, ControlPlane, PairPlan, TwoPods};
 use e2e::trials::outage::kept;
@@ -53,13 +53,13 @@ fn a_control_plane_that_restarts_or_stands_still_never_makes_two_leaders() -> Re
     let mut plane = ControlPlane::start()?;
     let pairs = pairs(&plane)?;
     let begun = Instant::now();
-    for part in [Part::ApiServer, Part::Etcd] {
+    for part in [Component::ApiServer, Component::Etcd] {
         plane.kill(part)?;
         plane.launch(part)?;
         plane.wait_until_ready()?;
         judge(&pairs, &format!("{part:?} restarted"), Instant::now())?;
     }
-    for part in [Part::Etcd, Part::ApiServer] {
+    for part in [Component::Etcd, Component::ApiServer] {
         plane.signal(part, Signal::Stop)?;
         lab::pause(Duration::from_secs(20));
         plane.signal(part, Signal::Continue)?;

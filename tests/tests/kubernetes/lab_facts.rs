@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use e2e::lab::faults::{ApiRoute, ErrorInjection, HttpFault, RouteKind, TcpFault, Verb};
-use e2e::lab::kubernetes::{Lease, Part, Rights};
+use e2e::lab::kubernetes::{Component, Lease, Rights};
 use e2e::lab::process::Signal;
 use e2e::lab::{self, ControlPlane};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -143,19 +143,19 @@ fn parts_of_the_control_plane_stop_and_come_back() -> Result<()> {
     let _reservation = lab::reserve()?;
     let mut plane = ControlPlane::start()?;
     Lease::of(plane.kube(), "kept").create_released()?;
-    plane.kill(Part::ApiServer)?;
+    plane.kill(Component::ApiServer)?;
     ensure!(Lease::of(plane.kube(), "kept").read().is_err(), "an answer");
-    plane.launch(Part::ApiServer)?;
+    plane.launch(Component::ApiServer)?;
     plane.wait_until_ready()?;
-    plane.kill(Part::Etcd)?;
-    plane.launch(Part::Etcd)?;
+    plane.kill(Component::Etcd)?;
+    plane.launch(Component::Etcd)?;
     plane.wait_until_ready()?;
     let kept = Lease::of(plane.kube(), "kept");
     lab::wait_for("the Lease", 10 * SECOND, || {
         kept.read()?.context("it is gone")
     })?;
-    plane.signal(Part::ApiServer, Signal::Stop)?;
-    plane.signal(Part::ApiServer, Signal::Continue)?;
+    plane.signal(Component::ApiServer, Signal::Stop)?;
+    plane.signal(Component::ApiServer, Signal::Continue)?;
     kept.read()?.context("it is gone")?;
     Ok(())
 }

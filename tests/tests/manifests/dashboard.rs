@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use e2e::lab::prometheus::{Prometheus, Series};
 use e2e::lab::{self, Length};
-use e2e::manifests::dashboard::{Dashboard, Query, Span};
+use e2e::manifests::dashboard::{Dashboard, Query, QuerySpan};
 use tokio::time::Instant;
 
 use records::{GROUPS, Records};
@@ -36,8 +36,8 @@ fn ask(prometheus: &Prometheus, records: &Records, queries: &[Query]) -> Result<
     let mut slowest = (Duration::ZERO, String::new());
     for (n, query) in queries.iter().enumerate() {
         let from = match query.span {
-            Span::Instant => records.end,
-            Span::Range => records.start,
+            QuerySpan::Instant => records.end,
+            QuerySpan::Range => records.start,
         };
         let begun = Instant::now();
         let answer = prometheus.range(&query.expr, (from, records.end), STEP);

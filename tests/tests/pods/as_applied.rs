@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use e2e::lab::node::{Installation, Kafka, Overlay, Seen, Setup};
+use e2e::lab::node::{Installation, NodeKafka, Overlay, Seen, Setup};
 use e2e::lab::{self, Node};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -123,7 +123,7 @@ fn the_leader_shows_the_lag_of_a_real_kafka_outside_of_the_cluster() -> Result<(
     let Some(node) = Node::start()? else {
         return Ok(());
     };
-    let kafka = Kafka::start(&node)?;
+    let kafka = NodeKafka::start(&node)?;
     kafka.fixture("build", &[])?;
     let bootstrap = kafka.bootstrap();
     let setup = Setup::of(Overlay::Base);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use e2e::lab::node::{Installation, Overlay, Rights, Seen, Setup};
+use e2e::lab::node::{Installation, Overlay, Seen, ServiceAccountRights, Setup};
 use e2e::lab::{self, Length, Node};
 
 const LIMIT: Duration = Duration::from_secs(90);
@@ -33,7 +33,7 @@ fn an_elector_without_rights_says_which_and_leads_when_it_has_them() -> Result<(
     let Some(node) = Node::start()? else {
         return Ok(());
     };
-    let rights = Rights::Forgotten;
+    let rights = ServiceAccountRights::Forgotten;
     let setup = Setup::of(Overlay::Base).durations((6, 2));
     let mut installation = Installation::start(&node, Setup { rights, ..setup })?;
     let said = lab::wait_for("a word about rights", LIMIT, || {
@@ -58,7 +58,7 @@ fn an_elector_without_rights_says_which_and_leads_when_it_has_them() -> Result<(
         "somebody leads"
     );
     all_stay_up(&installation)?;
-    installation.change(|setup| setup.rights = Rights::Bound)?;
+    installation.change(|setup| setup.rights = ServiceAccountRights::Bound)?;
     installation.wait_until_settled()?;
     installation.never_two()?;
     Ok(())

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use e2e::lab::node::{self, BUILT, Collector, Installation, Overlay, Setup};
+use e2e::lab::node::{self, BUILT, CollectorImage, Installation, Overlay, Setup};
 use e2e::lab::{self, Node, process};
 use serde_json::{Value, json};
 
@@ -177,7 +177,7 @@ fn pods_of_either_collector_have_one_leader() -> Result<()> {
     let Some(node) = Node::start()? else {
         return Ok(());
     };
-    for collector in [Collector::Slim, Collector::Static] {
+    for collector in [CollectorImage::Slim, CollectorImage::Static] {
         let setup = Setup::of(Overlay::Base);
         let installation = Installation::start_settled(&node, Setup { collector, ..setup })?;
         let (leader, standby) = (installation.leader()?, installation.standby()?);
@@ -194,8 +194,8 @@ fn pods_of_either_collector_have_one_leader() -> Result<()> {
             let (done, said) =
                 node.kubectl_status_and_output(&asked.split(' ').collect::<Vec<_>>())?;
             match collector {
-                Collector::Slim => ensure!(said.starts_with(says), "{pod}: {said}"),
-                Collector::Static => ensure!(!done.success(), "a curl: {said}"),
+                CollectorImage::Slim => ensure!(said.starts_with(says), "{pod}: {said}"),
+                CollectorImage::Static => ensure!(!done.success(), "a curl: {said}"),
             }
         }
         lab::say(format_args!("{collector:?}: {}", installation.never_two()?));

@@ -5,7 +5,7 @@ use super::*;
 
 const CONTRACT: &str = r#"{"is_leader":true,"identity":"pod-a","name":"pod-a","term":7,"valid_for_ms":4870,"state":"leading","reason":"renewed"}"#;
 
-fn read(body: &str) -> Result<Form, Unusable> {
+fn read(body: &str) -> Result<AnswerForm, Unusable> {
     Answer::read(200, body.as_bytes()).map(|answer| answer.form)
 }
 
@@ -20,8 +20,11 @@ fn the_three_forms_are_told_apart() {
         state: State::Leading,
         reason: Reason::Renewed,
     };
-    assert_eq!(read(CONTRACT), Ok(Form::Contract(Box::new(report), None)));
-    let yes = Form::Flag {
+    assert_eq!(
+        read(CONTRACT),
+        Ok(AnswerForm::Contract(Box::new(report), None))
+    );
+    let yes = AnswerForm::Flag {
         is_leader: true,
         identity: None,
         name: Some("pod-b".to_owned()),
@@ -32,7 +35,7 @@ fn the_three_forms_are_told_apart() {
         (r#"{"name":"","identity":"pod-b"}"#, "", Some("pod-b")),
     ] {
         let (name, identity) = (name.to_owned(), identity.map(ToOwned::to_owned));
-        assert_eq!(read(body), Ok(Form::Name { name, identity }));
+        assert_eq!(read(body), Ok(AnswerForm::Name { name, identity }));
     }
 }
 
@@ -56,7 +59,7 @@ fn the_detail_for_people_is_kept() {
     let body = CONTRACT.replace('}', r#","detail":"patch"}"#);
     let form = read(&body).unwrap();
     assert!(
-        matches!(&form, Form::Contract(_, Some(detail)) if detail == "patch"),
+        matches!(&form, AnswerForm::Contract(_, Some(detail)) if detail == "patch"),
         "{form:?}"
     );
 }

@@ -4,7 +4,7 @@ use shared::leadership::{LeaderReport, Reason, State};
 
 use super::{Harness, LEASE, US, contract, definite, report, yes};
 use crate::gate::ClosedReason;
-use crate::leadership::answer::{Answer, Form};
+use crate::leadership::answer::{Answer, AnswerForm};
 use crate::leadership::evaluate::PollResult;
 
 /// Returns answers with every kind of contradiction.
@@ -39,7 +39,7 @@ fn contradictions() -> Vec<Answer> {
     let reports = states.into_iter().map(in_state);
     let reports = reports.chain(reasons.into_iter().map(for_reason));
     let reports = reports.chain(["pod-b", ""].map(named)).chain(times);
-    let flag = |name: &str| Form::Flag {
+    let flag = |name: &str| AnswerForm::Flag {
         is_leader: true,
         identity: None,
         name: Some(name.to_owned()),
@@ -72,7 +72,7 @@ fn an_answer_that_contradicts_itself_opens_nothing_and_closes_at_once() {
 #[test]
 fn an_answer_with_the_identity_of_another_pod_is_refused_whoever_it_names() {
     let mut harness = Harness::new();
-    let answer = definite(Form::Name {
+    let answer = definite(AnswerForm::Name {
         name: US.to_owned(),
         identity: Some("pod-b".to_owned()),
     });

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use shared::leadership::LeaderReport;
 
 use super::{Harness, LEASE, STALE, US, cannot_know, contract, definite, named, report};
-use crate::leadership::answer::{Answer, Certainty, Form};
+use crate::leadership::answer::{Answer, AnswerForm, Certainty};
 use crate::leadership::evaluate::PollResult;
 
 /// Generates any answer: for this pod or another one, definite or not.
@@ -19,7 +19,7 @@ fn any_answer() -> impl Strategy<Value = Answer> {
             })
         });
     let flag = any::<bool>().prop_map(|is_leader| {
-        definite(Form::Flag {
+        definite(AnswerForm::Flag {
             is_leader,
             identity: None,
             name: None,
@@ -39,13 +39,13 @@ fn granted(answer: &Answer) -> Option<u64> {
         return None;
     }
     match &answer.form {
-        Form::Contract(report, _) if report.identity == US && report.is_leader => {
+        AnswerForm::Contract(report, _) if report.identity == US && report.is_leader => {
             Some(report.valid_for_ms).filter(|time| (1..=LEASE).contains(time))
         }
-        Form::Flag {
+        AnswerForm::Flag {
             is_leader: true, ..
         } => Some(STALE),
-        Form::Name { name, .. } if name == US => Some(STALE),
+        AnswerForm::Name { name, .. } if name == US => Some(STALE),
         _ => None,
     }
 }

@@ -69,7 +69,7 @@ pub struct HttpProxy {
 }
 
 #[derive(Clone)]
-struct Shared {
+struct HttpProxyState {
     upstream: Client,
     http_fault: watch::Receiver<HttpFault>,
     requests: watch::Sender<Vec<ApiRequest>>,
@@ -84,7 +84,7 @@ impl HttpProxy {
         let port = listener.local_addr()?.port();
         let http_fault = watch::Sender::new(HttpFault::default());
         let requests = watch::Sender::new(Vec::new());
-        let shared = Shared {
+        let shared = HttpProxyState {
             upstream,
             http_fault: http_fault.subscribe(),
             requests: requests.clone(),
@@ -121,7 +121,7 @@ impl Drop for HttpProxy {
     }
 }
 
-async fn answer(State(shared): State<Shared>, request: Request) -> Response {
+async fn answer(State(shared): State<HttpProxyState>, request: Request) -> Response {
     let asked = ApiRequest {
         at: Instant::now(),
         verb: Verb::of(&request),

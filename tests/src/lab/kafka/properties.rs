@@ -34,7 +34,7 @@ pub enum User {
 
 /// The ports of one broker, one for each listener.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ports {
+pub(super) struct BrokerPorts {
     pub(super) plain: u16,
     pub(super) sasl: u16,
     pub(super) tls: u16,
@@ -45,7 +45,7 @@ pub(super) struct Ports {
 pub(super) struct Broker<'a> {
     pub(super) id: u16,
     /// The ports of all brokers, in the order of their ids, which count from 1.
-    pub(super) ports: &'a [Ports],
+    pub(super) ports: &'a [BrokerPorts],
     pub(super) dir: &'a Path,
     pub(super) keys: Option<&'a Keys>,
     pub(super) extra: &'a str,
@@ -72,9 +72,9 @@ impl User {
     }
 }
 
-// === impl Ports ===
+// === impl BrokerPorts ===
 
-impl Ports {
+impl BrokerPorts {
     pub(super) fn free() -> Result<Self> {
         let [plain, sasl, tls, controller] = ports::free_ports()?;
         Ok(Self {

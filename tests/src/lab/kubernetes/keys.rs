@@ -12,7 +12,7 @@ use crate::lab::process;
 
 /// The directory with the PEM files of keys and certificates.
 #[derive(Clone, Debug)]
-pub(super) struct Keys {
+pub(super) struct ControlPlaneKeys {
     dir: PathBuf,
 }
 
@@ -21,9 +21,9 @@ subjectAltName=IP:127.0.0.1,IP:10.96.0.1,DNS:localhost,DNS:kubernetes,DNS:kubern
 ";
 const CLIENT: &str = "extendedKeyUsage=clientAuth\n";
 
-// === impl Keys ===
+// === impl ControlPlaneKeys ===
 
-impl Keys {
+impl ControlPlaneKeys {
     /// Makes all keys and certificates, valid for two days, in the directory `dir`.
     pub(super) fn make(dir: &Path) -> Result<Self> {
         fs::create_dir_all(dir)?;

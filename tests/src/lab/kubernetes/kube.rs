@@ -12,7 +12,7 @@ use kube::{Client, Config};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
-use super::keys::Keys;
+use super::keys::ControlPlaneKeys;
 use crate::lab::process;
 
 /// The namespace of all objects that tests on the control plane create.
@@ -46,7 +46,7 @@ pub(super) enum Write {
 impl Kube {
     pub(super) fn new(
         runtime: &Handle,
-        (port, keys, dir, program): (u16, &Keys, &Path, PathBuf),
+        (port, keys, dir, program): (u16, &ControlPlaneKeys, &Path, PathBuf),
     ) -> Result<Self> {
         let kubeconfig = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "lab",

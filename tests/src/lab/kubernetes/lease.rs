@@ -14,7 +14,7 @@ pub struct Lease {
 
 /// The contents of a Lease as the API server has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct LeaseRecord {
     /// The field `spec.holderIdentity`; empty if it is absent.
     pub holder: String,
     /// The field `spec.leaseDurationSeconds`; 0 if it is absent.
@@ -47,7 +47,7 @@ impl Lease {
     }
 
     /// Reads the Lease; returns `None` if it does not exist.
-    pub fn read(&self) -> Result<Option<Record>> {
+    pub fn read(&self) -> Result<Option<LeaseRecord>> {
         let object = self.kube.read(&self.path())?;
         object.as_ref().map(record).transpose()
     }
@@ -89,11 +89,11 @@ fn leases() -> String {
     format!("/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases")
 }
 
-fn record(object: &Value) -> Result<Record> {
+fn record(object: &Value) -> Result<LeaseRecord> {
     let (metadata, spec) = (&object["metadata"], &object["spec"]);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let version = text(&metadata["resourceVersion"]);
-    Ok(Record {
+    Ok(LeaseRecord {
         holder: text(&spec["holderIdentity"]),
         duration_secs: spec["leaseDurationSeconds"].as_i64().unwrap_or_default(),
         renewed: text(&spec["renewTime"]),

@@ -32,7 +32,7 @@ pub enum Overlay {
 
 /// An image of the collector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Collector {
+pub enum CollectorImage {
     /// The image that has a shell and curl besides the program.
     Slim,
     /// The image with nothing but the program; available only if images were built ([`super::built_images`]).
@@ -47,7 +47,7 @@ pub struct Setup {
     /// The number of pods, `replicas` of the Deployment.
     pub replicas: usize,
     /// The image of the collector.
-    pub collector: Collector,
+    pub collector: CollectorImage,
     /// The tag of the elector's and the collector's image, one of [`TAGS`].
     pub tag: &'static str,
     /// The address of Kafka, as `bootstrap_servers`; an installation replaces an empty one with the stand-in's.
@@ -57,12 +57,12 @@ pub struct Setup {
     /// The keys of `[exporter.leadership]` that are added to those of the base's configuration, with their values.
     pub leadership: BTreeMap<&'static str, u64>,
     /// The rights of the pods' service account.
-    pub rights: Rights,
+    pub rights: ServiceAccountRights,
 }
 
 /// The rights that a user has given to the pods' service account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rights {
+pub enum ServiceAccountRights {
     /// The rights that the manifests give.
     Bound,
     /// No rights, since the `RoleBinding` is left out.
@@ -81,9 +81,9 @@ impl Overlay {
     }
 }
 
-// === impl Collector ===
+// === impl CollectorImage ===
 
-impl Collector {
+impl CollectorImage {
     /// Returns the last part of the image's name.
     fn image(self) -> &'static str {
         match self {
@@ -101,12 +101,12 @@ impl Setup {
         Self {
             overlay,
             replicas: 2,
-            collector: Collector::Slim,
+            collector: CollectorImage::Slim,
             tag: TAGS[0],
             bootstrap: String::new(),
             poll_interval: Duration::from_secs(1),
             leadership: BTreeMap::new(),
-            rights: Rights::Bound,
+            rights: ServiceAccountRights::Bound,
         }
     }
 
@@ -145,8 +145,8 @@ impl Setup {
         let (folder, replicas, tag) = (self.overlay.folder(), self.replicas, self.tag);
         let collector = self.collector.image();
         let patches = match self.rights {
-            Rights::Bound => "",
-            Rights::Forgotten => UNBOUND,
+            ServiceAccountRights::Bound => "",
+            ServiceAccountRights::Forgotten => UNBOUND,
         };
         let text = format!(
             "namespace: monitoring\n\

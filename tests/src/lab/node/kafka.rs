@@ -21,16 +21,16 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// A cluster of one broker, which is killed when dropped.
 #[derive(Debug)]
-pub struct Kafka<'a> {
+pub struct NodeKafka<'a> {
     node: &'a Node,
     tools: KafkaTools,
     #[expect(dead_code, reason = "the broker runs as long as it is held")]
     process: Process,
 }
 
-// === impl Kafka ===
+// === impl NodeKafka ===
 
-impl<'a> Kafka<'a> {
+impl<'a> NodeKafka<'a> {
     /// Starts the broker and waits until it listens.
     pub fn start(node: &'a Node) -> Result<Self> {
         let tools = KafkaTools::open(Version::from_env()?)?;

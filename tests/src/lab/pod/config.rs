@@ -15,12 +15,12 @@ pub(crate) struct PodConfig<'a> {
     /// The key `bootstrap_servers` of the only cluster.
     pub(crate) bootstrap: &'a str,
     /// The settings of the election; `None` for a collector that runs alone.
-    pub(crate) election: Option<Election<'a>>,
+    pub(crate) election: Option<ElectionKeys<'a>>,
 }
 
 /// The values in `[exporter.leadership]`, the election that the pod takes part in.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Election<'a> {
+pub(crate) struct ElectionKeys<'a> {
     /// The port on loopback on which the elector serves HTTP and the collector asks it.
     pub(crate) elector: u16,
     /// The key `lease_name`: the name of the Lease.
@@ -59,7 +59,7 @@ impl PodConfig<'_> {
             bootstrap,
             election,
         } = self;
-        let election = election.map_or_else(String::new, Election::text);
+        let election = election.map_or_else(String::new, ElectionKeys::text);
         format!(
             r#"[exporter]
 http_host = "127.0.0.1"
@@ -75,9 +75,9 @@ bootstrap_servers = "{bootstrap}"
     }
 }
 
-// === impl Election ===
+// === impl ElectionKeys ===
 
-impl Election<'_> {
+impl ElectionKeys<'_> {
     fn text(self) -> String {
         let Self {
             elector,

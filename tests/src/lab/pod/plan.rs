@@ -1,13 +1,13 @@
 //! The plan of a pod, and the configuration file that follows from it.
 
-use super::config::{Election, PodConfig};
+use super::config::{ElectionKeys, PodConfig};
 use crate::lab::config::CLUSTER;
 use crate::lab::kubernetes::NAMESPACE;
 use crate::lab::programs::Program;
 
 /// The settings with which a pod is made: the election that it takes part in, and the program that is its elector.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct PodPlan {
     /// The key `lease_name`: the name of the Lease.
     pub lease: String,
     /// The key `lease_namespace`: the namespace of the Lease.
@@ -25,9 +25,9 @@ pub struct Plan {
     pub clock: Option<&'static str>,
 }
 
-// === impl Plan ===
+// === impl PodPlan ===
 
-impl Plan {
+impl PodPlan {
     /// Returns the plan of a pod with klag-exporter's elector, its name as identity, and these durations in seconds: the Lease's,
     /// and the grace period.
     pub fn of(lease: &str, (duration_secs, grace_secs): (u64, u64)) -> Self {
@@ -44,7 +44,7 @@ impl Plan {
 
     /// Returns the text of the configuration file that both containers read.
     pub(super) fn config(&self, (elector, collector): (u16, u16), bootstrap: &str) -> String {
-        let election = Election {
+        let election = ElectionKeys {
             elector,
             lease: &self.lease,
             namespace: &self.namespace,

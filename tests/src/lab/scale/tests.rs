@@ -10,7 +10,7 @@ const SMALL: Scale = Scale {
     width: 1,
 };
 
-fn judged(samples: &[(&str, &str)]) -> Verdict {
+fn judged(samples: &[(&str, &str)]) -> ScaleFindings {
     let mut text = String::new();
     for (series, value) in samples {
         let name = series.split('{').next().unwrap();
@@ -25,7 +25,7 @@ const UP: (&str, &str) = ("kafka_lag_exporter_up", "1");
 const GROUP: &str = r#"{group="s-g0000"}"#;
 const ROW: &str = r#"{group="s-g0000",topic="s-t0000",partition="0"}"#;
 
-fn complete(sum: &str, lag: &str) -> Verdict {
+fn complete(sum: &str, lag: &str) -> ScaleFindings {
     judged(&[
         UP,
         (&format!("kafka_consumergroup_group_complete{GROUP}"), "1"),

@@ -1,11 +1,11 @@
 //! The faults of the month, and the time within which each must be reported.
 
 use super::DAY;
-use super::groups::{Group, Minute, number};
+use super::groups::{Minute, MonthGroup, number};
 
 /// A fault of the simulated month.
 #[derive(Clone, Debug)]
-pub struct Fault {
+pub struct MonthFault {
     /// The alert that must report the fault.
     pub alert: &'static str,
     /// The group that has the fault; `None` for the whole cluster.
@@ -74,20 +74,20 @@ const PLAN: [(Kind, Option<&str>); 18] = [
 
 /// Returns the twenty faults. Eighteen begin one after the other from midday of the second day on; two are nightly runs that are
 /// missed.
-pub fn faults() -> Vec<Fault> {
+pub fn faults() -> Vec<MonthFault> {
     let planned = PLAN.into_iter().enumerate().map(|(i, (kind, group))| {
-        Fault::of(kind, group.map(str::to_owned), DAY + DAY / 2 + 3 + 97 * i)
+        MonthFault::of(kind, group.map(str::to_owned), DAY + DAY / 2 + 3 + 97 * i)
     });
     let nights = [(0, 1), (1, 8)].map(|(i, day)| {
         let group = format!("nightly-{i}");
-        Fault::of(MISSED, Some(group), day * DAY + 120 + 3 * i)
+        MonthFault::of(MISSED, Some(group), day * DAY + 120 + 3 * i)
     });
     planned.chain(nights).collect()
 }
 
-// === impl Fault ===
+// === impl MonthFault ===
 
-impl Fault {
+impl MonthFault {
     fn of((alert, length, within, change): Kind, group: Option<String>, begin: usize) -> Self {
         Self {
             alert,
@@ -105,8 +105,8 @@ impl Fault {
     }
 
     /// Changes the minutes of the group that has the fault. A fault of the whole cluster changes no group.
-    pub(super) fn apply(&self, groups: &mut [Group]) {
-        let named = |group: &&mut Group| Some(&group.name) == self.group.as_ref();
+    pub(super) fn apply(&self, groups: &mut [MonthGroup]) {
+        let named = |group: &&mut MonthGroup| Some(&group.name) == self.group.as_ref();
         let Some(group) = groups.iter_mut().find(named) else {
             return;
         };

@@ -4,7 +4,7 @@ use super::{DAY, DEPLOYS};
 
 /// A group, with its values in each minute of the month.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(super) struct MonthGroup {
     pub(super) name: String,
     pub(super) topic: String,
     /// The minutes; `None` while Kafka does not list the group.
@@ -52,7 +52,7 @@ const EMPTY: Minute = Minute {
 };
 
 /// Returns the fifty groups, for this number of minutes.
-pub(super) fn all(minutes: usize) -> Vec<Group> {
+pub(super) fn all(minutes: usize) -> Vec<MonthGroup> {
     let mut groups = Vec::new();
     for (kind, n, minute_of) in KINDS {
         for i in 0..n {
@@ -70,7 +70,7 @@ pub(super) fn all(minutes: usize) -> Vec<Group> {
                 let now = minute_of(i, minute, unexpected(kind.len() * 1_000 + i, minute));
                 (minute >= begin).then(|| deployed(now, minute))
             });
-            groups.push(Group {
+            groups.push(MonthGroup {
                 name: format!("{kind}-{i}"),
                 topic,
                 minutes: minutes.collect(),
