@@ -18,9 +18,12 @@ use bytes::buf::Reader;
 use bytes::{Buf, Bytes, BytesMut};
 use flate2::bufread::GzDecoder;
 use http_body::{Frame, SizeHint};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+
+#[cfg(test)]
+mod tests;
 
 /// The number of clients that are served at a time. Each costs a decoder of some 50 KB, and three chunks.
 pub(super) const N_SLOTS: usize = 8;
@@ -43,8 +46,7 @@ const LENGTH: usize = size_of::<u32>();
 #[derive(Clone, Debug)]
 pub(super) struct TextSlots {
     free: Arc<Semaphore>,
-    /// One permit for each waiting client for which no slot has been given up yet.
-    wanted: Arc<Semaphore>,
+    queue: Arc<watch::Sender<Queue>>,
     /// The only permit to inflate a chunk, so that one chunk is inflated at a time.
     inflating: Arc<Semaphore>,
 }
@@ -58,7 +60,17 @@ pub(super) struct TextSlot {
     _taken: OwnedSemaphorePermit,
 }
 
-/// The entry of a waiting client in `wanted`; dropping it removes the entry.
+/// The clients that wait for a slot.
+#[derive(Debug, Default)]
+struct Queue {
+    /// The number of waiting clients.
+    waiting: usize,
+    /// The number of waiting clients for which another client has given up its slot. Each client that leaves the queue takes one
+    /// of these slots, or leaves it to the next client.
+    given_up: usize,
+}
+
+/// The entry of a waiting client in the queue; dropping it removes the entry.
 struct Queued<'p>(&'p TextSlots);
 
 /// A response body of inflated text.
@@ -91,7 +103,7 @@ impl TextSlots {
     pub(super) fn new() -> Self {
         Self {
             free: Arc::new(Semaphore::new(N_SLOTS)),
-            wanted: Arc::new(Semaphore::new(0)),
+            queue: Arc::default(),
             inflating: Arc::new(Semaphore::new(1)),
         }
     }
@@ -112,21 +124,44 @@ impl TextSlots {
             _taken: taken,
         })
     }
+
+    /// Waits for a client for which no slot has been given up yet, and counts the caller's slot as given up for it.
+    async fn give_up(&self) {
+        let needs_slot = |queue: &Queue| queue.waiting > queue.given_up;
+        let mut changes = self.queue.subscribe();
+        loop {
+            if changes.wait_for(needs_slot).await.is_err() {
+                // The sender lives in `self`.
+                return;
+            }
+            // Another holder may have given up its slot for this client in the meantime.
+            let counted = self.queue.send_if_modified(|queue| {
+                let needed = needs_slot(queue);
+                queue.given_up += usize::from(needed);
+                needed
+            });
+            if counted {
+                return;
+            }
+        }
+    }
 }
 
 // === impl Queued ===
 
 impl<'p> Queued<'p> {
     fn new(text_slots: &'p TextSlots) -> Self {
-        text_slots.wanted.add_permits(1);
+        text_slots.queue.send_modify(|queue| queue.waiting += 1);
         Self(text_slots)
     }
 }
 
 impl Drop for Queued<'_> {
     fn drop(&mut self) {
-        // If a slot was given up for the only client in the queue, the permit is gone already, and this call removes nothing.
-        self.0.wanted.forget_permits(1);
+        self.0.queue.send_modify(|queue| {
+            queue.waiting -= 1;
+            queue.given_up = queue.given_up.saturating_sub(1);
+        });
     }
 }
 
@@ -140,16 +175,13 @@ impl TextSlot {
         chunks: &mpsc::Sender<io::Result<Bytes>>,
         chunk: io::Result<Bytes>,
     ) -> Result<(), Stopped> {
-        let wanted = async {
+        let given_up = async {
             tokio::time::sleep_until(self.until).await;
-            match self.text_slots.wanted.acquire().await {
-                Ok(wanted) => wanted.forget(),
-                Err(_) => std::future::pending().await,
-            }
+            self.text_slots.give_up().await;
         };
         tokio::select! { biased;
         sent = chunks.send(chunk) => sent.map_err(|_| Stopped),
-        () = wanted => Err(Stopped) }
+        () = given_up => Err(Stopped) }
     }
 
     /// Inflates chunk by chunk until the text is sent, the client is gone, or another client needs the slot.
@@ -216,7 +248,8 @@ impl http_body::Body for InflatedBody {
             return Poll::Ready(None);
         }
         let chunk = ready!(self.chunks.poll_recv(context));
-        let chunk = chunk.unwrap_or_else(|| Err(io::Error::other("the place was wanted")));
+        let chunk =
+            chunk.unwrap_or_else(|| Err(io::Error::other("another client needed the slot")));
         Poll::Ready(Some(chunk.and_then(|chunk| {
             let length = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
             match self.left.checked_sub(length) {
