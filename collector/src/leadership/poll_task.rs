@@ -59,7 +59,7 @@ enum PollEvent {
 /// The continuation of the loop after a poll: another poll, or the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
-    Question,
+    Poll,
     End,
 }
 
@@ -104,7 +104,7 @@ impl PollTask {
             identity = self.query.consumer,
             "Asking for leadership"
         );
-        while self.poll_once(&mut gate_writer, &shutdown).await == Next::Question {}
+        while self.poll_once(&mut gate_writer, &shutdown).await == Next::Poll {}
         gate_writer.close(ClosedReason::ShuttingDown, Instant::now());
         self.send_final_query(&gate_writer).await;
     }
@@ -131,7 +131,7 @@ impl PollTask {
                 self.apply_answer(answer, Times { asked_at, now }, gate_writer);
             }
         }
-        Next::Question
+        Next::Poll
     }
 
     /// Waits for [`CLOSE_WAIT`] at most for clients to end, if the gate is closed and clients are left. The next poll reports

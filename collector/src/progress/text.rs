@@ -13,7 +13,7 @@ pub(super) fn describe(step: Step) -> String {
         Step::Offsets { done, total } => format!("committed offsets, {done} of {total} groups"),
         Step::Ends { done, total } => format!("log ends, {done} of {total} partitions"),
         Step::Timestamps { done, total } => {
-            format!("oldest unread records, {done} of {total} partitions")
+            format!("oldest unread records, {done} of {total} offsets")
         }
         Step::Published => "published".to_owned(),
     }

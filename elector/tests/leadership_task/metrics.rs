@@ -73,7 +73,7 @@ async fn a_problem_is_shown_while_it_lasts() {
     tokio::task::yield_now().await;
     let told = samples(&fixture).await;
     assert!(
-        !told.iter().any(|line| line.contains("trouble")),
+        !told.iter().any(|line| line.contains("problem_info")),
         "{told:#?}"
     );
 }
