@@ -7,11 +7,11 @@
 //! A file goes through these steps:
 //!
 //! 1. `file` reads the bytes, `document` parses them as TOML into a tree that knows its lines. References outside quotes, which
-//! are not TOML, are put into quotes before that (`unquoted`).
+//!    are not TOML, are put into quotes before that (`unquoted`).
 //! 2. Each file below `tables` reads one table of the tree with a `TableReader`, key by key: the reader finds the key, resolves
-//! its references (`environment`), and has the key's form convert the value (`forms`). A wrong value is noted and the default
-//! taken, so that reading goes on to the end and the user sees every problem at once, with its line and with what to write
-//! instead.
+//!    its references (`environment`), and has the key's form convert the value (`forms`). A wrong value is noted and the default
+//!    taken, so that reading goes on to the end and the user sees every problem at once, with its line and with what to write
+//!    instead.
 //! 3. [`parse`] returns the configuration where no problem was noted, else the problems (`problem`).
 //!
 //! Each key is one `static` in the file of its table: its name, form, default, meaning and user. The printed configuration

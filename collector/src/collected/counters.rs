@@ -95,7 +95,7 @@ impl Counters {
 }
 
 impl Default for Counters {
-    /// Starts all expected combinations of labels at 0, because PromQL's `increase()` does not see the first value of a series.
+    /// Starts all expected combinations of labels at 0, because `increase()` of Prometheus does not see the first value of a series.
     /// The series of an unexpected combination appears when it is counted first.
     fn default() -> Self {
         let pairs = Api::ALL

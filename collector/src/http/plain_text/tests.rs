@@ -27,7 +27,7 @@ async fn each_waiting_client_gets_a_slot_of_a_stalled_one() {
     for _ in 1..N_SLOTS {
         stalled_clients.spawn(stalled(text_slots.clone()));
     }
-    sleep(SLOT_TIME - 2 * SECOND).await;
+    sleep(SLOT_TIME.saturating_sub(2 * SECOND)).await;
     let mut waiting = JoinSet::new();
     for _ in 0..2 {
         let text_slots = text_slots.clone();
