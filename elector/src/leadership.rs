@@ -31,7 +31,7 @@
 use std::time::Duration;
 
 use shared::config::ConsumerRequirement;
-use shared::leadership::{LeaderReport, Query, Reason, ReportedGate, State};
+use shared::leadership::{LeaderReport, Query, ReportedGate, State, StateReason};
 use tokio::time::Instant;
 
 use crate::lease_status::{Desired, Holding, LeaseStatus};
@@ -102,7 +102,7 @@ pub struct AnswerKey {
     name: String,
     term: u64,
     state: State,
-    reason: Reason,
+    reason: StateReason,
     granted: bool,
 }
 
@@ -118,7 +118,7 @@ impl StateMachine {
             heartbeat: Heartbeat::new(rules.max_valid),
             rules,
             lease_status: LeaseStatus::default(),
-            phase: Phase::Resting(Reason::ConsumerSilent),
+            phase: Phase::Resting(StateReason::ConsumerSilent),
             hold_off: HoldOff::default(),
             led_since: None,
             free_since: None,
@@ -181,7 +181,7 @@ impl StateMachine {
     pub fn shut_down(&mut self, now: Instant) {
         self.phase = match self.phase {
             Phase::Resting(_) | Phase::Ended => Phase::Ended,
-            Phase::Campaigning | Phase::Draining(_) => Phase::Draining(Reason::ShuttingDown),
+            Phase::Campaigning | Phase::Draining(_) => Phase::Draining(StateReason::ShuttingDown),
         };
         self.advance(now);
     }

@@ -36,7 +36,7 @@ use std::time::Duration;
 
 use kube::Client;
 use shared::config::Election;
-use shared::leadership::Reason;
+use shared::leadership::StateReason;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -201,7 +201,7 @@ fn slow() -> RequestFailure {
 
 fn blocked(failure: RequestFailure) -> LeaseStatus {
     let problem = Problem {
-        reason: Reason::ApiUnreachable,
+        reason: StateReason::ApiUnreachable,
         cause: failure.cause,
         detail: failure.text,
     };

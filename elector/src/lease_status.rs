@@ -9,7 +9,7 @@
 //! This module reads no clock. Every claim carries its end, and whoever uses a claim compares its end with the clock at the
 //! moment of use.
 
-use shared::leadership::Reason;
+use shared::leadership::StateReason;
 use tokio::time::Instant;
 
 /// Everything that the lease half knows about the Lease.
@@ -73,7 +73,7 @@ pub enum Presence {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The reason of the problem, as the leadership contract names it.
-    pub reason: Reason,
+    pub reason: StateReason,
     /// A short label for metrics: the verb whose right is missing, or another word of a closed set.
     pub cause: &'static str,
     /// A sentence for the person who has to repair the problem. The words are this program's own: no text of a peer or of a

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use shared::config::{ElectorServer, Exporter, Leadership};
 use shared::http::BindError;
-use shared::leadership::Reason;
+use shared::leadership::StateReason;
 use shared::tasks::{self, SignalRuntime, TaskFailure, Tasks};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -109,7 +109,8 @@ async fn start(tasks: &Tasks, exporter: Exporter, names: Names) -> Result<(), Er
     let (source, end) = match exporter.leadership {
         Leadership::SingleInstance => {
             info!("Running in single-instance mode - leader election is disabled");
-            let source = LeadershipSource::SingleInstance(single(names.hostname, Reason::Disabled));
+            let source =
+                LeadershipSource::SingleInstance(single(names.hostname, StateReason::Disabled));
             (source, shutdown)
         }
         #[cfg(feature = "kubernetes")]
@@ -126,8 +127,10 @@ async fn start(tasks: &Tasks, exporter: Exporter, names: Names) -> Result<(), Er
                 "Kubernetes leadership is enabled in config but the 'kubernetes' feature is not compiled in. \
                  Falling back to single-instance mode."
             );
-            let source =
-                LeadershipSource::SingleInstance(single(election.identity, Reason::FeatureMissing));
+            let source = LeadershipSource::SingleInstance(single(
+                election.identity,
+                StateReason::FeatureMissing,
+            ));
             (source, shutdown)
         }
     };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use prometheus::IntCounterVec;
-use shared::leadership::{LeaderReport, Query, Reason, ReportedGate, State};
+use shared::leadership::{LeaderReport, Query, ReportedGate, State, StateReason};
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::{LeaderAnswer, MetricValues};
@@ -15,8 +15,8 @@ pub struct SingleInstance {
     pub identity: String,
     /// The time that every grant lasts.
     pub max_valid: Duration,
-    /// The reason why there is no election: [`Reason::Disabled`] or [`Reason::FeatureMissing`].
-    pub reason: Reason,
+    /// The reason why there is no election: [`StateReason::Disabled`] or [`StateReason::FeatureMissing`].
+    pub reason: StateReason,
     /// The longest time that an answer is held back.
     pub max_wait: Duration,
     /// The counter of answers, by their result.
@@ -55,7 +55,7 @@ impl SingleInstance {
     pub fn report(&self) -> LeaderReport {
         let ending = self.shutdown.is_cancelled();
         let (state, reason) = if ending {
-            (State::Draining, Reason::ShuttingDown)
+            (State::Draining, StateReason::ShuttingDown)
         } else {
             (State::SingleInstance, self.reason)
         };

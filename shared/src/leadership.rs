@@ -98,7 +98,7 @@ pub struct LeaderReport {
     /// The state of the source, for people, metrics and logs.
     pub state: State,
     /// The cause of `state`, for people, metrics and logs.
-    pub reason: Reason,
+    pub reason: StateReason,
 }
 
 /// The state of a source of leadership.
@@ -128,7 +128,7 @@ pub enum State {
 /// The cause of a source's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reason {
+pub enum StateReason {
     /// The lease has not been read yet.
     Starting,
     /// The source's last write to the lease succeeded.
@@ -188,9 +188,9 @@ impl State {
     }
 }
 
-// === impl Reason ===
+// === impl StateReason ===
 
-impl Reason {
+impl StateReason {
     /// Returns the word for the reason in the JSON, in the label `reason` and in log fields.
     pub const fn label(self) -> &'static str {
         match self {
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn labels_are_the_words_in_the_json() {
-        use Reason as R;
+        use StateReason as R;
         for state in [
             State::Starting,
             State::Parked,

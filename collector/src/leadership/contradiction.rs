@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use shared::leadership::{LeaderReport, Reason, State};
+use shared::leadership::{LeaderReport, State, StateReason};
 
 use super::answer::AnswerForm;
 
@@ -16,7 +16,7 @@ pub enum Contradiction {
     /// A yes in a state in which no pod may collect.
     State(State),
     /// A yes with a reason that belongs to a no.
-    Reason(Reason),
+    StateReason(StateReason),
     /// A yes that names another leader, or no leader.
     Leader,
     /// A yes with a duration of zero.
@@ -66,13 +66,16 @@ impl Contradiction {
         let acts = matches!(state, State::Leading | State::SingleInstance);
         let denies = matches!(
             reason,
-            Reason::Starting | Reason::NotHolder | Reason::Expired | Reason::ShuttingDown
+            StateReason::Starting
+                | StateReason::NotHolder
+                | StateReason::Expired
+                | StateReason::ShuttingDown
         );
         // Without an election no other pod can lead afterwards, so any duration is consistent.
         let too_long = *state == State::Leading && u128::from(granted_ms) > lease_ms;
         let found = [
             (!acts).then_some(Self::State(*state)),
-            denies.then_some(Self::Reason(*reason)),
+            denies.then_some(Self::StateReason(*reason)),
             (name != identity).then_some(Self::Leader),
             (granted_ms == 0).then_some(Self::NoTime),
             too_long.then_some(Self::TooLong {
@@ -88,7 +91,7 @@ impl fmt::Display for Contradiction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::State(state) => write!(f, "says yes in state {}", state.label()),
-            Self::Reason(reason) => write!(f, "says yes for the reason {}", reason.label()),
+            Self::StateReason(reason) => write!(f, "says yes for the reason {}", reason.label()),
             Self::Leader => f.write_str("says yes, but names another leader"),
             Self::NoTime => f.write_str("says yes, but grants no time"),
             Self::TooLong {

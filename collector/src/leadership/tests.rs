@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use prometheus::{IntCounterVec, Opts};
 use shared::config::{ConsumerRequirement, Election, SourceUrl};
-use shared::leadership::{LeaderReport, Reason, State};
+use shared::leadership::{LeaderReport, State, StateReason};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -51,7 +51,7 @@ fn report(term: u64, valid_for_ms: u64) -> LeaderReport {
         term,
         valid_for_ms,
         state: State::Leading,
-        reason: Reason::Renewed,
+        reason: StateReason::Renewed,
     }
 }
 
@@ -150,10 +150,14 @@ fn an_answer_that_comes_too_late_opens_nothing() {
 #[test]
 fn a_grant_is_believed_for_no_longer_than_a_lease_lasts() {
     for (state, why, end) in [
-        (State::SingleInstance, Reason::Disabled, Ok(100 + LEASE)),
+        (
+            State::SingleInstance,
+            StateReason::Disabled,
+            Ok(100 + LEASE),
+        ),
         (
             State::Leading,
-            Reason::Renewed,
+            StateReason::Renewed,
             Err(ClosedReason::Contradiction),
         ),
     ] {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use shared::leadership::Reason;
+use shared::leadership::StateReason;
 
 use super::outcome::{RequestFailure, StatusSummary};
 use super::request::{Patch, RequestKind};
@@ -78,7 +78,7 @@ impl Failures {
     /// Notes that an access review says a write would be denied; `detail` is for people.
     pub(crate) fn review_denies(&mut self, detail: String) {
         self.review_denial = Some(Problem {
-            reason: Reason::Forbidden,
+            reason: StateReason::Forbidden,
             cause: PATCH_VERB,
             detail,
         });
@@ -95,12 +95,12 @@ impl Failures {
         let message = summary.message;
         let problem = match (kind, status) {
             (RequestKind::Create, 403) => Problem {
-                reason: Reason::LeaseMissing,
+                reason: StateReason::LeaseMissing,
                 cause: RequestKind::Create.verb(),
                 detail: format!("the Lease is not there, and create is not allowed: {message}"),
             },
             (RequestKind::Create, 404) => Problem {
-                reason: Reason::LeaseMissing,
+                reason: StateReason::LeaseMissing,
                 cause: RequestKind::Create.verb(),
                 detail: format!(
                     "the Lease cannot be created, as its namespace is not among the cluster's namespaces: {message}"
@@ -109,13 +109,13 @@ impl Failures {
             (_, 403) => {
                 let verb = summary.denied_verb.unwrap_or(kind.verb());
                 Problem {
-                    reason: Reason::Forbidden,
+                    reason: StateReason::Forbidden,
                     cause: verb,
                     detail: format!("{verb} is not allowed: {message}"),
                 }
             }
             (_, 401) => Problem {
-                reason: Reason::Forbidden,
+                reason: StateReason::Forbidden,
                 cause: "credentials",
                 detail: format!("the API server does not know this pod: {message}"),
             },
@@ -178,7 +178,7 @@ impl FailureStreak {
 
     fn problem(&self) -> Option<Problem> {
         (self.n >= STREAK).then(|| Problem {
-            reason: Reason::ApiUnreachable,
+            reason: StateReason::ApiUnreachable,
             cause: self.last.cause,
             detail: self.last.text.clone(),
         })
@@ -212,7 +212,7 @@ mod tests {
         failures.refused(WRITE, 403, DENIED);
         failures.succeeded(RequestKind::Read);
         let problem = failures.problem(Contention::Uncontested, None).unwrap();
-        assert_eq!(problem.reason, Reason::Forbidden);
+        assert_eq!(problem.reason, StateReason::Forbidden);
         assert_eq!(problem.detail, "patch is not allowed: Forbidden");
         assert_eq!(problem.cause, "patch");
         failures.succeeded(WRITE);
@@ -228,7 +228,7 @@ mod tests {
                 .problem(Contention::Uncontested, None)
                 .unwrap()
                 .reason,
-            Reason::LeaseMissing
+            StateReason::LeaseMissing
         );
         failures.lease_seen();
         assert_eq!(failures.problem(Contention::Uncontested, None), None);
@@ -245,7 +245,7 @@ mod tests {
         assert_eq!(failures.problem(Contention::Uncontested, None), None);
         failures.failed(RequestKind::Read, failure("refused"));
         let problem = failures.problem(Contention::Uncontested, None).unwrap();
-        assert_eq!(problem.reason, Reason::ApiUnreachable);
+        assert_eq!(problem.reason, StateReason::ApiUnreachable);
         assert_eq!(problem.detail, "refused");
     }
 
@@ -266,7 +266,7 @@ mod tests {
         failures.review_denies("patch is not allowed".to_owned());
         for contention in [Contention::Uncontested, Contention::Contested] {
             let problem = failures.problem(contention, None).unwrap();
-            assert_eq!(problem.reason, Reason::Forbidden);
+            assert_eq!(problem.reason, StateReason::Forbidden);
         }
         failures.succeeded(RequestKind::Read);
         assert!(failures.problem(Contention::Uncontested, None).is_some());
@@ -285,7 +285,7 @@ mod tests {
         assert_eq!(failures.problem(Contention::Uncontested, None), None);
         assert_eq!(
             failures.problem_before_first_sight().unwrap().reason,
-            Reason::ApiUnreachable
+            StateReason::ApiUnreachable
         );
     }
 }

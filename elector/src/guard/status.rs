@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::leadership::Reason;
+use shared::leadership::StateReason;
 use shared::text::sanitize;
 use tokio::time::Instant;
 
@@ -144,7 +144,7 @@ fn duplicate(lease: &ObservedLease, contention: Contention) -> Option<Problem> {
             },
             Contention::Contested,
         ) => Some(Problem {
-            reason: Reason::DuplicateIdentity,
+            reason: StateReason::DuplicateIdentity,
             cause: "identity",
             detail: format!(
                 "another pod holds the Lease as {} too, or its annotation was changed by hand; give every pod an identity of \

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use shared::leadership::{Query, Reason, ReportedGate};
+use shared::leadership::{Query, ReportedGate, StateReason};
 use tokio::time::Instant;
 
 use super::grants::Grants;
@@ -77,20 +77,20 @@ impl Heartbeat {
     }
 
     /// Returns the reason why the consumer must not lead, if there is one.
-    pub(super) fn unfit_reason(&self, now: Instant, grants: &Grants) -> Option<Reason> {
+    pub(super) fn unfit_reason(&self, now: Instant, grants: &Grants) -> Option<StateReason> {
         let Some(latest) = &self.latest else {
-            return Some(Reason::ConsumerSilent);
+            return Some(StateReason::ConsumerSilent);
         };
         if !latest.healthy {
-            return Some(Reason::ConsumerUnhealthy);
+            return Some(StateReason::ConsumerUnhealthy);
         }
         if self.silent_at(grants).is_some_and(|at| at <= now) {
-            return Some(Reason::ConsumerSilent);
+            return Some(StateReason::ConsumerSilent);
         }
         let refuses = latest
             .closed_since
             .is_some_and(|since| since + REFUSAL_TIME <= latest.received_at);
-        refuses.then_some(Reason::ConsumerRefuses)
+        refuses.then_some(StateReason::ConsumerRefuses)
     }
 
     /// Returns the moment from which the consumer counts as silent: its last grant is over by then, and its next poll overdue.

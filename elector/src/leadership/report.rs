@@ -1,6 +1,6 @@
 //! The reports of the state machine: state, reason, leader and term, as the contract defines them.
 
-use shared::leadership::{LeaderReport, Reason, State};
+use shared::leadership::{LeaderReport, State, StateReason};
 use shared::text::sanitize;
 use tokio::time::Instant;
 
@@ -74,30 +74,32 @@ impl StateMachine {
         self.rival(now).filter(|rival| !rival.name.is_empty())
     }
 
-    fn state(&self, now: Instant) -> (State, Reason) {
+    fn state(&self, now: Instant) -> (State, StateReason) {
         match (self.phase, self.lease_status.holding) {
-            (Phase::Ended, _) => (State::Draining, Reason::ShuttingDown),
+            (Phase::Ended, _) => (State::Draining, StateReason::ShuttingDown),
             (Phase::Draining(cause), _) | (Phase::Resting(cause), Holding::Releasing) => {
                 (State::Draining, cause)
             }
-            (Phase::Campaigning, Holding::Releasing) => (State::Campaigning, Reason::NotHolder),
+            (Phase::Campaigning, Holding::Releasing) => {
+                (State::Campaigning, StateReason::NotHolder)
+            }
             (phase, Holding::Held(claim)) if claim.is_running(now) => match phase {
                 Phase::Resting(cause) => (State::Draining, cause),
                 _ => (
                     State::Leading,
-                    self.problem_reason().unwrap_or(Reason::Renewed),
+                    self.problem_reason().unwrap_or(StateReason::Renewed),
                 ),
             },
-            (_, Holding::Held(_)) => (State::LeaseExpired, Reason::Expired),
+            (_, Holding::Held(_)) => (State::LeaseExpired, StateReason::Expired),
             (phase, Holding::Nothing) => self.state_without_lease(phase, now),
         }
     }
 
-    fn state_without_lease(&self, phase: Phase, now: Instant) -> (State, Reason) {
+    fn state_without_lease(&self, phase: Phase, now: Instant) -> (State, StateReason) {
         let named = self.leader_elsewhere(now).is_some();
         let problem = self.problem_reason();
         if let Some(reason) = problem
-            && reason != Reason::ApiUnreachable
+            && reason != StateReason::ApiUnreachable
         {
             return (State::Blocked, reason);
         }
@@ -107,24 +109,24 @@ impl StateMachine {
         if !named && (saw_nothing || now < self.uncertain_until) {
             return match problem {
                 Some(reason) => (State::Blocked, reason),
-                None => (State::Starting, Reason::Starting),
+                None => (State::Starting, StateReason::Starting),
             };
         }
         if let Some(reason) = self.unfit_reason(now) {
             return (State::Parked, reason);
         }
         match (phase, problem) {
-            (_, problem) if named => (State::Standby, problem.unwrap_or(Reason::NotHolder)),
+            (_, problem) if named => (State::Standby, problem.unwrap_or(StateReason::NotHolder)),
             (_, _) if self.claim_expired => {
-                (State::LeaseExpired, problem.unwrap_or(Reason::Expired))
+                (State::LeaseExpired, problem.unwrap_or(StateReason::Expired))
             }
             (_, Some(reason)) => (State::Blocked, reason),
             (Phase::Resting(cause), None) => (State::Parked, cause),
-            (_, None) => (State::Campaigning, Reason::NotHolder),
+            (_, None) => (State::Campaigning, StateReason::NotHolder),
         }
     }
 
-    fn problem_reason(&self) -> Option<Reason> {
+    fn problem_reason(&self) -> Option<StateReason> {
         let problem = self.lease_status.problem.as_ref();
         problem.map(|problem| problem.reason)
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::config::ConsumerRequirement;
-use shared::leadership::Reason;
+use shared::leadership::StateReason;
 use tokio::time::Instant;
 
 use super::StateMachine;
@@ -55,8 +55,8 @@ impl StateMachine {
     }
 
     /// Ends the draining: the process may end, or the machine rests. A hold-off begins only if this process led.
-    fn finish_draining(&mut self, cause: Reason, now: Instant) {
-        if cause == Reason::ShuttingDown {
+    fn finish_draining(&mut self, cause: StateReason, now: Instant) {
+        if cause == StateReason::ShuttingDown {
             self.phase = Phase::Ended;
             return;
         }
@@ -76,7 +76,7 @@ impl StateMachine {
     }
 
     /// Returns the reason why the consumer must not lead. Always `None` where no consumer is required.
-    pub(super) fn unfit_reason(&self, now: Instant) -> Option<Reason> {
+    pub(super) fn unfit_reason(&self, now: Instant) -> Option<StateReason> {
         match self.rules.consumer {
             ConsumerRequirement::Required => self.heartbeat.unfit_reason(now, &self.grants),
             ConsumerRequirement::NotRequired => None,

@@ -1,6 +1,6 @@
 //! Logs the changes of the leadership's state. The lease half logs the changes of the Lease itself.
 
-use shared::leadership::{LeaderReport, Reason, State};
+use shared::leadership::{LeaderReport, State, StateReason};
 use tracing::{debug, info};
 
 use crate::lease_status::LeaseStatus;
@@ -8,7 +8,7 @@ use crate::lease_status::LeaseStatus;
 /// The state that was logged last, kept so that each change is logged once.
 #[derive(Debug, Default)]
 pub(super) struct StateLog {
-    last: Option<(State, Reason)>,
+    last: Option<(State, StateReason)>,
 }
 
 // === impl StateLog ===

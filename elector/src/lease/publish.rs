@@ -1,6 +1,6 @@
 //! Publishes the status of the Lease to the leadership half, and logs its changes.
 
-use shared::leadership::Reason;
+use shared::leadership::StateReason;
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
@@ -21,7 +21,7 @@ pub(super) struct StatusPublisher {
     /// The role that was logged last.
     role: Option<LoggedRole>,
     /// The key of the problem that was logged last; `None` while there is none.
-    problem: Option<(Reason, String)>,
+    problem: Option<(StateReason, String)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,9 +102,9 @@ impl StatusPublisher {
 
 /// Returns the key that makes two problems different in the log. Each missing right is a problem of its own. An outage is one
 /// problem, however each attempt fails.
-fn log_key(problem: &Problem) -> (Reason, String) {
+fn log_key(problem: &Problem) -> (StateReason, String) {
     let detail = match problem.reason {
-        Reason::Forbidden => problem.detail.clone(),
+        StateReason::Forbidden => problem.detail.clone(),
         _ => String::new(),
     };
     (problem.reason, detail)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use elector::leadership::{Asker, Rules, StateMachine};
 use elector::lease_status::{Claim, Desired, Holding, LeaseStatus, Presence, Problem, Rival};
 use shared::config::ConsumerRequirement;
-use shared::leadership::{LeaderReport, Query, Reason, ReportedGate, State};
+use shared::leadership::{LeaderReport, Query, ReportedGate, State, StateReason};
 use tokio::time::Instant;
 
 pub(crate) const POD: &str = "pod-a";
@@ -138,7 +138,7 @@ impl MachineFixture {
         });
     }
 
-    pub(crate) fn problem(&mut self, reason: Reason) {
+    pub(crate) fn problem(&mut self, reason: StateReason) {
         self.seen(LeaseStatus {
             problem: Some(Problem {
                 reason,
@@ -191,7 +191,7 @@ impl MachineFixture {
         self.machine.report(self.now)
     }
 
-    pub(crate) fn state(&self) -> (State, Reason) {
+    pub(crate) fn state(&self) -> (State, StateReason) {
         let report = self.report();
         (report.state, report.reason)
     }

@@ -1,7 +1,7 @@
 //! Tests of the reasons for giving the Lease up.
 
 use shared::leadership::ReportedGate::{Closed, Open};
-use shared::leadership::{Query, Reason, State};
+use shared::leadership::{Query, State, StateReason};
 
 use crate::fixture::{MachineFixture, OTHER_POD, POD};
 
@@ -9,12 +9,18 @@ use crate::fixture::{MachineFixture, OTHER_POD, POD};
 fn the_lease_is_given_up_when_the_last_grant_of_a_silent_consumer_is_over() {
     let mut fixture = MachineFixture::leading();
     fixture.advance_to(14_999);
-    assert_eq!(fixture.state(), (State::Leading, Reason::Renewed));
+    assert_eq!(fixture.state(), (State::Leading, StateReason::Renewed));
     fixture.advance_to(15_000);
-    assert_eq!(fixture.state(), (State::Draining, Reason::ConsumerSilent));
+    assert_eq!(
+        fixture.state(),
+        (State::Draining, StateReason::ConsumerSilent)
+    );
     assert!(!fixture.campaigns());
     fixture.free();
-    assert_eq!(fixture.state(), (State::Parked, Reason::ConsumerSilent));
+    assert_eq!(
+        fixture.state(),
+        (State::Parked, StateReason::ConsumerSilent)
+    );
 }
 
 #[test]
@@ -33,7 +39,7 @@ fn the_lease_of_an_unhealthy_consumer_is_given_up_when_its_grant_is_over() {
     fixture.says_unhealthy(Open);
     assert_eq!(
         fixture.state(),
-        (State::Draining, Reason::ConsumerUnhealthy)
+        (State::Draining, StateReason::ConsumerUnhealthy)
     );
     assert!(fixture.campaigns());
     fixture.says_unhealthy(Open);
@@ -53,7 +59,7 @@ fn the_lease_is_given_up_if_the_consumer_keeps_its_gate_closed_for_two_seconds_w
     let report = fixture.says(Closed);
     assert_eq!(
         (report.is_leader, report.reason),
-        (false, Reason::ConsumerRefuses)
+        (false, StateReason::ConsumerRefuses)
     );
     assert!(!fixture.campaigns(), "this poll confirms the closed gate");
 }
@@ -95,7 +101,10 @@ fn losing_the_consumer_while_another_pod_leads_starts_no_hold_off() {
     fixture.says(Closed);
     assert!(fixture.campaigns());
     fixture.advance_to(11_000);
-    assert_eq!(fixture.state(), (State::Parked, Reason::ConsumerSilent));
+    assert_eq!(
+        fixture.state(),
+        (State::Parked, StateReason::ConsumerSilent)
+    );
     assert!(!fixture.campaigns());
     fixture.says(Closed);
     assert!(

@@ -1,7 +1,7 @@
 //! Tests of the hold-off: a pod that gave the Lease up leaves it to others for a while.
 
 use shared::leadership::ReportedGate::{Closed, Open};
-use shared::leadership::{Reason, State};
+use shared::leadership::{State, StateReason};
 
 use crate::fixture::{MachineFixture, OTHER_POD};
 
@@ -50,7 +50,7 @@ fn during_a_hold_off_the_pod_is_a_standby_of_the_leader() {
     fixture.says_unhealthy(Closed);
     fixture.held_by(OTHER_POD, 60_000);
     fixture.says(Closed);
-    assert_eq!(fixture.state(), (State::Standby, Reason::NotHolder));
+    assert_eq!(fixture.state(), (State::Standby, StateReason::NotHolder));
     assert!(!fixture.campaigns());
 }
 
@@ -60,7 +60,10 @@ fn a_lease_that_no_other_pod_takes_is_taken_back_after_2_s() {
     fixture.says_unhealthy(Closed);
     fixture.free();
     fixture.says(Closed);
-    assert_eq!(fixture.state(), (State::Parked, Reason::ConsumerUnhealthy));
+    assert_eq!(
+        fixture.state(),
+        (State::Parked, StateReason::ConsumerUnhealthy)
+    );
     fixture.advance_to(11_999);
     assert!(!fixture.campaigns());
     fixture.advance_to(12_000);

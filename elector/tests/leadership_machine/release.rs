@@ -3,7 +3,7 @@
 use elector::leadership::Rules;
 use shared::config::ConsumerRequirement;
 use shared::leadership::ReportedGate::{Closed, Open};
-use shared::leadership::{Query, Reason, State};
+use shared::leadership::{Query, State, StateReason};
 
 use crate::fixture::{MachineFixture, poll, rules};
 
@@ -12,7 +12,10 @@ fn at_shutdown_the_answer_is_no_and_the_lease_is_kept_until_the_gate_is_closed()
     let mut fixture = MachineFixture::leading();
     fixture.says(Open);
     fixture.tokens();
-    assert_eq!(fixture.state(), (State::Draining, Reason::ShuttingDown));
+    assert_eq!(
+        fixture.state(),
+        (State::Draining, StateReason::ShuttingDown)
+    );
     let report = fixture.says(Open);
     assert_eq!((report.is_leader, report.name.as_str()), (false, ""));
     assert!(fixture.campaigns());
@@ -108,7 +111,7 @@ fn a_last_poll_with_a_closed_gate_releases_the_lease_at_once() {
     fixture.says(Open);
     let report = fixture.says_unhealthy(Closed);
     assert_eq!((report.is_leader, report.state), (false, State::Draining));
-    assert_eq!(report.reason, Reason::ConsumerUnhealthy);
+    assert_eq!(report.reason, StateReason::ConsumerUnhealthy);
     assert!(!fixture.campaigns());
 }
 
@@ -159,7 +162,10 @@ fn a_shutdown_during_draining_ends_the_machine() {
     let mut fixture = MachineFixture::leading();
     fixture.says_unhealthy(Open);
     fixture.tokens();
-    assert_eq!(fixture.state(), (State::Draining, Reason::ShuttingDown));
+    assert_eq!(
+        fixture.state(),
+        (State::Draining, StateReason::ShuttingDown)
+    );
     fixture.says(Closed);
     assert!(fixture.machine.has_ended());
 }

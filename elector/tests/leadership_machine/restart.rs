@@ -1,7 +1,7 @@
 //! Tests of a restarted elector, which does not know the grants of its earlier process.
 
 use shared::leadership::ReportedGate::{Closed, Open};
-use shared::leadership::{Query, Reason, State};
+use shared::leadership::{Query, State, StateReason};
 
 use crate::fixture::{MachineFixture, OTHER_POD, poll};
 
@@ -48,7 +48,7 @@ fn an_acting_consumer_is_granted_again_without_a_gap() {
     let report = fixture.says(Open);
     assert_eq!(
         (report.state, report.reason),
-        (State::Starting, Reason::Starting)
+        (State::Starting, StateReason::Starting)
     );
     fixture.free();
     assert_eq!(fixture.says(Open).state, State::Starting);
@@ -64,7 +64,7 @@ fn another_leader_is_known_at_once() {
     let report = fixture.says(Closed);
     assert_eq!(
         (report.state, report.reason),
-        (State::Standby, Reason::NotHolder)
+        (State::Standby, StateReason::NotHolder)
     );
     assert_eq!(report.name, OTHER_POD);
 }
@@ -74,12 +74,21 @@ fn the_machine_does_not_campaign_before_a_healthy_consumer_polls() {
     let mut fixture = MachineFixture::new();
     fixture.free();
     fixture.advance_to(5_000);
-    assert_eq!(fixture.state(), (State::Parked, Reason::ConsumerSilent));
+    assert_eq!(
+        fixture.state(),
+        (State::Parked, StateReason::ConsumerSilent)
+    );
     assert!(!fixture.campaigns());
     fixture.says_unhealthy(Closed);
-    assert_eq!(fixture.state(), (State::Parked, Reason::ConsumerUnhealthy));
+    assert_eq!(
+        fixture.state(),
+        (State::Parked, StateReason::ConsumerUnhealthy)
+    );
     assert!(!fixture.campaigns());
     fixture.says(Closed);
-    assert_eq!(fixture.state(), (State::Campaigning, Reason::NotHolder));
+    assert_eq!(
+        fixture.state(),
+        (State::Campaigning, StateReason::NotHolder)
+    );
     assert!(fixture.campaigns());
 }

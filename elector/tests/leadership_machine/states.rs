@@ -3,14 +3,14 @@
 use elector::leadership::Asker;
 use elector::lease_status::{Holding, LeaseStatus, Presence, Problem};
 use shared::leadership::ReportedGate::{Closed, Open};
-use shared::leadership::{Reason, State};
+use shared::leadership::{State, StateReason};
 
 use crate::fixture::{MachineFixture, OTHER_POD, POD};
 
 #[test]
 fn the_first_state_is_starting() {
     let fixture = MachineFixture::new();
-    assert_eq!(fixture.state(), (State::Starting, Reason::Starting));
+    assert_eq!(fixture.state(), (State::Starting, StateReason::Starting));
     assert_eq!(fixture.report().name, "");
 }
 
@@ -22,7 +22,7 @@ fn a_leader_reports_its_own_name_and_a_standby_the_name_of_the_leader() {
     assert_eq!(fixture.report().name, OTHER_POD);
     fixture.advance_to(14_000);
     fixture.says(Closed);
-    assert_eq!(fixture.state(), (State::Standby, Reason::NotHolder));
+    assert_eq!(fixture.state(), (State::Standby, StateReason::NotHolder));
 }
 
 #[test]
@@ -34,7 +34,10 @@ fn an_old_leader_is_not_named_after_its_lease_has_run_out() {
     assert_eq!(fixture.report().name, OTHER_POD);
     fixture.advance_to(15_000);
     assert_eq!(fixture.report().name, "");
-    assert_eq!(fixture.state(), (State::Campaigning, Reason::NotHolder));
+    assert_eq!(
+        fixture.state(),
+        (State::Campaigning, StateReason::NotHolder)
+    );
 }
 
 #[test]
@@ -44,7 +47,10 @@ fn a_holder_that_vanished_without_a_release_has_no_name() {
     fixture.held_by("", 20_000);
     fixture.advance_to(5_000);
     fixture.says(Closed);
-    assert_eq!(fixture.state(), (State::Campaigning, Reason::NotHolder));
+    assert_eq!(
+        fixture.state(),
+        (State::Campaigning, StateReason::NotHolder)
+    );
     assert_eq!(fixture.report().name, "");
 }
 
@@ -53,20 +59,20 @@ fn a_claim_past_its_deadline_is_lease_expired_without_a_new_lease_status() {
     let mut fixture = MachineFixture::leading();
     fixture.holds_until(12_000);
     fixture.polled_until(12_000);
-    assert_eq!(fixture.state(), (State::LeaseExpired, Reason::Expired));
+    assert_eq!(fixture.state(), (State::LeaseExpired, StateReason::Expired));
     assert_eq!(fixture.report().name, "");
     fixture.free();
-    assert_eq!(fixture.state(), (State::LeaseExpired, Reason::Expired));
+    assert_eq!(fixture.state(), (State::LeaseExpired, StateReason::Expired));
     fixture.held_by(OTHER_POD, 30_000);
-    assert_eq!(fixture.state(), (State::Standby, Reason::NotHolder));
+    assert_eq!(fixture.state(), (State::Standby, StateReason::NotHolder));
 }
 
 #[test]
 fn a_problem_that_a_person_has_to_repair_is_reported_as_blocked() {
     for reason in [
-        Reason::Forbidden,
-        Reason::LeaseMissing,
-        Reason::DuplicateIdentity,
+        StateReason::Forbidden,
+        StateReason::LeaseMissing,
+        StateReason::DuplicateIdentity,
     ] {
         let mut fixture = MachineFixture::new();
         fixture.problem(reason);
@@ -85,8 +91,11 @@ fn a_problem_that_a_person_has_to_repair_is_reported_as_blocked() {
 fn an_unreachable_api_server_is_reported_as_blocked_while_no_leader_is_known() {
     let mut fixture = MachineFixture::new();
     fixture.says(Closed);
-    fixture.problem(Reason::ApiUnreachable);
-    assert_eq!(fixture.state(), (State::Blocked, Reason::ApiUnreachable));
+    fixture.problem(StateReason::ApiUnreachable);
+    assert_eq!(
+        fixture.state(),
+        (State::Blocked, StateReason::ApiUnreachable)
+    );
 }
 
 #[test]
@@ -99,7 +108,7 @@ fn an_unreachable_api_server_changes_no_claim() {
         presence: Presence::Present,
         rival: None,
         problem: Some(Problem {
-            reason: Reason::ApiUnreachable,
+            reason: StateReason::ApiUnreachable,
             cause: "patch",
             detail: String::new(),
         }),
@@ -108,7 +117,7 @@ fn an_unreachable_api_server_changes_no_claim() {
     assert!(report.is_leader);
     assert_eq!(
         (report.state, report.reason),
-        (State::Leading, Reason::ApiUnreachable)
+        (State::Leading, StateReason::ApiUnreachable)
     );
 }
 
@@ -123,7 +132,7 @@ fn the_state_is_draining_while_the_lease_is_given_back() {
     });
     assert_eq!(
         fixture.state(),
-        (State::Draining, Reason::ConsumerUnhealthy)
+        (State::Draining, StateReason::ConsumerUnhealthy)
     );
 }
 

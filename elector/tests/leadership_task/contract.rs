@@ -2,7 +2,7 @@
 
 use axum::http::{StatusCode, header};
 use elector::lease_status::{LeaseStatus, Problem};
-use shared::leadership::{Reason, State};
+use shared::leadership::{State, StateReason};
 
 use crate::fixture::{CLOSED, OPEN, POD, TaskFixture, ask};
 
@@ -55,7 +55,7 @@ async fn an_unknown_leader_is_a_503_with_the_same_body() {
 
     fixture.lease_status.send_replace(LeaseStatus {
         problem: Some(Problem {
-            reason: Reason::Forbidden,
+            reason: StateReason::Forbidden,
             cause: "patch",
             detail: "patch on leases".to_owned(),
         }),

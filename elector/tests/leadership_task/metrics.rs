@@ -2,7 +2,7 @@
 
 use axum::http::header;
 use elector::lease_status::{LeaseStatus, Problem};
-use shared::leadership::Reason;
+use shared::leadership::StateReason;
 
 use crate::fixture::{CLOSED, OPEN, TaskFixture, ms};
 
@@ -59,7 +59,7 @@ async fn a_problem_is_shown_while_it_lasts() {
     let fixture = TaskFixture::new();
     fixture.lease_status.send_replace(LeaseStatus {
         problem: Some(Problem {
-            reason: Reason::Forbidden,
+            reason: StateReason::Forbidden,
             cause: "patch",
             detail: "patch on leases".to_owned(),
         }),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use elector::lease_status::{Desired, Holding, LeaseStatus};
-use shared::leadership::{Reason, State};
+use shared::leadership::{State, StateReason};
 use tokio::time::Instant;
 
 use crate::fixture::{CLOSED, OPEN, TaskFixture, ms};
@@ -20,7 +20,7 @@ async fn shutdown_denies_at_once_then_waits_for_the_closed_gate_then_releases_th
     assert_eq!((report.is_leader, report.state), (false, State::Draining));
     assert_eq!(
         (report.reason, report.name.as_str()),
-        (Reason::ShuttingDown, "")
+        (StateReason::ShuttingDown, "")
     );
     assert_eq!(*fixture.desired.borrow(), Desired::Campaign);
 

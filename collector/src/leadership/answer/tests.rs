@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use shared::leadership::{Reason, State};
+use shared::leadership::{State, StateReason};
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn the_three_forms_are_told_apart() {
         term: 7,
         valid_for_ms: 4870,
         state: State::Leading,
-        reason: Reason::Renewed,
+        reason: StateReason::Renewed,
     };
     assert_eq!(
         read(CONTRACT),

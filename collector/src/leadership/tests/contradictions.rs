@@ -1,6 +1,6 @@
 //! Tests of answers of a source that say yes and no at once.
 
-use shared::leadership::{LeaderReport, Reason, State};
+use shared::leadership::{LeaderReport, State, StateReason};
 
 use super::{Harness, LEASE, US, contract, definite, report, yes};
 use crate::gate::ClosedReason;
@@ -21,10 +21,10 @@ fn contradictions() -> Vec<Answer> {
     ];
     let in_state = |state| LeaderReport { state, ..yes() };
     let reasons = [
-        Reason::Starting,
-        Reason::NotHolder,
-        Reason::Expired,
-        Reason::ShuttingDown,
+        StateReason::Starting,
+        StateReason::NotHolder,
+        StateReason::Expired,
+        StateReason::ShuttingDown,
     ];
     let for_reason = |reason| LeaderReport { reason, ..yes() };
     let named = |name: &str| LeaderReport {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Method;
 use k8s_openapi::jiff::SignedDuration;
 use serde_json::json;
-use shared::leadership::Reason;
+use shared::leadership::StateReason;
 
 use super::world::{D, World, just_before, name, release_body};
 use crate::guard::Refusal;
@@ -167,7 +167,7 @@ fn two_pods_of_one_identity_never_both_lead_and_the_problem_is_reported() {
     assert_ne!(shown, name(0), "kube-lease-manager would renew it");
     assert_eq!(world.renew(1), Err(Refusal::NotOurs));
     let problem = world.lease_status(1).problem.unwrap();
-    assert_eq!(problem.reason, Reason::DuplicateIdentity);
+    assert_eq!(problem.reason, StateReason::DuplicateIdentity);
     world.advance(D + SLACK);
     assert_eq!(
         world.lease_status(1).problem,
