@@ -64,7 +64,7 @@ pub struct RenderedCluster {
 pub struct Published {
     /// The states of the clusters, in the order of the configuration.
     pub clusters: Arc<[ClusterState]>,
-    /// The fencing number of the leadership; 0 when this process runs alone.
+    /// The term of the leadership; 0 when this process runs alone.
     pub term: u64,
     /// The opening of the gate in which the data was collected; the exposition is not shown in any other opening.
     pub opening: u64,

@@ -50,7 +50,7 @@ pub enum Gate {
     Open {
         /// The first instant at which collecting is no longer permitted.
         until: Until,
-        /// The fencing number of this leadership; 0 without an election, and for a source that gives none.
+        /// The term of this leadership; 0 without an election, and for a source that gives none.
         term: u64,
         /// The number of times that the gate has opened so far. An extension keeps the number, even one with a higher term:
         /// without a gap in between it is the same leadership.
@@ -77,7 +77,7 @@ pub enum Until {
 pub struct Permit {
     /// The end of the permission.
     pub until: Until,
-    /// The fencing number of this leadership; 0 without an election.
+    /// The term of this leadership; 0 without an election.
     pub term: u64,
     /// The number of this opening of the gate, counted from 1 since the process began.
     pub opening: u64,

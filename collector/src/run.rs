@@ -3,7 +3,7 @@
 //! ```text
 //!  leadership::Source ─► GateWriter ─► Gate ──┬─► cluster workers, publisher ──► Published ─┐
 //!                           ▲                 │           │                                 │
-//!                           └──── Clients ────┼───────────┤                                 │
+//!                           └── ClientState ──┼───────────┤                                 │
 //!                                             │           └─► Progress ─► ProgressReporter  │
 //!                                             └─► http::router ◄────────────────────────────┘
 //! ```
@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cluster::{self, Worker};
 use crate::exposition::Published;
 use crate::gate::Gate;
-use crate::gate::client_slot::{ClientSlot, Clients};
+use crate::gate::client_slot::{ClientSlot, ClientState};
 use crate::http::{HttpState, router};
 use crate::leadership::{GateWriter, InvalidSource, SetupError, Source};
 use crate::progress::{Progress, ProgressReporter};
@@ -74,7 +74,7 @@ pub struct ClusterReports {
     pub progress: watch::Sender<Progress>,
 }
 
-type ClientsSeen = watch::Receiver<Clients>;
+type ClientsSeen = watch::Receiver<ClientState>;
 type ProgressSeen = (Name, watch::Receiver<Progress>);
 
 /// The reasons why the collector could not start, or did not end in order.

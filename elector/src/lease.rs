@@ -51,13 +51,13 @@ pub mod telemetry;
 mod access_review;
 mod api_server;
 mod backoff;
+mod classify_error;
 mod guard_task;
 mod lease_watch;
 mod manager_loop;
 mod message;
 mod proxy_client;
 mod publish;
-mod redact;
 mod reloading_client;
 mod send;
 

@@ -44,7 +44,7 @@ pub struct Claim {
     pub counted_from: Instant,
     /// The first moment at which the claim must not be used: the end of the lease duration, less the safety margin.
     pub until: Instant,
-    /// The fencing number of this leadership: the resourceVersion of the write that acquired the Lease.
+    /// The term of this leadership: the resourceVersion of the write that acquired the Lease.
     pub term: u64,
 }
 

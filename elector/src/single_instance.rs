@@ -28,8 +28,8 @@ pub struct SingleInstance {
 // === impl SingleInstance ===
 
 impl SingleInstance {
-    /// Answers at once, unless the consumer's gate is open already: then the answer waits as long as `query` allows, or
-    /// until the process is to end.
+    /// Answers at once, unless the consumer's gate is open already: then the answer waits as long as `query` allows, at
+    /// most `max_wait`, or until the process is to end.
     pub async fn leader(&self, query: Option<&Query>) -> LeaderAnswer {
         let acting = query.filter(|query| query.gate == ReportedGate::Open);
         let wait = acting.map_or(0, |query| query.wait_ms);

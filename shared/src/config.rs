@@ -7,7 +7,7 @@
 //! A file goes through these steps:
 //!
 //! 1. `file` reads the bytes, `document` parses them as TOML into a tree that knows its lines. References outside quotes, which
-//!    are not TOML, are put into quotes before that (`unquoted`).
+//!    are not TOML, are put into quotes before that (`unquoted_references`).
 //! 2. Each file below `tables` reads one table of the tree with a `TableReader`, key by key: the reader finds the key, resolves
 //!    its references (`environment`), and has the key's form convert the value (`forms`). A wrong value is noted and the default
 //!    taken, so that reading goes on to the end and the user sees every problem at once, with its line and with what to write
@@ -44,7 +44,7 @@ mod source_url;
 mod spelling;
 mod table_reader;
 mod tables;
-mod unquoted;
+mod unquoted_references;
 
 use std::path::Path;
 

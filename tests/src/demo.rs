@@ -14,11 +14,11 @@ pub mod picture;
 mod pod;
 mod pods;
 mod programs;
-mod real;
+mod real_kafka;
+mod real_or_stand_in;
 mod scenario;
 mod screen;
-mod simulated;
-mod start;
+mod simulated_kafka;
 mod status_poller;
 mod table;
 

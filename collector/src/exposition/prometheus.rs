@@ -50,7 +50,7 @@ impl LagText {
 // === impl Published ===
 
 impl Published {
-    /// Renders the exposition of `clusters`. `term` is the fencing number of the leadership.
+    /// Renders the exposition of `clusters`. `term` is that of the leadership.
     pub fn render(clusters: Vec<RenderedCluster>, term: u64) -> Self {
         let gzip = render(&clusters, term).into();
         let openings = clusters.iter().map(|cluster| cluster.state.opening);

@@ -120,7 +120,7 @@ pub fn of_state(family: &Family, state: &ClusterState, sink: &mut impl RowSink) 
     sink.truncate_labels(n_labels);
 }
 
-/// Gives `sink` the row of `family` if `family` is about this process; `term` is the fencing number of the leadership.
+/// Gives `sink` the row of `family` if `family` is about this process; `term` is that of the leadership.
 pub fn of_process(family: &Family, term: u64, sink: &mut impl RowSink) {
     if let RowSource::Process(value) = family.rows {
         row(value(term), sink);

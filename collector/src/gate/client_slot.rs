@@ -15,9 +15,9 @@ use tokio::time::Instant;
 
 use super::{Gate, Permit, Until, wait};
 
-/// The Kafka clients of one worker.
+/// The state of one worker's Kafka clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Clients {
+pub enum ClientState {
     /// The worker has no Kafka client, and so no connection.
     #[default]
     Gone,
@@ -25,16 +25,16 @@ pub enum Clients {
     Live,
 }
 
-/// The slot of one worker. The worker writes [`Clients::Live`] before it makes clients; the drop of their [`ClientGuard`] writes
-/// [`Clients::Gone`].
+/// The slot of one worker. The worker writes [`ClientState::Live`] before it makes clients; the drop of their [`ClientGuard`] writes
+/// [`ClientState::Gone`].
 #[derive(Debug)]
-pub struct ClientSlot(watch::Sender<Clients>);
+pub struct ClientSlot(watch::Sender<ClientState>);
 
 /// The proof that a slot is taken. The guard belongs to the clients and is dropped after their last connection is closed;
 /// dropping it frees the slot.
 #[derive(Debug)]
 pub struct ClientGuard {
-    clients: watch::Sender<Clients>,
+    clients: watch::Sender<ClientState>,
     permit_check: PermitCheck,
     /// The permission under which the slot was taken.
     pub permit: Permit,
@@ -52,25 +52,25 @@ pub struct PermitCheck {
 #[derive(Clone, Debug)]
 pub struct Quiescence {
     gate: watch::Receiver<Gate>,
-    slots: Vec<watch::Receiver<Clients>>,
+    slots: Vec<watch::Receiver<ClientState>>,
 }
 
 // === impl ClientSlot ===
 
 impl ClientSlot {
     /// Returns a free slot, and a receiver of its state for [`Quiescence`].
-    pub fn new() -> (Self, watch::Receiver<Clients>) {
-        let (sender, clients) = watch::channel(Clients::Gone);
+    pub fn new() -> (Self, watch::Receiver<ClientState>) {
+        let (sender, clients) = watch::channel(ClientState::Gone);
         (Self(sender), clients)
     }
 
     /// Records that clients are about to be made; returns `None` if `gate` is closed. The guard of an earlier call must have been
     /// dropped.
     pub fn take(&self, gate: &watch::Receiver<Gate>) -> Option<ClientGuard> {
-        self.0.send_replace(Clients::Live);
+        self.0.send_replace(ClientState::Live);
         let permit = gate.borrow().permit(Instant::now());
         let Ok(permit) = permit else {
-            self.0.send_replace(Clients::Gone);
+            self.0.send_replace(ClientState::Gone);
             return None;
         };
         let permit_check = PermitCheck {
@@ -120,7 +120,7 @@ impl ClientGuard {
 
 impl Drop for ClientGuard {
     fn drop(&mut self) {
-        self.clients.send_replace(Clients::Gone);
+        self.clients.send_replace(ClientState::Gone);
     }
 }
 
@@ -138,7 +138,10 @@ impl PermitCheck {
 
 impl Quiescence {
     /// Combines `gate` with the states of all slots.
-    pub const fn new(gate: watch::Receiver<Gate>, slots: Vec<watch::Receiver<Clients>>) -> Self {
+    pub const fn new(
+        gate: watch::Receiver<Gate>,
+        slots: Vec<watch::Receiver<ClientState>>,
+    ) -> Self {
         Self { gate, slots }
     }
 
@@ -146,7 +149,7 @@ impl Quiescence {
     pub fn all_gone(&self) -> bool {
         self.slots
             .iter()
-            .all(|clients| *clients.borrow() == Clients::Gone)
+            .all(|clients| *clients.borrow() == ClientState::Gone)
     }
 
     /// Returns the value of the `gate` parameter. `Closed` stays true until this process opens its gate again, which only an
@@ -169,10 +172,10 @@ impl Quiescence {
     }
 }
 
-async fn gone(clients: &mut watch::Receiver<Clients>) {
+async fn gone(clients: &mut watch::Receiver<ClientState>) {
     // The wait fails once all senders are dropped, those of the worker and of its guard, and then no client is left.
     clients
-        .wait_for(|clients| *clients == Clients::Gone)
+        .wait_for(|clients| *clients == ClientState::Gone)
         .await
         .ok();
 }
@@ -234,7 +237,7 @@ mod tests {
         let (slot, clients) = ClientSlot::new();
         source.send_replace(CLOSED);
         assert!(slot.take(&gate).is_none());
-        assert_eq!(*clients.borrow(), Clients::Gone);
+        assert_eq!(*clients.borrow(), ClientState::Gone);
     }
 
     #[tokio::test(start_paused = true)]

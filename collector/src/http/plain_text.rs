@@ -65,8 +65,9 @@ pub(super) struct TextSlot {
 struct Queue {
     /// The number of waiting clients.
     waiting: usize,
-    /// The number of waiting clients for which another client has given up its slot. Each client that leaves the queue takes one
-    /// of these slots, or leaves it to the next client.
+    /// The number of waiting clients for which another client has given up its slot already, so that no further slot is needed
+    /// for them. A client that leaves the queue lowers it by one, with a slot or without: a slot that was given up for a client
+    /// that has left serves the next one.
     given_up: usize,
 }
 
@@ -131,7 +132,7 @@ impl TextSlots {
         let mut changes = self.queue.subscribe();
         loop {
             if changes.wait_for(needs_slot).await.is_err() {
-                // The sender lives in `self`.
+                // This does not happen, because `self` holds the sender.
                 return;
             }
             // Another holder may have given up its slot for this client in the meantime.

@@ -51,8 +51,9 @@ impl<T> TopicRequest<T> {
         }
     }
 
-    /// Asks about the topics in `chunks`, one request for each chunk, all at once. The `brokers` take turns, without silent
-    /// brokers. Returns the result of each topic that was answered. For a whole request that fails, a failure of its broker is
+    /// Asks about the topics in `chunks`, one request for each chunk, all at once. The requests go to the `brokers` in
+    /// turn, leaving out those that have not answered before in this collection. Once the collection's time is up, no further
+    /// request is sent. Returns the result of each topic that was answered. For a whole request that fails, a failure of its broker is
     /// recorded.
     pub(super) fn ask<'t>(
         &self,

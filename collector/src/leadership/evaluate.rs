@@ -46,7 +46,7 @@ pub enum Decision {
     Open {
         /// The deadline, which may have passed already.
         until: Instant,
-        /// The fencing number; 0 if the source gives none.
+        /// The term; 0 if the source gives none.
         term: u64,
     },
     /// The gate closes now.

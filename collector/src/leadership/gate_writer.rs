@@ -11,7 +11,7 @@ use tracing::warn;
 
 use super::hold_off::HoldOff;
 use super::source_status::LOG_TARGET;
-use crate::gate::client_slot::{Clients, Quiescence};
+use crate::gate::client_slot::{ClientState, Quiescence};
 use crate::gate::{ClosedReason, Gate, Until, wait};
 
 #[cfg(test)]
@@ -59,7 +59,7 @@ impl GateWriter {
     /// Returns a writer with a closed gate, and a receiver of the gate. `slots` are the states of the workers' client slots,
     /// which must be free before the gate opens anew. Transitions are counted in `transitions`, by the labels `to` and `reason`.
     pub fn new(
-        slots: Vec<watch::Receiver<Clients>>,
+        slots: Vec<watch::Receiver<ClientState>>,
         transitions: IntCounterVec,
         now: Instant,
     ) -> (Self, watch::Receiver<Gate>) {

@@ -19,7 +19,8 @@ pub(super) fn describe(step: Step) -> String {
     }
 }
 
-/// Returns one line about all clusters: the number of those that are published, and the step of the first one that is not.
+/// Returns one line about all clusters: how many of them are published if there are several, then the first one that is not,
+/// with its step and the numbers of brokers, groups and partitions found so far.
 pub(super) fn line(clusters: &[(&str, Progress)], elapsed: Duration) -> String {
     let published = |progress: &Progress| progress.step == Step::Published;
     let mut parts = Vec::new();

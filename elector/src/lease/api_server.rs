@@ -6,7 +6,7 @@ use std::time::Duration;
 use kube::config::{ExecInteractiveMode, KubeConfigOptions, KubeconfigError};
 use kube::{Client, Config};
 
-use super::redact;
+use super::classify_error;
 use crate::guard::outcome::RequestFailure;
 
 /// The time that opening a connection is given, TLS included.
@@ -54,7 +54,7 @@ impl ApiServer {
             config.read_timeout = Some(silence);
             config.reset_reader_on_write = true;
         }
-        Client::try_from(config).map_err(|error| redact::failure_of(&error))
+        Client::try_from(config).map_err(|error| classify_error::failure_of(&error))
     }
 }
 
@@ -64,8 +64,10 @@ async fn inferred() -> Result<Config, RequestFailure> {
         Ok(config) => config,
         Err(error) => match Config::incluster() {
             Ok(config) => config,
-            Err(in_cluster) if is_absent(&error) => return Err(redact::failure_of(&in_cluster)),
-            Err(_) => return Err(redact::failure_of(&error)),
+            Err(in_cluster) if is_absent(&error) => {
+                return Err(classify_error::failure_of(&in_cluster));
+            }
+            Err(_) => return Err(classify_error::failure_of(&error)),
         },
     };
     config.apply_debug_overrides();

@@ -14,8 +14,8 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::warn;
 
 use super::backoff;
+use super::classify_error;
 use super::message::Message;
-use super::redact;
 use super::send::without_kube_logs;
 use crate::guard::control::{ManagerControl, RecordHeld};
 use crate::guard::observation::{Continuity, SeenLease};
@@ -83,7 +83,7 @@ impl LeaseWatch {
                 Ok(event) => event,
                 Err(error) if is_denied(&error) => return Denied,
                 Err(error) => {
-                    self.send(Message::WatchFailed(redact::failure_of(&error)));
+                    self.send(Message::WatchFailed(classify_error::failure_of(&error)));
                     sleep(backoff::failure_pause(n_failures, MAX_PAUSE)).await;
                     n_failures += 1;
                     continue;
@@ -119,7 +119,9 @@ impl LeaseWatch {
                 match timeout(READ_TIMEOUT, without_kube_logs(api.get_opt(&self.name))).await {
                     Ok(Ok(Some(lease))) => self.seen_present(&lease, Continuity::Unknown),
                     Ok(Ok(None)) => self.seen_absent(None, Continuity::Unknown),
-                    Ok(Err(error)) => self.send(Message::WatchFailed(redact::failure_of(&error))),
+                    Ok(Err(error)) => {
+                        self.send(Message::WatchFailed(classify_error::failure_of(&error)));
+                    }
                     Err(_) => self.send(Message::WatchFailed(RequestFailure {
                         cause: "timeout",
                         text: format!("no answer to get within {} ms", READ_TIMEOUT.as_millis()),

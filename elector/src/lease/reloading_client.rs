@@ -59,7 +59,8 @@ enum Reload {
 /// The body of an answer with its limit: a success is read as it arrives, an error is read in advance.
 type BoundedBody = Either<Limited<Body>, Full<Bytes>>;
 
-/// Opens a client for `api_server`. Its default namespace is that of the configuration.
+/// Opens a client for `api_server`. The client's default namespace is the one that the kubeconfig, or the
+/// pod's service account, names.
 ///
 /// # Errors
 /// Returns an error if the configuration is wrong or cannot be read.

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber as _;
 
-use super::redact;
+use super::classify_error;
 use crate::guard::outcome::Outcome;
 
 /// Sends `request`, and waits for the whole answer until `deadline`.
@@ -25,22 +25,22 @@ pub(super) async fn send(client: Client, request: Request<Bytes>, deadline: Inst
 async fn request_lease(client: Client, request: Request<Bytes>) -> Outcome {
     let response = match client.send(request.map(Body::from)).await {
         Ok(response) => response,
-        Err(error) => return Outcome::Failed(redact::failure_of(&error)),
+        Err(error) => return Outcome::Failed(classify_error::failure_of(&error)),
     };
     let status = response.status();
     let body = match response.into_body().collect().await {
         Ok(body) => body.to_bytes(),
-        Err(error) => return Outcome::Failed(redact::failure_of(&error)),
+        Err(error) => return Outcome::Failed(classify_error::failure_of(&error)),
     };
     if !status.is_success() {
         return Outcome::Status {
             code: status.as_u16(),
-            summary: redact::status_summary(&body),
+            summary: classify_error::status_summary(&body),
         };
     }
     match serde_json::from_slice::<Lease>(&body) {
         Ok(lease) => Outcome::Lease(Box::new(lease)),
-        Err(error) => Outcome::Failed(redact::failure_of(&error)),
+        Err(error) => Outcome::Failed(classify_error::failure_of(&error)),
     }
 }
 

@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::ConfigProblem;
-use super::unquoted::{self, QuotedReferences};
+use super::unquoted_references::{self, QuotedReferences};
 
 /// The keys and values of a table, in the order of the file.
 pub(super) type Table = Vec<Entry>;
@@ -53,7 +53,7 @@ struct Lines<'a> {
 /// # Errors
 /// Returns one problem for each line with a syntax error.
 pub(super) fn parse(text: &str) -> Result<Table, Vec<ConfigProblem>> {
-    let QuotedReferences { text, starts } = unquoted::quote_references(text);
+    let QuotedReferences { text, starts } = unquoted_references::quote_references(text);
     let lines = Lines::of(&text, &starts);
     let (table, errors) = DeTable::parse_recoverable(&text);
     if errors.is_empty() {

@@ -22,7 +22,7 @@ pub enum Signal {
     Quit,
 }
 
-/// The receiver of the signals, in place of their default effect.
+/// Receives the signals, which therefore do not end the process by themselves.
 #[derive(Debug)]
 pub struct Signals {
     terminate: unix::Signal,

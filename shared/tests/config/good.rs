@@ -10,7 +10,8 @@ use shared::config::{
 
 use crate::{CLUSTER, accepted, collector, environment};
 
-/// A file with the keys that have an effect in the mode `message`, most of them with another value than the default.
+/// A configuration file with every key that has an effect when `timestamp_sampling.mode` is `message`; most values differ from
+/// the defaults.
 const EVERYTHING: &str = include_str!("everything.toml");
 
 #[test]

@@ -6,9 +6,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use super::Args;
-use super::real::RealKafka;
-use super::simulated::Simulated;
-use super::start::{StandInReason, start_if_possible};
+use super::real_kafka::RealKafka;
+use super::real_or_stand_in::{StandInReason, start_if_possible};
+use super::simulated_kafka::Simulated;
 use crate::lab::host;
 use crate::lab::kafka::Version;
 use crate::lab::kafka_tools::KafkaTools;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::Args;
-use super::start::{StandInReason, start_if_possible};
+use super::real_or_stand_in::{StandInReason, start_if_possible};
 use crate::lab::host;
 use crate::lab::kubernetes::{self, ControlPlane, Rights, VERSION};
 use crate::lease_server::LeaseServer;

@@ -140,7 +140,7 @@ impl LeaderTracker {
 // === impl Ending ===
 
 impl Ending {
-    /// Returns the name of the signal.
+    /// Returns the name of the signal that ends a pod in this way.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Kill => "SIGKILL",

@@ -37,7 +37,7 @@ pub(super) enum Refusal {
     OtherName,
 }
 
-/// The next line for a watcher that has seen a version.
+/// The message that a watch sends next to a watcher which has seen everything up to some version.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Next {
     /// The event, with the version that it made.

@@ -117,7 +117,7 @@ async fn run_node(shared: Arc<Shared>, node: i32, socket: TcpSocket, end: Cancel
     }
 }
 
-/// Listens whenever the node is not stopped, without end.
+/// Listens while the node is not stopped, again after each stop. Returns only with an error.
 async fn serve_node(shared: &Arc<Shared>, node: i32, mut socket: TcpSocket) -> io::Result<()> {
     loop {
         until(shared, node, |condition| condition != Condition::Stopped).await;

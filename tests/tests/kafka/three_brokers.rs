@@ -28,9 +28,9 @@ const RESULTS: [&str; 4] = ["complete", "partial", "failed", "abandoned"];
 struct Scrape {
     at: Instant,
     verdict: ScaleFindings,
-    /// The CPU time that the collector had used until then.
+    /// The CPU time that the collector had used before the scrape.
     cpu: Duration,
-    /// The number of collections until then, by result.
+    /// The number of collections that had ended before the scrape, by result.
     collections: BTreeMap<&'static str, u64>,
 }
 

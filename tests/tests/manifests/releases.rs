@@ -1,5 +1,5 @@
-//! Tests of the chart in a cluster that it shares with others: several releases beside each other, and networks that let through
-//! no more than is needed.
+//! Tests of the rendered chart: several releases in one cluster do not clash, and the `NetworkPolicy` lets through no more than is
+//! needed.
 
 use anyhow::{Context, Result, ensure};
 use e2e::lab::host::TempDir;

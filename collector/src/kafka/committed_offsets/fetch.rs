@@ -1,4 +1,4 @@
-//! The requests of one round: all brokers at once, with a limited number in flight on each.
+//! The requests for committed offsets of one round: all brokers at once, with a limited number in flight on each.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -11,7 +11,7 @@ struct Harness {
     start: Instant,
 }
 
-fn harness(slots: Vec<watch::Receiver<Clients>>) -> Harness {
+fn harness(slots: Vec<watch::Receiver<ClientState>>) -> Harness {
     let counter = crate::leadership::tests::transitions();
     let start = Instant::now();
     let (gate_writer, gate) = GateWriter::new(slots, counter.clone(), start);

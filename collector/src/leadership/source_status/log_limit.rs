@@ -13,7 +13,7 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// The number of lines in a row that may be written without the interval between them.
 const BURST: u32 = 12;
 
-/// The limit, with the record of the lines that were written.
+/// The limit: a token bucket, kept as the instant at which the next line is due.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LogLimit {
     /// The instant at which the next line would be due if there had been [`INTERVAL`] between all of them.

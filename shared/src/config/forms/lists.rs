@@ -1,4 +1,4 @@
-//! Lists, tables whose keys the user names, and values that nothing reads.
+//! The forms of lists, of tables whose keys the user names, and of keys that have no effect.
 
 use std::fmt;
 

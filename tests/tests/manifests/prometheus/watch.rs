@@ -80,7 +80,8 @@ pub(crate) struct Course {
 // === impl Watch ===
 
 impl Watch {
-    /// Starts a Prometheus that scrapes both pods; a user's alerts wait for `patience`.
+    /// Starts a Prometheus that scrapes both pods. It has the shipped rules and alerts such as a user writes, whose `for` is
+    /// `patience`.
     pub(crate) fn start(kind: Kind, pods: [&Pod; 2], patience: Duration) -> Result<Self> {
         let Kind {
             name,

@@ -85,7 +85,7 @@ fn stall(poll: Duration) -> Result<()> {
         kafka,
         ticks: vec![Instant::now()],
     };
-    // The limit is a poll interval, and the time that a collection may take.
+    // A value may be as old as one poll interval and the time that a collection may take.
     let limit = poll + Length::from_env().slack(poll / 2);
     let calm = clock.watch(&collector, poll * 3, poll * 2)?;
     ensure!(calm.n_complete == 12, "{} complete", calm.n_complete);

@@ -20,8 +20,8 @@ const OWN_LABELS: &[&str] = &[
 ];
 
 /// Labels that Prometheus, or prometheus-operator, gives to every target. Where a series has such a label itself, Prometheus
-/// renames the label (`exported_namespace`), or keeps it and no longer joins the series with others of its pod, which silences
-/// alerts.
+/// renames the label (`exported_namespace`). With `honor_labels` Prometheus keeps it, and queries that join the series with others
+/// of its pod find none, which silences alerts.
 const TARGET_LABELS: &[&str] = &[
     "container",
     "endpoint",

@@ -1,4 +1,5 @@
-//! The start of a server of the demo: the real one where this machine has what it needs, else a stand-in for it.
+//! The choice between a real server and a stand-in: the real one is started where this machine has what it needs; else the reason
+//! is returned.
 
 use anyhow::Result;
 
