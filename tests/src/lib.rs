@@ -11,6 +11,7 @@ pub mod documents;
 pub mod lab;
 pub mod lease_server;
 pub mod manifests;
+pub mod nemesis;
 pub mod sources;
 pub mod standin;
 pub mod trials;

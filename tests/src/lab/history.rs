@@ -25,8 +25,8 @@ pub struct Span {
 pub struct Observations {
     /// The probes of the pod's `/metrics` and `/leader`, in the order of time.
     pub probes: Vec<Probe>,
-    /// The times at which requests of the pod's collector reached Kafka, in order.
-    pub requests: Vec<Instant>,
+    /// The arrivals of requests of the pod's collector at Kafka, in order.
+    pub requests: Vec<Span>,
 }
 
 /// An interval in which one pod acted without a proof of a closed gate.
@@ -84,7 +84,7 @@ impl Observations {
                 from: probe.sent,
                 to: probe.answered,
             })
-            .chain(self.requests.iter().copied().map(Span::at))
+            .chain(self.requests.iter().copied())
             .collect();
         acts.sort_by_key(|act| act.from);
         acts
@@ -238,7 +238,7 @@ mod tests {
         };
         Observations {
             probes: closed.iter().map(probe).collect(),
-            requests: acts.iter().map(at).collect(),
+            requests: acts.iter().map(|ms| Span::at(at(ms))).collect(),
         }
     }
 

@@ -16,7 +16,7 @@ mod plan;
 mod properties;
 mod version;
 
-pub use plan::Plan;
+pub use plan::{Plan, ProxiedListener};
 pub use properties::{Listeners, PASSWORD, User};
 pub use version::Version;
 
@@ -74,7 +74,7 @@ impl Kafka {
             scratch,
         };
         for id in 1..=plan.nodes {
-            kafka.format(id, &plan.extra)?;
+            kafka.format(id, plan)?;
         }
         for id in 1..=plan.nodes {
             kafka.launch(id)?;
@@ -204,7 +204,7 @@ impl Kafka {
         process.with_context(|| format!("node {id} is not running"))
     }
 
-    fn format(&self, id: u16, extra: &str) -> Result<()> {
+    fn format(&self, id: u16, plan: &Plan) -> Result<()> {
         let ports: Vec<_> = self.nodes.iter().map(|node| node.ports).collect();
         let dir = self.scratch.path().join(format!("n{id}"));
         fs::create_dir_all(&dir)?;
@@ -213,7 +213,11 @@ impl Kafka {
             ports: &ports,
             dir: &dir,
             keys: self.keys.as_ref(),
-            extra: &format!("{}{extra}", self.version.properties()),
+            proxied: plan
+                .proxied
+                .get(usize::from(id) - 1)
+                .map_or(&[], Vec::as_slice),
+            extra: &format!("{}{}", self.version.properties(), plan.extra),
         }
         .text();
         let file = self

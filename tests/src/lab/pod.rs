@@ -156,6 +156,20 @@ impl Pod {
         Ok(())
     }
 
+    /// Returns true if a container was started, and has neither ended nor been killed or reaped since.
+    pub fn runs(&mut self, part: Part) -> Result<bool> {
+        match self.slot(part) {
+            Some(process) => Ok(process.ended()?.is_none()),
+            None => Ok(false),
+        }
+    }
+
+    /// Kills and reaps a container where it still runs, so that it can be started again. A container that has ended by itself is no
+    /// error.
+    pub fn clear(&mut self, part: Part) {
+        *self.slot(part) = None;
+    }
+
     /// Sends SIGTERM to both containers; returns the time until both had ended. Exit statuses other than 0 are errors.
     pub fn terminate(&mut self) -> Result<Duration> {
         let asked = Instant::now();

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use tokio::time::Instant;
 
 use super::faults::{ApiRoute, RouteKind};
-use super::history::{History, Observations, Overlap};
+use super::history::{History, Observations, Overlap, Span};
 use super::kubernetes::{Account, Kube, Lease, Rights};
 use super::observer::{Observer, ProbeResult};
 use super::pod::{Pod, PodPlan};
@@ -207,6 +207,7 @@ impl TwoPods {
                 .iter()
                 .map(|arrival| arrival.at)
                 .filter(|at| !self.is_apart(n, *at))
+                .map(Span::at)
                 .collect(),
         })
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -12,7 +13,8 @@ use crate::lab::kubernetes::Lease;
 use crate::lab::{self, TwoPods};
 
 /// An edit of the Lease.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Edit {
     /// `holderIdentity` is set to null.
     Nulled,
@@ -50,7 +52,20 @@ impl Edit {
         Self::OtherPod,
     ];
 
-    fn apply(self, lease: &Lease, other: &str) -> Result<()> {
+    /// Returns the past participle that says what is done.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Nulled => "nulled",
+            Self::Deleted => "deleted",
+            Self::Recreated => "recreated",
+            Self::Stranger => "given to a stranger",
+            Self::Shortened => "shortened",
+            Self::OtherPod => "given to the other pod",
+        }
+    }
+
+    /// Edits the Lease; `other` is the name of the pod that [`Self::OtherPod`] makes the holder.
+    pub fn apply(self, lease: &Lease, other: &str) -> Result<()> {
         match self {
             Self::Nulled => lease.edit(&json!({"holderIdentity": null})),
             Self::Deleted => lease.delete(),

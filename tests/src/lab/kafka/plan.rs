@@ -13,8 +13,19 @@ pub struct Plan {
     pub version: Option<Version>,
     /// The listeners of the brokers for clients, which decide on users and rights too.
     pub listeners: Listeners,
+    /// Further listeners of each broker, in the order of the node ids. Brokers without an entry have none.
+    pub proxied: Vec<Vec<ProxiedListener>>,
     /// Further lines of every broker's server.properties.
     pub extra: String,
+}
+
+/// A listener of a broker without security, whose clients are told to connect to a proxy in front of it.
+#[derive(Clone, Copy, Debug)]
+pub struct ProxiedListener {
+    /// The port of loopback on which the broker listens.
+    pub port: u16,
+    /// The port of loopback on which the proxy listens, and which the broker names to the clients of this listener.
+    pub proxy: u16,
 }
 
 // === impl Plan ===
@@ -26,6 +37,7 @@ impl Plan {
             nodes,
             version: None,
             listeners: Listeners::Plain,
+            proxied: Vec::new(),
             extra: String::new(),
         }
     }

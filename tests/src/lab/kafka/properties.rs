@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use super::plan::ProxiedListener;
 use crate::lab::keys::Keys;
 use crate::lab::ports;
 
@@ -48,6 +49,7 @@ pub(super) struct Broker<'a> {
     pub(super) ports: &'a [BrokerPorts],
     pub(super) dir: &'a Path,
     pub(super) keys: Option<&'a Keys>,
+    pub(super) proxied: &'a [ProxiedListener],
     pub(super) extra: &'a str,
 }
 
@@ -110,16 +112,23 @@ impl Broker<'_> {
                 write!(listeners, ",{name}://127.0.0.1:{port}").ok();
             }
         }
+        let mut advertised = listeners.clone();
+        let mut protocols = String::new();
+        for (n, ProxiedListener { port, proxy }) in self.proxied.iter().enumerate() {
+            write!(listeners, ",PROXIED{n}://127.0.0.1:{port}").ok();
+            write!(advertised, ",PROXIED{n}://127.0.0.1:{proxy}").ok();
+            write!(protocols, ",PROXIED{n}:PLAINTEXT").ok();
+        }
         let mut text = format!(
             "process.roles=broker,controller\n\
              node.id={id}\n\
              controller.quorum.voters={voters}\n\
              listeners={listeners},CONTROLLER://127.0.0.1:{controller}\n\
-             advertised.listeners={listeners}\n\
+             advertised.listeners={advertised}\n\
              controller.listener.names=CONTROLLER\n\
              inter.broker.listener.name=PLAINTEXT\n\
              listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,\
-             SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL\n\
+             SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL{protocols}\n\
              log.dirs={dir}/data\n",
             id = self.id,
             voters = voters.join(","),

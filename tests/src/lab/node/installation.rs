@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{ADDRESS, Node, Seen, Setup, Watch};
 use crate::lab;
-use crate::lab::history::{History, LeadInterval, Observations, Overlap};
+use crate::lab::history::{History, LeadInterval, Observations, Overlap, Span};
 use crate::lab::observer::ProbeResult;
 use crate::standin::{GroupSpec, PartitionSpec, StandIn};
 
@@ -144,7 +144,7 @@ impl<'a> Installation<'a> {
                 .filter(|arrival| arrival.from == pod.address);
             Observations {
                 probes: pod.probes(),
-                requests: asked.map(|arrival| arrival.at).collect(),
+                requests: asked.map(|arrival| Span::at(arrival.at)).collect(),
             }
         });
         History::of(&observations.collect::<Vec<_>>())

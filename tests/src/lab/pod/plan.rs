@@ -23,6 +23,8 @@ pub struct PodPlan {
     /// The offset that libfaketime gives to the elector's wall clock at first, such as `+20s`; `None` runs the elector without
     /// libfaketime.
     pub clock: Option<&'static str>,
+    /// The key `bootstrap_servers`: the Kafka that the collector reads. `None` means the pod's own stand-in.
+    pub bootstrap: Option<String>,
 }
 
 // === impl PodPlan ===
@@ -39,11 +41,13 @@ impl PodPlan {
             elector: Program::Elector,
             identity: None,
             clock: None,
+            bootstrap: None,
         }
     }
 
     /// Returns the text of the configuration file that both containers read.
-    pub(super) fn config(&self, (elector, collector): (u16, u16), bootstrap: &str) -> String {
+    /// `standin` is the address of the pod's own stand-in for Kafka.
+    pub(super) fn config(&self, (elector, collector): (u16, u16), standin: &str) -> String {
         let election = ElectionKeys {
             elector,
             lease: &self.lease,
@@ -55,7 +59,7 @@ impl PodPlan {
             collector,
             poll_interval: "500ms",
             cluster: CLUSTER,
-            bootstrap,
+            bootstrap: self.bootstrap.as_deref().unwrap_or(standin),
             election: Some(election),
         };
         config.text()
