@@ -19,6 +19,10 @@ use super::fault::Family;
 /// control passed all of them.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "tests/run nemesis", bin_name = "tests/run nemesis")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags are words to whoever types them"
+)]
 pub struct Args {
     /// Begins schedules for so many minutes
     #[arg(long, value_name = "N", default_value_t = 10)]
@@ -72,22 +76,17 @@ impl Args {
         if self.replay.is_some() {
             return "tests/run nemesis --replay FILE".to_owned();
         }
-        let mut command = format!(
-            "tests/run nemesis --minutes {} --seed {}",
-            self.minutes, self.seed
-        );
-        let families = self
-            .faults
-            .iter()
-            .map(|family| format!("{family:?}").to_lowercase());
-        let families: Vec<_> = families.collect();
+        let (minutes, seed) = (self.minutes, self.seed);
+        let mut words = vec![format!(
+            "tests/run nemesis --minutes {minutes} --seed {seed}"
+        )];
+        let families = self.faults.iter().filter_map(Family::to_possible_value);
+        let families: Vec<_> = families.map(|value| value.get_name().to_owned()).collect();
         if !families.is_empty() {
-            command += &format!(" --faults {}", families.join(","));
+            words.push(format!("--faults {}", families.join(",")));
         }
-        if self.control {
-            command += " --control";
-        }
-        command
+        words.extend(self.control.then(|| "--control".to_owned()));
+        words.join(" ")
     }
 }
 
@@ -107,5 +106,12 @@ mod tests {
         let args = Args::parse_from(["nemesis", "--faults", "servers,clocks,clocks"]);
         assert_eq!(args.families(), [Family::Clocks, Family::Servers]);
         assert_eq!(Args::parse_from(["nemesis"]).families().len(), 5);
+    }
+
+    #[test]
+    fn the_command_is_told_as_it_was_given() {
+        let words = "tests/run nemesis --minutes 3 --seed 7 --faults paths,clocks --control";
+        let args = Args::parse_from(words.split(' ').skip(1));
+        assert_eq!(args.repeated_by(), words);
     }
 }

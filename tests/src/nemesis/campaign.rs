@@ -80,18 +80,17 @@ pub fn run(args: &Args) -> Result<Outcome> {
         n_lab_failures: 0,
     };
     campaign.to_shrink.extend(args.shrink_control.then_some(1));
-    match replayed {
-        Some(schedule) => campaign.try_schedule(&schedule)?,
-        None => {
-            let end = Instant::now() + Duration::from_secs(60 * args.minutes);
-            let families = args.families();
-            let mut seed = args.seed;
-            while Instant::now() < end {
-                campaign.try_schedule(&generate(seed, &families))?;
-                seed = seed
-                    .checked_add(1)
-                    .context("there is no seed after the last one")?;
-            }
+    if let Some(schedule) = replayed {
+        campaign.try_schedule(&schedule)?;
+    } else {
+        let end = Instant::now() + Duration::from_secs(60 * args.minutes);
+        let families = args.families();
+        let mut seed = args.seed;
+        while Instant::now() < end {
+            campaign.try_schedule(&generate(seed, &families))?;
+            seed = seed
+                .checked_add(1)
+                .context("there is no seed after the last one")?;
         }
     }
     campaign.report()

@@ -256,10 +256,10 @@ impl<'a> Conditions<'a> {
     /// Applies rule 4 up to `until`, the first touch within the gap or its end.
     fn judge_undisturbed(&self, gap: &mut Gap, until: u64) {
         let begin = gap.stretch.0;
-        let touches = self.touches.iter().copied();
+        let touches = self.touches.iter();
         let touched = touches
-            .filter(|at| *at <= begin)
-            .next_back()
+            .copied()
+            .rfind(|at| *at <= begin)
             .unwrap_or_default();
         let led_last = (0..2).max_by_key(|pod| {
             let led = self.recording.pods[*pod].led();
