@@ -18,7 +18,7 @@ const PODS: [&str; 2] = ["#2f6fb7", "#2e8b57"];
 const HOLDS: [&str; 2] = ["#a9c7e8", "#a8d8bd"];
 const FAULT: &str = "#e0a458";
 const GAP: &str = "#d9d9d9";
-const OVERLAP: &str = "#d62728";
+const OVERLAP: &str = "#f28b82";
 
 /// One lane: a label, stretches with their colour, and rows of faults, which are the indices of the schedule.
 struct Lane {
