@@ -1,4 +1,4 @@
-//! The library of the tests: a stand-in for Kafka, a lab of real servers, trials, and the demo. The tests try the project's
+//! The library of the tests: a stand-in for Kafka, a lab of real servers, trials, the benchmark, and the demo. The tests try the project's
 //! promises on the programs as they are shipped.
 
 #![expect(
@@ -6,6 +6,7 @@
     reason = "the harness spawns and reads the environment"
 )]
 
+pub mod bench;
 pub mod demo;
 pub mod documents;
 pub mod lab;

@@ -72,6 +72,11 @@ impl CollectionResult {
         }
     }
 
+    /// The time that it took to compute the lag and to render it.
+    pub(super) fn rendering(&self) -> Duration {
+        self.phases.get(&Phase::Render).copied().unwrap_or_default()
+    }
+
     /// Writes the result into the cluster's state. `opening` is the opening of the gate in which the collection was made, and
     /// `duration` is the time that it took.
     pub(super) fn apply(self, shown: &mut RenderedCluster, opening: u64, duration: Duration) {

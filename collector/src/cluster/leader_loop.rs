@@ -242,9 +242,11 @@ async fn at(instant: Option<Instant>) {
 
 fn log(result: &CollectionResult, duration: Duration) {
     let seconds = duration.as_secs_f64();
+    let render_seconds = result.rendering().as_secs_f64();
     debug!(
         result = result.outcome.label(),
         seconds,
+        render_seconds,
         groups = result.n_groups,
         "Collected"
     );

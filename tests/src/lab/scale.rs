@@ -12,7 +12,7 @@ use super::prom::Exposition;
 mod tests;
 
 /// The timestamp of the record at offset 0 (seconds since 1970); the record at offset n is n seconds younger.
-const BASE: f64 = 1_700_000_000.0;
+pub const BASE: f64 = 1_700_000_000.0;
 
 /// The size of the fixture. Each partition has a commit of exactly one group if `groups * width == topics * partitions`.
 #[derive(Clone, Copy, Debug)]
@@ -45,11 +45,16 @@ pub struct ScaleFindings {
 }
 
 /// The expected values of one group in one partition.
-struct ExpectedRow {
-    topic: String,
-    partition: u32,
-    committed: f64,
-    lag: f64,
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExpectedRow {
+    /// The name of the topic.
+    pub topic: String,
+    /// The number of the partition in its topic.
+    pub partition: u32,
+    /// The committed offset.
+    pub committed: f64,
+    /// The number of offsets from the commit to the end of the log.
+    pub lag: f64,
 }
 
 /// The values of one scrape, by family and group, and in `rows` also by topic and partition.
@@ -87,7 +92,7 @@ impl Scale {
             ..ScaleFindings::default()
         };
         for n in 0..self.groups {
-            let name = format!("s-g{n:04}");
+            let name = Self::group_name(n);
             let rows = self.rows(n);
             let wrong = &mut verdict.wrong;
             match shown.group("kafka_consumergroup_group_complete", &name) {
@@ -115,12 +120,23 @@ impl Scale {
         Ok(verdict)
     }
 
-    fn rows(&self, group: u32) -> Vec<ExpectedRow> {
+    /// The name of the group with this number.
+    pub fn group_name(n: u32) -> String {
+        format!("s-g{n:04}")
+    }
+
+    /// The name of the topic with this number.
+    pub fn topic_name(n: u32) -> String {
+        format!("s-t{n:04}")
+    }
+
+    /// The expected values of the group with this number, one row for each of its commits.
+    pub fn rows(&self, group: u32) -> Vec<ExpectedRow> {
         let row = |i| {
             let n = (group * self.width + i) % (self.topics * self.partitions);
             let committed = (group * 7 + i * 3) % (self.records + 1);
             ExpectedRow {
-                topic: format!("s-t{:04}", n / self.partitions),
+                topic: Self::topic_name(n / self.partitions),
                 partition: n % self.partitions,
                 committed: f64::from(committed),
                 lag: f64::from(self.records - committed),

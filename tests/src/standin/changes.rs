@@ -36,6 +36,21 @@ impl StandIn {
         self.change_partition(topic, partition, |p| p.high_watermark = offset);
     }
 
+    /// Moves the high watermarks of all partitions and all commits forward by `n` offsets, so that all lag stays.
+    pub fn move_on(&self, n: i64) {
+        self.change(|cluster| {
+            let topics = cluster.topics.values_mut();
+            for partition in topics.flat_map(|topic| &mut topic.partitions) {
+                partition.high_watermark += n;
+            }
+            let groups = cluster.groups.values_mut();
+            let commits = groups.flat_map(|group| group.commits.values_mut());
+            for offset in commits.flat_map(|partitions| partitions.values_mut()) {
+                *offset += n;
+            }
+        });
+    }
+
     /// Moves the log start, as retention does.
     pub fn set_log_start(&self, topic: &str, partition: i32, offset: i64) {
         self.change_partition(topic, partition, |p| p.log_start = offset);

@@ -4,6 +4,7 @@
 //! Tests below [`quiet`] measure times: `tests/run` runs them one after the other, with nothing else at the same time. Tests below [`long`]
 //! take minutes, mostly of waiting.
 
+mod bench_report;
 mod check_connect;
 mod collect_claims;
 mod collect_fuzz;
