@@ -15,7 +15,7 @@ use shared::config::{Cluster, Config, Exporter, Granularity};
 use tokio::sync::watch;
 
 use crate::gate::client_slot::ClientGuard;
-use crate::kafka::{self, ConnectionError, Kafka};
+use crate::kafka::{self, ConnectionError, Kafka, SaidBy};
 use crate::progress::Progress;
 use crate::snapshot::{Api, Snapshot};
 
@@ -118,11 +118,8 @@ impl ClusterReport {
         for finding in &problems {
             push_line(&mut text, format_args!("  lacking: {finding}"));
         }
-        for ConnectionError { advice, text: said } in connection_errors {
-            if let Some(advice) = advice {
-                push_line(&mut text, format_args!("  likely cause: {advice}"));
-            }
-            push_line(&mut text, format_args!("  librdkafka says: {said}"));
+        for error in connection_errors {
+            push_error(&mut text, error);
         }
         if let Some(untestable) = untestable(snapshot) {
             push_line(&mut text, format_args!("  cannot tell: {untestable}"));
@@ -146,6 +143,17 @@ impl fmt::Display for ClusterReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+fn push_error(text: &mut String, error: &ConnectionError) {
+    if let Some(advice) = &error.advice {
+        push_line(text, format_args!("  likely cause: {advice}"));
+    }
+    let speaker = match error.said_by {
+        SaidBy::Librdkafka => "librdkafka",
+        SaidBy::Login => "the login",
+    };
+    push_line(text, format_args!("  {speaker} says: {}", error.text));
 }
 
 fn push_line(text: &mut String, line: fmt::Arguments<'_>) {
@@ -181,6 +189,7 @@ mod tests {
         let error = ConnectionError {
             advice: Some("write another port".to_owned()),
             text: "it hung up".to_owned(),
+            said_by: SaidBy::Librdkafka,
         };
         let text = report(&snapshot, &[error]);
         for line in [

@@ -6,6 +6,7 @@
 //! end before it goes on. Dropping [`Kafka`] closes the `Fence` around the clients' sockets, which ends all connections at once;
 //! the thread drops the clients afterwards in its own time, because a stalled broker may hold it for as long as one request may
 //! take.
+//! Where clients log in with tokens of an identity provider, a second thread gets them (`oauth`), under the same fence.
 //!
 //! # The requests of a collection, in order
 //! The numbers are right because of this order. The code is in `session`.
@@ -55,6 +56,7 @@ mod member_assignment;
 mod members;
 mod metadata;
 mod native;
+mod oauth;
 mod properties;
 mod records;
 mod session;
@@ -73,16 +75,16 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Span, info_span};
 
 use self::native::Fence;
-use self::session::Session;
+use self::oauth::StartError;
+use self::session::{OpenError, Session};
 use crate::gate::client_slot::ClientGuard;
 use crate::progress::Progress;
 use crate::snapshot::Snapshot;
 
 pub use self::collection_context::CLUSTER_SUBJECT;
-pub use self::session::ConnectionError;
+pub use self::session::{ConnectionError, SaidBy};
 
-/// The interval at which the clients are polled between collections. librdkafka's logs and errors, and the refresh of tokens,
-/// happen at this interval.
+/// The interval at which the clients are served between collections. librdkafka's logs and errors wait for the next time.
 const SERVE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The thread that owns one cluster's clients.
@@ -94,7 +96,7 @@ pub struct Kafka {
     ended: CancellationToken,
     /// The record that clients exist, which is deleted when this guard is dropped; [`Kafka::drop`] closes the fence before.
     #[expect(dead_code, reason = "held until it is dropped")]
-    client_guard: ClientGuard,
+    client_guard: Arc<ClientGuard>,
 }
 
 /// An error that keeps the clients from being made.
@@ -126,6 +128,21 @@ struct Order {
     reply: oneshot::Sender<Snapshot>,
 }
 
+// === impl Error ===
+
+impl Error {
+    fn of(cluster: &Arc<str>, error: OpenError) -> Self {
+        let cluster = Arc::clone(cluster);
+        match error {
+            OpenError::Client(error) => Self::Refused {
+                cluster,
+                reason: error.to_string(),
+            },
+            OpenError::Login(StartError(source)) => Self::Thread { cluster, source },
+        }
+    }
+}
+
 // === impl Kafka ===
 
 impl Kafka {
@@ -142,12 +159,9 @@ impl Kafka {
     ) -> Result<Self, Error> {
         let name = Arc::clone(&cluster.name);
         let fence = Fence::new(client_guard.permit_check());
-        let session = Session::open(cluster, exporter, Arc::clone(&fence)).map_err(|error| {
-            Error::Refused {
-                cluster: Arc::clone(&name),
-                reason: error.to_string(),
-            }
-        })?;
+        let client_guard = Arc::new(client_guard);
+        let session = Session::open(cluster, exporter, Arc::clone(&fence), &client_guard);
+        let session = session.map_err(|error| Error::of(&name, error))?;
         let connection_errors = session.connection_errors();
         let (orders, inbox) = channel();
         // This span is a child of the worker's span, which names the cluster.

@@ -26,3 +26,4 @@ pub mod publisher;
 pub mod run;
 pub mod snapshot;
 pub mod telemetry;
+mod tls;

@@ -15,12 +15,13 @@ use self::source_files::source_files;
 ///
 /// Data flows `config > leadership > gate > cluster > kafka > snapshot > lag > collected > exposition > http`. A module knows the
 /// values that it takes and gives, so the values stand first, then what makes them, then what connects the makers.
-const ORDER: [&str; 20] = [
+const ORDER: [&str; 21] = [
     // The values, and the modules that read, compute and render them.
     "snapshot",
     "gate",
     "progress",
     "history",
+    "tls",
     "kafka",
     "lag",
     "collected",

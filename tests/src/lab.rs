@@ -12,6 +12,7 @@ pub mod faults;
 pub mod history;
 pub mod host;
 pub mod http;
+pub mod identity_provider;
 pub mod kafka;
 pub mod kafka_tools;
 pub mod keys;

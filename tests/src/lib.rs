@@ -9,6 +9,7 @@
 pub mod bench;
 pub mod demo;
 pub mod documents;
+mod http_client;
 pub mod lab;
 pub mod lease_server;
 pub mod manifests;

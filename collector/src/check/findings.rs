@@ -109,6 +109,7 @@ pub(super) fn failures(snapshot: &Snapshot) -> impl Iterator<Item = String> {
     by_cause.into_iter().map(|((api, reason), subjects)| {
         let subjects = first_names(&subjects);
         match reason {
+            _ if api == Api::Token => format!("a token ({}): {subjects}", reason.label()),
             Reason::Authorization => format!("{}, refused for: {subjects}", needed_right(api)),
             _ => format!("{} failed ({}): {subjects}", api.label(), reason.label()),
         }
@@ -123,6 +124,7 @@ fn needed_right(api: Api) -> &'static str {
         Api::DescribeGroups => "Describe on Group, for members",
         Api::DescribeConfigs => "DescribeConfigs on Topic, to know compacted topics",
         Api::Fetch => "Read on Topic, for exact time lag",
+        Api::Token => "a token",
     }
 }
 

@@ -99,7 +99,8 @@ impl CollectionResult {
 }
 
 /// Returns the outcome of a collection. Some failures do not make a collection incomplete: those of `DescribeConfigs`, because no
-/// lag needs the cleanup policy; findings that nothing is visible; and a missing right to fetch records, which is optional.
+/// lag needs the cleanup policy; troubles with the next token while the last one serves; findings that nothing is visible; and a
+/// missing right to fetch records, which is optional.
 fn outcome(snapshot: &Snapshot) -> Outcome {
     if !snapshot.failures.is_empty() && !has_data(snapshot) {
         return Outcome::Failed;
@@ -108,7 +109,7 @@ fn outcome(snapshot: &Snapshot) -> Outcome {
         .failures
         .iter()
         .any(|Failure { unknown, .. }| match unknown.api {
-            Api::DescribeConfigs => false,
+            Api::DescribeConfigs | Api::Token => false,
             _ if unknown.reason == Reason::NothingVisible => false,
             Api::Fetch => unknown.reason != Reason::Authorization,
             _ => true,
@@ -131,5 +132,32 @@ fn has_data(snapshot: &Snapshot) -> bool {
     let mut failures = snapshot.failures.iter();
     commits
         || logs.any(|(_, log)| log.high_watermark.is_ok())
-        || failures.all(|failure| failure.unknown.reason == Reason::NothingVisible)
+        || failures.all(|Failure { unknown, .. }| {
+            unknown.api == Api::Token || unknown.reason == Reason::NothingVisible
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::Unknown;
+
+    fn outcome_with(api: Api, reason: Reason) -> Outcome {
+        let failure = Failure {
+            unknown: Unknown::new(api, reason),
+            subject: String::new(),
+        };
+        outcome(&Snapshot {
+            failures: vec![failure],
+            ..Snapshot::default()
+        })
+    }
+
+    #[test]
+    fn trouble_with_the_next_token_does_not_make_a_collection_incomplete() {
+        let told = outcome_with(Api::Token, Reason::TokenUnreachable);
+        assert_eq!(told, Outcome::Complete);
+        let told = outcome_with(Api::Metadata, Reason::TokenUnreachable);
+        assert_eq!(told, Outcome::Failed);
+    }
 }

@@ -117,6 +117,12 @@ impl Default for Counters {
 
 fn is_expected((api, reason): (Api, Reason)) -> bool {
     match reason {
+        Reason::TokenRefused
+        | Reason::TokenUnreachable
+        | Reason::TokenUnusable
+        | Reason::TokenExpired => matches!(api, Api::Token | Api::Metadata),
+        Reason::ClockSkew => api == Api::Token,
+        _ if api == Api::Token => false,
         Reason::Timeout
         | Reason::Transport
         | Reason::Authentication

@@ -9,6 +9,11 @@
 //! Whichever of the two comes second sees the other: either the worker finds the gate closed and makes no clients, or the
 //! reporter finds the slot in use and reports `gate=open`.
 
+#[cfg(test)]
+mod tests;
+
+use std::num::NonZeroUsize;
+
 use shared::leadership::ReportedGate;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -21,8 +26,8 @@ pub enum ClientState {
     /// The worker has no Kafka client, and so no connection.
     #[default]
     Gone,
-    /// The worker has Kafka clients, which may have connections.
-    Live,
+    /// The worker has Kafka clients, which may have connections. They hold this number of guards.
+    Live(NonZeroUsize),
 }
 
 /// The slot of one worker. The worker writes [`ClientState::Live`] before it makes clients; the drop of their [`ClientGuard`] writes
@@ -30,8 +35,8 @@ pub enum ClientState {
 #[derive(Debug)]
 pub struct ClientSlot(watch::Sender<ClientState>);
 
-/// The proof that a slot is taken. The guard belongs to the clients and is dropped after their last connection is closed;
-/// dropping it frees the slot.
+/// The proof that a slot is taken. The clients hold it, and drop it after their last connection is closed; dropping the last guard
+/// of a slot frees the slot.
 #[derive(Debug)]
 pub struct ClientGuard {
     clients: watch::Sender<ClientState>,
@@ -55,6 +60,24 @@ pub struct Quiescence {
     slots: Vec<watch::Receiver<ClientState>>,
 }
 
+// === impl ClientState ===
+
+impl ClientState {
+    fn with_one_more(self) -> Self {
+        Self::Live(match self {
+            Self::Gone => NonZeroUsize::MIN,
+            Self::Live(n) => n.saturating_add(1),
+        })
+    }
+
+    fn with_one_less(self) -> Self {
+        match self {
+            Self::Gone => Self::Gone,
+            Self::Live(n) => NonZeroUsize::new(n.get() - 1).map_or(Self::Gone, Self::Live),
+        }
+    }
+}
+
 // === impl ClientSlot ===
 
 impl ClientSlot {
@@ -64,13 +87,14 @@ impl ClientSlot {
         (Self(sender), clients)
     }
 
-    /// Records that clients are about to be made; returns `None` if `gate` is closed. The guard of an earlier call must have been
-    /// dropped.
+    /// Records that clients are about to be made; returns `None` if `gate` is closed.
     pub fn take(&self, gate: &watch::Receiver<Gate>) -> Option<ClientGuard> {
-        self.0.send_replace(ClientState::Live);
+        self.0
+            .send_modify(|clients| *clients = clients.with_one_more());
         let permit = gate.borrow().permit(Instant::now());
         let Ok(permit) = permit else {
-            self.0.send_replace(ClientState::Gone);
+            self.0
+                .send_modify(|clients| *clients = clients.with_one_less());
             return None;
         };
         let permit_check = PermitCheck {
@@ -104,7 +128,7 @@ impl ClientGuard {
             gate: watch::channel(open).1,
             opening: permit.opening,
         };
-        let clients = ClientSlot::new().0.0;
+        let clients = watch::Sender::new(ClientState::Gone.with_one_more());
         Self {
             clients,
             permit_check,
@@ -120,7 +144,8 @@ impl ClientGuard {
 
 impl Drop for ClientGuard {
     fn drop(&mut self) {
-        self.clients.send_replace(ClientState::Gone);
+        self.clients
+            .send_modify(|clients| *clients = clients.with_one_less());
     }
 }
 
@@ -131,6 +156,11 @@ impl PermitCheck {
     pub fn is_over(&self) -> bool {
         let gate = *self.gate.borrow();
         !gate.admits(self.opening, Instant::now())
+    }
+
+    /// Waits until the permission has ended. Cancel-safe.
+    pub async fn over(&self) {
+        wait::over(&mut self.gate.clone(), self.opening).await;
     }
 }
 
@@ -178,90 +208,4 @@ async fn gone(clients: &mut watch::Receiver<ClientState>) {
         .wait_for(|clients| *clients == ClientState::Gone)
         .await
         .ok();
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::gate::{ClosedReason, Until};
-
-    const CLOSED: Gate = Gate::Closed {
-        reason: ClosedReason::Standby,
-    };
-
-    fn open_for(time: Duration) -> Gate {
-        Gate::Open {
-            until: Until::At(Instant::now() + time),
-            term: 7,
-            opening: 1,
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn closed_is_not_reported_while_one_of_two_workers_has_clients() {
-        let (source, gate) = watch::channel(open_for(Duration::from_secs(5)));
-        let (first, seen_of_first) = ClientSlot::new();
-        let (second, seen_of_second) = ClientSlot::new();
-        let quiescence = Quiescence::new(gate.clone(), vec![seen_of_first, seen_of_second]);
-        let (one, two) = (first.take(&gate), second.take(&gate));
-        source.send_replace(CLOSED);
-        assert_eq!(quiescence.reported(), ReportedGate::Open);
-        drop(one);
-        assert_eq!(quiescence.reported(), ReportedGate::Open);
-        drop(two);
-        assert_eq!(quiescence.reported(), ReportedGate::Closed);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn quiescence_is_reached_when_the_deadline_has_passed_and_the_clients_are_gone() {
-        let (_source, gate) = watch::channel(open_for(Duration::from_secs(5)));
-        let (slot, clients) = ClientSlot::new();
-        let guard = slot.take(&gate);
-        let mut quiescence = Quiescence::new(gate, vec![clients]);
-        let began = Instant::now();
-        let close = async {
-            tokio::time::sleep(Duration::from_secs(8)).await;
-            drop(guard);
-        };
-        tokio::join!(quiescence.reached(), close);
-        let took = began.elapsed();
-        assert!(took >= Duration::from_secs(8), "{took:?}");
-        assert_eq!(quiescence.reported(), ReportedGate::Closed);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_slot_is_not_taken_if_the_gate_has_closed_meanwhile() {
-        let (source, gate) = watch::channel(open_for(Duration::from_secs(5)));
-        let (slot, clients) = ClientSlot::new();
-        source.send_replace(CLOSED);
-        assert!(slot.take(&gate).is_none());
-        assert_eq!(*clients.borrow(), ClientState::Gone);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_permit_check_is_over_at_the_deadline_and_stays_over_in_a_new_opening() {
-        let (source, gate) = watch::channel(open_for(Duration::from_secs(5)));
-        let guard = ClientSlot::new().0.take(&gate).unwrap();
-        let permit_check = guard.permit_check();
-        assert!(!permit_check.is_over());
-        tokio::time::advance(Duration::from_secs(5)).await;
-        assert!(permit_check.is_over());
-        source.send_replace(Gate::Open {
-            until: Until::Forever,
-            term: 7,
-            opening: 2,
-        });
-        assert!(permit_check.is_over());
-    }
-
-    #[tokio::test]
-    async fn an_open_gate_is_never_reported_closed() {
-        let (_source, gate) = watch::channel(open_for(Duration::from_secs(3600)));
-        assert_eq!(
-            Quiescence::new(gate, Vec::new()).reported(),
-            ReportedGate::Open
-        );
-    }
 }

@@ -37,6 +37,24 @@ pub async fn closed(gate: &mut watch::Receiver<Gate>) -> ClosedReason {
     }
 }
 
+/// Waits until the opening of this number has ended. Cancel-safe.
+pub async fn over(gate: &mut watch::Receiver<Gate>, opening: u64) {
+    loop {
+        let seen = *gate.borrow_and_update();
+        let until = match seen.permit(Instant::now()) {
+            Ok(permit) if permit.opening == opening => permit.until,
+            _ => return,
+        };
+        let is_followed = tokio::select! { biased;
+        changed = gate.changed() => changed.is_ok(),
+        () = end(until) => true };
+        if !is_followed {
+            // The sender of the gate is gone, so the permission ends at its deadline and at no other time.
+            return end(until).await;
+        }
+    }
+}
+
 async fn end(until: Until) {
     match until {
         Until::Forever => std::future::pending().await,

@@ -15,10 +15,14 @@ pub(super) enum LikelyCause {
     SaslExpected,
     /// The listener does not take SASL, but the client begins with it.
     SaslRefused,
+    /// The listener has taken a login on this connection and refuses to begin another one so soon.
+    SaslRepeated,
     /// The listener does not have the SASL mechanism of the client.
     SaslMechanism,
     /// The user or the password is wrong.
     SaslCredentials,
+    /// The broker does not take the token.
+    TokenRefused,
     /// The broker's certificate does not verify, for a reason that the message does not give.
     Certificate,
     /// The authority that signed the broker's certificate is not trusted.
@@ -102,6 +106,13 @@ const CAUSES_BY_TEXT: &[(&[&str], LikelyCause)] = &[
         LikelyCause::SaslMechanism,
     ),
     (&["mechanism handshake failed"], LikelyCause::SaslRefused),
+    // The statuses of RFC 7628, which a broker answers to a token.
+    (&["SASL", "invalid_token"], LikelyCause::TokenRefused),
+    (&["SASL", "insufficient_scope"], LikelyCause::TokenRefused),
+    (
+        &["OAUTHBEARER authentication failed"],
+        LikelyCause::TokenRefused,
+    ),
     (&["SASL authentication error"], LikelyCause::SaslCredentials),
     (&["SASL authentication fail"], LikelyCause::SaslCredentials),
     (&["Failed to resolve"], LikelyCause::UnknownHost),
@@ -156,6 +167,14 @@ impl LikelyCause {
         matches!(self, Self::TlsExpected | Self::SaslExpected)
     }
 
+    /// Returns the likely cause of the same message where connections to the cluster have worked before.
+    pub(super) const fn after_success(self) -> Self {
+        match self {
+            Self::SaslRefused => Self::SaslRepeated,
+            other => other,
+        }
+    }
+
     /// Returns `true` if this cause says more about a certificate than `other` does.
     pub(super) const fn is_more_precise_than(self, other: Self) -> bool {
         matches!(
@@ -182,21 +201,12 @@ impl LikelyCause {
                 "the listener does not speak TLS; write \"security.protocol\" = \"PLAINTEXT\", or \"SASL_PLAINTEXT\" with a login, or \
                  the port of a listener that does"
             }
-            Self::SaslExpected => {
-                "the listener expects a login; write \"security.protocol\" = \"SASL_PLAINTEXT\", \"sasl.mechanism\", \
-                 \"sasl.username\" and \"sasl.password\""
-            }
-            Self::SaslRefused => {
-                "the listener takes no login; write \"security.protocol\" = \"PLAINTEXT\", or \"SSL\" with TLS, or the port of a \
-                 listener that does"
-            }
-            Self::SaslMechanism => {
-                "the listener does not have this mechanism; write one that it has as \"sasl.mechanism\""
-            }
-            Self::SaslCredentials => {
-                "the user or the password is wrong; see \"sasl.username\" and \"sasl.password\", with OAUTHBEARER \
-                 \"sasl.oauthbearer.config\""
-            }
+            Self::SaslExpected
+            | Self::SaslRefused
+            | Self::SaslRepeated
+            | Self::SaslMechanism
+            | Self::SaslCredentials
+            | Self::TokenRefused => self.login_advice(),
             Self::Certificate | Self::CertificateAuthority => {
                 "the broker's certificate is not signed by an authority of \"ssl.ca.location\"; write the file with the one that did"
             }
@@ -227,6 +237,35 @@ impl LikelyCause {
             }
         };
         text.to_owned()
+    }
+
+    /// Returns the likely mistake about a login and the settings that correct it; empty for causes that are not about logins.
+    const fn login_advice(self) -> &'static str {
+        match self {
+            Self::SaslExpected => {
+                "the listener expects a login; write \"security.protocol\" = \"SASL_PLAINTEXT\", \"sasl.mechanism\", \
+                 \"sasl.username\" and \"sasl.password\""
+            }
+            Self::SaslRefused => {
+                "the listener takes no login; write \"security.protocol\" = \"PLAINTEXT\", or \"SSL\" with TLS, or the port of a \
+                 listener that does"
+            }
+            Self::SaslRepeated => {
+                "the broker wants logins again sooner than it takes them, which is within a second; most likely a token is about to \
+                 expire, see when a new one is there, or \"connections.max.reauth.ms\" of the broker is too short"
+            }
+            Self::SaslMechanism => {
+                "the listener does not have this mechanism; write one that it has as \"sasl.mechanism\""
+            }
+            Self::SaslCredentials => {
+                "the user or the password is wrong; see \"sasl.username\" and \"sasl.password\", with OAUTHBEARER \
+                 \"sasl.oauthbearer.config\""
+            }
+            Self::TokenRefused => {
+                "the broker does not take the token; see which issuer, audience, scope and signing key it expects, and the clocks of both"
+            }
+            _ => "",
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! # Unsafe, and why it holds
 //! - **Handles.** A client, queue, event, list or set of options is owned by one Rust value, which frees it once, when it is
 //!   dropped. A value that librdkafka refers to while a client lives (the fence, the guard of classic groups) is kept alive by
-//!   the [`Client`], which is dropped first.
+//!   the [`Client`], which is dropped first. The handles to which tokens are handed are of living clients only (see [`token`]).
 //! - **Borrowed data.** librdkafka lends arrays and strings that live as long as the event, list or metadata they belong to.
 //!   Everything is copied into plain Rust values before the owner is dropped, but for [`RawGroup`], whose lifetime the compiler
 //!   checks.
@@ -47,6 +47,7 @@ mod list_groups;
 mod metadata;
 mod partition_list;
 mod strings;
+mod token;
 
 use std::ffi::{c_char, c_int};
 use std::time::Duration;
@@ -69,6 +70,7 @@ pub(super) use fence::Fence;
 pub(super) use fetch::{LOG_START, PartitionEvent, Polled, Timestamp};
 pub(super) use list_groups::RawGroup;
 pub(super) use metadata::MetadataResponse;
+pub(super) use token::{Token, TokenHandover};
 
 // The bindings declare the results of these functions as Rust enums; here they are plain numbers.
 unsafe extern "C" {

@@ -1,6 +1,10 @@
 //! The properties of librdkafka's clients.
 
+use std::sync::Arc;
+
 use shared::config::{Cluster, Mask};
+
+use super::native::TokenHandover;
 
 /// The `group.id` of all clients. Without a `group.id`, librdkafka dereferences NULL on an error in an `OffsetFetch` answer. The
 /// group is never joined and nothing is committed in it, so no broker lists it.
@@ -36,14 +40,15 @@ pub(super) struct Properties {
     values: Vec<(String, String)>,
     /// The mask that hides the user's secret values in librdkafka's messages.
     mask: Mask,
+    /// The handover that gives the client its tokens; `None` where the login needs no token or librdkafka makes unsecured ones itself.
+    tokens: Option<Arc<TokenHandover>>,
 }
 
 /// Returns the properties of a client of `cluster`. The properties in `added` override all others.
 pub(super) fn of(cluster: &Cluster, added: &[(&str, &str)]) -> Properties {
     let user = cluster
-        .consumer_properties
-        .iter()
-        .map(|(name, value)| (name.clone(), value.expose().to_owned()));
+        .librdkafka_properties()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
     let ours = FIXED
         .iter()
         .chain(added)
@@ -51,7 +56,11 @@ pub(super) fn of(cluster: &Cluster, added: &[(&str, &str)]) -> Properties {
     let brokers = (BROKERS.to_owned(), cluster.bootstrap_servers.clone());
     let values = std::iter::once(brokers).chain(user).chain(ours).collect();
     let mask = Mask::of(&cluster.consumer_properties);
-    Properties { values, mask }
+    Properties {
+        values,
+        mask,
+        tokens: None,
+    }
 }
 
 // === impl Properties ===
@@ -61,6 +70,19 @@ impl Properties {
     pub(super) fn without_brokers(mut self) -> Self {
         self.values.retain(|(name, _)| name != BROKERS);
         self
+    }
+
+    /// Returns the same properties for a client that gets its tokens from `tokens`.
+    pub(super) fn with_tokens(self, tokens: Option<&Arc<TokenHandover>>) -> Self {
+        Self {
+            tokens: tokens.cloned(),
+            ..self
+        }
+    }
+
+    /// Returns the handover that gives the client its tokens.
+    pub(super) const fn tokens(&self) -> Option<&Arc<TokenHandover>> {
+        self.tokens.as_ref()
     }
 
     /// Returns names and values in the order in which they are set; of a name that occurs twice, the later value counts.

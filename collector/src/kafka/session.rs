@@ -1,16 +1,18 @@
 //! The clients of one cluster, and everything that is kept from one collection to the next. All calls block.
 
+mod clients;
 mod collection;
 mod connection_errors;
 mod missing_rights;
 #[cfg(test)]
 mod tests;
 mod timestamps;
+mod token_events;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use shared::config::{Cluster, Exporter, IsolationLevel, TimeLagMode};
+use shared::config::{Cluster, Exporter, Mask, TimeLagMode};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
@@ -20,18 +22,21 @@ use super::error_code::ErrorCode;
 use super::members::GroupMembers;
 use super::metadata::Metadata;
 use super::native::{Client, ClientNotice, CreateError, Fence};
-use super::properties;
-use super::records::{self, RecordTimestamps};
+use super::oauth::{Login, StartError};
+use super::records::RecordTimestamps;
 use super::topic_ids::TopicIds;
 use super::unseen_assignments::UnseenAssignments;
 use crate::gate::client_slot::ClientGuard;
 use crate::history::{self, History};
 use crate::progress::{Progress, Step};
-use crate::snapshot::{Api, Name, Snapshot};
+use crate::snapshot::{Api, Name, Reason, Snapshot};
 
+use self::clients::ClientMaker;
 use self::connection_errors::{ConnectionErrors, Novelty};
+use self::token_events::Uncounted;
 
-pub use self::connection_errors::ConnectionError;
+pub(super) use self::clients::check;
+pub use self::connection_errors::{ConnectionError, SaidBy};
 
 /// The number of collections in a row without metadata after which the clients are replaced.
 const COLLECTIONS_BEFORE_NEW_CLIENT: u32 = 3;
@@ -42,6 +47,8 @@ pub(super) struct Session {
     exporter: Arc<Exporter>,
     timeouts: Timeouts,
     fence: Arc<Fence>,
+    /// The login that gets tokens for the clients; `None` where they need no token or librdkafka makes unsecured ones itself.
+    login: Option<Login>,
     client: Client,
     /// The client that reads last stable offsets; `None` unless the cluster is collected with `read_committed`.
     read_committed_client: Option<Client>,
@@ -57,6 +64,8 @@ pub(super) struct Session {
     topic_ids: TopicIds,
     timestamps: TimestampSource,
     connection_errors: ConnectionErrors,
+    /// The requests for tokens and the troubles with them since the last collection.
+    uncounted: Uncounted,
 }
 
 /// The source of time lag, by `timestamp_sampling.mode`.
@@ -68,24 +77,44 @@ enum TimestampSource {
     History(History),
 }
 
+/// The error that keeps a session from being opened.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum OpenError {
+    /// A client cannot be made.
+    #[error(transparent)]
+    Client(#[from] CreateError),
+    /// The operating system does not start the thread that gets tokens.
+    #[error(transparent)]
+    Login(#[from] StartError),
+}
+
 // === impl Session ===
 
 impl Session {
-    /// Makes the clients, behind `fence`. Connects to nothing yet.
+    /// Makes the clients, behind `fence`. The clients connect to no broker yet. Where they need tokens, a thread begins to get them, which
+    /// holds `client_guard` until it has ended.
     ///
     /// # Errors
-    /// librdkafka refuses a property, or a file that a property names.
+    /// librdkafka refuses a property or a file that a property names, or the thread that gets tokens cannot be started.
     pub(super) fn open(
         cluster: Arc<Cluster>,
         exporter: Arc<Exporter>,
         fence: Arc<Fence>,
-    ) -> Result<Self, CreateError> {
+        client_guard: &Arc<ClientGuard>,
+    ) -> Result<Self, OpenError> {
+        let mask = Mask::of(&cluster.consumer_properties);
+        let login = cluster.oauth.as_ref();
+        let login = login
+            .map(|login| Login::start(login, mask, &fence, Arc::clone(client_guard)))
+            .transpose()?;
+        let maker = ClientMaker {
+            cluster: Arc::clone(&cluster),
+            fence: Arc::clone(&fence),
+        };
         let timestamps = match exporter.time_lag {
             TimeLagMode::Off => TimestampSource::Off,
             TimeLagMode::Message { .. } => {
-                let added = [isolation(&cluster), records::properties()].concat();
-                let properties = properties::of(&cluster, &added);
-                let records = RecordTimestamps::new(properties, Arc::clone(&fence));
+                let records = maker.record_timestamps(login.as_ref());
                 TimestampSource::Records(Box::new(records))
             }
             TimeLagMode::Rate { samples, max_age } => {
@@ -94,8 +123,9 @@ impl Session {
         };
         Ok(Self {
             timeouts: Timeouts::of(&exporter),
-            client: read_uncommitted_client(&cluster, &fence)?,
-            read_committed_client: read_committed_client(&cluster, &fence)?,
+            client: maker.read_uncommitted(login.as_ref())?,
+            read_committed_client: maker.read_committed(login.as_ref())?,
+            login,
             fence,
             cluster,
             exporter,
@@ -108,11 +138,13 @@ impl Session {
             topic_ids: TopicIds::default(),
             timestamps,
             connection_errors: ConnectionErrors::new(),
+            uncounted: Uncounted::default(),
         })
     }
 
-    /// Serves the clients: writes their logs, records the errors of connections, and lets librdkafka refresh tokens.
+    /// Serves the clients: writes their logs, and takes in the errors of their connections and the events of their tokens.
     pub(super) fn serve_clients(&mut self) {
+        self.take_token_events();
         if let TimestampSource::Records(records) = &self.timestamps {
             records.serve_client();
         }
@@ -144,6 +176,7 @@ impl Session {
             return;
         }
         let reason = code.reason_with_text(text);
+        self.take_broker_refusal(text);
         if let Novelty::New(advice) = self.connection_errors.record(code, reason, text) {
             warn!(
                 reason = reason.label(),
@@ -164,9 +197,9 @@ impl Session {
         self.serve_clients();
         let fence = Arc::clone(&self.fence);
         let mut context = CollectionContext::begin(self.timeouts, &fence, progress);
-        context.connection_reason = self.connection_errors.definite_reason();
         context.report_progress(|progress| progress.step = Step::Connecting);
         self.refresh_metadata(&mut context);
+        self.count_token_events(&mut context);
         let mut snapshot = Snapshot::default();
         if let Some(mut metadata) = self.metadata.take() {
             self.read_cluster(&mut metadata, &mut snapshot, &mut context);
@@ -193,8 +226,14 @@ impl Session {
             .as_ref()
             .is_some_and(|metadata| !metadata.needs_refresh(ttl))
         {
+            context.connection_reason = self.connection_reason();
             return;
         }
+        if let Err(reason) = self.first_token(context) {
+            context.record_failure(Api::Metadata, reason, CLUSTER_SUBJECT);
+            return;
+        }
+        context.connection_reason = self.connection_reason();
         match Metadata::read(&self.client, &self.cluster.topics, context) {
             Ok(metadata) => {
                 self.metadata = Some(metadata);
@@ -210,12 +249,12 @@ impl Session {
                         "Metadata: Required feature not supported by broker",
                     );
                 }
-                context.connection_reason = self.connection_errors.definite_reason();
-                context.record_failure(
-                    Api::Metadata,
-                    self.connection_errors.reason_without_metadata(code),
-                    CLUSTER_SUBJECT,
-                );
+                context.connection_reason = self.connection_reason();
+                let reason = match context.reason_of(code) {
+                    reason @ Reason::TokenExpired => reason,
+                    _ => self.connection_errors.reason_without_metadata(code),
+                };
+                context.record_failure(Api::Metadata, reason, CLUSTER_SUBJECT);
                 self.n_without_metadata += 1;
             }
         }
@@ -226,10 +265,12 @@ impl Session {
 
     /// Makes new clients in the place of those that cannot read metadata.
     fn replace_clients(&mut self) {
-        let made = (
-            read_uncommitted_client(&self.cluster, &self.fence),
-            read_committed_client(&self.cluster, &self.fence),
-        );
+        let maker = ClientMaker {
+            cluster: Arc::clone(&self.cluster),
+            fence: Arc::clone(&self.fence),
+        };
+        let login = self.login.as_ref();
+        let made = (maker.read_uncommitted(login), maker.read_committed(login));
         match made {
             (Ok(client), Ok(read_committed_client)) => {
                 info!("No metadata for several collections, starting with a new client");
@@ -238,49 +279,6 @@ impl Session {
                 self.connection_errors.forget_success();
             }
             (Err(error), _) | (_, Err(error)) => warn!(%error, "Cannot make a new client"),
-        }
-    }
-}
-
-const READ_UNCOMMITTED: &[(&str, &str)] = &[("isolation.level", "read_uncommitted")];
-const READ_COMMITTED: &[(&str, &str)] = &[("isolation.level", "read_committed")];
-
-/// Makes each kind of client that a session has and drops it again, behind a closed fence and without any broker's address.
-///
-/// # Errors
-/// librdkafka refuses a property, or a file that a property names.
-pub(super) fn check(cluster: &Cluster) -> Result<(), CreateError> {
-    let fence = Fence::new(ClientGuard::without_election().permit_check());
-    fence.close();
-    for added in [READ_UNCOMMITTED, READ_COMMITTED, records::properties()] {
-        let properties = properties::of(cluster, added).without_brokers();
-        Client::create(&properties, &fence)?;
-    }
-    Ok(())
-}
-
-/// Returns the property with the isolation level at which the groups of this cluster are taken to read.
-const fn isolation(cluster: &Cluster) -> &'static [(&'static str, &'static str)] {
-    match cluster.isolation {
-        IsolationLevel::ReadUncommitted => READ_UNCOMMITTED,
-        IsolationLevel::ReadCommitted => READ_COMMITTED,
-    }
-}
-
-/// Makes the client that everything is read with, except last stable offsets.
-fn read_uncommitted_client(cluster: &Cluster, fence: &Arc<Fence>) -> Result<Client, CreateError> {
-    Client::create(&properties::of(cluster, READ_UNCOMMITTED), fence)
-}
-
-/// Makes the client that last stable offsets are read with; returns `None` if the cluster is not collected with `read_committed`.
-fn read_committed_client(
-    cluster: &Cluster,
-    fence: &Arc<Fence>,
-) -> Result<Option<Client>, CreateError> {
-    match cluster.isolation {
-        IsolationLevel::ReadUncommitted => Ok(None),
-        IsolationLevel::ReadCommitted => {
-            Client::create(&properties::of(cluster, READ_COMMITTED), fence).map(Some)
         }
     }
 }

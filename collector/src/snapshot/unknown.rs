@@ -35,6 +35,8 @@ pub enum Api {
     DescribeConfigs,
     /// Requests for records, whose timestamps give exact time lag.
     Fetch,
+    /// The request for a token, to an identity provider or from a file. No request to Kafka.
+    Token,
 }
 
 /// The reason of a failure, or a finding about an answer. There is one value of the label `reason` for each that is counted.
@@ -46,6 +48,16 @@ pub enum Reason {
     Transport,
     /// The broker refused the credentials or the SASL mechanism.
     Authentication,
+    /// The identity provider refused the login.
+    TokenRefused,
+    /// The identity provider gave no answer, or TLS with it failed.
+    TokenUnreachable,
+    /// The identity provider's answer, or the file, has no token that can be used, or the file cannot be read.
+    TokenUnusable,
+    /// The token has expired.
+    TokenExpired,
+    /// A finding: the clocks of this machine and of the identity provider differ.
+    ClockSkew,
     /// The TLS handshake failed.
     Tls,
     /// The host name of a broker did not resolve.
@@ -109,7 +121,7 @@ impl Unknown {
 
 impl Api {
     /// Every kind, in the order of the exposition.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Metadata,
         Self::ListGroups,
         Self::DescribeGroups,
@@ -117,6 +129,7 @@ impl Api {
         Self::ListOffsets,
         Self::DescribeConfigs,
         Self::Fetch,
+        Self::Token,
     ];
 
     /// Returns the value of the label `api`.
@@ -129,6 +142,7 @@ impl Api {
             Self::ListOffsets => "list_offsets",
             Self::DescribeConfigs => "describe_configs",
             Self::Fetch => "fetch",
+            Self::Token => "token",
         }
     }
 }
@@ -137,10 +151,15 @@ impl Api {
 
 impl Reason {
     /// Every reason under which a failure can be counted, in the order of the exposition.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 29] = [
         Self::Timeout,
         Self::Transport,
         Self::Authentication,
+        Self::TokenRefused,
+        Self::TokenUnreachable,
+        Self::TokenUnusable,
+        Self::TokenExpired,
+        Self::ClockSkew,
         Self::Tls,
         Self::Resolve,
         Self::Authorization,
@@ -170,6 +189,11 @@ impl Reason {
             Self::Timeout => "timeout",
             Self::Transport => "transport",
             Self::Authentication => "authentication",
+            Self::TokenRefused => "token_refused",
+            Self::TokenUnreachable => "token_unreachable",
+            Self::TokenUnusable => "token_unusable",
+            Self::TokenExpired => "token_expired",
+            Self::ClockSkew => "clock_skew",
             Self::Tls => "tls",
             Self::Resolve => "resolve",
             Self::Authorization => "authorization",

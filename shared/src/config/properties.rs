@@ -90,6 +90,7 @@ const PUBLIC: &[&str] = &[
     "client.rack",
     "debug",
     "enable.ssl.certificate.verification",
+    "https.ca.location",
     "log_level",
     "sasl.kerberos.service.name",
     "sasl.mechanism",

@@ -182,6 +182,17 @@ impl<'w, 'a> TableReader<'w, 'a> {
         self.context.add_problem(line, path, message);
     }
 
+    /// Adds a problem with an entry of the key `name`, which is a table. The entry may be missing.
+    pub(crate) fn add_entry_problem(&mut self, name: &str, entry: &str, message: String) {
+        let of_entry = self.source.entry(name).and_then(|key| match &key.value {
+            Value::Table(entries) => entries.iter().find(|it| it.name == entry),
+            _ => None,
+        });
+        let line = of_entry.map(|it| it.line).or_else(|| self.line_of(name));
+        let path = format!("{}.{name}.{entry:?}", self.source.path);
+        self.context.add_problem(line, path, message);
+    }
+
     /// Adds a warning about the key `name`: its value is allowed and most likely not meant.
     pub(crate) fn warn(&mut self, name: &str, message: &str) {
         let warning = format!("{}.{name}: {message}", self.source.path);

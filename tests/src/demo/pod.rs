@@ -269,6 +269,7 @@ fn file(bootstrap: &str, ports: PodPorts) -> String {
         poll_interval: "2s",
         cluster: "demo",
         bootstrap,
+        properties: &[],
         election,
     };
     config.text()

@@ -9,6 +9,7 @@ use super::leader_tracker::{Ending, LeaderChange, LeaderTracker, Poll};
 use super::pod::{DURATIONS, DemoPod, Life};
 use super::status_poller::{PollRate, StatusPoller};
 use super::table::TableRow;
+use crate::http_client;
 use crate::lab::prom;
 
 mod wording;
@@ -50,7 +51,7 @@ impl Pods {
             awaited: None,
             begun: Instant::now(),
             fresh: None,
-            client: reqwest::Client::builder().timeout(ANSWER_LIMIT).build()?,
+            client: http_client::builder().timeout(ANSWER_LIMIT).build()?,
         })
     }
 

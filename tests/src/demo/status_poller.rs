@@ -9,6 +9,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
 
 use super::leader_tracker::{ElectorStatus, PodStatus, Poll, Role};
+use crate::http_client;
 
 /// The time limit of an answer: a pod that takes longer counts as one that does not answer.
 const ANSWER_LIMIT: Duration = Duration::from_millis(500);
@@ -53,7 +54,7 @@ impl PollRate {
 impl StatusPoller {
     /// Begins to poll the pods, at the slow rate.
     pub(super) fn begin(pods: Vec<PodPorts>) -> Result<Self> {
-        let client = reqwest::Client::builder().timeout(ANSWER_LIMIT).build()?;
+        let client = http_client::builder().timeout(ANSWER_LIMIT).build()?;
         let (send, polls) = mpsc::channel(16);
         let (rate, rates) = watch::channel(PollRate::Slow);
         let task = tokio::spawn(poll_all(client, pods, (send, rates))).abort_handle();

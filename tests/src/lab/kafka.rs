@@ -36,6 +36,7 @@ pub struct Kafka {
     tools: KafkaTools,
     listeners: Listeners,
     keys: Option<Keys>,
+    jvm: Vec<String>,
     scratch: TempDir,
 }
 
@@ -71,6 +72,7 @@ impl Kafka {
             tools,
             listeners: plan.listeners,
             keys,
+            jvm: plan.jvm.clone(),
             scratch,
         };
         for id in 1..=plan.nodes {
@@ -98,6 +100,11 @@ impl Kafka {
     /// Returns the addresses of the SASL listeners, which brokers open only with [`Listeners::Secured`].
     pub fn bootstrap_sasl(&self) -> String {
         self.addresses(|ports| ports.sasl)
+    }
+
+    /// Returns the addresses of the listeners with SASL over TLS, which brokers open only with [`Listeners::Secured`].
+    pub fn bootstrap_sasl_tls(&self) -> String {
+        self.addresses(|ports| ports.sasl_tls)
     }
 
     /// Returns the addresses of the TLS listeners, which brokers open only with [`Listeners::Secured`].
@@ -238,7 +245,7 @@ impl Kafka {
 
     fn launch(&mut self, id: u16) -> Result<()> {
         let dir = self.scratch.path().join(format!("n{id}"));
-        let mut java = self.tools.broker();
+        let mut java = self.tools.broker(&self.jvm);
         java.arg(dir.join("server.properties")).current_dir(&dir);
         let node = self.node(id)?;
         ensure!(node.process.is_none(), "node {id} is running");

@@ -106,10 +106,11 @@ impl KafkaTools {
         Ok(process)
     }
 
-    /// Returns the command that starts a broker; the caller adds the path of the broker's server.properties.
-    pub(super) fn broker(&self) -> Command {
+    /// Returns the command that starts a broker with these options of Java; the caller adds the path of the broker's
+    /// server.properties.
+    pub(super) fn broker(&self, options: &[String]) -> Command {
         let mut java = java("-Xmx400m", &class_path(&self.brokers));
-        java.arg("kafka.Kafka");
+        java.args(options).arg("kafka.Kafka");
         java
     }
 

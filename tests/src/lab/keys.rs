@@ -21,7 +21,7 @@ pub struct Keys {
 
 impl Keys {
     /// Makes all keys and certificates, valid for two days, in the directory `keys` of `scratch`.
-    pub(super) fn make(scratch: &TempDir) -> Result<Self> {
+    pub fn make(scratch: &TempDir) -> Result<Self> {
         let keys = Self {
             dir: scratch.path().join("keys"),
         };

@@ -11,6 +11,8 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{self, Instant};
 
+use crate::http_client;
+
 /// The pause after each round of probes, of which one asks for `/metrics` and one for `/leader`.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -115,7 +117,7 @@ impl Drop for Observer {
 
 /// Returns an HTTP client for [`watch_one`], which waits for an answer no longer than [`LIMIT`].
 pub(super) fn client() -> Result<Client> {
-    Ok(Client::builder().timeout(LIMIT).no_proxy().build()?)
+    Ok(http_client::builder().timeout(LIMIT).no_proxy().build()?)
 }
 
 /// Probes the collector at `address` without end, and appends the results to `probes`.

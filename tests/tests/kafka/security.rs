@@ -13,7 +13,7 @@ use e2e::lab::prom::Exposition;
 use e2e::lab::scale::Scale;
 use e2e::lab::{self, Collector, Config, Kafka, Length};
 
-const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
 const SCALE: Scale = Scale {
     topics: 2,
@@ -72,7 +72,12 @@ impl Listener {
 /// Starts Kafka with a small fixture and three users: the monitor may do what the manual asks for, the limited user may describe
 /// groups and one of the two topics, and the user nobody may do nothing.
 fn secured() -> Result<Kafka> {
-    let kafka = Kafka::start(&Plan::of(1).secured())?;
+    secured_by(&Plan::of(1).secured())
+}
+
+/// Starts Kafka by this plan, with the fixture and the rights of [`secured`].
+pub(crate) fn secured_by(plan: &Plan) -> Result<Kafka> {
+    let kafka = Kafka::start(plan)?;
     SCALE.build(&kafka)?;
     let rights = "monitor GROUP * DESCRIBE monitor TOPIC * DESCRIBE monitor TOPIC * READ \
         monitor TOPIC * DESCRIBE_CONFIGS \
@@ -82,12 +87,12 @@ fn secured() -> Result<Kafka> {
     Ok(kafka)
 }
 
-fn errors(metrics: &Exposition, reason: &str) -> u64 {
+pub(crate) fn errors(metrics: &Exposition, reason: &str) -> u64 {
     metrics.count("kafka_lag_exporter_errors_total", [("reason", reason)])
 }
 
 /// Starts a collector and waits until it has counted an error with this reason.
-fn counted(config: &Config, reason: &str) -> Result<(Collector, Exposition)> {
+pub(crate) fn counted(config: &Config, reason: &str) -> Result<(Collector, Exposition)> {
     let collector = Collector::start(config)?;
     let metrics = collector.wait_for(reason, MINUTE, |metrics| {
         ensure!(errors(metrics, reason) > 0, "not counted");

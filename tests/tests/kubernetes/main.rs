@@ -1,5 +1,5 @@
 //! The tests of elector and collector with a Kubernetes control plane. They need the program that `tests/kubernetes/build` makes, openssl
-//! and libfaketime.
+//! and libfaketime; those in `tokens` also need Java and the jars that `tests/kafka/get-jars` fetches.
 
 mod clocks;
 mod containers;
@@ -11,5 +11,6 @@ mod lab_facts;
 mod outage;
 mod plain_elector;
 mod rights;
+mod tokens;
 mod undisturbed;
 mod zombies;

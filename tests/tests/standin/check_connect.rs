@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use e2e::lab::identity_provider::{AUDIENCE, CLIENT_ID, CLIENT_SECRET, IdentityProvider, Tokens};
 use e2e::lab::{Config, collector};
 use e2e::standin::{GroupSpec, PartitionSpec, StandIn};
 
@@ -51,5 +52,70 @@ async fn what_an_unreachable_broker_has_is_unknown_and_its_address_is_kafkas_to_
     }
     let text = check(&[2, 3]).await?;
     ensure!(text.contains("  groups: at least 2\n"), "{text}");
+    Ok(())
+}
+
+/// Returns the output of a check with these properties of a login with tokens, for a broker at whose address nobody listens.
+fn check_login(properties: [(&str, &str); 3]) -> Result<String> {
+    let mut config = Config::of("127.0.0.1:1")
+        .property("security.protocol", "SASL_PLAINTEXT")
+        .property("sasl.mechanism", "OAUTHBEARER")
+        .property("sasl.oauthbearer.method", "oidc");
+    for (name, value) in properties {
+        config = config.property(&format!("sasl.oauthbearer.{name}"), value);
+    }
+    let (status, text) = collector::run_to_end(&config, &["--check", "--connect"], MINUTE)?;
+    ensure!(status.code() == Some(69), "{status}\n{text}");
+    ensure!(!text.contains("hunter2"), "{text}");
+    Ok(text)
+}
+
+#[test]
+fn a_login_that_the_identity_provider_refuses_is_told_apart_from_one_that_it_does_not_answer()
+-> Result<()> {
+    let provider = IdentityProvider::start(Tokens {
+        user: "monitor",
+        audience: AUDIENCE,
+        life: MINUTE,
+        age: Duration::ZERO,
+    })?;
+    let url = provider.token_url();
+    let (id, secret) = ("client.id", "client.secret");
+    let place = "token.endpoint.url";
+    for (properties, words) in [
+        (
+            [(id, CLIENT_ID), (secret, "hunter2"), (place, &*url)],
+            [
+                "metadata failed (token_refused)",
+                "likely cause: the identity provider refuses the client",
+                "answered status 401: invalid_client: wrong id or secret",
+            ],
+        ),
+        (
+            [
+                (id, CLIENT_ID),
+                (secret, "hunter2"),
+                (place, "http://127.0.0.1:1/token?hunter2"),
+            ],
+            [
+                "metadata failed (token_unreachable)",
+                "likely cause: the identity provider does not answer",
+                "the login says: token endpoint 127.0.0.1:1: ",
+            ],
+        ),
+        (
+            [(id, CLIENT_ID), (secret, CLIENT_SECRET), (place, &*url)],
+            [
+                "metadata failed (transport)",
+                "likely cause: nothing listens there",
+                "librdkafka says: ",
+            ],
+        ),
+    ] {
+        let text = check_login(properties)?;
+        for words in words {
+            ensure!(text.contains(words), "{words}\n{text}");
+        }
+    }
     Ok(())
 }

@@ -163,16 +163,16 @@ fn librdkafka_takes_the_settings_for_access() -> Result<()> {
         let Loaded { config, .. } = load(&example)?;
         for cluster in &config.clusters {
             let mut client = ClientConfig::new();
-            let properties = cluster.consumer_properties.iter();
+            let properties = cluster.librdkafka_properties();
             for (name, value) in properties.filter(|(name, _)| !name.ends_with(".location")) {
-                client.set(name, value.expose());
+                client.set(name, value);
             }
             let created = client.create::<BaseConsumer>();
             created.map(drop).with_context(|| example.clone())?;
             n_taken += usize::from(!cluster.consumer_properties.is_empty());
         }
     }
-    assert_eq!(n_taken, 3);
+    assert_eq!(n_taken, 13);
     Ok(())
 }
 
@@ -188,6 +188,7 @@ fn load(example: &str) -> Result<Loaded> {
         "KAFKA_USER",
         "KAFKA_PASSWORD",
         "KAFKA_KEY_PASSWORD",
+        "OAUTH_CLIENT_SECRET",
         "POD_NAME",
     ];
     let env: Environment = variables

@@ -41,6 +41,11 @@ fn the_cause_of_each_mistake_is_read_from_the_message() {
             LikelyCause::SaslCredentials,
         ),
         (
+            "sasl_plaintext://127.0.0.1:9092/bootstrap: SASL authentication error: {\"status\":\"invalid_token\"} (after 304ms in \
+             state AUTH_REQ)",
+            LikelyCause::TokenRefused,
+        ),
+        (
             "ssl://127.0.0.1:9092/bootstrap: Receive failed: error:0A000412:SSL routines::ssl/tls alert bad certificate: SSL \
              alert number 42 (after 0ms in state APIVERSION_QUERY)",
             LikelyCause::ClientCertificate,

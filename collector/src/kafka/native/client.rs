@@ -12,7 +12,7 @@ use shared::config::Mask;
 use super::classic_group_guard::ClassicGroupGuard;
 use super::conf::Conf;
 use super::fence::Fence;
-use super::{ClientNotice, Queue, text};
+use super::{ClientNotice, Queue, TokenHandover, text};
 use crate::kafka::properties::Properties;
 
 /// One librdkafka consumer that never subscribes and never commits. Its calls block. One thread owns it, and may lend it to
@@ -23,6 +23,8 @@ pub(in crate::kafka) struct Client {
     pub(super) events: Queue,
     /// The mask that hides secrets in librdkafka's messages.
     pub(super) mask: Mask,
+    /// The handover that gives this client its tokens; `None` where the login needs no token or librdkafka makes unsecured ones itself.
+    tokens: Option<Arc<TokenHandover>>,
     /// The fence that opens the client's sockets. `Drop` destroys the handle `rk`, which refers to the fence, before this field
     /// is dropped.
     #[expect(dead_code, reason = "the handle refers to it")]
@@ -41,6 +43,9 @@ pub(in crate::kafka) enum CreateError {
     /// Each property is right by itself, but they contradict each other, or a file that one names cannot be read.
     #[error("librdkafka cannot make a client: {text}")]
     Client { text: String },
+    /// A property of the login with tokens is wrong. The collector itself reads that property; librdkafka is not given it.
+    #[error("{text}")]
+    Login { text: String },
 }
 
 // === impl Client ===
@@ -88,10 +93,15 @@ impl Client {
         let events = NonNull::new(events).expect("a consumer has a queue");
         // SAFETY: both live. Logs, errors and records then come from the one queue that is polled.
         unsafe { rd::rd_kafka_set_log_queue(rk.as_ptr(), events.as_ptr()) };
+        let tokens = properties.tokens().cloned();
+        if let Some(tokens) = &tokens {
+            tokens.join(rk);
+        }
         Ok(Self {
             rk,
             events: Queue(events),
             mask: properties.mask().clone(),
+            tokens,
             fence: Arc::clone(fence),
             classic_group_guard,
         })
@@ -103,8 +113,8 @@ impl Client {
         self.classic_group_guard.take_blocked()
     }
 
-    /// Returns the notices since the last call, without waiting. Has to be called often, because librdkafka refreshes tokens
-    /// during the call.
+    /// Returns the notices since the last call, without waiting. The owner calls this often, because librdkafka makes its unsecured
+    /// tokens during the call.
     pub(in crate::kafka) fn notices(&self) -> Vec<ClientNotice> {
         std::iter::from_fn(|| self.events.poll(Duration::ZERO))
             .filter_map(|event| event.notice(&self.mask))
@@ -114,6 +124,9 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
+        if let Some(tokens) = &self.tokens {
+            tokens.leave(self.rk);
+        }
         // SAFETY: the last use of the handle. The client never joined a group, so there is nothing to leave.
         unsafe {
             rd::rd_kafka_destroy_flags(self.rk.as_ptr(), rd::RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);

@@ -13,7 +13,8 @@
 //!    of each open socket. Otherwise opening and connecting fail. librdkafka then retries at intervals, which fails in the same
 //!    way.
 //! 4. [`Fence::close`] closes the fence for good and dissolves the connection of every open socket. What the kernel has not sent
-//!    yet is dropped. When the call returns, no connection is left, and no further byte of the clients leaves the process.
+//!    yet is dropped. When the call returns, no connection is left, and no further byte of the clients leaves the process. Whoever
+//!    has a connection of another kind for the session waits for [`Fence::closed`] and ends it then.
 //! 5. librdkafka's threads notice the errors and close the sockets in their own time. Each number leaves the fence before it is
 //!    closed, so that a number which the process uses for something else by then is never touched.
 //!
@@ -41,6 +42,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use libc::{sockaddr, socklen_t};
 use rdkafka::bindings as rd;
+use tokio_util::sync::CancellationToken;
 
 use crate::gate::client_slot::PermitCheck;
 
@@ -51,6 +53,8 @@ pub(in crate::kafka) struct Fence {
     /// The permission to be connected; it ends by its deadline or by the gate.
     permit_check: PermitCheck,
     sockets: Mutex<Sockets>,
+    /// Cancelled by [`Fence::close`], for those who wait until the fence is closed.
+    closing: CancellationToken,
 }
 
 /// The sockets of all clients of a session, and the state of the fence.
@@ -78,6 +82,7 @@ impl Fence {
         Arc::new(Self {
             permit_check,
             sockets,
+            closing: CancellationToken::new(),
         })
     }
 
@@ -94,6 +99,20 @@ impl Fence {
         for &socket in &sockets.open {
             disconnect(socket);
         }
+        drop(sockets);
+        self.closing.cancel();
+    }
+
+    /// Waits until [`Fence::close`] was called; a closed fence is never opened again. Cancel-safe.
+    pub(in crate::kafka) async fn closed_for_good(&self) {
+        self.closing.cancelled().await;
+    }
+
+    /// Waits until [`Fence::is_closed`] is true. Cancel-safe.
+    pub(in crate::kafka) async fn closed(&self) {
+        tokio::select! { biased;
+        () = self.closing.cancelled() => {}
+        () = self.permit_check.over() => {} }
     }
 
     /// Makes the clients of `conf` open, connect and close their sockets through this fence, which must outlive them.

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::kafka::error_code::ErrorCode;
 use crate::kafka::likely_cause::LikelyCause;
+use crate::kafka::oauth::{TokenTrouble, TokenTroubleKind};
 use crate::snapshot::{Failure, Reason};
 
 /// The largest number of connections whose errors are kept. In a cluster of many brokers all would show the same.
@@ -24,8 +25,19 @@ const COORDINATOR_CONNECTION: &str = "GroupCoordinator";
 pub struct ConnectionError {
     /// The likely cause and its remedy; `None` where nothing more is known than the text.
     pub advice: Option<String>,
-    /// The message of librdkafka, without secrets.
+    /// The text of the error, without secrets.
     pub text: String,
+    /// The part of the program that reports the error.
+    pub said_by: SaidBy,
+}
+
+/// The part of the program that reports an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaidBy {
+    /// librdkafka reports an error of a connection to a broker.
+    Librdkafka,
+    /// The login reports a trouble with a token.
+    Login,
 }
 
 /// The errors of a session's connections.
@@ -40,6 +52,8 @@ pub(super) struct ConnectionErrors {
     last_reason: Option<Reason>,
     /// The most telling error of each connection, by librdkafka's name for it. Cleared when metadata is read.
     by_connection: BTreeMap<String, (Option<LikelyCause>, String)>,
+    /// The last trouble of each kind with tokens. A new token clears it.
+    token_troubles: BTreeMap<TokenTroubleKind, TokenTrouble>,
     /// `Once` after all connections have worked. From then on, a broker that closes a connection is most likely shutting down,
     /// and a mistake in the configuration is unlikely.
     success: Success,
@@ -76,6 +90,11 @@ pub(super) fn error_in_log(level: i32, facility: &str, text: &str) -> Option<(Er
     LikelyCause::from_log(text).map(|_| (code, text.to_owned()))
 }
 
+/// Returns true for a message of librdkafka in which a broker refuses a token.
+pub(super) fn is_token_refusal(text: &str) -> bool {
+    LikelyCause::from_log(text) == Some(LikelyCause::TokenRefused)
+}
+
 /// Returns the node id in librdkafka's name of a connection, which ends in `/ID` or `/bootstrap`; `None` for `/bootstrap`.
 fn broker(name: &str) -> Option<i32> {
     name.rsplit_once('/')?.1.parse().ok()
@@ -91,6 +110,7 @@ impl ConnectionErrors {
             definite_reason: None,
             last_reason: None,
             by_connection: BTreeMap::new(),
+            token_troubles: BTreeMap::new(),
             success: Success::NotYet,
             published: watch::Sender::new(Vec::new()),
         }
@@ -112,9 +132,11 @@ impl ConnectionErrors {
             return Novelty::Known;
         }
         let cause = LikelyCause::from_log(text);
-        if self.success == Success::Once && cause.is_some_and(LikelyCause::is_guess) {
-            return Novelty::Known;
-        }
+        let cause = match self.success {
+            Success::Once if cause.is_some_and(LikelyCause::is_guess) => return Novelty::Known,
+            Success::Once => cause.map(LikelyCause::after_success),
+            Success::NotYet => cause,
+        };
         if matches!(
             reason,
             Reason::Authentication | Reason::Tls | Reason::Resolve
@@ -156,12 +178,41 @@ impl ConnectionErrors {
                 .or_insert_with(|| ConnectionError {
                     advice: cause.map(|cause| cause.advice(of_kafka)),
                     text: text.clone(),
+                    said_by: SaidBy::Librdkafka,
                 });
         }
         let has_advice = by_cause.values().any(|error| error.advice.is_some());
         let all = by_cause.into_values();
         let shown = all.filter(|error| error.advice.is_some() || !has_advice);
-        self.published.send_replace(shown.collect());
+        let of_tokens = self.token_troubles.values().map(|trouble| ConnectionError {
+            advice: Some(trouble.kind.advice().to_owned()),
+            text: trouble.text.clone(),
+            said_by: SaidBy::Login,
+        });
+        self.published
+            .send_replace(of_tokens.chain(shown).collect());
+    }
+
+    /// Takes in a trouble with tokens, and tells if it is the first one of its kind since the last token.
+    pub(super) fn record_token_trouble(&mut self, trouble: &TokenTrouble) -> Novelty {
+        let known = self.token_troubles.insert(trouble.kind, trouble.clone());
+        self.publish();
+        match known {
+            Some(_) => Novelty::Known,
+            None => Novelty::New(Some(trouble.kind.advice().to_owned())),
+        }
+    }
+
+    /// Drops the troubles with tokens, because a new token was got.
+    pub(super) fn clear_token_troubles(&mut self) {
+        self.token_troubles.clear();
+        self.publish();
+    }
+
+    /// Drops the troubles with tokens except for this kind, because a new token was got, with a trouble of this kind.
+    pub(super) fn keep_token_trouble(&mut self, kind: TokenTroubleKind) {
+        self.token_troubles.retain(|known, _| *known == kind);
+        self.publish();
     }
 
     /// Drops all errors, because metadata was read and so the connections work.

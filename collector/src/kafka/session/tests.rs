@@ -1,5 +1,7 @@
 //! A session with listeners that are not Kafka's, and with properties that librdkafka refuses.
 
+mod tokens;
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::mpsc::channel;
@@ -19,12 +21,17 @@ fn config(servers: &str, properties: &str) -> Config {
     loaded.unwrap().config
 }
 
-/// Returns the reason for which a collection from `servers` fails, and the first connection error.
-fn collect(servers: &str, properties: &str) -> (Reason, Option<ConnectionError>) {
+fn open(servers: &str, properties: &str) -> Session {
     let config = config(servers, properties);
     let cluster = Arc::new(config.clusters[0].clone());
-    let fence = Fence::new(ClientGuard::without_election().permit_check());
-    let mut session = Session::open(cluster, Arc::new(config.exporter), fence).unwrap();
+    let client_guard = Arc::new(ClientGuard::without_election());
+    let fence = Fence::new(client_guard.permit_check());
+    Session::open(cluster, Arc::new(config.exporter), fence, &client_guard).unwrap()
+}
+
+/// Collects from `servers`; returns the reason for which the collection fails, and the first connection error.
+fn collect(servers: &str, properties: &str) -> (Reason, Option<ConnectionError>) {
+    let mut session = open(servers, properties);
     let (progress, _) = watch::channel(Progress::default());
     let snapshot = session.collect(&progress);
     let failure = &snapshot.failures[0];

@@ -90,6 +90,7 @@ may stand there too, because it holds no secret.
   "client.rack"
   "debug"
   "enable.ssl.certificate.verification"
+  "https.ca.location"
   "log_level"
   "sasl.kerberos.service.name"
   "sasl.mechanism"

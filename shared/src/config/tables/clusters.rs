@@ -12,6 +12,7 @@ use crate::config::form::TomlText;
 use crate::config::forms::{Choice, Patterns, Text, TextTable};
 use crate::config::key::DefaultValue::{Required, Toml};
 use crate::config::key::{Key, Table};
+use crate::config::oauth::{self, OauthLogin};
 use crate::config::parsers;
 use crate::config::program::Program;
 use crate::config::program::UsedBy::Collector;
@@ -34,6 +35,9 @@ pub struct Cluster {
     pub topics: Filter,
     /// The properties that librdkafka is given beyond those that the collector sets itself.
     pub consumer_properties: BTreeMap<String, Secret>,
+    /// The login with tokens that the collector gets itself; `None` for another login. Read from those properties that are kept from
+    /// librdkafka.
+    pub oauth: Option<OauthLogin>,
     /// The labels that the user gives to every series of the cluster.
     pub labels: BTreeMap<String, String>,
     /// The end of the log to which lag counts.
@@ -47,6 +51,17 @@ pub enum IsolationLevel {
     ReadUncommitted,
     /// Lag counts to the last stable offset.
     ReadCommitted,
+}
+
+// === impl Cluster ===
+
+impl Cluster {
+    /// Returns the names and values of the properties that librdkafka is given.
+    pub fn librdkafka_properties(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.consumer_properties.iter();
+        let given = all.filter(|(name, _)| !oauth::is_taken_out(name));
+        given.map(|(name, value)| (name.as_str(), value.expose()))
+    }
 }
 
 static NAME: Key<Text<String>> = Key {
@@ -175,8 +190,9 @@ pub(crate) fn read(context: &mut ReadContext<'_>, file: &TableRef<'_>) -> Vec<Cl
             line: Some(*line),
             entries,
         };
+        let program = context.program;
         let mut reader = TableReader::new(context, &TABLE, table);
-        let cluster = cluster(&mut reader);
+        let cluster = cluster(&mut reader, program);
         if cluster.name.is_empty() {
             continue;
         }
@@ -193,13 +209,21 @@ pub(crate) fn read(context: &mut ReadContext<'_>, file: &TableRef<'_>) -> Vec<Cl
     }
 }
 
-fn cluster(reader: &mut TableReader<'_, '_>) -> Cluster {
+fn cluster(reader: &mut TableReader<'_, '_>, program: Program) -> Cluster {
     let name = reader.read_optional(&NAME).unwrap_or_default();
     let bootstrap_servers = reader.read_optional(&BOOTSTRAP_SERVERS).unwrap_or_default();
+    let n_problems = reader.n_problems();
     let properties = reader.read_texts(&CONSUMER_PROPERTIES).into_iter();
     let consumer_properties = properties
         .map(|(name, value)| (name, Secret::new(value)))
         .collect();
+    // Properties with a problem were not read, and the elector leaves references to variables alone, so the login cannot be judged then.
+    let all_read = reader.n_problems() == n_problems && program == Program::Collector;
+    let oauth = if all_read {
+        oauth_login(reader, &consumer_properties)
+    } else {
+        None
+    };
     if let Some(message) = brokers::protocol_mismatch(&bootstrap_servers, &consumer_properties) {
         reader.add_problem(BOOTSTRAP_SERVERS.name, message);
     }
@@ -209,9 +233,20 @@ fn cluster(reader: &mut TableReader<'_, '_>) -> Cluster {
         groups: filter(reader, &GROUP_WHITELIST, &GROUP_BLACKLIST),
         topics: filter(reader, &TOPIC_WHITELIST, &TOPIC_BLACKLIST),
         consumer_properties,
+        oauth,
         labels: reader.read_texts(&LABELS),
         isolation: reader.read(&ISOLATION),
     }
+}
+
+fn oauth_login(
+    reader: &mut TableReader<'_, '_>,
+    properties: &BTreeMap<String, Secret>,
+) -> Option<OauthLogin> {
+    OauthLogin::of(properties).unwrap_or_else(|problem| {
+        reader.add_entry_problem(CONSUMER_PROPERTIES.name, &problem.name, problem.message);
+        None
+    })
 }
 
 fn filter(

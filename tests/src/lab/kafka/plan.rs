@@ -17,6 +17,8 @@ pub struct Plan {
     pub proxied: Vec<Vec<ProxiedListener>>,
     /// Further lines of every broker's server.properties.
     pub extra: String,
+    /// Options for the Java virtual machine of each broker.
+    pub jvm: Vec<String>,
 }
 
 /// A listener of a broker without security, whose clients are told to connect to a proxy in front of it.
@@ -39,6 +41,7 @@ impl Plan {
             listeners: Listeners::Plain,
             proxied: Vec::new(),
             extra: String::new(),
+            jvm: Vec::new(),
         }
     }
 

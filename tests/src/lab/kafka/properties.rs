@@ -17,8 +17,9 @@ pub const PASSWORD: &str = "lab-secret";
 pub enum Listeners {
     /// The listener PLAINTEXT alone, through which everybody may do everything.
     Plain,
-    /// Listeners for SASL (PLAIN, SCRAM-SHA-256, OAUTHBEARER with unsecured tokens) and for TLS with client certificates, besides
-    /// PLAINTEXT. Rights come from ACLs, and there are none at first; the anonymous user of PLAINTEXT may do everything.
+    /// Listeners for SASL (PLAIN, SCRAM-SHA-256, OAUTHBEARER with unsecured tokens), for the same and SCRAM-SHA-512 over TLS, and for TLS
+    /// with client certificates, besides PLAINTEXT. Rights come from ACLs, and there are none at first; the anonymous user of PLAINTEXT
+    /// may do everything.
     Secured,
 }
 
@@ -38,6 +39,7 @@ pub enum User {
 pub(super) struct BrokerPorts {
     pub(super) plain: u16,
     pub(super) sasl: u16,
+    pub(super) sasl_tls: u16,
     pub(super) tls: u16,
     pub(super) controller: u16,
 }
@@ -55,8 +57,9 @@ pub(super) struct Broker<'a> {
 
 /// Returns the users as `kafka-storage format --add-scram` takes them.
 pub(super) fn scram_users() -> Vec<String> {
-    let one = |user: User| format!("SCRAM-SHA-256=[name={},password={PASSWORD}]", user.name());
-    User::ALL.map(one).to_vec()
+    let users = User::ALL.map(User::name);
+    let by = |kind: &str| users.map(|name| format!("{kind}=[name={name},password={PASSWORD}]"));
+    [by("SCRAM-SHA-256"), by("SCRAM-SHA-512")].concat()
 }
 
 // === impl User ===
@@ -78,10 +81,11 @@ impl User {
 
 impl BrokerPorts {
     pub(super) fn free() -> Result<Self> {
-        let [plain, sasl, tls, controller] = ports::free_ports()?;
+        let [plain, sasl, sasl_tls, tls, controller] = ports::free_ports()?;
         Ok(Self {
             plain,
             sasl,
+            sasl_tls,
             tls,
             controller,
         })
@@ -90,7 +94,7 @@ impl BrokerPorts {
     pub(super) fn for_clients(self, listeners: Listeners) -> Vec<u16> {
         match listeners {
             Listeners::Plain => vec![self.plain],
-            Listeners::Secured => vec![self.plain, self.sasl, self.tls],
+            Listeners::Secured => vec![self.plain, self.sasl, self.sasl_tls, self.tls],
         }
     }
 }
@@ -108,7 +112,11 @@ impl Broker<'_> {
             .collect();
         let mut listeners = format!("PLAINTEXT://127.0.0.1:{}", own.plain);
         if self.keys.is_some() {
-            for (name, port) in [("SASL_PLAINTEXT", own.sasl), ("SSL", own.tls)] {
+            for (name, port) in [
+                ("SASL_PLAINTEXT", own.sasl),
+                ("SASL_SSL", own.sasl_tls),
+                ("SSL", own.tls),
+            ] {
                 write!(listeners, ",{name}://127.0.0.1:{port}").ok();
             }
         }
@@ -128,7 +136,7 @@ impl Broker<'_> {
              controller.listener.names=CONTROLLER\n\
              inter.broker.listener.name=PLAINTEXT\n\
              listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,\
-             SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL{protocols}\n\
+             SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL{protocols}\n\
              log.dirs={dir}/data\n",
             id = self.id,
             voters = voters.join(","),
@@ -168,10 +176,6 @@ impl Broker<'_> {
 }
 
 fn security(text: &mut String, keys: &Keys) {
-    let sasl = "listener.name.sasl_plaintext";
-    let login = "org.apache.kafka.common.security";
-    let users = User::ALL.map(|user| format!("user_{}=\"{PASSWORD}\"", user.name()));
-    let users = users.join(" ");
     write_line(
         text,
         "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
@@ -183,24 +187,13 @@ fn security(text: &mut String, keys: &Keys) {
     );
     write_line(
         text,
-        format_args!(
-            "{sasl}.plain.sasl.jaas.config={login}.plain.PlainLoginModule required {users};"
-        ),
+        "listener.name.sasl_ssl.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER",
     );
-    write_line(
-        text,
-        format_args!(
-            "{sasl}.scram-sha-256.sasl.jaas.config={login}.scram.ScramLoginModule required;"
-        ),
-    );
-    write_line(
-        text,
-        format_args!(
-            "{sasl}.oauthbearer.sasl.jaas.config={login}.oauthbearer.OAuthBearerLoginModule required \
-             unsecuredLoginStringClaim_sub=\"broker\";"
-        ),
-    );
+    for listener in ["sasl_plaintext", "sasl_ssl"] {
+        logins(text, &format!("listener.name.{listener}"));
+    }
     write_line(text, "ssl.client.auth=required");
+    write_line(text, "listener.name.sasl_ssl.ssl.client.auth=none");
     write_line(text, "ssl.keystore.type=PEM");
     write_line(
         text,
@@ -213,6 +206,35 @@ fn security(text: &mut String, keys: &Keys) {
     );
     // Without this rule the principal of a client certificate would be "User:CN=monitor", which no ACL names.
     write_line(text, "ssl.principal.mapping.rules=RULE:^CN=([^,]*).*$/$1/");
+}
+
+/// Writes the users and modules with which clients log in at a listener with SASL, such as `listener.name.sasl_ssl`.
+fn logins(text: &mut String, listener: &str) {
+    let users = User::ALL.map(|user| format!("user_{}=\"{PASSWORD}\"", user.name()));
+    let users = users.join(" ");
+    for (mechanism, module) in [
+        ("plain", format!("plain.PlainLoginModule required {users}")),
+        (
+            "scram-sha-256",
+            "scram.ScramLoginModule required".to_owned(),
+        ),
+        (
+            "scram-sha-512",
+            "scram.ScramLoginModule required".to_owned(),
+        ),
+        (
+            "oauthbearer",
+            "oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub=\"broker\""
+                .to_owned(),
+        ),
+    ] {
+        write_line(
+            text,
+            format_args!(
+                "{listener}.{mechanism}.sasl.jaas.config=org.apache.kafka.common.security.{module};"
+            ),
+        );
+    }
 }
 
 fn write_line(text: &mut String, line: impl std::fmt::Display) {

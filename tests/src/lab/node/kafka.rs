@@ -56,7 +56,7 @@ impl<'a> NodeKafka<'a> {
         fs::write(&file, text)?;
         let path = file.to_str().context("a path that is not UTF-8")?;
         tools.run(Tool::Storage, &["format", "-t", CLUSTER_ID, "-c", path])?;
-        let mut java = tools.broker();
+        let mut java = tools.broker(&[]);
         java.arg(&file).current_dir(&dir);
         let log = dir.join("kafka.log");
         let process = Process::spawn("Kafka", within(node, &java), &log)?;

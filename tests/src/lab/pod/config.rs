@@ -14,6 +14,8 @@ pub(crate) struct PodConfig<'a> {
     pub(crate) cluster: &'a str,
     /// The key `bootstrap_servers` of the only cluster.
     pub(crate) bootstrap: &'a str,
+    /// The table `consumer_properties` of the only cluster: names and values.
+    pub(crate) properties: &'a [(String, String)],
     /// The settings of the election; `None` for a collector that runs alone.
     pub(crate) election: Option<ElectionKeys<'a>>,
 }
@@ -57,8 +59,12 @@ impl PodConfig<'_> {
             poll_interval,
             cluster,
             bootstrap,
+            properties,
             election,
         } = self;
+        let lines = properties.iter();
+        let lines = lines.map(|(name, value)| format!("\"{name}\" = \"{value}\""));
+        let properties = lines.collect::<Vec<_>>().join("\n");
         let election = election.map_or_else(String::new, ElectionKeys::text);
         format!(
             r#"[exporter]
@@ -70,6 +76,9 @@ granularity = "partition"
 [[clusters]]
 name = "{cluster}"
 bootstrap_servers = "{bootstrap}"
+
+[clusters.consumer_properties]
+{properties}
 "#
         )
     }

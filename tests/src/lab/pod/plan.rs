@@ -25,6 +25,8 @@ pub struct PodPlan {
     pub clock: Option<&'static str>,
     /// The key `bootstrap_servers`: the Kafka that the collector reads. `None` means the pod's own stand-in.
     pub bootstrap: Option<String>,
+    /// The table `consumer_properties`: names and values, with which the collector logs in to Kafka. Empty without a login.
+    pub properties: Vec<(String, String)>,
 }
 
 // === impl PodPlan ===
@@ -42,6 +44,7 @@ impl PodPlan {
             identity: None,
             clock: None,
             bootstrap: None,
+            properties: Vec::new(),
         }
     }
 
@@ -60,6 +63,7 @@ impl PodPlan {
             poll_interval: "500ms",
             cluster: CLUSTER,
             bootstrap: self.bootstrap.as_deref().unwrap_or(standin),
+            properties: &self.properties,
             election: Some(election),
         };
         config.text()

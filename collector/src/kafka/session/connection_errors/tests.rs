@@ -33,6 +33,22 @@ fn alternating_errors_are_new_once_each_until_there_is_metadata() {
 }
 
 #[test]
+fn a_login_that_is_refused_after_one_that_worked_comes_too_soon() {
+    const AGAIN: &str = "sasl_plaintext://kafka:9092/1: SASL OAUTHBEARER mechanism handshake failed: Broker: Request not valid in \
+                         current SASL state: broker's supported mechanisms:  (after 2ms in state AUTH_HANDSHAKE)";
+    let mut errors = ConnectionErrors::new();
+    let advice = |news| match news {
+        Novelty::New(Some(advice)) => advice,
+        other => panic!("{other:?}"),
+    };
+    let first = advice(record(&mut errors, -169, AGAIN));
+    assert!(first.contains("takes no login"), "{first}");
+    errors.note_collection(&[]);
+    let later = advice(record(&mut errors, -169, AGAIN));
+    assert!(later.contains("about to expire"), "{later}");
+}
+
+#[test]
 fn a_summary_is_new_only_where_no_single_connection_has_an_error() {
     let mut errors = ConnectionErrors::new();
     assert_eq!(

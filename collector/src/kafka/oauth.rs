@@ -1,0 +1,52 @@
+//! OAUTHBEARER with tokens of an identity provider: a thread of each session gets them, in time, and hands them to the clients.
+//!
+//! # The course
+//! 1. [`Login::start`] starts the thread when the clients of a leadership are made. It asks for a token at once, so that the first
+//!    collection finds one.
+//! 2. A token that can be used (`token`) is handed to the clients (`native::TokenHandover`) and reported to the session. At four fifths of
+//!    its life the next one is asked for; a file is read more often, as whoever renews it does not say when (`schedule`).
+//! 3. A failure is reported as a [`TokenTrouble`] with a reason of its own, and the next attempt follows after a growing wait. The clients
+//!    keep the token that they have.
+//! 4. Where a broker refuses a token that has not expired, such as after a change of the provider's keys, the session asks for a new
+//!    one out of turn ([`Login::renew`]).
+//!
+//! # Leadership
+//! The provider is asked only while the pod leads: the thread looks at the fence before each request, and drops a request, with its
+//! connection, when the fence closes or the permission ends. Until then it holds a share of the client guard, so this process does not
+//! say that it is quiet while a request is under way.
+//!
+//! # Secrets
+//! Tokens are [`Secret`](shared::config::Secret)s. No answer is repeated in a message but for the two fields in which a provider
+//! explains a refusal.
+//!
+//! # Not promised
+//! Nothing is verified here: brokers do that. Each session has its own thread and its own tokens, even where two clusters have the
+//! same provider and client.
+
+mod answer;
+mod authorities;
+mod endpoint;
+mod fetcher;
+mod jwt;
+mod login;
+mod schedule;
+#[cfg(test)]
+pub(super) mod tests;
+mod token;
+mod trouble;
+
+use shared::config::{OauthLogin, TokenSource};
+
+pub(super) use self::login::{Login, StartError, TokenEvent, TokenState};
+pub(super) use self::trouble::{TokenTrouble, TokenTroubleKind};
+
+/// Checks what can be checked of a login without a connection: that the authorities of the identity provider can be read.
+///
+/// # Errors
+/// The file or the text of the authorities has no certificate. The message names the property and what is wrong with its value.
+pub(super) fn check(login: &OauthLogin) -> Result<(), String> {
+    match &login.source {
+        TokenSource::Endpoint(endpoint) => authorities::tls(&endpoint.authorities).map(drop),
+        TokenSource::File(_) => Ok(()),
+    }
+}

@@ -1,0 +1,194 @@
+//! The loop that gets tokens, in a thread of its own.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use shared::config::{Mask, OauthLogin, TokenSource};
+use tokio::io::AsyncReadExt as _;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use super::answer::MAX_BYTES;
+use super::endpoint;
+use super::login::TokenReport;
+use super::schedule;
+use super::token::{Circumstances, Issued};
+use super::trouble::{TokenTrouble, TokenTroubleKind};
+use crate::kafka::native::{Fence, TokenHandover};
+
+/// The longest time for reading a file with a token, which may be on a file system that hangs.
+const FILE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The pause between two looks at a permission that has lapsed and may be extended again.
+const LAPSE_PAUSE: Duration = Duration::from_millis(100);
+
+/// The loop that gets tokens for one session, until the session ends or its fence closes.
+pub(super) struct Fetcher {
+    pub(super) login: OauthLogin,
+    pub(super) mask: Mask,
+    pub(super) fence: Arc<Fence>,
+    /// Cancelled when the session drops its [`Login`](super::login::Login).
+    pub(super) ended: CancellationToken,
+    /// Notified by the session when a broker has refused the token.
+    pub(super) refused: Arc<Notify>,
+    pub(super) handover: Arc<TokenHandover>,
+    pub(super) reports: Sender<TokenReport>,
+}
+
+/// The cause of the next request for a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    /// The last token has lived for four fifths of its life, or the last attempt failed.
+    Due,
+    /// A broker refused the last token.
+    BrokerRefusal,
+}
+
+// === impl Fetcher ===
+
+impl Fetcher {
+    /// Gets tokens. When this returns, no connection to the provider is left.
+    pub(super) async fn run(self) {
+        let over = async {
+            tokio::select! { biased;
+            () = self.ended.cancelled() => {}
+            () = self.fence.closed_for_good() => {} }
+        };
+        tokio::select! { biased;
+        () = over => {}
+        () = self.fetch_while_permitted() => {} }
+    }
+
+    /// Gets tokens while the permission holds, and pauses while it has lapsed; never returns. A permission that has lapsed may be
+    /// extended again, because the task that extends it and this one read the clock at slightly different moments.
+    async fn fetch_while_permitted(&self) {
+        loop {
+            tokio::select! { biased;
+            () = self.fence.closed() => {}
+            () = self.fetch_in_time() => {} }
+            tokio::time::sleep(LAPSE_PAUSE).await;
+        }
+    }
+
+    /// Gets one token after the other, each in time. Returns when the permission has lapsed or the session takes no reports any more.
+    async fn fetch_in_time(&self) {
+        let (mut n_failures, mut n_refused) = (0, 0);
+        while !self.fence.is_closed() {
+            let asked_at = Instant::now();
+            let (wait, outcome, doubt) = match self.fetch().await {
+                Ok(Issued { token, life, doubt }) => {
+                    n_failures = 0;
+                    // The clock is read again after the request, because librdkafka compares the end of the token with this clock now.
+                    let left = life.saturating_sub(asked_at.elapsed());
+                    let expires = since_1970().saturating_add(left);
+                    debug!(life_seconds = life.as_secs(), "Got a token");
+                    self.handover.set(token, milliseconds(expires));
+                    (self.refresh_after(life), Ok(asked_at + life), doubt)
+                }
+                Err(trouble) => {
+                    n_failures += 1;
+                    let wait = schedule::backoff(trouble.kind, n_failures, fastrand::f64());
+                    (wait, Err(trouble), None)
+                }
+            };
+            if self.reports.send(TokenReport { outcome, doubt }).is_err() {
+                return;
+            }
+            let early = asked_at + schedule::after_broker_refusal(n_refused);
+            let due = Instant::now().max(asked_at + wait);
+            n_refused = match self.wait(due, early).await {
+                Cause::Due => 0,
+                Cause::BrokerRefusal => n_refused + 1,
+            };
+        }
+    }
+
+    fn refresh_after(&self, life: Duration) -> Duration {
+        match self.login.source {
+            TokenSource::Endpoint(_) => schedule::refresh_after(life),
+            TokenSource::File(_) => schedule::reread_after(life),
+        }
+    }
+
+    /// Waits until the next request is due, or at the earliest until `early` where a broker refuses the token before.
+    async fn wait(&self, due: Instant, early: Instant) -> Cause {
+        let refused = async {
+            self.refused.notified().await;
+            sleep_until(early).await;
+        };
+        tokio::select! { biased;
+        () = sleep_until(due) => Cause::Due,
+        () = refused => Cause::BrokerRefusal }
+    }
+
+    /// Gets one token from the endpoint or the file, and judges it.
+    async fn fetch(&self) -> Result<Issued, TokenTrouble> {
+        let (place, text, told_life, endpoint_now) = match &self.login.source {
+            TokenSource::Endpoint(endpoint) => {
+                let place = endpoint::place(endpoint);
+                let asked = endpoint::ask(endpoint).await;
+                let endpoint::DatedAnswer {
+                    answer,
+                    endpoint_now,
+                } = asked.map_err(|failure| self.trouble(&place, failure))?;
+                (place, answer.token, answer.life, endpoint_now)
+            }
+            TokenSource::File(path) => {
+                let place = format!("token file {}", path.display());
+                let text = read(path).await;
+                let text = text.map_err(|failure| self.trouble(&place, failure))?;
+                (place, text, None, None)
+            }
+        };
+        let circumstances = Circumstances {
+            place: &place,
+            told_life,
+            now: since_1970(),
+            endpoint_now,
+            mask: &self.mask,
+        };
+        Issued::of(&text, circumstances)
+    }
+
+    fn trouble(&self, place: &str, (kind, text): (TokenTroubleKind, String)) -> TokenTrouble {
+        TokenTrouble::new(kind, &format!("{place}: {text}"), &self.mask)
+    }
+}
+
+/// Reads a file with a token, and no more than one byte beyond [`MAX_BYTES`].
+async fn read(path: &Path) -> Result<String, (TokenTroubleKind, String)> {
+    let mut text = Vec::new();
+    let reading = async {
+        let file = tokio::fs::File::open(path).await?;
+        let bound = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX) + 1;
+        file.take(bound).read_to_end(&mut text).await
+    };
+    let read = tokio::time::timeout(FILE_TIMEOUT, reading).await;
+    let read = read.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
+    read.map_err(|error| (TokenTroubleKind::File, format!("cannot be read: {error}")))?;
+    if text.len() > MAX_BYTES {
+        let words = format!("has more than {MAX_BYTES} bytes");
+        return Err((TokenTroubleKind::Unusable, words));
+    }
+    // The error of the conversion is dropped, because it has the bytes of the file.
+    String::from_utf8(text).map_err(|_| (TokenTroubleKind::Unusable, "is no text".to_owned()))
+}
+
+fn milliseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Returns the time since 1970 by the clock of this machine.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the life of a token is told in wall clock time"
+)]
+fn since_1970() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+}
