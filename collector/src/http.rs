@@ -51,6 +51,10 @@ const ENDPOINTS: [(&str, &str); 7] = [
     ),
 ];
 
+/// The endpoints that are answered to all clients, whatever the web configuration demands. The kubelet calls them without a certificate or
+/// a password, and their answers say nothing about Kafka.
+pub const OPEN_PATHS: [&str; 5] = ["/health", "/ready", "/available", "/leader", "/prestop"];
+
 /// The values that the endpoints are answered from.
 #[derive(Clone, Debug)]
 pub struct HttpState {

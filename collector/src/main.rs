@@ -12,6 +12,7 @@ use collector::{process, run};
 use shared::config::{self, Environment, Loaded, Program};
 use shared::startup::{self, ExitStatus, NotStarted, Started};
 use shared::telemetry;
+use shared::web::WebConfig;
 use tracing::{error, info, warn};
 
 fn main() -> ExitCode {
@@ -37,7 +38,7 @@ fn run_command(args: &Args) -> ExitStatus {
     }
 }
 
-/// Reads the configuration file, and has librdkafka check the properties in it.
+/// Reads the configuration file and the file that `[exporter.web]` names, and has librdkafka check the properties in it.
 ///
 /// # Errors
 /// The file cannot be read or is not valid, or librdkafka refuses a property. The text has a line for each problem.
@@ -45,6 +46,7 @@ fn load(file: &Path) -> Result<Loaded, String> {
     let environment: Environment = env::vars_os().collect();
     let loaded =
         config::load(file, Program::Collector, &environment).map_err(|error| error.to_string())?;
+    WebConfig::of(&loaded.config.exporter).map_err(|error| error.to_string())?;
     let refused = check::refused_properties(&loaded.config);
     if refused.is_empty() {
         return Ok(loaded);
@@ -102,7 +104,9 @@ fn collect(args: &Args) -> ExitStatus {
         Ok(()) => ExitStatus::Success,
         Err(error) => {
             let status = match &error {
-                run::Error::Listen(_) | run::Error::Source(_) => ExitStatus::Usage,
+                run::Error::Listen(_) | run::Error::Source(_) | run::Error::Web(_) => {
+                    ExitStatus::Usage
+                }
                 run::Error::Start(_) | run::Error::Telemetry(_) | run::Error::Task(_) => {
                     ExitStatus::Software
                 }

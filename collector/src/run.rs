@@ -17,10 +17,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::config::Config;
+use shared::config::{Config, ConfigError};
 use shared::http::BindError;
 use shared::tasks::{self, SignalRuntime, TaskFailure, Tasks};
 use shared::telemetry::LiveLine;
+use shared::web::{Access, WebConfig};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
@@ -31,7 +32,7 @@ use crate::cluster::{self, Worker};
 use crate::exposition::Published;
 use crate::gate::Gate;
 use crate::gate::client_slot::{ClientSlot, ClientState};
-use crate::http::{HttpState, router};
+use crate::http::{HttpState, OPEN_PATHS, router};
 use crate::leadership::{GateWriter, InvalidSource, SetupError, Source};
 use crate::progress::{Progress, ProgressReporter};
 use crate::publisher;
@@ -83,6 +84,9 @@ pub enum Error {
     /// The configured address cannot be listened on.
     #[error(transparent)]
     Listen(#[from] BindError),
+    /// The web configuration cannot be used.
+    #[error(transparent)]
+    Web(#[from] ConfigError),
     /// The configured source of leadership is not usable.
     #[error(transparent)]
     Source(#[from] InvalidSource),
@@ -117,6 +121,7 @@ pub fn run(
     live: Option<LiveLine>,
     collection_tasks: impl FnOnce(Wiring) -> Vec<NamedTask>,
 ) -> Result<(), Error> {
+    let web = WebConfig::of(&config.exporter)?;
     let workers = worker_runtime()?;
     let listener = workers.block_on(shared::http::bind(
         config.exporter.http,
@@ -124,7 +129,8 @@ pub fn run(
     ))?;
 
     let (tasks, supervisor) = tasks::supervise(workers.handle().clone());
-    start(&tasks, Arc::new(config), (listener, live), collection_tasks)?;
+    let edges = (listener, web, live);
+    start(&tasks, Arc::new(config), edges, collection_tasks)?;
     let next = async || signal_runtime.signals.next().await;
     let ended = signal_runtime.runtime.block_on(supervisor.run(next, GRACE));
     workers.shutdown_background();
@@ -186,7 +192,7 @@ fn worker_runtime() -> io::Result<Runtime> {
 fn start(
     tasks: &Tasks,
     config: Arc<Config>,
-    (listener, live): (TcpListener, Option<LiveLine>),
+    (listener, web, live): (TcpListener, Option<WebConfig>, Option<LiveLine>),
     collection_tasks: impl FnOnce(Wiring) -> Vec<NamedTask>,
 ) -> Result<(), Error> {
     let shutdown = tasks.shutdown();
@@ -204,6 +210,10 @@ fn start(
     tasks.spawn("leadership", source.run(gate_writer, shutdown.clone()));
 
     let (publish, published) = watch::channel(None);
+    let access = match web {
+        Some(web) => web.restrict(tasks, &shutdown, &OPEN_PATHS, telemetry.web()?),
+        None => Access::Everybody,
+    };
     let http_state = HttpState {
         gate: gate.clone(),
         published,
@@ -214,7 +224,7 @@ fn start(
     let router = router(http_state);
     tasks.spawn(
         "http",
-        shared::http::serve(listener, router, shutdown.clone(), HTTP_GRACE),
+        shared::http::serve(listener, router, access, shutdown.clone(), HTTP_GRACE),
     );
 
     tasks.spawn(

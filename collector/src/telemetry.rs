@@ -6,6 +6,7 @@ use prometheus::{
     Encoder, Gauge, GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 use shared::telemetry::DroppedLines;
+use shared::web::WebMetrics;
 use tokio::time::Instant;
 
 use crate::gate::{Gate, Until};
@@ -102,6 +103,14 @@ impl Telemetry {
             polls.with_label_values(&[result.label()]);
         }
         Ok(polls)
+    }
+
+    /// Registers and returns the metrics about the web configuration. The program calls it once, if there is a web configuration.
+    ///
+    /// # Errors
+    /// The metrics are registered already, which is a bug.
+    pub fn web(&self) -> Result<WebMetrics, prometheus::Error> {
+        WebMetrics::register("kafka_lag_exporter", &self.registry)
     }
 
     /// Counts an answered request. `path` must come from a closed set, because each path makes a series.

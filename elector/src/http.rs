@@ -19,6 +19,10 @@ use crate::telemetry::Telemetry;
 const EXPOSITION_TYPE: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
+/// The endpoint of [`telemetry_router`] that is answered to all clients, whatever the web configuration demands, because the kubelet calls it
+/// without a certificate or a password.
+pub const OPEN_PATHS: [&str; 1] = ["/health"];
+
 /// The part of the answer to a bad query that says how to ask.
 const HOW_TO_ASK: &str = "write consumer=NAME&instance=WORD&seq=N&healthy=true|false&gate=open|closed&wait_ms=N, or no query for the facts";
 

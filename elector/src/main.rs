@@ -23,7 +23,9 @@ fn main() -> ExitCode {
 
 fn load(file: &Path) -> Result<Loaded, ConfigError> {
     let environment: Environment = env::vars_os().collect();
-    config::load(file, Program::Elector, &environment)
+    let loaded = config::load(file, Program::Elector, &environment)?;
+    run::web_config(&loaded.config.exporter)?;
+    Ok(loaded)
 }
 
 fn check(args: &Args) -> ExitStatus {
@@ -65,7 +67,7 @@ fn elect(args: &Args) -> ExitStatus {
         Ok(()) => ExitStatus::Success,
         Err(error) => {
             let status = match &error {
-                run::Error::Listen(_) => ExitStatus::Usage,
+                run::Error::Listen(_) | run::Error::Web(_) => ExitStatus::Usage,
                 run::Error::Start(_) | run::Error::Telemetry(_) | run::Error::Task(_) => {
                     ExitStatus::Software
                 }

@@ -10,10 +10,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::config::{ElectorServer, Exporter, Leadership};
+use shared::config::{ConfigError, ElectorServer, Exporter, Leadership};
 use shared::http::BindError;
 use shared::leadership::StateReason;
 use shared::tasks::{self, SignalRuntime, TaskFailure, Tasks};
+use shared::web::{Access, WebConfig};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -38,6 +39,9 @@ pub enum Error {
     /// The elector cannot listen on a configured address.
     #[error(transparent)]
     Listen(#[from] BindError),
+    /// The web configuration cannot be used.
+    #[error(transparent)]
+    Web(#[from] ConfigError),
     /// The operating system refuses a runtime or signal handlers.
     #[error("cannot start")]
     Start(#[from] io::Error),
@@ -82,19 +86,33 @@ pub fn run(signal_runtime: SignalRuntime, exporter: Exporter, names: Names) -> R
     ended
 }
 
-async fn start(tasks: &Tasks, exporter: Exporter, names: Names) -> Result<(), Error> {
-    let ElectorServer {
-        listen,
-        telemetry_listen,
-        max_valid,
-    } = exporter.elector_server;
-    let listener = shared::http::bind(listen, "exporter.leadership.listen").await?;
-    let telemetry_listener = match telemetry_listen {
+/// Reads the web configuration, which holds for `telemetry_listen`; `None` if `[exporter.web]` names none, or `telemetry_listen` is unset.
+///
+/// # Errors
+/// A file cannot be read, or its content cannot be used.
+pub fn web_config(exporter: &Exporter) -> Result<Option<WebConfig>, ConfigError> {
+    match exporter.elector_server.telemetry_listen {
+        Some(_) => WebConfig::of(exporter),
+        None => Ok(None),
+    }
+}
+
+/// Begins to listen on `listen`, for the collector of the pod, and on `telemetry_listen` if it is set, for probes and scrapes.
+async fn listen(server: &ElectorServer) -> Result<(TcpListener, Option<TcpListener>), BindError> {
+    let listener = shared::http::bind(server.listen, "exporter.leadership.listen").await?;
+    let telemetry_listener = match server.telemetry_listen {
         Some(address) => {
             Some(shared::http::bind(address, "exporter.leadership.telemetry_listen").await?)
         }
         None => None,
     };
+    Ok((listener, telemetry_listener))
+}
+
+async fn start(tasks: &Tasks, exporter: Exporter, names: Names) -> Result<(), Error> {
+    let max_valid = exporter.elector_server.max_valid;
+    let (listener, telemetry_listener) = listen(&exporter.elector_server).await?;
+    let web = web_config(&exporter)?;
     let telemetry = Arc::new(Telemetry::new()?);
     let max_wait = MAX_WAIT.min(max_valid / 2);
     let shutdown = tasks.shutdown();
@@ -134,10 +152,17 @@ async fn start(tasks: &Tasks, exporter: Exporter, names: Names) -> Result<(), Er
             (source, shutdown)
         }
     };
+    let access = match web {
+        Some(web) => web.restrict(tasks, &end, &http::OPEN_PATHS, telemetry.web()?),
+        None => Access::Everybody,
+    };
     serve(
         tasks,
         AppState { source, telemetry },
-        (listener, telemetry_listener),
+        (
+            listener,
+            telemetry_listener.map(|listener| (listener, access)),
+        ),
         &end,
     );
     Ok(())
@@ -146,15 +171,16 @@ async fn start(tasks: &Tasks, exporter: Exporter, names: Names) -> Result<(), Er
 fn serve(
     tasks: &Tasks,
     state: AppState,
-    (listener, telemetry_listener): (TcpListener, Option<TcpListener>),
+    (listener, telemetry): (TcpListener, Option<(TcpListener, Access)>),
     end: &CancellationToken,
 ) {
-    if let Some(listener) = telemetry_listener {
+    let grace = leadership_task::CLOSING;
+    if let Some((listener, access)) = telemetry {
         let router = http::telemetry_router(state.clone());
-        let served = shared::http::serve(listener, router, end.clone(), leadership_task::CLOSING);
+        let served = shared::http::serve(listener, router, access, end.clone(), grace);
         tasks.spawn("telemetry", served);
     }
     let router = http::router(state);
-    let served = shared::http::serve(listener, router, end.clone(), leadership_task::CLOSING);
+    let served = shared::http::serve(listener, router, Access::Everybody, end.clone(), grace);
     tasks.spawn("http", served);
 }

@@ -5,6 +5,7 @@
 use prometheus::{Encoder, Gauge, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 use shared::leadership::State;
 use shared::telemetry::DroppedLines;
+use shared::web::WebMetrics;
 
 use crate::answer::MetricValues;
 
@@ -98,6 +99,14 @@ impl Telemetry {
     /// Returns the counter of answers, into which each source of leadership counts.
     pub fn answers(&self) -> IntCounterVec {
         self.answers.clone()
+    }
+
+    /// Registers and returns the metrics about the web configuration. The program calls it once, if there is a web configuration.
+    ///
+    /// # Errors
+    /// The metrics are registered already, which is a bug.
+    pub fn web(&self) -> Result<WebMetrics, prometheus::Error> {
+        WebMetrics::register("kafka_lag_exporter_elector", &self.registry)
     }
 
     /// Returns the registry, for the metrics of the lease half.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 
+mod connection;
 mod connections;
 mod serve;
 #[cfg(test)]

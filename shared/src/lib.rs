@@ -7,6 +7,7 @@
 //! - [`tasks`] starts tasks, notices their end, and ends them in bounded time.
 //! - [`telemetry`] logs.
 //! - [`text`] makes texts from outside fit to be shown.
+//! - [`web`] is what a listener asks of its clients: TLS, certificates and passwords.
 //!
 //! No two modules use each other, directly or through others; a test checks their order.
 
@@ -17,3 +18,4 @@ pub mod startup;
 pub mod tasks;
 pub mod telemetry;
 pub mod text;
+pub mod web;

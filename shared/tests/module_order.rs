@@ -11,7 +11,7 @@ use regex::Regex;
 use self::source_files::source_files;
 
 /// The modules of `shared/src`, with the folder that each belongs to.
-const ORDER: [(&str, &[&str]); 3] = [
+const ORDER: [(&str, &[&str]); 4] = [
     (
         "",
         &[
@@ -19,8 +19,9 @@ const ORDER: [(&str, &[&str]); 3] = [
             "leadership",
             "telemetry",
             "tasks",
-            "http",
             "config",
+            "web",
+            "http",
             "startup",
         ],
     ),
@@ -58,6 +59,35 @@ const ORDER: [(&str, &[&str]); 3] = [
             // Modules that make texts from the tables.
             "effective",
             "reference",
+        ],
+    ),
+    (
+        "web",
+        &[
+            // The text of the file, and its meaning.
+            "yaml",
+            "section_reader",
+            "headers",
+            "users",
+            "algorithms",
+            "client_names",
+            "tls_settings",
+            "settings",
+            // The files, and what is made of them.
+            "contents",
+            "client_verifier",
+            "expiry",
+            "policy",
+            // Passwords.
+            "credentials",
+            "verdicts",
+            "host",
+            "waiting_room",
+            "authenticator",
+            // Edges.
+            "handshake_pace",
+            "admission",
+            "reload",
         ],
     ),
 ];

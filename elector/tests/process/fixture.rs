@@ -60,8 +60,14 @@ pub(crate) fn stderr(output: &Output) -> &str {
 impl Elector {
     /// Starts an elector on a free port, and waits until it serves HTTP.
     pub(crate) fn start(name: &str, leadership: &str) -> Self {
+        Self::start_with(name, leadership, "")
+    }
+
+    /// Starts an elector whose configuration also has these `tables`.
+    pub(crate) fn start_with(name: &str, leadership: &str, tables: &str) -> Self {
         let port = free_port();
-        let file = file(name, &config(leadership, port));
+        let text = format!("{}{tables}", config(leadership, port));
+        let file = file(name, &text);
         let mut child = command(&file).stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let mut elector = Self {

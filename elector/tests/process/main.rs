@@ -8,6 +8,7 @@ use std::process::Command;
 
 mod election;
 mod fixture;
+mod web;
 
 use fixture::{ALONE, AT_ONCE, ELECTED, Elector, command, config, file, free_port, stderr};
 

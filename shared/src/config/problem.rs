@@ -25,7 +25,7 @@ pub struct ConfigProblem {
 
 impl ConfigProblem {
     /// Makes a problem that concerns the file as a whole.
-    pub(super) const fn of_file(message: String) -> Self {
+    pub(crate) const fn of_file(message: String) -> Self {
         Self {
             line: None,
             path: String::new(),
@@ -37,7 +37,7 @@ impl ConfigProblem {
 // === impl ConfigError ===
 
 impl ConfigError {
-    pub(super) fn new(file: &str, mut problems: Vec<ConfigProblem>) -> Self {
+    pub(crate) fn new(file: &str, mut problems: Vec<ConfigProblem>) -> Self {
         problems.sort_by_key(|problem| problem.line);
         Self {
             file: file.to_owned(),

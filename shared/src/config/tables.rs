@@ -14,6 +14,7 @@ pub(super) mod leadership;
 pub(super) mod otel;
 pub(super) mod performance;
 pub(super) mod timestamp_sampling;
+pub(super) mod web;
 
 /// Everything that one program takes from the file, defaults in place.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +38,7 @@ pub(super) static ALL: &[&Table] = &[
     &performance::TABLE,
     &otel::TABLE,
     &compatibility::TABLE,
+    &web::TABLE,
     &leadership::TABLE,
     &clusters::TABLE,
 ];

@@ -10,8 +10,8 @@
 //!   answered unless that many other connections are opened between its own and the arrival of its request. Honest clients are few,
 //!   and none of them is closed.
 //! - A client has [`HEAD_TIMEOUT`] to send the head of a request, counted from the beginning of the connection or from the last
-//!   answer. There is no bound on the time in which an answer is read: a connection whose client does not read is the first to be
-//!   closed when there are too many.
+//!   answer. If the listener has TLS, the handshake has as much time before that. There is no bound on the time in which an answer is
+//!   read: a connection whose client does not read is the first to be closed when there are too many.
 //! - A connection buffers at most [`MAX_BUFFER`] bytes of a request's head and of an answer.
 //! - Where accepting fails, for example for lack of file descriptors, it is tried again after [`ACCEPT_RETRY`] or as soon as a
 //!   connection ends, and a connection that waits for its client is closed to return its descriptor.
@@ -19,24 +19,27 @@
 //! At shutdown the listener is closed first. Connections without a request are closed, and answers that have begun are finished, for
 //! the given grace at most; what is left then is dropped.
 //!
-//! Not promised: encryption, HTTP/2, fairness among clients, and an answer to a request that arrives while the server shuts down.
+//! [`crate::web`] decides which clients are answered, and encrypts connections.
+//!
+//! Not promised: HTTP/2, fairness among clients, and an answer to a request that arrives while the server shuts down.
 
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
-use hyper::service::{Service as _, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, trace, warn};
+use tracing::{debug, info, warn};
 
+use super::connection::{Accepted, ConnectionServer};
 use super::connections::{ConnectionState, Connections};
+use crate::web::{Access, HandshakePace};
 
 /// The number of connections that one listener has open: many more than probes and scrapes need, and few enough to leave most of the
 /// usual 1024 file descriptors to others, such as connections to Kafka.
@@ -67,11 +70,12 @@ pub(super) struct ServerLimits {
 /// The state of the loop that serves one listener.
 struct Server {
     listener: TcpListener,
-    http: http1::Builder,
-    router: Router,
+    /// The parts with which connections are served. Each connection gets a clone.
+    serving: ConnectionServer,
     shutdown: CancellationToken,
     limits: ServerLimits,
     connections: Connections,
+    handshake_pace: HandshakePace,
     /// The means to ask every connection to end after its present answer.
     graceful: GracefulShutdown,
     /// The time of the next attempt to accept a connection. Later than now only after an error.
@@ -83,16 +87,18 @@ struct Server {
 enum ServerEvent {
     Shutdown,
     ConnectionEnded,
-    Accepted(io::Result<TcpStream>),
+    Accepted(io::Result<(TcpStream, IpAddr)>),
 }
 
-/// Serves `router` on `listener` until `shutdown`, then lets answers that have begun finish, for `grace` at most.
+/// Serves `router` on `listener`, to the clients that `access` lets in, until `shutdown`. Then lets answers that have begun finish, for
+/// `grace` at most.
 ///
 /// # Errors
 /// Returns an error if the address of the listener cannot be read.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
+    access: Access,
     shutdown: CancellationToken,
     grace: Duration,
 ) -> anyhow::Result<()> {
@@ -100,13 +106,14 @@ pub async fn serve(
         connections: MAX_CONNECTIONS,
         grace,
     };
-    serve_with_limits(listener, router, shutdown, limits).await
+    serve_with_limits(listener, router, access, shutdown, limits).await
 }
 
 /// Serves as [`serve`] does, within the given `limits`.
 pub(super) async fn serve_with_limits(
     listener: TcpListener,
     router: Router,
+    access: Access,
     shutdown: CancellationToken,
     limits: ServerLimits,
 ) -> anyhow::Result<()> {
@@ -115,13 +122,19 @@ pub(super) async fn serve_with_limits(
     http.timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_BUFFER);
-    let server = Server {
-        listener,
+    let serving = ConnectionServer {
         http,
         router,
+        access,
+        shutdown: shutdown.clone(),
+    };
+    let server = Server {
+        listener,
+        serving,
         shutdown,
         limits,
         connections: Connections::default(),
+        handshake_pace: HandshakePace::new(Instant::now()),
         graceful: GracefulShutdown::new(),
         accept_at: Instant::now(),
         logged_at: None,
@@ -139,7 +152,7 @@ impl Server {
                 ServerEvent::Shutdown => break,
                 // The connection that ended has returned a file descriptor, so accepting may succeed now.
                 ServerEvent::ConnectionEnded => self.accept_at = Instant::now(),
-                ServerEvent::Accepted(Ok(stream)) => self.serve_connection(stream),
+                ServerEvent::Accepted(Ok((stream, peer))) => self.serve_connection(stream, peer),
                 ServerEvent::Accepted(Err(error)) => self.accept_failed(&error),
             }
         }
@@ -165,7 +178,7 @@ impl Server {
         accepted = accept(&self.listener, self.accept_at) => ServerEvent::Accepted(accepted) }
     }
 
-    fn serve_connection(&mut self, stream: TcpStream) {
+    fn serve_connection(&mut self, stream: TcpStream, peer: IpAddr) {
         if self.connections.len() >= self.limits.connections {
             self.connections.close_one();
         }
@@ -173,23 +186,12 @@ impl Server {
         // leaves the connection slower.
         stream.set_nodelay(true).ok();
         let (state, seen) = watch::channel(ConnectionState::awaiting_client(Instant::now()));
-        let router = TowerToHyperService::new(self.router.clone());
-        let service = service_fn(move |request| {
-            let (state, answer) = (state.clone(), router.call(request));
-            async move {
-                state.send_replace(ConnectionState::responding(Instant::now()));
-                let answer = answer.await;
-                state.send_replace(ConnectionState::awaiting_client(Instant::now()));
-                answer
-            }
-        });
-        let connection = self.http.serve_connection(TokioIo::new(stream), service);
-        let served = self.graceful.watch(connection);
-        self.connections.add(seen, async move {
-            if let Err(error) = served.await {
-                trace!(%error, "Connection broken off");
-            }
-        });
+        let watcher = self.graceful.watcher();
+        let turn = self.handshake_pace.turn(peer, Instant::now());
+        let accepted = Accepted { stream, peer, turn };
+        let served = self.serving.clone();
+        self.connections
+            .add(seen, served.serve(accepted, state, watcher));
     }
 
     fn accept_failed(&mut self, error: &io::Error) {
@@ -207,10 +209,10 @@ impl Server {
     }
 }
 
-async fn accept(listener: &TcpListener, accept_at: Instant) -> io::Result<TcpStream> {
+async fn accept(listener: &TcpListener, accept_at: Instant) -> io::Result<(TcpStream, IpAddr)> {
     tokio::time::sleep_until(accept_at).await;
-    let (stream, _) = listener.accept().await?;
-    Ok(stream)
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer.ip()))
 }
 
 /// Returns true for an error that says that the client went away before its connection was accepted.

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::serve::{HEAD_TIMEOUT, ServerLimits, serve_with_limits};
 use super::*;
+use crate::web::Access;
 
 const ANY_PORT: &str = "127.0.0.1:0";
 const GRACE: Duration = Duration::from_millis(200);
@@ -73,7 +74,7 @@ async fn an_answer_that_has_begun_is_finished_after_shutdown() {
         "finished"
     };
     let router = Router::new().route("/", get(slow));
-    let served = serve(listener, router, shutdown, GRACE);
+    let served = serve(listener, router, Access::Everybody, shutdown, GRACE);
     let (served, answer) = tokio::join!(served, ask(address));
     served.unwrap();
     assert!(answer.unwrap().ends_with("finished"));
@@ -89,7 +90,7 @@ async fn an_answer_that_never_ends_is_left_behind_when_the_grace_is_over() {
         std::future::pending::<()>().await;
     };
     let router = Router::new().route("/", get(endless));
-    let served = serve(listener, router, shutdown.clone(), GRACE);
+    let served = serve(listener, router, Access::Everybody, shutdown.clone(), GRACE);
     let client = async {
         tokio::select! { biased;
         answer = ask(address) => panic!("{answer:?}"),
@@ -107,7 +108,13 @@ async fn small(router: Router) -> (SocketAddr, impl Future<Output = ()>, Cancell
         connections: 4,
         grace: GRACE,
     };
-    let served = serve_with_limits(listener, router, shutdown.clone(), limits);
+    let served = serve_with_limits(
+        listener,
+        router,
+        Access::Everybody,
+        shutdown.clone(),
+        limits,
+    );
     (address, async { served.await.unwrap() }, shutdown)
 }
 

@@ -13,3 +13,4 @@ mod readme;
 mod releases;
 mod secrets;
 mod tools;
+mod web;

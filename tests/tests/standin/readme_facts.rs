@@ -176,13 +176,15 @@ fn librdkafka_takes_the_settings_for_access() -> Result<()> {
     Ok(())
 }
 
-/// Loads an example; one that begins within a cluster is put into a cluster first.
+/// Loads an example; one without a cluster, or that begins within one, is given a cluster.
 fn load(example: &str) -> Result<Loaded> {
     let cluster = "[[clusters]]\nname = \"x\"\nbootstrap_servers = \"x:9092\"\n";
     let text = if example.starts_with("[clusters.") {
         format!("{cluster}{example}")
-    } else {
+    } else if example.contains("[[clusters]]") {
         example.to_owned()
+    } else {
+        format!("{example}\n{cluster}")
     };
     let variables = [
         "KAFKA_USER",

@@ -132,6 +132,13 @@ may stand there too, because it holds no secret.
 {{- $_ := set $leadership "lease_namespace" "${POD_NAMESPACE}" }}
 {{- end }}
 {{- $_ := set $config "exporter.leadership" $leadership }}
+{{- $web := index $config "exporter.web" | default dict }}
+{{- if and .values.web.secretName (not $web.config_file) }}
+{{- $_ := set $web "config_file" "/etc/klag-exporter-web/web.config.yml" }}
+{{- end }}
+{{- if $web }}
+{{- $_ := set $config "exporter.web" $web }}
+{{- end }}
 {{- range $table, $keys := omit $config "clusters" }}
 [{{ $table }}]
 {{- include "klag-exporter.toml.keys" (dict "table" $keys "text" false) }}

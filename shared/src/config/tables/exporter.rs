@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::compatibility::{self, Compatibility};
@@ -9,6 +10,7 @@ use super::leadership::{self, ElectorServer, Leadership};
 use super::otel;
 use super::performance::{self, Performance};
 use super::timestamp_sampling::{self, TimeLagMode};
+use super::web;
 use crate::config::context::{ReadContext, TableRef};
 use crate::config::forms::{Choice, Durations, Port, TIMEOUT, Text};
 use crate::config::key::DefaultValue::{Described, Toml};
@@ -35,6 +37,8 @@ pub struct Exporter {
     pub performance: Performance,
     /// Labels that klag-exporter has and that may be left out.
     pub compatibility: Compatibility,
+    /// The path of the web configuration; `None` if all clients are answered.
+    pub web_config_file: Option<PathBuf>,
     /// The choice between an election and a single instance.
     pub leadership: Leadership,
     /// The time for which `/prestop` holds the request of a pod that collects, with an election or without. Used by the
@@ -117,6 +121,7 @@ pub(crate) fn read(context: &mut ReadContext<'_>, file: &TableRef<'_>) -> Export
     let performance = performance::read(context, &table);
     otel::read(context, &table);
     let compatibility = compatibility::read(context, &table);
+    let web_config_file = web::read(context, &table);
     let (leadership, handover_delay, elector_server) = leadership::read(context, &table);
 
     let mut reader = TableReader::new(context, &TABLE, table);
@@ -132,6 +137,7 @@ pub(crate) fn read(context: &mut ReadContext<'_>, file: &TableRef<'_>) -> Export
         time_lag,
         performance,
         compatibility,
+        web_config_file: web_config_file.map(PathBuf::from),
         leadership,
         handover_delay,
         elector_server,
@@ -147,6 +153,8 @@ pub(crate) fn write(
     if program == Program::Collector {
         write_collection(f, exporter)?;
     }
+    let file = exporter.web_config_file.as_ref();
+    web::write(f, file.map(|file| file.display().to_string()).as_ref())?;
     let server = &exporter.elector_server;
     let settings = (&exporter.leadership, exporter.handover_delay, server);
     leadership::write(f, settings, program)

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod web;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -56,11 +58,16 @@ fn stderr(output: &Output) -> &str {
 impl Collector {
     /// Starts a collector on a free port and waits until it serves HTTP.
     fn start(name: &str) -> Self {
+        Self::start_with(name, "")
+    }
+
+    /// Starts a collector whose configuration also has these `tables`.
+    fn start_with(name: &str, tables: &str) -> Self {
         let port = {
             let free = TcpListener::bind("127.0.0.1:0").unwrap();
             free.local_addr().unwrap().port()
         };
-        let mut child = command(&file(name, &config(port)))
+        let mut child = command(&file(name, &format!("{}{tables}", config(port))))
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
