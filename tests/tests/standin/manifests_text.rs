@@ -91,6 +91,10 @@ fn rules() -> Result<Vec<Value>> {
 fn known() -> Result<BTreeSet<String>> {
     let telemetry = Telemetry::new()?;
     telemetry.polls()?;
+    let web = telemetry.web()?;
+    web.certificates_expire
+        .with_label_values::<&str>(&[])
+        .set(1);
     telemetry.count_request("/", 200);
     let gate = Gate::Open {
         until: Until::At(Instant::now()),
@@ -106,6 +110,17 @@ fn known() -> Result<BTreeSet<String>> {
     let known = named.chain(recorded).chain(families).map(str::to_owned);
     let mut known: BTreeSet<String> = known.collect();
     known.extend(of_the_elector()?);
+    // Both programs have the same families about the web configuration.
+    let prefix = "kafka_lag_exporter_";
+    let web: Vec<_> = known
+        .iter()
+        .filter_map(|name| {
+            name.strip_prefix(prefix)
+                .filter(|rest| rest.starts_with("web_"))
+        })
+        .map(|rest| format!("{prefix}elector_{rest}"))
+        .collect();
+    known.extend(web);
     Ok(known)
 }
 
