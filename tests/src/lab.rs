@@ -5,6 +5,8 @@
 //! `Drop` when the test returns or panics, by the kernel when it is killed ([`process`]).
 
 pub mod alertmanager;
+pub mod certificates;
+pub mod closing;
 pub mod collector;
 pub mod config;
 pub mod expected;
@@ -41,6 +43,7 @@ use anyhow::{Result, bail};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use closing::{Closing, Way};
 pub use collector::Collector;
 pub use config::Config;
 pub use kafka::Kafka;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
+use std::path::Path;
 use std::time::Duration;
 
 /// The key `name` of the first cluster in every configuration, and so the value of its label `cluster_name`.
@@ -24,6 +25,8 @@ pub struct Config {
     more: Vec<(String, String)>,
     /// The lines of `[exporter.leadership]`; empty for a collector that runs alone.
     leadership: String,
+    /// Lines of `[exporter.web]`.
+    web: String,
 }
 
 // === impl Config ===
@@ -41,6 +44,7 @@ impl Config {
             isolation: "read_uncommitted",
             more: Vec::new(),
             leadership: String::new(),
+            web: String::new(),
         }
     }
 
@@ -116,6 +120,13 @@ impl Config {
         self
     }
 
+    /// Closes the endpoints by the web configuration in this file.
+    #[must_use]
+    pub fn closed_by(mut self, web_config: &Path) -> Self {
+        self.web = format!("config_file = \"{}\"\n", web_config.display());
+        self
+    }
+
     /// Returns the text of the file, for a collector that listens on `port` of loopback.
     pub fn text(&self, port: u16) -> String {
         let Self {
@@ -128,6 +139,7 @@ impl Config {
             isolation,
             more,
             leadership,
+            web,
         } = self;
         let millis = poll_interval.as_millis();
         let (performance, sampling) = (lines(performance), lines(sampling));
@@ -142,6 +154,8 @@ granularity = "{granularity}"
 {sampling}
 [exporter.performance]
 {performance}
+[exporter.web]
+{web}
 [exporter.leadership]
 {leadership}
 [[clusters]]

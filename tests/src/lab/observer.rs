@@ -11,6 +11,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{self, Instant};
 
+use super::Closing;
 use crate::http_client;
 
 /// The pause after each round of probes, of which one asks for `/metrics` and one for `/leader`.
@@ -24,7 +25,8 @@ const LIMIT: Duration = Duration::from_millis(500);
 pub struct Probe {
     /// The time just before the request was sent.
     pub sent: Instant,
-    /// The time at which the head of the answer had arrived, or the request had failed.
+    /// The time at which the head of the answer had arrived, or the request had failed. For a closed `/metrics`, the time at which the
+    /// whole answer had arrived.
     pub answered: Instant,
     /// The content of the answer, or the reason of its absence.
     pub result: ProbeResult,
@@ -47,6 +49,22 @@ pub enum ProbeResult {
     Silence,
 }
 
+/// The settings of probes, for collectors at any addresses.
+#[derive(Clone, Debug)]
+pub(super) struct Prober {
+    http: Client,
+    /// The closing of the collectors' endpoints; `None` where everybody is answered.
+    closing: Option<Closing>,
+}
+
+/// A collector to probe, with the clients for it.
+pub(super) struct Target {
+    address: SocketAddr,
+    http: Client,
+    /// The client that is let in to `/metrics`; `None` where everybody is answered.
+    metrics: Option<kube::Client>,
+}
+
 /// An observer of pods on loopback, which probes on a thread of its own until dropped.
 #[derive(Debug)]
 pub struct Observer {
@@ -67,13 +85,17 @@ impl Observer {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let client = client()?;
+        let prober = Prober::new(None)?;
+        let targets = watched.into_iter().map(|(port, probes)| {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            Ok((prober.target(address)?, probes))
+        });
+        let targets: Vec<_> = targets.collect::<Result<_>>()?;
         let thread = std::thread::spawn(move || {
             runtime.block_on(async {
                 let mut watching = JoinSet::new();
-                for (port, probes) in watched {
-                    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-                    watching.spawn(watch_one(client.clone(), address, probes));
+                for (target, probes) in targets {
+                    watching.spawn(target.watch(probes));
                 }
                 // `Observer` stops this thread by dropping the sender; a value is never sent.
                 stopped.await.ok();
@@ -115,44 +137,85 @@ impl Drop for Observer {
     }
 }
 
-/// Returns an HTTP client for [`watch_one`], which waits for an answer no longer than [`LIMIT`].
-pub(super) fn client() -> Result<Client> {
-    Ok(http_client::builder().timeout(LIMIT).no_proxy().build()?)
-}
+// === impl Prober ===
 
-/// Probes the collector at `address` without end, and appends the results to `probes`.
-pub(super) async fn watch_one(
-    client: Client,
-    address: SocketAddr,
-    probes: watch::Sender<Vec<Probe>>,
-) {
-    loop {
-        for path in ["metrics", "leader"] {
-            let sent = Instant::now();
-            let answer = client.get(format!("http://{address}/{path}")).send().await;
-            let answered = Instant::now();
-            let result = match answer {
-                Ok(answer) => read(path, answer).await,
-                Err(error) if error.is_connect() => ProbeResult::Gone,
-                Err(_) => ProbeResult::Silence,
-            };
-            probes.send_modify(|probes| {
-                probes.push(Probe {
-                    sent,
-                    answered,
-                    result,
-                });
-            });
-        }
-        time::sleep(PAUSE).await;
+impl Prober {
+    /// Makes the HTTP client. `closing` is that of the collectors' endpoints.
+    pub(super) fn new(closing: Option<Closing>) -> Result<Self> {
+        let http = http_client::builder().timeout(LIMIT).no_proxy().build()?;
+        Ok(Self { http, closing })
+    }
+
+    /// Makes the clients for the collector at `address`. If the endpoints are closed, it must be called within a tokio runtime, in which
+    /// kube starts a task.
+    pub(super) fn target(&self, address: SocketAddr) -> Result<Target> {
+        let closing = self.closing.as_ref();
+        let metrics = closing.map(|closing| closing.client(address, LIMIT));
+        Ok(Target {
+            address,
+            http: self.http.clone(),
+            metrics: metrics.transpose()?,
+        })
     }
 }
 
-async fn read(path: &str, answer: reqwest::Response) -> ProbeResult {
-    let Ok(body) = answer.text().await else {
-        return ProbeResult::Silence;
+// === impl Target ===
+
+impl Target {
+    /// Probes the collector without end, and appends the results to `probes`. `/leader` is always asked for in plain HTTP, because it
+    /// is an open endpoint.
+    pub(super) async fn watch(self, probes: watch::Sender<Vec<Probe>>) {
+        loop {
+            for path in ["metrics", "leader"] {
+                let sent = Instant::now();
+                let (answered, result) = match &self.metrics {
+                    Some(client) if path == "metrics" => metrics(client).await,
+                    _ => self.ask(path).await,
+                };
+                probes.send_modify(|probes| {
+                    probes.push(Probe {
+                        sent,
+                        answered,
+                        result,
+                    });
+                });
+            }
+            time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn ask(&self, path: &str) -> (Instant, ProbeResult) {
+        let url = format!("http://{}/{path}", self.address);
+        let answer = self.http.get(url).send().await;
+        let answered = Instant::now();
+        let result = match answer {
+            Ok(answer) => match answer.text().await {
+                Ok(body) => read(path, &body),
+                Err(_) => ProbeResult::Silence,
+            },
+            Err(error) if error.is_connect() => ProbeResult::Gone,
+            Err(_) => ProbeResult::Silence,
+        };
+        (answered, result)
+    }
+}
+
+/// Asks a closed `/metrics`. A refused connection counts as silence, because kube does not tell it apart; the next request for
+/// `/leader` finds out that no collector runs.
+async fn metrics(client: &kube::Client) -> (Instant, ProbeResult) {
+    let request = http::Request::get("/metrics").body(Vec::new());
+    let result = match request {
+        Ok(request) => match time::timeout(LIMIT, client.request_text(request)).await {
+            Ok(Ok(body)) => read("metrics", &body),
+            Ok(Err(_)) | Err(_) => ProbeResult::Silence,
+        },
+        Err(_) => ProbeResult::Silence,
     };
-    match (path, body.as_str()) {
+    (Instant::now(), result)
+}
+
+fn read(path: &str, body: &str) -> ProbeResult {
+    match (path, body) {
         ("metrics", "") => ProbeResult::Empty,
         ("metrics", _) => ProbeResult::Series,
         (_, r#"{"is_leader":true}"#) => ProbeResult::Open,

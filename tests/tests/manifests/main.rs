@@ -5,6 +5,7 @@ mod alerts;
 mod alerts_of_pods;
 mod apply;
 mod chart_rules;
+mod closed_endpoints;
 mod dashboard;
 mod month;
 mod pages;

@@ -2,6 +2,7 @@
 //! program that `tests/kubernetes/build` makes, and Java with the jars that `tests/kafka/get-jars` fetches.
 
 mod as_applied;
+mod closed_endpoints;
 mod hardships;
 mod images;
 mod losses;

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
 use super::{LIMIT, Node, TAGS};
+use crate::lab::closing::{self, Closing};
 use crate::lab::process;
 use crate::manifests;
 
@@ -58,6 +60,9 @@ pub struct Setup {
     pub leadership: BTreeMap<&'static str, u64>,
     /// The rights of the pods' service account.
     pub rights: ServiceAccountRights,
+    /// The closing of the endpoints; `None` where everybody is answered. Pods are watched by the closing of the first apply, so it
+    /// must not change later.
+    pub closing: Option<Closing>,
 }
 
 /// The rights that a user has given to the pods' service account.
@@ -107,6 +112,7 @@ impl Setup {
             poll_interval: Duration::from_secs(1),
             leadership: BTreeMap::new(),
             rights: ServiceAccountRights::Bound,
+            closing: None,
         }
     }
 
@@ -159,10 +165,29 @@ impl Setup {
              - name: ghcr.io/softwaremill/klag-exporter-collector\n  \
                newName: ghcr.io/softwaremill/{collector}\n  \
                newTag: {tag}\n\
-             {patches}"
+             {patches}{}",
+            self.write_web_config(&dir)?
         );
         fs::write(dir.join("kustomization.yaml"), text)?;
         node.kubectl(&["apply", "-k", &dir.display().to_string()])
+    }
+
+    /// Writes the files that close the endpoints into `dir`. Returns the lines of the kustomization that make a Secret of these files
+    /// and mount it.
+    fn write_web_config(&self, dir: &Path) -> Result<String> {
+        let Some(closing) = &self.closing else {
+            return Ok(String::new());
+        };
+        let mut names = Vec::new();
+        for (name, text) in closing.files() {
+            fs::write(dir.join(name), text)?;
+            names.push(name);
+        }
+        Ok(format!(
+            "components: [manifests/components/web-config]\n\
+             secretGenerator: [{{name: klag-exporter-web, files: [{}]}}]\n",
+            names.join(", ")
+        ))
     }
 
     /// Returns the configuration file of the base with this setup's Kafka, interval and keys of `[exporter.leadership]`.
@@ -187,10 +212,17 @@ impl Setup {
             format!("\"{}ms\"", self.poll_interval.as_millis()),
         )?;
         let table = "[exporter.leadership]\n";
+        let web = match self.closing {
+            Some(_) => format!(
+                "[exporter.web]\nconfig_file = \"/etc/klag-exporter-web/{}\"\n",
+                closing::WEB_CONFIG
+            ),
+            None => String::new(),
+        };
         let keys = leadership
             .iter()
             .map(|(key, value)| format!("{key} = {value}\n"));
-        replace(table, format!("{table}{}", keys.collect::<String>()))?;
+        replace(table, format!("{web}{table}{}", keys.collect::<String>()))?;
         Ok(text)
     }
 }

@@ -47,7 +47,7 @@ impl<'a> Installation<'a> {
             ["enforce", "warn"].map(|mode| format!("pod-security.kubernetes.io/{mode}=restricted"));
         node.kubectl(&["label", "namespace", "monitoring", &labels[0], &labels[1]])?;
         let kafka = node.net().inside(stand_in)?;
-        let watch = Watch::start(node.net(), &node.kubeconfig())?;
+        let watch = Watch::start(node.net(), &node.kubeconfig(), setup.closing.clone())?;
         let mut setup = setup;
         if setup.bootstrap.is_empty() {
             setup.bootstrap = kafka.bootstrap();

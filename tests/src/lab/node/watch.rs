@@ -15,7 +15,8 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{self, Instant};
 
 use super::Net;
-use crate::lab::observer::{self, Probe, ProbeResult};
+use crate::lab::Closing;
+use crate::lab::observer::{Probe, ProbeResult, Prober};
 
 /// The pause between the answer to one list of the pods and the request for the next.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -54,7 +55,7 @@ pub struct Watch {
 /// The state of the watching thread.
 struct Watching {
     kube: Client,
-    http: reqwest::Client,
+    prober: Prober,
     pods: watch::Sender<Vec<Seen>>,
     tasks: JoinSet<()>,
     /// The index of each pod in `pods`, and the handle of the task that probes the pod, by the pod's uid. Pods that have gone stay.
@@ -64,8 +65,9 @@ struct Watching {
 // === impl Watch ===
 
 impl Watch {
-    /// Begins to watch the pods of the cluster that `kubeconfig` leads to, on a thread in `net`.
-    pub(super) fn start(net: &Net, kubeconfig: &Path) -> Result<Self> {
+    /// Begins to watch the pods of the cluster that `kubeconfig` leads to, on a thread in `net`. `closing` is that of the
+    /// pods' endpoints.
+    pub(super) fn start(net: &Net, kubeconfig: &Path, closing: Option<Closing>) -> Result<Self> {
         let net = net.try_clone()?;
         let kubeconfig = Kubeconfig::read_from(kubeconfig)?;
         let (sender, pods) = watch::channel(Vec::new());
@@ -75,7 +77,7 @@ impl Watch {
             let config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
             let watching = Watching {
                 kube: Client::try_from(config)?,
-                http: observer::client()?,
+                prober: Prober::new(closing)?,
                 pods: sender,
                 tasks: JoinSet::new(),
                 probed: BTreeMap::new(),
@@ -144,7 +146,7 @@ impl Watching {
                 self.pods
                     .send_modify(|pods| pods[*n].object = object.clone());
             } else if let Some(address) = object["status"]["podIP"].as_str() {
-                let seen = self.start_probing(address.parse()?, object);
+                let seen = self.start_probing(address.parse()?, object)?;
                 let n = self.pods.borrow().len();
                 self.probed.insert(uid.to_owned(), (n, seen.1));
                 self.pods.send_modify(|pods| pods.push(seen.0));
@@ -162,12 +164,10 @@ impl Watching {
         Ok(())
     }
 
-    fn start_probing(&mut self, address: IpAddr, object: &Value) -> (Seen, AbortHandle) {
+    fn start_probing(&mut self, address: IpAddr, object: &Value) -> Result<(Seen, AbortHandle)> {
         let (sender, probes) = watch::channel(Vec::new());
-        let place = SocketAddr::from((address, PORT));
-        let probed = self
-            .tasks
-            .spawn(observer::watch_one(self.http.clone(), place, sender));
+        let target = self.prober.target(SocketAddr::from((address, PORT)))?;
+        let probed = self.tasks.spawn(target.watch(sender));
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         let seen = Seen {
             name: name.to_owned(),
@@ -176,7 +176,7 @@ impl Watching {
             gone: None,
             probes,
         };
-        (seen, probed)
+        Ok((seen, probed))
     }
 }
 
