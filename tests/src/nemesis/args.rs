@@ -9,7 +9,7 @@ use super::fault::Family;
 /// Disturbs two pods of elector and collector by random schedules of several faults at once, over a real API server, etcd and
 /// three Kafka brokers, and judges what the pods did.
 ///
-/// A schedule lasts 40 seconds, and has up to 16 faults; then a pod must lead again. Two pods must never act at the same time,
+/// A schedule lasts 40 seconds, and has up to 14 faults; then a pod must lead again. Two pods must never act at the same time,
 /// where acting means sending a request to Kafka or serving lag. No gap without a leader may be longer than the faults excuse; the
 /// rule is in tests/src/nemesis/gap.rs. The n-th schedule is generated from the seed S + n alone, so each can be run again by its
 /// seed, and from the file in which it is saved. The first schedule that fails is shrunk to the shortest that still fails.
