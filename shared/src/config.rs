@@ -53,7 +53,7 @@ pub use self::effective::Effective;
 pub use self::environment::Environment;
 pub use self::filter::Filter;
 pub use self::mask::Mask;
-pub use self::oauth::{Authorities, OauthLogin, TokenEndpoint, TokenSource};
+pub use self::oauth::{Authorities, AwsRole, MskIam, OauthLogin, TokenEndpoint, TokenSource};
 pub use self::problem::{ConfigError, ConfigProblem};
 pub use self::program::Program;
 pub use self::reference::{json_schema, reference};

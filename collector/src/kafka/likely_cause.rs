@@ -106,6 +106,8 @@ const CAUSES_BY_TEXT: &[(&[&str], LikelyCause)] = &[
         LikelyCause::SaslMechanism,
     ),
     (&["mechanism handshake failed"], LikelyCause::SaslRefused),
+    // Amazon MSK answers this to a token that it refuses.
+    (&["SASL", "Access denied"], LikelyCause::TokenRefused),
     // The statuses of RFC 7628, which a broker answers to a token.
     (&["SASL", "invalid_token"], LikelyCause::TokenRefused),
     (&["SASL", "insufficient_scope"], LikelyCause::TokenRefused),
@@ -262,7 +264,8 @@ impl LikelyCause {
                  \"sasl.oauthbearer.config\""
             }
             Self::TokenRefused => {
-                "the broker does not take the token; see which issuer, audience, scope and signing key it expects, and the clocks of both"
+                "the broker does not take the token; see which issuer, audience, scope and signing key it expects, at Amazon MSK the \
+                 right kafka-cluster:Connect of the role, and the clocks of both"
             }
             _ => "",
         }

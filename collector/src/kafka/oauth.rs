@@ -3,6 +3,7 @@
 //! # The course
 //! 1. [`Login::start`] starts the thread when the clients of a leadership are made. It asks for a token at once, so that the first
 //!    collection finds one.
+//!    Tokens come from an endpoint (`endpoint`), from a file, or are signed here for Amazon MSK (`msk_iam`).
 //! 2. A token that can be used (`token`) is handed to the clients (`native::TokenHandover`) and reported to the session. At four fifths of
 //!    its life the next one is asked for; a file is read more often, as whoever renews it does not say when (`schedule`).
 //! 3. A failure is reported as a [`TokenTrouble`] with a reason of its own, and the next attempt follows after a growing wait. The clients
@@ -29,6 +30,8 @@ mod endpoint;
 mod fetcher;
 mod jwt;
 mod login;
+#[cfg(feature = "msk-iam")]
+mod msk_iam;
 mod schedule;
 #[cfg(test)]
 pub(super) mod tests;
@@ -40,13 +43,21 @@ use shared::config::{OauthLogin, TokenSource};
 pub(super) use self::login::{Login, StartError, TokenEvent, TokenState};
 pub(super) use self::trouble::{TokenTrouble, TokenTroubleKind};
 
-/// Checks what can be checked of a login without a connection: that the authorities of the identity provider can be read.
+/// The message about a login that this build does not have.
+const WITHOUT_MSK_IAM: &str = "\"sasl.mechanism\" = \"AWS_MSK_IAM\" needs a collector that is built with the Cargo feature msk-iam, as the \
+                               images are; this one is built without it";
+
+/// Checks what can be checked of a login without a connection: that this build has it, and that the authorities of the identity provider
+/// can be read.
 ///
 /// # Errors
-/// The file or the text of the authorities has no certificate. The message names the property and what is wrong with its value.
+/// The build does not have the login, or the file or the text of the authorities has no certificate. The message names the property
+/// and what is wrong with its value.
 pub(super) fn check(login: &OauthLogin) -> Result<(), String> {
     match &login.source {
         TokenSource::Endpoint(endpoint) => authorities::tls(&endpoint.authorities).map(drop),
+        TokenSource::MskIam(_) if !cfg!(feature = "msk-iam") => Err(WITHOUT_MSK_IAM.to_owned()),
+        TokenSource::MskIam(login) => authorities::tls(&login.authorities).map(drop),
         TokenSource::File(_) => Ok(()),
     }
 }

@@ -1,10 +1,12 @@
-//! The login of a cluster with tokens of an identity provider, read from properties of the mechanism OAUTHBEARER.
+//! The login of a cluster with tokens that the collector gets itself, read from the properties of the cluster.
 //!
-//! Their names are librdkafka's, so that what works with another client of librdkafka can be copied. librdkafka has them only in a
-//! build with libcurl, which this program does not need: the collector gets the tokens itself, and librdkafka is not told of these
-//! properties.
+//! Tokens are those of an identity provider, or stand in a file, or are signed for Amazon MSK (`msk_iam`). The names of the properties
+//! of OAUTHBEARER are librdkafka's, so that what works with another client of librdkafka can be copied.
+//! librdkafka has them only in a build with libcurl, which this program does not need: the collector gets the tokens itself, and
+//! librdkafka is not told of these properties.
 
 mod family;
+mod msk_iam;
 
 #[cfg(test)]
 mod tests;
@@ -19,6 +21,8 @@ use self::family::{
     AUTHORITIES_LOCATION, AUTHORITIES_PEM, CLIENT_ID, CLIENT_SECRET, ENDPOINT, EXTENSIONS, METHOD,
     OauthFamily, SCOPE,
 };
+
+pub use self::msk_iam::{AwsRole, MskIam};
 
 /// The login of a cluster with tokens that the collector gets itself and hands to librdkafka.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +40,8 @@ pub enum TokenSource {
     Endpoint(TokenEndpoint),
     /// The path of a file with a token, which another program renews.
     File(PathBuf),
+    /// AWS credentials, by which the collector signs each token itself.
+    MskIam(MskIam),
 }
 
 /// The token endpoint of an identity provider, and the client that asks it.
@@ -73,25 +79,54 @@ pub(super) struct PropertyProblem {
     pub(super) message: String,
 }
 
-/// Returns true for a property that is kept from librdkafka, which knows it only in a build with libcurl.
+/// The facts outside of a cluster's properties that its login depends on.
+pub(super) struct Surroundings<'a> {
+    /// The brokers to begin with, separated by commas.
+    pub(super) servers: &'a str,
+    /// Returns the value of an environment variable, or the message for the user where the value is no text.
+    pub(super) variable: &'a dyn Fn(&str) -> Result<Option<String>, String>,
+}
+
+/// Returns true for a property that is kept from librdkafka, which knows it only in a build with libcurl or not at all.
 pub(super) fn is_taken_out(name: &str) -> bool {
-    family::is_member(name)
+    family::is_member(name) || msk_iam::is_member(name)
+}
+
+/// Returns the value of a property as librdkafka is given it: of the mechanisms, one that librdkafka has.
+pub(super) fn as_given<'v>(name: &str, value: &'v str) -> &'v str {
+    if family::MECHANISM_NAMES.contains(&name) && value == msk_iam::MECHANISM {
+        msk_iam::MECHANISM_OF_LIBRDKAFKA
+    } else {
+        value
+    }
 }
 
 // === impl OauthLogin ===
 
 impl OauthLogin {
-    /// Reads the login of a cluster with these properties; `None` where they ask for no tokens of a provider or a file.
+    /// Reads the login of a cluster with these properties; `None` where they ask for no tokens that the collector gets itself.
     ///
     /// # Errors
     /// A property is missing or wrong; the first one is returned.
     pub(super) fn of(
         properties: &BTreeMap<String, Secret>,
+        surroundings: &Surroundings<'_>,
     ) -> Result<Option<Self>, PropertyProblem> {
+        if family::mechanism(properties).1 == Some(msk_iam::MECHANISM) {
+            let login = MskIam::of(properties, surroundings)?;
+            return Ok(Some(Self {
+                source: TokenSource::MskIam(login),
+                extensions: Vec::new(),
+            }));
+        }
+        if let Some(name) = msk_iam::first_member(properties) {
+            let remedy = "has an effect together with \"sasl.mechanism\" = \"AWS_MSK_IAM\" only; write that too, or remove this";
+            return Err(PropertyProblem::new(name, remedy));
+        }
         let family = OauthFamily::of(properties)?;
         match family.value(METHOD) {
             None | Some("default") => {
-                let Some(name) = family.first_beside_method() else {
+                let Some(name) = family.first_beside(&[METHOD]) else {
                     return Ok(None);
                 };
                 let remedy = "has an effect together with \"sasl.oauthbearer.method\" = \"oidc\" only; write that too, or remove this";

@@ -85,6 +85,10 @@ const RESERVED: &[&str] = &[
 
 /// Properties whose values are no secrets, besides the locations of files for TLS.
 const PUBLIC: &[&str] = &[
+    "aws.profile",
+    "aws.region",
+    "aws.role.arn",
+    "aws.role.session.name",
     "broker.address.family",
     "client.dns.lookup",
     "client.rack",

@@ -11,7 +11,10 @@ use super::host::TempDir;
 use super::kafka::User;
 use super::process;
 
-/// The directory with the PEM files of keys and certificates.
+/// The password of users' PKCS#12 files.
+pub const STORE_PASSWORD: &str = "lab-store-password";
+
+/// The directory with the files of keys and certificates.
 #[derive(Debug)]
 pub struct Keys {
     dir: PathBuf,
@@ -35,6 +38,7 @@ impl Keys {
         keys.signed("broker", &names)?;
         for user in User::ALL {
             keys.signed(user.name(), &names)?;
+            keys.stored(user.name())?;
         }
         // Kafka takes a key store in PEM format as one file with the private key and the certificate chain.
         let mut store = fs::read(keys.path("broker.key"))?;
@@ -62,6 +66,12 @@ impl Keys {
     /// Returns the path of a user's private key.
     pub fn key(&self, user: User) -> PathBuf {
         self.path(&format!("{}.key", user.name()))
+    }
+
+    /// Returns the path of a PKCS#12 file with a user's certificate and private key, under the password
+    /// [`STORE_PASSWORD`].
+    pub fn store(&self, user: User) -> PathBuf {
+        self.path(&format!("{}.p12", user.name()))
     }
 
     /// Returns the path of the key store with the private key and the certificate of all brokers.
@@ -92,6 +102,14 @@ impl Keys {
         let sign =
             format!("x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2");
         self.openssl(&format!("{sign} -out {name}.pem -extfile"), names)
+    }
+
+    fn stored(&self, name: &str) -> Result<()> {
+        let export = format!("pkcs12 -export -in {name}.pem -inkey {name}.key -out {name}.p12");
+        self.openssl(
+            &format!("{export} -passout"),
+            &format!("pass:{STORE_PASSWORD}"),
+        )
     }
 
     fn openssl(&self, words: &str, last: &str) -> Result<()> {

@@ -172,7 +172,7 @@ fn librdkafka_takes_the_settings_for_access() -> Result<()> {
             n_taken += usize::from(!cluster.consumer_properties.is_empty());
         }
     }
-    assert_eq!(n_taken, 13);
+    assert_eq!(n_taken, 15);
     Ok(())
 }
 
@@ -190,6 +190,7 @@ fn load(example: &str) -> Result<Loaded> {
         "KAFKA_USER",
         "KAFKA_PASSWORD",
         "KAFKA_KEY_PASSWORD",
+        "KAFKA_KEYSTORE_PASSWORD",
         "OAUTH_CLIENT_SECRET",
         "POD_NAME",
     ];

@@ -4,7 +4,8 @@ use std::error::Error;
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use reqwest::{Client, Response, Url, header, redirect, retry};
+use reqwest::{Client, ClientBuilder, Response, Url, header, redirect, retry};
+use rustls::ClientConfig;
 use shared::config::TokenEndpoint;
 
 use super::answer::{self, MAX_BYTES, TokenAnswer};
@@ -48,15 +49,9 @@ pub(super) async fn ask(
 async fn exchange(endpoint: &TokenEndpoint) -> Result<DatedAnswer, (TokenTroubleKind, String)> {
     let tls = authorities::tls(&endpoint.authorities)
         .map_err(|text| (TokenTroubleKind::Certificate, text))?;
-    let client = Client::builder()
-        .tls_backend_preconfigured(tls)
-        .redirect(redirect::Policy::none())
-        .retry(retry::never())
-        .http1_only()
-        .pool_max_idle_per_host(0)
+    let request = client(tls)
         .build()
-        .map_err(failed)?;
-    let request = client
+        .map_err(failed)?
         .post(endpoint.url.expose())
         .basic_auth(&endpoint.client_id, Some(endpoint.client_secret.expose()))
         .header(header::ACCEPT, "application/json")
@@ -70,6 +65,16 @@ async fn exchange(endpoint: &TokenEndpoint) -> Result<DatedAnswer, (TokenTrouble
         answer,
         endpoint_now,
     })
+}
+
+/// Returns the settings of a client whose connections end with their requests.
+pub(super) fn client(tls: ClientConfig) -> ClientBuilder {
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .http1_only()
+        .pool_max_idle_per_host(0)
 }
 
 /// Returns the body of the request, which asks for client credentials and, where one is configured, a scope.
@@ -88,7 +93,7 @@ fn form(scope: Option<&str>) -> String {
 }
 
 /// Reads the body of an answer, and no more than one byte beyond [`MAX_BYTES`].
-async fn body(response: &mut Response) -> Result<Vec<u8>, (TokenTroubleKind, String)> {
+pub(super) async fn body(response: &mut Response) -> Result<Vec<u8>, (TokenTroubleKind, String)> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(failed)? {
         let room = MAX_BYTES + 1 - body.len();
@@ -101,14 +106,14 @@ async fn body(response: &mut Response) -> Result<Vec<u8>, (TokenTroubleKind, Str
 }
 
 /// Returns the time since 1970 in the header `Date`; `None` where the header is missing or wrong.
-fn date(response: &Response) -> Option<Duration> {
+pub(super) fn date(response: &Response) -> Option<Duration> {
     let text = response.headers().get(header::DATE)?.to_str().ok()?;
     let date: SystemTime = httpdate::parse_http_date(text).ok()?;
     date.duration_since(UNIX_EPOCH).ok()
 }
 
 /// Returns the kind of an error with the words of its innermost cause, because the outer ones repeat the URL.
-fn failed(error: reqwest::Error) -> (TokenTroubleKind, String) {
+pub(super) fn failed(error: reqwest::Error) -> (TokenTroubleKind, String) {
     let error = error.without_url();
     let mut cause: &(dyn Error + 'static) = &error;
     let mut kind = TokenTroubleKind::Unreachable;

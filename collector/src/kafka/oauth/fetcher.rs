@@ -5,16 +5,20 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use shared::config::{Mask, OauthLogin, TokenSource};
+use shared::config::{Mask, MskIam, OauthLogin, TokenEndpoint, TokenSource};
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+#[cfg(not(feature = "msk-iam"))]
+use super::WITHOUT_MSK_IAM;
 use super::answer::MAX_BYTES;
 use super::endpoint;
 use super::login::TokenReport;
+#[cfg(feature = "msk-iam")]
+use super::msk_iam;
 use super::schedule;
 use super::token::{Circumstances, Issued};
 use super::trouble::{TokenTrouble, TokenTroubleKind};
@@ -37,6 +41,17 @@ pub(super) struct Fetcher {
     pub(super) refused: Arc<Notify>,
     pub(super) handover: Arc<TokenHandover>,
     pub(super) reports: Sender<TokenReport>,
+}
+
+/// A token as it was received, before it is judged.
+struct ReceivedToken {
+    /// The place that the token comes from, as messages name it.
+    place: String,
+    text: String,
+    /// The life that the place told; `None` where it told none.
+    life: Option<Duration>,
+    /// The time since 1970 by the clock of the place; `None` where it did not tell it.
+    place_now: Option<Duration>,
 }
 
 /// The cause of the next request for a token.
@@ -109,7 +124,7 @@ impl Fetcher {
 
     fn refresh_after(&self, life: Duration) -> Duration {
         match self.login.source {
-            TokenSource::Endpoint(_) => schedule::refresh_after(life),
+            TokenSource::Endpoint(_) | TokenSource::MskIam(_) => schedule::refresh_after(life),
             TokenSource::File(_) => schedule::reread_after(life),
         }
     }
@@ -125,33 +140,77 @@ impl Fetcher {
         () = refused => Cause::BrokerRefusal }
     }
 
-    /// Gets one token from the endpoint or the file, and judges it.
+    /// Gets one token from the place that the login names, and judges it.
     async fn fetch(&self) -> Result<Issued, TokenTrouble> {
-        let (place, text, told_life, endpoint_now) = match &self.login.source {
-            TokenSource::Endpoint(endpoint) => {
-                let place = endpoint::place(endpoint);
-                let asked = endpoint::ask(endpoint).await;
-                let endpoint::DatedAnswer {
-                    answer,
-                    endpoint_now,
-                } = asked.map_err(|failure| self.trouble(&place, failure))?;
-                (place, answer.token, answer.life, endpoint_now)
-            }
-            TokenSource::File(path) => {
-                let place = format!("token file {}", path.display());
-                let text = read(path).await;
-                let text = text.map_err(|failure| self.trouble(&place, failure))?;
-                (place, text, None, None)
-            }
+        let ReceivedToken {
+            place,
+            text,
+            life,
+            place_now,
+        } = match &self.login.source {
+            TokenSource::Endpoint(endpoint) => self.ask(endpoint).await?,
+            TokenSource::File(path) => self.read(path).await?,
+            TokenSource::MskIam(login) => self.sign(login).await?,
         };
         let circumstances = Circumstances {
             place: &place,
-            told_life,
+            told_life: life,
             now: since_1970(),
-            endpoint_now,
+            endpoint_now: place_now,
             mask: &self.mask,
         };
         Issued::of(&text, circumstances)
+    }
+
+    async fn ask(&self, endpoint: &TokenEndpoint) -> Result<ReceivedToken, TokenTrouble> {
+        let place = endpoint::place(endpoint);
+        let asked = endpoint::ask(endpoint).await;
+        let endpoint::DatedAnswer {
+            answer,
+            endpoint_now,
+        } = asked.map_err(|failure| self.trouble(&place, failure))?;
+        Ok(ReceivedToken {
+            place,
+            text: answer.token,
+            life: answer.life,
+            place_now: endpoint_now,
+        })
+    }
+
+    async fn read(&self, path: &Path) -> Result<ReceivedToken, TokenTrouble> {
+        let place = format!("token file {}", path.display());
+        let text = read(path).await;
+        Ok(ReceivedToken {
+            text: text.map_err(|failure| self.trouble(&place, failure))?,
+            place,
+            life: None,
+            place_now: None,
+        })
+    }
+
+    #[cfg(feature = "msk-iam")]
+    async fn sign(&self, login: &MskIam) -> Result<ReceivedToken, TokenTrouble> {
+        let place = msk_iam::place(login);
+        let signed = msk_iam::token(login).await;
+        let msk_iam::SignedToken {
+            token,
+            life,
+            aws_now,
+        } = signed.map_err(|failure| self.trouble(&place, failure))?;
+        Ok(ReceivedToken {
+            place,
+            text: token,
+            life: Some(life),
+            place_now: aws_now,
+        })
+    }
+
+    /// Returns the trouble that this build cannot sign tokens for Amazon MSK. The check of the configuration refuses such a login before.
+    #[cfg(not(feature = "msk-iam"))]
+    #[expect(clippy::unused_async, reason = "the other build waits here")]
+    async fn sign(&self, _: &MskIam) -> Result<ReceivedToken, TokenTrouble> {
+        let failure = (TokenTroubleKind::Unusable, WITHOUT_MSK_IAM.to_owned());
+        Err(self.trouble("this build", failure))
     }
 
     fn trouble(&self, place: &str, (kind, text): (TokenTroubleKind, String)) -> TokenTrouble {
@@ -187,7 +246,7 @@ fn milliseconds(time: Duration) -> i64 {
     clippy::disallowed_methods,
     reason = "the life of a token is told in wall clock time"
 )]
-fn since_1970() -> Duration {
+pub(super) fn since_1970() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()

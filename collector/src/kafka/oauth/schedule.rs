@@ -42,7 +42,7 @@ pub(super) fn reread_after(life: Duration) -> Duration {
 /// several pods.
 pub(super) fn backoff(kind: TokenTroubleKind, n_failures: u32, random: f64) -> Duration {
     let longest = match kind {
-        TokenTroubleKind::Refused => LONGEST_WAIT_REFUSED,
+        TokenTroubleKind::Refused | TokenTroubleKind::AwsRefused => LONGEST_WAIT_REFUSED,
         _ => LONGEST_WAIT,
     };
     let doubled = 2_u32.saturating_pow(n_failures.saturating_sub(1).min(16));

@@ -232,3 +232,14 @@ fn nothing_is_asked_behind_a_closed_fence() {
     );
     assert!(silent.accept().is_err());
 }
+
+#[cfg(not(feature = "msk-iam"))]
+#[test]
+fn a_login_that_the_build_does_not_have_is_an_error_with_the_feature() {
+    let text = "[[clusters]]\nname = \"a\"\nbootstrap_servers = \"kafka\"\n[clusters.consumer_properties]\n\
+                \"security.protocol\" = \"SASL_SSL\"\n\"sasl.mechanism\" = \"AWS_MSK_IAM\"\n\"aws.region\" = \"eu-west-1\"\n";
+    let env = Environment::default();
+    let loaded = shared::config::parse(text, "test", Program::Collector, &env).unwrap();
+    let why = check(loaded.config.clusters[0].oauth.as_ref().unwrap()).unwrap_err();
+    assert!(why.contains("the Cargo feature msk-iam"), "{why}");
+}

@@ -27,7 +27,8 @@ pub(super) struct Issued {
 pub(super) struct Circumstances<'a> {
     /// The place that the token comes from, as messages name it.
     pub(super) place: &'a str,
-    /// The life that the endpoint told in `expires_in`; `None` for a file, or where the endpoint told none.
+    /// The life that the endpoint told in `expires_in`, or that the token was signed for; `None` for a file, or where the endpoint told
+    /// none.
     pub(super) told_life: Option<Duration>,
     /// The time since 1970 by this machine's clock.
     pub(super) now: Duration,

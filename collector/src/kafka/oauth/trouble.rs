@@ -16,6 +16,10 @@ pub(in crate::kafka) struct TokenTrouble {
 }
 
 /// The kinds of troubles with tokens.
+#[cfg_attr(
+    not(feature = "msk-iam"),
+    expect(dead_code, reason = "three kinds are AWS' alone")
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::kafka) enum TokenTroubleKind {
     /// The identity provider refuses the login.
@@ -32,6 +36,12 @@ pub(in crate::kafka) enum TokenTroubleKind {
     Expired,
     /// The clocks of this machine and of the token's maker differ.
     Clocks,
+    /// AWS refuses the credentials or the role.
+    AwsRefused,
+    /// A service of AWS gives no answer, or says that it cannot give one now.
+    AwsUnreachable,
+    /// There are no AWS credentials, or none that can be used.
+    AwsCredentials,
 }
 
 // === impl TokenTrouble ===
@@ -62,9 +72,11 @@ impl fmt::Display for TokenTrouble {
 impl TokenTroubleKind {
     const fn reason(self) -> Reason {
         match self {
-            Self::Refused => Reason::TokenRefused,
-            Self::Unreachable | Self::Certificate => Reason::TokenUnreachable,
-            Self::File | Self::Unusable => Reason::TokenUnusable,
+            Self::Refused | Self::AwsRefused => Reason::TokenRefused,
+            Self::Unreachable | Self::Certificate | Self::AwsUnreachable => {
+                Reason::TokenUnreachable
+            }
+            Self::File | Self::Unusable | Self::AwsCredentials => Reason::TokenUnusable,
             Self::Expired => Reason::TokenExpired,
             Self::Clocks => Reason::ClockSkew,
         }
@@ -96,6 +108,18 @@ impl TokenTroubleKind {
             }
             Self::Clocks => {
                 "the clocks of this machine and of the identity provider differ; set them by NTP"
+            }
+            Self::AwsRefused => {
+                "AWS refuses the credentials or the role; see the role of the pod's ServiceAccount or pod identity and its trust policy, \
+                 and \"aws.role.arn\""
+            }
+            Self::AwsUnreachable => {
+                "a service of AWS does not answer; see firewalls and NetworkPolicies, the endpoint of STS in the VPC, and the variables \
+                 AWS_REGION, HTTPS_PROXY and NO_PROXY"
+            }
+            Self::AwsCredentials => {
+                "there are no AWS credentials that can be used; see the role of the pod's ServiceAccount or pod identity, \"aws.profile\", \
+                 and the variables whose names begin with AWS_"
             }
         }
     }

@@ -15,6 +15,9 @@ pub(super) const AUTHORITIES_LOCATION: &str = "https.ca.location";
 pub(super) const AUTHORITIES_PEM: &str = "https.ca.pem";
 const GRANT_TYPE: &str = "sasl.oauthbearer.grant.type";
 
+/// librdkafka's two names of the property with the mechanism. Where both are there, the first one counts.
+pub(super) const MECHANISM_NAMES: [&str; 2] = ["sasl.mechanisms", "sasl.mechanism"];
+
 /// The property with the settings of the unsecured tokens that librdkafka itself makes; it is not a member of the family.
 const UNSECURED: &str = "sasl.oauthbearer.config";
 
@@ -61,29 +64,43 @@ pub(super) fn is_member(name: &str) -> bool {
 /// # Errors
 /// One of them contradicts the login.
 pub(super) fn check_company(properties: &BTreeMap<String, Secret>) -> Result<(), PropertyProblem> {
-    let value = |name: &str| properties.get(name).map(Secret::expose);
-    let (name, mechanism) = match value("sasl.mechanisms") {
-        Some(mechanism) => ("sasl.mechanisms", Some(mechanism)),
-        None => ("sasl.mechanism", value("sasl.mechanism")),
-    };
+    let (name, mechanism) = mechanism(properties);
     if mechanism != Some("OAUTHBEARER") {
         let remedy = "is not \"OAUTHBEARER\", as \"sasl.oauthbearer.method\" = \"oidc\" demands; write it, or remove the properties of OAUTHBEARER";
         return Err(PropertyProblem::new(name, remedy));
     }
-    let protocol = value("security.protocol").unwrap_or_default();
+    let protocol = properties
+        .get("security.protocol")
+        .map_or("", Secret::expose);
     if !protocol.to_ascii_lowercase().starts_with("sasl_") {
         let remedy = "has no login, so no token is ever sent; write \"SASL_SSL\", or \"SASL_PLAINTEXT\" without TLS";
         return Err(PropertyProblem::new("security.protocol", remedy));
     }
-    let unsecured = "enable.sasl.oauthbearer.unsecure.jwt";
-    for name in [UNSECURED, unsecured] {
-        if value(name).is_some_and(|value| !value.is_empty() && value != "false") {
+    match unsecured(properties) {
+        None => Ok(()),
+        Some(name) => {
             let remedy =
                 "is for unsecured tokens; remove it, or \"sasl.oauthbearer.method\" = \"oidc\"";
-            return Err(PropertyProblem::new(name, remedy));
+            Err(PropertyProblem::new(name, remedy))
         }
     }
-    Ok(())
+}
+
+/// Returns the mechanism of the login with the name of the property that has it; no mechanism where there is none.
+pub(super) fn mechanism(properties: &BTreeMap<String, Secret>) -> (&'static str, Option<&str>) {
+    let value = |name| Some((name, Some(properties.get(name)?.expose())));
+    let mut found = MECHANISM_NAMES.into_iter().filter_map(value);
+    found.next().unwrap_or(("sasl.mechanism", None))
+}
+
+/// Returns the first property that is there and asks librdkafka for unsecured tokens.
+pub(super) fn unsecured(properties: &BTreeMap<String, Secret>) -> Option<&'static str> {
+    let is_set = |name: &str| {
+        let value = properties.get(name).map(Secret::expose);
+        value.is_some_and(|value| !value.is_empty() && value != "false")
+    };
+    let names = [UNSECURED, "enable.sasl.oauthbearer.unsecure.jwt"];
+    names.into_iter().find(|name| is_set(name))
 }
 
 // === impl OauthFamily ===
@@ -136,9 +153,10 @@ impl<'p> OauthFamily<'p> {
         })
     }
 
-    /// Returns the first property, by name, that is not [`METHOD`].
-    pub(super) fn first_beside_method(&self) -> Option<&'p str> {
-        self.values.keys().copied().find(|name| *name != METHOD)
+    /// Returns the first property, by name, that is none of `names`.
+    pub(super) fn first_beside(&self, names: &[&str]) -> Option<&'p str> {
+        let mut all = self.values.keys().copied();
+        all.find(|name| !names.contains(name))
     }
 
     /// Returns the first property that is there and has an effect only on requests to an endpoint.

@@ -12,6 +12,11 @@ const OIDC: &[(&str, &str)] = &[
     ),
 ];
 
+const NOWHERE: &Surroundings<'_> = &Surroundings {
+    servers: "kafka:9092",
+    variable: &|_| Ok(None),
+};
+
 fn read(changes: &[(&str, &str)]) -> Result<Option<OauthLogin>, PropertyProblem> {
     let mut properties = BTreeMap::new();
     for (name, value) in OIDC.iter().chain(changes) {
@@ -19,13 +24,13 @@ fn read(changes: &[(&str, &str)]) -> Result<Option<OauthLogin>, PropertyProblem>
     }
     // A change to the empty text takes the property away.
     properties.retain(|_, value| !value.expose().is_empty());
-    OauthLogin::of(&properties)
+    OauthLogin::of(&properties, NOWHERE)
 }
 
 fn endpoint(changes: &[(&str, &str)]) -> TokenEndpoint {
     match read(changes).unwrap().unwrap().source {
         TokenSource::Endpoint(endpoint) => endpoint,
-        TokenSource::File(path) => panic!("{}", path.display()),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -71,10 +76,10 @@ fn properties_of_librdkafka_are_understood_as_they_are() {
 #[test]
 fn without_the_method_there_is_no_such_login() {
     let mut properties = BTreeMap::new();
-    assert_eq!(OauthLogin::of(&properties), Ok(None));
+    assert_eq!(OauthLogin::of(&properties, NOWHERE), Ok(None));
     let unsecured = Secret::new("principal=admin".to_owned());
     properties.insert("sasl.oauthbearer.config".to_owned(), unsecured);
-    assert_eq!(OauthLogin::of(&properties), Ok(None));
+    assert_eq!(OauthLogin::of(&properties, NOWHERE), Ok(None));
     assert!(!is_taken_out("sasl.oauthbearer.config"));
     assert!(is_taken_out("sasl.oauthbearer.client.secret") && is_taken_out("https.ca.pem"));
     refused(&[(METHOD, "")], CLIENT_ID, "\"oidc\" only");

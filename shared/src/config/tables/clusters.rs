@@ -12,7 +12,7 @@ use crate::config::form::TomlText;
 use crate::config::forms::{Choice, Patterns, Text, TextTable};
 use crate::config::key::DefaultValue::{Required, Toml};
 use crate::config::key::{Key, Table};
-use crate::config::oauth::{self, OauthLogin};
+use crate::config::oauth::{self, OauthLogin, Surroundings};
 use crate::config::parsers;
 use crate::config::program::Program;
 use crate::config::program::UsedBy::Collector;
@@ -60,7 +60,7 @@ impl Cluster {
     pub fn librdkafka_properties(&self) -> impl Iterator<Item = (&str, &str)> {
         let all = self.consumer_properties.iter();
         let given = all.filter(|(name, _)| !oauth::is_taken_out(name));
-        given.map(|(name, value)| (name.as_str(), value.expose()))
+        given.map(|(name, value)| (name.as_str(), oauth::as_given(name, value.expose())))
     }
 }
 
@@ -220,7 +220,7 @@ fn cluster(reader: &mut TableReader<'_, '_>, program: Program) -> Cluster {
     // Properties with a problem were not read, and the elector leaves references to variables alone, so the login cannot be judged then.
     let all_read = reader.n_problems() == n_problems && program == Program::Collector;
     let oauth = if all_read {
-        oauth_login(reader, &consumer_properties)
+        oauth_login(reader, &bootstrap_servers, &consumer_properties)
     } else {
         None
     };
@@ -241,9 +241,14 @@ fn cluster(reader: &mut TableReader<'_, '_>, program: Program) -> Cluster {
 
 fn oauth_login(
     reader: &mut TableReader<'_, '_>,
+    servers: &str,
     properties: &BTreeMap<String, Secret>,
 ) -> Option<OauthLogin> {
-    OauthLogin::of(properties).unwrap_or_else(|problem| {
+    let surroundings = Surroundings {
+        servers,
+        variable: &|name| Ok(reader.variable(name)?.map(str::to_owned)),
+    };
+    OauthLogin::of(properties, &surroundings).unwrap_or_else(|problem| {
         reader.add_entry_problem(CONSUMER_PROPERTIES.name, &problem.name, problem.message);
         None
     })
