@@ -9,6 +9,7 @@ pub mod fault;
 mod files;
 pub mod gap;
 pub mod generate;
+mod journal;
 mod kafka_routes;
 mod lease_reader;
 pub mod picture;

@@ -40,6 +40,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "faults")]
     pub replay: Option<PathBuf>,
 
+    /// Runs nothing, and judges the recordings in a directory of results once more
+    #[arg(long, value_name = "DIR", conflicts_with = "replay")]
+    pub rejudge: Option<PathBuf>,
+
     /// Runs every schedule with a second pair of pods too, in which kube-lease-manager's own answer takes the elector's place
     #[arg(long)]
     pub control: bool,

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::args::Args;
+use super::recording::Recording;
 use super::schedule::Schedule;
 use crate::documents::Document;
 
@@ -25,6 +26,28 @@ pub(super) fn read_schedule(path: &Path) -> Result<Schedule> {
         .check()
         .with_context(|| path.display().to_string())?;
     Ok(schedule)
+}
+
+/// Reads the recordings of the generated schedules from a directory of results, in the order of their seeds.
+pub(super) fn read_recordings(dir: &Path) -> Result<Vec<Vec<Recording>>> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))? {
+        let path = entry?.path();
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let is_json = path.extension().is_some_and(|kind| kind == "json");
+        if let (Ok(seed), true) = (stem.parse::<u64>(), is_json) {
+            paths.push((seed, path));
+        }
+    }
+    paths.sort();
+    let read = |path: PathBuf| {
+        let value: Value = serde_json::from_slice(&fs::read(&path)?)?;
+        let runs = value["runs"].as_array().into_iter().flatten();
+        let runs = runs.map(|run| Ok(serde_json::from_value(run["recording"].clone())?));
+        let runs: Result<Vec<Recording>> = runs.collect();
+        runs.with_context(|| format!("no recordings in {}", path.display()))
+    };
+    paths.into_iter().map(|(_, path)| read(path)).collect()
 }
 
 /// Returns the directory of the results, in the target directory of this program.
@@ -52,7 +75,11 @@ fn with_table(text: &str, table: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
+    use super::super::synthetic::recording;
     use super::*;
+    use crate::lab::host::TempDir;
 
     #[test]
     fn the_table_is_written_between_the_comments() {
@@ -65,5 +92,24 @@ mod tests {
     #[test]
     fn the_readme_has_a_place_for_the_table() {
         with_table(&Document::Elector.read().unwrap(), "new").unwrap();
+    }
+
+    #[test]
+    fn recordings_are_read_in_the_order_of_their_seeds() {
+        let dir = TempDir::new("nemesis").unwrap();
+        let mut written = Vec::new();
+        for seed in [9, 10] {
+            let mut recording = recording(vec![], [&[(0, 60_000)], &[]]);
+            recording.schedule.seed = seed;
+            let runs = json!({"schedule": recording.schedule, "runs": [{"recording": recording}]});
+            dir.write(&format!("{seed}.json"), runs.to_string())
+                .unwrap();
+            written.push(vec![recording]);
+        }
+        dir.write("summary.json", "{}").unwrap();
+        dir.write("9-shortest.json", "{}").unwrap();
+        assert_eq!(read_recordings(dir.path()).unwrap(), written);
+        let read = read_schedule(&dir.path().join("9.json")).unwrap();
+        assert_eq!(read, written[0][0].schedule);
     }
 }
