@@ -7,6 +7,8 @@
 //! the thread drops the clients afterwards in its own time, because a stalled broker may hold it for as long as one request may
 //! take.
 //! Where clients log in with tokens of an identity provider, a second thread gets them (`oauth`), under the same fence.
+//! Where files with credentials change, threads under the same fence make new clients and free the old ones
+//! (`session::credentials`).
 //!
 //! # The requests of a collection, in order
 //! The numbers are right because of this order. The code is in `session`.
@@ -246,7 +248,7 @@ fn run(
                 // Sending fails where the caller has abandoned the collection and dropped the receiver.
                 drop(reply.send(snapshot));
             }
-            Err(RecvTimeoutError::Timeout) => session.serve_clients(),
+            Err(RecvTimeoutError::Timeout) => session.pass_time(),
             Err(RecvTimeoutError::Disconnected) => return,
         }
     }

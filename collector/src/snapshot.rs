@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod phase;
+mod reload;
 mod unknown;
 mod unread;
 
 pub use phase::Phase;
+pub use reload::ReloadResult;
 pub use unknown::{Api, Failure, Reason, Unknown};
 pub use unread::PartitionLookup;
 
@@ -56,6 +58,8 @@ pub struct Snapshot {
     pub requests: BTreeMap<Api, u64>,
     /// The time that each phase took.
     pub phases: BTreeMap<Phase, Duration>,
+    /// Reloads of files with credentials since the last collection, by result.
+    pub reloads: BTreeMap<ReloadResult, u64>,
 }
 
 /// A topic and the bounds of its partitions' logs.

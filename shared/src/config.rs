@@ -25,6 +25,7 @@
 
 mod brokers;
 mod context;
+mod credential_files;
 mod document;
 mod effective;
 mod environment;
@@ -49,6 +50,7 @@ mod unquoted_references;
 
 use std::path::Path;
 
+pub use self::credential_files::CredentialFile;
 pub use self::effective::Effective;
 pub use self::environment::Environment;
 pub use self::filter::Filter;

@@ -45,6 +45,7 @@ const ORDER: [(&str, &[&str]); 4] = [
             "form",
             "brokers",
             "oauth",
+            "credential_files",
             "properties",
             "mask",
             "source_url",

@@ -31,6 +31,7 @@ pub mod prometheus;
 pub mod raw_kafka;
 mod ready_server;
 pub mod scale;
+pub mod secret_volume;
 pub mod two_pods;
 
 use std::fmt::Display;

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::collected::{ClusterDisplay, Collected, LastCollection, Outcome};
 use crate::exposition::{LagText, RenderedCluster};
 use crate::lag;
-use crate::snapshot::{Api, Failure, Phase, Reason, Snapshot, Topic};
+use crate::snapshot::{Api, Failure, Phase, Reason, ReloadResult, Snapshot, Topic};
 
 /// The result of one collection: its data, the rendered text of the data, and the course of the collection, which is its outcome,
 /// failures, requests and phases.
@@ -21,6 +21,7 @@ pub(super) struct CollectionResult {
     /// The failures of the collection, and the findings about its data.
     pub(super) failures: Vec<Failure>,
     requests: BTreeMap<Api, u64>,
+    reloads: BTreeMap<ReloadResult, u64>,
     phases: BTreeMap<Phase, Duration>,
     pub(super) n_groups: usize,
     /// The time at which the log ends had been read, in seconds since 1970.
@@ -48,6 +49,7 @@ impl CollectionResult {
             mut failures,
             requests,
             mut phases,
+            reloads,
             ..
         } = snapshot;
         failures.append(&mut lag.findings);
@@ -66,6 +68,7 @@ impl CollectionResult {
             data,
             failures,
             requests,
+            reloads,
             phases,
             n_groups,
             unix_seconds: u64::try_from(read_at_ms / 1000).unwrap_or_default(),
@@ -85,6 +88,7 @@ impl CollectionResult {
         state.counters.count_collection(self.outcome);
         state.counters.count_failures(&self.failures);
         state.counters.count_requests(&self.requests);
+        state.counters.count_reloads(&self.reloads);
         state.last_collection = Some(LastCollection {
             outcome: self.outcome,
             duration,

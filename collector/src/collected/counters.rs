@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::snapshot::{Api, Failure, Reason};
+use crate::snapshot::{Api, Failure, Reason, ReloadResult};
 
 /// The outcome of a collection. There is one value of the label `result` for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +23,7 @@ pub struct Counters {
     collections: BTreeMap<Outcome, u64>,
     errors: BTreeMap<(Api, Reason), u64>,
     requests: BTreeMap<Api, u64>,
+    reloads: BTreeMap<ReloadResult, u64>,
 }
 
 // === impl Outcome ===
@@ -79,6 +80,13 @@ impl Counters {
         }
     }
 
+    /// Adds the reloads of files with credentials since the last collection.
+    pub fn count_reloads(&mut self, reloads: &BTreeMap<ReloadResult, u64>) {
+        for (result, n_reloads) in reloads {
+            *self.reloads.entry(*result).or_default() += n_reloads;
+        }
+    }
+
     pub(crate) fn collections(&self) -> impl Iterator<Item = (Outcome, u64)> {
         self.collections
             .iter()
@@ -87,6 +95,10 @@ impl Counters {
 
     pub(crate) fn errors(&self) -> impl Iterator<Item = ((Api, Reason), u64)> {
         self.errors.iter().map(|(pair, count)| (*pair, *count))
+    }
+
+    pub(crate) fn reloads(&self) -> impl Iterator<Item = (ReloadResult, u64)> {
+        self.reloads.iter().map(|(result, count)| (*result, *count))
     }
 
     pub(crate) fn requests(&self) -> impl Iterator<Item = (Api, u64)> {
@@ -111,6 +123,10 @@ impl Default for Counters {
                 .map(|pair| (pair, 0))
                 .collect(),
             requests: Api::ALL.into_iter().map(|api| (api, 0)).collect(),
+            reloads: ReloadResult::ALL
+                .into_iter()
+                .map(|result| (result, 0))
+                .collect(),
         }
     }
 }

@@ -58,6 +58,8 @@ pub(super) enum RowSource {
     Errors,
     /// One row for each API, from the counters of requests.
     Requests,
+    /// One row for each result of reloads (label `result`), from the counters.
+    Reloads,
     /// One row for each phase of the last collection.
     Phases,
     /// One row for this process, from the term of its leadership.
@@ -65,7 +67,7 @@ pub(super) enum RowSource {
 }
 
 /// All families, in the order of the exposition.
-pub static FAMILIES: [Family; 34] = [
+pub static FAMILIES: [Family; 35] = [
     gauge(
         "kafka_partition_latest_offset",
         "High watermark of the partition: the end of what consumers may read.",
@@ -232,6 +234,11 @@ pub static FAMILIES: [Family; 34] = [
         "kafka_lag_exporter_requests_total",
         "Requests sent to the brokers of the cluster, by API.",
         RowSource::Requests,
+    ),
+    counter(
+        "kafka_lag_exporter_credential_reloads_total",
+        "Changes of the files that consumer_properties name, by result: success is in use, failure left the last ones in use, each attempt counts.",
+        RowSource::Reloads,
     ),
     gauge(
         "kafka_lag_exporter_collection_phase_seconds",

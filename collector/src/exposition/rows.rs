@@ -70,6 +70,7 @@ pub fn of_lag(
             | RowSource::Collections
             | RowSource::Errors
             | RowSource::Requests
+            | RowSource::Reloads
             | RowSource::Phases
             | RowSource::Process(_),
             _,
@@ -98,6 +99,11 @@ pub fn of_state(family: &Family, state: &ClusterState, sink: &mut impl RowSink) 
         RowSource::Requests => {
             for (api, count) in state.counters.requests() {
                 labelled([("api", api.label())], count.into(), sink);
+            }
+        }
+        RowSource::Reloads => {
+            for (result, count) in state.counters.reloads() {
+                labelled([("result", result.label())], count.into(), sink);
             }
         }
         RowSource::Phases => {

@@ -19,13 +19,13 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use self::cache::{CacheLookup, Ends, TimestampCache};
-use self::reader::{ReadOutcome, RecordReader};
+use self::reader::ReadOutcome;
 use self::search::{Search, SearchResult};
 use super::native::Fence;
 use super::properties::Properties;
 use crate::snapshot::{Failure, Name, Offset, OldestUnread, Reason, TopicPartition};
 
-pub(super) use self::reader::{ReadLimits, properties};
+pub(super) use self::reader::{ReadLimits, RecordReader, properties};
 
 /// The least time between two warnings that a record is too large.
 const WARNING_INTERVAL: Duration = Duration::from_secs(3600);
@@ -116,6 +116,11 @@ impl RecordTimestamps {
     /// Drops the cached answers of these topics, because they are or may be about other records.
     pub(super) fn forget(&mut self, topics: &BTreeSet<Name>) {
         self.cache.forget(topics);
+    }
+
+    /// Puts `reader` in the place of the client. With `None`, one is made when it is next needed. Returns the replaced client.
+    pub(super) fn replace_reader(&mut self, reader: Option<RecordReader>) -> Option<RecordReader> {
+        std::mem::replace(&mut self.reader, reader)
     }
 
     /// Serves the client between calls: reads its logs and errors, and lets it refresh tokens.

@@ -3,6 +3,7 @@
 mod clients;
 mod collection;
 mod connection_errors;
+mod credentials;
 mod missing_rights;
 #[cfg(test)]
 mod tests;
@@ -14,14 +15,14 @@ use std::sync::Arc;
 
 use shared::config::{Cluster, Exporter, Mask, TimeLagMode};
 use tokio::sync::watch;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use super::cleanup_policies::CleanupPolicies;
 use super::collection_context::{CLUSTER_SUBJECT, CollectionContext, Timeouts};
 use super::error_code::ErrorCode;
 use super::members::GroupMembers;
 use super::metadata::Metadata;
-use super::native::{Client, ClientNotice, CreateError, Fence};
+use super::native::{Client, CreateError, Fence};
 use super::oauth::{Login, StartError};
 use super::records::RecordTimestamps;
 use super::topic_ids::TopicIds;
@@ -31,8 +32,9 @@ use crate::history::{self, History};
 use crate::progress::{Progress, Step};
 use crate::snapshot::{Api, Name, Reason, Snapshot};
 
-use self::clients::ClientMaker;
+use self::clients::{ClientMaker, Clients, ReaderTime, errors_of};
 use self::connection_errors::{ConnectionErrors, Novelty};
+use self::credentials::{Credentials, Look};
 use self::token_events::Uncounted;
 
 pub(super) use self::clients::check;
@@ -49,6 +51,8 @@ pub(super) struct Session {
     fence: Arc<Fence>,
     /// The login that gets tokens for the clients; `None` where they need no token or librdkafka makes unsecured ones itself.
     login: Option<Login>,
+    /// The maker of the clients in use, and of those that replace them.
+    maker: ClientMaker,
     client: Client,
     /// The client that reads last stable offsets; `None` unless the cluster is collected with `read_committed`.
     read_committed_client: Option<Client>,
@@ -66,6 +70,9 @@ pub(super) struct Session {
     connection_errors: ConnectionErrors,
     /// The requests for tokens and the troubles with them since the last collection.
     uncounted: Uncounted,
+    /// The files with credentials, and the clients that are made when they change. The last field, because dropping it waits for
+    /// threads.
+    credentials: Credentials,
 }
 
 /// The source of time lag, by `timestamp_sampling.mode`.
@@ -105,16 +112,30 @@ impl Session {
         let mask = Mask::of(&cluster.consumer_properties);
         let login = cluster.oauth.as_ref();
         let login = login
-            .map(|login| Login::start(login, mask, &fence, Arc::clone(client_guard)))
+            .map(|login| Login::start(login, mask.clone(), &fence, Arc::clone(client_guard)))
             .transpose()?;
+        let credentials = Credentials::new(cluster.credential_files(), mask.clone());
+        let reads_records = matches!(exporter.time_lag, TimeLagMode::Message { .. });
         let maker = ClientMaker {
             cluster: Arc::clone(&cluster),
             fence: Arc::clone(&fence),
+            tokens: login.as_ref().map(|login| Arc::clone(login.handover())),
+            reader: if reads_records && !credentials.is_empty() {
+                ReaderTime::Early
+            } else {
+                ReaderTime::Late
+            },
         };
+        let Clients {
+            client,
+            read_committed_client,
+            reader,
+        } = maker.make()?;
         let timestamps = match exporter.time_lag {
             TimeLagMode::Off => TimestampSource::Off,
             TimeLagMode::Message { .. } => {
-                let records = maker.record_timestamps(login.as_ref());
+                let mut records = maker.record_timestamps();
+                records.replace_reader(reader);
                 TimestampSource::Records(Box::new(records))
             }
             TimeLagMode::Rate { samples, max_age } => {
@@ -123,9 +144,10 @@ impl Session {
         };
         Ok(Self {
             timeouts: Timeouts::of(&exporter),
-            client: maker.read_uncommitted(login.as_ref())?,
-            read_committed_client: maker.read_committed(login.as_ref())?,
             login,
+            maker,
+            client,
+            read_committed_client,
             fence,
             cluster,
             exporter,
@@ -139,6 +161,7 @@ impl Session {
             timestamps,
             connection_errors: ConnectionErrors::new(),
             uncounted: Uncounted::default(),
+            credentials,
         })
     }
 
@@ -149,24 +172,16 @@ impl Session {
             records.serve_client();
         }
         let clients = std::iter::once(&self.client).chain(&self.read_committed_client);
-        let notices: Vec<_> = clients.flat_map(Client::notices).collect();
-        for notice in notices {
-            match notice {
-                ClientNotice::Error { code, text } => self.record_connection_error(code, &text),
-                ClientNotice::Log {
-                    level,
-                    facility,
-                    text,
-                } => {
-                    debug!(target: "librdkafka", level, "{facility}: {text}");
-                    if let Some((code, text)) =
-                        connection_errors::error_in_log(level, &facility, &text)
-                    {
-                        self.record_connection_error(code, &text);
-                    }
-                }
-            }
+        let errors: Vec<_> = clients.flat_map(errors_of).collect();
+        for (code, text) in errors {
+            self.record_connection_error(code, &text);
         }
+    }
+
+    /// Does what is due between two collections: serves the clients, and follows changes of files with credentials.
+    pub(super) fn pass_time(&mut self) {
+        self.serve_clients();
+        self.follow_credentials(Look::WhenDue);
     }
 
     /// Records the error of a connection, and logs it if it is new. Once the fence is closed, errors are ignored, because this
@@ -195,11 +210,13 @@ impl Session {
     /// Makes one collection. Closing the fence abandons it: no further request begins, and the result is useless.
     pub(super) fn collect(&mut self, progress: &watch::Sender<Progress>) -> Snapshot {
         self.serve_clients();
+        self.follow_credentials(Look::Now);
         let fence = Arc::clone(&self.fence);
         let mut context = CollectionContext::begin(self.timeouts, &fence, progress);
         context.report_progress(|progress| progress.step = Step::Connecting);
         self.refresh_metadata(&mut context);
         self.count_token_events(&mut context);
+        let reloads = self.count_reloads(&mut context);
         let mut snapshot = Snapshot::default();
         if let Some(mut metadata) = self.metadata.take() {
             self.read_cluster(&mut metadata, &mut snapshot, &mut context);
@@ -213,6 +230,7 @@ impl Session {
             failures: context.failures,
             requests: context.requests,
             phases: context.phases,
+            reloads,
             ..snapshot
         }
     }
@@ -265,20 +283,9 @@ impl Session {
 
     /// Makes new clients in the place of those that cannot read metadata.
     fn replace_clients(&mut self) {
-        let maker = ClientMaker {
-            cluster: Arc::clone(&self.cluster),
-            fence: Arc::clone(&self.fence),
-        };
-        let login = self.login.as_ref();
-        let made = (maker.read_uncommitted(login), maker.read_committed(login));
-        match made {
-            (Ok(client), Ok(read_committed_client)) => {
-                info!("No metadata for several collections, starting with a new client");
-                (self.client, self.read_committed_client) = (client, read_committed_client);
-                self.n_without_metadata = 0;
-                self.connection_errors.forget_success();
-            }
-            (Err(error), _) | (_, Err(error)) => warn!(%error, "Cannot make a new client"),
+        match self.replace_clients_untried() {
+            Ok(()) => info!("No metadata for several collections, starting with a new client"),
+            Err(error) => warn!(%error, "Cannot make a new client"),
         }
     }
 }

@@ -66,7 +66,7 @@ const KLAG_EXPORTER: [(&str, &[&str]); 19] = [
 ];
 
 /// The families that klag-exporter does not have, each with its type and labels.
-const OURS: [(&str, &str, &[&str]); 15] = [
+const OURS: [(&str, &str, &[&str]); 16] = [
     ("kafka_consumergroup_group_complete", "gauge", GROUP),
     (
         "kafka_consumergroup_group_uncommitted_partitions",
@@ -115,6 +115,11 @@ const OURS: [(&str, &str, &[&str]); 15] = [
         "kafka_lag_exporter_requests_total",
         "counter",
         &["cluster_name", "api"],
+    ),
+    (
+        "kafka_lag_exporter_credential_reloads_total",
+        "counter",
+        &["cluster_name", "result"],
     ),
     (
         "kafka_lag_exporter_collection_phase_seconds",

@@ -28,7 +28,12 @@ impl fmt::Debug for Authority {
 impl Authority {
     /// Makes an authority with a new key.
     pub fn new() -> Result<Self> {
-        let mut params = CertificateParams::new(Vec::new())?;
+        Self::named("authority")
+    }
+
+    /// Makes an authority with a new key and this name. OpenSSL tells the authorities in a file apart by their names.
+    pub fn named(name: &str) -> Result<Self> {
+        let mut params = params(name, &[])?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
         Ok(Self(issuer))

@@ -142,6 +142,12 @@ impl Kafka {
         self.tools.fixture(&all)
     }
 
+    /// Returns everything that a node has printed so far.
+    pub fn log(&self, id: u16) -> Result<String> {
+        let path = self.scratch.path().join(format!("n{id}/kafka.log"));
+        Ok(fs::read_to_string(path)?)
+    }
+
     /// Returns a directory that is deleted together with this cluster.
     pub fn scratch(&self) -> &TempDir {
         &self.scratch

@@ -46,6 +46,8 @@ pub enum Tool {
     ConsumerGroups,
     /// `kafka-get-offsets`, which prints log starts and high watermarks.
     GetOffsets,
+    /// `kafka-configs`, which changes the configuration of a running broker.
+    Configs,
     /// `kafka-topics`, which creates, changes, describes and deletes topics.
     Topics,
     /// `kafka-features`, which prints and changes the feature levels of a cluster.
@@ -181,6 +183,7 @@ impl Tool {
         match self {
             Self::ConsumerGroups => "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
             Self::GetOffsets => "org.apache.kafka.tools.GetOffsetShell",
+            Self::Configs => "kafka.admin.ConfigCommand",
             Self::Topics => "org.apache.kafka.tools.TopicCommand",
             Self::Features => "org.apache.kafka.tools.FeatureCommand",
             Self::Storage => "kafka.tools.StorageTool",

@@ -5,6 +5,7 @@ mod every_value;
 mod fixture_listeners;
 mod fixture_situations;
 mod members;
+mod rotation;
 mod security;
 mod shutdown;
 mod standin_answers;

@@ -15,7 +15,7 @@ use e2e::lab::{self, Collector, Config, Kafka, Length};
 
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
-const SCALE: Scale = Scale {
+pub(crate) const SCALE: Scale = Scale {
     topics: 2,
     partitions: 3,
     records: 10,

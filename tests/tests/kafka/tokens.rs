@@ -50,7 +50,7 @@ fn config(kafka: &Kafka, provider: &IdentityProvider) -> Config {
 }
 
 /// Returns the number of collections so far that failed or were partial.
-fn n_not_complete(metrics: &Exposition) -> u64 {
+pub(crate) fn n_not_complete(metrics: &Exposition) -> u64 {
     Collector::collections(metrics, "failed") + Collector::collections(metrics, "partial")
 }
 

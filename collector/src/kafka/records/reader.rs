@@ -41,7 +41,7 @@ const FEW_TOPICS: usize = 64;
 pub(super) const MAX_ANSWER_PROPERTY: &str = "receive.message.max.bytes";
 
 /// The client that reads records.
-pub(super) struct RecordReader {
+pub(in crate::kafka) struct RecordReader {
     client: Client,
     created_at: Instant,
     /// The topics of which librdkafka holds handles. It never frees them while the client lives.
@@ -105,7 +105,10 @@ impl RecordReader {
     ///
     /// # Errors
     /// librdkafka refuses a property, or a file that a property names.
-    pub(super) fn open(properties: &Properties, fence: &Arc<Fence>) -> Result<Self, CreateError> {
+    pub(in crate::kafka) fn open(
+        properties: &Properties,
+        fence: &Arc<Fence>,
+    ) -> Result<Self, CreateError> {
         Ok(Self {
             client: Client::create(properties, fence)?,
             created_at: Instant::now(),

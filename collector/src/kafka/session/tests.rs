@@ -21,7 +21,7 @@ fn config(servers: &str, properties: &str) -> Config {
     loaded.unwrap().config
 }
 
-fn open(servers: &str, properties: &str) -> Session {
+pub(super) fn open(servers: &str, properties: &str) -> Session {
     let config = config(servers, properties);
     let cluster = Arc::new(config.clusters[0].clone());
     let client_guard = Arc::new(ClientGuard::without_election());

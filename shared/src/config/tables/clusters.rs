@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::config::brokers;
 use crate::config::context::{ReadContext, TableRef};
+use crate::config::credential_files::{self, CredentialFile};
 use crate::config::document::{Entry, Value};
 use crate::config::filter::Filter;
 use crate::config::form::TomlText;
@@ -61,6 +62,11 @@ impl Cluster {
         let all = self.consumer_properties.iter();
         let given = all.filter(|(name, _)| !oauth::is_taken_out(name));
         given.map(|(name, value)| (name.as_str(), oauth::as_given(name, value.expose())))
+    }
+
+    /// Returns the files with credentials that librdkafka reads when it makes a client.
+    pub fn credential_files(&self) -> Vec<CredentialFile> {
+        credential_files::of(&self.consumer_properties)
     }
 }
 

@@ -1,10 +1,8 @@
 //! Certificates that change during scrapes, in the way in which the kubelet changes the volume of a Secret.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -13,6 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use e2e::lab::certificates::Authority;
 use e2e::lab::host::TempDir;
 use e2e::lab::prometheus::Prometheus;
+use e2e::lab::secret_volume::SecretVolume;
 use e2e::lab::{self, Closing, Length, Way};
 
 use super::{Programs, settings, written};
@@ -22,11 +21,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// The pause of a thread between two scrapes, each of which makes a new connection.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// A folder that looks like the volume of a Secret: its files are links that lead through the link `..data`, and a swap replaces `..data`.
-struct Volume {
-    folder: PathBuf,
-    n_swaps: u32,
-}
+/// The names and contents of the files that a server reads.
+type Files = [(&'static str, String); 4];
 
 /// The counts of scrapes that each made a new connection, and the signal that ends the threads that scrape.
 #[derive(Default)]
@@ -36,44 +32,20 @@ struct Scrapes {
     ended: AtomicBool,
 }
 
-// === impl Volume ===
+/// Returns the files of `closing`, with `authority` as a further authority of clients.
+fn with_authority(closing: &Closing, authority: &Authority) -> Files {
+    closing.files().map(|(name, text)| match name {
+        "ca.crt" => (name, text + &authority.pem()),
+        _ => (name, text),
+    })
+}
 
-impl Volume {
-    fn new(scratch: &TempDir, closing: &Closing) -> Result<Self> {
-        let folder = scratch.path().join("volume");
-        fs::create_dir(&folder)?;
-        for (name, _) in closing.files() {
-            symlink(Path::new("..data").join(name), folder.join(name))?;
-        }
-        Ok(Self { folder, n_swaps: 0 })
-    }
-
-    /// Replaces all files at once with those of `closing`. `extra` is appended to `ca.crt`, the authorities of clients.
-    fn swap(&mut self, closing: &Closing, extra: &str) -> Result<()> {
-        self.n_swaps += 1;
-        let name = format!("..{}", self.n_swaps);
-        fs::create_dir(self.folder.join(&name))?;
-        for (file, text) in closing.files() {
-            let extra = if file == "ca.crt" { extra } else { "" };
-            fs::write(self.folder.join(&name).join(file), text + extra)?;
-        }
-        let next = self.folder.join("..data_tmp");
-        symlink(&name, &next)?;
-        fs::rename(next, self.folder.join("..data"))?;
-        if self.n_swaps > 1 {
-            fs::remove_dir_all(self.folder.join(format!("..{}", self.n_swaps - 1)))?;
-        }
-        Ok(())
-    }
-
-    /// Replaces the files with ones among which the server's certificate is cut short.
-    fn swap_to_broken(&mut self, closing: &Closing) -> Result<()> {
-        self.swap(closing, "")?;
-        let certificate = self.folder.join("tls.crt");
-        let text = fs::read_to_string(&certificate)?;
-        fs::write(certificate, &text[..text.len() / 2])?;
-        Ok(())
-    }
+/// Returns the files of `closing`, among which the server's certificate is cut short.
+fn broken(closing: &Closing) -> Files {
+    closing.files().map(|(name, text)| match name {
+        "tls.crt" => (name, text[..text.len() / 2].to_owned()),
+        _ => (name, text),
+    })
 }
 
 // === impl Scrapes ===
@@ -127,17 +99,17 @@ fn wait_for_reloads(
 /// Swaps the certificates `n_swaps` times and waits until both programs have noticed each swap. Halfway, a broken certificate comes in
 /// between.
 fn swap_all(
-    volume: &mut Volume,
+    volume: &mut SecretVolume,
     programs: &Programs,
     (closing, n_swaps): (&Closing, u32),
 ) -> Result<()> {
     for n in 1..=n_swaps {
         if n == n_swaps / 2 {
-            volume.swap_to_broken(closing)?;
+            volume.swap(&broken(closing))?;
             wait_for_reloads(programs, closing, ("failure", 1))?;
         }
         let next = closing.renewed(&format!("server {n}"))?;
-        volume.swap(&next, &Authority::new()?.pem())?;
+        volume.swap(&with_authority(&next, &Authority::new()?))?;
         wait_for_reloads(programs, closing, ("success", n))?;
     }
     Ok(())
@@ -176,9 +148,8 @@ fn no_scrape_fails_while_certificates_change() -> Result<()> {
     let scratch = TempDir::new("swaps")?;
     let closing = Closing::by(Way::Everything)?;
     let client = written(&scratch, &closing, "client")?;
-    let mut volume = Volume::new(&scratch, &closing)?;
-    volume.swap(&closing, "")?;
-    let programs = Programs::start(&scratch, &volume.folder)?;
+    let mut volume = SecretVolume::new(&scratch, "volume", &closing.files())?;
+    let programs = Programs::start(&scratch, volume.folder())?;
     let prometheus = prometheus(&client, &programs)?;
     let n_swaps = Length::from_env().pick(20, 4);
     let (closing, scrapes) = (&closing, &Scrapes::default());
