@@ -75,7 +75,7 @@ struct LogWriter {
 }
 
 /// Begins to log to stderr what passes `filter`, which has the syntax of `RUST_LOG`; an empty filter is [`DEFAULT_FILTER`].
-/// From then on panics are logged instead of being written to stderr by the thread that panics. Returns the live line in the
+/// After that, panics are logged instead of being written to stderr by the thread that panics. Returns the live line in the
 /// format `human` at a terminal, and `None` elsewhere.
 ///
 /// # Errors

@@ -4,7 +4,7 @@
 //! the last core alone. The servers' numbers follow from names ([`crate::lab::scale`]), so every value that is shown is checked. On
 //! the stand-in all logs and commits move on after each collection, as they do on a cluster in use; on real Kafka they stand still.
 //!
-//! What is measured does not depend on the collector's own words, except for the duration of a collection, which both log.
+//! No measurement depends on what the collectors say about themselves, except for the duration of a collection, which both log.
 
 mod args;
 mod cell;

@@ -7,6 +7,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
 use super::properties;
 use super::secret::Secret;
 
@@ -15,6 +18,18 @@ const MASK: &str = "***";
 
 /// The length in bytes from which on a part of a secret is masked. Shorter parts give nothing away, and would be found everywhere.
 const FRAGMENT_BYTES: usize = 4;
+
+/// The properties with the name and the secret of a client at a token endpoint, by both of librdkafka's names.
+const CLIENT_LOGINS: [[&str; 2]; 2] = [
+    [
+        "sasl.oauthbearer.client.id",
+        "sasl.oauthbearer.client.secret",
+    ],
+    [
+        "sasl.oauthbearer.client.credentials.client.id",
+        "sasl.oauthbearer.client.credentials.client.secret",
+    ],
+];
 
 /// The secrets among a cluster's properties, which [`Mask::hide`] replaces in texts.
 #[derive(Clone, Default)]
@@ -44,6 +59,9 @@ impl Mask {
                 1..FRAGMENT_BYTES => mask.short_values.push(value.to_owned()),
                 FRAGMENT_BYTES.. => mask.values.push(value.to_owned()),
             }
+            if !value.is_empty() {
+                mask.add_base64(value);
+            }
             if properties::is_split(name) {
                 // The BEGIN and END marks of a PEM text are no secrets.
                 let parts = value.split("-----");
@@ -53,7 +71,21 @@ impl Mask {
                 words.for_each(|word| mask.add_fragments(word));
             }
         }
+        // The header with which a client logs in at a token endpoint, which the endpoint may repeat in its error.
+        for names in CLIENT_LOGINS {
+            if let [Some(id), Some(secret)] = names.map(|name| properties.get(name)) {
+                mask.add_base64(&format!("{}:{}", id.expose(), secret.expose()));
+            }
+        }
         mask
+    }
+
+    /// Masks `value` in base64, with padding and without.
+    fn add_base64(&mut self, value: &str) {
+        let encoded = STANDARD_NO_PAD.encode(value);
+        if encoded.len() >= FRAGMENT_BYTES {
+            self.values.push(encoded);
+        }
     }
 
     /// Returns `text` with each secret replaced by `***`, also where the end of `text` cuts a secret off.
@@ -203,6 +235,17 @@ mod tests {
             mask.hide(text),
             "ssl.key.pem: bad base64 near *** in a PRIVATE KEY"
         );
+    }
+
+    /// A token endpoint may repeat the header that it was sent: `Basic`, then name and secret in base64.
+    #[test]
+    fn a_login_at_a_token_endpoint_is_masked_in_base64_too() {
+        let mask = mask(&[
+            ("sasl.oauthbearer.client.id", "cid"),
+            ("sasl.oauthbearer.client.secret", "S3cretClientPw!"),
+        ]);
+        let text = "bad header Basic Y2lkOlMzY3JldENsaWVudFB3IQ== here";
+        assert_eq!(mask.hide(text), "bad header Basic ***== here");
     }
 
     #[test]

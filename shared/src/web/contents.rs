@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::settings::{self, Settings};
 use super::tls_settings::{ClientCertificates, Pem, PemPlace, TlsSettings};
 use crate::config::{ConfigError, ConfigProblem};
+use crate::text::sanitize;
 
 /// The greatest size of each file.
 const MAX_BYTES: usize = 1024 * 1024;
@@ -73,7 +74,11 @@ impl Contents {
             PemPlace::Inline(text) => Ok(text.as_bytes()),
             PemPlace::File(path) => match self.named.get(path) {
                 Some(Ok(bytes)) => Ok(bytes),
-                Some(Err(why)) => Err(format!("{} {why}", path.display())),
+                Some(Err(_)) if is_pem(path) => Err(
+                    "has the text itself instead of a path; write the text as cert, key or client_ca"
+                        .to_owned(),
+                ),
+                Some(Err(why)) => Err(format!("{} {why}", sanitize(&path.display().to_string()))),
                 // This does not happen: `read` takes the paths from the same text as `pem`.
                 None => Err(format!("{} was not read", path.display())),
             },
@@ -118,10 +123,19 @@ fn named(settings: &Settings) -> Vec<&Path> {
     files.collect()
 }
 
+/// Opens a regular file. Opening a pipe would wait for its writer, and no later change of the files would be noticed.
+fn open_file(path: &Path) -> io::Result<File> {
+    if fs::metadata(path)?.is_file() {
+        File::open(path)
+    } else {
+        Err(io::Error::other("it is no regular file"))
+    }
+}
+
 fn read(path: &Path) -> FileContent {
     let mut bytes = Vec::new();
     let limit = u64::try_from(MAX_BYTES + 1).unwrap_or(u64::MAX);
-    let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    let read = open_file(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
     match read {
         Ok(n_bytes) if n_bytes > MAX_BYTES => Err("has more than 1 MiB".to_owned()),
         Ok(_) => Ok(bytes),
@@ -129,10 +143,52 @@ fn read(path: &Path) -> FileContent {
     }
 }
 
+/// Returns true if a value that should be a path is the text of a certificate or key, which must not be printed.
+fn is_pem(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    text.contains("-----BEGIN") || text.contains('\n')
+}
+
 fn words(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such file".to_owned(),
         io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    /// Opening a pipe or a socket as a file would wait or fail in another way.
+    #[test]
+    fn only_regular_files_are_opened() {
+        let path = std::env::temp_dir().join(format!("klag-web-{}", std::process::id()));
+        let _socket = UnixListener::bind(&path).unwrap();
+        let found = read(&path);
+        fs::remove_file(&path).unwrap();
+        assert_eq!(found.unwrap_err(), "cannot be read: it is no regular file");
+    }
+
+    #[test]
+    fn a_key_that_stands_where_its_path_should_be_is_not_shown() {
+        let folder = std::env::temp_dir().join(format!("klag-web-key-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("web.yml");
+        let key = "key_file: |\n    -----BEGIN PRIVATE KEY-----\n    hunter2\n    -----END PRIVATE KEY-----\n";
+        fs::write(
+            &path,
+            format!("tls_server_config:\n  cert_file: tls.crt\n  {key}"),
+        )
+        .unwrap();
+        let contents = Contents::read(&path);
+        fs::remove_dir_all(&folder).unwrap();
+        let tls = contents.settings().unwrap().tls.unwrap();
+        let why = contents.bytes_of(&tls.key).unwrap_err();
+        assert!(why.contains("instead of a path"), "{why}");
+        assert!(!why.contains("hunter2"), "{why}");
     }
 }

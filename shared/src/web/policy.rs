@@ -110,7 +110,7 @@ fn verifier(
         added.map_err(|_| {
             problem(
                 pem,
-                "has a certificate that cannot be read; write those of authorities, in PEM",
+                "has a certificate that cannot be used; write those of authorities, in PEM and of X.509 version 3",
             )
         })?;
     }
@@ -169,9 +169,11 @@ fn mismatch(tls: &TlsSettings, error: &Error) -> ConfigProblem {
             );
             problem(&tls.key, message)
         }
-        Error::InvalidCertificate(_) => {
-            problem(&tls.certificate, "has a certificate that cannot be read")
-        }
+        Error::InvalidCertificate(_) => problem(
+            &tls.certificate,
+            "has a certificate that cannot be used; write one of X.509 version 3, which openssl makes of requests with extensions, \
+             such as subjectAltName",
+        ),
         _ => problem(
             &tls.key,
             "is of a kind that cannot be used; make one with RSA (2048 bits or more), P-256, P-384 or Ed25519",

@@ -71,7 +71,8 @@ impl<'f, 'p> SectionReader<'f, 'p> {
             }
             let why = refused.iter().find(|(refused, _)| *refused == name);
             let message = why.map_or_else(|| unknown(known, name), |(_, why)| (*why).to_owned());
-            self.add_problem_at(Some(entry.line), name, message);
+            let shown = if is_key_name(name) { name } else { "***" };
+            self.add_problem_at(Some(entry.line), shown, message);
         }
     }
 
@@ -184,6 +185,12 @@ impl<'f, 'p> SectionReader<'f, 'p> {
 }
 
 /// Returns the message about a key that does not exist, with the name of a similar key or of all keys.
+/// Returns true if `name` looks like the name of a key. Other names may be secrets that stand in the wrong place.
+fn is_key_name(name: &str) -> bool {
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    name.len() <= 40 && name.chars().all(is_letter)
+}
+
 fn unknown(known: &[&str], name: &str) -> String {
     let nearest = known
         .iter()

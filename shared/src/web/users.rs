@@ -58,7 +58,10 @@ fn user(name: &str, node: &Node) -> Result<PasswordHash, String> {
     }
 }
 
+/// Makes a problem with the entry `name`. A password or a hash that was written into the name is not shown.
 fn problem(line: usize, name: &str, message: String) -> ConfigProblem {
+    let name = name.split(':').next().unwrap_or_default();
+    let name = if name.contains('$') { "***" } else { name };
     let dot = if name.is_empty() { "" } else { "." };
     ConfigProblem {
         line: Some(line),
@@ -102,7 +105,8 @@ fn cost(hash: &str) -> Option<u32> {
         .find_map(|version| hash.strip_prefix(version))?;
     let (cost, rest) = rest.split_once('$')?;
     let is_base64 = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '/';
-    if cost.len() != 2 || rest.len() != 53 || !rest.chars().all(is_base64) {
+    let is_number = cost.len() == 2 && cost.chars().all(|c| c.is_ascii_digit());
+    if !is_number || rest.len() != 53 || !rest.chars().all(is_base64) {
         return None;
     }
     let cost = cost.parse().ok()?;

@@ -12,7 +12,7 @@ const TOPIC: u32 = 100;
 /// The records of each partition at first.
 const RECORDS: u32 = 100;
 
-/// What both collectors are measured at.
+/// The size of a cluster and the settings at which both collectors are measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Cell {
     /// The servers that are asked.
@@ -23,7 +23,7 @@ pub struct Cell {
     pub partitions: u32,
     /// The number of partitions on which each group has committed.
     pub commits: u32,
-    /// Whether each partition of a group has series of its own.
+    /// The granularity: series for each partition of a group, or for each topic.
     pub granularity: Granularity,
     /// The way in which time lag is found.
     pub time_lag: TimeLag,

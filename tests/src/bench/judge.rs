@@ -16,7 +16,7 @@ const SLACK: f64 = 5.0;
 /// The numbers of the servers at the time of the last collection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Truth {
-    /// What is shown.
+    /// The cell, which says what the collector should show.
     pub(super) cell: Cell,
     /// The offsets by which all logs and commits are ahead of those of the scale.
     pub(super) moved: f64,

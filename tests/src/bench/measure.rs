@@ -34,7 +34,7 @@ pub(super) struct Setting<'a> {
 /// The times at which both collectors collect.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
-    /// From the start of one collection to the start of the next, in seconds.
+    /// The time from the start of one collection to the start of the next, in seconds.
     pub(super) poll_interval: u64,
     /// The number of collections that are measured after the first one.
     pub(super) n_collections: u32,

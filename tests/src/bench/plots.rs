@@ -18,7 +18,7 @@ const KLAG: RGBColor = RGBColor(214, 120, 39);
 pub(super) struct Plot {
     /// The name of the file without its ending.
     pub(super) name: &'static str,
-    /// What is seen, in words.
+    /// The heading above the plot.
     pub(super) title: String,
     /// The text of the file.
     pub(super) svg: String,

@@ -20,7 +20,7 @@ const MOST: u32 = 100;
 /// A kind of scrapes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Load {
-    /// Whether gzip is accepted, as Prometheus does.
+    /// True if gzip is accepted, as Prometheus does.
     pub gzip: bool,
     /// The number of scrapers at once.
     pub scrapers: u32,

@@ -14,7 +14,7 @@ use super::fault::Family;
 /// rule is in tests/src/nemesis/gap.rs. The n-th schedule is generated from the seed S + n alone, so each can be run again by its
 /// seed, and from the file in which it is saved. The first schedule that fails is shrunk to the shortest that still fails.
 ///
-/// What is written: report.md with the table of faults, summary.json, and for each schedule SEED.json with the schedule and
+/// The files written are report.md with the table of faults, summary.json, and for each schedule SEED.json with the schedule and
 /// everything that was observed, and SEED.svg with a lane for each process. The exit status is 1 if a schedule failed, or if the
 /// control passed all of them.
 #[derive(Clone, Debug, Parser)]

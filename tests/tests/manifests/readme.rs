@@ -132,7 +132,7 @@ fn the_commands_of_the_documents_are_done_by_a_real_api_server() -> Result<()> {
         }
     }
     lab::say(format_args!("{n} commands of the documents"));
-    ensure!(n == 13, "{n} commands");
+    ensure!(n == 15, "{n} commands");
     Ok(())
 }
 

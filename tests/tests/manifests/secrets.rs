@@ -1,5 +1,7 @@
 //! Secrets of Kafka in rendered manifests: none is in a `ConfigMap`, and none is visible to the elector.
 
+mod sensitive;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -13,29 +15,10 @@ use regex::Regex;
 use serde_json::{Value, json};
 use shared::config::{self, Environment, Program};
 
+use self::sensitive::SENSITIVE;
+
 const CONFIG: &str = "klag-exporter-config";
 const POD: &str = "/spec/template/spec";
-
-/// Properties that give secrets, or parts of them, to librdkafka.
-const SENSITIVE: &[&str] = &[
-    "sasl.jaas.config",
-    "sasl.kerberos.keytab",
-    "sasl.kerberos.kinit.cmd",
-    "sasl.oauthbearer.assertion.private.key.passphrase",
-    "sasl.oauthbearer.assertion.private.key.pem",
-    "sasl.oauthbearer.client.credentials.client.secret",
-    "sasl.oauthbearer.client.secret",
-    "sasl.oauthbearer.config",
-    "sasl.oauthbearer.extensions",
-    "sasl.oauthbearer.token.endpoint.url",
-    "sasl.password",
-    "sasl.username",
-    "some.plugin.of.tomorrow.token",
-    "ssl.certificate.pem",
-    "ssl.key.password",
-    "ssl.key.pem",
-    "ssl.keystore.password",
-];
 
 fn environment() -> Environment {
     let env = [

@@ -194,10 +194,8 @@ fn load(example: &str) -> Result<Loaded> {
         "OAUTH_CLIENT_SECRET",
         "POD_NAME",
     ];
-    let env: Environment = variables
-        .map(|name| (name, "some-text"))
-        .into_iter()
-        .collect();
+    let variables = variables.map(|name| (name, "some-text"));
+    let env: Environment = variables.into_iter().collect();
     let loaded = config::parse(&text, "example", Program::Collector, &env)?;
     ensure!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
     Ok(loaded)

@@ -43,6 +43,13 @@ pub(in crate::kafka) enum CreateError {
     /// Each property is right by itself, but they contradict each other, or a file that one names cannot be read.
     #[error("librdkafka cannot make a client: {text}")]
     Client { text: String },
+    /// A file that the property `name` names cannot be read.
+    #[error("{name:?}: {path}: {why}; mount the file there, or write the path that it has")]
+    File {
+        name: &'static str,
+        path: String,
+        why: String,
+    },
     /// A property of the login with tokens is wrong. The collector itself reads that property; librdkafka is not given it.
     #[error("{text}")]
     Login { text: String },

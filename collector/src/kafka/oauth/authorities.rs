@@ -9,6 +9,9 @@ use shared::config::Authorities;
 
 use crate::tls;
 
+/// The largest size in bytes of a file with authorities. Those of all public authorities together have less than a tenth of that.
+const MAX_BYTES: u64 = 4 * 1024 * 1024;
+
 const LOCATION: &str = "https.ca.location";
 
 /// Returns the TLS settings of the client that asks an identity provider. Files are read in this call, so a changed file has an
@@ -45,6 +48,11 @@ fn from_location(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let metadata = std::fs::metadata(path).map_err(|error| unreadable(&error))?;
     let (file, folder) = if metadata.is_dir() {
         (None, Some(path))
+    } else if !metadata.is_file() {
+        // Opening a pipe would wait for its writer, and a device may have no end.
+        return Err(unreadable(&"it is neither a file nor a directory"));
+    } else if metadata.len() > MAX_BYTES {
+        return Err(unreadable(&"it has more than 4 MiB"));
     } else {
         (Some(path), None)
     };
@@ -69,6 +77,10 @@ mod tests {
             (
                 Authorities::Location("/nowhere/ca.pem".into()),
                 ["https.ca.location", "cannot read /nowhere/ca.pem"],
+            ),
+            (
+                Authorities::Location("/dev/zero".into()),
+                ["https.ca.location", "neither a file nor a directory"],
             ),
             (
                 Authorities::Location(empty),

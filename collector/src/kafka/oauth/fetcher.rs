@@ -222,6 +222,10 @@ impl Fetcher {
 async fn read(path: &Path) -> Result<String, (TokenTroubleKind, String)> {
     let mut text = Vec::new();
     let reading = async {
+        // Opening a pipe would hold a thread until the pipe has a writer.
+        if !tokio::fs::metadata(path).await?.is_file() {
+            return Err(std::io::Error::other("it is no regular file"));
+        }
         let file = tokio::fs::File::open(path).await?;
         let bound = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX) + 1;
         file.take(bound).read_to_end(&mut text).await

@@ -101,7 +101,8 @@ impl TokenTroubleKind {
                 "see the file: URL in \"sasl.oauthbearer.token.endpoint.url\", and whether the volume with the token is mounted"
             }
             Self::Unusable => {
-                "the answer is not what a token endpoint gives; see \"sasl.oauthbearer.token.endpoint.url\""
+                "the answer of the endpoint, or the file, has no token that can be used; see \"sasl.oauthbearer.token.endpoint.url\" and what \
+                 writes the file"
             }
             Self::Expired => {
                 "the token is older than it may be; see why it was not renewed, and the clock of this machine"

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use shared::config::{Cluster, IsolationLevel};
 use tracing::debug;
 
-use super::connection_errors;
+use super::{connection_errors, credentials};
 use crate::gate::client_slot::ClientGuard;
 use crate::kafka::error_code::ErrorCode;
 use crate::kafka::native::{Client, ClientNotice, CreateError, Fence, TokenHandover};
@@ -31,7 +31,7 @@ pub(super) struct ClientMaker {
 pub(super) enum ReaderTime {
     /// Together with the other clients, because the files that properties name may be broken later.
     Early,
-    /// When it is first needed.
+    /// At its first use.
     Late,
 }
 
@@ -49,6 +49,7 @@ pub(super) struct Clients {
 /// # Errors
 /// librdkafka refuses a property, or a file that the login needs cannot be used.
 pub(in crate::kafka) fn check(cluster: &Cluster) -> Result<(), CreateError> {
+    credentials::require_readable(cluster.credential_files())?;
     let fence = Fence::new(ClientGuard::without_election().permit_check());
     fence.close();
     for added in [READ_UNCOMMITTED, READ_COMMITTED, records::properties()] {

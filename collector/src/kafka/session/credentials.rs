@@ -43,7 +43,16 @@ use self::replacement::{Attempt, AttemptInput, Replacement};
 use self::schedule::{FailureKind, FailureNovelty, Schedule, Urgency};
 use super::clients::{ClientMaker, Clients};
 use super::connection_errors::ConnectionError;
+use crate::kafka::native::CreateError;
 use crate::snapshot::ReloadResult;
+
+/// Requires that the files with credentials can be read.
+///
+/// # Errors
+/// Names the property, the path and the reason of the first file that cannot be read.
+pub(super) fn require_readable(files: Vec<CredentialFile>) -> Result<(), CreateError> {
+    CredentialFiles::new(files).require_readable()
+}
 
 /// The files with credentials of a session, and the clients that are about to come and to go because of them. Dropping it waits for
 /// their threads.
@@ -55,11 +64,11 @@ pub(super) struct Credentials {
     replacement: Option<Replacement>,
     /// Threads that free clients which were replaced.
     retiring: Vec<JoinHandle<()>>,
-    /// What has happened since the last collection.
+    /// Reloads and requests since the last collection, which the next one reports.
     uncounted: Uncounted,
 }
 
-/// What has happened since the last collection.
+/// Reloads and requests since the last collection, which the next one reports.
 #[derive(Debug, Default)]
 struct Uncounted {
     reloads: BTreeMap<ReloadResult, u64>,

@@ -1,7 +1,6 @@
 //! The tables `[[clusters]]`: the Kafka clusters, and what is exported of each.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 use crate::config::brokers;
@@ -9,7 +8,6 @@ use crate::config::context::{ReadContext, TableRef};
 use crate::config::credential_files::{self, CredentialFile};
 use crate::config::document::{Entry, Value};
 use crate::config::filter::Filter;
-use crate::config::form::TomlText;
 use crate::config::forms::{Choice, Patterns, Text, TextTable};
 use crate::config::key::DefaultValue::{Required, Toml};
 use crate::config::key::{Key, Table};
@@ -22,6 +20,9 @@ use crate::config::secret::Secret;
 use crate::config::table_reader::TableReader;
 
 mod labels;
+mod write;
+
+pub(crate) use write::write;
 
 /// One Kafka cluster, as a `[[clusters]]` of the file describes it.
 #[derive(Clone, Debug, PartialEq)]
@@ -275,34 +276,4 @@ fn filter(
         reader.add_problem(include.name, Patterns::describe(&error));
         Filter::default()
     })
-}
-
-/// Writes one `[[clusters]]` with the tables below it, secrets masked.
-pub(crate) fn write(f: &mut fmt::Formatter<'_>, cluster: &Cluster) -> fmt::Result {
-    writeln!(f, "\n{}", TABLE.header())?;
-    writeln!(f, "{} = {}", NAME.name, TomlText(&cluster.name))?;
-    BOOTSTRAP_SERVERS.write(f, &cluster.bootstrap_servers)?;
-    GROUP_WHITELIST.write(f, cluster.groups.include())?;
-    GROUP_BLACKLIST.write(f, cluster.groups.exclude())?;
-    TOPIC_WHITELIST.write(f, cluster.topics.include())?;
-    TOPIC_BLACKLIST.write(f, cluster.topics.exclude())?;
-    ISOLATION.write(f, &cluster.isolation)?;
-    if !cluster.consumer_properties.is_empty() {
-        writeln!(f, "\n[clusters.{}]", CONSUMER_PROPERTIES.name)?;
-    }
-    for (name, value) in &cluster.consumer_properties {
-        let name = TomlText(name);
-        if properties::is_public(name.0) {
-            writeln!(f, "{name} = {}", TomlText(value.expose()))?;
-        } else {
-            writeln!(f, "{name} = \"{value}\"")?;
-        }
-    }
-    if !cluster.labels.is_empty() {
-        writeln!(f, "\n[clusters.{}]", LABELS.name)?;
-    }
-    for (name, value) in &cluster.labels {
-        writeln!(f, "{name} = {}", TomlText(value))?;
-    }
-    Ok(())
 }

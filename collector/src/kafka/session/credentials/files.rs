@@ -15,6 +15,8 @@ use std::path::Path;
 
 use shared::config::CredentialFile;
 
+use crate::kafka::native::CreateError;
+
 /// The largest size in bytes of a file whose content is read. Larger ones are compared by their [`stamp`].
 const MAX_BYTES: u64 = 1024 * 1024;
 
@@ -76,6 +78,20 @@ impl CredentialFiles {
             Err(error) => FileState::Unreadable(words(&error)),
         });
         FileStates(states.collect())
+    }
+
+    /// Requires that all files can be read. librdkafka's own errors about a file name neither its path nor the reason.
+    pub(super) fn require_readable(&self) -> Result<(), CreateError> {
+        for (file, state) in self.files.iter().zip(self.look().0) {
+            if let FileState::Unreadable(why) = state {
+                return Err(CreateError::File {
+                    name: file.property,
+                    path: file.path.display().to_string(),
+                    why,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Returns the problem that a changed file cannot be read; `None` if all can be.

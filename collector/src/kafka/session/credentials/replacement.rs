@@ -26,7 +26,7 @@ pub(super) struct Replacement {
     thread: JoinHandle<Attempt>,
 }
 
-/// What an attempt to replace the clients needs.
+/// The input of an attempt to replace the clients.
 pub(super) struct AttemptInput {
     pub(super) maker: ClientMaker,
     pub(super) files: Arc<CredentialFiles>,
