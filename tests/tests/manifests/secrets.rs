@@ -63,10 +63,11 @@ fn shown_by_check() -> Result<Vec<String>> {
         .collect())
 }
 
-/// Returns true for a property of the login with tokens, which the configuration takes only with the values of such a login.
+/// Returns true for a property of the login with tokens or at Amazon MSK, which the configuration takes only with the values of
+/// such a login.
 fn is_of_tokens(name: &str) -> bool {
     let is_own = name.starts_with("sasl.oauthbearer.") && name != "sasl.oauthbearer.config";
-    is_own || name.starts_with("https.")
+    is_own || name.starts_with("https.") || name.starts_with("aws.")
 }
 
 #[test]

@@ -85,6 +85,10 @@ may stand there too, because it holds no secret.
 */}}
 {{- define "klag-exporter.isPublic" -}}
 {{- $public := list
+  "aws.profile"
+  "aws.region"
+  "aws.role.arn"
+  "aws.role.session.name"
   "broker.address.family"
   "client.dns.lookup"
   "client.rack"
