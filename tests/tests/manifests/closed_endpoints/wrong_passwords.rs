@@ -22,8 +22,11 @@ const RATE: u32 = 200;
 /// The number of addresses that wrong passwords come from.
 const N_HOSTS: u32 = 20;
 
-/// The time within which 99 of 100 probes must be answered.
+/// The time within which 99 of 100 probes must be answered by programs as they are released.
 const BOUND: Duration = Duration::from_millis(100);
+
+/// The same for debug builds beside other tests: the time for which the kubelet waits for a probe by default.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The time after which a client no longer waits for its answer.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -140,7 +143,8 @@ fn probes_are_answered_soon_under_200_wrong_passwords_a_second() -> Result<()> {
             n_of(&scrapes, 200) == scrapes.len(),
             "{program}: {scrapes:?}"
         );
-        ensure!(p99 <= length.slack(BOUND), "{program}: {p99:?}");
+        let bound = length.pick(BOUND, PROBE_TIMEOUT);
+        ensure!(p99 <= bound, "{program}: {p99:?}");
     }
     Ok(())
 }
