@@ -6,8 +6,8 @@
 //! end before it goes on. Dropping [`Kafka`] closes the `Fence` around the clients' sockets, which ends all connections at once;
 //! the thread drops the clients afterwards in its own time, because a stalled broker may hold it for as long as one request may
 //! take.
-//! Where clients log in with tokens of an identity provider, a second thread gets them (`oauth`), under the same fence.
-//! Where files with credentials change, threads under the same fence make new clients and free the old ones
+//! A second thread (`oauth`) gets the tokens of clients that log in with tokens of an identity provider, under the same fence.
+//! Threads under the same fence make new clients when files with credentials change, and free the old ones
 //! (`session::credentials`).
 //!
 //! # The requests of a collection, in order

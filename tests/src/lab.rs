@@ -6,6 +6,7 @@
 
 pub mod alertmanager;
 pub mod certificates;
+pub mod closed_programs;
 pub mod closing;
 pub mod collector;
 pub mod config;

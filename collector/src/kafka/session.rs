@@ -114,8 +114,7 @@ impl Session {
         let login = login
             .map(|login| Login::start(login, mask.clone(), &fence, Arc::clone(client_guard)))
             .transpose()?;
-        credentials::require_readable(cluster.credential_files())?;
-        let credentials = Credentials::new(cluster.credential_files(), mask.clone());
+        let credentials = Credentials::new(cluster.credential_files(), mask.clone())?;
         let reads_records = matches!(exporter.time_lag, TimeLagMode::Message { .. });
         let maker = ClientMaker {
             cluster: Arc::clone(&cluster),

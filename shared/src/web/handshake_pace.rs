@@ -5,7 +5,7 @@
 //! the number of turns, and a lower limit for each host keeps one host from taking all turns. Honest clients keep their connections open,
 //! make few handshakes and never wait.
 //!
-//! When a connection is accepted, it is not known whether its client will begin a handshake, so every connection takes a turn.
+//! Every connection takes a turn when it is accepted, because its client may begin a handshake or not.
 //!
 //! Not promised: a turn for everybody while handshakes come from many hosts.
 

@@ -172,7 +172,7 @@ fn disturb_pods(
         for (duel, reader) in duels.iter_mut().zip(readers) {
             let is_edit = matches!(fault.kind, FaultKind::Lease { .. });
             match edge {
-                // Nobody can edit the Lease while the API server is away.
+                // The edit is left out, because the API server that would have to do it is away.
                 Edge::Begin if is_edit && !reader.is_api_up() => {}
                 Edge::Begin => duel.begin(n, fault)?,
                 Edge::End => duel.end(n, fault)?,

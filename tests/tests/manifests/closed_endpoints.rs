@@ -2,68 +2,18 @@
 
 mod certificate_swaps;
 mod tls_versions;
-mod wrong_passwords;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use e2e::lab::closed_programs::ClosedPrograms;
 use e2e::lab::host::TempDir;
-use e2e::lab::ports;
-use e2e::lab::process::Process;
-use e2e::lab::programs::Program;
 use e2e::lab::prometheus::Prometheus;
-use e2e::lab::{self, Closing, Collector, Config, Way};
+use e2e::lab::{self, Closing, Way};
 
 const LIMIT: Duration = Duration::from_secs(60);
-
-/// A collector without a Kafka and an elector without an election, which share a web configuration.
-struct Programs {
-    collector: Collector,
-    _elector: Process,
-    elector_port: u16,
-}
-
-// === impl Programs ===
-
-impl Programs {
-    /// Starts both programs with the web configuration in `folder`, and waits until they are healthy. Their other files go into `scratch`.
-    fn start(scratch: &TempDir, folder: &Path) -> Result<Self> {
-        let web = folder.join(lab::closing::WEB_CONFIG);
-        let collector = Collector::start(&Config::of("127.0.0.1:9").closed_by(&web))?;
-        let [listen, elector_port] = ports::free_ports()?;
-        let text = format!(
-            "[exporter.web]\nconfig_file = \"{}\"\n[exporter.leadership]\nlisten = \"127.0.0.1:{listen}\"\n\
-             telemetry_listen = \"127.0.0.1:{elector_port}\"\n",
-            web.display()
-        );
-        let file = scratch.write(&format!("{elector_port}.toml"), text)?;
-        let mut command = Command::new(Program::Elector.path()?);
-        command.arg("--config").arg(file);
-        let log = scratch.path().join(format!("{elector_port}.log"));
-        let elector = Process::spawn("elector", command, &log)?;
-        lab::wait_for("the elector", LIMIT, || {
-            let health = lab::http::get(elector_port, "/health", lab::http::Coding::Plain, LIMIT)?;
-            ensure!(health.status == 200, "{}", health.status);
-            Ok(())
-        })?;
-        Ok(Self {
-            collector,
-            _elector: elector,
-            elector_port,
-        })
-    }
-
-    /// Returns each program's name, its port, and the path of the metrics about the program itself.
-    fn doors(&self) -> [(&'static str, u16, &'static str); 2] {
-        [
-            ("collector", self.collector.port(), "/telemetry"),
-            ("elector", self.elector_port, "/metrics"),
-        ]
-    }
-}
 
 /// Writes the files of a closing into a new folder `name`, and returns the folder.
 fn written(scratch: &TempDir, closing: &Closing, name: &str) -> Result<PathBuf> {
@@ -106,7 +56,7 @@ fn write_jobs(
     jobs: &mut String,
     way: Way,
     folder: &Path,
-    programs: &Programs,
+    programs: &ClosedPrograms,
 ) -> Result<[usize; 2]> {
     let (right, wrong) = settings(way, folder);
     let all = std::iter::once(("right", &right)).chain(wrong.iter().map(|wrong| ("wrong", wrong)));
@@ -129,7 +79,7 @@ fn prometheus_scrapes_what_is_closed_with_what_is_asked_for() -> Result<()> {
     let (mut held, mut jobs, mut n_wanted) = (Vec::new(), String::new(), [0, 0]);
     for way in Way::ALL {
         let folder = written(&scratch, &Closing::by(way)?, &format!("{way:?}"))?;
-        let programs = Programs::start(&scratch, &folder)?;
+        let programs = ClosedPrograms::start(&scratch, &folder)?;
         let [n_right, n_wrong] = write_jobs(&mut jobs, way, &folder, &programs)?;
         n_wanted = [n_wanted[0] + n_right, n_wanted[1] + n_wrong];
         held.push(programs);
@@ -156,7 +106,7 @@ fn prometheus_scrapes_what_is_closed_with_what_is_asked_for() -> Result<()> {
         "Prometheus scrapes {} targets with what is asked for, and none of {} without",
         n_wanted[0], n_wanted[1]
     ));
-    for Programs { collector, .. } in &held {
+    for ClosedPrograms { collector, .. } in &held {
         ensure!(collector.get("/leader")?.text()?.contains("is_leader"));
         ensure!(collector.get("/metrics")?.status != 200);
     }

@@ -4,3 +4,4 @@ mod collect_probes;
 mod collect_stall;
 mod hardship_log;
 mod standin_scale;
+mod wrong_passwords;

@@ -51,7 +51,8 @@ use crate::snapshot::ReloadResult;
 /// # Errors
 /// Names the property, the path and the reason of the first file that cannot be read.
 pub(super) fn require_readable(files: Vec<CredentialFile>) -> Result<(), CreateError> {
-    CredentialFiles::new(files).require_readable()
+    let files = CredentialFiles::new(files);
+    files.require_readable(&files.look())
 }
 
 /// The files with credentials of a session, and the clients that are about to come and to go because of them. Dropping it waits for
@@ -97,16 +98,21 @@ pub(super) enum Look {
 
 impl Credentials {
     /// Looks at `files` for the first time, which has to happen before clients are made with them. Messages are hidden by `mask`.
-    pub(super) fn new(files: Vec<CredentialFile>, mask: Mask) -> Self {
+    ///
+    /// # Errors
+    /// Names the property, the path and the reason of the first file that cannot be read.
+    pub(super) fn new(files: Vec<CredentialFile>, mask: Mask) -> Result<Self, CreateError> {
         let files = CredentialFiles::new(files);
-        Self {
-            schedule: Schedule::new(files.look(), Instant::now()),
+        let states = files.look();
+        files.require_readable(&states)?;
+        Ok(Self {
+            schedule: Schedule::new(states, Instant::now()),
             files: Arc::new(files),
             mask,
             replacement: None,
             retiring: Vec::new(),
             uncounted: Uncounted::default(),
-        }
+        })
     }
 
     /// Returns true where no property names a file.

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::lab::certificates::Authority;
+use e2e::lab::closed_programs::ClosedPrograms;
 use e2e::lab::host::TempDir;
 use e2e::lab::prometheus::Prometheus;
 use e2e::lab::secret_volume::SecretVolume;
 use e2e::lab::{self, Closing, Length, Way};
 
-use super::{Programs, settings, written};
+use super::{settings, written};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -81,7 +82,7 @@ fn scrape(closing: &Closing, (_, port, path): (&str, u16, &str)) -> Result<Strin
 
 /// Waits until both programs have counted `n` changes of the files with this result.
 fn wait_for_reloads(
-    programs: &Programs,
+    programs: &ClosedPrograms,
     closing: &Closing,
     (result, n): (&str, u32),
 ) -> Result<()> {
@@ -100,7 +101,7 @@ fn wait_for_reloads(
 /// between.
 fn swap_all(
     volume: &mut SecretVolume,
-    programs: &Programs,
+    programs: &ClosedPrograms,
     (closing, n_swaps): (&Closing, u32),
 ) -> Result<()> {
     for n in 1..=n_swaps {
@@ -116,7 +117,7 @@ fn swap_all(
 }
 
 /// Starts a Prometheus that scrapes each program by five jobs, each of them once a second.
-fn prometheus(folder: &Path, programs: &Programs) -> Result<Prometheus> {
+fn prometheus(folder: &Path, programs: &ClosedPrograms) -> Result<Prometheus> {
     let (right, _) = settings(Way::Everything, folder);
     let mut text = "scrape_configs:\n".to_owned();
     for (program, port, path) in programs.doors() {
@@ -149,7 +150,7 @@ fn no_scrape_fails_while_certificates_change() -> Result<()> {
     let closing = Closing::by(Way::Everything)?;
     let client = written(&scratch, &closing, "client")?;
     let mut volume = SecretVolume::new(&scratch, "volume", &closing.files())?;
-    let programs = Programs::start(&scratch, volume.folder())?;
+    let programs = ClosedPrograms::start(&scratch, volume.folder())?;
     let prometheus = prometheus(&client, &programs)?;
     let n_swaps = Length::from_env().pick(20, 4);
     let (closing, scrapes) = (&closing, &Scrapes::default());

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use e2e::lab::certificates::{Authority, Issued};
+use e2e::lab::closed_programs::ClosedPrograms;
 use e2e::lab::closing::{CLIENT, WEB_CONFIG};
 use e2e::lab::host::TempDir;
 use e2e::lab::{self, Closing, Way, process};
 
-use super::{Programs, written};
+use super::written;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -148,7 +149,7 @@ fn versions_and_certificates_are_let_in_as_the_file_says() -> Result<()> {
         write_clients(&folder, &closing)?;
         let text = server.way.web_config() + server.lines;
         fs::write(folder.join(WEB_CONFIG), text)?;
-        let programs = Programs::start(&scratch, &folder)?;
+        let programs = ClosedPrograms::start(&scratch, &folder)?;
         for door in programs.doors() {
             let [n_in, n_refused] = matrix(&server, &folder, door)?;
             lab::say(format_args!(

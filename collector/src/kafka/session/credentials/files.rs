@@ -80,14 +80,15 @@ impl CredentialFiles {
         FileStates(states.collect())
     }
 
-    /// Requires that all files can be read. librdkafka's own errors about a file name neither its path nor the reason.
-    pub(super) fn require_readable(&self) -> Result<(), CreateError> {
-        for (file, state) in self.files.iter().zip(self.look().0) {
+    /// Requires that all files could be read at the look that gave `states`. librdkafka's own errors about a file name neither its
+    /// path nor the reason.
+    pub(super) fn require_readable(&self, states: &FileStates) -> Result<(), CreateError> {
+        for (file, state) in self.files.iter().zip(&states.0) {
             if let FileState::Unreadable(why) = state {
                 return Err(CreateError::File {
                     name: file.property,
                     path: file.path.display().to_string(),
-                    why,
+                    why: why.clone(),
                 });
             }
         }

@@ -43,7 +43,7 @@ impl TestFile {
             property: "ssl.ca.location",
             path: self.0.clone(),
         };
-        session.credentials = Credentials::new(vec![file], Mask::default());
+        session.credentials = Credentials::new(vec![file], Mask::default()).unwrap();
         session
     }
 }

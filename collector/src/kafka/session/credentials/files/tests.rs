@@ -140,9 +140,12 @@ fn what_cannot_be_read_is_a_problem_that_names_property_and_file() {
     let files = files(&paths);
     let all = files.look();
     assert_eq!(files.unreadable(&all, &all), None);
-    assert!(files.require_readable().is_ok());
+    assert!(files.require_readable(&all).is_ok());
     fs::remove_file(&paths[1]).unwrap();
-    let error = files.require_readable().unwrap_err().to_string();
+    let error = files
+        .require_readable(&files.look())
+        .unwrap_err()
+        .to_string();
     let path = paths[1].display();
     let expected = format!("\"ssl.certificate.location\": {path}: there is no such file; ");
     assert!(error.starts_with(&expected), "{error}");
