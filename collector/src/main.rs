@@ -44,9 +44,10 @@ fn run_command(args: &Args) -> ExitStatus {
 /// The file cannot be read or is not valid, or librdkafka refuses a property. The text has a line for each problem.
 fn load(file: &Path) -> Result<Loaded, String> {
     let environment: Environment = env::vars_os().collect();
-    let loaded =
+    let mut loaded =
         config::load(file, Program::Collector, &environment).map_err(|error| error.to_string())?;
-    WebConfig::of(&loaded.config.exporter).map_err(|error| error.to_string())?;
+    let web = WebConfig::of(&loaded.config.exporter).map_err(|error| error.to_string())?;
+    loaded.warnings.extend(web.and_then(|web| web.warning()));
     let refused = check::refused_properties(&loaded.config);
     if refused.is_empty() {
         return Ok(loaded);

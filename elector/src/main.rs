@@ -23,8 +23,9 @@ fn main() -> ExitCode {
 
 fn load(file: &Path) -> Result<Loaded, ConfigError> {
     let environment: Environment = env::vars_os().collect();
-    let loaded = config::load(file, Program::Elector, &environment)?;
-    run::web_config(&loaded.config.exporter)?;
+    let mut loaded = config::load(file, Program::Elector, &environment)?;
+    let web = run::web_config(&loaded.config.exporter)?;
+    loaded.warnings.extend(web.and_then(|web| web.warning()));
     Ok(loaded)
 }
 

@@ -1,6 +1,7 @@
 //! The parts that the elector and the collector share.
 //!
 //! - [`config`] reads the configuration file.
+//! - [`file`] reads files that come from outside, such as mounted Secrets.
 //! - [`http`] listens, and serves until shutdown.
 //! - [`leadership`] is the contract between a source of leadership and its consumer.
 //! - [`startup`] starts a process in the right order, and knows the exit statuses.
@@ -12,6 +13,7 @@
 //! No two modules use each other, directly or through others; a test checks their order.
 
 pub mod config;
+pub mod file;
 pub mod http;
 pub mod leadership;
 pub mod startup;

@@ -20,6 +20,7 @@ mod client_names;
 mod client_verifier;
 mod contents;
 mod credentials;
+mod demands;
 mod expiry;
 mod handshake_pace;
 mod headers;
@@ -136,9 +137,15 @@ impl WebConfig {
     /// # Errors
     /// A file cannot be read, or its content cannot be used. The error has all problems.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let contents = Contents::read(path);
+        let contents = Contents::read(path, |_| {});
         let policy = Policy::new(&contents)?;
         Ok(Self { contents, policy })
+    }
+
+    /// Returns the warning that a certificate of the server has expired; `None` if none has.
+    pub fn warning(&self) -> Option<String> {
+        let warning = self.policy.expired()?;
+        Some(format!("{}: {warning}", self.contents.path().display()))
     }
 
     /// Reads the web configuration that `[exporter.web]` names; `None` if the table names none.
@@ -161,11 +168,7 @@ impl WebConfig {
     ) -> Access {
         let (policy, present) = watch::channel(Arc::new(self.policy));
         let (passwords, authenticator) = authenticator::authenticator();
-        let reload = Reload {
-            seen: self.contents,
-            policy,
-            metrics: metrics.clone(),
-        };
+        let reload = Reload::new(self.contents, policy, metrics.clone());
         tasks.spawn("passwords", authenticator.run(end.clone()));
         tasks.spawn("web configuration", reload.run(end.clone()));
         let admission = Admission::new(present, passwords, open_paths, metrics.refused);

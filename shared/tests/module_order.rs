@@ -16,6 +16,7 @@ const ORDER: [(&str, &[&str]); 4] = [
         "",
         &[
             "text",
+            "file",
             "leadership",
             "telemetry",
             "tasks",
@@ -78,6 +79,7 @@ const ORDER: [(&str, &[&str]); 4] = [
             "contents",
             "client_verifier",
             "expiry",
+            "demands",
             "policy",
             // Passwords.
             "credentials",

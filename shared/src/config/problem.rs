@@ -1,9 +1,13 @@
-//! The problems of a file, all of them at once, each with its line and with what to write instead.
+//! The problems of a file, all of them at once up to a bound, each with its line and with what to write instead.
 
 use std::error::Error;
 use std::fmt;
 
-/// The error for a file that cannot be used. `Display` writes one line for each problem.
+/// The greatest number of problems that are shown of one file.
+const MAX_SHOWN: usize = 20;
+
+/// The error for a file that cannot be used. `Display` writes one line for each problem, of 20 at most, and then the number of
+/// the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     file: String,
@@ -53,7 +57,7 @@ impl ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, problem) in self.problems.iter().enumerate() {
+        for (i, problem) in self.problems.iter().take(MAX_SHOWN).enumerate() {
             if i > 0 {
                 writeln!(f)?;
             }
@@ -67,8 +71,31 @@ impl fmt::Display for ConfigError {
             }
             f.write_str(&problem.message)?;
         }
-        Ok(())
+        match self.problems.len().saturating_sub(MAX_SHOWN) {
+            0 => Ok(()),
+            n_more => write!(f, "\n{}: and {n_more} more", self.file),
+        }
     }
 }
 
 impl Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_problems_the_first_lines_are_shown() {
+        let problem = |line| ConfigProblem {
+            line: Some(line),
+            ..ConfigProblem::of_file("wrong".to_owned())
+        };
+        let shown =
+            |n| ConfigError::new("a.toml", (1..=n).rev().map(problem).collect()).to_string();
+        assert_eq!(shown(20).lines().count(), 20);
+        let many = shown(90_000);
+        assert_eq!(many.lines().count(), 21);
+        assert!(many.starts_with("a.toml:1: wrong\na.toml:2: wrong\n"));
+        assert!(many.ends_with("\na.toml: and 89980 more"), "{many}");
+    }
+}

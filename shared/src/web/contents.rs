@@ -2,21 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::settings::{self, Settings};
 use super::tls_settings::{ClientCertificates, Pem, PemPlace, TlsSettings};
 use crate::config::{ConfigError, ConfigProblem};
-use crate::text::sanitize;
+use crate::file::{FileError, RegularFile, Stamp};
 
 /// The greatest size of each file.
 const MAX_BYTES: usize = 1024 * 1024;
 
-/// The contents of the files at the time of reading. Two values are equal if no file changed in between. The contents are never printed,
-/// because they have a private key and hashes of passwords.
-#[derive(Clone, PartialEq, Eq)]
+/// The contents of the files at the time of reading. The contents are never printed, because they have a private key and hashes of
+/// passwords.
 pub(super) struct Contents {
     path: PathBuf,
     text: FileContent,
@@ -24,25 +21,54 @@ pub(super) struct Contents {
     named: BTreeMap<PathBuf, FileContent>,
 }
 
-/// The bytes of a file, or the part of a message that says why the file cannot be read.
-type FileContent = Result<Vec<u8>, String>;
+/// The content of a file at one reading.
+#[derive(PartialEq, Eq)]
+struct FileContent {
+    /// The bytes of the file, or the reason why the file cannot be read.
+    bytes: Result<Vec<u8>, FileError>,
+    /// The marks of the file; `None` if it could not be opened.
+    stamp: Option<Stamp>,
+}
 
 // === impl Contents ===
 
 impl Contents {
-    /// Reads the web configuration at `path` and the files that it names. A file that cannot be read becomes an error in the contents.
-    pub(super) fn read(path: &Path) -> Self {
+    /// Reads the web configuration at `path` and the files that it names, and calls `begin` with the path of each file before the file is
+    /// read, unless the path is no path but the text of a key. A file that cannot be read becomes an error in the contents.
+    pub(super) fn read(path: &Path, mut begin: impl FnMut(&Path)) -> Self {
+        begin(path);
         let mut contents = Self {
             path: path.to_owned(),
-            text: read(path),
+            text: FileContent::read(path),
             named: BTreeMap::new(),
         };
         if let Ok(settings) = contents.settings() {
             for path in named(&settings) {
-                contents.named.insert(path.to_owned(), read(path));
+                if !is_pem(path) {
+                    begin(path);
+                }
+                let content = FileContent::read(path);
+                contents.named.insert(path.to_owned(), content);
             }
         }
         contents
+    }
+
+    /// Returns true if the files have the same bytes as those of `other`.
+    pub(super) fn has_bytes_of(&self, other: &Self) -> bool {
+        fn bytes(
+            contents: &Contents,
+        ) -> impl Iterator<Item = (&PathBuf, &Result<Vec<u8>, FileError>)> {
+            let named = contents.named.iter();
+            named.map(|(path, content)| (path, &content.bytes))
+        }
+        self.text.bytes == other.text.bytes && bytes(self).eq(bytes(other))
+    }
+
+    /// Returns true if no file was written to or replaced between the readings of `other` and of these contents, as far as bytes, sizes and
+    /// times of modification show.
+    pub(super) fn is_unchanged_since(&self, other: &Self) -> bool {
+        self.text == other.text && self.named == other.named
     }
 
     /// Returns the path of the web configuration.
@@ -55,10 +81,13 @@ impl Contents {
     /// # Errors
     /// The web configuration could not be read, or it has problems, of which all are returned.
     pub(super) fn settings(&self) -> Result<Settings, Vec<ConfigProblem>> {
-        let text = match &self.text {
+        let text = match &self.text.bytes {
             Ok(bytes) => std::str::from_utf8(bytes)
                 .map_err(|_| "not UTF-8; save the file in that encoding".to_owned()),
-            Err(why) => Err(format!("{why}; exporter.web.config_file names it")),
+            Err(error) => Err(format!(
+                "cannot be read: {}; exporter.web.config_file names it",
+                error.cause
+            )),
         };
         let text = text.map_err(|message| vec![ConfigProblem::of_file(message)])?;
         let folder = self.path.parent().unwrap_or_else(|| Path::new(""));
@@ -72,13 +101,13 @@ impl Contents {
     pub(super) fn bytes_of<'a>(&'a self, pem: &'a Pem) -> Result<&'a [u8], String> {
         match &pem.place {
             PemPlace::Inline(text) => Ok(text.as_bytes()),
-            PemPlace::File(path) => match self.named.get(path) {
+            PemPlace::File(path) => match self.named.get(path).map(|content| &content.bytes) {
                 Some(Ok(bytes)) => Ok(bytes),
                 Some(Err(_)) if is_pem(path) => Err(
                     "has the text itself instead of a path; write the text as cert, key or client_ca"
                         .to_owned(),
                 ),
-                Some(Err(why)) => Err(format!("{} {why}", sanitize(&path.display().to_string()))),
+                Some(Err(error)) => Err(error.to_string()),
                 // This does not happen: `read` takes the paths from the same text as `pem`.
                 None => Err(format!("{} was not read", path.display())),
             },
@@ -94,6 +123,23 @@ impl Contents {
 impl fmt::Debug for Contents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.path.display())
+    }
+}
+
+// === impl FileContent ===
+
+impl FileContent {
+    fn read(path: &Path) -> Self {
+        match RegularFile::open(path) {
+            Ok(file) => Self {
+                stamp: Some(file.stamp()),
+                bytes: file.read(MAX_BYTES),
+            },
+            Err(error) => Self {
+                stamp: None,
+                bytes: Err(error),
+            },
+        }
     }
 }
 
@@ -123,55 +169,17 @@ fn named(settings: &Settings) -> Vec<&Path> {
     files.collect()
 }
 
-/// Opens a regular file. Opening a pipe would wait for its writer, and no later change of the files would be noticed.
-fn open_file(path: &Path) -> io::Result<File> {
-    if fs::metadata(path)?.is_file() {
-        File::open(path)
-    } else {
-        Err(io::Error::other("it is no regular file"))
-    }
-}
-
-fn read(path: &Path) -> FileContent {
-    let mut bytes = Vec::new();
-    let limit = u64::try_from(MAX_BYTES + 1).unwrap_or(u64::MAX);
-    let read = open_file(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
-    match read {
-        Ok(n_bytes) if n_bytes > MAX_BYTES => Err("has more than 1 MiB".to_owned()),
-        Ok(_) => Ok(bytes),
-        Err(error) => Err(format!("cannot be read: {}", words(&error))),
-    }
-}
-
 /// Returns true if a value that should be a path is the text of a certificate or key, which must not be printed.
 fn is_pem(path: &Path) -> bool {
     let text = path.to_string_lossy();
     text.contains("-----BEGIN") || text.contains('\n')
 }
 
-fn words(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
-        _ => error.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::net::UnixListener;
+    use std::fs;
 
     use super::*;
-
-    /// Opening a pipe or a socket as a file would wait or fail in another way.
-    #[test]
-    fn only_regular_files_are_opened() {
-        let path = std::env::temp_dir().join(format!("klag-web-{}", std::process::id()));
-        let _socket = UnixListener::bind(&path).unwrap();
-        let found = read(&path);
-        fs::remove_file(&path).unwrap();
-        assert_eq!(found.unwrap_err(), "cannot be read: it is no regular file");
-    }
 
     #[test]
     fn a_key_that_stands_where_its_path_should_be_is_not_shown() {
@@ -184,7 +192,7 @@ mod tests {
             format!("tls_server_config:\n  cert_file: tls.crt\n  {key}"),
         )
         .unwrap();
-        let contents = Contents::read(&path);
+        let contents = Contents::read(&path, |_| {});
         fs::remove_dir_all(&folder).unwrap();
         let tls = contents.settings().unwrap().tls.unwrap();
         let why = contents.bytes_of(&tls.key).unwrap_err();

@@ -1,6 +1,6 @@
 //! The dates at which certificates expire.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, Error, KeyUsage};
@@ -11,6 +11,13 @@ const LATEST: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(253_402_
 /// Returns the last second, counted from 1970, in which all certificates of the chain are valid; `None` if none can be read.
 pub(super) fn earliest(chain: &[CertificateDer<'_>]) -> Option<u64> {
     chain.iter().filter_map(last_second).min()
+}
+
+/// Returns the date `last_second`, counted in seconds from 1970, if it is past `now`; `None` if it is still to come.
+pub(super) fn date_if_past(last_second: u64, now: Duration) -> Option<String> {
+    let end = Duration::from_secs(last_second);
+    let date = || humantime::format_rfc3339_seconds(UNIX_EPOCH + end).to_string();
+    (end < now).then(date)
 }
 
 /// Returns the last second in which a certificate is valid. webpki tells it only in its error about an expired certificate. It compares
@@ -46,5 +53,12 @@ mod tests {
         assert_eq!(earliest(&[issue(2020), ca.clone()]), Some(1_577_836_800));
         assert_eq!(earliest(&[issue(9999), ca]), Some(2_145_916_800));
         assert_eq!(earliest(&[]), None);
+    }
+
+    #[test]
+    fn a_date_is_told_when_it_is_past() {
+        let told = |now| date_if_past(1_577_836_800, Duration::from_secs(now));
+        assert_eq!(told(1_577_836_800), None);
+        assert_eq!(told(1_577_836_801).as_deref(), Some("2020-01-01T00:00:00Z"));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::http::HeaderMap;
 use rustls::crypto::{CryptoProvider, ring};
@@ -14,6 +15,7 @@ use rustls::{Error, RootCertStore, ServerConfig};
 use super::algorithms::Preference;
 use super::client_verifier::NamedClients;
 use super::contents::Contents;
+use super::demands::Demands;
 use super::expiry;
 use super::settings::Settings;
 use super::tls_settings::{ClientCertificates, Pem, TlsSettings};
@@ -23,6 +25,8 @@ use crate::config::{ConfigError, ConfigProblem};
 /// The demands on clients, and the additions to responses. A policy is never printed, because it has the server's private key.
 #[derive(Clone)]
 pub(super) struct Policy {
+    /// The demands, as a set that can be named and compared.
+    pub(super) demands: Demands,
     /// The TLS configuration of rustls; `None` if the listener has no TLS.
     pub(super) tls: Option<Arc<ServerConfig>>,
     /// The last second, counted from 1970, in which all of the server's certificates are valid; `None` without TLS.
@@ -44,6 +48,7 @@ impl Policy {
         let settings = contents
             .settings()
             .map_err(|problems| contents.error(problems))?;
+        let demands = Demands::of(&settings);
         let Settings {
             tls,
             headers,
@@ -53,11 +58,20 @@ impl Policy {
         let encrypted = encrypted.map_err(|problem| contents.error(vec![problem]))?;
         let (tls, certificates_expire) = encrypted.unzip();
         Ok(Self {
+            demands,
             tls,
             certificates_expire: certificates_expire.flatten(),
             headers,
             users,
         })
+    }
+
+    /// Returns the warning that a certificate of the server has expired, with the date; `None` if none has.
+    pub(super) fn expired(&self) -> Option<String> {
+        let date = expiry::date_if_past(self.certificates_expire?, since_1970())?;
+        Some(format!(
+            "A certificate of tls_server_config has expired on {date}, so clients refuse it; renew it"
+        ))
     }
 }
 
@@ -187,4 +201,15 @@ fn problem(pem: &Pem, message: impl Into<String>) -> ConfigProblem {
         path: format!("tls_server_config.{}", pem.name),
         message: message.into(),
     }
+}
+
+/// Returns the time since 1970 by the clock of this machine.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "certificates expire in wall clock time"
+)]
+fn since_1970() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
 }

@@ -184,16 +184,18 @@ impl<'f, 'p> SectionReader<'f, 'p> {
     }
 }
 
-/// Returns the message about a key that does not exist, with the name of a similar key or of all keys.
 /// Returns true if `name` looks like the name of a key. Other names may be secrets that stand in the wrong place.
 fn is_key_name(name: &str) -> bool {
     let is_letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     name.len() <= 40 && name.chars().all(is_letter)
 }
 
+/// Returns the message about a key that does not exist, with the name of a similar key or of all keys. A name that cannot be that of a key
+/// is compared with none, because it may be long.
 fn unknown(known: &[&str], name: &str) -> String {
     let nearest = known
         .iter()
+        .filter(|_| is_key_name(name))
         .map(|known| (strsim::levenshtein(known, name), *known))
         .min();
     match nearest {

@@ -1,5 +1,5 @@
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::config::{ConfigError, ConfigProblem};
 
@@ -19,6 +19,13 @@ pub(super) fn users(given: &[(&str, &str)]) -> Users {
     });
     let text = format!("basic_auth_users:\n{}", hashed.collect::<String>());
     parse(&text).expect("good users").users
+}
+
+/// Writes a web configuration with a user to a file for the test `name`, and returns its path.
+pub(super) fn users_file(name: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("klag-web-{}-{name}.yml", std::process::id()));
+    std::fs::write(&path, format!("basic_auth_users:\n  prom: {HASH}\n")).unwrap();
+    path
 }
 
 fn parse(text: &str) -> Result<Settings, Vec<ConfigProblem>> {
@@ -75,4 +82,34 @@ fn a_short_file_cannot_become_a_large_tree() {
     let deep = format!("a: {}{}", "[".repeat(10_000), "]".repeat(10_000));
     let problems = parse(&deep).unwrap_err();
     assert_eq!(problems.len(), 1);
+}
+
+#[test]
+fn a_file_with_many_values_is_no_web_configuration() {
+    for (head, line) in [
+        ("", "k{}: 1\n"),
+        ("tls_server_config:\n", "  k{}: 1\n"),
+        ("basic_auth_users:\n", "  k{}: 1\n"),
+        (
+            "tls_server_config:\n  client_allowed_sans:\n",
+            "    - k{}\n",
+        ),
+    ] {
+        let lines: String = (0..40_000)
+            .map(|i| line.replace("{}", &i.to_string()))
+            .collect();
+        let problems = parse(&format!("{head}{lines}")).unwrap_err();
+        assert_eq!(problems.len(), 1, "{head}");
+        assert!(
+            problems[0]
+                .message
+                .starts_with("there are more than 10,000"),
+            "{problems:?}"
+        );
+    }
+    let mut lines = String::new();
+    for i in 0..4000 {
+        writeln!(lines, "k{i}: 1").expect("a String takes any text");
+    }
+    assert_eq!(parse(&lines).unwrap_err().len(), 4000);
 }

@@ -1,10 +1,11 @@
 //! A YAML document as a tree that knows its lines.
 //!
-//! The depth of nesting and the repetitions by aliases are bounded, so that a short file cannot become a large tree.
+//! The depth of nesting, the number of values and the repetitions by aliases are bounded, so that no file becomes a large tree.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{Error, Options, Spanned};
 
 use crate::config::ConfigProblem;
@@ -17,6 +18,9 @@ const MAX_ALIASES: usize = 100;
 
 /// The greatest number of values that all aliases together may repeat.
 const MAX_REPEATED: usize = 10_000;
+
+/// The greatest number of keys and values. A valid web configuration has two for each of a thousand users, and a few more.
+const MAX_NODES: usize = 10_000;
 
 /// A value of the document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +69,7 @@ fn options() -> Options {
     options.alias_limits.max_total_replayed_events = MAX_REPEATED;
     options.budget = serde_saphyr::budget! {
         max_depth: MAX_DEPTH,
+        max_nodes: MAX_NODES,
         flow_nesting_limit: MAX_DEPTH,
         max_aliases: MAX_ALIASES,
         max_anchors: MAX_ALIASES,
@@ -86,6 +91,12 @@ fn problem(error: &Error) -> ConfigProblem {
     let message = match cause {
         Error::DuplicateMappingKey { .. } => "this key stands twice; remove one of the two",
         Error::MultipleDocuments { .. } => "a second document begins here (---); write only one",
+        Error::Budget {
+            breach: BudgetBreach::Nodes { .. },
+            ..
+        } => {
+            "there are more than 10,000 keys and values up to here; this is no web configuration, name the right file"
+        }
         Error::Budget { .. }
         | Error::AliasReplayLimitExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. } => {

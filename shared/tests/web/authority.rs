@@ -42,7 +42,17 @@ impl Authority {
 
     /// Issues a certificate with these alternative names: IP addresses, URIs or DNS names.
     pub(crate) fn issue(&self, names: &[&str]) -> Issued {
+        self.sign(CertificateParams::new(Vec::new()).unwrap(), names)
+    }
+
+    /// Issues a certificate that expired at the end of the year 2020, for the DNS name "localhost".
+    pub(crate) fn issue_expired(&self) -> Issued {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.not_after = rcgen::date_time_ymd(2020, 12, 31);
+        self.sign(params, &["localhost"])
+    }
+
+    fn sign(&self, mut params: CertificateParams, names: &[&str]) -> Issued {
         params.subject_alt_names = names.iter().map(|name| subject(name)).collect();
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();

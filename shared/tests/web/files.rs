@@ -77,6 +77,19 @@ fn texts_may_stand_in_the_file_itself() {
 }
 
 #[test]
+fn a_certificate_that_has_expired_is_warned_of_with_its_date() {
+    let authority = Authority::new("servers");
+    let folder = Folder::new();
+    folder.write("web.config.yml", TLS);
+    folder.write_server(&authority.issue(&["localhost"]));
+    assert_eq!(folder.read().unwrap().warning(), None);
+    folder.write_server(&authority.issue_expired());
+    let warning = folder.read().unwrap().warning().unwrap();
+    assert!(warning.contains("web.config.yml"), "{warning}");
+    assert!(warning.contains("2020-12-31T00:00:00Z"), "{warning}");
+}
+
+#[test]
 fn the_example_in_the_documents_can_be_used() {
     let document = include_str!("../../../collector/README.md");
     let (_, example) = document.split_once("```yaml\ntls_server_config:").unwrap();

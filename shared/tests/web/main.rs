@@ -5,9 +5,8 @@
 mod authority;
 mod files;
 mod floods;
+mod reloads;
 mod world;
-
-use std::time::Duration;
 
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
@@ -167,83 +166,6 @@ async fn tls_and_a_password_are_asked_for_together_and_headers_are_added() {
     assert!(answer.contains("x-frame-options: deny"), "{answer}");
     let plain = Ask::plain("/metrics").with_password(RIGHT);
     assert_eq!(server.status(&plain).await, Ok(400));
-    server.end();
-}
-
-#[tokio::test(start_paused = true)]
-async fn new_certificates_are_taken_and_broken_ones_change_nothing() {
-    let (folder, before) = folder_with_certificate();
-    let server = folder.serve(TLS).await;
-    let ask_before = Ask::tls("/metrics", before.roots(), &VERSIONS);
-    assert_eq!(server.status(&ask_before).await, Ok(200));
-
-    let after = Authority::new("servers");
-    folder.write("tls.crt", &after.issue(&["localhost"]).certificate_pem);
-    tokio::time::sleep(Duration::from_secs(6)).await;
-    assert_eq!(
-        server.status(&ask_before).await,
-        Ok(200),
-        "the key is another's"
-    );
-    assert_eq!(
-        server.count(r#"test_web_config_reloads_total{result="failure"}"#),
-        "1"
-    );
-    assert_eq!(server.count("test_web_config_last_reload_successful"), "0");
-
-    folder.write_server(&after.issue(&["localhost"]));
-    tokio::time::sleep(Duration::from_secs(6)).await;
-    assert!(server.status(&ask_before).await.is_err());
-    let ask_after = Ask::tls("/metrics", after.roots(), &VERSIONS);
-    assert_eq!(server.status(&ask_after).await, Ok(200));
-    assert_eq!(server.count("test_web_config_last_reload_successful"), "1");
-    // Certificates of rcgen are valid until the beginning of the year 4096.
-    assert_eq!(
-        server.count("test_web_certificate_expiry_timestamp_seconds"),
-        "67090118400"
-    );
-
-    folder.write("web.config.yml", "tls_server_config:\n");
-    tokio::time::sleep(Duration::from_secs(6)).await;
-    assert_eq!(
-        server.status(&ask_after).await,
-        Ok(200),
-        "an empty file opens nothing"
-    );
-    folder.write("web.config.yml", &format!("{TLS}{}", users()));
-    tokio::time::sleep(Duration::from_secs(6)).await;
-    assert_eq!(server.status(&ask_after).await, Ok(401));
-    assert_eq!(
-        server.count(r#"test_web_config_reloads_total{result="failure"}"#),
-        "2"
-    );
-    assert_eq!(
-        server.count(r#"test_web_config_reloads_total{result="success"}"#),
-        "2"
-    );
-    server.end();
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_connection_that_was_kept_ends_after_a_change() {
-    let server_folder = Folder::new();
-    let server = server_folder.serve(&users()).await;
-    let ask = Ask::plain("/metrics")
-        .with_password(RIGHT)
-        .text("keep-alive");
-    let mut kept = TcpStream::connect(server.address).await.unwrap();
-    kept.write_all(ask.as_bytes()).await.unwrap();
-    let mut head = [0; 15];
-    kept.read_exact(&mut head).await.unwrap();
-    assert_eq!(&head, b"HTTP/1.1 200 OK");
-
-    server_folder.write_server(&Authority::new("servers").issue(&["localhost"]));
-    server_folder.write("web.config.yml", TLS);
-    tokio::time::sleep(Duration::from_secs(6)).await;
-    kept.write_all(ask.as_bytes()).await.unwrap();
-    let mut rest = String::new();
-    kept.read_to_string(&mut rest).await.unwrap();
-    assert!(rest.contains("HTTP/1.1 400"), "{rest}");
     server.end();
 }
 
