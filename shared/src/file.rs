@@ -9,7 +9,7 @@ use std::fmt;
 use std::fs::{self, File, FileType, Metadata, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::text::sanitize;
 
@@ -21,8 +21,7 @@ const MIB: usize = 1024 * 1024;
 pub struct RegularFile {
     file: File,
     metadata: Metadata,
-    /// The path as it is shown in messages.
-    shown_path: String,
+    path: PathBuf,
 }
 
 /// The marks that change when a file is replaced or written to: its device, inode, size in bytes, and time of modification in seconds and
@@ -50,7 +49,9 @@ pub enum FileErrorCause {
     Missing,
     /// The user of this process may not read the file.
     Forbidden,
-    /// Something else than a file is at the path; the text says what, such as "a pipe".
+    /// A directory is at the path.
+    Directory,
+    /// Something else is at the path; the text says what, such as "a pipe".
     NoFile(&'static str),
     /// The file has more bytes than this bound.
     TooLong(usize),
@@ -66,6 +67,22 @@ pub fn read(path: &Path, max_bytes: usize) -> Result<Vec<u8>, FileError> {
     RegularFile::open(path)?.read(max_bytes)
 }
 
+// === impl FileError ===
+
+impl FileError {
+    /// Makes the error for an error of the operating system about the file or the directory at `path`.
+    pub fn new(path: &Path, error: &io::Error) -> Self {
+        Self::of(path, FileErrorCause::of(error))
+    }
+
+    fn of(path: &Path, cause: FileErrorCause) -> Self {
+        Self {
+            path: sanitize(&path.display().to_string()),
+            cause,
+        }
+    }
+}
+
 // === impl RegularFile ===
 
 impl RegularFile {
@@ -74,19 +91,12 @@ impl RegularFile {
     /// # Errors
     /// The file does not exist, may not be read, or is not a regular file.
     pub fn open(path: &Path) -> Result<Self, FileError> {
-        let shown_path = sanitize(&path.display().to_string());
-        let opened = open(path);
-        match opened {
-            Ok((file, metadata)) => Ok(Self {
-                file,
-                metadata,
-                shown_path,
-            }),
-            Err(cause) => Err(FileError {
-                path: shown_path,
-                cause,
-            }),
-        }
+        let (file, metadata) = open(path).map_err(|cause| FileError::of(path, cause))?;
+        Ok(Self {
+            file,
+            metadata,
+            path: path.to_owned(),
+        })
     }
 
     /// Returns the size of the file in bytes at the time when it was opened.
@@ -114,10 +124,7 @@ impl RegularFile {
             Ok(_) => FileErrorCause::TooLong(max_bytes),
             Err(error) => FileErrorCause::of(&error),
         };
-        Err(FileError {
-            path: self.shown_path,
-            cause,
-        })
+        Err(FileError::of(&self.path, cause))
     }
 }
 
@@ -138,15 +145,15 @@ fn open(path: &Path) -> Result<(File, Metadata), FileErrorCause> {
 fn require_file(metadata: Metadata) -> Result<Metadata, FileErrorCause> {
     if metadata.is_file() {
         Ok(metadata)
+    } else if metadata.is_dir() {
+        Err(FileErrorCause::Directory)
     } else {
         Err(FileErrorCause::NoFile(kind(metadata.file_type())))
     }
 }
 
 fn kind(file_type: FileType) -> &'static str {
-    if file_type.is_dir() {
-        "a directory"
-    } else if file_type.is_fifo() {
+    if file_type.is_fifo() {
         "a pipe"
     } else if file_type.is_socket() {
         "a socket"
@@ -171,8 +178,7 @@ impl Stamp {
 // === impl FileErrorCause ===
 
 impl FileErrorCause {
-    /// Returns the reason for an error of the operating system.
-    pub fn of(error: &io::Error) -> Self {
+    fn of(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::NotFound => Self::Missing,
             io::ErrorKind::PermissionDenied => Self::Forbidden,
@@ -186,6 +192,7 @@ impl fmt::Display for FileErrorCause {
         match self {
             Self::Missing => f.write_str("there is no such file"),
             Self::Forbidden => f.write_str("this user may not read it"),
+            Self::Directory => f.write_str("it is a directory, where a file is needed"),
             Self::NoFile(kind) => write!(f, "it is {kind}, where a file is needed"),
             Self::TooLong(bytes) if bytes % MIB == 0 => {
                 write!(f, "it has more than {} MiB", bytes / MIB)
@@ -199,7 +206,6 @@ impl fmt::Display for FileErrorCause {
 #[cfg(test)]
 mod tests {
     use std::os::unix::net::UnixListener;
-    use std::path::PathBuf;
     use std::process::Command;
 
     use super::*;

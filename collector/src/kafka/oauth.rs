@@ -3,7 +3,7 @@
 //! # The course
 //! 1. [`Login::start`] starts the thread when the clients of a leadership are made. It asks for a token at once, so that the first
 //!    collection finds one.
-//!    Tokens come from an endpoint (`endpoint`), from a file, or are signed here for Amazon MSK (`msk_iam`).
+//!    Tokens come from an endpoint (`endpoint`), from a file (`token_file`), or are signed here for Amazon MSK (`msk_iam`).
 //! 2. A token that can be used (`token`) is handed to the clients (`native::TokenHandover`) and reported to the session. At four fifths of
 //!    its life the next one is asked for; a file is read more often, as whoever renews it does not say when (`schedule`).
 //! 3. A failure is reported as a [`TokenTrouble`] with a reason of its own, and the next attempt follows after a growing wait. The clients
@@ -36,6 +36,7 @@ mod schedule;
 #[cfg(test)]
 pub(super) mod tests;
 mod token;
+mod token_file;
 mod trouble;
 
 use shared::config::{OauthLogin, TokenSource};

@@ -1,16 +1,21 @@
 //! The authorities whose certificates an identity provider may show.
 
+use std::fs;
 use std::path::Path;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use shared::config::Authorities;
+use shared::file::{self, FileError, FileErrorCause};
 
 use crate::tls;
 
 /// The largest size in bytes of a file with authorities. Those of all public authorities together have less than a tenth of that.
-const MAX_BYTES: u64 = 4 * 1024 * 1024;
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// The largest number of files of a directory that are read. Debian's directory of authorities has fewer than 300.
+const MAX_FILES: usize = 4096;
 
 const LOCATION: &str = "https.ca.location";
 
@@ -22,10 +27,10 @@ const LOCATION: &str = "https.ca.location";
 pub(super) fn tls(authorities: &Authorities) -> Result<ClientConfig, String> {
     let certificates = match authorities {
         Authorities::System => rustls_native_certs::load_native_certs().certs,
-        Authorities::Location(path) => from_location(path)?,
-        Authorities::Pem(pem) => CertificateDer::pem_slice_iter(pem.as_bytes())
-            .filter_map(Result::ok)
-            .collect(),
+        Authorities::Location(path) => {
+            from_location(path).map_err(|error| format!("\"{LOCATION}\": {error}"))?
+        }
+        Authorities::Pem(pem) => certificates(pem.as_bytes()),
     };
     let mut store = RootCertStore::empty();
     store.add_parsable_certificates(certificates);
@@ -41,26 +46,38 @@ pub(super) fn tls(authorities: &Authorities) -> Result<ClientConfig, String> {
     }
 }
 
-fn from_location(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let unreadable = |error: &dyn std::fmt::Display| {
-        format!("\"{LOCATION}\": cannot read {}: {error}", path.display())
-    };
-    let metadata = std::fs::metadata(path).map_err(|error| unreadable(&error))?;
-    let (file, folder) = if metadata.is_dir() {
-        (None, Some(path))
-    } else if !metadata.is_file() {
-        // Opening a pipe would wait for its writer, and a device may have no end.
-        return Err(unreadable(&"it is neither a file nor a directory"));
-    } else if metadata.len() > MAX_BYTES {
-        return Err(unreadable(&"it has more than 4 MiB"));
-    } else {
-        (Some(path), None)
-    };
-    let found = rustls_native_certs::load_certs_from_paths(file, folder);
-    match found.errors.first() {
-        Some(error) if found.certs.is_empty() => Err(unreadable(error)),
-        _ => Ok(found.certs),
+/// Returns the certificates in the file at `path`, or in the files of the directory there.
+fn from_location(path: &Path) -> Result<Vec<CertificateDer<'static>>, FileError> {
+    match file::read(path, MAX_BYTES) {
+        Ok(pem) => Ok(certificates(&pem)),
+        Err(error) if error.cause == FileErrorCause::Directory => from_directory(path),
+        Err(error) => Err(error),
     }
+}
+
+/// Returns the certificates in the files of a directory, each of them once: links with names for OpenSSL lead to the same files. Fails only
+/// if no file can be read.
+fn from_directory(path: &Path) -> Result<Vec<CertificateDer<'static>>, FileError> {
+    let entries = fs::read_dir(path).map_err(|error| FileError::new(path, &error))?;
+    let (mut found, mut failure) = (Vec::new(), None);
+    for entry in entries.take(MAX_FILES).filter_map(Result::ok) {
+        match file::read(&entry.path(), MAX_BYTES) {
+            Ok(pem) => found.extend(certificates(&pem)),
+            Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    found.sort_unstable_by(|a, b| a.as_ref().cmp(b.as_ref()));
+    found.dedup();
+    match failure {
+        Some(error) if found.is_empty() => Err(error),
+        _ => Ok(found),
+    }
+}
+
+fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
+    CertificateDer::pem_slice_iter(pem)
+        .filter_map(Result::ok)
+        .collect()
 }
 
 #[cfg(test)]
@@ -70,9 +87,9 @@ mod tests {
     #[test]
     fn authorities_that_are_not_there_are_an_error_with_the_property() {
         let folder = std::env::temp_dir().join(format!("klag-authorities-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        fs::create_dir_all(&folder).unwrap();
         let empty = folder.join("empty.pem");
-        std::fs::write(&empty, "").unwrap();
+        fs::write(&empty, "").unwrap();
         for (authorities, words) in [
             (
                 Authorities::Location("/nowhere/ca.pem".into()),
@@ -80,7 +97,7 @@ mod tests {
             ),
             (
                 Authorities::Location("/dev/zero".into()),
-                ["https.ca.location", "neither a file nor a directory"],
+                ["https.ca.location", "cannot read /dev/zero: it is a device"],
             ),
             (
                 Authorities::Location(empty),
@@ -100,6 +117,12 @@ mod tests {
             assert!(!told.contains("hunter2"), "{told}");
         }
         tls(&Authorities::System).unwrap();
-        std::fs::remove_dir_all(folder).unwrap();
+
+        let pem = include_str!("../session/credentials/tests/authority.pem");
+        fs::write(folder.join("a.pem"), pem).unwrap();
+        fs::write(folder.join("a.0"), pem).unwrap();
+        std::os::unix::fs::symlink("nowhere", folder.join("b.0")).unwrap();
+        assert_eq!(from_location(&folder).unwrap().len(), 1);
+        fs::remove_dir_all(folder).unwrap();
     }
 }

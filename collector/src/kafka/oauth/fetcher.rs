@@ -6,7 +6,6 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use shared::config::{Mask, MskIam, OauthLogin, TokenEndpoint, TokenSource};
-use tokio::io::AsyncReadExt as _;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -14,18 +13,15 @@ use tracing::debug;
 
 #[cfg(not(feature = "msk-iam"))]
 use super::WITHOUT_MSK_IAM;
-use super::answer::MAX_BYTES;
 use super::endpoint;
 use super::login::TokenReport;
 #[cfg(feature = "msk-iam")]
 use super::msk_iam;
 use super::schedule;
 use super::token::{Circumstances, Issued};
+use super::token_file::TokenFile;
 use super::trouble::{TokenTrouble, TokenTroubleKind};
 use crate::kafka::native::{Fence, TokenHandover};
-
-/// The longest time for reading a file with a token, which may be on a file system that hangs.
-const FILE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The pause between two looks at a permission that has lapsed and may be extended again.
 const LAPSE_PAUSE: Duration = Duration::from_millis(100);
@@ -41,6 +37,7 @@ pub(super) struct Fetcher {
     pub(super) refused: Arc<Notify>,
     pub(super) handover: Arc<TokenHandover>,
     pub(super) reports: Sender<TokenReport>,
+    pub(super) token_file: TokenFile,
 }
 
 /// A token as it was received, before it is judged.
@@ -179,7 +176,7 @@ impl Fetcher {
 
     async fn read(&self, path: &Path) -> Result<ReceivedToken, TokenTrouble> {
         let place = format!("token file {}", path.display());
-        let text = read(path).await;
+        let text = self.token_file.read(path).await;
         Ok(ReceivedToken {
             text: text.map_err(|failure| self.trouble(&place, failure))?,
             place,
@@ -216,29 +213,6 @@ impl Fetcher {
     fn trouble(&self, place: &str, (kind, text): (TokenTroubleKind, String)) -> TokenTrouble {
         TokenTrouble::new(kind, &format!("{place}: {text}"), &self.mask)
     }
-}
-
-/// Reads a file with a token, and no more than one byte beyond [`MAX_BYTES`].
-async fn read(path: &Path) -> Result<String, (TokenTroubleKind, String)> {
-    let mut text = Vec::new();
-    let reading = async {
-        // Opening a pipe would hold a thread until the pipe has a writer.
-        if !tokio::fs::metadata(path).await?.is_file() {
-            return Err(std::io::Error::other("it is no regular file"));
-        }
-        let file = tokio::fs::File::open(path).await?;
-        let bound = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX) + 1;
-        file.take(bound).read_to_end(&mut text).await
-    };
-    let read = tokio::time::timeout(FILE_TIMEOUT, reading).await;
-    let read = read.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
-    read.map_err(|error| (TokenTroubleKind::File, format!("cannot be read: {error}")))?;
-    if text.len() > MAX_BYTES {
-        let words = format!("has more than {MAX_BYTES} bytes");
-        return Err((TokenTroubleKind::Unusable, words));
-    }
-    // The error of the conversion is dropped, because it has the bytes of the file.
-    String::from_utf8(text).map_err(|_| (TokenTroubleKind::Unusable, "is no text".to_owned()))
 }
 
 fn milliseconds(time: Duration) -> i64 {

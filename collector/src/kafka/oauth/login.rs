@@ -13,6 +13,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Span;
 
 use super::fetcher::Fetcher;
+use super::token_file::TokenFile;
 use super::trouble::{TokenTrouble, TokenTroubleKind};
 use crate::gate::client_slot::ClientGuard;
 use crate::kafka::native::{Fence, TokenHandover};
@@ -93,6 +94,7 @@ impl Login {
             refused: Arc::clone(&refused),
             handover: Arc::clone(&handover),
             reports: sender,
+            token_file: TokenFile::new(),
         };
         let span = Span::current();
         let thread = std::thread::Builder::new()

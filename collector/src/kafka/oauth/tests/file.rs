@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::fetcher::Fetcher;
 use super::super::jwt::unsigned;
 use super::super::login::TokenReport;
+use super::super::token_file::TokenFile;
 use super::*;
 use crate::gate::client_slot::ClientGuard;
 use crate::kafka::native::TokenHandover;
@@ -42,6 +43,7 @@ impl Folder {
             ended: CancellationToken::new(),
             refused: Arc::default(),
             reports: sender,
+            token_file: TokenFile::new(),
         };
         (fetcher, reports)
     }

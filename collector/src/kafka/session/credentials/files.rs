@@ -7,18 +7,18 @@
 mod tests;
 
 use std::collections::hash_map::RandomState;
-use std::fs::{self, File, Metadata};
-use std::hash::{BuildHasher as _, Hash, Hasher};
-use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::fs;
+use std::hash::{BuildHasher as _, Hash as _, Hasher};
+use std::io;
 use std::path::Path;
 
 use shared::config::CredentialFile;
+use shared::file::{FileError, FileErrorCause, RegularFile, Stamp};
 
 use crate::kafka::native::CreateError;
 
-/// The largest size in bytes of a file whose content is read. Larger ones are compared by their [`stamp`].
-const MAX_BYTES: u64 = 1024 * 1024;
+/// The largest size in bytes of a file whose content is read. Larger ones are compared by their [`Stamp`].
+const MAX_BYTES: usize = 1024 * 1024;
 
 /// The largest number of entries of a directory that are compared. Debian's directory of authorities has fewer than 300.
 const MAX_ENTRIES: usize = 4096;
@@ -75,7 +75,7 @@ impl CredentialFiles {
     pub(super) fn look(&self) -> FileStates {
         let states = self.files.iter().map(|file| match self.hash(&file.path) {
             Ok(hash) => FileState::Readable(hash),
-            Err(error) => FileState::Unreadable(words(&error)),
+            Err(error) => FileState::Unreadable(error.cause.to_string()),
         });
         FileStates(states.collect())
     }
@@ -136,22 +136,16 @@ impl CredentialFiles {
     }
 
     /// Returns the hash of what there is to compare of the file or directory at `path`.
-    fn hash(&self, path: &Path) -> io::Result<u64> {
+    fn hash(&self, path: &Path) -> Result<u64, FileError> {
         let mut hasher = self.hashes.build_hasher();
-        let metadata = fs::metadata(path)?;
-        if metadata.is_dir() {
-            hash_entries(path, &mut hasher)?;
-        } else if !metadata.is_file() {
-            // Opening a pipe would wait for its writer.
-            return Err(io::Error::other("it is neither a file nor a directory"));
-        } else if metadata.len() > MAX_BYTES {
-            stamp(&metadata).hash(&mut hasher);
-        } else {
-            let mut content = Vec::new();
-            File::open(path)?
-                .take(MAX_BYTES)
-                .read_to_end(&mut content)?;
-            content.hash(&mut hasher);
+        match RegularFile::open(path) {
+            Ok(file) if file.size() > MAX_BYTES as u64 => file.stamp().hash(&mut hasher),
+            Ok(file) => file.read(MAX_BYTES)?.hash(&mut hasher),
+            Err(error) if error.cause == FileErrorCause::Directory => {
+                let hashed = hash_entries(path, &mut hasher);
+                hashed.map_err(|error| FileError::new(path, &error))?;
+            }
+            Err(error) => return Err(error),
         }
         Ok(hasher.finish())
     }
@@ -177,18 +171,10 @@ fn hash_entries(path: &Path, hasher: &mut impl Hasher) -> io::Result<()> {
     names.sort_unstable();
     for name in names {
         // A link that leads nowhere has no stamp.
-        let stamp = fs::metadata(path.join(&name)).ok().as_ref().map(stamp);
+        let stamp = fs::metadata(path.join(&name)).ok().as_ref().map(Stamp::of);
         (name, stamp).hash(hasher);
     }
     Ok(())
-}
-
-/// Returns what changes when a file is replaced: its device, inode, size and time of modification.
-fn stamp(metadata: &Metadata) -> impl Hash + use<> {
-    (
-        (metadata.dev(), metadata.ino(), metadata.size()),
-        (metadata.mtime(), metadata.mtime_nsec()),
-    )
 }
 
 fn problem<'a>(files: impl IntoIterator<Item = &'a CredentialFile>, reason: String) -> FileProblem {
@@ -200,13 +186,5 @@ fn problem<'a>(files: impl IntoIterator<Item = &'a CredentialFile>, reason: Stri
         properties: properties.join(", "),
         paths: paths.join(", "),
         reason,
-    }
-}
-
-fn words(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
-        _ => format!("it cannot be read: {error}"),
     }
 }

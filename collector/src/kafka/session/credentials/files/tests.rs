@@ -117,7 +117,7 @@ fn a_large_file_is_compared_without_being_read() {
     let folder = Folder::new("large");
     let path = folder.write("ca", "");
     let size = |n| {
-        File::options()
+        fs::File::options()
             .write(true)
             .open(&path)
             .unwrap()
@@ -155,7 +155,7 @@ fn what_cannot_be_read_is_a_problem_that_names_property_and_file() {
     assert_eq!(problem.reason, "there is no such file");
     let _socket = UnixListener::bind(&paths[1]).unwrap();
     let problem = files.unreadable(&all, &files.look()).unwrap();
-    assert!(problem.reason.contains("neither a file"), "{problem:?}");
+    assert!(problem.reason.contains("it is a socket"), "{problem:?}");
 }
 
 #[test]
