@@ -49,6 +49,7 @@ use crate::config::{ConfigError, Exporter};
 use crate::tasks::Tasks;
 
 use self::contents::Contents;
+use self::demands::Demands;
 use self::policy::Policy;
 use self::reload::Reload;
 
@@ -83,6 +84,18 @@ pub struct WebMetrics {
     pub certificates_expire: IntGaugeVec,
     /// The number of refused requests and handshakes, by `reason`.
     pub refused: IntCounterVec,
+}
+
+// === impl Access ===
+
+impl Access {
+    /// Returns words for what is asked of clients at present, such as "TLS, password"; "nothing" if all clients are answered.
+    pub(crate) fn asks_for(&self) -> String {
+        match self {
+            Self::Everybody => Demands::default().to_string(),
+            Self::Restricted(admission) => admission.asks_for(),
+        }
+    }
 }
 
 // === impl WebMetrics ===

@@ -22,7 +22,10 @@ fn a_password_is_asked_for_where_others_reach_the_elector_and_not_on_loopback() 
     let table = web("password", USERS);
     let mut elector = Elector::start_with("web", &leadership, &table);
     let consumer = elector.address;
-    elector.wait_for(&format!("Serving HTTP address=127.0.0.1:{port}"));
+    elector.wait_for(&format!(
+        "Serving HTTP address=127.0.0.1:{port} asks_for=password"
+    ));
+    elector.wait_for(&format!("Serving HTTP address={consumer} asks_for=nothing"));
     elector.address.set_port(port);
     assert!(elector.get("/health").starts_with("HTTP/1.1 200"));
     assert!(elector.get("/metrics").starts_with("HTTP/1.1 401"));

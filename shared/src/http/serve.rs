@@ -117,7 +117,7 @@ pub(super) async fn serve_with_limits(
     shutdown: CancellationToken,
     limits: ServerLimits,
 ) -> anyhow::Result<()> {
-    info!(address = %listener.local_addr()?, "Serving HTTP");
+    info!(address = %listener.local_addr()?, asks_for = %access.asks_for(), "Serving HTTP");
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)

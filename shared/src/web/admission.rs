@@ -82,6 +82,11 @@ impl Admission {
         }
     }
 
+    /// Returns words for what the present policy asks of clients.
+    pub(super) fn asks_for(&self) -> String {
+        self.present().demands.to_string()
+    }
+
     /// Begins a connection from `peer`. If the listener has TLS and the client begins a handshake, the handshake waits until `turn`, and is
     /// refused if `turn` is `None`.
     ///

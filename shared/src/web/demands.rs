@@ -63,7 +63,7 @@ impl Demands {
 impl fmt::Display for Demands {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
-            return f.write_str("everybody");
+            return f.write_str("nothing");
         }
         for (i, demand) in self.0.iter().enumerate() {
             if i > 0 {
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn demands_are_named() {
         let shown = |list: &[Demand]| Demands(list.iter().copied().collect()).to_string();
-        assert_eq!(shown(&[]), "everybody");
+        assert_eq!(shown(&[]), "nothing");
         assert_eq!(shown(&[Password, Tls]), "TLS, password");
     }
 }
