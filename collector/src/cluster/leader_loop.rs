@@ -17,7 +17,7 @@ use crate::gate;
 use crate::gate::client_slot::ClientGuard;
 use crate::kafka::Kafka;
 use crate::progress::Step;
-use crate::snapshot::{Failure, Snapshot};
+use crate::snapshot::{Api, Failure, Snapshot};
 
 /// The largest number of failures of one collection that are logged. The counters count every failure.
 const MAX_LOGGED_FAILURES: usize = 5;
@@ -240,6 +240,14 @@ async fn at(instant: Option<Instant>) {
     }
 }
 
+/// Returns the failures without troubles with tokens, which the session logs once for each change of their state.
+fn failures_to_log(failures: &[Failure]) -> Vec<&Failure> {
+    let failures = failures.iter();
+    failures
+        .filter(|failure| failure.unknown.api != Api::Token)
+        .collect()
+}
+
 fn log(result: &CollectionResult, duration: Duration) {
     let seconds = duration.as_secs_f64();
     let render_seconds = result.rendering().as_secs_f64();
@@ -253,8 +261,9 @@ fn log(result: &CollectionResult, duration: Duration) {
     if result.outcome == Outcome::Complete {
         return;
     }
-    let n_failures = result.failures.len();
-    for Failure { unknown, subject } in result.failures.iter().take(MAX_LOGGED_FAILURES) {
+    let failures = failures_to_log(&result.failures);
+    let n_failures = failures.len();
+    for Failure { unknown, subject } in failures.into_iter().take(MAX_LOGGED_FAILURES) {
         warn!(
             result = result.outcome.label(),
             api = unknown.api.label(),
@@ -263,5 +272,21 @@ fn log(result: &CollectionResult, duration: Duration) {
             n_failures,
             "Collection is not complete"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::{Reason, Unknown};
+
+    #[test]
+    fn a_trouble_with_tokens_is_not_logged_by_every_collection() {
+        let failure = |api| Failure {
+            unknown: Unknown::new(api, Reason::TokenUnreachable),
+            subject: String::new(),
+        };
+        let failures = [Api::Token, Api::Metadata, Api::Token].map(failure);
+        assert_eq!(failures_to_log(&failures), [&failures[1]]);
     }
 }
