@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::exposition::Published;
-use crate::gate::{ClosedReason, Gate, wait};
+use crate::gate::{ClosedReason, Gate, Until, wait};
 use crate::leadership::Availability;
 use crate::telemetry::Telemetry;
 
@@ -66,7 +66,7 @@ pub struct HttpState {
     pub telemetry: Arc<Telemetry>,
     /// The availability of this pod: it leads, could lead, or does not take part.
     pub availability: watch::Receiver<Availability>,
-    /// The time for which a collecting pod delays the answer of `/prestop`.
+    /// The time for which a leading pod delays the answer of `/prestop`.
     pub handover_delay: Duration,
 }
 
@@ -160,8 +160,14 @@ async fn leader(State(state): State<Arc<HttpState>>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
+/// Answers when this process may be stopped. Without an election there is nothing to hand over: a pod in this one's place begins by itself,
+/// and both would export everything twice while this one waits.
 async fn prestop(State(state): State<Arc<HttpState>>) -> &'static str {
     let mut gate = state.gate.clone();
+    let permit = state.gate.borrow().permit(Instant::now());
+    if permit.is_ok_and(|permit| permit.until == Until::Forever) {
+        return "alone\n";
+    }
     tokio::select! { biased;
     _ = wait::closed(&mut gate) => "standby\n",
     () = tokio::time::sleep(state.handover_delay) => "handover delay is over\n" }

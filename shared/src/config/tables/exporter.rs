@@ -41,8 +41,7 @@ pub struct Exporter {
     pub web_config_file: Option<PathBuf>,
     /// The choice between an election and a single instance.
     pub leadership: Leadership,
-    /// The time for which `/prestop` holds the request of a pod that collects, with an election or without. Used by the
-    /// collector only.
+    /// The time for which `/prestop` holds the request of a leader. It has no effect without an election. Used by the collector only.
     pub handover_delay: Duration,
     /// The addresses of the elector, which serves with an election or without. Used by the elector only.
     pub elector_server: ElectorServer,

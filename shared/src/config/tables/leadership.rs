@@ -79,7 +79,7 @@ static HANDOVER_DELAY_SECS: Key<Seconds> = Key {
     form: Seconds::between(0, 86_400),
     default: Toml("20"),
     used_by: Collector,
-    meaning: "how long `/prestop` is held",
+    meaning: "how long `/prestop` of a leader is held",
 };
 
 pub(crate) static TABLE: Table = Table {
@@ -102,8 +102,8 @@ pub(crate) static TABLE: Table = Table {
     ],
 };
 
-/// Reads `[exporter.leadership]`. The handover delay and the elector's server have an effect without an election too, so they
-/// are returned beside the election.
+/// Reads `[exporter.leadership]`. The elector's server has an effect without an election too, and the handover delay is a setting of the
+/// collector's endpoints, so they are returned beside the election.
 pub(crate) fn read(
     context: &mut ReadContext<'_>,
     exporter: &TableRef<'_>,
