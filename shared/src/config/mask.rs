@@ -1,7 +1,12 @@
-//! Masking of secrets in messages of librdkafka.
+//! Masking of secrets in messages of librdkafka and of the HTTP client.
 //!
 //! librdkafka repeats the values of its properties in its messages: a whole value, the rest of a value from the place of a mistake on, or a
-//! value that is cut off at the end of a buffer. So the values of properties that may not be shown are searched for in every message.
+//! value that is cut off at the end of a buffer. So the values of properties that may not be shown are searched for in every message,
+//! as they stand and with the encoding of URLs undone (`view`).
+
+#[cfg(test)]
+mod tests;
+mod view;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -12,6 +17,8 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::properties;
 use super::secret::Secret;
+
+use self::view::{Spelling, View};
 
 /// The text that replaces a secret in a message.
 const MASK: &str = "***";
@@ -49,18 +56,15 @@ impl Mask {
     /// Returns the mask for the values of all `properties` that may not be shown.
     pub fn of(properties: &BTreeMap<String, Secret>) -> Self {
         let mut mask = Self::default();
-        let secrets = properties
-            .iter()
-            .filter(|(name, _)| !properties::is_public(name));
-        for (name, value) in secrets {
-            let value = value.expose().trim();
-            match value.len() {
-                0 => {}
-                1..FRAGMENT_BYTES => mask.short_values.push(value.to_owned()),
-                FRAGMENT_BYTES.. => mask.values.push(value.to_owned()),
-            }
-            if !value.is_empty() {
-                mask.add_base64(value);
+        for (name, value) in properties {
+            let value = properties::secret_part(name, value.expose()).trim();
+            mask.add(value);
+            if properties::has_query(name) {
+                let pairs = value.split('&').filter_map(|pair| pair.split_once('='));
+                let values = pairs.map(|(_, value)| value);
+                // Short words of a query, such as the number of a version, are everywhere.
+                let values = values.filter(|value| value.len() >= FRAGMENT_BYTES);
+                values.for_each(|value| mask.add(value));
             }
             if properties::is_split(name) {
                 // The BEGIN and END marks of a PEM text are no secrets.
@@ -80,6 +84,21 @@ impl Mask {
         mask
     }
 
+    /// Masks `value`, also in base64, and where `value` itself is percent-encoded, without that encoding.
+    fn add(&mut self, value: &str) {
+        let decoded = view::decoded(value);
+        let values = [value, decoded.as_str()];
+        let n_values = if value == decoded { 1 } else { 2 };
+        for value in values.into_iter().take(n_values) {
+            match value.len() {
+                0 => continue,
+                1..FRAGMENT_BYTES => self.short_values.push(value.to_owned()),
+                FRAGMENT_BYTES.. => self.values.push(value.to_owned()),
+            }
+            self.add_base64(value);
+        }
+    }
+
     /// Masks `value` in base64, with padding and without.
     fn add_base64(&mut self, value: &str) {
         let encoded = STANDARD_NO_PAD.encode(value);
@@ -91,7 +110,20 @@ impl Mask {
     /// Returns `text` with each secret replaced by `***`, also where the end of `text` cuts a secret off.
     pub fn hide(&self, text: &str) -> String {
         let mut hidden = vec![false; text.len()];
-        let mut hide = |range: Range<usize>| hidden[range].fill(true);
+        self.mark(&View::plain(text), &mut hidden);
+        if text.contains('%') {
+            self.mark(&View::decoded(text, Spelling::Percent), &mut hidden);
+        }
+        if text.contains('+') {
+            self.mark(&View::decoded(text, Spelling::Form), &mut hidden);
+        }
+        masked(text, &hidden)
+    }
+
+    /// Marks the bytes of the original in which a secret stands.
+    fn mark(&self, view: &View, hidden: &mut [bool]) {
+        let text = view.text.as_str();
+        let mut hide = |range: Range<usize>| hidden[view.original(range)].fill(true);
         for value in &self.values {
             for (start, _) in text.match_indices(value.as_str()) {
                 hide(start..start + value.len());
@@ -117,7 +149,6 @@ impl Mask {
                 hide(start..start + FRAGMENT_BYTES);
             }
         }
-        masked(text, &hidden)
     }
 
     /// Adds one word of a value that librdkafka splits: the part behind `=`, or all of it.
@@ -165,93 +196,4 @@ fn masked(text: &str, hidden: &[bool]) -> String {
         before = now;
     }
     out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn mask(properties: &[(&str, &str)]) -> Mask {
-        let secret = |value: &str| Secret::new(value.to_owned());
-        let named = properties
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), secret(value)));
-        Mask::of(&named.collect())
-    }
-
-    #[test]
-    fn a_secret_is_masked_wherever_it_stands_and_nothing_else_is() {
-        let mask = mask(&[
-            ("sasl.password", "hunter2"),
-            ("sasl.mechanism", "PLAIN"),
-            ("ssl.ca.location", "/etc/ca.pem"),
-        ]);
-        let text = "PLAIN: xhunter2y, hunter2 and /etc/ca.pem";
-        assert_eq!(mask.hide(text), "PLAIN: x***y, *** and /etc/ca.pem");
-    }
-
-    #[test]
-    fn a_short_value_is_masked_where_it_stands_alone() {
-        let mask = mask(&[("sasl.password", "x1"), ("statistics.interval.ms", "0")]);
-        let text = "host:0: value \"0\" of x1, x10 refused";
-        assert_eq!(mask.hide(text), "host:0: value \"***\" of ***, x10 refused");
-    }
-
-    #[test]
-    fn parts_of_a_value_that_librdkafka_splits_are_masked() {
-        let mask = mask(&[(
-            "sasl.oauthbearer.config",
-            "principal=admin pasword=hunter2 S3CRETTOKEN lifeSeconds=36x00",
-        )]);
-        for (text, masked) in [
-            (
-                "Unrecognized sasl.oauthbearer.config beginning at: S3CRETTOKEN lifeSeconds=36x00",
-                "Unrecognized sasl.oauthbearer.config beginning at: *** lifeSeconds=***",
-            ),
-            ("beginning at: pasword=hunt", "beginning at: pasword=***"),
-            (
-                "non-integral 'lifeSeconds=': 36x00",
-                "non-integral 'lifeSeconds=': ***",
-            ),
-            ("empty 'principal='", "empty 'principal='"),
-        ] {
-            assert_eq!(mask.hide(text), masked);
-        }
-    }
-
-    #[test]
-    fn a_secret_that_is_cut_off_at_the_end_is_masked() {
-        let mask = mask(&[("sasl.password", "correct horse")]);
-        assert_eq!(mask.hide("refused: correct ho"), "refused: ***");
-        assert_eq!(mask.hide("refused: corr"), "refused: ***");
-    }
-
-    #[test]
-    fn lines_of_a_key_are_masked_and_the_words_around_it_are_not() {
-        let key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkq\n-----END PRIVATE KEY-----\n";
-        let mask = mask(&[("ssl.key.pem", key)]);
-        let text = "ssl.key.pem: bad base64 near QIBADAN in a PRIVATE KEY";
-        assert_eq!(
-            mask.hide(text),
-            "ssl.key.pem: bad base64 near *** in a PRIVATE KEY"
-        );
-    }
-
-    /// A token endpoint may repeat the header that it was sent: `Basic`, then name and secret in base64.
-    #[test]
-    fn a_login_at_a_token_endpoint_is_masked_in_base64_too() {
-        let mask = mask(&[
-            ("sasl.oauthbearer.client.id", "cid"),
-            ("sasl.oauthbearer.client.secret", "S3cretClientPw!"),
-        ]);
-        let text = "bad header Basic Y2lkOlMzY3JldENsaWVudFB3IQ== here";
-        assert_eq!(mask.hide(text), "bad header Basic ***== here");
-    }
-
-    #[test]
-    fn letters_of_several_bytes_are_masked_whole() {
-        let mask = mask(&[("sasl.password", "pässwörd")]);
-        assert_eq!(mask.hide("näh: pässwörd ö"), "näh: *** ö");
-        assert_eq!(format!("{mask:?}"), "Mask { .. }");
-    }
 }

@@ -45,8 +45,33 @@ fn remedy(name: &str) -> Option<&'static str> {
     Some(remedy)
 }
 
-/// Returns true where the value of the property `name` may be printed.
-pub(super) fn is_public(name: &str) -> bool {
+/// Returns the part of the value of the property `name` that may not be printed; empty where all of it may.
+pub(super) fn secret_part<'v>(name: &str, value: &'v str) -> &'v str {
+    if is_public(name) {
+        ""
+    } else if has_query(name) {
+        value.split_once('?').map_or("", |(_, query)| query)
+    } else {
+        value
+    }
+}
+
+/// Returns the value of the property `name` to be printed, with `***` in place of what may not be.
+pub(super) fn shown(name: &str, value: &str) -> String {
+    let secret = secret_part(name, value);
+    if is_public(name) || (has_query(name) && secret.is_empty()) {
+        value.to_owned()
+    } else {
+        format!("{}***", &value[..value.len() - secret.len()])
+    }
+}
+
+/// Returns true for a property whose value is a URL. Of a URL the query may be a secret.
+pub(super) fn has_query(name: &str) -> bool {
+    name == "sasl.oauthbearer.token.endpoint.url"
+}
+
+fn is_public(name: &str) -> bool {
     PUBLIC.contains(&name) || (name.starts_with("ssl.") && name.ends_with(".location"))
 }
 
@@ -99,6 +124,8 @@ const PUBLIC: &[&str] = &[
     "sasl.kerberos.service.name",
     "sasl.mechanism",
     "sasl.mechanisms",
+    "sasl.oauthbearer.client.credentials.client.id",
+    "sasl.oauthbearer.client.id",
     "sasl.oauthbearer.method",
     "security.protocol",
     "ssl.endpoint.identification.algorithm",

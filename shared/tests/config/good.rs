@@ -49,6 +49,38 @@ fn every_key_of_klag_exporter_is_known() {
 }
 
 #[test]
+fn of_a_login_with_tokens_only_secrets_are_masked() {
+    let url = "https://idp:8443/realms/kafka/token";
+    let shown = |url: &str| {
+        let properties = [
+            ("security.protocol", "SASL_SSL"),
+            ("sasl.mechanism", "OAUTHBEARER"),
+            ("sasl.oauthbearer.method", "oidc"),
+            ("sasl.oauthbearer.token.endpoint.url", url),
+            ("sasl.oauthbearer.client.id", "klag-exporter"),
+            ("sasl.oauthbearer.client.secret", "hunter2"),
+        ];
+        let lines = properties.map(|(name, value)| format!("\"{name}\" = \"{value}\"\n"));
+        let text = format!(
+            "{CLUSTER}\n[clusters.consumer_properties]\n{}",
+            lines.concat()
+        );
+        accepted(&text).effective(Program::Collector).to_string()
+    };
+    let printed = shown(url);
+    for line in [
+        format!("\"sasl.oauthbearer.token.endpoint.url\" = \"{url}\"\n"),
+        "\"sasl.oauthbearer.client.id\" = \"klag-exporter\"\n".to_owned(),
+        "\"sasl.oauthbearer.client.secret\" = \"***\"\n".to_owned(),
+    ] {
+        assert!(printed.contains(&line), "{line}{printed}");
+    }
+    let printed = shown(&format!("{url}?key=hunter2"));
+    assert!(printed.contains(&format!("{url}?***\"")), "{printed}");
+    assert!(!printed.contains("hunter2"), "{printed}");
+}
+
+#[test]
 fn defaults_are_in_place() {
     insta::assert_snapshot!(accepted(CLUSTER).effective(Program::Collector), @r#"
     [exporter]

@@ -80,7 +80,7 @@ The keys of a table in TOML, which takes JSON's strings, numbers, booleans and l
 
 {{/*
 "true" if a property, {name, value}, may stand in a ConfigMap, else nothing. Only names known to hold no secret pass, those
-that `collector --check` prints unmasked, so every other property is withheld. A value that is a single reference to the environment
+that `collector --check` prints unmasked whatever their value, so every other property is withheld. A value that is a single reference to the environment
 may stand there too, because it holds no secret.
 */}}
 {{- define "klag-exporter.isPublic" -}}
@@ -99,6 +99,8 @@ may stand there too, because it holds no secret.
   "sasl.kerberos.service.name"
   "sasl.mechanism"
   "sasl.mechanisms"
+  "sasl.oauthbearer.client.credentials.client.id"
+  "sasl.oauthbearer.client.id"
   "sasl.oauthbearer.method"
   "security.protocol"
   "ssl.endpoint.identification.algorithm" }}

@@ -23,12 +23,8 @@ pub(crate) fn write(f: &mut fmt::Formatter<'_>, cluster: &Cluster) -> fmt::Resul
         writeln!(f, "\n[clusters.{}]", CONSUMER_PROPERTIES.name)?;
     }
     for (name, value) in &cluster.consumer_properties {
-        let name = TomlText(name);
-        if properties::is_public(name.0) {
-            writeln!(f, "{name} = {}", TomlText(value.expose()))?;
-        } else {
-            writeln!(f, "{name} = \"{value}\"")?;
-        }
+        let shown = properties::shown(name, value.expose());
+        writeln!(f, "{} = {}", TomlText(name), TomlText(&shown))?;
     }
     if !cluster.labels.is_empty() {
         writeln!(f, "\n[clusters.{}]", LABELS.name)?;
