@@ -1,7 +1,9 @@
 //! Renderings of the chart and of kustomize with a web configuration.
 
 use anyhow::{Context, Result, ensure};
-use e2e::manifests::render::{Objects, chart, composition};
+use e2e::documents::Document;
+use e2e::lab::host::TempDir;
+use e2e::manifests::render::{Objects, chart, composition, customized};
 use serde_json::{Value, json};
 use shared::config::{self, Environment, Program};
 
@@ -48,6 +50,60 @@ fn both_containers_mount_the_secret_and_probes_stay_as_they_are() -> Result<()> 
         let wanted = json!({"name": "web", "secret": {"secretName": "klag-exporter-web"}});
         ensure!(volumes.contains(&wanted), "{volumes:?}");
     }
+    Ok(())
+}
+
+/// Checks the examples of the document for a certificate in a Secret of its own.
+#[test]
+fn both_containers_can_mount_another_secret() -> Result<()> {
+    let readme = Document::Manifests.read()?;
+    let example = |begin: &str| {
+        let mut blocks = readme.split("```yaml\n").skip(1);
+        let block = blocks.find(|block| block.starts_with(begin));
+        let block = block.and_then(|block| block.split("```").next());
+        block.with_context(|| format!("no {begin:?}"))
+    };
+    let scratch = TempDir::new("another-secret")?;
+    let values = scratch.write("values.yaml", example("customSecretVolumes: &")?)?;
+    let of_chart = chart(&["--values", &values.display().to_string()])?;
+    let of_kustomize = customized("base", &[], example("patches:\n  - patch")?)?;
+    for objects in [of_chart, of_kustomize] {
+        let wanted =
+            json!({"name": "endpoints", "mountPath": "/etc/klag-exporter-tls", "readOnly": true});
+        for container in containers(&objects)? {
+            let mounts = container["volumeMounts"].as_array().context("no mounts")?;
+            ensure!(mounts.contains(&wanted), "{mounts:?}");
+        }
+        let volumes = pod(&objects)?["volumes"].as_array().context("no volumes")?;
+        let wanted = json!({"name": "endpoints", "secret": {"secretName": "klag-exporter-tls"}});
+        let n_volumes = volumes.iter().filter(|volume| **volume == wanted).count();
+        assert_eq!(n_volumes, 1, "{volumes:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_secret_of_the_elector_alone_is_not_the_collectors() -> Result<()> {
+    let volume = |list: &str, secret: &str| {
+        format!(
+            "{list}[0].name=x,{list}[0].secretName={secret},{list}[0].mountPath=/x,{list}[0].items[0].key=a,{list}[0].items[0].path=b"
+        )
+    };
+    let (own, all) = ("elector.customSecretVolumes", "customSecretVolumes");
+    let objects = chart(&["--set", &volume(own, "hunter2")])?;
+    let [elector, collector] = containers(&objects)?;
+    ensure!(elector["volumeMounts"].to_string().contains("\"/x\""));
+    ensure!(!collector["volumeMounts"].to_string().contains("\"/x\""));
+    let volumes = pod(&objects)?["volumes"].to_string();
+    ensure!(volumes.contains("hunter2"), "{volumes}");
+
+    let alone = "config.exporter\\.leadership.enabled=false,replicaCount=1";
+    let objects = chart(&["--set", &volume(own, "hunter2"), "--set", alone])?;
+    ensure!(!pod(&objects)?.to_string().contains("hunter2"));
+
+    let same_name = ["--set", &volume(own, "one"), "--set", &volume(all, "two")];
+    let error = format!("{:#}", chart(&same_name).err().context("it is taken")?);
+    ensure!(error.contains("write another name"), "{error}");
     Ok(())
 }
 

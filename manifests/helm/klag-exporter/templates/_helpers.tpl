@@ -188,3 +188,46 @@ may stand there too, because it holds no secret.
     fieldRef:
       fieldPath: metadata.uid
 {{- end }}
+
+{{/* The mounts of a container for volumes in the form of customSecretVolumes. */}}
+{{- define "klag-exporter.secretMounts" -}}
+{{- range $volume := . }}
+{{- if and .items .useSubPaths }}
+{{- range .items }}
+- name: {{ $volume.name }}
+  mountPath: {{ $volume.mountPath }}/{{ .path }}
+  subPath: {{ .path }}
+  readOnly: {{ dig "readOnly" true $volume }}
+{{- end }}
+{{- else }}
+- name: {{ .name }}
+  mountPath: {{ .mountPath }}
+  readOnly: {{ dig "readOnly" true . }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The volumes of customSecretVolumes of the collector and the elector, as a JSON list. A volume that both mount is there once. */}}
+{{- define "klag-exporter.secretVolumes" -}}
+{{- $volumes := list }}
+{{- $known := dict }}
+{{- $lists := list .Values.customSecretVolumes }}
+{{- if include "klag-exporter.elector" . }}
+{{- $lists = append $lists .Values.elector.customSecretVolumes }}
+{{- end }}
+{{- range $list := $lists }}
+{{- range $list }}
+{{- $secret := dict "secretName" .secretName }}
+{{- with .items }}
+{{- $_ := set $secret "items" . }}
+{{- end }}
+{{- if not (hasKey $known .name) }}
+{{- $volumes = append $volumes (dict "name" .name "secret" $secret) }}
+{{- $_ := set $known .name $secret }}
+{{- else if ne (toJson $secret) (toJson (get $known .name)) }}
+{{- fail (printf "elector.customSecretVolumes: customSecretVolumes has another volume with the name %s; write another name" .name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- toJson $volumes }}
+{{- end }}
