@@ -43,6 +43,7 @@ pub fn page(file: &Value) -> Result<String> {
             found.with_context(|| format!("{alert} has no {place}"))
         };
         let severity = match text("/labels/severity")? {
+            raised if raised.starts_with("{{ if") => "that of the budget, but critical for warning",
             templated if templated.contains("{{") => "that of the budget, else warning",
             plain => plain,
         };

@@ -13,7 +13,7 @@ const LIMIT: Duration = Duration::from_secs(600);
 const TESTS: [&str; 4] = ["recording", "groups", "itself", "days"];
 
 /// Changes that make the rules worse, each with the file of tests that must fail with it.
-const WORSE: [(&str, &str, &str); 14] = [
+const WORSE: [(&str, &str, &str); 18] = [
     // This change makes the alerts read the family instead of the recorded series.
     (
         "groups",
@@ -64,8 +64,32 @@ const WORSE: [(&str, &str, &str); 14] = [
     // With this change the alert about two leaders fires at once, although pods are scraped one after the other.
     (
         "itself",
-        "sum by (namespace, job) (kafka_lag_exporter_leader) > 1,\n            \"job\", \"$1\", \"job\", \"(.+)-telemetry\"\n          )\n        for: 3m",
-        "sum by (namespace, job) (kafka_lag_exporter_leader) > 1,\n            \"job\", \"$1\", \"job\", \"(.+)-telemetry\"\n          )\n        for: 0s",
+        "(kafka_lag_exporter_leader)) > 1,\n            \"job\", \"$1\", \"job\", \"(.+)-telemetry\"\n          )\n        for: 6m",
+        "(kafka_lag_exporter_leader)) > 1,\n            \"job\", \"$1\", \"job\", \"(.+)-telemetry\"\n          )\n        for: 0s",
+    ),
+    // With this change a pod that is scraped twice counts as two.
+    (
+        "itself",
+        "sum by (namespace, job) (max by (namespace, job, instance) (kafka_lag_exporter_leader)) > 1",
+        "sum by (namespace, job) (kafka_lag_exporter_leader) > 1",
+    ),
+    // With this change a leader of which only /metrics is scraped counts as none.
+    (
+        "itself",
+        "          unless on (namespace, job) kafka_lag_exporter_leader_term\n",
+        "",
+    ),
+    // With this change a release that has vanished is not missed while another one is there.
+    (
+        "itself",
+        "group by (namespace, job) (last_over_time(kafka_lag_exporter_leader[1d]))",
+        "group by (namespace, job) (kafka_lag_exporter_leader)",
+    ),
+    // With this change a group whose budget promises a reader loses records unnoticed while it has none.
+    (
+        "groups",
+        "unless on (namespace, job, cluster_name, group) (\n              klag:kafka_consumergroup_group_members == 0\n              and on (namespace, job, cluster_name, group) klag:budget_seconds{budget=\"default\"}\n            )\n          )\n          * on",
+        "unless on (namespace, job, cluster_name, group) klag:kafka_consumergroup_group_members == 0\n          )\n          * on",
     ),
     // With this change a log that was never cut counts as one that was.
     (

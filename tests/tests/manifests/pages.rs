@@ -227,6 +227,11 @@ fn what_follows_from_an_alert_is_not_told_again() -> Result<()> {
     fire("KafkaGroupStuck", &of("up", "d"))?;
     fire("KafkaGroupLagGrowing", &of("up", "d"))?;
     fire("KafkaGroupStuck", &of("down", "e"))?;
+    fire("KafkaLagCollectionPartial", &[("cluster_name", "part")])?;
+    fire("KafkaGroupGone", &of("part", "f"))?;
+    fire("KafkaGroupLate", &of("part", "g"))?;
+    fire("KafkaLagExporterSeesNoMore", &[("cluster_name", "blind")])?;
+    fire("KafkaGroupGone", &of("blind", "h"))?;
     let wanted = [
         ("KafkaLagCollectionFailing", "", false),
         ("KafkaGroupLate", "a", true),
@@ -236,6 +241,11 @@ fn what_follows_from_an_alert_is_not_told_again() -> Result<()> {
         ("KafkaGroupStuck", "d", false),
         ("KafkaGroupLagGrowing", "d", true),
         ("KafkaGroupStuck", "e", true),
+        ("KafkaLagCollectionPartial", "", false),
+        ("KafkaGroupGone", "f", true),
+        ("KafkaGroupLate", "g", false),
+        ("KafkaLagExporterSeesNoMore", "", false),
+        ("KafkaGroupGone", "h", true),
     ];
     let wanted = wanted.map(|(alert, group, is)| ((alert.to_owned(), group.to_owned()), is));
     lab::wait_for("inhibition", Duration::from_secs(30), || {
