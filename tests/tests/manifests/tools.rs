@@ -11,6 +11,64 @@ const CHART: &str = "helm/klag-exporter";
 const GUIDE: [&str; 2] = ["--set", "readinessProbe.httpGet.path=/ready"];
 const NO_ELECTION: &str = r"config.exporter\.leadership.enabled=false";
 
+/// Values that the chart refuses, each with a part of what it says.
+const REFUSED: [(&str, &str); 18] = [
+    ("replicas=3", "additional properties 'replicas' not allowed"),
+    ("readinessProbe.httpGet.path=/redy", "must be one of"),
+    (NO_ELECTION, "each replica would collect"),
+    (
+        "alerts.enabled=true,alerts.overrides.Nope.for=1m",
+        "there is no alert Nope",
+    ),
+    (
+        "alerts.enabled=true,alerts.groups.nope.interval=1m",
+        "there is no group of rules nope",
+    ),
+    (
+        "alerts.enabled=true,alerts.budgets[0].seconds=1,alerts.budgets[0].labels.group=x",
+        "invalid propertyName 'group'",
+    ),
+    ("alerts.enabled=true,alerts.budgets[0].group=x", "seconds"),
+    (
+        "alerts.enabled=true,alerts.budgets[0].seconds=1,alerts.budgets[0].name=default",
+        "two are called default",
+    ),
+    (
+        "alerts.enabled=true,alerts.budgets[0].seconds=1,alerts.budgets[0].group=*-billing",
+        "the pattern \"*-billing\" of budget-0 is no regular expression",
+    ),
+    (
+        "alerts.enabled=true,alerts.budgets[0].seconds=1,alerts.budgets[0].cluster=a)(b",
+        "the pattern \"a)(b\" of budget-0 is no regular expression",
+    ),
+    (
+        "alerts.enabled=true,alerts.budgets[0].seconds=1,alerts.budgets[0].labels.__name__=x",
+        "invalid propertyName '__name__'",
+    ),
+    (
+        "alerts.enabled=true,alerts.targetLabels={cluster},alerts.budgets[0].seconds=1,alerts.budgets[0].labels.cluster=x",
+        "the label cluster of budget-0 is one of alerts.targetLabels",
+    ),
+    (
+        "alerts.enabled=true,alerts.targetLabels={cluster},alerts.default.labels.cluster=x",
+        "the label cluster of default is one of alerts.targetLabels",
+    ),
+    ("alerts.enabled=true,alerts.default.seconds=0", "seconds"),
+    ("alerts.enabled=true,alerts.objective=90", "objective"),
+    (
+        "alerts.enabled=true,config.exporter.poll_interval=${POLL}",
+        "\"${POLL}\" is no duration that the rules can follow",
+    ),
+    (
+        "alerts.enabled=true,alerts.intervals.scrape=10m",
+        "Prometheus forgets values after five minutes",
+    ),
+    (
+        "config.clusters[0].name=x",
+        "missing property 'bootstrap_servers'",
+    ),
+];
+
 fn ensure_alike(kustomize: &Objects, chart: &Objects) -> Result<()> {
     let differences = alike::differences(&alike::plain(kustomize)?, &alike::plain(chart)?);
     ensure!(differences.is_empty(), "{differences:#?}");
@@ -174,32 +232,7 @@ fn values_of_klag_exporters_own_chart_are_taken() -> Result<()> {
 
 #[test]
 fn wrong_values_are_refused_with_a_reason() -> Result<()> {
-    for (set, reason) in [
-        ("replicas=3", "additional properties 'replicas' not allowed"),
-        ("readinessProbe.httpGet.path=/redy", "must be one of"),
-        (NO_ELECTION, "each replica would collect"),
-        (
-            "alerts.enabled=true,alerts.overrides.Nope.for=1m",
-            "there is no alert Nope",
-        ),
-        (
-            "alerts.enabled=true,alerts.groups.nope.interval=1m",
-            "there is no group of rules nope",
-        ),
-        (
-            "alerts.enabled=true,alerts.budgets[0].seconds=1,alerts.budgets[0].labels.group=x",
-            "invalid propertyName 'group'",
-        ),
-        ("alerts.enabled=true,alerts.budgets[0].group=x", "seconds"),
-        (
-            "alerts.enabled=true,alerts.budgets[0].seconds=1,alerts.budgets[0].name=default",
-            "two are called default",
-        ),
-        (
-            "config.clusters[0].name=x",
-            "missing property 'bootstrap_servers'",
-        ),
-    ] {
+    for (set, reason) in REFUSED {
         let Err(error) = chart(&["--set", set]) else {
             anyhow::bail!("{set} is taken");
         };
