@@ -4,8 +4,11 @@
 //! Classic groups are described all at once, by an answer whose bytes are parsed here ([`survey`]). KIP-848 groups are described
 //! by librdkafka, group by group ([`kip848`]).
 
+mod claims;
 mod kip848;
 mod survey;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,11 +21,11 @@ use super::collection_context::CollectionContext;
 use super::committed_offsets::CommittedOffsets;
 use super::error_code::ErrorCode;
 use super::group_listing::{GroupListing, ListedAs, Protocol};
-use super::metadata::Metadata;
 use crate::snapshot::{
     Api, GroupState, Member, Name, Reading, Reason, TopicPartition, Unknown, Unsupported,
 };
 
+pub(super) use self::claims::KnownTopics;
 pub(super) use self::survey::SurveyInput;
 
 /// The longest time for which a description is used while the listed state of its group stays the same. A rebalance that no
@@ -48,6 +51,11 @@ struct Description {
     content: DescribedAs,
     /// The instant of the answer, from which the age of the description counts.
     at: Instant,
+    /// Partitions in the members' assignments that stand for greater ones as well, which were left out. The description is of no
+    /// use any more once one of them exists.
+    outgrown_by: Vec<TopicPartition>,
+    /// The number of partitions in the members' assignments that the metadata did not have.
+    n_unread: usize,
 }
 
 /// The content of a description.
@@ -187,24 +195,6 @@ impl Description {
     fn is_fresh(&self, now: Instant) -> bool {
         now.duration_since(self.at) < DESCRIPTION_TTL
     }
-}
-
-/// Returns the assigned partitions, sorted and without duplicates.
-fn partitions<'a>(
-    assigned: impl Iterator<Item = (&'a str, Vec<i32>)>,
-    metadata: &Metadata,
-) -> Vec<TopicPartition> {
-    let mut all: Vec<_> = assigned
-        .flat_map(|(topic, partitions)| {
-            let topic = metadata.shared_name(topic);
-            partitions
-                .into_iter()
-                .map(move |partition| TopicPartition::of(&topic, partition))
-        })
-        .collect();
-    all.sort_unstable();
-    all.dedup();
-    all
 }
 
 /// Returns `true` if the group is classic, or may be, so that its members choose the bytes of their assignment.

@@ -75,6 +75,19 @@ impl Metadata {
         Ok(metadata)
     }
 
+    /// Returns metadata that was read now and has topics with these numbers of partitions, which broker 1 leads.
+    #[cfg(test)]
+    pub(super) fn with_topics<const N: usize>(topics: [(&str, i32); N]) -> Self {
+        let leaders = |n| (0..n).map(|partition| (partition, Some(1))).collect();
+        Self {
+            brokers: vec![1],
+            topics: topics.map(|(name, n)| (name.into(), leaders(n))).into(),
+            failed_topics: BTreeMap::new(),
+            read_at: Instant::now(),
+            freshness: Freshness::Current,
+        }
+    }
+
     /// Returns `true` if the metadata has to be read again: it is older than `ttl`, was contradicted, or lacks the partitions of
     /// a topic.
     pub(super) fn needs_refresh(&self, ttl: Duration) -> bool {

@@ -119,6 +119,42 @@ fn thousands_of_made_up_claims_cost_little_and_are_nobody_elses_trouble() -> Res
 }
 
 #[test]
+fn megabytes_of_claims_in_many_groups_take_little_memory() -> Result<()> {
+    const GROUPS: i32 = 12;
+    /// As many partitions as fit into a megabyte, which is the largest assignment that a broker stores.
+    const CLAIMED: i32 = 240_000;
+    let runtime = Runtime::new()?;
+    let kafka = start(&runtime);
+    for group in 0..GROUPS {
+        let first = 3 + group * CLAIMED;
+        let member = MemberSpec::new("liar").assigned("orders", first..first + CLAIMED);
+        // The stand-in need not make the bytes anew for each answer.
+        let stored = member.assignment_bytes();
+        let member = member.stored(stored);
+        kafka.add_group(&format!("hostile-{group}"), hostile(member));
+    }
+    let config = Config::of(&kafka.bootstrap()).every(Duration::from_secs(10));
+    let collector = Collector::start(&config)?;
+    collector.wait_for("all groups", LIMIT, |metrics| {
+        for group in 0..GROUPS {
+            let complete = of(metrics, "complete", &format!("hostile-{group}"));
+            ensure!(complete == Some(1.0), "hostile-{group}: {complete:?}");
+        }
+        is_whole(metrics)
+    })?;
+    watch(&collector, 2, is_whole)?;
+    let usage = collector.usage()?;
+    lab::say(format_args!(
+        "{GROUPS} groups that claim a megabyte each: {:.0?} CPU so far, {} KiB at most",
+        usage.cpu,
+        usage.rss_peak / 1024
+    ));
+    let most = 100 * 1024 * 1024;
+    ensure!(usage.rss_peak < most, "{} bytes at most", usage.rss_peak);
+    Ok(())
+}
+
+#[test]
 fn what_is_known_not_to_be_there_is_not_asked_about_again_and_hides_nothing() -> Result<()> {
     let runtime = Runtime::new()?;
     let kafka = start(&runtime);

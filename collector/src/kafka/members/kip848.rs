@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{DescribedAs, Description, GroupMembers, partitions};
+use super::claims::{Claims, KnownTopics};
+use super::{DescribedAs, Description, GroupMembers};
 use crate::kafka::collection_context::{CollectionContext, POLL_TIMEOUT};
 use crate::kafka::committed_offsets::CommittedOffsets;
 use crate::kafka::error_code::ErrorCode;
 use crate::kafka::group_listing::{GroupListing, ListedAs, Protocol, state};
-use crate::kafka::metadata::Metadata;
 use crate::kafka::native::{
     AdminRequests, AdminResult, Client, DescribedGroup, RequestTarget, ResultsByName,
 };
@@ -31,9 +31,11 @@ impl GroupMembers {
         &mut self,
         client: &Client,
         (listing, committed): (&GroupListing, &CommittedOffsets),
-        metadata: &Metadata,
+        known: KnownTopics<'_>,
         context: &mut CollectionContext<'_>,
     ) {
+        // The metadata may have been read again after the survey.
+        self.drop_outgrown(known.metadata);
         let now = Instant::now();
         let mut due = Due::new();
         for (group, found) in &committed.groups {
@@ -42,13 +44,13 @@ impl GroupMembers {
             let is_wanted = listed.protocol == Protocol::Consumer
                 && listed.state != GroupState::Empty
                 && !self.is_current(group, listed, now);
-            let is_there =
-                !context.silent_brokers.contains_key(&broker) && metadata.brokers.contains(&broker);
+            let is_there = !context.silent_brokers.contains_key(&broker)
+                && known.metadata.brokers.contains(&broker);
             if is_wanted && is_there {
                 due.entry(broker).or_default().push((group, listed));
             }
         }
-        self.request(client, &due, metadata, context);
+        self.request(client, &due, known, context);
     }
 
     /// Asks each broker in `due` about its groups, and records the answers.
@@ -56,7 +58,7 @@ impl GroupMembers {
         &mut self,
         client: &Client,
         due: &Due<'_>,
-        metadata: &Metadata,
+        known: KnownTopics<'_>,
         context: &mut CollectionContext<'_>,
     ) {
         let mut requests = AdminRequests::on(client);
@@ -93,7 +95,7 @@ impl GroupMembers {
             if blocked.contains(&broker) {
                 answer = answer.map(blocked_as_not_found);
             }
-            self.record_answer(broker, chunk, answer, (metadata, context));
+            self.record_answer(broker, chunk, answer, (known, context));
         }
     }
 
@@ -103,7 +105,7 @@ impl GroupMembers {
         broker: i32,
         chunk: &[(&Name, ListedAs)],
         answer: ResultsByName<DescribedGroup>,
-        (metadata, context): (&Metadata, &mut CollectionContext<'_>),
+        (known, context): (KnownTopics<'_>, &mut CollectionContext<'_>),
     ) {
         let groups = match answer {
             Ok(groups) => groups,
@@ -119,15 +121,7 @@ impl GroupMembers {
             };
             match description {
                 Ok(described) => {
-                    let content = DescribedAs::Group {
-                        state: state(described.state),
-                        members: Ok(members(described, metadata)),
-                    };
-                    let described = Description {
-                        listed,
-                        content,
-                        at,
-                    };
+                    let described = description_of(described, (listed, at), known);
                     self.groups.insert(Name::clone(group), described);
                 }
                 Err(code) => {
@@ -154,19 +148,34 @@ fn blocked_as_not_found(
         .collect()
 }
 
-/// Returns the members of a KIP-848 group, in the order of the answer.
-fn members(group: DescribedGroup, metadata: &Metadata) -> Arc<Vec<Member>> {
-    let members = group.members.into_iter().map(|member| Member {
-        consumer_id: Name::from(member.consumer_id),
-        client_id: Name::from(member.client_id),
-        host: Name::from(member.host),
-        assignment: partitions(
-            member
-                .assignment
-                .iter()
-                .map(|(topic, partition)| (&**topic, vec![*partition])),
-            metadata,
-        ),
+/// Returns the description of a KIP-848 group, with the members in the order of the answer.
+fn description_of(
+    group: DescribedGroup,
+    (listed, at): (ListedAs, Instant),
+    known: KnownTopics<'_>,
+) -> Description {
+    let mut outgrown_by = Vec::new();
+    let members = group.members.into_iter().map(|member| {
+        let assigned = member.assignment.iter();
+        let claims = Claims::of(assigned.map(|(topic, p)| (&**topic, vec![*p])), known);
+        outgrown_by.extend(claims.outgrown_by);
+        Member {
+            consumer_id: Name::from(member.consumer_id),
+            client_id: Name::from(member.client_id),
+            host: Name::from(member.host),
+            assignment: claims.partitions,
+        }
     });
-    Arc::new(members.collect())
+    let members = Ok(Arc::new(members.collect()));
+    Description {
+        listed,
+        content: DescribedAs::Group {
+            state: state(group.state),
+            members,
+        },
+        at,
+        outgrown_by,
+        // The coordinator assigns partitions that exist, so no client can make these many.
+        n_unread: 0,
+    }
 }

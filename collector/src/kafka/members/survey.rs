@@ -11,7 +11,8 @@ use std::time::Duration;
 use shared::config::Filter;
 use tokio::time::Instant;
 
-use super::{DESCRIPTION_TTL, DescribedAs, Description, GroupMembers, is_classic, partitions};
+use super::claims::{Claims, KnownTopics, leave_to_first};
+use super::{DESCRIPTION_TTL, DescribedAs, Description, GroupMembers, is_classic};
 use crate::kafka::collection_context::{CLUSTER_SUBJECT, CollectionContext};
 use crate::kafka::error_code::ErrorCode;
 use crate::kafka::group_listing::{GroupListing, ListedAs};
@@ -38,7 +39,8 @@ pub(super) struct Survey {
 pub(in crate::kafka) struct SurveyInput<'a> {
     pub(in crate::kafka) client: &'a Client,
     pub(in crate::kafka) listing: &'a GroupListing,
-    pub(in crate::kafka) metadata: &'a Metadata,
+    pub(in crate::kafka) known_topics: KnownTopics<'a>,
+    /// The filter that the names of wanted groups pass.
     pub(in crate::kafka) filter: &'a Filter,
 }
 
@@ -65,6 +67,7 @@ impl GroupMembers {
         input: &SurveyInput<'_>,
         context: &mut CollectionContext<'_>,
     ) -> BTreeMap<Name, i32> {
+        self.drop_outgrown(input.known_topics.metadata);
         if !self.is_due(input.listing) {
             return BTreeMap::new();
         }
@@ -93,15 +96,10 @@ impl GroupMembers {
             if !is_classic(listed) {
                 continue;
             }
-            match described_as(&group, input.metadata) {
-                Ok(content) => {
-                    let at = Instant::now();
-                    let described = Description {
-                        listed,
-                        content,
-                        at,
-                    };
+            match described(&group, listed, input.known_topics) {
+                Ok(described) => {
                     self.groups.insert(Name::clone(name), described);
+                    self.bound_memory(name);
                 }
                 Err(code) => drop(self.failed_groups.insert(Name::clone(name), code)),
             }
@@ -111,7 +109,7 @@ impl GroupMembers {
         let groups = &self.groups;
         let is_described = |name: &Name| groups.get(name).is_some_and(|known| known.at >= began);
         self.failed_groups.retain(|name, _| !is_described(name));
-        findings.count_requests(input.metadata, context);
+        findings.count_requests(input.known_topics.metadata, context);
         let all = findings.record_missing(whole, input, context);
         if all {
             self.survey = Some(Survey {
@@ -222,17 +220,28 @@ impl SurveyFindings {
 }
 
 /// Returns the description of a group that a broker lists as a group of consumers, or the broker's error about this group.
-fn described_as(group: &RawGroup<'_>, metadata: &Metadata) -> Result<DescribedAs, ErrorCode> {
+fn described(
+    group: &RawGroup<'_>,
+    listed: ListedAs,
+    known: KnownTopics<'_>,
+) -> Result<Description, ErrorCode> {
     group.code.check()?;
-    if !is_consumers(group) {
-        return Ok(DescribedAs::NoSuchGroup);
+    let mut description = Description {
+        listed,
+        content: DescribedAs::NoSuchGroup,
+        at: Instant::now(),
+        outgrown_by: Vec::new(),
+        n_unread: 0,
+    };
+    if is_consumers(group) {
+        let unreadable = Unknown::new(Api::DescribeGroups, Reason::BadAnswer);
+        let members = members(group, known, &mut description);
+        description.content = DescribedAs::Group {
+            state: state(&group.state),
+            members: members.map(Arc::new).map_err(|Malformed| unreadable),
+        };
     }
-    let unreadable = Unknown::new(Api::DescribeGroups, Reason::BadAnswer);
-    let members = members(group, metadata).map_err(|Malformed| unreadable);
-    Ok(DescribedAs::Group {
-        state: state(&group.state),
-        members: members.map(Arc::new),
-    })
+    Ok(description)
 }
 
 /// Returns `true` if the broker has no classic group of this name, although it describes one.
@@ -245,22 +254,30 @@ fn is_consumers(group: &RawGroup<'_>) -> bool {
     !is_dead(group) && matches!(&*group.protocol_type, "consumer" | "")
 }
 
-/// Returns the members of a classic group, ordered by their ids.
-fn members(group: &RawGroup<'_>, metadata: &Metadata) -> Result<Vec<Member>, Malformed> {
+/// Returns the members of a classic group, ordered by their ids. Notes in `description` which of their claims are not kept.
+fn members(
+    group: &RawGroup<'_>,
+    known: KnownTopics<'_>,
+    description: &mut Description,
+) -> Result<Vec<Member>, Malformed> {
     let members = group.members().map(|member| {
         let assigned = member_assignment::parse(member.assignment)?;
         let assigned = assigned.into_iter().map(|it| (it.topic, it.partitions));
+        let claims = Claims::of(assigned, known);
+        description.outgrown_by.extend(claims.outgrown_by);
+        description.n_unread += claims.n_unread;
         Ok(Member {
             consumer_id: Name::from(member.consumer_id),
             client_id: Name::from(member.client_id),
             host: Name::from(member.host),
-            assignment: partitions(assigned, metadata),
+            assignment: claims.partitions,
         })
     });
     let mut members: Vec<Member> = members.collect::<Result<_, _>>()?;
     // Brokers list members in any order. In a fixed order, a partition that two members have is always shown with the same
     // member.
     members.sort_unstable_by(|a, b| a.consumer_id.cmp(&b.consumer_id));
+    leave_to_first(&mut members);
     Ok(members)
 }
 

@@ -10,7 +10,7 @@ use crate::kafka::committed_offsets::{
 };
 use crate::kafka::group_listing::GroupListing;
 use crate::kafka::log_offsets::{self, LogStarts};
-use crate::kafka::members::SurveyInput;
+use crate::kafka::members::{KnownTopics, SurveyInput};
 use crate::kafka::metadata::Metadata;
 use crate::kafka::native::CommittedRow;
 use crate::progress::Step;
@@ -32,7 +32,10 @@ impl Session {
         let input = SurveyInput {
             client: &self.client,
             listing: &listing,
-            metadata,
+            known_topics: KnownTopics {
+                metadata,
+                filter: &self.cluster.topics,
+            },
             filter: &self.cluster.groups,
         };
         let surveyed_groups = self.members.survey(&input, context);
@@ -78,8 +81,12 @@ impl Session {
         // The members of KIP-848 groups are read after everything that offset lag needs, because the guard of classic groups may
         // have to end one of this client's connections for it.
         let groups = (&listing, &committed);
+        let known_topics = KnownTopics {
+            metadata,
+            filter: &self.cluster.topics,
+        };
         self.members
-            .describe_kip848(&self.client, groups, metadata, context);
+            .describe_kip848(&self.client, groups, known_topics, context);
         self.members.drop_old(&committed);
         self.members.record_failures(&committed, context);
         snapshot.unsupported = self.members.unsupported(&listing, &committed);
