@@ -135,7 +135,8 @@ pub enum GroupState {
 /// A member of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// The member id that the coordinator gave (`consumer_id`).
+    /// The member id that the coordinator gave (`consumer_id`). This text and the next two are cut where they are too long for
+    /// labels.
     pub consumer_id: Name,
     /// The client's own `client.id`.
     pub client_id: Name,
@@ -154,6 +155,8 @@ pub enum Unsupported {
     ShareOrStreams,
     /// Groups with a NUL byte in their name. librdkafka cuts the name there, so it may be the name of another group.
     NameWithNul,
+    /// Groups of consumers whose name is longer than a label of many series should be.
+    NameTooLong,
     /// Groups of anything else, such as a schema registry's.
     Other,
 }
@@ -254,10 +257,11 @@ impl Log {
 
 impl Unsupported {
     /// Every value, in the order of the exposition.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Connect,
         Self::ShareOrStreams,
         Self::NameWithNul,
+        Self::NameTooLong,
         Self::Other,
     ];
 
@@ -267,6 +271,7 @@ impl Unsupported {
             Self::Connect => "connect",
             Self::ShareOrStreams => "share_or_streams",
             Self::NameWithNul => "name_with_nul",
+            Self::NameTooLong => "name_too_long",
             Self::Other => "other",
         }
     }

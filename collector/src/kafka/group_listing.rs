@@ -13,6 +13,10 @@ use super::error_code::ErrorCode;
 use super::native::{AdminRequests, AdminResult, Client, ListedGroup, RequestTarget};
 use crate::snapshot::{Api, GroupState, Name, Reason};
 
+/// The largest length of a group's name in bytes. Kafka allows 32 KB, and a name is a label of each series of its group. Names of
+/// topics are no longer than 249.
+const MAX_NAME_LENGTH: usize = 1000;
+
 /// The groups of consumers that all brokers list, of either protocol.
 #[derive(Debug, Default)]
 pub(super) struct GroupListing {
@@ -20,6 +24,8 @@ pub(super) struct GroupListing {
     pub(super) groups: BTreeMap<Name, BTreeMap<i32, ListedAs>>,
     /// The number of groups, by broker, of which only a part of the name is known. librdkafka cuts names at a NUL byte.
     pub(super) truncated_names: BTreeMap<i32, usize>,
+    /// The number of groups, by broker, that are left out because of the length of their name.
+    pub(super) long_names: BTreeMap<i32, usize>,
     /// The brokers that listed nothing or not everything, and why.
     pub(super) failed: BTreeMap<i32, ErrorCode>,
     /// The brokers that could not be asked before the collection's deadline.
@@ -98,6 +104,10 @@ impl GroupListing {
         if !filter.matches(&name) {
             return;
         }
+        if is_too_long(&name) {
+            *self.long_names.entry(broker).or_default() += 1;
+            return;
+        }
         let brokers = self.groups.entry(Name::from(name)).or_default();
         if let Some(before) = brokers.insert(broker, listed) {
             brokers.insert(broker, before.or(listed));
@@ -126,6 +136,8 @@ impl GroupListing {
         self.truncated_names
             .retain(|broker, _| !asked.contains(broker));
         self.truncated_names.extend(later.truncated_names);
+        self.long_names.retain(|broker, _| !asked.contains(broker));
+        self.long_names.extend(later.long_names);
         self.failed.retain(|broker, _| !asked.contains(broker));
         self.failed.extend(later.failed);
         self.not_asked.extend(later.not_asked);
@@ -185,6 +197,11 @@ impl ListedAs {
             },
         }
     }
+}
+
+/// Returns `true` for the name of a group that is left out because of the length of its name.
+pub(super) const fn is_too_long(group: &str) -> bool {
+    group.len() > MAX_NAME_LENGTH
 }
 
 /// Returns the protocol with this number in librdkafka (`rd_kafka_consumer_group_type_t`).

@@ -32,6 +32,10 @@ pub(super) use self::survey::SurveyInput;
 /// listing has shown is noticed when this time is over.
 const DESCRIPTION_TTL: Duration = Duration::from_secs(120);
 
+/// The largest number of characters of a text that a member's client has chosen and that becomes a label. Each series of the
+/// member's partitions has these labels; a member id of Kafka's own clients ends in 37 characters after the client id.
+const MAX_LABEL_CHARS: usize = 256;
+
 /// The descriptions of groups, kept from one collection to the next.
 #[derive(Debug, Default)]
 pub(super) struct GroupMembers {
@@ -132,6 +136,7 @@ impl GroupMembers {
         let n_truncated_names: usize = listing.truncated_names.values().sum();
         let count = |kind: Unsupported| match kind {
             Unsupported::ShareOrStreams => n_not_shown,
+            Unsupported::NameTooLong => listing.long_names.values().sum(),
             Unsupported::NameWithNul => n_truncated_names + committed.n_truncated_names,
             kind => survey.others.get(&kind).copied().unwrap_or_default(),
         };
@@ -195,6 +200,12 @@ impl Description {
     fn is_fresh(&self, now: Instant) -> bool {
         now.duration_since(self.at) < DESCRIPTION_TTL
     }
+}
+
+/// Returns a text that a client has chosen, cut where it is too long for a label.
+fn label(text: &str) -> Name {
+    let end = text.char_indices().nth(MAX_LABEL_CHARS);
+    Name::from(end.map_or(text, |(end, _)| &text[..end]))
 }
 
 /// Returns `true` if the group is classic, or may be, so that its members choose the bytes of their assignment.

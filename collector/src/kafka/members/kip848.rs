@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::claims::{Claims, KnownTopics};
-use super::{DescribedAs, Description, GroupMembers};
+use super::{DescribedAs, Description, GroupMembers, label};
 use crate::kafka::collection_context::{CollectionContext, POLL_TIMEOUT};
 use crate::kafka::committed_offsets::CommittedOffsets;
 use crate::kafka::error_code::ErrorCode;
@@ -160,9 +160,9 @@ fn description_of(
         let claims = Claims::of(assigned.map(|(topic, p)| (&**topic, vec![*p])), known);
         outgrown_by.extend(claims.outgrown_by);
         Member {
-            consumer_id: Name::from(member.consumer_id),
-            client_id: Name::from(member.client_id),
-            host: Name::from(member.host),
+            consumer_id: label(&member.consumer_id),
+            client_id: label(&member.client_id),
+            host: label(&member.host),
             assignment: claims.partitions,
         }
     });

@@ -12,10 +12,10 @@ use shared::config::Filter;
 use tokio::time::Instant;
 
 use super::claims::{Claims, KnownTopics, leave_to_first};
-use super::{DESCRIPTION_TTL, DescribedAs, Description, GroupMembers, is_classic};
+use super::{DESCRIPTION_TTL, DescribedAs, Description, GroupMembers, is_classic, label};
 use crate::kafka::collection_context::{CLUSTER_SUBJECT, CollectionContext};
 use crate::kafka::error_code::ErrorCode;
-use crate::kafka::group_listing::{GroupListing, ListedAs};
+use crate::kafka::group_listing::{GroupListing, ListedAs, is_too_long};
 use crate::kafka::member_assignment::{self, Malformed};
 use crate::kafka::metadata::Metadata;
 use crate::kafka::native::{Client, RawGroup};
@@ -165,6 +165,8 @@ impl SurveyFindings {
     fn add_unlisted(&mut self, name: &str, group: &RawGroup<'_>) {
         if group.code.check().is_err() {
             self.n_refused += 1;
+        } else if is_too_long(name) {
+            // The listing counts such a group, or leaves it out because it is no group of consumers.
         } else if is_dead(group) {
             self.unlisted.insert(Name::from(name), group.broker);
         } else if !is_consumers(group) {
@@ -260,23 +262,24 @@ fn members(
     known: KnownTopics<'_>,
     description: &mut Description,
 ) -> Result<Vec<Member>, Malformed> {
-    let members = group.members().map(|member| {
+    let mut stored: Vec<_> = group.members().collect();
+    // Brokers list members in any order. In a fixed order, a partition that two members have is always shown with the same
+    // member.
+    stored.sort_unstable_by(|a, b| a.consumer_id.cmp(&b.consumer_id));
+    let members = stored.iter().map(|member| {
         let assigned = member_assignment::parse(member.assignment)?;
         let assigned = assigned.into_iter().map(|it| (it.topic, it.partitions));
         let claims = Claims::of(assigned, known);
         description.outgrown_by.extend(claims.outgrown_by);
         description.n_unread += claims.n_unread;
         Ok(Member {
-            consumer_id: Name::from(member.consumer_id),
-            client_id: Name::from(member.client_id),
-            host: Name::from(member.host),
+            consumer_id: label(&member.consumer_id),
+            client_id: label(&member.client_id),
+            host: label(&member.host),
             assignment: claims.partitions,
         })
     });
     let mut members: Vec<Member> = members.collect::<Result<_, _>>()?;
-    // Brokers list members in any order. In a fixed order, a partition that two members have is always shown with the same
-    // member.
-    members.sort_unstable_by(|a, b| a.consumer_id.cmp(&b.consumer_id));
     leave_to_first(&mut members);
     Ok(members)
 }

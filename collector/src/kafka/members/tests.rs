@@ -115,3 +115,11 @@ fn a_partition_that_two_members_claim_is_left_to_the_first() {
     let kept = members.map(|member| member.assignment);
     assert_eq!(kept, [vec![tp("t", 0), tp("t", 1)], vec![tp("t", 2)]]);
 }
+
+#[test]
+fn a_label_is_cut_between_characters() {
+    let long = "\u{e4}".repeat(300);
+    assert_eq!(&*label(&long), "\u{e4}".repeat(256));
+    assert_eq!(&*label(&long[..512]), &long[..512]);
+    assert_eq!(&*label(""), "");
+}

@@ -39,6 +39,14 @@ fn groups_that_cannot_be_shown_are_counted_by_type() -> Result<()> {
                     .coordinated_by(1),
             )
             .group("neighbour\0", named_alike().coordinated_by(2))
+            .group(
+                &"long-".repeat(201),
+                GroupSpec::classic().committed("orders", 0, 1),
+            )
+            .group(
+                &"new-".repeat(251),
+                GroupSpec::consumer().committed("orders", 0, 1),
+            )
             .group("twin", neighbour().coordinated_by(3))
             .group("twin\0", named_alike().coordinated_by(1)),
     )?;
@@ -94,6 +102,7 @@ fn check_counted(metrics: &Exposition) -> Result<()> {
         ("share_or_streams", 2.0),
         ("other", 1.0),
         ("name_with_nul", 2.0),
+        ("name_too_long", 2.0),
     ] {
         let counted = metrics.value("kafka_lag_exporter_unsupported_groups", [("type", kind)]);
         ensure!(counted == Some(n), "{counted:?} {kind}, not {n}");
