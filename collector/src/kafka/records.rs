@@ -96,7 +96,7 @@ impl RecordTimestamps {
             failures,
             denied,
             n_reads,
-        } = self.read(unread, limits, progress);
+        } = self.read(Search::of(unread, ends), limits, progress);
         self.cache.deny(denied, Instant::now());
         self.cache.keep(&answers, ends);
         known.extend(answers);
@@ -130,15 +130,14 @@ impl RecordTimestamps {
         }
     }
 
-    /// Reads the records of `unread`. The client is given up if it is stuck, refuses an assignment or has met a record that is
+    /// Reads the records that `search` wants. The client is given up if it is stuck, refuses an assignment or has met a record that is
     /// too large; then the next call makes a new client.
     fn read(
         &mut self,
-        unread: Wanted,
+        mut search: Search,
         limits: &ReadLimits<'_>,
         progress: &mut dyn FnMut(usize, usize),
     ) -> SearchResult {
-        let mut search = Search::of(unread);
         if search.is_done() {
             return search.finish(Reason::Deadline);
         }

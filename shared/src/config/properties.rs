@@ -8,6 +8,10 @@ use super::document::Value;
 /// Returns a message for the user, never with the value, if the user may not set the property, the name cannot be a property's,
 /// or the value has no form that librdkafka takes.
 pub(super) fn read(name: &str, value: &Value) -> Result<String, String> {
+    if name == "client.rack" {
+        let why = "records have to be read from leaders, as a follower may not have the newest";
+        return Err(format!("remove it; {why}"));
+    }
     if let Some(remedy) = remedy(name) {
         return Err(format!("is set by klag-exporter itself; {remedy}"));
     }
@@ -116,7 +120,6 @@ const PUBLIC: &[&str] = &[
     "aws.role.session.name",
     "broker.address.family",
     "client.dns.lookup",
-    "client.rack",
     "debug",
     "enable.ssl.certificate.verification",
     "https.ca.location",

@@ -1,13 +1,16 @@
 //! The search for records at or after the wanted offsets. The search has no client and no clock: events of partitions go in, and
 //! changes of the assignment come out.
 //!
-//! The records of a partition arrive in order. So a record answers every wanted offset up to its own that has no answer yet.
+//! The records of a partition arrive in order. So a record answers every wanted offset up to its own that has no answer yet. The
+//! end of a partition answers all of them, if it is not below the end that was read before: a leader that was just elected, and a
+//! follower, may not have got that far yet, and their end says nothing about the records after it.
 
 mod partition;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use self::partition::{NextStep, PartitionSearch};
+use super::cache::Ends;
 use super::{TimestampAnswers, Wanted};
 use crate::kafka::native::PartitionEvent;
 use crate::snapshot::{Api, Failure, Name, OldestUnread, Reason, TopicPartition, Unknown};
@@ -62,13 +65,14 @@ pub(super) struct AssignmentChange {
 // === impl Search ===
 
 impl Search {
-    /// Returns a search for every offset of `wanted`.
-    pub(super) fn of(wanted: Wanted) -> Self {
+    /// Returns a search for every offset of `wanted`. The ends of the logs, which all of them are below, are those of `ends`.
+    pub(super) fn of(wanted: Wanted, ends: &Ends<'_>) -> Self {
         let n_total = wanted.values().map(BTreeSet::len).sum();
         let waiting = wanted.keys().cloned().collect();
         let mut partitions = HashMap::<_, HashMap<_, _>>::new();
         for (tp, offsets) in wanted {
-            if let Some(partition) = PartitionSearch::for_offsets(offsets) {
+            let end = ends(&tp);
+            if let Some(partition) = PartitionSearch::for_offsets(offsets, end) {
                 partitions
                     .entry(tp.topic)
                     .or_default()

@@ -26,9 +26,19 @@ fn wanted(offsets: &[i64]) -> Wanted {
     Wanted::from([(tp("a", 0), offsets)])
 }
 
+/// Returns no end for any partition, as if none had been read.
+fn no_ends(_: &TopicPartition) -> Option<Offset> {
+    None
+}
+
 /// Returns a search that has begun to fetch, and the partitions that it has assigned with their positions.
 fn begun(wanted: Wanted) -> (Search, Vec<(TopicPartition, i64)>) {
-    let mut search = Search::of(wanted);
+    begun_with_ends(wanted, &no_ends)
+}
+
+/// Returns the same for logs with these ends.
+fn begun_with_ends(wanted: Wanted, ends: &Ends<'_>) -> (Search, Vec<(TopicPartition, i64)>) {
+    let mut search = Search::of(wanted, ends);
     let change = search.assignment_change();
     assert_eq!(change.unassign, []);
     (search, change.assign)
@@ -152,6 +162,22 @@ fn at_the_end_of_the_partition_nothing_is_left_to_read() {
     for at in [5, 6] {
         assert_eq!(answer(&found, at), Some(OldestUnread::NothingReadable));
     }
+}
+
+#[test]
+fn the_end_of_a_broker_that_is_behind_says_nothing_about_the_records_after_it() {
+    let (mut search, _) = begun_with_ends(wanted(&[5, 6]), &|_| Some(offset(10)));
+    arrives(&mut search, 5, Err(ErrorCode::LOCAL_PARTITION_EOF));
+    arrives(&mut search, 9, Err(ErrorCode::LOCAL_PARTITION_EOF));
+    assert_eq!((search.progress(), search.n_ready()), ((0, 2), 0));
+    // The broker has caught up with a record, and then with the end that was read before.
+    records(&mut search, [5]);
+    search.assignment_change();
+    arrives(&mut search, 10, Err(ErrorCode::LOCAL_PARTITION_EOF));
+    assert!(search.is_done());
+    let found = search.finish(Reason::Deadline);
+    assert_eq!(answer(&found, 5), Some(OldestUnread::Written(5000)));
+    assert_eq!(answer(&found, 6), Some(OldestUnread::NothingReadable));
 }
 
 #[test]

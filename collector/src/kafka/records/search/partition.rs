@@ -15,6 +15,8 @@ const MAX_RESETS: u32 = 3;
 pub(super) struct PartitionSearch {
     /// The offsets without an answer, ascending.
     remaining: VecDeque<Offset>,
+    /// The end of the log as it was read before; `None` if it is unknown.
+    known_end: Option<Offset>,
     state: FetchState,
     /// The number of times that the position turned out to be out of range.
     n_resets: u32,
@@ -66,11 +68,15 @@ enum SeekHint {
 // === impl PartitionSearch ===
 
 impl PartitionSearch {
-    /// Returns a search for these offsets; `None` if there are none.
-    pub(super) fn for_offsets(offsets: BTreeSet<Offset>) -> Option<Self> {
+    /// Returns a search for these offsets in a log that ends at `known_end` or later; `None` if there are no offsets.
+    pub(super) fn for_offsets(
+        offsets: BTreeSet<Offset>,
+        known_end: Option<Offset>,
+    ) -> Option<Self> {
         let remaining = VecDeque::from_iter(offsets);
         (!remaining.is_empty()).then_some(Self {
             remaining,
+            known_end,
             state: FetchState::NotFetched,
             n_resets: 0,
         })
@@ -183,12 +189,16 @@ impl PartitionSearch {
         }
     }
 
-    /// Handles the end of the log at `end`: for the offsets up to `end` without an answer there is no record to read.
+    /// Handles the end of the log at `end`: for the offsets up to `end` without an answer there is no record to read. An end below
+    /// the known one is that of a broker which is behind, so the client fetches on until that broker has the records.
     fn handle_end_of_partition(
         &mut self,
         end: i64,
         answer: &mut dyn FnMut(Offset, OldestUnread),
     ) -> NextStep {
+        if self.known_end.is_some_and(|known| end < known.to_wire()) {
+            return NextStep::Continue;
+        }
         self.answer_up_to(end, OldestUnread::NothingReadable, answer);
         if self.remaining.is_empty() {
             NextStep::Finished

@@ -94,8 +94,3 @@ fn nothing_readable_is_cached_until_the_log_grows() {
         wanted(&[5])
     );
 }
-
-/// Returns no end for any partition, as if none had been read.
-fn no_ends(_: &TopicPartition) -> Option<Offset> {
-    None
-}

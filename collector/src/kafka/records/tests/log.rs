@@ -90,7 +90,11 @@ proptest! {
         let wanted = partitions.iter().zip(&logs).map(|(tp, (_, offsets))| {
             (tp.clone(), offsets.iter().map(|&it| offset(it)).collect())
         });
-        let mut search = Search::of(wanted.collect());
+        let ends = |tp: &TopicPartition| {
+            let (log, _) = &logs[usize::try_from(tp.partition).unwrap()];
+            Some(offset(log.end))
+        };
+        let mut search = Search::of(wanted.collect(), &ends);
         let mut fetched = BTreeMap::<TopicPartition, i64>::new();
         for &n in batches.iter().cycle().take(2000) {
             if search.is_done() {
