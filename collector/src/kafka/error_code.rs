@@ -49,6 +49,8 @@ impl ErrorCode {
     const LOCAL_UNKNOWN_BROKER: Self = Self(-146);
     pub(super) const LOCAL_AUTO_OFFSET_RESET: Self = Self(-140);
     const LOCAL_DESTROY_BROKER: Self = Self(-137);
+    /// Kafka's `UNKNOWN_SERVER_ERROR`, with which a broker answers where its own code has failed.
+    pub(super) const UNKNOWN: Self = Self(-1);
     pub(super) const NONE: Self = Self(0);
     const CORRUPT_MESSAGE: Self = Self(2);
     pub(super) const UNKNOWN_TOPIC_OR_PARTITION: Self = Self(3);

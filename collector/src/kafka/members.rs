@@ -45,6 +45,8 @@ pub(super) struct GroupMembers {
     survey: Option<Survey>,
     /// Groups for which the last survey got an error. The error counts as a failure only if the group turns out to exist.
     failed_groups: BTreeMap<Name, ErrorCode>,
+    /// The group that was last asked about alone, after which others have their turn.
+    last_single: Option<Name>,
 }
 
 /// The description of one group.

@@ -1,5 +1,6 @@
 //! The error codes of Kafka that the stand-in sends without an injected fault.
 
+pub(crate) const UNKNOWN_SERVER_ERROR: i16 = -1;
 pub(crate) const OFFSET_OUT_OF_RANGE: i16 = 1;
 pub(crate) const CORRUPT_MESSAGE: i16 = 2;
 pub(crate) const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;

@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use e2e::lab::collector::run_to_end;
 use e2e::lab::prom::{Exposition, Labels};
 use e2e::lab::{Collector, Config};
 use e2e::standin::{Builder, GroupSpec, GroupState, MemberSpec, PartitionSpec, StandIn};
 
+mod long_names;
 mod unsupported;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -223,23 +224,6 @@ fn labels_carry_what_clients_call_themselves_and_a_partition_has_one_row() -> Re
         (lag - 30.0).abs() < 1e-9 && labels["client_id"] == odd,
         "{labels:?} {lag}"
     );
-    Ok(())
-}
-
-#[test]
-fn a_member_with_a_long_name_does_not_make_a_long_exposition() -> Result<()> {
-    let loud = MemberSpec::new(&"\u{e4}".repeat(16_000)).assigned("orders", [0]);
-    let group = GroupSpec::classic().committed("orders", 0, 70).member(loud);
-    let kafka = start(cluster().group("loud", group))?;
-    let collector = Collector::start(&Config::of(&kafka.bootstrap()).every(EVERY))?;
-    let metrics = collector.wait_until_complete(LIMIT)?;
-    check_neighbour(&metrics)?;
-    let (labels, lag) = row(&metrics, "loud", "0").context("no row")?;
-    ensure!((lag - 30.0).abs() < 1e-9, "{lag}");
-    let short = "\u{e4}".repeat(256);
-    for label in ["client_id", "consumer_id"] {
-        ensure!(labels[label] == short, "{} bytes", labels[label].len());
-    }
     Ok(())
 }
 

@@ -4,6 +4,9 @@
 //! Streams groups. The assignments of classic members are bytes that clients have chosen. Where they cannot be parsed, that
 //! group's members are unknown, and no other group's.
 
+mod findings;
+mod single;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +14,13 @@ use std::time::Duration;
 use shared::config::Filter;
 use tokio::time::Instant;
 
+use self::findings::SurveyFindings;
 use super::claims::{Claims, KnownTopics, leave_to_first};
 use super::{DESCRIPTION_TTL, DescribedAs, Description, GroupMembers, is_classic, label};
-use crate::kafka::collection_context::{CLUSTER_SUBJECT, CollectionContext};
+use crate::kafka::collection_context::CollectionContext;
 use crate::kafka::error_code::ErrorCode;
-use crate::kafka::group_listing::{GroupListing, ListedAs, is_too_long};
+use crate::kafka::group_listing::{GroupListing, ListedAs};
 use crate::kafka::member_assignment::{self, Malformed};
-use crate::kafka::metadata::Metadata;
 use crate::kafka::native::{Client, RawGroup};
 use crate::snapshot::{Api, GroupState, Member, Name, Reason, Unknown, Unsupported};
 
@@ -42,19 +45,6 @@ pub(in crate::kafka) struct SurveyInput<'a> {
     pub(in crate::kafka) known_topics: KnownTopics<'a>,
     /// The filter that the names of wanted groups pass.
     pub(in crate::kafka) filter: &'a Filter,
-}
-
-/// The findings of one survey, while its answer is read.
-#[derive(Default)]
-struct SurveyFindings {
-    /// The brokers that described at least one group.
-    brokers: BTreeSet<i32>,
-    /// Groups that are in no listing and not classic, with their coordinators.
-    unlisted: BTreeMap<Name, i32>,
-    /// The number of classic groups whose members are not consumers, by type.
-    others: BTreeMap<Unsupported, usize>,
-    /// The number of groups that are in no listing and whose description was refused, so that their type is unknown.
-    n_refused: usize,
 }
 
 // === impl GroupMembers ===
@@ -84,26 +74,17 @@ impl GroupMembers {
         let (described, whole) = input.client.describe_all(bound);
         let mut findings = SurveyFindings::default();
         for group in described.groups() {
-            findings.brokers.insert(group.broker);
+            findings.note_broker(&group);
             let Some(name) = group.name.filter(|name| input.filter.matches(name)) else {
                 continue;
             };
-            let Some((name, _)) = input.listing.groups.get_key_value(name) else {
-                findings.add_unlisted(name, &group);
-                continue;
-            };
-            let listed = input.listing.entry_of(name, group.broker);
-            if !is_classic(listed) {
-                continue;
-            }
-            match described(&group, listed, input.known_topics) {
-                Ok(described) => {
-                    self.groups.insert(Name::clone(name), described);
-                    self.bound_memory(name);
-                }
-                Err(code) => drop(self.failed_groups.insert(Name::clone(name), code)),
+            match input.listing.groups.get_key_value(name) {
+                Some((name, _)) => self.keep_description(name, &group, input),
+                None => findings.add_unlisted(name, &group),
             }
         }
+        drop(described);
+        self.describe_singly(input, &findings, bound, context);
         // If two brokers list the same name, one of them may have listed a truncated form of another group's name, and refuses to
         // describe it.
         let groups = &self.groups;
@@ -119,6 +100,21 @@ impl GroupMembers {
             });
         }
         findings.unlisted
+    }
+
+    /// Keeps the description of a listed group, or the error about it.
+    fn keep_description(&mut self, name: &Name, group: &RawGroup<'_>, input: &SurveyInput<'_>) {
+        let listed = input.listing.entry_of(name, group.broker);
+        if !is_classic(listed) {
+            return;
+        }
+        match described(group, listed, input.known_topics) {
+            Ok(described) => {
+                self.groups.insert(Name::clone(name), described);
+                self.bound_memory(name);
+            }
+            Err(code) => drop(self.failed_groups.insert(Name::clone(name), code)),
+        }
     }
 
     /// Returns `true` if there is no recent survey, or if a listed classic group has no description that may still be used.
@@ -144,80 +140,6 @@ impl GroupMembers {
 impl Survey {
     pub(super) fn is_fresh(&self, now: Instant) -> bool {
         now.duration_since(self.at) < DESCRIPTION_TTL
-    }
-}
-
-// === impl SurveyFindings ===
-
-impl SurveyFindings {
-    /// Counts the requests of the survey's call, which asks every broker for its groups, and then each broker that has groups for
-    /// their descriptions.
-    fn count_requests(&self, metadata: &Metadata, context: &mut CollectionContext<'_>) {
-        for _ in &metadata.brokers {
-            context.count_request(Api::ListGroups);
-        }
-        for _ in &self.brokers {
-            context.count_request(Api::DescribeGroups);
-        }
-    }
-
-    /// Records the description of a group that is in no listing, by the type that it shows.
-    fn add_unlisted(&mut self, name: &str, group: &RawGroup<'_>) {
-        if group.code.check().is_err() {
-            self.n_refused += 1;
-        } else if is_too_long(name) {
-            // The listing counts such a group, or leaves it out because it is no group of consumers.
-        } else if is_dead(group) {
-            self.unlisted.insert(Name::from(name), group.broker);
-        } else if !is_consumers(group) {
-            let kind = match &*group.protocol_type {
-                "connect" => Unsupported::Connect,
-                _ => Unsupported::Other,
-            };
-            *self.others.entry(kind).or_default() += 1;
-        }
-    }
-
-    /// Records a failure for each broker that has described none of the groups that it lists. Returns `true` if the survey is
-    /// complete.
-    fn record_missing(
-        &self,
-        whole: Result<(), ErrorCode>,
-        input: &SurveyInput<'_>,
-        context: &mut CollectionContext<'_>,
-    ) -> bool {
-        let listing = input.listing;
-        let reason = match whole {
-            Err(ErrorCode::LOCAL_PARTIAL) => Reason::Timeout,
-            Err(code) => context.reason_of(code),
-            // The call returns the outcome of the last broker, so the failure of an earlier broker leaves no code.
-            Ok(()) => Reason::Other,
-        };
-        let classic = listing.groups.values().flatten();
-        let missing: BTreeSet<i32> = classic
-            .filter(|(_, listed)| is_classic(**listed))
-            .map(|(broker, _)| *broker)
-            .filter(|broker| !self.brokers.contains(broker))
-            .collect();
-        // The failure of a silent broker was recorded when its silence was noticed, so it is not recorded again.
-        let new: Vec<i32> = missing
-            .iter()
-            .copied()
-            .filter(|broker| !context.silent_brokers.contains_key(broker))
-            .collect();
-        if self.brokers.is_empty() && context.silent_brokers.is_empty() && !new.is_empty() {
-            context.record_failure(Api::DescribeGroups, reason, CLUSTER_SUBJECT);
-        } else {
-            for broker in new {
-                context.record_failure(Api::DescribeGroups, reason, format!("broker {broker}"));
-            }
-        }
-        whole.is_ok()
-            && missing.is_empty()
-            && self.n_refused == 0
-            && context.silent_brokers.is_empty()
-            && listing.failed.is_empty()
-            && listing.not_asked.is_empty()
     }
 }
 

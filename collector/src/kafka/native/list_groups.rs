@@ -3,12 +3,13 @@
 //! Clients choose these bytes. librdkafka parses them in `DescribeConsumerGroups` and aborts the process for some of them;
 //! `rd_kafka_list_groups` returns them as they are.
 
+use std::ffi::c_char;
 use std::ptr::NonNull;
 use std::time::Duration;
 
 use rdkafka::bindings as rd;
 
-use super::{Client, borrowed_slice, exact_text, millis, rd_kafka_list_groups, text};
+use super::{Client, borrowed_slice, c_string, exact_text, millis, rd_kafka_list_groups, text};
 use crate::kafka::error_code::ErrorCode;
 
 /// The answers of all brokers in librdkafka's memory, freed when dropped.
@@ -49,16 +50,27 @@ impl Client {
         &self,
         timeout: Duration,
     ) -> (GroupList, Result<(), ErrorCode>) {
+        self.describe(std::ptr::null(), timeout)
+    }
+
+    /// Asks all brokers for their groups, and those that list `group` for its description. Blocks. The result is empty where no
+    /// broker lists the group, or the broker that does has failed.
+    pub(in crate::kafka) fn describe_one(&self, group: &str, timeout: Duration) -> GroupList {
+        let name = c_string(group);
+        let (list, _) = self.describe(name.as_ptr(), timeout);
+        list
+    }
+
+    /// Asks for the description of the group `name`, which is NULL or a C string; NULL asks for all groups.
+    fn describe(
+        &self,
+        name: *const c_char,
+        timeout: Duration,
+    ) -> (GroupList, Result<(), ErrorCode>) {
         let mut list = std::ptr::null();
-        // SAFETY: the handle is live; NULL asks for all groups; `list` is written only where there is one.
-        let code = unsafe {
-            rd_kafka_list_groups(
-                self.rk.as_ptr(),
-                std::ptr::null(),
-                &raw mut list,
-                millis(timeout),
-            )
-        };
+        // SAFETY: the handle is live; `name` is NULL or lives as long as the call; `list` is written only where there is one.
+        let code =
+            unsafe { rd_kafka_list_groups(self.rk.as_ptr(), name, &raw mut list, millis(timeout)) };
         let list = GroupList(NonNull::new(list.cast_mut()));
         (list, ErrorCode(code).check())
     }

@@ -23,6 +23,8 @@ use crate::standin::{
 
 /// The value with which Kafka says that operations were not asked for.
 const NO_OPERATIONS: i32 = i32::MIN;
+/// The greatest length in bytes of a text in an answer.
+const MAX_TEXT: usize = 32_767;
 /// The version of the subscriptions and assignments that members store in the coordinator.
 const MEMBER_VERSION: i16 = 0;
 /// The first version of `DescribeGroups` in which a group that does not exist is an error instead of a dead group.
@@ -32,6 +34,19 @@ pub(crate) fn describe_classic(
     context: &RequestContext<'_>,
     request: &DescribeGroupsRequest,
 ) -> DescribeGroupsResponse {
+    let cannot_be_written = |name: &GroupId| {
+        let group = context.cluster.group(name);
+        group.is_some_and(|group| group.members.iter().any(|it| it.member_id.len() > MAX_TEXT))
+    };
+    if request.groups.iter().any(cannot_be_written) {
+        // As in Kafka, the failure of writing the answer is answered for all groups of the request.
+        let failed = request.groups.iter().map(|name| {
+            DescribedGroup::default()
+                .with_group_id(name.clone())
+                .with_error_code(code::UNKNOWN_SERVER_ERROR)
+        });
+        return DescribeGroupsResponse::default().with_groups(failed.collect());
+    }
     let groups = request.groups.iter().map(|name| classic(context, name));
     DescribeGroupsResponse::default().with_groups(groups.collect())
 }
