@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::snapshot::{
     Api, Group, GroupState, Name, Offset, PartitionLookup, Reading, Reason, Snapshot,
@@ -11,7 +10,8 @@ use crate::snapshot::{
 
 use super::assignments::Assignments;
 use super::partition::{self, TimeLagClock};
-use super::{GroupLag, PartitionLag, Sum, TopicLag};
+use super::totals::max_time_lag;
+use super::{GroupLag, Sum, TopicLag};
 
 /// Computes the lag of `group`, whose name is `name`.
 pub(super) fn lag(
@@ -42,14 +42,6 @@ pub(super) fn lag(
         max_time_lag: max_time_lag(rows()),
         topics,
     }
-}
-
-/// Returns the largest known time lag. A zero beside an unknown time lag is left out, because it is no bound and would look like
-/// health.
-fn max_time_lag<'r>(rows: impl Iterator<Item = &'r PartitionLag> + Clone) -> Option<Duration> {
-    let most = rows.clone().filter_map(|row| row.time_lag.known()).max()?;
-    let mut unknown = rows.filter(|row| row.time_lag.known().is_none());
-    (!most.is_zero() || unknown.next().is_none()).then_some(most)
 }
 
 /// Returns `Ok` if nothing of the group is hidden, else the first reason why not. A group whose members are unknown may be

@@ -20,10 +20,10 @@ impl GroupLag {
 // === impl TopicLag ===
 
 impl TopicLag {
-    /// Returns the largest known time lag of any row; `None` where none is known.
+    /// Returns the largest known time lag of any row; `None` where none is known, and where it would be zero while another one is
+    /// unknown.
     pub fn max_time_lag(&self) -> Option<Duration> {
-        let rows = self.partitions.iter();
-        rows.filter_map(|row| row.time_lag.known()).max()
+        max_time_lag(self.partitions.iter())
     }
 
     /// Returns the number of offsets that retention can still take before unread messages are lost: the smallest margin among the
@@ -34,6 +34,16 @@ impl TopicLag {
         rows.filter_map(|row| Some(row.margin_at_risk(row.retention.ok()?, row.offset_lag.ok()?)))
             .reduce(f64::min)
     }
+}
+
+/// Returns the largest known time lag. A zero beside an unknown time lag is left out, because it is no bound and would look like
+/// health.
+pub(super) fn max_time_lag<'r>(
+    rows: impl Iterator<Item = &'r PartitionLag> + Clone,
+) -> Option<Duration> {
+    let most = rows.clone().filter_map(|row| row.time_lag.known()).max()?;
+    let mut unknown = rows.filter(|row| row.time_lag.known().is_none());
+    (!most.is_zero() || unknown.next().is_none()).then_some(most)
 }
 
 // === impl PartitionLag ===

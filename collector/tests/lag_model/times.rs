@@ -103,7 +103,12 @@ fn a_zero_beside_an_unknown_time_lag_is_no_maximum() {
             .group("g", &[("t", 0, Some(9)), ("t", 1, Some(4))])
             .unread("t", 1, 4, other)
     };
-    let most = |other| only_group(&lag_of(&builder(other))).max_time_lag;
+    let most = |other| {
+        let lag = lag_of(&builder(other));
+        let group = only_group(&lag);
+        assert_eq!(group.topics[0].max_time_lag(), group.max_time_lag);
+        group.max_time_lag
+    };
     assert_eq!(most(OldestUnread::Unknown(UNKNOWN)), None);
     assert_eq!(most(OldestUnread::NoTimestamp), None);
     assert_eq!(most(OldestUnread::NothingReadable), Some(Duration::ZERO));
