@@ -200,7 +200,7 @@ pub static FAMILIES: [Family; 35] = [
     ),
     gauge(
         "kafka_consumergroup_group_topic_min_retention_margin",
-        "Smallest kafka_consumergroup_group_retention_margin among the partitions of the topic from which retention deletes and of which records are unread; +Inf without any.",
+        "Smallest kafka_consumergroup_group_retention_margin among the partitions of the topic from which retention deletes and of which records are unread; +Inf without any, absent while one is unknown.",
         RowSource::GroupTopic(|topic| topic.min_margin().map(Number::from)),
     ),
     gauge(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{GroupLag, PartitionLag, Retention, TopicLag};
+use super::{GroupLag, PartitionLag, TopicLag};
 
 // === impl GroupLag ===
 
@@ -27,12 +27,13 @@ impl TopicLag {
     }
 
     /// Returns the number of offsets that retention can still take before unread messages are lost: the smallest margin among the
-    /// rows with unread offsets on logs from which retention has taken something before. Infinite where there is no such row,
-    /// `None` where nothing is known of any row.
+    /// rows with unread offsets on logs from which retention has taken something before. Infinite where there is no such row.
+    /// `None` where there are no rows, and where a row may be such a row and its margin is unknown, because the unknown margin may
+    /// be the smallest.
     pub fn min_margin(&self) -> Option<f64> {
-        let rows = self.partitions.iter();
-        rows.filter_map(|row| Some(row.margin_at_risk(row.retention.ok()?, row.offset_lag.ok()?)))
-            .reduce(f64::min)
+        let margins = self.partitions.iter().map(PartitionLag::margin_at_risk);
+        let margins = margins.collect::<Option<Vec<_>>>()?;
+        margins.into_iter().reduce(f64::min)
     }
 }
 
@@ -49,16 +50,19 @@ pub(super) fn max_time_lag<'r>(
 // === impl PartitionLag ===
 
 impl PartitionLag {
+    /// Returns the margin if unread messages are at risk, else infinity; `None` where that is unknown.
     #[expect(clippy::cast_precision_loss, reason = "samples are doubles")]
-    fn margin_at_risk(&self, retention: Retention, offset_lag: u64) -> f64 {
+    fn margin_at_risk(&self) -> Option<f64> {
+        let nothing_unread = self.offset_lag == Ok(0);
         // A log from which retention has never deleted anything, so that it starts at 0, is not about to lose records.
-        let was_truncated = self
-            .committed
-            .is_ok_and(|committed| committed.to_wire() > retention.margin);
-        if was_truncated && offset_lag > 0 {
-            retention.margin as f64
-        } else {
-            f64::INFINITY
+        let never_truncated = matches!(
+            (self.committed, self.retention),
+            (Ok(committed), Ok(retention)) if committed.to_wire() == retention.margin
+        );
+        if nothing_unread || never_truncated {
+            return Some(f64::INFINITY);
         }
+        self.offset_lag.ok()?;
+        self.retention.ok().map(|retention| retention.margin as f64)
     }
 }

@@ -114,15 +114,16 @@ impl Case {
         row
     }
 
-    /// Returns the margin of the row if records are unread and retention has begun to delete from the log, else infinity; `None`
-    /// where one of these is unknown.
+    /// Returns the margin of the row if records are unread and retention has begun to delete from the log, and infinity if not;
+    /// `None` where that cannot be told.
     pub(crate) fn margin_at_risk(&self, partition_id: PartitionId, row: &Row) -> Option<f64> {
-        let (lag, margin) = (row.lag?, row.margin?);
-        let begun = self.logs[&partition_id].log_start? > 0;
-        Some(match (begun, lag) {
-            (false, _) | (true, 0) => f64::INFINITY,
-            (true, _) => float(margin),
-        })
+        row.committed?;
+        let start = self.logs.get(&partition_id)?.log_start;
+        match (row.lag, start) {
+            (Some(0), _) | (_, Some(0)) => Some(f64::INFINITY),
+            (Some(_), Some(_)) => row.margin.map(float),
+            _ => None,
+        }
     }
 
     /// Returns the age of the oldest unread record. Goes through the offsets from the commit on, up to the first that retention

@@ -54,8 +54,13 @@ fn the_retention_margin_is_that_of_the_nearest_partition_with_something_to_lose(
     let commits = [read_all.1, never_cut.1, unread.1, nearer.1];
     assert_eq!(margin(&logs, &commits[..2]), Some(f64::INFINITY));
     assert_eq!(margin(&logs, &commits), Some(20.0));
-    let unknown = [log(Some(50), None), log(None, Some(100))];
-    assert_eq!(margin(&unknown, &commits[..2]), None);
+    for unknown in [log(Some(50), None), log(None, Some(100))] {
+        let logs = [read_all.0, unknown];
+        assert_eq!(margin(&logs, &commits[..2]), None);
+    }
+    // Nothing is at risk where nothing is unread, and where nothing was ever deleted, whatever else is unknown.
+    let safe = [log(None, Some(60)), log(Some(0), None)];
+    assert_eq!(margin(&safe, &commits[..2]), Some(f64::INFINITY));
     let lost = [log(Some(50), Some(100))];
     assert_eq!(margin(&lost, &[("t", 0, Some(20))]), Some(-30.0));
 }
