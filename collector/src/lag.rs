@@ -186,17 +186,19 @@ pub fn compute(snapshot: &Snapshot, time_lag: config::TimeLagMode, now_ms: i64) 
 // === impl Lag ===
 
 impl Lag {
-    /// Returns the number of (group, partition) pairs with a commit on a compacted topic, where offset lag overstates the number
-    /// of records left.
-    pub fn n_compacted(&self) -> usize {
-        self.rows()
-            .filter(|(topic, row)| {
-                topic.compaction == Ok(Compaction::Compacted) && row.committed.is_ok()
-            })
-            .count()
+    /// Returns the number of (group, partition) pairs with a commit on a topic that is known to be compacted, where offset lag
+    /// overstates the number of records left. `None` instead of zero where the policy of another topic is unknown.
+    pub fn n_compacted(&self) -> Option<usize> {
+        let committed = || self.rows().filter(|(_, row)| row.committed.is_ok());
+        let compacted =
+            committed().filter(|(topic, _)| topic.compaction == Ok(Compaction::Compacted));
+        let n_compacted = compacted.count();
+        let all_known = || committed().all(|(topic, _)| topic.compaction.is_ok());
+        (n_compacted > 0 || all_known()).then_some(n_compacted)
     }
 
-    /// Returns the number of (group, partition) pairs that lost messages to retention before the group read them.
+    /// Returns the number of (group, partition) pairs that are known to have lost messages to retention before the group read
+    /// them. A number always exists, as the recording rules of `manifests/alerts` see by it that a cluster has data.
     pub fn n_lost(&self) -> usize {
         self.rows()
             .filter(|(_, row)| row.retention.is_ok_and(|retention| retention.lost > 0))

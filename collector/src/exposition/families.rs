@@ -140,12 +140,12 @@ pub static FAMILIES: [Family; 35] = [
     ),
     gauge(
         "kafka_lag_exporter_compaction_detected_total",
-        "Number of partitions of groups on compacted topics, where offset lag overstates the records left.",
-        RowSource::Total(|lag| Some((lag.n_compacted() as u64).into())),
+        "Number of partitions of groups on topics known to be compacted, where offset lag overstates the records left; absent instead of 0 while a policy is unknown.",
+        RowSource::Total(|lag| Some((lag.n_compacted()? as u64).into())),
     ),
     gauge(
         "kafka_lag_exporter_data_loss_partitions_total",
-        "Number of partitions of groups whose committed offset is below the log start.",
+        "Number of partitions of groups whose committed offset is known to be below the log start.",
         RowSource::Total(|lag| Some((lag.n_lost() as u64).into())),
     ),
     gauge(

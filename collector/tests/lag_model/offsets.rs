@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use collector::lag::{Retention, Sum, TimeLag};
-use collector::snapshot::{Api, GroupState, Log, OldestUnread, PartitionState, Reason, Unknown};
+use collector::snapshot::{
+    Api, Compaction, GroupState, Log, OldestUnread, PartitionState, Reading, Reason, Unknown,
+};
 use shared::config::LostPartitions;
 
 use crate::single::{one_partition, only_group, only_row};
@@ -259,5 +261,27 @@ fn partitions_of_compacted_topics_are_counted_by_group() {
             ],
         )
         .group("h", &[("table", 0, Some(9))]);
-    assert_eq!(lag_of(&builder).n_compacted(), 2);
+    assert_eq!(lag_of(&builder).n_compacted(), Some(2));
+}
+
+#[test]
+fn without_the_cleanup_policies_it_is_not_known_that_nothing_is_compacted() {
+    let n_compacted = |plain: Reading<Compaction>, table: Reading<Compaction>| {
+        let end = log(Some(0), Some(9));
+        let mut builder = SnapshotBuilder::default()
+            .topic("plain", &[end])
+            .topic("table", &[end])
+            .topic("unread", &[end])
+            .group("g", &[("plain", 0, Some(1)), ("table", 0, Some(1))]);
+        let policies = [("plain", plain), ("table", table), ("unread", Err(UNKNOWN))];
+        for (name, policy) in policies {
+            let topic = builder.snapshot.topics.get_mut(name);
+            topic.expect("it is there").compaction = policy;
+        }
+        lag_of(&builder).n_compacted()
+    };
+    let (compacted, deleted) = (Ok(Compaction::Compacted), Ok(Compaction::Deleted));
+    assert_eq!(n_compacted(deleted, deleted), Some(0));
+    assert_eq!(n_compacted(deleted, Err(UNKNOWN)), None);
+    assert_eq!(n_compacted(compacted, Err(UNKNOWN)), Some(1));
 }
