@@ -78,7 +78,7 @@ impl<'a> Assignments<'a> {
 }
 
 /// Counts the partitions of one topic that are assigned without a commit, and their records. Returns `None` where none of the
-/// assigned partitions exists.
+/// assigned partitions exists. The count is unknown where one of them was not seen, unless it is known not to exist.
 fn uncommitted(
     snapshot: &Snapshot,
     assigned: &[(&TopicPartition, usize)],
@@ -86,18 +86,22 @@ fn uncommitted(
 ) -> Option<Reading<Uncommitted>> {
     let (first, _) = assigned.first()?;
     let topic = snapshot.topics.get(&first.topic)?;
-    let logs = assigned
+    let assigned = assigned
         .iter()
-        .filter_map(|(tp, _)| match topic.partition(tp.partition) {
-            PartitionLookup::Log(log) => Some((*tp, log)),
-            PartitionLookup::Gone | PartitionLookup::NotSeen(_) => None,
-        });
-    let mut logs = logs.peekable();
-    logs.peek()?;
-    let mut without_commit = logs.filter(|(tp, _)| !committed.contains_key(*tp));
+        .map(|(tp, _)| (*tp, topic.partition(tp.partition)));
+    let exists = |(_, found): &(_, PartitionLookup<'_>)| matches!(found, PartitionLookup::Log(_));
+    if !assigned.clone().any(|it| exists(&it)) {
+        return None;
+    }
+    let unseen = snapshot.unseen.get(&first.topic);
+    let mut without_commit = assigned.filter(|(tp, _)| !committed.contains_key(*tp));
     Some(
-        without_commit.try_fold(Uncommitted::default(), |all, (_, log)| {
-            Ok(all.and(partition::retained(log)?))
+        without_commit.try_fold(Uncommitted::default(), |all, (_, found)| {
+            match (found, unseen) {
+                (PartitionLookup::Log(log), _) => Ok(all.and(partition::retained(log)?)),
+                (PartitionLookup::NotSeen(_), Some(why)) => Err(*why),
+                (PartitionLookup::NotSeen(_), None) | (PartitionLookup::Gone, _) => Ok(all),
+            }
         }),
     )
 }

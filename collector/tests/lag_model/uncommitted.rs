@@ -134,6 +134,24 @@ fn a_topic_that_this_user_may_not_see_removes_the_sum_of_the_group_but_not_of_ot
 }
 
 #[test]
+fn a_partition_that_was_not_seen_removes_the_count_of_its_topic() {
+    let young = Unknown::new(Api::Metadata, Reason::NotAsked);
+    let builder = |commits: &[(&str, i32, Option<i64>)]| {
+        SnapshotBuilder::default()
+            .topic("t", &[ten(), ten()])
+            .group("g", commits)
+            .member("g", "one", &[("t", 0), ("t", 1), ("t", 2)])
+    };
+    let counted = |n, records| [topic("t", Some(Ok((n, records))))];
+    assert_eq!(shown(&builder(&[])), counted(2, 20));
+    let unseen = builder(&[]).unseen("t", young);
+    assert_eq!(shown(&unseen), [topic("t", Some(Err(young)))]);
+    // A partition with a commit is a row, and is not counted whether it was seen or not.
+    let row = builder(&[("t", 2, Some(4))]).unseen("t", young);
+    assert_eq!(shown(&row), counted(2, 20));
+}
+
+#[test]
 fn an_unseen_topic_does_not_affect_groups_that_are_not_assigned_it() {
     let builder = SnapshotBuilder::default()
         .topic("t", &[ten()])

@@ -101,6 +101,7 @@ proptest! {
             .collect();
         let assigned: BTreeSet<PartitionId> = case.members.iter().flatten().flatten().copied().collect();
         let mut counted = BTreeMap::<String, (u64, u64)>::new();
+        let mut unseen = BTreeSet::<String>::new();
         let mut is_hidden = case.members.is_none();
         for (topic, partition) in assigned {
             let partition_id = (name(topic), partition);
@@ -115,16 +116,24 @@ proptest! {
                     is_hidden = true;
                     counted.entry(partition_id.0).or_default();
                 }
-                None => is_hidden |= case.unseen.contains(&topic),
+                None if case.unseen.contains(&topic) => {
+                    is_hidden = true;
+                    unseen.insert(partition_id.0);
+                }
+                None => {}
             }
         }
         for topic in &group.topics {
             match topic.uncommitted {
                 Some(Ok(shown)) => {
+                    prop_assert!(!unseen.contains(&*topic.topic), "a partial sum: {:?}", shown);
                     let right = counted.remove(&*topic.topic).unwrap_or_default();
                     prop_assert_eq!((shown.partitions, shown.records), right);
                 }
-                Some(Err(_)) => prop_assert!(counted.remove(&*topic.topic).is_some() && is_hidden),
+                Some(Err(_)) => {
+                    let was_counted = counted.remove(&*topic.topic).is_some();
+                    prop_assert!(is_hidden && (was_counted || unseen.contains(&*topic.topic)));
+                }
                 None => prop_assert!(!counted.contains_key(&*topic.topic)),
             }
         }
