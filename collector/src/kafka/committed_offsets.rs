@@ -53,7 +53,7 @@ pub(super) struct UnlistedGroups<'k> {
 
 /// The commits of one group.
 pub(super) struct GroupOffsets {
-    /// The broker that answered, or the last one known to coordinate the group.
+    /// The broker that answered with the commits, or the one that probably coordinates the group; -1 where that is not known.
     pub(super) coordinator: i32,
     /// The group's commits, or why they are unknown.
     pub(super) rows: Reading<Rows>,

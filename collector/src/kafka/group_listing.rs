@@ -115,11 +115,12 @@ impl GroupListing {
         }
     }
 
-    /// Returns the entry of a group: that of `coordinator` if it lists the group, else any broker's.
+    /// Returns the entry of a group as `coordinator` lists it. The entry is unknown where `coordinator` does not list the group:
+    /// another broker's entry may be that of another group, whose name was truncated.
     pub(super) fn entry_of(&self, group: &Name, coordinator: i32) -> ListedAs {
         let brokers = self.groups.get(group);
         brokers
-            .and_then(|brokers| brokers.get(&coordinator).or(brokers.values().next()))
+            .and_then(|brokers| brokers.get(&coordinator))
             .copied()
             .unwrap_or(ListedAs::UNKNOWN)
     }
@@ -168,8 +169,8 @@ impl GroupListing {
 // === impl ListedAs ===
 
 impl ListedAs {
-    /// The entry of a group that no broker lists.
-    const UNKNOWN: Self = Self {
+    /// The entry of a group that its coordinator does not list.
+    pub(super) const UNKNOWN: Self = Self {
         state: GroupState::Unknown,
         protocol: Protocol::Unknown,
     };

@@ -11,14 +11,24 @@ use crate::snapshot::{Api, Name, Reason, Unknown};
 /// The best answer so far about one group.
 pub(super) struct BestAnswer {
     /// The broker that gave the answer.
-    pub(super) broker: i32,
-    pub(super) answer: Result<Rows, ErrorCode>,
+    broker: i32,
+    answer: Result<Rows, ErrorCode>,
+    /// The brokers that answered that they do not coordinate the group.
+    disowned_by: BTreeSet<i32>,
 }
 
-/// Keeps `new` unless a better answer about the group is there already; of two answers of equal rank the later one counts.
-pub(super) fn keep_better(best: &mut BTreeMap<Name, BestAnswer>, group: &Name, new: BestAnswer) {
-    let better = best.get(group).is_none_or(|old| new.rank() >= old.rank());
-    if better {
+/// Keeps the answer `new` unless a better one about the group is there already; of two answers of equal rank the later one counts.
+pub(super) fn keep_better(
+    best: &mut BTreeMap<Name, BestAnswer>,
+    group: &Name,
+    mut new: BestAnswer,
+) {
+    if let Some(old) = best.get_mut(group) {
+        if new.rank() >= old.rank() {
+            std::mem::swap(old, &mut new);
+        }
+        old.disowned_by.append(&mut new.disowned_by);
+    } else {
         best.insert(Name::clone(group), new);
     }
 }
@@ -43,10 +53,11 @@ pub(super) fn conclude(
     for name in names.collect::<BTreeSet<&Name>>() {
         let listed_by = listing.groups.get(name);
         let known_coordinator = unlisted.known_groups.get(name).copied();
-        let code = match best.remove(name) {
+        let (code, disowned_by) = match best.remove(name) {
             Some(BestAnswer {
                 broker,
                 answer: Ok(rows),
+                ..
             }) => {
                 match listed_by {
                     None if rows.is_empty() => {}
@@ -58,18 +69,22 @@ pub(super) fn conclude(
                 continue;
             }
             Some(BestAnswer {
-                answer: Err(code), ..
-            }) => Some(code),
-            None => None,
+                answer: Err(code),
+                disowned_by,
+                ..
+            }) => (Some(code), disowned_by),
+            None => (None, BTreeSet::new()),
         };
         let is_not_found = code.is_some_and(|code| code.reason() == Reason::GroupNotFound);
         if listed_by.is_none() && (known_coordinator.is_none() || is_not_found) {
             continue;
         }
-        let coordinator = listed_by
-            .and_then(|brokers| brokers.keys().next().copied())
-            .or(known_coordinator)
-            .unwrap_or(-1);
+        let listing_brokers = listed_by.into_iter().flat_map(BTreeMap::keys).copied();
+        let possible = listing_brokers.filter(|broker| !disowned_by.contains(broker));
+        let coordinator = match (code, known_coordinator) {
+            (None, Some(known)) => known,
+            _ => likely_coordinator(possible, known_coordinator),
+        };
         let unknown = match code {
             Some(code) => {
                 let reason = context.reason_of(code);
@@ -80,6 +95,18 @@ pub(super) fn conclude(
         committed.insert(name, coordinator, Err(unknown));
     }
     committed
+}
+
+/// Returns the coordinator of a group whose commits are unknown: the last one if it is among the `possible` ones, else the only
+/// possible one, else the last one. Returns -1 where that is not known: of several brokers that list the group, all but one may
+/// have listed a truncated form of another group's name.
+fn likely_coordinator(possible: impl Iterator<Item = i32>, known: Option<i32>) -> i32 {
+    let possible: Vec<i32> = possible.collect();
+    match (&*possible, known) {
+        (_, Some(known)) if possible.contains(&known) => known,
+        ([only], _) => *only,
+        (_, known) => known.unwrap_or(-1),
+    }
 }
 
 /// Returns the reason why no broker was asked about a group: its coordinator is silent, which was counted when it was noticed, or
@@ -103,6 +130,15 @@ impl CommittedOffsets {
 // === impl BestAnswer ===
 
 impl BestAnswer {
+    pub(super) fn of(broker: i32, answer: Result<Rows, ErrorCode>) -> Self {
+        let disowns = matches!(&answer, Err(code) if code.reason() == Reason::NotCoordinator);
+        Self {
+            broker,
+            answer,
+            disowned_by: disowns.then_some(broker).into_iter().collect(),
+        }
+    }
+
     /// Returns the worth of the answer. From best to worst: commits; no commits; an error about the group; an error of the
     /// broker, or of a coordinator that is moving or loading; the answer that the broker is not the coordinator.
     fn rank(&self) -> u8 {

@@ -51,7 +51,7 @@ pub(super) fn fetch(
         if let Err(code) = answer {
             context.give_up_if_silent(Api::OffsetFetch, broker, code);
         }
-        keep_better(best, group, BestAnswer { broker, answer });
+        keep_better(best, group, BestAnswer::of(broker, answer));
         done += 1;
         context.report_progress(|progress| progress.step = Step::Offsets { done, total });
     }

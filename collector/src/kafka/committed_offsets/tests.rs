@@ -68,6 +68,23 @@ fn concluded_of(
     unlisted: UnlistedGroups<'_>,
     answers: Vec<BestAnswer>,
 ) -> (Option<Reading<usize>>, Vec<Reason>, usize) {
+    let (committed, reasons) = conclusion(listing, unlisted, answers);
+    let found = committed.groups.get("g").map(|found| {
+        found
+            .rows
+            .as_ref()
+            .map(Vec::len)
+            .map_err(|unknown| *unknown)
+    });
+    (found, reasons, committed.n_truncated_names)
+}
+
+/// Returns the conclusion from these answers about group `g`, and the reasons of the recorded failures.
+fn conclusion(
+    listing: &GroupListing,
+    unlisted: UnlistedGroups<'_>,
+    answers: Vec<BestAnswer>,
+) -> (CommittedOffsets, Vec<Reason>) {
     let fence = Fence::new(ClientGuard::without_election().permit_check());
     let (progress, _) = watch::channel(Progress::default());
     let bounds = Timeouts {
@@ -81,23 +98,13 @@ fn concluded_of(
         keep_better(&mut best, &Name::from("g"), answer);
     }
     let committed = conclude(listing, unlisted, best, &mut context);
-    let found = committed.groups.get("g").map(|found| {
-        found
-            .rows
-            .as_ref()
-            .map(Vec::len)
-            .map_err(|unknown| *unknown)
-    });
-    let reasons = context
-        .failures
-        .iter()
-        .map(|failure| failure.unknown.reason)
-        .collect();
-    (found, reasons, committed.n_truncated_names)
+    let failures = context.failures.iter();
+    let reasons = failures.map(|failure| failure.unknown.reason).collect();
+    (committed, reasons)
 }
 
 fn answered_by(broker: i32, answer: Result<Rows, ErrorCode>) -> BestAnswer {
-    BestAnswer { broker, answer }
+    BestAnswer::of(broker, answer)
 }
 
 #[test]
@@ -213,4 +220,46 @@ fn a_name_that_its_coordinator_does_not_list_is_a_truncated_name() {
     let shows = |n| concluded_of(&cut, shown(&none), answers(n));
     assert_eq!(shows(0), (None, Vec::new(), 1));
     assert_eq!(shows(3), (Some(Ok(3)), Vec::new(), 0));
+}
+
+/// Returns the listing's entry of group `g` that counts after these answers.
+fn entry(
+    listing: &GroupListing,
+    known_groups: &BTreeMap<Name, i32>,
+    answers: Vec<BestAnswer>,
+) -> ListedAs {
+    let (committed, _) = conclusion(listing, shown(known_groups), answers);
+    listing.entry_of(&"g".into(), committed.groups["g"].coordinator)
+}
+
+#[test]
+fn a_truncated_name_on_another_broker_does_not_give_a_group_its_state() {
+    let mut both = listing(&[("g", 1), ("g", 2)]);
+    let empty = ListedAs {
+        state: GroupState::Empty,
+        protocol: Protocol::Classic,
+    };
+    let stable = both.groups["g"][&2];
+    let brokers = both.groups.get_mut("g").unwrap();
+    brokers.insert(1, empty);
+    let disowned = || answered_by(1, Err(NOT_COORDINATOR));
+    let (known, none) = (known_groups(&[("g", 2)]), BTreeMap::new());
+    for code in [14, 15, 30, ErrorCode::LOCAL_TIMED_OUT.0] {
+        let failed = || answered_by(2, Err(ErrorCode(code)));
+        let of = |known, answers| entry(&both, known, answers);
+        assert_eq!(of(&none, vec![disowned(), failed()]), stable, "{code}");
+        assert_eq!(of(&none, vec![failed(), disowned()]), stable, "{code}");
+        assert_eq!(of(&known, vec![failed()]), stable, "{code}");
+        assert_eq!(of(&none, vec![failed()]), ListedAs::UNKNOWN, "{code}");
+    }
+    // Broker 2 has failed to list its groups.
+    let mut cut = listing(&[("g", 1)]);
+    cut.groups.get_mut("g").unwrap().insert(1, empty);
+    let of = |known, answers| entry(&cut, known, answers);
+    let found = vec![disowned(), answered_by(2, Ok(rows(3)))];
+    assert_eq!(of(&none, found), ListedAs::UNKNOWN);
+    assert_eq!(of(&none, vec![disowned()]), ListedAs::UNKNOWN);
+    assert_eq!(of(&known, vec![disowned()]), ListedAs::UNKNOWN);
+    assert_eq!(of(&known, Vec::new()), ListedAs::UNKNOWN);
+    assert_eq!(of(&none, Vec::new()), empty);
 }

@@ -102,10 +102,13 @@ impl GroupMembers {
         findings.unlisted
     }
 
-    /// Keeps the description of a listed group, or the error about it.
+    /// Keeps the description of a listed group, or the error about it. That there is no classic group counts only as the word of a
+    /// broker that lists the group.
     fn keep_description(&mut self, name: &Name, group: &RawGroup<'_>, input: &SurveyInput<'_>) {
         let listed = input.listing.entry_of(name, group.broker);
-        if !is_classic(listed) {
+        let listed_by = input.listing.groups.get(name);
+        let is_listed = listed_by.is_some_and(|brokers| brokers.contains_key(&group.broker));
+        if !is_classic(listed) || (!is_listed && is_dead(group)) {
             return;
         }
         match described(group, listed, input.known_topics) {
