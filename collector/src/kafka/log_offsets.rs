@@ -173,14 +173,27 @@ fn state_of(
         recorded = Some(unknown);
         Err(unknown)
     };
-    Log {
+    let mut log = Log {
         log_start: offset(OffsetSpec::LogStart),
         high_watermark: offset(OffsetSpec::HighWatermark),
         last_stable: clients
             .read_committed_client
             .map(|_| offset(OffsetSpec::LastStable)),
+    };
+    if has_foreign_log_start(&log) {
+        let subject = format!(
+            "{}-{}: the log start is beyond the high watermark",
+            tp.topic, tp.partition
+        );
+        log.log_start = Err(context.record_failure(Api::ListOffsets, Reason::Other, subject));
     }
-    .into()
+    log.into()
+}
+
+/// Returns `true` if the log start cannot be that of the log whose high watermark was read after it. Between the two the topic was
+/// created anew, or an unclean election has cut the log. Commits would seem to have lost what the log that is gone had held.
+fn has_foreign_log_start(log: &Log) -> bool {
+    matches!((log.log_start, log.high_watermark), (Ok(start), Ok(end)) if start > end)
 }
 
 /// Returns the reason why no leader was asked about a partition: it has none, its leader is silent, or the time of the collection

@@ -7,6 +7,7 @@
 mod bench_report;
 mod check_connect;
 mod collect_claims;
+mod collect_doubts;
 mod collect_fuzz;
 mod collect_members;
 mod collect_moves;
