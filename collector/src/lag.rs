@@ -50,8 +50,8 @@ use crate::snapshot::{
 pub struct Lag {
     /// The groups, sorted by name.
     pub groups: Vec<GroupLag>,
-    /// Commits beyond the log end and records without a usable timestamp, one entry each. They count beside the snapshot's
-    /// failures.
+    /// Commits beyond the log end, commits of which it cannot be told whether they have lost records, and records without a usable
+    /// timestamp, one entry each. They count beside the snapshot's failures.
     pub findings: Vec<Failure>,
 }
 
@@ -175,6 +175,7 @@ pub fn compute(snapshot: &Snapshot, time_lag: config::TimeLagMode, now_ms: i64) 
         .iter()
         .map(|(name, group)| {
             findings.extend(partition::beyond_end(snapshot, name, group));
+            findings.extend(partition::untold_losses(snapshot, name, group));
             let lag = group::lag(snapshot, name, group, clock);
             findings.extend(lag.records_without_age());
             lag

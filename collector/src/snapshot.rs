@@ -3,7 +3,7 @@
 //! No I/O, no clock, no Kafka library. A value that was not read is an [`Unknown`] with its reason, never a zero, so that code
 //! which computes from a snapshot has to decide about it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +43,9 @@ pub struct Snapshot {
     pub read_at_ms: i64,
     /// The topics that the filter lets through, by name.
     pub topics: BTreeMap<Name, Topic>,
+    /// Partitions whose log start was read after the commits. A commit below such a log start need not have lost records: the group
+    /// may have committed beyond it before the records were purged.
+    pub late_log_starts: BTreeSet<TopicPartition>,
     /// Topics with partitions that members are assigned and that this collection could not see, and why. An assigned topic that
     /// is neither here nor in `topics` is left out by the filter or does not exist.
     pub unseen: BTreeMap<Name, Unknown>,
@@ -89,7 +92,8 @@ pub enum PartitionState {
     Gone,
 }
 
-/// The bounds of one partition's log: the log start was read before the commits, the ends after them.
+/// The bounds of one partition's log: the log start was read before the commits, unless it is one of
+/// [`Snapshot::late_log_starts`], and the ends after them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Log {
     /// The first offset that retention has left.

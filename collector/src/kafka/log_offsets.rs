@@ -9,7 +9,6 @@
 //! collection.
 
 mod ask_leaders;
-mod late_log_starts;
 mod partition_leader;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,7 +38,7 @@ pub(super) struct LogOffsets {
     /// The state of each partition that the metadata had when the log ends were asked for; `Gone` if newer metadata lacks the
     /// partition.
     pub(super) partitions: BTreeMap<TopicPartition, PartitionState>,
-    /// Partitions whose log start was read after the commits. A commit below such a log start need not have lost records.
+    /// Partitions whose log start was read after the commits.
     pub(super) late_log_starts: BTreeSet<TopicPartition>,
 }
 

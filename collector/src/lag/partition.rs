@@ -11,6 +11,9 @@ use crate::snapshot::{
 
 use super::{PartitionLag, Retention, TimeLag};
 
+/// The reason why it is unknown what a group has lost whose commit is below a log start that was read after the commit.
+const LATE_LOG_START: Unknown = Unknown::new(Api::ListOffsets, Reason::Other);
+
 /// The instant of the computation, and the way in which ages are known.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TimeLagClock {
@@ -35,6 +38,14 @@ pub(super) fn lag(
     clock: TimeLagClock,
 ) -> PartitionLag {
     let both = committed.and_then(|committed| Ok((committed, log?)));
+    let told = both.and_then(|(committed, log)| {
+        let untold = is_loss_untold(snapshot, tp, (committed, log));
+        if untold {
+            Err(LATE_LOG_START)
+        } else {
+            Ok((committed, log))
+        }
+    });
     PartitionLag {
         partition: tp.partition,
         member: None,
@@ -43,9 +54,42 @@ pub(super) fn lag(
         time_lag: both.map_or_else(TimeLag::Unknown, |(committed, log)| {
             time_lag(snapshot, &Position { tp, committed, log }, clock)
         }),
-        retention: both.and_then(|(committed, log)| retention(committed, log)),
-        unread_percent: both.and_then(|(committed, log)| unread_percent(committed, log)),
+        retention: told.and_then(|(committed, log)| retention(committed, log)),
+        unread_percent: told.and_then(|(committed, log)| unread_percent(committed, log)),
     }
+}
+
+/// Returns `true` if the commit is below the log start, and the log start was read after the commit.
+fn is_loss_untold(
+    snapshot: &Snapshot,
+    tp: &TopicPartition,
+    (committed, log): (Offset, &Log),
+) -> bool {
+    log.log_start.is_ok_and(|log_start| log_start > committed)
+        && snapshot.late_log_starts.contains(tp)
+}
+
+/// Returns a finding for every partition of which it is unknown what `group` has lost, because its log start was read after the
+/// commit.
+pub(super) fn untold_losses<'a>(
+    snapshot: &'a Snapshot,
+    name: &'a Name,
+    group: &'a Group,
+) -> impl Iterator<Item = Failure> + 'a {
+    let committed = group.committed.iter().flatten();
+    committed.filter_map(move |(tp, committed)| {
+        let PartitionLookup::Log(log) = snapshot.partition(tp) else {
+            return None;
+        };
+        let untold = is_loss_untold(snapshot, tp, ((*committed).ok()?, log));
+        untold.then(|| Failure {
+            unknown: LATE_LOG_START,
+            subject: format!(
+                "{name}/{}/{}: the log start was read after the commit",
+                tp.topic, tp.partition
+            ),
+        })
+    })
 }
 
 /// Returns a finding for every partition on which `group` has committed beyond the high watermark: the topic was created again,

@@ -1,10 +1,10 @@
 //! Tests of records that retention has taken or is about to take: each named case once.
 
 use collector::lag::Retention;
-use collector::snapshot::Log;
+use collector::snapshot::{Api, Log, Reason, Unknown};
 
 use crate::single::{one_partition, only_group, only_row};
-use crate::snapshot_builder::{SnapshotBuilder, lag_of, log};
+use crate::snapshot_builder::{SnapshotBuilder, lag_of, log, tp};
 
 #[test]
 fn a_log_start_beyond_the_commit_is_a_loss() {
@@ -20,6 +20,40 @@ fn a_log_start_beyond_the_commit_is_a_loss() {
     );
     assert_eq!(row.unread_percent, Ok(160.0));
     assert_eq!(lag.n_lost(), 1);
+}
+
+#[test]
+fn a_commit_below_a_log_start_that_was_read_after_it_need_not_be_a_loss() {
+    let mut builder = SnapshotBuilder::default()
+        .topic("t", &[log(Some(50), Some(100)), log(Some(50), Some(100))])
+        .group("below", &[("t", 0, Some(20)), ("t", 1, Some(20))])
+        .group("above", &[("t", 0, Some(60))]);
+    builder.snapshot.late_log_starts.insert(tp("t", 0));
+    let lag = lag_of(&builder);
+    let untold = Unknown::new(Api::ListOffsets, Reason::Other);
+    let [above, below] = &*lag.groups else {
+        panic!("{} groups", lag.groups.len())
+    };
+    let rows = &below.topics[0].partitions;
+    assert_eq!(
+        (rows[0].offset_lag, rows[0].retention),
+        (Ok(80), Err(untold))
+    );
+    assert_eq!(
+        (rows[0].unread_percent, rows[1].unread_percent),
+        (Err(untold), Ok(160.0))
+    );
+    assert_eq!(
+        (below.lost(), above.lost(), lag.n_lost()),
+        (None, Some(0), 1)
+    );
+    let findings: Vec<_> = lag
+        .findings
+        .iter()
+        .map(|it| (it.unknown, &*it.subject))
+        .collect();
+    let subject = "below/t/0: the log start was read after the commit";
+    assert_eq!(findings, [(untold, subject)]);
 }
 
 #[test]

@@ -144,8 +144,8 @@ impl Session {
             read_uncommitted_client: &self.client,
             read_committed_client: self.read_committed_client.as_ref(),
         };
-        let mut ends = log_offsets::read_log_ends(&clients, metadata, starts, context, refresh);
-        ends.discard_late_log_starts(committed);
+        let ends = log_offsets::read_log_ends(&clients, metadata, starts, context, refresh);
+        snapshot.late_log_starts = ends.late_log_starts;
         for (tp, state) in ends.partitions {
             insert(snapshot, tp.topic, tp.partition, state);
         }
