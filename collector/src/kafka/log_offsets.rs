@@ -58,7 +58,8 @@ pub(super) fn read_log_starts(
 }
 
 /// Reads the log ends of every partition in `metadata`, and the log starts that are still missing. Where leaders may have moved,
-/// `refresh` reads the metadata again, and the new leaders are asked for all offsets of the partitions concerned.
+/// `refresh` reads the metadata again, or records why it cannot, and the new leaders are asked for all offsets of the partitions
+/// concerned.
 pub(super) fn read_log_ends(
     clients: &OffsetClients<'_>,
     metadata: &mut Metadata,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use e2e::lab::prom::Exposition;
 use e2e::lab::{Collector, Config};
-use e2e::standin::{Builder, GroupSpec, PartitionSpec, StandIn};
+use e2e::standin::{Api, Builder, Fault, GroupSpec, PartitionSpec, StandIn, TopicSpec};
 use tokio::runtime::Runtime;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -15,12 +15,8 @@ const GROUP: &str = "kafka_consumergroup_group_";
 fn start(builder: Builder) -> Result<(Runtime, StandIn, Collector)> {
     let runtime = Runtime::new()?;
     let kafka = runtime.block_on(builder.start());
-    let collector = Collector::start(&config(&kafka))?;
+    let collector = Collector::start(&Config::of(&kafka.bootstrap()).every(EVERY))?;
     Ok((runtime, kafka, collector))
-}
-
-fn config(kafka: &StandIn) -> Config {
-    Config::of(&kafka.bootstrap()).every(EVERY)
 }
 
 /// Returns the value of the only series of the family in group `g`.
@@ -63,5 +59,31 @@ fn a_log_start_beyond_the_log_end_shows_no_loss() -> Result<()> {
     ensure!(start.is_none(), "{start:?}");
     let counted = n_errors(&metrics, ("list_offsets", "other"));
     ensure!(counted == ended(&metrics), "{counted} errors");
+    Ok(())
+}
+
+#[test]
+fn metadata_that_cannot_be_read_a_second_time_is_counted() -> Result<()> {
+    let builder = StandIn::builder()
+        .topic("t", 1, |_| PartitionSpec::ending_at(10))
+        .group("g", GroupSpec::classic().committed("t", 0, 10));
+    let (_runtime, kafka, collector) = start(builder)?;
+    collector.wait_until_complete(LIMIT)?;
+    kafka.inject(Fault::close(Api::Metadata));
+    kafka.add_topic(TopicSpec::new("young", 1).partitions(|_| PartitionSpec::ending_at(7)));
+    kafka.commit("g", "young", (0, 1));
+    let metrics = collector.wait_for("the commit on an unknown topic", LIMIT, |metrics| {
+        ensure!(of_group(metrics, "complete") == Some(0.0), "complete");
+        Ok(())
+    })?;
+    ensure!(of_group(&metrics, "sum_lag").is_none(), "a sum");
+    let counted = metrics.count("kafka_lag_exporter_errors_total", [("api", "metadata")]);
+    ensure!(counted >= 1, "no failure");
+    ensure!(Collector::collections(&metrics, "partial") >= 1, "complete");
+    kafka.clear_faults();
+    collector.wait_for("the sum", LIMIT, |metrics| {
+        ensure!(of_group(metrics, "sum_lag") == Some(6.0), "no sum");
+        Ok(())
+    })?;
     Ok(())
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::Session;
-use crate::kafka::collection_context::CollectionContext;
+use crate::kafka::collection_context::{CLUSTER_SUBJECT, CollectionContext};
 use crate::kafka::committed_offsets::{
     self, Brokers, CommittedOffsets, GroupOffsets, UnlistedGroups,
 };
@@ -130,7 +130,11 @@ impl Session {
     ) {
         let missing = self.commits_unknown_to_metadata(metadata, committed);
         let refresh = |context: &mut CollectionContext<'_>| {
-            Metadata::read(&self.client, &self.cluster.topics, context)
+            let metadata = Metadata::read(&self.client, &self.cluster.topics, context);
+            metadata.inspect_err(|code| {
+                let reason = context.reason_of(*code);
+                context.record_failure(Api::Metadata, reason, CLUSTER_SUBJECT);
+            })
         };
         if !missing.is_empty()
             && let Ok(fresh) = refresh(context)
