@@ -36,6 +36,10 @@ const DESCRIPTION_TTL: Duration = Duration::from_secs(120);
 /// member's partitions has these labels; a member id of Kafka's own clients ends in 37 characters after the client id.
 const MAX_LABEL_CHARS: usize = 256;
 
+/// The longest time for which the answer serves that a listed group is no classic group. The group may have been deleted and
+/// created again meanwhile.
+const NO_SUCH_GROUP_TTL: Duration = Duration::from_secs(30);
+
 /// The descriptions of groups, kept from one collection to the next.
 #[derive(Debug, Default)]
 pub(super) struct GroupMembers {
@@ -101,7 +105,10 @@ impl GroupMembers {
                 (members.clone(), *state)
             }
             DescribedAs::Group { members, .. } => (members.clone(), listed.state),
-            DescribedAs::NoSuchGroup => (Err(unknown), listed.state),
+            DescribedAs::NoSuchGroup => {
+                let not_found = Unknown::new(Api::DescribeGroups, Reason::GroupNotFound);
+                (Err(not_found), listed.state)
+            }
         }
     }
 
@@ -178,13 +185,18 @@ impl GroupMembers {
             }
         }
         for (name, description) in &self.groups {
-            if let DescribedAs::Group {
-                members: Err(unknown),
-                ..
-            } = description.content
-            {
-                context.record_failure(unknown.api, unknown.reason, format!("group {name}"));
-            }
+            let unknown = match description.content {
+                DescribedAs::Group { members: Ok(_), .. } => continue,
+                DescribedAs::Group {
+                    members: Err(unknown),
+                    ..
+                } => unknown,
+                DescribedAs::NoSuchGroup if !committed.groups.contains_key(name) => continue,
+                DescribedAs::NoSuchGroup => {
+                    Unknown::new(Api::DescribeGroups, Reason::GroupNotFound)
+                }
+            };
+            context.record_failure(unknown.api, unknown.reason, format!("group {name}"));
         }
     }
 
@@ -200,7 +212,11 @@ impl GroupMembers {
 
 impl Description {
     fn is_fresh(&self, now: Instant) -> bool {
-        now.duration_since(self.at) < DESCRIPTION_TTL
+        let ttl = match self.content {
+            DescribedAs::Group { .. } => DESCRIPTION_TTL,
+            DescribedAs::NoSuchGroup => NO_SUCH_GROUP_TTL,
+        };
+        now.duration_since(self.at) < ttl
     }
 }
 

@@ -126,8 +126,20 @@ impl GroupMembers {
             .retain(|_, description| !description.is_outgrown(metadata));
     }
 
+    /// Keeps the description of a classic group. That there is no such group does not replace a description that still serves: the
+    /// group may just have become a KIP-848 group, and the listed name may be a part of another name.
+    pub(super) fn keep(&mut self, group: &Name, described: Description) {
+        let is_group = |it: &Description| matches!(it.content, DescribedAs::Group { .. });
+        let serves = |it: &Description| is_group(it) && it.is_fresh(described.at);
+        if !is_group(&described) && self.groups.get(group).is_some_and(serves) {
+            return;
+        }
+        self.groups.insert(Name::clone(group), described);
+        self.bound_memory(group);
+    }
+
     /// Bounds the memory of all descriptions, to which that of `group` was just added.
-    pub(super) fn bound_memory(&mut self, group: &Name) {
+    fn bound_memory(&mut self, group: &Name) {
         if self.groups.get(group).is_none_or(|it| it.n_unread == 0) {
             return;
         }

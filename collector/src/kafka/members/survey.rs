@@ -112,10 +112,7 @@ impl GroupMembers {
             return;
         }
         match described(group, listed, input.known_topics) {
-            Ok(described) => {
-                self.groups.insert(Name::clone(name), described);
-                self.bound_memory(name);
-            }
+            Ok(described) => self.keep(name, described),
             Err(code) => drop(self.failed_groups.insert(Name::clone(name), code)),
         }
     }

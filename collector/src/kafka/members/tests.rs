@@ -99,8 +99,7 @@ fn claims_of_invented_topics_cost_the_group_that_makes_most_its_members_and_no_o
         };
         let name = Name::from(group);
         let claims = Claims::of(all.into_iter(), known);
-        groups.groups.insert(Name::clone(&name), described(claims));
-        groups.bound_memory(&name);
+        groups.keep(&name, described(claims));
     }
     let unknown = Unknown::new(Api::DescribeGroups, Reason::BadAnswer);
     let kept = ["much", "more", "few"].map(|group| assignment(&groups, group));
@@ -122,4 +121,24 @@ fn a_label_is_cut_between_characters() {
     assert_eq!(&*label(&long), "\u{e4}".repeat(256));
     assert_eq!(&*label(&long[..512]), &long[..512]);
     assert_eq!(&*label(""), "");
+}
+
+#[test]
+fn that_there_is_no_such_group_replaces_no_description_and_serves_for_a_short_time() {
+    let (mut groups, name) = (GroupMembers::default(), Name::from("g"));
+    let nothing = || Description {
+        content: DescribedAs::NoSuchGroup,
+        ..described(Claims::default())
+    };
+    let listed = nothing().listed;
+    groups.keep(&name, nothing());
+    let unknown = Unknown::new(Api::DescribeGroups, Reason::GroupNotFound);
+    assert_eq!(groups.of(&name, listed).0, Err(unknown));
+    let now = Instant::now();
+    assert!(groups.is_current(&name, listed, now));
+    assert!(!groups.is_current(&name, listed, now + NO_SUCH_GROUP_TTL));
+    groups.keep(&name, described(claims([("t", vec![0, 1])])));
+    groups.keep(&name, nothing());
+    assert_eq!(assignment(&groups, "g"), Ok(2));
+    assert!(groups.is_current(&name, listed, now + NO_SUCH_GROUP_TTL));
 }
