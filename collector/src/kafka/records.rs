@@ -2,7 +2,8 @@
 //!
 //! The records of all partitions are read at once, by one client. Between calls no partition is assigned to the client, because
 //! the client would read an assigned partition on to its end. Timestamps are cached as long as a group stands at their offset, so
-//! only commits that have moved cost a read.
+//! only commits that have moved cost a read. Where the record may be gone, because its topic is compacted or its log was cut, it is
+//! read again.
 
 mod cache;
 mod reader;
@@ -98,13 +99,19 @@ impl RecordTimestamps {
             n_reads,
         } = self.read(Search::of(unread, ends), limits, progress);
         self.cache.deny(denied, Instant::now());
-        self.cache.keep(&answers, ends);
+        self.cache.keep(&answers, ends, Instant::now());
         known.extend(answers);
         TimestampLookup {
             oldest_unread: known,
             failures,
             n_reads,
         }
+    }
+
+    /// Drops cached answers whose records may be gone by now, a limited number of them because of compaction. `ends` gives the ends
+    /// of logs, and `may_compact` returns `true` for a topic that is compacted or whose policy is unknown.
+    pub(super) fn drop_doubtful(&mut self, ends: &Ends<'_>, may_compact: &dyn Fn(&Name) -> bool) {
+        self.cache.drop_doubtful(ends, may_compact, Instant::now());
     }
 
     /// Returns the topics of the cached answers that `wanted` asks for. The ids of these topics must be read before the answers

@@ -11,16 +11,33 @@ use crate::snapshot::{Api, Name, Offset, OldestUnread, Reason, TopicPartition, U
 /// The time for which a topic that may not be read is not tried again.
 const DENIAL_TTL: Duration = Duration::from_secs(600);
 
+/// The time after which a record is read again that compaction may have removed since.
+const COMPACTED_TTL: Duration = Duration::from_secs(300);
+
+/// The largest number of records that are read again in one collection because of their age in the cache.
+const MAX_AGED: usize = 200;
+
 /// Timestamps that were read, and topics that may not be read.
 #[derive(Debug, Default)]
 pub(super) struct TimestampCache {
-    /// Answers from records: their timestamp, or that they have none. Each is kept as long as a group stands at its offset.
-    timestamps: TimestampAnswers,
+    /// Answers from records: their timestamp, or that they have none. Each is kept as long as a group stands at its offset and the
+    /// record is still there, as far as that can be seen.
+    timestamps: HashMap<(TopicPartition, Offset), CachedAnswer>,
     /// Offsets after which nothing could be read, as there are only control records or all records are compacted away, with the
     /// end of the log at that time. Reading again is useless until the log has grown beyond that end.
     nothing_readable: HashMap<(TopicPartition, Offset), Offset>,
     /// Topics that may not be read, and the time at which to try again.
     denied: HashMap<Name, Instant>,
+}
+
+/// An answer from a record.
+#[derive(Clone, Copy, Debug)]
+struct CachedAnswer {
+    answer: OldestUnread,
+    read_at: Instant,
+    /// The end of the log when the record was read; `None` if it was unknown. An end that is lower later has taken the record, or
+    /// may have.
+    end: Option<Offset>,
 }
 
 /// A function that returns the end of a partition's log as read in this collection, or `None` if the end is unknown.
@@ -60,8 +77,8 @@ impl TimestampCache {
             let denied = self.denied.contains_key(&tp.topic);
             for &offset in offsets {
                 let pair = (tp.clone(), offset);
-                if let Some(&answer) = self.timestamps.get(&pair) {
-                    known.insert(pair, answer);
+                if let Some(cached) = self.timestamps.get(&pair) {
+                    known.insert(pair, cached.answer);
                 } else if self.nothing_readable.contains_key(&pair) {
                     known.insert(pair, OldestUnread::NothingReadable);
                 } else if denied {
@@ -72,6 +89,30 @@ impl TimestampCache {
             }
         }
         CacheLookup { known, unread }
+    }
+
+    /// Drops the answers whose records may be gone: those in a log that has been cut since, and up to [`MAX_AGED`] of those in a
+    /// topic for which `may_compact` returns `true` that are older than [`COMPACTED_TTL`], the oldest first.
+    pub(super) fn drop_doubtful(
+        &mut self,
+        ends: &Ends<'_>,
+        may_compact: &dyn Fn(&Name) -> bool,
+        now: Instant,
+    ) {
+        self.timestamps.retain(|(tp, _), cached| {
+            let is_cut = |then: Offset| ends(tp).is_some_and(|end| end < then);
+            !cached.end.is_some_and(is_cut)
+        });
+        let aged = self.timestamps.iter().filter(|((tp, _), cached)| {
+            now.duration_since(cached.read_at) >= COMPACTED_TTL && may_compact(&tp.topic)
+        });
+        let mut aged: Vec<_> = aged
+            .map(|(pair, cached)| (cached.read_at, pair.clone()))
+            .collect();
+        aged.sort_unstable_by_key(|(read_at, _)| *read_at);
+        for (_, pair) in aged.iter().take(MAX_AGED) {
+            self.timestamps.remove(pair);
+        }
     }
 
     /// Returns the topics of the cached answers that `wanted` asks for.
@@ -98,11 +139,16 @@ impl TimestampCache {
 
     /// Keeps the answers that may be used again: timestamps, until no group stands at their offset any more, and that nothing can
     /// be read, until the log grows.
-    pub(super) fn keep(&mut self, answers: &TimestampAnswers, ends: &Ends<'_>) {
+    pub(super) fn keep(&mut self, answers: &TimestampAnswers, ends: &Ends<'_>, now: Instant) {
         for (pair, answer) in answers {
             match (answer, ends(&pair.0)) {
-                (OldestUnread::Written(_) | OldestUnread::NoTimestamp, _) => {
-                    self.timestamps.insert(pair.clone(), *answer);
+                (OldestUnread::Written(_) | OldestUnread::NoTimestamp, end) => {
+                    let cached = CachedAnswer {
+                        answer: *answer,
+                        read_at: now,
+                        end,
+                    };
+                    self.timestamps.insert(pair.clone(), cached);
                 }
                 (OldestUnread::NothingReadable, Some(end)) => {
                     self.nothing_readable.insert(pair.clone(), end);

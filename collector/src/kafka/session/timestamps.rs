@@ -16,7 +16,9 @@ use crate::kafka::metadata::Metadata;
 use crate::kafka::records::ReadLimits;
 use crate::kafka::topic_ids::Verification;
 use crate::progress::Step;
-use crate::snapshot::{Api, Name, OldestUnread, Reason, Snapshot, TopicPartition, Unknown};
+use crate::snapshot::{
+    Api, Compaction, Name, OldestUnread, Reason, Snapshot, TopicPartition, Unknown,
+};
 
 impl Session {
     /// Reads the ids of the topics in `metadata`, as far as that is due, and drops the state that is kept of topics whose id has
@@ -54,9 +56,18 @@ impl Session {
         context: &mut CollectionContext<'_>,
     ) {
         let wanted = snapshot.oldest_unread_offsets(lost);
-        let TimestampSource::Records(records) = &self.timestamps else {
+        let TimestampSource::Records(records) = &mut self.timestamps else {
             return;
         };
+        let ends = |tp: &TopicPartition| {
+            let topic = snapshot.topics.get(&tp.topic)?;
+            topic.partitions.get(&tp.partition)?.log()?.end().ok()
+        };
+        let may_compact = |topic: &Name| {
+            let topic = snapshot.topics.get(topic);
+            topic.is_none_or(|topic| topic.compaction != Ok(Compaction::Deleted))
+        };
+        records.drop_doubtful(&ends, &may_compact);
         let kept = records.cached_topics(&wanted);
         let Verification { unanswered, .. } = self.verify_topic_ids(metadata, &kept, context);
         let is_unproven = |topic: &Name| unanswered.contains(topic) || !self.topic_ids.has(topic);
@@ -73,10 +84,6 @@ impl Session {
         };
         let mut report = |done, total| {
             context.report_progress(|progress| progress.step = Step::Timestamps { done, total });
-        };
-        let ends = |tp: &TopicPartition| {
-            let topic = snapshot.topics.get(&tp.topic)?;
-            topic.partitions.get(&tp.partition)?.log()?.end().ok()
         };
         let looked_up = records.look_up(&wanted, &ends, &limits, &mut report);
         snapshot.oldest_unread = looked_up.oldest_unread;

@@ -9,6 +9,7 @@ fn a_timestamp_is_cached_as_long_as_a_group_stands_at_its_offset() {
     cache.keep(
         &TimestampAnswers::from([((tp("a", 0), offset(5)), written)]),
         &no_ends,
+        now,
     );
     let looked_up = cache.look_up(&wanted(&[5, 6]), &no_ends, now);
     assert_eq!(
@@ -33,7 +34,7 @@ fn answers_of_a_topic_that_was_created_again_are_dropped() {
         (tp("b", 0), OldestUnread::NoTimestamp),
     ];
     let answers = pairs.map(|(tp, answer)| ((tp, offset(5)), answer));
-    cache.keep(&answers.clone().into(), &at);
+    cache.keep(&answers.clone().into(), &at, Instant::now());
     let again: Wanted = ["a", "b"]
         .iter()
         .flat_map(|topic| [0, 1].map(|p| (tp(topic, p), BTreeSet::from([offset(5)]))))
@@ -57,7 +58,11 @@ fn answers_that_may_change_are_not_cached() {
         OldestUnread::WrittenAtLogStart(7),
         unknown(Reason::Timeout),
     ];
-    cache.keep(&pairs.into_iter().zip(answers).collect(), &no_ends);
+    cache.keep(
+        &pairs.into_iter().zip(answers).collect(),
+        &no_ends,
+        Instant::now(),
+    );
     let again = wanted(&[4, 5, 6]);
     assert_eq!(
         cache.look_up(&again, &no_ends, Instant::now()).unread,
@@ -83,8 +88,8 @@ fn nothing_readable_is_cached_until_the_log_grows() {
     let at = |end| move |_: &TopicPartition| Some(offset(end));
     let nothing_readable =
         TimestampAnswers::from([((tp("a", 0), offset(5)), OldestUnread::NothingReadable)]);
-    cache.keep(&nothing_readable, &at(6));
     let now = Instant::now();
+    cache.keep(&nothing_readable, &at(6), now);
     assert_eq!(
         cache.look_up(&wanted(&[5]), &at(6), now).known,
         nothing_readable
@@ -93,4 +98,39 @@ fn nothing_readable_is_cached_until_the_log_grows() {
         cache.look_up(&wanted(&[5]), &at(7), now).unread,
         wanted(&[5])
     );
+}
+
+#[test]
+fn a_record_that_compaction_may_have_removed_is_read_again() {
+    let (mut cache, now) = (TimestampCache::default(), Instant::now());
+    let mut offsets = Vec::new();
+    // More records than are read again at once; the first ones were read last.
+    for at in 0..250 {
+        let answers = [((tp("a", 0), offset(at)), OldestUnread::Written(7))].into();
+        let age = Duration::from_millis(u64::try_from(at).unwrap());
+        cache.keep(&answers, &no_ends, now - age);
+        offsets.push(at);
+    }
+    let unread = |cache: &mut TimestampCache, age: u64, may_compact: bool| {
+        let then = now + Duration::from_secs(age);
+        cache.drop_doubtful(&no_ends, &|_| may_compact, then);
+        cache.look_up(&wanted(&offsets), &no_ends, then).unread
+    };
+    assert_eq!(unread(&mut cache, 299, true), Wanted::new());
+    assert_eq!(unread(&mut cache, 9000, false), Wanted::new());
+    assert_eq!(unread(&mut cache, 300, true), wanted(&offsets[50..]));
+    assert_eq!(unread(&mut cache, 301, true), wanted(&offsets));
+}
+
+#[test]
+fn a_record_of_a_log_that_was_cut_is_read_again() {
+    let (mut cache, now) = (TimestampCache::default(), Instant::now());
+    let at = |end| move |_: &TopicPartition| Some(offset(end));
+    let answers = [((tp("a", 0), offset(5)), OldestUnread::Written(7))].into();
+    cache.keep(&answers, &at(20), now);
+    for (end, kept) in [(20, 1), (90, 1), (30, 1), (19, 0)] {
+        cache.drop_doubtful(&at(end), &|_| false, now);
+        let looked_up = cache.look_up(&wanted(&[5]), &at(end), now);
+        assert_eq!(looked_up.known.len(), kept, "{end}");
+    }
 }
