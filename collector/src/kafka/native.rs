@@ -64,7 +64,7 @@ pub(super) use admin_results::{
     AdminResult, CommittedRow, DescribedGroup, ListedGroup, ResultsByName,
 };
 pub(super) use client::{Client, CreateError};
-pub(super) use describe_topics::TopicId;
+pub(super) use describe_topics::{DescribedTopic, TopicId};
 pub(super) use event::ClientNotice;
 pub(super) use fence::Fence;
 pub(super) use fetch::{LOG_START, PartitionEvent, Polled, Timestamp};

@@ -4,6 +4,7 @@ mod clients;
 mod collection;
 mod connection_errors;
 mod credentials;
+mod gone_partitions;
 mod missing_rights;
 #[cfg(test)]
 mod tests;

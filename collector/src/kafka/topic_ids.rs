@@ -112,7 +112,8 @@ impl TopicIds {
         };
         let chunks = chunks(topics, metadata);
         let answered = topic_requests::TOPIC_IDS.ask(client, &metadata.brokers, chunks, context);
-        for (topic, id) in answered {
+        for (topic, described) in answered {
+            let id = described.map(|described| described.id);
             self.record_answer(&topic, id, &mut verification);
         }
         // A topic whose id was asked for the first time is left out, because no state is kept of it yet.

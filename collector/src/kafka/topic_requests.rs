@@ -2,7 +2,9 @@
 
 use super::collection_context::{CollectionContext, POLL_TIMEOUT};
 use super::error_code::ErrorCode;
-use super::native::{AdminRequests, AdminResult, Client, RequestTarget, ResultsByName, TopicId};
+use super::native::{
+    AdminRequests, AdminResult, Client, DescribedTopic, RequestTarget, ResultsByName,
+};
 use crate::snapshot::Api;
 
 /// A kind of request about topics, with results of type `T`.
@@ -30,7 +32,7 @@ pub(super) const CLEANUP_POLICIES: TopicRequest<String> = TopicRequest {
 
 /// The request for the ids of topics. Unlike metadata, an id from an older answer is of no use, so this request may take as long
 /// as most others.
-pub(super) const TOPIC_IDS: TopicRequest<Option<TopicId>> = TopicRequest {
+pub(super) const TOPIC_IDS: TopicRequest<DescribedTopic> = TopicRequest {
     api: Api::Metadata,
     time_limit_of: Api::DescribeConfigs,
     send: |requests, to, topics| requests.topic_ids(to, topics),

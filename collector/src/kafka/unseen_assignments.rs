@@ -208,6 +208,6 @@ impl UnseenAssignments {
 }
 
 /// Returns `true` if the code means that there is no such topic.
-fn is_absent(code: ErrorCode) -> bool {
+pub(super) fn is_absent(code: ErrorCode) -> bool {
     code.reason() == Reason::UnknownTopicOrPartition || code == ErrorCode::INVALID_TOPIC_EXCEPTION
 }

@@ -2,7 +2,7 @@
 
 use rdkafka::bindings as rd;
 
-use super::describe_topics::TopicId;
+use super::describe_topics::DescribedTopic;
 use super::partition_list::{PartitionRow, partition_rows};
 use super::{
     QueueEvent, borrowed_slice, error_code, exact_text, rd_kafka_ConfigResource_error,
@@ -25,7 +25,7 @@ pub(in crate::kafka) enum AdminResult {
     /// The `cleanup.policy` of each topic.
     CleanupPolicies(ResultsByName<String>),
     /// The id of each topic; `None` from a broker that has no ids, which is one before Kafka 2.8.
-    TopicIds(ResultsByName<Option<TopicId>>),
+    TopicIds(ResultsByName<DescribedTopic>),
 }
 
 /// A row of a group's committed offsets.

@@ -14,6 +14,14 @@ pub(in crate::kafka) struct TopicId {
     least: i64,
 }
 
+/// A topic that a broker has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::kafka) struct DescribedTopic {
+    /// The topic's id; `None` from brokers without ids, those before Kafka 2.8.
+    pub(in crate::kafka) id: Option<TopicId>,
+    pub(in crate::kafka) n_partitions: usize,
+}
+
 impl AdminRequests<'_> {
     /// Asks a broker for the ids of `topics`, none of which may be empty or occur twice. The answer describes the partitions of
     /// the topics as well, which makes up most of its size.
@@ -48,7 +56,7 @@ impl TopicId {
 // === impl QueueEvent ===
 
 impl QueueEvent {
-    pub(super) fn topic_ids(&self) -> Vec<(String, Result<Option<TopicId>, ErrorCode>)> {
+    pub(super) fn topic_ids(&self) -> Vec<(String, Result<DescribedTopic, ErrorCode>)> {
         // SAFETY: an event of this kind; NULL gives no topics.
         let result = unsafe { rd::rd_kafka_event_DescribeTopics_result(self.0.as_ptr()) };
         if result.is_null() {
@@ -68,9 +76,19 @@ impl QueueEvent {
                 let name = text(unsafe { rd::rd_kafka_TopicDescription_name(topic) });
                 // SAFETY: a live description.
                 let error = error_code(unsafe { rd::rd_kafka_TopicDescription_error(topic) });
-                (name, error.map(|()| id(topic)))
+                (name, error.map(|()| described(topic)))
             })
             .collect()
+    }
+}
+
+fn described(topic: *const rd::rd_kafka_TopicDescription_t) -> DescribedTopic {
+    let mut n_partitions = 0;
+    // SAFETY: a live description; of the partitions only the number is used.
+    unsafe { rd::rd_kafka_TopicDescription_partitions(topic, &raw mut n_partitions) };
+    DescribedTopic {
+        id: id(topic),
+        n_partitions,
     }
 }
 

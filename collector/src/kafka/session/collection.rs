@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Session;
+use super::{Session, gone_partitions};
 use crate::kafka::collection_context::{CLUSTER_SUBJECT, CollectionContext};
 use crate::kafka::committed_offsets::{
     self, Brokers, CommittedOffsets, GroupOffsets, UnlistedGroups,
@@ -140,8 +140,9 @@ impl Session {
             && let Ok(fresh) = refresh(context)
         {
             *metadata = fresh;
-            for (topic, partition) in self.commits_unknown_to_metadata(metadata, committed) {
-                insert(snapshot, topic, partition, PartitionState::Gone);
+            let missing = self.commits_unknown_to_metadata(metadata, committed);
+            for tp in gone_partitions::confirmed(&self.client, missing, metadata, context) {
+                insert(snapshot, tp.topic, tp.partition, PartitionState::Gone);
             }
         }
         let clients = log_offsets::OffsetClients {
@@ -158,22 +159,25 @@ impl Session {
         }
     }
 
-    /// Returns the partitions with a commit that are not in the metadata. They were created after the metadata was read, or they
-    /// are gone.
+    /// Returns the partitions with a commit that are not in the metadata, each with a broker that has a commit on it. They were
+    /// created after the metadata was read, or they are gone.
     fn commits_unknown_to_metadata(
         &self,
         metadata: &Metadata,
         committed: &CommittedOffsets,
-    ) -> Vec<(Name, i32)> {
-        committed
-            .groups
-            .values()
-            .filter_map(|found| found.rows.as_ref().ok())
-            .flatten()
-            .filter(|row| self.cluster.topics.matches(&row.topic))
-            .filter(|row| !metadata.failed_topics.contains_key(&*row.topic))
-            .filter(|row| !metadata.has_partition(&row.topic, row.partition))
-            .map(|row| (Name::from(&*row.topic), row.partition))
+    ) -> BTreeMap<TopicPartition, i32> {
+        let groups = committed.groups.values();
+        let rows = groups.flat_map(|found| {
+            let rows = found.rows.iter().flatten();
+            rows.map(|row| (row, found.coordinator))
+        });
+        rows.filter(|(row, _)| self.cluster.topics.matches(&row.topic))
+            .filter(|(row, _)| !metadata.failed_topics.contains_key(&*row.topic))
+            .filter(|(row, _)| !metadata.has_partition(&row.topic, row.partition))
+            .map(|(row, coordinator)| {
+                let topic = Name::from(&*row.topic);
+                (TopicPartition::of(&topic, row.partition), coordinator)
+            })
             .collect()
     }
 
