@@ -18,7 +18,7 @@
 //! 3. **Topic ids** (`DescribeTopics`): of all topics when the metadata is new, else of topics whose id is missing. A topic that
 //!    was deleted and created again has the same name and other records; only its id shows it.
 //! 4. **Members of classic groups** (`DescribeGroups` to every broker), when a group's state has changed or the last answer is
-//!    old.
+//!    old. Where a broker fails to describe its groups together, some of them are described alone.
 //! 5. **Log starts** (`ListOffsets` to every partition leader), before the commits. A commit below a log start that was read
 //!    earlier has lost records. If log starts were read later, an application could have committed beyond the purged records
 //!    meanwhile, and would be reported as losing them.

@@ -11,7 +11,8 @@
 //! a partial sum would be a false number. A group's sum is also missing while a member is assigned a partition that this user
 //! cannot see, where commits may be hidden. A maximum covers the known rows. It is a true lower bound and stays, so that an alert
 //! on it is not silenced by an incident; except that a maximum time lag of zero is left out beside an unknown one, as it would
-//! look like health.
+//! look like health. A minimum covers all rows or does not exist, as
+//! an unknown value may be smaller.
 //!
 //! # Partitions without a commit
 //! A partition that a member is assigned and that has no commit has no lag: the group may have started at its end, or be stuck
