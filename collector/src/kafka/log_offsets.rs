@@ -14,7 +14,7 @@ mod partition_leader;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::ask_leaders::ask_leaders;
-use self::partition_leader::{OffsetAnswers, OffsetSpec};
+use self::partition_leader::{OffsetAnswers, OffsetSpec, PartitionAnswers};
 use super::collection_context::CollectionContext;
 use super::error_code::{ErrorCode, Remedy};
 use super::metadata::Metadata;
@@ -49,12 +49,10 @@ pub(super) fn read_log_starts(
     context: &mut CollectionContext<'_>,
 ) -> LogStarts {
     let all = metadata.partitions();
-    LogStarts(ask_leaders(
-        clients,
-        metadata,
-        (&all, OffsetSpec::STARTS),
-        context,
-    ))
+    let mut answers = OffsetAnswers::with_capacity(all.len());
+    let wanted = (&all, OffsetSpec::STARTS);
+    ask_leaders(clients, metadata, wanted, &mut answers, context);
+    LogStarts(answers)
 }
 
 /// Reads the log ends of every partition in `metadata`, and the log starts that are still missing. Where leaders may have moved,
@@ -70,23 +68,19 @@ pub(super) fn read_log_ends(
     let all = metadata.partitions();
     let total = all.len();
     context.report_progress(|progress| progress.step = Step::Ends { done: 0, total });
-    answers.extend(ask_leaders(
-        clients,
-        metadata,
-        (&all, OffsetSpec::ENDS),
-        context,
-    ));
+    let wanted = (&all, OffsetSpec::ENDS);
+    ask_leaders(clients, metadata, wanted, &mut answers, context);
+    let has_log_start = |tp| {
+        let known: Option<&PartitionAnswers> = answers.get(tp);
+        known.is_some_and(|known| known.get(OffsetSpec::LogStart).is_some())
+    };
     let without_log_start: BTreeSet<TopicPartition> = all
         .iter()
-        .filter(|tp| !answers.contains_key(&((*tp).clone(), OffsetSpec::LogStart)))
+        .filter(|tp| !has_log_start(*tp))
         .cloned()
         .collect();
-    answers.extend(ask_leaders(
-        clients,
-        metadata,
-        (&without_log_start, OffsetSpec::STARTS),
-        context,
-    ));
+    let wanted = (&without_log_start, OffsetSpec::STARTS);
+    ask_leaders(clients, metadata, wanted, &mut answers, context);
     let moved: BTreeSet<TopicPartition> = all
         .iter()
         .filter(|tp| may_have_moved(&answers, metadata, tp, context))
@@ -96,13 +90,9 @@ pub(super) fn read_log_ends(
         && let Ok(fresh) = refresh(context)
     {
         *metadata = fresh;
-        answers.retain(|(tp, _), _| !moved.contains(tp));
-        answers.extend(ask_leaders(
-            clients,
-            metadata,
-            (&moved, OffsetSpec::ALL),
-            context,
-        ));
+        answers.retain(|tp, _| !moved.contains(tp));
+        let wanted = (&moved, OffsetSpec::ALL.as_slice());
+        ask_leaders(clients, metadata, wanted, &mut answers, context);
     }
     for (topic, &code) in &metadata.failed_topics {
         let reason = context.reason_of(code);
@@ -131,11 +121,11 @@ fn may_have_moved(
     tp: &TopicPartition,
     context: &CollectionContext<'_>,
 ) -> bool {
-    let is_refused = OffsetSpec::ALL.iter().any(|&spec| {
-        let answer = answers.get(&(tp.clone(), spec));
-        matches!(answer, Some(Err(code)) if code.remedy() == Remedy::RefreshAndRetry)
-    });
-    let is_unanswered = !answers.contains_key(&(tp.clone(), OffsetSpec::HighWatermark));
+    let known = answers.get(tp).copied().unwrap_or_default();
+    let is_refused = known
+        .iter()
+        .any(|answer| answer.is_err_and(|code| code.remedy() == Remedy::RefreshAndRetry));
+    let is_unanswered = known.get(OffsetSpec::HighWatermark).is_none();
     let is_silent = |leader| context.silent_brokers.contains_key(&leader);
     let leader = metadata.partition_leader(tp);
     is_refused || leader.is_none_or(|leader| is_unanswered && is_silent(leader))
@@ -157,11 +147,12 @@ fn state_of(
     if !metadata.has_partition(&tp.topic, tp.partition) {
         return PartitionState::Gone;
     }
+    let known = answers.get(tp).copied().unwrap_or_default();
     let mut recorded: Option<Unknown> = None;
     let mut offset = |spec| {
-        let reason = match answers.get(&(tp.clone(), spec)) {
-            Some(Ok(offset)) => return Ok(*offset),
-            Some(Err(code)) => context.reason_of(*code),
+        let reason = match known.get(spec) {
+            Some(Ok(offset)) => return Ok(offset),
+            Some(Err(code)) => context.reason_of(code),
             None => reason_not_asked(metadata, tp, context),
         };
         let unknown = Unknown::new(Api::ListOffsets, reason);

@@ -1,5 +1,6 @@
 //! Lists of partitions, and the blocking request for offsets.
 
+use std::ffi::CString;
 use std::ptr::NonNull;
 use std::time::Duration;
 
@@ -28,20 +29,17 @@ impl Client {
     /// The first error of any partition, or of the request.
     pub(in crate::kafka) fn offsets_for_times(
         &self,
-        partitions: &[TopicPartition],
+        partitions: &[&TopicPartition],
         timestamp: i64,
         timeout: Duration,
     ) -> Result<Vec<i64>, ErrorCode> {
-        let list = PartitionList::of(partitions.iter().map(|tp| (tp, timestamp)));
+        let list = PartitionList::of(partitions.iter().map(|&tp| (tp, timestamp)));
         // SAFETY: the handle and the list live through the call, which blocks until it is done with the list.
         let code =
             unsafe { rd_kafka_offsets_for_times(self.rk.as_ptr(), list.as_ptr(), millis(timeout)) };
         ErrorCode(code).check()?;
         // librdkafka writes the offsets into the rows and keeps their order.
-        list.rows()
-            .into_iter()
-            .map(|row| row.code.check().map(|()| row.offset))
-            .collect()
+        list.offsets()
     }
 }
 
@@ -55,8 +53,12 @@ impl PartitionList {
         // SAFETY: takes a size hint; never NULL.
         let list = unsafe { rd::rd_kafka_topic_partition_list_new(n) };
         let list = Self(NonNull::new(list).expect("a new list"));
+        let (mut topic, mut topic_of) = (CString::default(), None);
         for (tp, offset) in partition_rows {
-            let topic = c_string(&tp.topic);
+            // Rows of one topic mostly follow each other, and share the conversion of its name.
+            if topic_of != Some(&tp.topic) {
+                (topic, topic_of) = (c_string(&tp.topic), Some(&tp.topic));
+            }
             // SAFETY: the list is live; the name is copied.
             let row = unsafe {
                 rd::rd_kafka_topic_partition_list_add(list.as_ptr(), topic.as_ptr(), tp.partition)
@@ -71,9 +73,16 @@ impl PartitionList {
         self.0.as_ptr()
     }
 
-    fn rows(&self) -> Vec<PartitionRow> {
+    /// Returns the offset of each row, or the first error of a row.
+    fn offsets(&self) -> Result<Vec<i64>, ErrorCode> {
         // SAFETY: the list is live as long as `self`.
-        unsafe { partition_rows(self.as_ptr()) }
+        let rows = unsafe { rows(self.as_ptr()) };
+        rows.map(|row| {
+            // SAFETY: a row of the live list, whose offset is a plain number.
+            let (code, offset) = unsafe { (code(row), (*row).offset) };
+            code.check().map(|()| offset)
+        })
+        .collect()
     }
 }
 
@@ -94,20 +103,40 @@ pub(super) unsafe fn partition_rows(
     if list.is_null() {
         return Vec::new();
     }
+    // SAFETY: the list is live.
+    let rows = unsafe { rows(list) };
+    rows.map(|row| {
+        // SAFETY: a row of a live list.
+        unsafe {
+            PartitionRow {
+                topic: text((*row).topic),
+                partition: (*row).partition,
+                offset: (*row).offset,
+                code: code(row),
+            }
+        }
+    })
+    .collect()
+}
+
+/// Returns the rows of a list.
+///
+/// # Safety
+/// `list` must be live, and stay so until the last row was read.
+unsafe fn rows(
+    list: *const rd::rd_kafka_topic_partition_list_t,
+) -> impl Iterator<Item = *const rd::rd_kafka_topic_partition_t> {
     // SAFETY: a live list; only the two plain fields are read.
     let (first, n) = unsafe { ((*list).elems, (*list).cnt) };
-    (0..usize::try_from(n).unwrap_or(0))
-        .map(|i| {
-            // SAFETY: `i` is below the count. Fields are read through raw pointers: `err` may hold a code outside the enum.
-            unsafe {
-                let row = first.add(i);
-                PartitionRow {
-                    topic: text((*row).topic),
-                    partition: (*row).partition,
-                    offset: (*row).offset,
-                    code: ErrorCode((&raw const (*row).err).cast::<i32>().read()),
-                }
-            }
-        })
-        .collect()
+    // SAFETY: the index is below the count.
+    (0..usize::try_from(n).unwrap_or(0)).map(move |i| unsafe { first.add(i) }.cast_const())
+}
+
+/// Returns the error of a row. The field is read through a raw pointer, because it may hold a code outside the enum.
+///
+/// # Safety
+/// `row` must be a row of a live list.
+unsafe fn code(row: *const rd::rd_kafka_topic_partition_t) -> ErrorCode {
+    // SAFETY: the caller promises that the row is live.
+    ErrorCode(unsafe { (&raw const (*row).err).cast::<i32>().read() })
 }

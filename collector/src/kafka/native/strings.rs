@@ -30,6 +30,6 @@ pub(super) unsafe fn exact_text<'a>(pointer: *const c_char) -> Option<&'a str> {
 /// Copies Rust text into a C string, up to the first NUL byte. The names that are passed have no NUL byte, because they come from
 /// C strings or are legal names of topics.
 pub(super) fn c_string(text: &str) -> CString {
-    let bytes: Vec<u8> = text.bytes().take_while(|&byte| byte != 0).collect();
-    CString::new(bytes).unwrap_or_default()
+    let end = text.find('\0').unwrap_or(text.len());
+    CString::new(&text[..end]).unwrap_or_default()
 }
