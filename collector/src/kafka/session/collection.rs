@@ -171,9 +171,9 @@ impl Session {
             let rows = found.rows.iter().flatten();
             rows.map(|row| (row, found.coordinator))
         });
-        rows.filter(|(row, _)| self.cluster.topics.matches(&row.topic))
+        rows.filter(|(row, _)| !metadata.has_partition(&row.topic, row.partition))
             .filter(|(row, _)| !metadata.failed_topics.contains_key(&*row.topic))
-            .filter(|(row, _)| !metadata.has_partition(&row.topic, row.partition))
+            .filter(|(row, _)| self.cluster.topics.matches(&row.topic))
             .map(|(row, coordinator)| {
                 let topic = Name::from(&*row.topic);
                 (TopicPartition::of(&topic, row.partition), coordinator)
@@ -198,10 +198,10 @@ impl Session {
                 let (members, state) = self.members.of(&name, listed);
                 let committed = rows.map(|rows| {
                     let shown = rows
-                        .into_iter()
-                        .filter(|row| self.cluster.topics.matches(&row.topic));
+                        .iter()
+                        .filter_map(|row| Some((row, self.shown_topic(&row.topic, metadata)?)));
                     shown
-                        .filter_map(|row| commit(&name, &row, metadata, context))
+                        .filter_map(|(row, topic)| commit(&name, (row, topic), context))
                         .collect()
                 });
                 (
@@ -215,17 +215,26 @@ impl Session {
             })
             .collect()
     }
+
+    /// Returns the name of a topic as a shared value; `None` if the filter leaves the topic out. Topics of the metadata have passed
+    /// the filter, so the patterns are tried for other topics only.
+    fn shown_topic(&self, topic: &str, metadata: &Metadata) -> Option<Name> {
+        if let Some((name, _)) = metadata.topics.get_key_value(topic) {
+            return Some(Name::clone(name));
+        }
+        let is_shown = self.cluster.topics.matches(topic);
+        is_shown.then(|| Name::from(topic))
+    }
 }
 
-/// Returns one commit of a group, or why it is unknown; `None` for a row without a commit.
+/// Returns one commit of a group on `topic`, or why it is unknown; `None` for a row without a commit.
 fn commit(
     group: &Name,
-    row: &CommittedRow,
-    metadata: &Metadata,
+    (row, topic): (&CommittedRow, Name),
     context: &mut CollectionContext<'_>,
 ) -> Option<(TopicPartition, Reading<Offset>)> {
     let tp = TopicPartition {
-        topic: metadata.shared_name(&row.topic),
+        topic,
         partition: row.partition,
     };
     match row.code.check() {
