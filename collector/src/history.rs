@@ -115,29 +115,24 @@ impl History {
         &self,
         wanted: &BTreeMap<TopicPartition, BTreeSet<Offset>>,
     ) -> HashMap<(TopicPartition, Offset), OldestUnread> {
-        let pairs = wanted
-            .iter()
-            .flat_map(|(tp, offsets)| offsets.iter().map(move |at| (tp, *at)));
         let unknown = |reason| OldestUnread::Unknown(Unknown::new(Api::ListOffsets, reason));
-        pairs
-            .map(|(tp, offset)| {
-                let passed = self
-                    .partitions
-                    .get(tp)
-                    .map_or(Passed::NotYet, |seen| seen.passed(offset));
-                let answer = match passed {
-                    Passed::At(at) => OldestUnread::Passed(at),
-                    // The only observation of the partition was made just now, so its time says nothing about the age of the
-                    // record.
-                    Passed::Before(at) if at >= self.observed_at => {
-                        unknown(Reason::OlderThanHistory)
-                    }
-                    Passed::Before(at) => OldestUnread::PassedBefore(at),
-                    Passed::NotYet => unknown(Reason::NotAsked),
-                };
-                ((tp.clone(), offset), answer)
-            })
-            .collect()
+        let answer = |tp: &TopicPartition, offset| {
+            let seen = self.partitions.get(tp);
+            let passed = seen.map_or(Passed::NotYet, |seen| seen.passed(offset));
+            match passed {
+                Passed::At(at) => OldestUnread::Passed(at),
+                // The only observation of the partition was made just now, so its time says nothing about the age of the record.
+                Passed::Before(at) if at >= self.observed_at => unknown(Reason::OlderThanHistory),
+                Passed::Before(at) => OldestUnread::PassedBefore(at),
+                Passed::NotYet => unknown(Reason::NotAsked),
+            }
+        };
+        // Most partitions have one wanted offset, so the map hardly has to grow.
+        let mut answers = HashMap::with_capacity(wanted.len());
+        for (tp, offsets) in wanted {
+            answers.extend(offsets.iter().map(|&at| ((tp.clone(), at), answer(tp, at))));
+        }
+        answers
     }
 }
 
