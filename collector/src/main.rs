@@ -16,7 +16,7 @@ use shared::web::WebConfig;
 use tracing::{error, info, warn};
 
 fn main() -> ExitCode {
-    process::one_arena();
+    process::set_up_allocator();
     let status = match startup::parse_command_line::<Args>() {
         Ok(args) => run_command(&args),
         Err(status) => status,

@@ -1,14 +1,18 @@
 //! Settings of the process itself: its allocator, and its exit.
 
-/// Limits the allocator of glibc to one arena, so that memory that one thread frees can be used by another. Must be called before
-/// any thread is started; does nothing with other C libraries.
-pub fn one_arena() {
+/// Sets the allocator of glibc up for what librdkafka does: it allocates many small values on one thread and frees them on
+/// another. Must be called before any thread is started; does nothing with other C libraries.
+///
+/// With one arena, memory that one thread frees can be used by another. Without fast bins, small values are merged with free
+/// neighbours when they are freed. With them, all free values would be merged again and again, whenever a larger value is
+/// allocated, which took about 8 % of the CPU time of a collection.
+pub fn set_up_allocator() {
     #[cfg(target_env = "gnu")]
-    {
+    for (parameter, value) in [(libc::M_ARENA_MAX, 1), (libc::M_MXFAST, 0)] {
         #[expect(unsafe_code, reason = "the allocator has no other door")]
         // SAFETY: `mallopt` takes two integers; no other thread allocates yet.
-        let taken = unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
-        debug_assert_eq!(taken, 1, "glibc takes M_ARENA_MAX");
+        let taken = unsafe { libc::mallopt(parameter, value) };
+        debug_assert_eq!(taken, 1, "glibc takes the parameter {parameter}");
     }
 }
 
