@@ -47,14 +47,14 @@ use tokio::time::Instant;
 
 use crate::lease_status::Claim;
 
-pub(crate) mod claim;
-pub(crate) mod clocks;
-pub(crate) mod control;
+pub mod claim;
+pub mod clocks;
+pub mod control;
 pub(crate) mod failures;
-pub(crate) mod observation;
-pub(crate) mod outcome;
-pub(crate) mod record;
-pub(crate) mod request;
+pub mod observation;
+pub mod outcome;
+pub mod record;
+pub mod request;
 pub(crate) mod request_timeout;
 pub(crate) mod rewrite;
 
@@ -79,7 +79,7 @@ const CACHE_TIME: Duration = Duration::from_millis(100);
 
 /// Everything that this process has seen and claimed of one Lease.
 #[derive(Debug)]
-pub(crate) struct Guard {
+pub struct Guard {
     candidate: Candidate,
     observation: Observation,
     /// The own claim. A successful own write sets it; its deadline, a release, another holder or a Lease without a holder ends
@@ -106,18 +106,18 @@ pub(crate) struct Guard {
 
 /// A request that passed the guard and may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SentRequest {
+pub struct SentRequest {
     /// The kind of the request, which decides how its answer is handled.
-    pub(crate) kind: RequestKind,
+    pub kind: RequestKind,
     /// The time of sending, and the renew time in the body of the request.
-    pub(crate) time: SendTime,
+    pub time: SendTime,
     /// The resourceVersion that kube-lease-manager had been shown last. A PATCH is conditional on it.
     version: Option<u64>,
 }
 
 /// The reason why the guard does not let a request be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub enum Refusal {
     /// The version that the write would be conditional on is not known.
     NoVersion,
     /// The record was not written by this instance, so this instance must not change it.
@@ -132,7 +132,7 @@ pub(crate) enum Refusal {
 
 impl Refusal {
     /// Returns the message of the error status that kube-lease-manager is given in place of an answer.
-    pub(crate) const fn message(self) -> &'static str {
+    pub const fn message(self) -> &'static str {
         match self {
             Self::NoVersion => "the version of the lease is not known",
             Self::NotOurs => "the lease is not held by this instance",
@@ -146,7 +146,7 @@ impl Refusal {
 
 impl Guard {
     /// Returns a guard that has seen nothing of the Lease and claims nothing.
-    pub(crate) fn new(candidate: Candidate) -> Self {
+    pub fn new(candidate: Candidate) -> Self {
         Self {
             observation: Observation::new(candidate.clone()),
             request_timeout: RequestTimeout::new(candidate.lease_duration, candidate.grace_period),
@@ -170,7 +170,7 @@ impl Guard {
     /// Returns the [`Refusal`] if no version has been shown yet, the record is not this instance's, another process may be
     /// acting, or the request is of an unknown kind. The caller answers kube-lease-manager with a conflict, and
     /// kube-lease-manager is built anew.
-    pub(crate) fn admit(
+    pub fn admit(
         &mut self,
         kind: RequestKind,
         body: &mut serde_json::Value,
@@ -196,7 +196,7 @@ impl Guard {
     /// Returns the answer to a GET that need not be sent, because kube-lease-manager reads again what it was shown or wrote a
     /// moment ago; `None` if the request has to be sent. To kube-lease-manager this looks like an answer that arrived a little
     /// late. The next write of kube-lease-manager is conditional on the version shown all the same.
-    pub(crate) fn cached_answer(&self, kind: RequestKind, at: Clocks) -> Option<Outcome> {
+    pub fn cached_answer(&self, kind: RequestKind, at: Clocks) -> Option<Outcome> {
         let (arrived, lease) = self.cached.as_ref()?;
         let is_newest =
             self.shown_version.is_some() && self.shown_version == self.observation.version();

@@ -71,6 +71,7 @@ use publish::StatusPublisher;
 use telemetry::LeaseTelemetry;
 
 pub use api_server::ApiServer;
+pub use send::outcome_of;
 
 /// The time after which a problem is published while the configuration is still being read.
 const SLOW_CONNECT: Duration = Duration::from_secs(10);

@@ -11,7 +11,7 @@
 pub mod answer;
 pub mod args;
 #[cfg(feature = "kubernetes")]
-mod guard;
+pub mod guard;
 pub mod http;
 pub mod leadership;
 pub mod leadership_task;

@@ -161,6 +161,16 @@ impl WebConfig {
         Some(format!("{}: {warning}", self.contents.path().display()))
     }
 
+    /// Returns true if the listener is to have TLS.
+    pub const fn has_tls(&self) -> bool {
+        self.policy.tls.is_some()
+    }
+
+    /// Returns the names of the users of whom one has to log in with a password. If there are none, no password is asked for.
+    pub fn user_names(&self) -> impl Iterator<Item = &str> {
+        self.policy.users.keys().map(String::as_str)
+    }
+
     /// Reads the web configuration that `[exporter.web]` names; `None` if the table names none.
     ///
     /// # Errors

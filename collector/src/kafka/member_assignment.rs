@@ -12,13 +12,15 @@ use bytes::Buf;
 /// The error that bytes are not an assignment of the consumer protocol.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no assignment of the consumer protocol")]
-pub(super) struct Malformed;
+pub struct Malformed;
 
 /// The partitions of one topic that are assigned to a member. Topics and partitions may occur several times.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TopicAssignment<'a> {
-    pub(super) topic: &'a str,
-    pub(super) partitions: Vec<i32>,
+pub struct TopicAssignment<'a> {
+    /// The topic's name, which is one that Kafka accepts.
+    pub topic: &'a str,
+    /// The numbers of the partitions, none of which is negative.
+    pub partitions: Vec<i32>,
 }
 
 /// The largest length of a topic's name (`org.apache.kafka.common.internals.Topic.MAX_NAME_LENGTH`).
@@ -28,7 +30,7 @@ const MAX_NAME_LENGTH: usize = 249;
 ///
 /// # Errors
 /// Kafka's own consumer would refuse the bytes, or they contain a name or a number that no topic or partition can have.
-pub(super) fn parse(mut bytes: &[u8]) -> Result<Vec<TopicAssignment<'_>>, Malformed> {
+pub fn parse(mut bytes: &[u8]) -> Result<Vec<TopicAssignment<'_>>, Malformed> {
     if bytes.is_empty() {
         return Ok(Vec::new());
     }

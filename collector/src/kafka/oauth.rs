@@ -24,7 +24,7 @@
 //! Nothing is verified here: brokers do that. Each session has its own thread and its own tokens, even where two clusters have the
 //! same provider and client.
 
-mod answer;
+pub mod answer;
 mod authorities;
 mod endpoint;
 mod fetcher;
@@ -35,9 +35,9 @@ mod msk_iam;
 mod schedule;
 #[cfg(test)]
 pub(super) mod tests;
-mod token;
+pub mod token;
 mod token_file;
-mod trouble;
+pub mod trouble;
 
 use shared::config::{OauthLogin, TokenSource};
 

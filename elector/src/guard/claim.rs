@@ -9,21 +9,21 @@ use crate::lease_status::Claim;
 
 /// The time between the end of a claim and the end of the lease duration. The margin covers clocks that run at different speeds
 /// over one lease duration.
-pub(crate) const MARGIN: Duration = Duration::from_millis(500);
+pub const MARGIN: Duration = Duration::from_millis(500);
 
 /// The time at which a request was sent, and the renew time in the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SendTime {
+pub struct SendTime {
     /// The clocks just before the request was sent.
-    pub(crate) at: Clocks,
+    pub at: Clocks,
     /// The renew time in the body of the request; `None` if there is none. kube-lease-manager took it from the wall clock when
     /// it made the request.
-    pub(crate) renew_time: Option<Timestamp>,
+    pub renew_time: Option<Timestamp>,
 }
 
 /// Returns the claim that a successful write makes. It runs for `lease_duration`, less [`MARGIN`], from the moment at which
 /// kube-lease-manager made the request. `None` if that moment would lie before the start of the monotonic clock.
-pub(crate) fn of_write(time: SendTime, lease_duration: Duration, term: u64) -> Option<Claim> {
+pub fn of_write(time: SendTime, lease_duration: Duration, term: u64) -> Option<Claim> {
     // A request may wait in a queue between being made and being sent. That wait is subtracted, so that the claim counts from
     // when the request was made. If the wall clock was set meanwhile, the claim becomes shorter and never longer.
     let waited = time.renew_time.map_or(Duration::ZERO, |renew_time| {

@@ -5,9 +5,9 @@ use tokio::time::Instant;
 
 /// The current time on both clocks of this machine, as every call of the guard is given it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Clocks {
+pub struct Clocks {
     /// The monotonic clock. All deadlines are on this clock.
-    pub(crate) monotonic: Instant,
+    pub monotonic: Instant,
     /// The wall clock, which may be wrong and may be set at any time.
-    pub(crate) wall: Timestamp,
+    pub wall: Timestamp,
 }

@@ -12,7 +12,7 @@ use super::request::RequestKind;
 
 impl Guard {
     /// Takes the Lease as the watch, or a read in place of the watch, has shown it.
-    pub(crate) fn observe(&mut self, seen: SeenLease, continuity: Continuity, now: Instant) {
+    pub fn observe(&mut self, seen: SeenLease, continuity: Continuity, now: Instant) {
         self.advance(now);
         let before = self.observation.lease();
         self.failures.watch_succeeded();
@@ -44,7 +44,7 @@ impl Guard {
 
     /// Lets time pass until `now`: ends a claim whose deadline has passed, and has kube-lease-manager built anew at the moment
     /// from which the Lease may be taken.
-    pub(crate) fn advance(&mut self, now: Instant) {
+    pub fn advance(&mut self, now: Instant) {
         self.expire_claim(now);
         let may_be_taken = self.may_be_taken(now);
         if may_be_taken && !self.could_be_taken && self.observation.lease() != ObservedLease::Ours {
@@ -54,23 +54,23 @@ impl Guard {
     }
 
     /// Notes that the watch failed for another reason than a missing right.
-    pub(crate) fn watch_failed(&mut self, failure: RequestFailure) {
+    pub fn watch_failed(&mut self, failure: RequestFailure) {
         self.failures.watch_failed(failure);
     }
 
     /// Notes that the API server says the Lease may be written.
-    pub(crate) fn review_allows_patch(&mut self) {
+    pub fn review_allows_patch(&mut self) {
         self.failures.review_allows();
     }
 
     /// Notes that the API server says the Lease may not be written; `detail` is for people. A claim stays: it ends when its next
     /// renewal is denied.
-    pub(crate) fn review_denies_patch(&mut self, detail: String) {
+    pub fn review_denies_patch(&mut self, detail: String) {
         self.failures.review_denies(detail);
     }
 
     /// Notes that the Lease is about to be given back. From now on nothing is claimed, whatever answers still arrive.
-    pub(crate) fn begin_release(&mut self) {
+    pub fn begin_release(&mut self) {
         self.drop_claim();
         if self.record_held == RecordHeld::Ours {
             self.record_held = RecordHeld::Releasing;
@@ -78,12 +78,12 @@ impl Guard {
     }
 
     /// Notes that the release succeeded or was given up. A record that stayed in the Lease runs out by itself.
-    pub(crate) fn end_release(&mut self) {
+    pub fn end_release(&mut self) {
         self.record_held = RecordHeld::Nothing;
     }
 
     /// Notes that nobody waits for the answer to the current GET any more.
-    pub(crate) fn read_abandoned(&mut self) {
+    pub fn read_abandoned(&mut self) {
         self.in_flight = None;
     }
 

@@ -17,7 +17,7 @@ const SLACK: Duration = Duration::from_millis(200);
 
 /// The Lease as a request or the watch has shown it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum SeenLease {
+pub enum SeenLease {
     /// The Lease does not exist. The version is that of the deletion, if it is known.
     Absent(Option<u64>),
     /// The Lease exists, with this record.
@@ -26,7 +26,7 @@ pub(crate) enum SeenLease {
 
 /// The relation of an event of the watch to the event before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Continuity {
+pub enum Continuity {
     /// No change of the Lease can lie between the two events.
     Unbroken,
     /// Changes of the Lease may lie between the two events, because the watch began anew.
@@ -35,7 +35,7 @@ pub(crate) enum Continuity {
 
 /// Everything that has been seen of the Lease so far.
 #[derive(Debug)]
-pub(crate) struct Observation {
+pub struct Observation {
     candidate: Candidate,
     /// The state of the Lease that was seen last; `None` before the first.
     last: Option<LastSeen>,
@@ -79,7 +79,7 @@ enum HolderWrote {
 
 /// The state of the Lease from this process's point of view.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ObservedLease {
+pub enum ObservedLease {
     /// The Lease has not been seen yet.
     Unknown,
     /// This instance is the holder in the record. The record alone does not say that this instance has a claim.
@@ -104,7 +104,7 @@ pub(crate) enum ObservedLease {
 
 /// The identity of another holder, compared with this process's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum HolderIdentity {
+pub enum HolderIdentity {
     /// The holder has this process's identity: two pods were given one identity.
     Same,
     /// The holder has another identity.
@@ -113,7 +113,7 @@ pub(crate) enum HolderIdentity {
 
 /// The effect of an event or answer on the observation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Change {
+pub enum Change {
     /// The event or answer was older than the last state, and is ignored.
     Stale,
     /// The content is the one that was known; only the version may be another.
@@ -126,7 +126,7 @@ pub(crate) enum Change {
 
 impl Observation {
     /// Returns an observation that has seen nothing yet.
-    pub(crate) fn new(candidate: Candidate) -> Self {
+    pub fn new(candidate: Candidate) -> Self {
         Self {
             candidate,
             last: None,
@@ -135,12 +135,7 @@ impl Observation {
     }
 
     /// Takes an event of the watch. An event whose version is not newer than the last state came late and is ignored.
-    pub(crate) fn event(
-        &mut self,
-        seen: SeenLease,
-        continuity: Continuity,
-        now: Instant,
-    ) -> Change {
+    pub fn event(&mut self, seen: SeenLease, continuity: Continuity, now: Instant) -> Change {
         self.extend_holderless(&seen, continuity, now);
         let newer = match (self.version(), version(&seen)) {
             (Some(known), Some(version)) => version > known,
@@ -157,7 +152,7 @@ impl Observation {
     /// Takes the answer to a request that was sent at `sent`. An answer shows the present state, whatever its version:
     /// versions go back when etcd is restored from a backup. Only if something newer arrived after the request was sent is the
     /// answer ignored.
-    pub(crate) fn answer(&mut self, seen: SeenLease, sent: Instant, now: Instant) -> Change {
+    pub fn answer(&mut self, seen: SeenLease, sent: Instant, now: Instant) -> Change {
         let overtaken = self.last.as_ref().is_some_and(|last| {
             last.confirmed_at >= sent
                 && version(&seen).is_none_or(|version| last.version > Some(version))
@@ -240,12 +235,12 @@ impl Observation {
     }
 
     /// Returns the resourceVersion that was seen last.
-    pub(crate) fn version(&self) -> Option<u64> {
+    pub fn version(&self) -> Option<u64> {
         self.last.as_ref()?.version
     }
 
     /// Returns the existence of the Lease, as far as it has been seen.
-    pub(crate) fn presence(&self) -> Presence {
+    pub fn presence(&self) -> Presence {
         match &self.last {
             None => Presence::Unseen,
             Some(LastSeen { content: None, .. }) => Presence::Absent,
@@ -254,7 +249,7 @@ impl Observation {
     }
 
     /// Returns the state of the Lease from this process's point of view.
-    pub(crate) fn lease(&self) -> ObservedLease {
+    pub fn lease(&self) -> ObservedLease {
         let Some(last) = &self.last else {
             return ObservedLease::Unknown;
         };

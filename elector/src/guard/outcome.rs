@@ -7,7 +7,7 @@ use shared::text::sanitize;
 
 /// The outcome of one request about the Lease: as the API server gave it, or as the guard shows it to kube-lease-manager.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// The API server answered with the Lease.
     Lease(Box<Lease>),
     /// The API server answered with an error, or the guard shows an error in place of its answer.
@@ -25,28 +25,28 @@ pub(crate) enum Outcome {
 
 /// The reason why a request failed, in words of this program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct RequestFailure {
+pub struct RequestFailure {
     /// The cause of the failure, a word of a closed set for metrics.
-    pub(crate) cause: &'static str,
+    pub cause: &'static str,
     /// The failure in a sentence for people.
-    pub(crate) text: String,
+    pub text: String,
 }
 
 /// The part of an error answer that is passed on. The summary consists of words of closed sets, and of no text that the peer
 /// sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct StatusSummary {
+pub struct StatusSummary {
     /// The verb that the API server denies, if its answer names one.
-    pub(crate) denied_verb: Option<&'static str>,
+    pub denied_verb: Option<&'static str>,
     /// The reason that the API server gives, or a text of this program where the reason is not known.
-    pub(crate) message: &'static str,
+    pub message: &'static str,
 }
 
 // === impl RequestFailure ===
 
 impl RequestFailure {
     /// Returns a failure with this `cause`, and with `text` shortened and put on one line.
-    pub(crate) fn new(cause: &'static str, text: impl Display) -> Self {
+    pub fn new(cause: &'static str, text: impl Display) -> Self {
         Self {
             cause,
             text: sanitize(&text.to_string()),

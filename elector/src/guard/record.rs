@@ -6,59 +6,59 @@ use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::jiff::Timestamp;
 
 /// The annotation that names the instance of the holder. The instance tells pods of the same identity apart.
-pub(crate) const INSTANCE_ANNOTATION: &str = "klag-exporter/instance";
+pub const INSTANCE_ANNOTATION: &str = "klag-exporter/instance";
 
 /// The lease duration that marks a release. No elector is configured with so short a duration, and client-go leaves the same
 /// mark behind.
-pub(crate) const RELEASED_DURATION: Duration = Duration::from_secs(1);
+pub const RELEASED_DURATION: Duration = Duration::from_secs(1);
 
 /// One version of the Lease, as an answer or an event showed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Record {
+pub struct Record {
     /// The resourceVersion. A greater number is a later version.
-    pub(crate) version: u64,
+    pub version: u64,
     /// The content of this version of the Lease.
-    pub(crate) content: Content,
+    pub content: Content,
 }
 
 /// The content of one version of the Lease. Two versions of equal content come from the same successful write, or differ only
 /// in parts that the election ignores, such as a label.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Content {
+pub struct Content {
     /// The UID of the object, which changes when the Lease is deleted and created again.
-    pub(crate) uid: Option<String>,
+    pub uid: Option<String>,
     /// The identity of the holder; never empty.
-    pub(crate) holder: Option<String>,
+    pub holder: Option<String>,
     /// The instance of the holder, from the annotation [`INSTANCE_ANNOTATION`].
-    pub(crate) instance: Option<String>,
+    pub instance: Option<String>,
     /// The time for which rivals have to wait after a renewal.
-    pub(crate) duration: Option<Duration>,
+    pub duration: Option<Duration>,
     /// The holder's wall clock at the acquisition. Only a change of this time means something, since wall clocks differ.
-    pub(crate) acquire_time: Option<Timestamp>,
+    pub acquire_time: Option<Timestamp>,
     /// The holder's wall clock at the last renewal. Only a change of this time means something, since wall clocks differ.
-    pub(crate) renew_time: Option<Timestamp>,
+    pub renew_time: Option<Timestamp>,
     /// The number of changes of the holder, a statistic.
-    pub(crate) transitions: Option<i32>,
+    pub transitions: Option<i32>,
 }
 
 /// This process as a candidate in the election: its names, and its settings of the election.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Candidate {
+pub struct Candidate {
     /// The identity in `spec.holderIdentity`.
-    pub(crate) identity: String,
+    pub identity: String,
     /// The instance in the annotation [`INSTANCE_ANNOTATION`].
-    pub(crate) instance: String,
+    pub instance: String,
     /// The length of a claim, before the margin is subtracted.
-    pub(crate) lease_duration: Duration,
+    pub lease_duration: Duration,
     /// The time from one renewal of the Lease to the next.
-    pub(crate) grace_period: Duration,
+    pub grace_period: Duration,
 }
 
 // === impl Record ===
 
 impl Record {
     /// Reads `lease`. Returns `None` if its resourceVersion is not a number, because then versions cannot be compared.
-    pub(crate) fn read(lease: &Lease) -> Option<Self> {
+    pub fn read(lease: &Lease) -> Option<Self> {
         let metadata = &lease.metadata;
         let none = LeaseSpec::default();
         let spec = lease.spec.as_ref().unwrap_or(&none);
@@ -87,14 +87,14 @@ impl Record {
 
 impl Content {
     /// Returns true if the record names `candidate` as the holder, by identity and by instance.
-    pub(crate) fn is_written_by(&self, candidate: &Candidate) -> bool {
+    pub fn is_written_by(&self, candidate: &Candidate) -> bool {
         self.holder.as_deref() == Some(&candidate.identity)
             && self.instance.as_deref() == Some(&candidate.instance)
     }
 
     /// Returns true if the holder is the one of `before` and has not renewed since. Each renewal has a renew time of its own,
     /// so a record with the old renew time was changed by somebody else, and the holder's claim is no longer than it was.
-    pub(crate) fn is_not_renewed_since(&self, before: &Self) -> bool {
+    pub fn is_not_renewed_since(&self, before: &Self) -> bool {
         self.holder.is_some()
             && self.renew_time.is_some()
             && self.renew_time == before.renew_time
@@ -104,12 +104,12 @@ impl Content {
     }
 
     /// Returns true if the Lease has no holder although nobody released it.
-    pub(crate) fn is_vanished(&self) -> bool {
+    pub fn is_vanished(&self) -> bool {
         self.holder.is_none() && !self.is_released()
     }
 
     /// Returns true if the last holder released the Lease.
-    pub(crate) fn is_released(&self) -> bool {
+    pub fn is_released(&self) -> bool {
         self.holder.is_none() && self.duration == Some(RELEASED_DURATION)
     }
 }

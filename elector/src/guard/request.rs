@@ -8,7 +8,7 @@ use super::record::{Candidate, INSTANCE_ANNOTATION, RELEASED_DURATION};
 
 /// The kind of a request about the Lease, told by method and body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum RequestKind {
+pub enum RequestKind {
     /// GET of the Lease.
     Read,
     /// POST of an empty Lease.
@@ -21,7 +21,7 @@ pub(crate) enum RequestKind {
 
 /// The kind of a PATCH of the Lease, told by the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Patch {
+pub enum Patch {
     /// Writes the holder and both times, by server-side apply.
     Acquire,
     /// Sets a new renew time.
@@ -36,7 +36,7 @@ pub(crate) enum Patch {
 
 impl RequestKind {
     /// Returns the kind of a request to the path of the Lease, with this `method` and `body`.
-    pub(crate) fn of(method: &Method, body: &Value) -> Self {
+    pub fn of(method: &Method, body: &Value) -> Self {
         match *method {
             Method::GET => Self::Read,
             Method::POST => Self::Create,
@@ -47,7 +47,7 @@ impl RequestKind {
 
     /// Returns the RBAC verb that a Role has to allow for this request, or `other` for a request of unknown kind. The verb is
     /// also a label of the metrics about requests.
-    pub(crate) const fn verb(self) -> &'static str {
+    pub const fn verb(self) -> &'static str {
         match self {
             Self::Read => "get",
             Self::Create => "create",
@@ -58,7 +58,7 @@ impl RequestKind {
 
     /// Returns the HTTP status by which kube-lease-manager is told of a conflict. kube-lease-manager panics at a 409 in the
     /// answer to a release, so a release is answered 412.
-    pub(crate) const fn conflict_code(self) -> u16 {
+    pub const fn conflict_code(self) -> u16 {
         match self {
             Self::Patch(Patch::Release) => 412,
             _ => 409,
@@ -81,12 +81,12 @@ impl Patch {
     }
 
     /// Returns true if a success of this write begins or extends a claim.
-    pub(crate) const fn makes_claim(self) -> bool {
+    pub const fn makes_claim(self) -> bool {
         matches!(self, Self::Acquire | Self::Renew)
     }
 
     /// Makes `body` conditional on `version`, signs it with the instance of `candidate`, and marks a release.
-    pub(crate) fn prepare(self, body: &mut Value, version: u64, candidate: &Candidate) {
+    pub fn prepare(self, body: &mut Value, version: u64, candidate: &Candidate) {
         let instance = match self {
             Self::Acquire | Self::Renew => Some(json!(candidate.instance)),
             Self::Release => Some(Value::Null),
@@ -105,7 +105,7 @@ impl Patch {
 }
 
 /// Returns the renew time in `body`: the wall clock at the moment when kube-lease-manager made the request.
-pub(crate) fn renew_time(body: &Value) -> Option<Timestamp> {
+pub fn renew_time(body: &Value) -> Option<Timestamp> {
     body.get("spec")?.get("renewTime")?.as_str()?.parse().ok()
 }
 

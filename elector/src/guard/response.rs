@@ -17,7 +17,7 @@ use super::{Guard, SentRequest};
 
 impl Guard {
     /// Takes the outcome of `sent`, and returns the outcome that kube-lease-manager is to be shown.
-    pub(crate) fn answered(&mut self, sent: &SentRequest, outcome: Outcome, at: Clocks) -> Outcome {
+    pub fn answered(&mut self, sent: &SentRequest, outcome: Outcome, at: Clocks) -> Outcome {
         self.expire_claim(at.monotonic);
         self.in_flight = None;
         let before = self.observation.lease();

@@ -17,7 +17,7 @@ use crate::lease_status::{Holding, LeaseStatus, Presence, Problem, Rival};
 
 impl Guard {
     /// Returns the status of the Lease that the leadership half is told.
-    pub(crate) fn lease_status(&self, now: Instant) -> LeaseStatus {
+    pub fn lease_status(&self, now: Instant) -> LeaseStatus {
         let running = self.claim.filter(|claim| claim.is_running(now));
         let holding = match (self.record_held, running) {
             (RecordHeld::Releasing, _) => Holding::Releasing,
@@ -46,7 +46,7 @@ impl Guard {
     }
 
     /// Returns the state of the guard that the loop that drives kube-lease-manager follows.
-    pub(crate) fn manager_control(&self) -> ManagerControl {
+    pub fn manager_control(&self) -> ManagerControl {
         ManagerControl {
             generation: self.generation,
             record_held: self.record_held,
@@ -54,7 +54,7 @@ impl Guard {
     }
 
     /// Returns the reason why this process does not hold the Lease, as a label and for the log.
-    pub(crate) fn loss_reason(&self) -> &'static str {
+    pub fn loss_reason(&self) -> &'static str {
         match self.observation.lease() {
             _ if self.record_held == RecordHeld::Releasing => "released",
             ObservedLease::Ours | ObservedLease::Unknown => "expired",
@@ -65,12 +65,12 @@ impl Guard {
     }
 
     /// Returns the time that the next request is given.
-    pub(crate) fn request_timeout(&self) -> Duration {
+    pub fn request_timeout(&self) -> Duration {
         self.request_timeout.current()
     }
 
     /// Returns the next moment after `now` at which time alone changes the state of the guard, if there is one.
-    pub(crate) fn next_deadline(&self, now: Instant) -> Option<Instant> {
+    pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
         let claim = self.claim.map(|claim| claim.until);
         [claim, self.occupied_until(), self.retake_until]
             .into_iter()

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::uri::{InvalidUriParts, PathAndQuery};
-use http::{Request, Uri};
+use http::{Request, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Client;
@@ -32,13 +32,18 @@ async fn request_lease(client: Client, request: Request<Bytes>) -> Outcome {
         Ok(body) => body.to_bytes(),
         Err(error) => return Outcome::Failed(classify_error::failure_of(&error)),
     };
+    outcome_of(status, &body)
+}
+
+/// Reads an answer of the API server, from its status and its body.
+pub fn outcome_of(status: StatusCode, body: &[u8]) -> Outcome {
     if !status.is_success() {
         return Outcome::Status {
             code: status.as_u16(),
-            summary: classify_error::status_summary(&body),
+            summary: classify_error::status_summary(body),
         };
     }
-    match serde_json::from_slice::<Lease>(&body) {
+    match serde_json::from_slice::<Lease>(body) {
         Ok(lease) => Outcome::Lease(Box::new(lease)),
         Err(error) => Outcome::Failed(classify_error::failure_of(&error)),
     }

@@ -1,5 +1,7 @@
 //! The state of reading one file: the inputs, and what was found so far.
 
+use crate::text::sanitize;
+
 use super::document::{Entry, Value};
 use super::environment::Environment;
 use super::key::Table;
@@ -49,11 +51,11 @@ impl<'a> ReadContext<'a> {
         }
     }
 
-    /// Adds a problem that the user has to correct.
+    /// Adds a problem that the user has to correct. A long `path` is cut.
     pub(super) fn add_problem(&mut self, line: Option<usize>, path: String, message: String) {
         self.problems.push(ConfigProblem {
             line,
-            path,
+            path: sanitize(&path),
             message,
         });
     }

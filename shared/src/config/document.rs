@@ -7,6 +7,8 @@ use std::fmt;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::text::{MAX_CHARS, write_sanitized};
+
 use super::problem::ConfigProblem;
 use super::unquoted_references::{self, QuotedReferences};
 
@@ -89,10 +91,18 @@ impl<'a> Lines<'a> {
 
     fn problem(&self, error: &toml::de::Error) -> ConfigProblem {
         let line = error.span().map(|span| self.at(span.start));
+        let message = match error.message() {
+            // The parser does not say at which line.
+            "recursion limit" => {
+                "lists or tables are nested too deeply; no key of this file needs more than two lists or tables in each other"
+                    .to_owned()
+            }
+            words => format!("not TOML: {words}"),
+        };
         ConfigProblem {
             line,
             path: String::new(),
-            message: format!("not TOML: {}", error.message()),
+            message,
         }
     }
 
@@ -180,13 +190,13 @@ impl Value {
 }
 
 impl fmt::Display for Value {
-    /// Writes the value as messages show it. A value that came from the environment is not shown.
+    /// Writes the value as messages show it, cut where it is long. A value that came from the environment is not shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text(text) => write!(f, "{text:?}"),
+            Self::Text(text) => write_sanitized(f, MAX_CHARS, format_args!("{text:?}")),
             Self::Unquoted(_) | Self::Resolved(_) => f.write_str("what its ${..} stands for"),
             Self::Integer(n) => write!(f, "{n}"),
-            Self::Float(n) => f.write_str(n),
+            Self::Float(n) => write_sanitized(f, MAX_CHARS, format_args!("{n}")),
             Self::Boolean(value) => write!(f, "{value}"),
             Self::Datetime | Self::List(_) | Self::Table(_) => f.write_str(self.kind()),
         }
@@ -210,5 +220,14 @@ mod tests {
         let text = format!("a = 1\nb = {}", "${".repeat(200_000));
         let problems = parse(&text).unwrap_err();
         assert_eq!(problems[0].line, Some(2));
+    }
+
+    #[test]
+    fn deep_nesting_is_a_problem_with_a_remedy() {
+        let problems = parse(&format!("a = {}", "[".repeat(1000))).unwrap_err();
+        assert!(
+            problems[0].message.contains("nested too deeply"),
+            "{problems:?}"
+        );
     }
 }

@@ -8,9 +8,9 @@ pub(super) fn unknown_key(table: &Table, tables: &[&'static Table], name: &str) 
     let known = table.names(tables);
     let nearest = known
         .iter()
-        .map(|known| (strsim::levenshtein(known, name), *known))
+        .filter_map(|known| Some((edits(known, name)?, *known)))
         .min();
-    if let Some((_, nearest)) = nearest.filter(|(edits, near)| *edits <= 1 + near.len() / 5) {
+    if let Some((_, nearest)) = nearest {
         return format!("no such key; did you mean `{nearest}`?");
     }
     if let Some(other) = tables.iter().find(|table| table.key(name).is_some()) {
@@ -18,4 +18,14 @@ pub(super) fn unknown_key(table: &Table, tables: &[&'static Table], name: &str) 
     }
     let known: Vec<String> = known.iter().map(|known| format!("`{known}`")).collect();
     format!("no such key; there are {}", known.join(", "))
+}
+
+/// Returns the number of edits that make `name` of the key `known`; `None` for too many to be a mistake in writing. Counting takes as
+/// long as the product of both lengths, so a name of another length is not looked at.
+fn edits(known: &str, name: &str) -> Option<usize> {
+    let most = 1 + known.len() / 5;
+    if name.chars().count().abs_diff(known.len()) > most {
+        return None;
+    }
+    Some(strsim::levenshtein(known, name)).filter(|edits| *edits <= most)
 }

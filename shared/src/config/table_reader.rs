@@ -14,6 +14,9 @@ use super::forms::{Patterns, TextTable};
 use super::key::{AnyKey, DefaultValue, Key, Table};
 use super::spelling;
 
+/// The greatest number of patterns in a list, each of which is compiled.
+const MAX_PATTERNS: usize = 1000;
+
 /// The reader of one table's keys.
 pub(crate) struct TableReader<'w, 'a> {
     context: &'w mut ReadContext<'a>,
@@ -131,6 +134,11 @@ impl<'w, 'a> TableReader<'w, 'a> {
             }
             Lookup::Missing | Lookup::Skipped => return default_patterns(key),
         };
+        if let Some((line, _)) = items.get(MAX_PATTERNS) {
+            let message = format!("there are more than {MAX_PATTERNS}; join patterns by |");
+            self.add_problem_at(*line, key.name, message);
+            return default_patterns(key);
+        }
         let mut patterns = Vec::new();
         for (i, (line, item)) in items.iter().enumerate() {
             let path = format!("{}[{i}]", key.name);

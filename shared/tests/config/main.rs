@@ -58,3 +58,35 @@ fn message_about(bad: &bad::Bad) -> String {
     let loaded = collector(&bad.text, &variables);
     loaded.expect_err(bad.title).to_string()
 }
+
+#[test]
+fn a_file_that_would_take_too_long_to_read_is_refused_at_once() {
+    let clusters = CLUSTER.repeat(1001);
+    let error = collector(&clusters, &[]).expect_err("there are too many clusters");
+    insta::assert_snapshot!(error, @"");
+    let patterns = format!("{CLUSTER}group_whitelist = [{}]", "'a',".repeat(1001));
+    let error = collector(&patterns, &[]).expect_err("there are too many patterns");
+    insta::assert_snapshot!(error, @"");
+}
+
+/// Keys and values of any length are told of in short.
+#[test]
+fn a_message_is_short_whatever_the_file_has() {
+    let long = "x".repeat(100_000);
+    for text in [
+        format!("{long} = 1\n{CLUSTER}"),
+        format!("[exporter]\n{long} = 1\n{CLUSTER}"),
+        format!("[exporter]\nhttp_port = \"{long}\"\n{CLUSTER}"),
+        format!(
+            "[exporter]\nhttp_port = 1{}\n{CLUSTER}",
+            "0".repeat(100_000)
+        ),
+        format!("{CLUSTER}[clusters.labels]\n\"{long}!\" = \"\"\n"),
+        format!("{CLUSTER}[clusters.consumer_properties]\n\"{long}\" = []\n"),
+    ] {
+        let error = collector(&text, &[])
+            .expect_err("something is wrong")
+            .to_string();
+        assert!(error.len() < 2000, "{} bytes", error.len());
+    }
+}

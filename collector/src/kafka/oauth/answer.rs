@@ -1,5 +1,6 @@
 //! The answer of a token endpoint, read as RFC 6749 has it in sections 4.4.3 and 5.2.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -9,18 +10,19 @@ use serde_json::{Map, Value};
 use super::trouble::TokenTroubleKind;
 
 /// The largest answer of an endpoint, and the largest file with a token, in bytes. A broker takes half a megabyte in a login.
-pub(super) const MAX_BYTES: usize = 256 * 1024;
+pub const MAX_BYTES: usize = 256 * 1024;
 
 /// A token as the endpoint answered it, before anything is checked.
 #[derive(PartialEq, Eq)]
-pub(super) struct TokenAnswer {
-    pub(super) token: String,
+pub struct TokenAnswer {
+    /// The token, with any characters.
+    pub token: String,
     /// The life of the token from the moment of the answer on; `None` where the endpoint does not tell it.
-    pub(super) life: Option<Duration>,
+    pub life: Option<Duration>,
 }
 
-/// The kind of trouble for which an answer has no token, with words for the log.
-type NoToken = (TokenTroubleKind, String);
+/// The kind of trouble because of which an answer has no token, with words for the log.
+pub type NoToken = (TokenTroubleKind, String);
 
 #[derive(Deserialize)]
 struct Granted {
@@ -40,11 +42,19 @@ struct DenialFields {
     error_description: Option<String>,
 }
 
+impl fmt::Debug for TokenAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenAnswer")
+            .field("life", &self.life)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Reads the body of an answer with this HTTP status.
 ///
 /// # Errors
 /// The status refuses a token, or the body has none.
-pub(super) fn read(status: u16, body: &[u8]) -> Result<TokenAnswer, NoToken> {
+pub fn read(status: u16, body: &[u8]) -> Result<TokenAnswer, NoToken> {
     if body.len() > MAX_BYTES {
         let text = format!("answered more than {MAX_BYTES} bytes");
         return Err((TokenTroubleKind::Unusable, text));

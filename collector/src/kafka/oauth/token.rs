@@ -14,28 +14,28 @@ const CLOCK_TOLERANCE: Duration = Duration::from_secs(30);
 
 /// A token that can be used, with its remaining life.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Issued {
+pub struct Issued {
     pub(super) token: Token,
     /// The remaining life of the token, counted from the moment at which it was asked for.
-    pub(super) life: Duration,
+    pub life: Duration,
     /// The trouble that makes the token or a clock doubtful, and does not keep the token from being used.
-    pub(super) doubt: Option<TokenTrouble>,
+    pub doubt: Option<TokenTrouble>,
 }
 
 /// The facts about a token that are not in the token itself.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Circumstances<'a> {
+pub struct Circumstances<'a> {
     /// The place that the token comes from, as messages name it.
-    pub(super) place: &'a str,
+    pub place: &'a str,
     /// The life that the endpoint told in `expires_in`, or that the token was signed for; `None` for a file, or where the endpoint told
     /// none.
-    pub(super) told_life: Option<Duration>,
+    pub told_life: Option<Duration>,
     /// The time since 1970 by this machine's clock.
-    pub(super) now: Duration,
+    pub now: Duration,
     /// The time since 1970 by the endpoint's clock; `None` for a file, or where the endpoint did not tell it.
-    pub(super) endpoint_now: Option<Duration>,
+    pub endpoint_now: Option<Duration>,
     /// The mask that hides the cluster's secrets in messages.
-    pub(super) mask: &'a Mask,
+    pub mask: &'a Mask,
 }
 
 // === impl Issued ===
@@ -45,7 +45,7 @@ impl Issued {
     ///
     /// # Errors
     /// The token has characters that no token has, its life is not known, or it has expired.
-    pub(super) fn of(text: &str, circumstances: Circumstances<'_>) -> Result<Self, TokenTrouble> {
+    pub fn of(text: &str, circumstances: Circumstances<'_>) -> Result<Self, TokenTrouble> {
         let value = text.trim();
         let fails = |kind, words: &str| Err(circumstances.trouble(kind, words));
         // These are the characters of a b64token in RFC 6750. librdkafka would repeat a token with others in an error.

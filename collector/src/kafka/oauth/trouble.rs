@@ -9,19 +9,16 @@ use crate::snapshot::Reason;
 
 /// A trouble with the token. Its text has no token and no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::kafka) struct TokenTrouble {
-    pub(in crate::kafka) kind: TokenTroubleKind,
+pub struct TokenTrouble {
+    /// The kind, from which the reason and the advice follow.
+    pub kind: TokenTroubleKind,
     /// The text for the log: the endpoint or the file, and what happened with it.
-    pub(in crate::kafka) text: String,
+    pub text: String,
 }
 
 /// The kinds of troubles with tokens.
-#[cfg_attr(
-    not(feature = "msk-iam"),
-    expect(dead_code, reason = "three kinds are AWS' alone")
-)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::kafka) enum TokenTroubleKind {
+pub enum TokenTroubleKind {
     /// The identity provider refuses the login.
     Refused,
     /// The identity provider gives no answer, or says that it cannot give one now.
@@ -48,7 +45,7 @@ pub(in crate::kafka) enum TokenTroubleKind {
 
 impl TokenTrouble {
     /// Makes a trouble. Secrets of the cluster and control characters are taken out of `text`, parts of which may come from a provider.
-    pub(super) fn new(kind: TokenTroubleKind, text: &str, mask: &Mask) -> Self {
+    pub fn new(kind: TokenTroubleKind, text: &str, mask: &Mask) -> Self {
         Self {
             kind,
             text: sanitize(&mask.hide(text)),
@@ -56,7 +53,7 @@ impl TokenTrouble {
     }
 
     /// Returns the reason under which the trouble is counted.
-    pub(in crate::kafka) const fn reason(&self) -> Reason {
+    pub const fn reason(&self) -> Reason {
         self.kind.reason()
     }
 }
@@ -83,7 +80,7 @@ impl TokenTroubleKind {
     }
 
     /// Returns the likely mistake behind this kind of trouble, and what corrects it.
-    pub(in crate::kafka) const fn advice(self) -> &'static str {
+    pub const fn advice(self) -> &'static str {
         match self {
             Self::Refused => {
                 "the identity provider refuses the client; see \"sasl.oauthbearer.client.id\", \"sasl.oauthbearer.client.secret\" and \

@@ -165,6 +165,9 @@ const fn patterns(
     }
 }
 
+/// The greatest number of clusters. Each has threads and memory of its own, and even reading a cluster compiles its filters.
+const MAX_CLUSTERS: usize = 1000;
+
 /// Reads every `[[clusters]]` of the file. For the elector the clusters are only checked, and the result is empty.
 pub(crate) fn read(context: &mut ReadContext<'_>, file: &TableRef<'_>) -> Vec<Cluster> {
     let tables: &[(usize, Value)] = match file.entry(TABLE.name) {
@@ -182,6 +185,12 @@ pub(crate) fn read(context: &mut ReadContext<'_>, file: &TableRef<'_>) -> Vec<Cl
     if tables.is_empty() && context.program == Program::Collector {
         let message = "there is none; write [[clusters]] with name and bootstrap_servers";
         context.add_problem(None, TABLE.name.to_owned(), message.to_owned());
+    }
+    if let Some((line, _)) = tables.get(MAX_CLUSTERS) {
+        let message =
+            format!("there are more than {MAX_CLUSTERS}; give the others to another collector");
+        context.add_problem(Some(*line), TABLE.name.to_owned(), message);
+        return Vec::new();
     }
     let mut clusters: Vec<Cluster> = Vec::new();
     let mut lines: BTreeMap<Arc<str>, usize> = BTreeMap::new();
