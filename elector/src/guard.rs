@@ -22,7 +22,7 @@
 //! - Each pod signs the Lease with its UID beside its identity, so two pods that were given the same identity by mistake are
 //!   told apart. ([`record`])
 //! - An answer is rewritten before kube-lease-manager sees it, so that its own rules lead to the decision that the guard has
-//!   made. ([`rewrite`])
+//!   made. (`rewrite`)
 //!
 //! # Why this is safe
 //!

@@ -1,7 +1,7 @@
 //! OAUTHBEARER with tokens of an identity provider: a thread of each session gets them, in time, and hands them to the clients.
 //!
 //! # The course
-//! 1. [`Login::start`] starts the thread when the clients of a leadership are made. It asks for a token at once, so that the first
+//! 1. `Login::start` starts the thread when the clients of a leadership are made. It asks for a token at once, so that the first
 //!    collection finds one.
 //!    Tokens come from an endpoint (`endpoint`), from a file (`token_file`), or are signed here for Amazon MSK (`msk_iam`).
 //! 2. A token that can be used (`token`) is handed to the clients (`native::TokenHandover`) and reported to the session. At four fifths of
@@ -9,7 +9,7 @@
 //! 3. A failure is reported as a [`TokenTrouble`] with a reason of its own, and the next attempt follows after a growing wait. The clients
 //!    keep the token that they have.
 //! 4. Where a broker refuses a token that has not expired, such as after a change of the provider's keys, the session asks for a new
-//!    one out of turn ([`Login::renew`]).
+//!    one out of turn (`Login::renew`).
 //!
 //! # Leadership
 //! The provider is asked only while the pod leads: the thread looks at the fence before each request, and drops a request, with its

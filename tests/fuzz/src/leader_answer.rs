@@ -160,7 +160,7 @@ impl Consumer {
 
     fn follow(&mut self, answer: &Answer, times: Times, body: &[u8]) -> Decision {
         assert!(std::str::from_utf8(body).is_ok(), "JSON is UTF-8");
-        for found in self.evaluator.contradiction(&answer.form) {
+        if let Some(found) = self.evaluator.contradiction(&answer.form) {
             assert_one_line(&found.to_string(), MAX_MESSAGE);
         }
         let (decision, result) = self.evaluator.evaluate(answer, times, self.gate);

@@ -231,7 +231,7 @@ impl Pod {
     fn check_status(&self) {
         let now = self.clocks().monotonic;
         let status = self.guard.lease_status(now);
-        for problem in status.problem {
+        if let Some(problem) = status.problem {
             assert_one_line(&problem.detail, MAX_DETAIL);
         }
         if let Some(deadline) = self.guard.next_deadline(now) {

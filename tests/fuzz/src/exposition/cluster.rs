@@ -20,7 +20,7 @@ const NOW: i64 = 1_700_000_000_000;
 
 /// A cluster, as a case describes it.
 #[derive(Clone, Debug)]
-pub struct Described {
+pub(super) struct Described {
     name: String,
     label: String,
     options: u8,
@@ -46,7 +46,7 @@ struct Row {
 
 impl Described {
     /// Takes a cluster from `case`.
-    pub fn of(case: &mut Case<'_>) -> Self {
+    pub(super) fn of(case: &mut Case<'_>) -> Self {
         let (options, name, label) = (case.byte(), case.text(), case.text());
         let mut rows: Vec<Row> = Vec::new();
         while !case.is_used_up() && rows.len() < MAX_ROWS {
@@ -61,7 +61,7 @@ impl Described {
     }
 
     /// Returns the same cluster with other names; empty names stay.
-    pub fn rename(self, mut other: impl FnMut(&str) -> String) -> Self {
+    pub(super) fn rename(self, mut other: impl FnMut(&str) -> String) -> Self {
         // An empty name stays, because an absent member has empty labels too.
         let mut name = |name: &str| {
             if name.is_empty() {
@@ -90,7 +90,7 @@ impl Described {
     }
 
     /// Returns the cluster's display and a snapshot with its rows.
-    pub fn into_snapshot(self) -> (ClusterDisplay, Snapshot) {
+    pub(super) fn into_snapshot(self) -> (ClusterDisplay, Snapshot) {
         let extra = |bit: u8| {
             if self.options & bit == 0 {
                 ExtraLabels::Present

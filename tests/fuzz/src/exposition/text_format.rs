@@ -5,20 +5,20 @@
 
 /// One sample, with its labels in the order of the text, or one header line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Series {
+pub(super) struct Series {
     /// The name of the family.
-    pub name: String,
+    pub(super) name: String,
     /// The labels, sorted by name, with their values.
-    pub labels: Vec<(String, String)>,
+    pub(super) labels: Vec<(String, String)>,
     /// The value as the text has it.
-    pub value: String,
+    pub(super) value: String,
 }
 
 /// Returns the samples of `text`. Their families have a header, and every family stands in one piece.
 ///
 /// # Panics
 /// The text is not of the format.
-pub fn parse(text: &str) -> Vec<Series> {
+pub(super) fn parse(text: &str) -> Vec<Series> {
     let Some(lines) = text.strip_suffix('\n') else {
         assert!(text.is_empty(), "the last line ends");
         return Vec::new();
@@ -113,7 +113,7 @@ fn is_name(text: &str) -> bool {
 
 impl Series {
     /// Returns the same sample with other values of the labels `names`; values that are empty stay.
-    pub fn rename(mut self, names: &[&str], other: impl Fn(&str) -> String) -> Self {
+    pub(super) fn rename(mut self, names: &[&str], other: impl Fn(&str) -> String) -> Self {
         for (name, value) in &mut self.labels {
             if names.contains(&name.as_str()) && !value.is_empty() {
                 *value = other(value);
