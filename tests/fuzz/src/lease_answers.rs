@@ -34,9 +34,19 @@ struct Pod {
     guard: Guard,
     began: Instant,
     elapsed: Duration,
-    /// The content with another holder that the last answer has shown, and the time of the first answer that showed it. An event, or an
-    /// answer without a Lease, ends it.
+    /// The last content with another holder that an answer has shown, and the time of the first answer that showed it.
     rival: Option<(Content, Instant)>,
+    /// What is known of the present: whether nothing has been seen since `rival`.
+    present: Present,
+}
+
+/// What is known of the present state of the Lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Present {
+    /// The last that was seen is the content with another holder.
+    Rival,
+    /// An event, or another answer, came later.
+    Unknown,
 }
 
 /// Checks the property for one case.
@@ -55,6 +65,7 @@ pub fn check(bytes: &[u8]) {
         began: Instant::now() + Duration::from_hours(1),
         elapsed: Duration::ZERO,
         rival: None,
+        present: Present::Unknown,
     };
     for step in bytes.split(|byte| *byte == 0).take(32) {
         pod.step(Case::new(step));
@@ -149,7 +160,7 @@ impl Pod {
     fn observe(&mut self, seen: SeenLease, continuity: Continuity) {
         let before = self.claim();
         let now = self.clocks().monotonic;
-        self.rival = None;
+        self.present = Present::Unknown;
         self.guard.observe(seen, continuity, now);
         assert_not_extended(before, self.claim());
     }
@@ -214,15 +225,22 @@ impl Pod {
         let is_rival = |content: &Content| content.holder.as_ref().is_some_and(|it| it != "pod-a");
         let content = record.map(|record| record.content).filter(is_rival);
         let now = self.clocks().monotonic;
-        let since = match (&self.rival, &content) {
-            (Some((known, since)), Some(content)) if known == content => *since,
-            _ => now,
-        };
-        self.rival = content.map(|content| (content, since));
+        self.present = Present::Unknown;
+        if let Some(content) = content {
+            let since = match &self.rival {
+                Some((known, since)) if *known == content => *since,
+                _ => now,
+            };
+            self.rival = Some((content, since));
+            self.present = Present::Rival;
+        }
     }
 
     fn check_admitted(&self, kind: RequestKind) {
-        if let (RequestKind::Patch(Patch::Acquire), Some((content, since))) = (kind, &self.rival) {
+        if kind != RequestKind::Patch(Patch::Acquire) || self.present != Present::Rival {
+            return;
+        }
+        if let Some((content, since)) = &self.rival {
             let seen_for = self.clocks().monotonic.duration_since(*since);
             assert!(seen_for >= LEASE_DURATION, "{seen_for:?} {content:?}");
         }
