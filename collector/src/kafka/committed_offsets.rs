@@ -3,7 +3,7 @@
 //! The broker that lists a group coordinates it, so it is asked first. A coordinator can move at any moment; the old coordinator
 //! then answers that it is not the coordinator any more. For such groups the brokers list their groups again, and the group's new
 //! broker is asked, in the same collection. In the last round every broker is asked, because the listing may show a group under a
-//! truncated name.
+//! truncated name. The metadata is read again before it: the new coordinator may be a broker that has come back since.
 
 mod best_answer;
 mod fetch;
@@ -18,8 +18,9 @@ use shared::config::Filter;
 use self::best_answer::{BestAnswer, conclude};
 use self::fetch::fetch;
 use super::collection_context::CollectionContext;
-use super::error_code::Remedy;
+use super::error_code::{ErrorCode, Remedy};
 use super::group_listing::GroupListing;
+use super::metadata::Metadata;
 use super::native::{Client, CommittedRow};
 use crate::snapshot::{Api, Name, Reading};
 
@@ -59,27 +60,26 @@ pub(super) struct GroupOffsets {
     pub(super) rows: Reading<Rows>,
 }
 
-/// The brokers to ask, and the client to ask them with.
-pub(super) struct Brokers<'c> {
+/// The wanted groups, and the client to ask with.
+pub(super) struct Wanted<'c> {
     pub(super) client: &'c Client,
-    /// Node ids of all brokers.
-    pub(super) all: &'c [i32],
     /// The filter that the names of wanted groups pass.
     pub(super) filter: &'c Filter,
 }
 
-/// Reads the commits of every group in `listing` and in `unlisted`. Where coordinators have moved, `listing` is brought up to
-/// date on the way.
+/// Reads the commits of every group in `listing` and in `unlisted` from the brokers in `metadata`. Where coordinators have moved,
+/// `listing` is brought up to date on the way, and `metadata` too if that is not enough.
 pub(super) fn read(
-    brokers: &Brokers<'_>,
-    listing: &mut GroupListing,
+    wanted: &Wanted<'_>,
+    (listing, metadata): (&mut GroupListing, &mut Metadata),
     unlisted: UnlistedGroups<'_>,
     context: &mut CollectionContext<'_>,
+    refresh: impl Fn(&mut CollectionContext<'_>) -> Result<Metadata, ErrorCode>,
 ) -> CommittedOffsets {
     let mut best: BTreeMap<Name, BestAnswer> = BTreeMap::new();
-    let mut open = coordinators_to_ask(listing, unlisted, brokers.all);
+    let mut open = coordinators_to_ask(listing, unlisted, &metadata.brokers);
     for round in 0..MAX_ROUNDS {
-        fetch(brokers.client, &open, &mut best, context);
+        fetch(wanted.client, &open, &mut best, context);
         let again: BTreeSet<Name> = open
             .into_keys()
             .filter(|group| best.get(group).is_some_and(BestAnswer::may_be_elsewhere))
@@ -92,14 +92,21 @@ pub(super) fn read(
         {
             break;
         }
-        relist(brokers, listing, context);
+        let is_last = round + 2 == MAX_ROUNDS;
+        if is_last
+            && !again.is_empty()
+            && let Ok(fresh) = refresh(context)
+        {
+            *metadata = fresh;
+        }
+        relist(wanted, &metadata.brokers, listing, context);
         // A truncated name leads to a broker that has no group of this name, so the last round does not follow the listing.
-        let listed = if round + 2 == MAX_ROUNDS {
+        let listed = if is_last {
             &GroupListing::default()
         } else {
             &*listing
         };
-        open = coordinators_to_retry(listed, &again, brokers.all);
+        open = coordinators_to_retry(listed, &again, &metadata.brokers);
         for (group, brokers) in &listing.groups {
             if !best.contains_key(group) {
                 open.entry(Name::clone(group))
@@ -156,14 +163,18 @@ fn coordinators_to_retry(
 }
 
 /// Lists the groups of all brokers again, except of silent ones.
-fn relist(brokers: &Brokers<'_>, listing: &mut GroupListing, context: &mut CollectionContext<'_>) {
+fn relist(
+    wanted: &Wanted<'_>,
+    brokers: &[i32],
+    listing: &mut GroupListing,
+    context: &mut CollectionContext<'_>,
+) {
     let asked: Vec<i32> = brokers
-        .all
         .iter()
         .copied()
         .filter(|broker| !context.silent_brokers.contains_key(broker))
         .collect();
-    let later = GroupListing::read(brokers.client, &asked, brokers.filter, context);
+    let later = GroupListing::read(wanted.client, &asked, wanted.filter, context);
     later.give_up_silent_brokers(context);
     listing.merge(&asked, later);
 }

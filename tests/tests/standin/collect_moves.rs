@@ -198,6 +198,24 @@ fn a_broker_that_is_removed_hands_over_its_groups_and_partitions() -> Result<()>
 }
 
 #[test]
+fn a_broker_that_is_back_is_found_where_only_coordinators_move_to_it() -> Result<()> {
+    let lab = Lab::start()?;
+    lab.runtime.block_on(lab.kafka.stop_node(3));
+    lab.kafka.fence_node(3);
+    lab.watch("the broker is removed", SOON)?;
+    lab.until_whole("the broker is removed")?;
+    lab.runtime.block_on(lab.kafka.start_node(3));
+    for index in 0..GROUPS {
+        lab.kafka.move_coordinator(&name(index), 3);
+    }
+    // The first collection may have begun before.
+    lab.watch("the broker is back", 2)?;
+    let (_, verdict) = lab.look()?;
+    ensure!(verdict.is_whole(), "{verdict:?}");
+    Ok(())
+}
+
+#[test]
 fn clusters_do_not_touch_each_other() -> Result<()> {
     let runtime = Runtime::new()?;
     let (calm, troubled) = (start(&runtime), start(&runtime));

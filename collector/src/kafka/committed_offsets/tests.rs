@@ -4,7 +4,6 @@ use super::best_answer::keep_better;
 use super::*;
 use crate::gate::client_slot::ClientGuard;
 use crate::kafka::collection_context::Timeouts;
-use crate::kafka::error_code::ErrorCode;
 use crate::kafka::group_listing::{ListedAs, Protocol};
 use crate::kafka::native::Fence;
 use crate::progress::Progress;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{Session, gone_partitions};
 use crate::kafka::collection_context::{CLUSTER_SUBJECT, CollectionContext};
 use crate::kafka::committed_offsets::{
-    self, Brokers, CommittedOffsets, GroupOffsets, UnlistedGroups,
+    self, CommittedOffsets, GroupOffsets, UnlistedGroups, Wanted,
 };
 use crate::kafka::group_listing::GroupListing;
 use crate::kafka::log_offsets::{self, LogStarts};
@@ -48,16 +48,19 @@ impl Session {
         let starts = log_offsets::read_log_starts(&clients, metadata, context);
         context.finish_phase(Phase::Ends);
 
-        let brokers = Brokers {
+        let wanted = Wanted {
             client: &self.client,
-            all: &metadata.brokers,
             filter: &self.cluster.groups,
         };
         let unlisted = UnlistedGroups {
             known_groups: &self.known_groups,
             surveyed_groups: &surveyed_groups,
         };
-        let mut committed = committed_offsets::read(&brokers, &mut listing, unlisted, context);
+        let places = (&mut listing, &mut *metadata);
+        let mut committed =
+            committed_offsets::read(&wanted, places, unlisted, context, |context| {
+                Metadata::read(&self.client, &self.cluster.topics, context)
+            });
         listing.record_failures(context);
         self.members.drop_truncated_names(&mut committed);
         self.known_groups = committed
