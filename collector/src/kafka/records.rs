@@ -88,7 +88,7 @@ impl RecordTimestamps {
         if self
             .reader
             .as_ref()
-            .is_some_and(|it| it.holds_unused_topics(wanted))
+            .is_some_and(|it| it.holds_unused_topics(wanted) || it.is_outdated_for(wanted))
         {
             self.reader = None;
         }
@@ -118,6 +118,15 @@ impl RecordTimestamps {
     /// are used, because a topic of the same name may have other records.
     pub(super) fn cached_topics(&self, wanted: &Wanted) -> BTreeSet<Name> {
         self.cache.cached_topics(wanted)
+    }
+
+    /// Drops everything that is kept of these topics, which are gone, or are others of the same name by now. A client that has read
+    /// one of them is replaced before it reads the new topic.
+    pub(super) fn drop_topics(&mut self, topics: &BTreeSet<Name>) {
+        self.forget(topics);
+        if let Some(reader) = &mut self.reader {
+            reader.mark_outdated(topics);
+        }
     }
 
     /// Drops the cached answers of these topics, because they are or may be about other records.

@@ -1,6 +1,6 @@
 //! The client that reads records, and its loop.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +46,10 @@ pub(in crate::kafka) struct RecordReader {
     created_at: Instant,
     /// The topics of which librdkafka holds handles. It never frees them while the client lives.
     topics: HashSet<Name>,
+    /// Those of `topics` that were deleted since, and may have been created again. The epochs of a new topic's leaders begin anew.
+    /// librdkafka takes leaders with a lower epoch than it has seen for outdated, also where the topic's id has changed, and would
+    /// wait for the records of the new topic in vain.
+    outdated: HashSet<Name>,
 }
 
 /// The end of a run without an error.
@@ -113,6 +117,7 @@ impl RecordReader {
             client: Client::create(properties, fence)?,
             created_at: Instant::now(),
             topics: HashSet::new(),
+            outdated: HashSet::new(),
         })
     }
 
@@ -124,6 +129,18 @@ impl RecordReader {
         }
         let topics: HashSet<&Name> = wanted.keys().map(|tp| &tp.topic).collect();
         self.topics.len() > 2 * topics.len()
+    }
+
+    /// Notes that these topics are gone, or are others of the same name by now.
+    pub(super) fn mark_outdated(&mut self, topics: &BTreeSet<Name>) {
+        let held = topics.iter().filter(|topic| self.topics.contains(*topic));
+        self.outdated.extend(held.cloned());
+    }
+
+    /// Returns `true` if the client cannot read a wanted topic, because it has read an earlier topic of the same name.
+    pub(super) fn is_outdated_for(&self, wanted: &Wanted) -> bool {
+        let mut topics = wanted.keys().map(|tp| &tp.topic);
+        !self.outdated.is_empty() && topics.any(|topic| self.outdated.contains(topic))
     }
 
     /// Fetches the records that `search` wants, until it is done or a limit is reached. Afterwards no partition is assigned.

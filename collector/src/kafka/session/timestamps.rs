@@ -144,7 +144,7 @@ impl Session {
         self.cleanup_policies.forget(topics);
         match &mut self.timestamps {
             TimestampSource::Off => {}
-            TimestampSource::Records(records) => records.forget(topics),
+            TimestampSource::Records(records) => records.drop_topics(topics),
             TimestampSource::History(history) => history.forget(topics),
         }
     }
