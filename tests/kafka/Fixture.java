@@ -20,6 +20,7 @@ final class Fixture {
         case "topic" -> new Groups(kafka).topic(args[2], n[0], n[1]);
         case "commit" -> kafka.commit(args[2], Client.offsets(args[3], n[0], n[1]));
         case "stay" -> new Groups(kafka).stay(Arrays.asList(args).subList(2, args.length));
+        case "soak" -> new Soak(kafka).run(n[0]);
         case "records" -> new Probe(kafka).records(args[2]);
         case "allow" -> new Probe(kafka).allow(Arrays.asList(args).subList(2, args.length));
         default -> throw new IllegalArgumentException("no such command: " + args[0]);

@@ -17,6 +17,7 @@ pub mod host;
 pub mod http;
 pub mod identity_provider;
 pub mod kafka;
+pub mod kafka_routes;
 pub mod kafka_tools;
 pub mod keys;
 pub mod kubernetes;
@@ -49,6 +50,7 @@ pub use closing::{Closing, Way};
 pub use collector::Collector;
 pub use config::Config;
 pub use kafka::Kafka;
+pub use kafka_routes::KafkaRoutes;
 pub use kubernetes::ControlPlane;
 pub use node::Node;
 pub use pod::Pod;
@@ -128,7 +130,8 @@ pub fn give_up() {
     GIVEN_UP.cancel();
 }
 
-fn is_given_up() -> bool {
+/// Returns true once [`give_up`] was called.
+pub fn is_given_up() -> bool {
     GIVEN_UP.is_cancelled()
 }
 

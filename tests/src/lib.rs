@@ -14,6 +14,7 @@ pub mod lab;
 pub mod lease_server;
 pub mod manifests;
 pub mod nemesis;
+pub mod soak;
 pub mod sources;
 pub mod standin;
 pub mod trials;

@@ -4,14 +4,13 @@
 pub mod arena;
 mod args;
 mod campaign;
-mod duel;
+pub(crate) mod duel;
 pub mod fault;
 mod files;
 pub mod gap;
 pub mod generate;
 mod journal;
-mod kafka_routes;
-mod lease_reader;
+pub(crate) mod lease_reader;
 pub mod picture;
 pub mod recording;
 pub mod report;

@@ -12,7 +12,7 @@ use super::host::{self, TempDir};
 use super::kafka::Version;
 use super::process::{self, Process};
 
-const SOURCES: [(&str, &str); 7] = [
+const SOURCES: [(&str, &str); 11] = [
     ("Fixture.java", include_str!("../../kafka/Fixture.java")),
     ("Client.java", include_str!("../../kafka/Client.java")),
     ("Ages.java", include_str!("../../kafka/Ages.java")),
@@ -23,6 +23,16 @@ const SOURCES: [(&str, &str); 7] = [
     ("Volumes.java", include_str!("../../kafka/Volumes.java")),
     ("Groups.java", include_str!("../../kafka/Groups.java")),
     ("Probe.java", include_str!("../../kafka/Probe.java")),
+    ("Journal.java", include_str!("../../kafka/Journal.java")),
+    ("Soak.java", include_str!("../../kafka/Soak.java")),
+    (
+        "SoakTopics.java",
+        include_str!("../../kafka/SoakTopics.java"),
+    ),
+    (
+        "SoakGroups.java",
+        include_str!("../../kafka/SoakGroups.java"),
+    ),
 ];
 
 /// The time limit of a tool, of a command of the fixture, and of the compiler. Most take seconds; beside a build they take far

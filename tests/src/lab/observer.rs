@@ -14,11 +14,17 @@ use tokio::time::{self, Instant};
 use super::Closing;
 use crate::http_client;
 
-/// The pause after each round of probes, of which one asks for `/metrics` and one for `/leader`.
-const PAUSE: Duration = Duration::from_millis(20);
-
 /// The time limit of an answer; a process that takes longer counts as silent.
 const LIMIT: Duration = Duration::from_millis(500);
+
+/// The frequency of probes.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// The pause after each round of probes, of which one asks for `/leader`.
+    pub pause: Duration,
+    /// The number of rounds of which one asks for `/metrics` too.
+    pub metrics_every: u32,
+}
 
 /// A request to a pod's collector, with the answer or its absence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,19 +74,28 @@ pub(super) struct Target {
 /// An observer of pods on loopback, which probes on a thread of its own until dropped.
 #[derive(Debug)]
 pub struct Observer {
-    probes: Vec<watch::Receiver<Vec<Probe>>>,
+    probes: Vec<watch::Sender<Vec<Probe>>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+}
+
+// === impl Pace ===
+
+impl Pace {
+    /// The pace of trials, which last seconds.
+    pub const DENSE: Self = Self {
+        pause: Duration::from_millis(20),
+        metrics_every: 1,
+    };
 }
 
 // === impl Observer ===
 
 impl Observer {
     /// Begins to probe the collectors on these ports of loopback, each in a task of its own.
-    pub fn watch(ports: &[u16]) -> Result<Self> {
-        let (senders, probes): (Vec<_>, _) =
-            ports.iter().map(|_| watch::channel(Vec::new())).unzip();
-        let watched: Vec<_> = ports.iter().copied().zip(senders).collect();
+    pub fn watch(ports: &[u16], pace: Pace) -> Result<Self> {
+        let probes: Vec<_> = ports.iter().map(|_| watch::Sender::default()).collect();
+        let watched: Vec<_> = ports.iter().copied().zip(probes.clone()).collect();
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -95,7 +110,7 @@ impl Observer {
             runtime.block_on(async {
                 let mut watching = JoinSet::new();
                 for (target, probes) in targets {
-                    watching.spawn(target.watch(probes));
+                    watching.spawn(target.watch(probes, pace));
                 }
                 // `Observer` stops this thread by dropping the sender; a value is never sent.
                 stopped.await.ok();
@@ -112,6 +127,13 @@ impl Observer {
     pub fn probes(&self, n: usize) -> Result<Vec<Probe>> {
         let probes = self.probes.get(n).ok_or_else(|| anyhow!("no pod {n}"))?;
         Ok(probes.borrow().clone())
+    }
+
+    /// Forgets the probes that were sent before `before`, so that a long run does not keep them.
+    pub fn forget(&self, before: Instant) {
+        for probes in &self.probes {
+            probes.send_modify(|probes| probes.retain(|probe| probe.sent >= before));
+        }
     }
 
     /// Returns the last probe of the `n`th port that told whether the gate is open; a collector that does not run has no open gate.
@@ -164,9 +186,11 @@ impl Prober {
 impl Target {
     /// Probes the collector without end, and appends the results to `probes`. `/leader` is always asked for in plain HTTP, because it
     /// is an open endpoint.
-    pub(super) async fn watch(self, probes: watch::Sender<Vec<Probe>>) {
-        loop {
-            for path in ["metrics", "leader"] {
+    pub(super) async fn watch(self, probes: watch::Sender<Vec<Probe>>, pace: Pace) {
+        for round in (0..pace.metrics_every).cycle() {
+            let paths = ["metrics", "leader"];
+            for path in &paths[usize::from(round > 0)..] {
+                let path = *path;
                 let sent = Instant::now();
                 let (answered, result) = match &self.metrics {
                     Some(client) if path == "metrics" => metrics(client).await,
@@ -180,7 +204,7 @@ impl Target {
                     });
                 });
             }
-            time::sleep(PAUSE).await;
+            time::sleep(pace.pause).await;
         }
     }
 

@@ -221,6 +221,15 @@ impl Pod {
         process.context("it is not running")?.usage()
     }
 
+    /// Returns the process id of a container; `None` unless it was started, and not killed or reaped since.
+    pub fn id(&self, part: Part) -> Option<u32> {
+        let process = match part {
+            Part::Elector => &self.elector,
+            Part::Collector => &self.collector,
+        };
+        process.as_ref().map(Process::id)
+    }
+
     /// Returns the log of a container over all its runs; empty if it was never started.
     pub fn log(&self, part: Part) -> String {
         fs::read_to_string(self.log_file(part)).unwrap_or_default()

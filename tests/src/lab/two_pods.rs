@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::faults::{ApiRoute, RouteKind};
 use super::history::{History, Observations, Overlap, Span};
 use super::kubernetes::{Account, Kube, Lease, Rights};
-use super::observer::{Observer, ProbeResult};
+use super::observer::{Observer, Pace, ProbeResult};
 use super::pod::{Pod, PodPlan};
 use super::programs::Program;
 
@@ -42,6 +42,8 @@ pub struct PairPlan {
     pub route_kind: RouteKind,
     /// The rights of each pod's service account.
     pub rights: Rights,
+    /// The frequency with which both pods are probed.
+    pub pace: Pace,
 }
 
 // === impl PairPlan ===
@@ -56,6 +58,7 @@ impl PairPlan {
             plans: [plan.clone(), plan],
             route_kind: RouteKind::Watched,
             rights: Rights::on(name),
+            pace: Pace::DENSE,
         }
     }
 
@@ -94,7 +97,7 @@ impl TwoPods {
             lease.create_released()?;
         }
         let pods = [pair_plan.pod(kube, 0)?, pair_plan.pod(kube, 1)?];
-        let observer = Observer::watch(&[pods[0].port(), pods[1].port()])?;
+        let observer = Observer::watch(&[pods[0].port(), pods[1].port()], pair_plan.pace)?;
         let mut pair = Self {
             observer,
             pods,
@@ -121,6 +124,11 @@ impl TwoPods {
     /// Returns the Lease that the pods compete for.
     pub fn lease(&self) -> &Lease {
         &self.lease
+    }
+
+    /// Forgets what was observed before `before`, so that a long run does not keep it.
+    pub fn forget(&self, before: Instant) {
+        self.observer.forget(before);
     }
 
     /// Returns the service account of the pod `n`.

@@ -8,7 +8,6 @@ use tokio::time::Instant;
 
 use super::duel::Duel;
 use super::fault::FaultKind;
-use super::kafka_routes::KafkaRoutes;
 use super::lease_reader::LeaseReader;
 use super::recording::{Origin, Recording};
 use super::schedule::Schedule;
@@ -16,7 +15,7 @@ use super::servers;
 use crate::lab::kafka::Plan;
 use crate::lab::kubernetes::Lease;
 use crate::lab::programs::Program;
-use crate::lab::{self, ControlPlane, Kafka};
+use crate::lab::{self, ControlPlane, Kafka, KafkaRoutes};
 
 /// The number of brokers, of which a fault takes one at a time.
 const BROKERS: u16 = 3;

@@ -6,14 +6,13 @@ use anyhow::{Context, Result};
 use tokio::time::Instant;
 
 use super::fault::{Fault, FaultKind, PathFault, Target};
-use super::kafka_routes::KafkaRoutes;
 use super::recording::{LeaseRead, Origin, PodRecord, Recording, Stretch};
 use super::schedule::Schedule;
 use crate::lab::faults::{ApiRoute, ErrorInjection, HttpFault, TcpFault};
 use crate::lab::history::Span;
 use crate::lab::kubernetes::{Kube, Lease};
 use crate::lab::programs::Program;
-use crate::lab::{PairPlan, TwoPods};
+use crate::lab::{KafkaRoutes, PairPlan, TwoPods};
 
 mod containers;
 
@@ -33,7 +32,7 @@ enum Expected {
 
 /// Two pods with one program in the elector's place.
 #[derive(Debug)]
-pub(super) struct Duel {
+pub(crate) struct Duel {
     program: Program,
     pair: TwoPods,
     origin: Origin,
@@ -62,25 +61,45 @@ impl Duel {
             plan.bootstrap = Some(routes[n].bootstrap());
             plan.clock = schedule.strikes(Target::Clock(n)).then_some("+0s");
         }
-        Ok(Self {
+        Ok(Self::of(program, TwoPods::start(kube, &plan)?, schedule))
+    }
+
+    /// Takes two running pods, which have `program` in the elector's place, for this schedule.
+    pub(crate) fn of(program: Program, pair: TwoPods, schedule: &Schedule) -> Self {
+        Self {
             program,
-            pair: TwoPods::start(kube, &plan)?,
+            pair,
             origin: Origin(Instant::now()),
             expected: [[Expected::Running; 2]; 2],
             happened: vec![None; schedule.faults.len()],
             halted: [Vec::new(), Vec::new()],
             continued: [Vec::new(), Vec::new()],
             crashes: Vec::new(),
-        })
+        }
     }
 
     /// Sets the beginning of the schedule, which is the same for all pairs that run it.
-    pub(super) fn set_origin(&mut self, origin: Origin) {
+    pub(crate) fn set_origin(&mut self, origin: Origin) {
         self.origin = origin;
     }
 
+    /// Goes on with another schedule, and forgets what was observed before `origin`, its beginning.
+    pub(crate) fn renew(&mut self, schedule: &Schedule, origin: Origin) {
+        self.pair.forget(origin.0);
+        self.origin = origin;
+        self.happened = vec![None; schedule.faults.len()];
+        self.halted = [Vec::new(), Vec::new()];
+        self.continued = [Vec::new(), Vec::new()];
+        self.crashes = Vec::new();
+    }
+
+    /// Returns the pods.
+    pub(crate) fn pair(&mut self) -> &mut TwoPods {
+        &mut self.pair
+    }
+
     /// Returns the Lease of the pair.
-    pub(super) fn lease(&self) -> &Lease {
+    pub(crate) fn lease(&self) -> &Lease {
         self.pair.lease()
     }
 
@@ -90,7 +109,7 @@ impl Duel {
     }
 
     /// Begins a fault, unless it cannot be applied. Faults of servers are none of this.
-    pub(super) fn begin(&mut self, n: usize, fault: &Fault) -> Result<()> {
+    pub(crate) fn begin(&mut self, n: usize, fault: &Fault) -> Result<()> {
         let at = self.now();
         match &fault.kind {
             FaultKind::Path { pods, path_fault } => {
@@ -130,7 +149,7 @@ impl Duel {
     }
 
     /// Ends a fault that was begun.
-    pub(super) fn end(&mut self, n: usize, fault: &Fault) -> Result<()> {
+    pub(crate) fn end(&mut self, n: usize, fault: &Fault) -> Result<()> {
         match &fault.kind {
             FaultKind::Path { pods, .. } => {
                 for pod in pods.indices() {
@@ -172,6 +191,17 @@ impl Duel {
         (lease, happened): (Vec<LeaseRead>, &[(usize, Stretch)]),
         routes: &[KafkaRoutes; 2],
     ) -> Result<(Recording, String)> {
+        let recording = self.recording(schedule, (lease, happened), routes)?;
+        Ok((recording, self.pair.logs()))
+    }
+
+    /// Returns the recording of the schedule so far, as [`Self::finish`] does.
+    pub(crate) fn recording(
+        &mut self,
+        schedule: &Schedule,
+        (lease, happened): (Vec<LeaseRead>, &[(usize, Stretch)]),
+        routes: &[KafkaRoutes; 2],
+    ) -> Result<Recording> {
         let end = self.now();
         for (n, stretch) in happened {
             self.happened[*n] = Some(*stretch);
@@ -180,20 +210,19 @@ impl Duel {
             self.record(0, routes[0].arrivals_since(self.origin.0))?,
             self.record(1, routes[1].arrivals_since(self.origin.0))?,
         ];
-        let recording = Recording {
+        Ok(Recording {
             schedule: schedule.clone(),
             elector: self.program.name().to_owned(),
             end,
-            faults: self.happened,
+            faults: self.happened.clone(),
             pods,
             lease,
             crashes: match self.program {
                 // kube-lease-manager gives up when it cannot be made, which ends the plain elector.
                 Program::PlainElector => Vec::new(),
-                Program::Elector | Program::Collector => self.crashes,
+                Program::Elector | Program::Collector => self.crashes.clone(),
             },
-        };
-        Ok((recording, self.pair.logs()))
+        })
     }
 
     fn record(&self, pod: usize, arrivals: Vec<Span>) -> Result<PodRecord> {

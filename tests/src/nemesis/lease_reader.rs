@@ -17,7 +17,7 @@ const FRESH: Duration = Duration::from_millis(800);
 
 /// The state that a reader shares with the thread that runs the schedule.
 #[derive(Debug)]
-pub(super) struct LeaseReader {
+pub(crate) struct LeaseReader {
     origin: Origin,
     /// The time of the last good answer, in microseconds after the origin.
     last_good: AtomicU64,
@@ -28,7 +28,7 @@ pub(super) struct LeaseReader {
 
 impl LeaseReader {
     /// Returns a reader that has read nothing yet.
-    pub(super) fn new(origin: Origin) -> Self {
+    pub(crate) fn new(origin: Origin) -> Self {
         Self {
             origin,
             last_good: AtomicU64::new(0),
@@ -37,7 +37,7 @@ impl LeaseReader {
     }
 
     /// Reads the Lease until [`Self::end`] is called; returns all reads.
-    pub(super) fn run(&self, lease: &Lease) -> Vec<LeaseRead> {
+    pub(crate) fn run(&self, lease: &Lease) -> Vec<LeaseRead> {
         let mut reads = Vec::new();
         while !self.is_over.load(Ordering::Relaxed) {
             let sent = self.now();
@@ -61,7 +61,7 @@ impl LeaseReader {
     }
 
     /// Lets [`Self::run`] return after the read that is under way.
-    pub(super) fn end(&self) {
+    pub(crate) fn end(&self) {
         self.is_over.store(true, Ordering::Relaxed);
     }
 

@@ -75,12 +75,12 @@ pub enum Seen {
 
 /// The beginning of a schedule, from which its times are counted.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Origin(pub(super) Instant);
+pub(crate) struct Origin(pub(crate) Instant);
 
 // === impl Origin ===
 
 impl Origin {
-    pub(super) fn micros(self, at: Instant) -> u64 {
+    pub(crate) fn micros(self, at: Instant) -> u64 {
         let since = at.saturating_duration_since(self.0);
         u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
     }

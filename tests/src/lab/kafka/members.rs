@@ -1,6 +1,7 @@
 //! Live members of groups, which a process of the fixture keeps.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -30,6 +31,14 @@ impl Kafka {
         })
         .with_context(|| fs::read_to_string(&log).unwrap_or_default())?;
         Ok(process)
+    }
+
+    /// Starts the load of a soak, in which some topics get another partition every `grow_secs` seconds. Returns the process, which
+    /// ends when dropped, and the path of its output, which has its journal.
+    pub fn soak(&self, grow_secs: &str) -> Result<(Process, PathBuf)> {
+        let log = self.scratch.path().join("soak.log");
+        let args = ["soak", &self.bootstrap(), grow_secs];
+        Ok((self.tools.staying(&args, &log, "soaking")?, log))
     }
 
     /// Starts live groups of one member each and returns when every member is assigned its topics and has committed. `groups` has

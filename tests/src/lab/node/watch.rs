@@ -16,7 +16,7 @@ use tokio::time::{self, Instant};
 
 use super::Net;
 use crate::lab::Closing;
-use crate::lab::observer::{Probe, ProbeResult, Prober};
+use crate::lab::observer::{Pace, Probe, ProbeResult, Prober};
 
 /// The pause between the answer to one list of the pods and the request for the next.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -167,7 +167,7 @@ impl Watching {
     fn start_probing(&mut self, address: IpAddr, object: &Value) -> Result<(Seen, AbortHandle)> {
         let (sender, probes) = watch::channel(Vec::new());
         let target = self.prober.target(SocketAddr::from((address, PORT)))?;
-        let probed = self.tasks.spawn(target.watch(sender));
+        let probed = self.tasks.spawn(target.watch(sender, Pace::DENSE));
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         let seen = Seen {
             name: name.to_owned(),

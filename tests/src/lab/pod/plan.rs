@@ -25,6 +25,8 @@ pub struct PodPlan {
     pub clock: Option<&'static str>,
     /// The key `bootstrap_servers`: the Kafka that the collector reads. `None` means the pod's own stand-in.
     pub bootstrap: Option<String>,
+    /// The key `poll_interval`: the time between two collections, such as `500ms`.
+    pub poll_interval: &'static str,
     /// The table `consumer_properties`: names and values, with which the collector logs in to Kafka. Empty without a login.
     pub properties: Vec<(String, String)>,
 }
@@ -44,6 +46,7 @@ impl PodPlan {
             identity: None,
             clock: None,
             bootstrap: None,
+            poll_interval: "500ms",
             properties: Vec::new(),
         }
     }
@@ -60,7 +63,7 @@ impl PodPlan {
         };
         let config = PodConfig {
             collector,
-            poll_interval: "500ms",
+            poll_interval: self.poll_interval,
             cluster: CLUSTER,
             bootstrap: self.bootstrap.as_deref().unwrap_or(standin),
             properties: &self.properties,

@@ -71,7 +71,7 @@ impl Duel {
     }
 
     /// Starts containers again that ended by themselves, and notes that they did.
-    pub(in crate::nemesis) fn keep(&mut self) -> Result<()> {
+    pub(crate) fn keep(&mut self) -> Result<()> {
         for (pod, name) in NAMES.iter().enumerate() {
             for part in BOTH {
                 let container = self.pair.pod(pod);

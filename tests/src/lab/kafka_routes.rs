@@ -27,9 +27,9 @@ const TICK: Duration = Duration::from_millis(10);
 
 /// The proxies of one pod, one in front of each broker, on a thread of their own until dropped.
 #[derive(Debug)]
-pub(super) struct KafkaRoutes {
+pub struct KafkaRoutes {
     listeners: Vec<ProxiedListener>,
-    arrivals: watch::Receiver<Vec<Span>>,
+    arrivals: watch::Sender<Vec<Span>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -38,7 +38,7 @@ pub(super) struct KafkaRoutes {
 
 impl KafkaRoutes {
     /// Opens a proxy for each of `n_brokers` brokers, which need not run yet.
-    pub(super) fn open(n_brokers: usize) -> Result<Self> {
+    pub fn open(n_brokers: usize) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -49,7 +49,8 @@ impl KafkaRoutes {
             listeners.push(ProxiedListener { port, proxy });
             open.push((runtime.block_on(listen(proxy))?, port));
         }
-        let (recorded, arrivals) = watch::channel(Vec::new());
+        let arrivals = watch::Sender::new(Vec::new());
+        let recorded = arrivals.clone();
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
             runtime.block_on(async {
@@ -70,19 +71,25 @@ impl KafkaRoutes {
     }
 
     /// Returns the listeners that the brokers must have, in the order of the brokers.
-    pub(super) fn listeners(&self) -> &[ProxiedListener] {
+    pub fn listeners(&self) -> &[ProxiedListener] {
         &self.listeners
     }
 
     /// Returns the addresses of the proxies, as `bootstrap.servers` takes them.
-    pub(super) fn bootstrap(&self) -> String {
+    pub fn bootstrap(&self) -> String {
         let addresses = self.listeners.iter();
         let addresses = addresses.map(|listener| format!("127.0.0.1:{}", listener.proxy));
         addresses.collect::<Vec<_>>().join(",")
     }
 
+    /// Forgets the arrivals before `before`, so that a long run does not keep them.
+    pub fn forget(&self, before: Instant) {
+        self.arrivals
+            .send_modify(|arrivals| arrivals.retain(|span| span.to >= before));
+    }
+
     /// Returns the arrivals since `since`, in the order in which they were read.
-    pub(super) fn arrivals_since(&self, since: Instant) -> Vec<Span> {
+    pub fn arrivals_since(&self, since: Instant) -> Vec<Span> {
         let arrivals = self.arrivals.borrow();
         let first = arrivals.partition_point(|span| span.to < since);
         arrivals[first..].to_vec()
