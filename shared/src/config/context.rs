@@ -52,10 +52,10 @@ impl<'a> ReadContext<'a> {
     }
 
     /// Adds a problem that the user has to correct. A long `path` is cut.
-    pub(super) fn add_problem(&mut self, line: Option<usize>, path: String, message: String) {
+    pub(super) fn add_problem(&mut self, line: Option<usize>, path: &str, message: String) {
         self.problems.push(ConfigProblem {
             line,
-            path: sanitize(&path),
+            path: sanitize(path),
             message,
         });
     }
@@ -79,7 +79,7 @@ impl<'w> TableRef<'w> {
             }) => (Some(*line), table),
             Some(Entry { line, value, .. }) => {
                 let message = format!("write a table, not {}", value.kind());
-                context.add_problem(Some(*line), path.clone(), message);
+                context.add_problem(Some(*line), &path, message);
                 (Some(*line), &[])
             }
             None => (None, &[]),

@@ -58,7 +58,7 @@ impl<'w, 'a> TableReader<'w, 'a> {
             let path = source.path_of(&entry.name);
             if !known.contains(&entry.name.as_str()) {
                 let message = spelling::unknown_key(table, context.tables, &entry.name);
-                context.add_problem(Some(entry.line), path, message);
+                context.add_problem(Some(entry.line), &path, message);
             } else if table.key(&entry.name).is_some_and(AnyKey::is_ignored) {
                 context.ignored_keys.push(path);
             }
@@ -187,7 +187,7 @@ impl<'w, 'a> TableReader<'w, 'a> {
     pub(crate) fn add_problem(&mut self, name: &str, message: String) {
         let line = self.line_of(name);
         let path = format!("{}.{name}", self.source.path);
-        self.context.add_problem(line, path, message);
+        self.context.add_problem(line, &path, message);
     }
 
     /// Adds a problem with an entry of the key `name`, which is a table. The entry may be missing.
@@ -198,7 +198,7 @@ impl<'w, 'a> TableReader<'w, 'a> {
         });
         let line = of_entry.map(|it| it.line).or_else(|| self.line_of(name));
         let path = format!("{}.{name}.{entry:?}", self.source.path);
-        self.context.add_problem(line, path, message);
+        self.context.add_problem(line, &path, message);
     }
 
     /// Adds a warning about the key `name`: its value is allowed and most likely not meant.
@@ -215,7 +215,7 @@ impl<'w, 'a> TableReader<'w, 'a> {
 
     fn add_problem_at(&mut self, line: usize, name: &str, message: String) {
         let path = format!("{}.{name}", self.source.path);
-        self.context.add_problem(Some(line), path, message);
+        self.context.add_problem(Some(line), &path, message);
     }
 
     fn lookup(&mut self, key: &dyn AnyKey) -> Lookup {

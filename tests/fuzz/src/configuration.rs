@@ -190,7 +190,7 @@ fn check_printed(config: &Config, program: Program) {
         (
             (exporter.poll_interval, exporter.http, exporter.granularity),
             (exporter.staleness_threshold, exporter.time_lag),
-            exporter.performance.clone(),
+            exporter.performance,
             exporter.compatibility,
             exporter.web_config_file.clone(),
             exporter.handover_delay,

@@ -62,7 +62,7 @@ pub fn check(bytes: &[u8]) {
     };
     let mut pod = Pod {
         guard: Guard::new(candidate),
-        began: Instant::now() + Duration::from_hours(1),
+        began: Instant::now() + Duration::from_secs(3600),
         elapsed: Duration::ZERO,
         rival: None,
         present: Present::Unknown,
@@ -82,7 +82,7 @@ impl Pod {
         match what {
             b'g' => self.request(&Method::GET, &Value::Null, body),
             b'c' => self.request(&Method::POST, &json!({}), body),
-            b'a' => self.request(&Method::PATCH, &self.write(json!("pod-a")), body),
+            b'a' => self.request(&Method::PATCH, &self.write(&json!("pod-a")), body),
             b'r' => self.request(&Method::PATCH, &self.renewal(), body),
             b't' => self.request(
                 &Method::PATCH,
@@ -91,7 +91,7 @@ impl Pod {
             ),
             b'x' => {
                 self.guard.begin_release();
-                self.request(&Method::PATCH, &self.write(Value::Null), body);
+                self.request(&Method::PATCH, &self.write(&Value::Null), body);
                 self.guard.end_release();
             }
             b'd' => self.event(None, Continuity::Unknown),
@@ -114,7 +114,7 @@ impl Pod {
         self.check_status();
     }
 
-    fn write(&self, holder: Value) -> Value {
+    fn write(&self, holder: &Value) -> Value {
         let time = self.clocks().wall.to_string();
         json!({"spec": {"holderIdentity": holder, "acquireTime": time, "renewTime": time}})
     }

@@ -98,7 +98,7 @@ fn judge(text: &str, circumstances: Circumstances<'_>) {
     match Issued::of(text, circumstances) {
         Ok(issued) => {
             assert!(!issued.life.is_zero());
-            assert!(issued.life <= Duration::from_hours(24));
+            assert!(issued.life <= Duration::from_secs(24 * 3600));
             assert!(!format!("{issued:?}").contains(TOKEN));
             if let Some(doubt) = issued.doubt {
                 check_trouble(&doubt);

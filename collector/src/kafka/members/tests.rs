@@ -91,7 +91,8 @@ fn claims_of_invented_topics_cost_the_group_that_makes_most_its_members_and_no_o
     let mut groups = GroupMembers::default();
     let names: Vec<String> = (0..30_000).map(|i| format!("invented-{i}")).collect();
     for (group, n) in [("much", 30_000), ("more", 29_000), ("few", 3)] {
-        let mut all = Vec::from_iter(names[..n].iter().map(|name| (&**name, vec![0])));
+        let invented = names[..n].iter().map(|name| (&**name, vec![0]));
+        let mut all: Vec<_> = invented.collect();
         all.push(("t", vec![0, 1, 2]));
         let known = KnownTopics {
             metadata: &Metadata::with_topics([("t", 3)]),

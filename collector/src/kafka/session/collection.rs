@@ -48,26 +48,7 @@ impl Session {
         let starts = log_offsets::read_log_starts(&clients, metadata, context);
         context.finish_phase(Phase::Ends);
 
-        let wanted = Wanted {
-            client: &self.client,
-            filter: &self.cluster.groups,
-        };
-        let unlisted = UnlistedGroups {
-            known_groups: &self.known_groups,
-            surveyed_groups: &surveyed_groups,
-        };
-        let places = (&mut listing, &mut *metadata);
-        let mut committed =
-            committed_offsets::read(&wanted, places, unlisted, context, |context| {
-                Metadata::read(&self.client, &self.cluster.topics, context)
-            });
-        listing.record_failures(context);
-        self.members.drop_truncated_names(&mut committed);
-        self.known_groups = committed
-            .groups
-            .iter()
-            .map(|(name, found)| (Name::clone(name), found.coordinator))
-            .collect();
+        let committed = self.read_commits(metadata, &mut listing, &surveyed_groups, context);
         context.finish_phase(Phase::Offsets);
 
         self.cleanup_policies.refresh(
@@ -121,6 +102,38 @@ impl Session {
         listing.give_up_silent_brokers(context);
         context.report_progress(|progress| progress.groups = listing.groups.len());
         listing
+    }
+
+    /// Reads the committed offsets, and remembers the groups that have some with their coordinators. A coordinator that `metadata`
+    /// lacks leads to new metadata.
+    fn read_commits(
+        &mut self,
+        metadata: &mut Metadata,
+        listing: &mut GroupListing,
+        surveyed_groups: &BTreeMap<Name, i32>,
+        context: &mut CollectionContext<'_>,
+    ) -> CommittedOffsets {
+        let wanted = Wanted {
+            client: &self.client,
+            filter: &self.cluster.groups,
+        };
+        let unlisted = UnlistedGroups {
+            known_groups: &self.known_groups,
+            surveyed_groups,
+        };
+        let places = (&mut *listing, metadata);
+        let mut committed =
+            committed_offsets::read(&wanted, places, unlisted, context, |context| {
+                Metadata::read(&self.client, &self.cluster.topics, context)
+            });
+        listing.record_failures(context);
+        self.members.drop_truncated_names(&mut committed);
+        self.known_groups = committed
+            .groups
+            .iter()
+            .map(|(name, found)| (Name::clone(name), found.coordinator))
+            .collect();
+        committed
     }
 
     /// Reads the log ends into `snapshot`. Reads the metadata before if there are commits on partitions that it lacks.

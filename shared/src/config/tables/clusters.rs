@@ -177,19 +177,19 @@ pub(crate) fn read(context: &mut ReadContext<'_>, file: &TableRef<'_>) -> Vec<Cl
         }) => items,
         Some(Entry { line, .. }) => {
             let message = "write [[clusters]], in two pairs of brackets";
-            context.add_problem(Some(*line), TABLE.name.to_owned(), message.to_owned());
+            context.add_problem(Some(*line), TABLE.name, message.to_owned());
             return Vec::new();
         }
         None => &[],
     };
     if tables.is_empty() && context.program == Program::Collector {
         let message = "there is none; write [[clusters]] with name and bootstrap_servers";
-        context.add_problem(None, TABLE.name.to_owned(), message.to_owned());
+        context.add_problem(None, TABLE.name, message.to_owned());
     }
     if let Some((line, _)) = tables.get(MAX_CLUSTERS) {
         let message =
             format!("there are more than {MAX_CLUSTERS}; give the others to another collector");
-        context.add_problem(Some(*line), TABLE.name.to_owned(), message);
+        context.add_problem(Some(*line), TABLE.name, message);
         return Vec::new();
     }
     let mut clusters: Vec<Cluster> = Vec::new();
@@ -198,7 +198,7 @@ pub(crate) fn read(context: &mut ReadContext<'_>, file: &TableRef<'_>) -> Vec<Cl
         let path = format!("clusters[{i}]");
         let Value::Table(entries) = value else {
             let message = format!("write a table, not {}", value.kind());
-            context.add_problem(Some(*line), path, message);
+            context.add_problem(Some(*line), &path, message);
             continue;
         };
         let table = TableRef {
