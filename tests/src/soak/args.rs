@@ -37,11 +37,11 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(3..))]
     pub minutes: u64,
 
-    /// Seconds from one change of leadership to the next; by default 150, and less in a soak of less than 20 minutes
+    /// Seconds from one change of leadership to the next; by default 150, and less in a soak of less than ten minutes
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(45..=600))]
     pub failover_secs: Option<u64>,
 
-    /// Seconds from one restart of a broker to the next; by default 120, and less in a soak of less than 20 minutes
+    /// Seconds from one restart of a broker to the next; by default 120, and less in a soak of less than four minutes
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(30..))]
     pub broker_secs: Option<u64>,
 
@@ -71,7 +71,7 @@ impl Args {
     /// Returns the time from one restart of a broker to the next.
     pub(super) fn broker_every(&self) -> Duration {
         let secs = self.broker_secs;
-        Duration::from_secs(secs.unwrap_or_else(|| (self.minutes * 60 / 5).clamp(36, 120)))
+        Duration::from_secs(secs.unwrap_or_else(|| (self.minutes * 60 / 2).min(120)))
     }
 
     /// Returns the time after which memory is no longer expected to grow: ten minutes, or a third of a short soak.

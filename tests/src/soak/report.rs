@@ -75,6 +75,10 @@ fn summary(text: &mut String, results: &Results) {
             tally.n_unjudged.to_string(),
         ),
         ("**wrong values**", tally.wrong.n.to_string()),
+        (
+            "collections in which everything had to be shown",
+            tally.n_calm.to_string(),
+        ),
         ("series that had to be there", tally.n_expected.to_string()),
         ("**false silences**", tally.silences.n.to_string()),
         (

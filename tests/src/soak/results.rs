@@ -66,6 +66,7 @@ impl Results {
             silences,
             unready,
             n_values,
+            n_calm,
             ..
         } = &self.tally;
         let mut failures = Vec::new();
@@ -91,7 +92,8 @@ impl Results {
         if self.is_cut_short {
             failures.push("a signal ended the soak before its time".to_owned());
         }
-        if *n_values == 0 || self.failovers.is_empty() || self.restarts.is_empty() {
+        let seen = [*n_values, *n_calm];
+        if seen.contains(&0) || self.failovers.is_empty() || self.restarts.is_empty() {
             failures.push("too little was seen to prove anything".to_owned());
         }
         failures
@@ -174,6 +176,7 @@ mod tests {
             }],
             tally: Tally {
                 n_values: 1000,
+                n_calm: 20,
                 dark: vec![(11.0, 3.0)],
                 ..Tally::default()
             },
@@ -205,7 +208,7 @@ mod tests {
 
     #[test]
     fn everything_that_is_wrong_fails_the_soak() {
-        let changes: [fn(&mut Results); 7] = [
+        let changes: [fn(&mut Results); 8] = [
             |it| it.tally.wrong.add("a value".to_owned()),
             |it| it.tally.silences.add("a series".to_owned()),
             |it| it.tally.unready.add("an answer".to_owned()),
@@ -213,6 +216,7 @@ mod tests {
             |it| it.tally.dark.push((50.0, 40.0)),
             |it| it.is_cut_short = true,
             |it| it.restarts.clear(),
+            |it| it.tally.n_calm = 0,
         ];
         for (n, change) in changes.into_iter().enumerate() {
             let mut results = results();

@@ -32,7 +32,9 @@ pub(super) struct Tally {
     pub(super) n_values: u64,
     /// The values that could not be compared with the truth, because it was changing.
     pub(super) n_unjudged: u64,
-    /// The series that had to be there.
+    /// The collections in which everything had to be shown, because the pod had led for long and all brokers were well.
+    pub(super) n_calm: u64,
+    /// The series that had to be there in those collections.
     pub(super) n_expected: u64,
     /// Wrong values.
     pub(super) wrong: Found,

@@ -127,9 +127,10 @@ impl Judge {
         let named = |what| format!("pod {pod}: {what}");
         self.tell(Finding::Wrong, sent, findings.wrong.into_iter().map(named));
         let (n_expected, missing) = presence::missing(&self.truth, shown);
-        self.tally.n_expected += n_expected;
         let missing = missing.into_iter().map(named);
         if must == Must::Show && brokers == Brokers::Well {
+            self.tally.n_calm += 1;
+            self.tally.n_expected += n_expected;
             self.tell(Finding::Silence, sent, missing);
             self.freshness(pod, sent);
         } else {

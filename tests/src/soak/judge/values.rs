@@ -60,11 +60,12 @@ impl Brokers {
     }
 
     /// Returns the time, in milliseconds, by which a commit may be older than one that was confirmed. A new coordinator answers
-    /// with what its log had up to a high watermark that it learned from its predecessor, which may be one fetch old.
+    /// with what its log had up to a high watermark that it learned from its predecessor, and which grows only when the other
+    /// replicas fetch from it.
     fn stale(self) -> u64 {
         match self {
             Self::Well => 0,
-            Self::Troubled => 5_000,
+            Self::Troubled => 20_000,
         }
     }
 }
