@@ -92,8 +92,8 @@ impl<'a> Lines<'a> {
     fn problem(&self, error: &toml::de::Error) -> ConfigProblem {
         let line = error.span().map(|span| self.at(span.start));
         let message = match error.message() {
-            // The parser does not say at which line.
-            "recursion limit" => {
+            // The words differ between versions of the parser.
+            words if words.contains("recursion") => {
                 "lists or tables are nested too deeply; no key of this file needs more than two lists or tables in each other"
                     .to_owned()
             }
