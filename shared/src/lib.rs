@@ -1,7 +1,7 @@
 //! The parts that the elector and the collector share.
 //!
 //! - [`config`] reads the configuration file.
-//! - [`file`] reads files that come from outside, such as mounted Secrets.
+//! - [`mod@file`] reads files that come from outside, such as mounted Secrets.
 //! - [`http`] listens, and serves until shutdown.
 //! - [`leadership`] is the contract between a source of leadership and its consumer.
 //! - [`startup`] starts a process in the right order, and knows the exit statuses.
