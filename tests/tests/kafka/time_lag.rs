@@ -114,9 +114,17 @@ fn records_that_are_not_what_they_seem_are_not_told_of() -> Result<()> {
     kafka.stop_node(1)?;
     kafka.start_node(1)?;
     let config = Config::of(&kafka.bootstrap()).read_committed();
-    let collector = Collector::start(&config)?;
-    let rate = Collector::start(&config.clone().sampling("mode", "rate"))?;
-    let first = collector.wait_until_complete(MINUTE)?;
+    // A collection may last as long as the interval, and at least 5 s; three times that is enough on a busy machine. Only a reader
+    // that waits for records in vain needs longer.
+    let patient = config.clone().every(Duration::from_secs(15));
+    let collector = Collector::start(&patient.sampling("fetch_timeout", "15s"))?;
+    let rate = Collector::start(&config.sampling("mode", "rate"))?;
+    // A broker that has just started lists no group before it has read the committed offsets.
+    let first = collector.wait_for("the groups", MINUTE, |metrics| {
+        let lag = metrics.value("kafka_consumergroup_group_lag", [("group", "g-anew")]);
+        ensure!(lag.is_some(), "g-anew is not shown");
+        Ok(())
+    })?;
     age_is_that_of(&kafka, &first)?;
     // The group `g-aborted` has only aborted records to read, which readers of committed records skip.
     let aborted = age(&first, "g-aborted");
@@ -129,7 +137,7 @@ fn records_that_are_not_what_they_seem_are_not_told_of() -> Result<()> {
         [("api", "fetch"), ("reason", "future_timestamp")],
     );
     ensure!(counted >= 1, "{counted} records of a date to come");
-    purged_is_not_lost(&kafka, &collector)?;
+    purged_is_not_lost(&kafka, &rate)?;
     lab::pause(Duration::from_secs(8));
     let watched = age(&rate.metrics()?, "g-anew").context("rate: no bound")?;
     ensure!(watched >= 6.0, "rate: {watched} s");
@@ -178,13 +186,17 @@ fn age_is_that_of(kafka: &Kafka, metrics: &Exposition) -> Result<()> {
         reason = "milliseconds are far below 2^52"
     )]
     let right = lab::wall_seconds() - written as f64 / 1e3;
-    let shown = age(metrics, "g-anew").context("no age")?;
+    let shown = age(metrics, "g-anew").with_context(|| {
+        let failures = metrics.series("kafka_lag_exporter_errors_total");
+        let failures: Vec<_> = failures.filter(|(_, n)| *n > 0.0).collect();
+        format!("no age; {failures:?}")
+    })?;
     lab::say(format_args!(
         "{shown} s shown, {right:.1} s by Kafka's consumer"
     ));
-    // The oracle takes seconds to answer, and a collection is up to two seconds old.
+    // The oracle takes seconds to answer, and a collection is up to 15 s old.
     ensure!(
-        right - 20.0 <= shown && shown <= right,
+        right - 33.0 <= shown && shown <= right,
         "{shown} s, not {right} s"
     );
     Ok(())
