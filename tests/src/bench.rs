@@ -15,6 +15,7 @@ mod judge;
 mod measure;
 mod plots;
 mod progress;
+mod readme;
 mod record;
 mod report;
 mod runs;
@@ -24,6 +25,7 @@ mod subject;
 
 pub use args::Args;
 pub use cell::{Cell, Granularity, Servers, TimeLag};
+pub use readme::table;
 pub use record::{Figures, Machine, Outcome, Record, Run, Scrape};
 pub use report::write;
 pub use runs::run;

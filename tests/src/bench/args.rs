@@ -85,6 +85,10 @@ pub struct Args {
     #[arg(long)]
     pub report: bool,
 
+    /// Keeps report, raw figures and plots in tests/measured too, from which README.md has its table
+    #[arg(long)]
+    pub keep: bool,
+
     /// klag-exporter's program, which tests/run names
     #[arg(long, env = "KLAG_EXPORTER", value_name = "FILE", hide = true)]
     pub klag_exporter: Option<PathBuf>,

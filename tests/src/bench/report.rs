@@ -85,7 +85,8 @@ fn about(record: &Record) -> Vec<String> {
     ]
 }
 
-fn overview(record: &Record) -> Vec<String> {
+/// The table of all cells with the main costs.
+pub(super) fn overview(record: &Record) -> Vec<String> {
     let names = COLUMNS.map(|column| column.name).join(" | ");
     let mut lines = vec![
         format!("| this / klag-exporter / ratio | {names} |"),

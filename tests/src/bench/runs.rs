@@ -13,7 +13,7 @@ use super::cores::Cores;
 use super::measure::{Pace, Setting};
 use super::progress::Progress;
 use super::record::{Figures, Outcome, Record, Run};
-use super::report;
+use super::{readme, report};
 use super::servers::Cluster;
 use super::subject::{Subject, Tested};
 use crate::lab;
@@ -47,6 +47,9 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let record = Record::read(&out.join("bench.json"))?;
     report::write(&record, &out)?;
+    if args.keep {
+        readme::keep(&out)?;
+    }
     lab::say(format_args!("{}", report::markdown(&record)));
     lab::say(format_args!("Written: {}", out.display()));
     Ok(())

@@ -10,6 +10,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use collector::exposition::FAMILIES;
 use collector::snapshot::{Api, Phase, Reason, Unsupported};
+use e2e::bench;
 use e2e::documents::{self, Document};
 use e2e::lab::kafka::Version;
 use e2e::lab::{Collector, Config};
@@ -43,6 +44,7 @@ fn generated() -> Result<Vec<(Document, String, String)>> {
         (Document::Collector, "keys".to_owned(), keys),
         (Document::Collector, "families".to_owned(), families()?),
         (Document::Collector, "labels".to_owned(), labels()),
+        (Document::Readme, "benchmark".to_owned(), bench::table()?),
     ];
     for folder in ["shared/src", "elector/src", "collector/src", "tests/src"] {
         let name = format!("map of {folder}");
