@@ -2,18 +2,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "../../../shared/tests/support/served_addresses.rs"]
+mod served_addresses;
 mod web;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::Duration;
 
 use collector::run::{self, Error, Wiring};
 use shared::config::{Environment, Program};
 use shared::tasks::{SignalRuntime, TaskFailure};
 use tokio::time::Instant;
+
+use served_addresses::served_addresses;
 
 /// The longest time that the process may take to end, whatever the cause of its end.
 const BOUND: Duration = Duration::from_secs(2);
@@ -22,7 +26,7 @@ const BOUND: Duration = Duration::from_secs(2);
 struct Collector {
     child: Child,
     address: SocketAddr,
-    log: BufReader<std::process::ChildStderr>,
+    log: BufReader<ChildStderr>,
 }
 
 fn config(port: u16) -> String {
@@ -53,31 +57,33 @@ fn stderr(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).unwrap()
 }
 
+/// Reads the log up to the line with these words, and returns what was read.
+fn read_to(words: &str, log: &mut BufReader<ChildStderr>) -> String {
+    let mut said = String::new();
+    while !said.contains(words) {
+        let n_read = log.read_line(&mut said).unwrap();
+        assert_ne!(n_read, 0, "it ended:\n{said}");
+    }
+    said
+}
+
 // === impl Collector ===
 
 impl Collector {
-    /// Starts a collector on a free port and waits until it serves HTTP.
+    /// Starts a collector, which takes a free port, and waits until it serves HTTP.
     fn start(name: &str) -> Self {
         Self::start_with(name, "")
     }
 
     /// Starts a collector whose configuration also has these `tables`.
     fn start_with(name: &str, tables: &str) -> Self {
-        let port = {
-            let free = TcpListener::bind("127.0.0.1:0").unwrap();
-            free.local_addr().unwrap().port()
-        };
-        let mut child = command(&file(name, &format!("{}{tables}", config(port))))
+        let mut child = command(&file(name, &format!("{}{tables}", config(0))))
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        while !line.contains("Serving HTTP") {
-            line.clear();
-            assert_ne!(log.read_line(&mut line).unwrap(), 0, "it ended");
-        }
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let said = read_to("Serving HTTP", &mut log);
+        let address = served_addresses(&said).next().unwrap();
         Self {
             child,
             address,
@@ -155,10 +161,7 @@ fn a_second_signal_ends_the_process_at_once() {
     slow.write_all(b"GET /metrics HTTP/1.1\r\nho").unwrap();
     collector.get("/health");
     collector.signal("TERM");
-    let mut line = String::new();
-    while !line.contains("Shutting down") {
-        assert_ne!(collector.log.read_line(&mut line).unwrap(), 0, "it ended");
-    }
+    read_to("Shutting down", &mut collector.log);
     collector.signal("INT");
     let (status, log, took) = collector.end();
     assert_eq!(status, Some(0), "{log}");

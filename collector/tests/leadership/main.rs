@@ -13,6 +13,8 @@ use source::{Reply, Source, contract, not_leader};
 mod contradictions;
 mod process;
 mod self_reports;
+#[path = "../../../shared/tests/support/served_addresses.rs"]
+mod served_addresses;
 mod source;
 
 /// An address without a listener. The collector's collections fail then, and are published all the same.

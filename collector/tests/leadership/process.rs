@@ -1,12 +1,14 @@
 //! A collector as a process, which asks a source for leadership.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::served_addresses::served_addresses;
 
 /// The longest time that a test waits for anything.
 const WAIT_LIMIT: Duration = Duration::from_secs(20);
@@ -48,14 +50,10 @@ pub(crate) fn sleep(time: Duration) {
 impl Collector {
     /// Starts a collector that asks at `url` and reads Kafka at `kafka`, and waits until it serves HTTP.
     pub(crate) fn start(name: &str, url: &str, kafka: &str) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
         let config = format!(
-            "[exporter]\nhttp_host = \"127.0.0.1\"\nhttp_port = {}\n\
+            "[exporter]\nhttp_host = \"127.0.0.1\"\nhttp_port = 0\n\
              [exporter.leadership]\nenabled = true\nidentity = \"pod-a\"\nurl = \"{url}\"\n\
-             [[clusters]]\nname = \"orders\"\nbootstrap_servers = \"{kafka}\"\n",
-            address.port()
+             [[clusters]]\nname = \"orders\"\nbootstrap_servers = \"{kafka}\"\n"
         );
         let file = path(&format!("leadership_{name}.toml"));
         std::fs::write(&file, config).unwrap();
@@ -69,12 +67,17 @@ impl Collector {
             .stderr(Stdio::from(std::fs::File::create(&log).unwrap()))
             .spawn()
             .unwrap();
-        let collector = Self {
+        let mut collector = Self {
             child,
-            address,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
             log,
         };
-        wait_until("the collector", || TcpStream::connect(address).ok());
+        collector.address = wait_until("the collector", || {
+            let ended = collector.child.try_wait().unwrap();
+            let log = collector.log();
+            assert_eq!(ended, None, "it ended:\n{log}");
+            served_addresses(&log).next()
+        });
         collector
     }
 

@@ -1,6 +1,5 @@
 //! A check of a cluster by the collector, in an environment of the test's own.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -97,12 +96,8 @@ impl Check {
 
     /// Returns the command that starts the collector for a cluster of this broker.
     pub(crate) fn command(self, broker: &Broker) -> Command {
-        let port = {
-            let free = TcpListener::bind("127.0.0.1:0").unwrap();
-            free.local_addr().unwrap().port()
-        };
         let config = file(&format!(
-            "[exporter]\nhttp_host = \"127.0.0.1\"\nhttp_port = {port}\n[exporter.performance]\nkafka_timeout = \"2s\"\n\
+            "[exporter]\nhttp_host = \"127.0.0.1\"\nhttp_port = 0\n[exporter.performance]\nkafka_timeout = \"2s\"\n\
              [[clusters]]\nname = \"msk\"\nbootstrap_servers = \"{}\"\n[clusters.consumer_properties]\n{}",
             broker.address(),
             self.properties.concat()
