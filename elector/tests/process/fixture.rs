@@ -1,18 +1,26 @@
 //! An elector process, and its configuration.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::served_addresses::served_addresses;
+
 /// The longest time that the elector may take to end if nothing is granted and nothing is held.
 pub(crate) const AT_ONCE: Duration = Duration::from_secs(1);
 
 pub(crate) const ALONE: &str = "enabled = false";
 pub(crate) const ELECTED: &str = "enabled = true\nidentity = \"pod-a\"";
+
+/// The address for `listen`, with a port that the elector chooses.
+const LISTEN: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
+/// Another address of loopback, for `telemetry_listen`; the log's lines about the two addresses differ in it.
+pub(crate) const TELEMETRY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// A running elector, and its log.
 pub(crate) struct Elector {
@@ -23,12 +31,7 @@ pub(crate) struct Elector {
 }
 
 pub(crate) fn config(leadership: &str, port: u16) -> String {
-    format!("[exporter.leadership]\n{leadership}\nlisten = \"127.0.0.1:{port}\"\n")
-}
-
-pub(crate) fn free_port() -> u16 {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    free.local_addr().unwrap().port()
+    format!("[exporter.leadership]\n{leadership}\nlisten = \"{LISTEN}:{port}\"\n")
 }
 
 /// Writes `text` to the configuration file of the test `name`. Returns the file's path.
@@ -58,33 +61,47 @@ pub(crate) fn stderr(output: &Output) -> &str {
 // === impl Elector ===
 
 impl Elector {
-    /// Starts an elector on a free port, and waits until it serves HTTP.
+    /// Starts an elector, which takes a free port, and waits until it serves HTTP.
     pub(crate) fn start(name: &str, leadership: &str) -> Self {
         Self::start_with(name, leadership, "")
     }
 
     /// Starts an elector whose configuration also has these `tables`.
     pub(crate) fn start_with(name: &str, leadership: &str, tables: &str) -> Self {
-        let port = free_port();
-        let text = format!("{}{tables}", config(leadership, port));
+        let text = format!("{}{tables}", config(leadership, 0));
         let file = file(name, &text);
         let mut child = command(&file).stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let mut elector = Self {
             child,
-            address: SocketAddr::from(([127, 0, 0, 1], port)),
+            address: SocketAddr::from((LISTEN, 0)),
             log,
             said: String::new(),
         };
-        elector.wait_for(&format!("Serving HTTP address=127.0.0.1:{port}"));
+        elector.address = elector.wait_for_address(LISTEN);
         elector
+    }
+
+    /// Waits until the elector serves HTTP on `ip`. Returns the address, with the port.
+    pub(crate) fn wait_for_address(&mut self, ip: Ipv4Addr) -> SocketAddr {
+        loop {
+            let served = served_addresses(&self.said).find(|address| address.ip() == ip);
+            if let Some(address) = served {
+                return address;
+            }
+            self.read_line();
+        }
     }
 
     pub(crate) fn wait_for(&mut self, words: &str) {
         while !self.said.contains(words) {
-            let n_read = self.log.read_line(&mut self.said).unwrap();
-            assert_ne!(n_read, 0, "it ended: {}", self.said);
+            self.read_line();
         }
+    }
+
+    fn read_line(&mut self) {
+        let n_read = self.log.read_line(&mut self.said).unwrap();
+        assert_ne!(n_read, 0, "it ended:\n{}", self.said);
     }
 
     pub(crate) fn get(&self, path: &str) -> String {

@@ -8,9 +8,11 @@ use std::process::Command;
 
 mod election;
 mod fixture;
+#[path = "../../../shared/tests/support/served_addresses.rs"]
+mod served_addresses;
 mod web;
 
-use fixture::{ALONE, AT_ONCE, ELECTED, Elector, command, config, file, free_port, stderr};
+use fixture::{ALONE, AT_ONCE, ELECTED, Elector, TELEMETRY, command, config, file, stderr};
 
 #[test]
 fn without_an_election_everybody_is_granted() {
@@ -73,7 +75,7 @@ fn a_port_in_use_is_an_error_that_says_what_to_do() {
     let other = format!("{ALONE}\ntelemetry_listen = \"127.0.0.1:{taken}\"");
     for (key, text) in [
         ("listen", config(ALONE, taken)),
-        ("telemetry_listen", config(&other, free_port())),
+        ("telemetry_listen", config(&other, 0)),
     ] {
         let output = command(&file("port_in_use", &text)).output().unwrap();
         assert_eq!(output.status.code(), Some(64));
@@ -115,11 +117,9 @@ fn a_check_prints_the_effective_configuration_and_opens_no_port() {
 
 #[test]
 fn the_telemetry_address_serves_health_and_metrics_only() {
-    let port = free_port();
-    let leadership = format!("{ALONE}\ntelemetry_listen = \"127.0.0.1:{port}\"");
+    let leadership = format!("{ALONE}\ntelemetry_listen = \"{TELEMETRY}:0\"");
     let mut elector = Elector::start("telemetry", &leadership);
-    elector.wait_for(&format!("Serving HTTP address=127.0.0.1:{port}"));
-    elector.address.set_port(port);
+    elector.address = elector.wait_for_address(TELEMETRY);
     assert!(elector.get("/health").starts_with("HTTP/1.1 200"));
     assert!(
         elector

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::fixture::{ALONE, Elector, command, config, file, free_port, stderr};
+use crate::fixture::{ALONE, Elector, TELEMETRY, command, config, file, stderr};
 
 /// The section with the user "prom", who has the password "hunter2".
 const USERS: &str =
@@ -17,16 +17,16 @@ fn web(name: &str, text: &str) -> String {
 
 #[test]
 fn a_password_is_asked_for_where_others_reach_the_elector_and_not_on_loopback() {
-    let port = free_port();
-    let leadership = format!("{ALONE}\ntelemetry_listen = \"127.0.0.1:{port}\"");
+    let leadership = format!("{ALONE}\ntelemetry_listen = \"{TELEMETRY}:0\"");
     let table = web("password", USERS);
     let mut elector = Elector::start_with("web", &leadership, &table);
     let consumer = elector.address;
+    let telemetry = elector.wait_for_address(TELEMETRY);
     elector.wait_for(&format!(
-        "Serving HTTP address=127.0.0.1:{port} asks_for=password"
+        "Serving HTTP address={telemetry} asks_for=password"
     ));
     elector.wait_for(&format!("Serving HTTP address={consumer} asks_for=nothing"));
-    elector.address.set_port(port);
+    elector.address = telemetry;
     assert!(elector.get("/health").starts_with("HTTP/1.1 200"));
     assert!(elector.get("/metrics").starts_with("HTTP/1.1 401"));
     elector.address = consumer;

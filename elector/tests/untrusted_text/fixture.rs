@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::served_addresses::served_addresses;
+
 /// The text that must not be seen in the log, the answers or the metrics.
 pub(crate) const SECRET: &str = "hunter2-s3cr3t";
 
@@ -40,11 +42,6 @@ pub(crate) fn scratch(name: &str) -> PathBuf {
     std::fs::remove_dir_all(&dir).ok();
     std::fs::create_dir_all(&dir).unwrap();
     dir
-}
-
-pub(crate) fn free_port() -> u16 {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    free.local_addr().unwrap().port()
 }
 
 #[expect(
@@ -105,13 +102,11 @@ pub(crate) fn http(status: &str, kind: &str, body: &str) -> Vec<u8> {
 // === impl Elector ===
 
 impl Elector {
+    /// Starts an elector, which takes a free port, and waits until it serves HTTP.
     pub(crate) fn start(dir: &Path, kubeconfig: &Path) -> Self {
-        let port = free_port();
         let config = dir.join("config.toml");
-        let text = format!(
-            "[exporter.leadership]\nenabled = true\nidentity = \"pod-a\"\nrequire_consumer = false\n\
-             listen = \"127.0.0.1:{port}\"\nlease_duration_secs = 10\ngrace_period_secs = 3\nmax_valid_secs = 1\n"
-        );
+        let text = "[exporter.leadership]\nenabled = true\nidentity = \"pod-a\"\nrequire_consumer = false\n\
+             listen = \"127.0.0.1:0\"\nlease_duration_secs = 10\ngrace_period_secs = 3\nmax_valid_secs = 1\n";
         std::fs::write(&config, text).unwrap();
         let log = dir.join("log");
         let child = Command::new(env!("CARGO_BIN_EXE_elector"))
@@ -124,11 +119,26 @@ impl Elector {
             .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        Self {
+        let mut elector = Self {
             child,
-            address,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
             log,
+        };
+        elector.address = elector.wait_for_address();
+        elector
+    }
+
+    fn wait_for_address(&mut self) -> SocketAddr {
+        let began = Instant::now();
+        loop {
+            let ended = self.child.try_wait().unwrap();
+            let log = self.log();
+            if let Some(address) = served_addresses(&log).next() {
+                return address;
+            }
+            assert_eq!(ended, None, "it ended:\n{log}");
+            assert!(began.elapsed() < PATIENCE, "it does not serve:\n{log}");
+            pause();
         }
     }
 

@@ -7,6 +7,8 @@
 use std::process::Command;
 
 mod fixture;
+#[path = "../../../shared/tests/support/served_addresses.rs"]
+mod served_addresses;
 
 use fixture::{Elector, MEMORY, SECRET, http, kubeconfig, plugin, scratch, server};
 
