@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::net::TcpListener;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use e2e::lab::pause;
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 mod running;
 mod signals;
 
-use running::{BOTH, START_LIMIT, Subject, free_port, full_pipe};
+use running::{BOTH, START_LIMIT, Subject, full_pipe};
 
 #[test]
 fn a_log_on_a_full_device_does_not_end_the_process() {
@@ -100,7 +100,9 @@ fn a_check_refuses_the_log_filter_that_a_run_refuses() {
 #[test]
 fn an_address_that_others_reach_is_a_warning_from_the_start_and_in_a_check() {
     let elector = Subject::new(Program::Elector);
-    let port = free_port();
+    // Another listener has the port, which a check does not try to open.
+    let held = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = held.local_addr().unwrap().port();
     let path = elector.config(port);
     let text = format!(
         "[exporter.leadership]\nenabled = true\nidentity = \"pod-a\"\nlisten = \"0.0.0.0:{port}\"\n"
@@ -122,8 +124,7 @@ fn an_address_that_others_reach_is_a_warning_from_the_start_and_in_a_check() {
     let told = String::from_utf8(checked.stderr).unwrap();
     assert!(told.contains(&said), "{told}");
 
-    // Another listener has the port: the elector warns, and then ends.
-    let _held = TcpListener::bind(("0.0.0.0", port)).unwrap();
+    // A run warns, and then ends because of the other listener.
     let run = command(None).output().unwrap();
     assert_eq!(run.status.code(), Some(64));
     let told = String::from_utf8(run.stderr).unwrap();
@@ -132,7 +133,9 @@ fn an_address_that_others_reach_is_a_warning_from_the_start_and_in_a_check() {
 
 #[test]
 fn clients_that_never_finish_their_requests_do_not_keep_probes_from_being_answered() {
-    let mut collector = Subject::new(Program::Collector).with_descriptors(320, Stdio::null());
+    let collector = Subject::new(Program::Collector);
+    let log = collector.log_file();
+    let mut collector = collector.with_descriptors(320, log);
     let mut held = Vec::new();
     for _ in 0..4 {
         held.extend(collector.half_open(100));
@@ -150,16 +153,15 @@ fn clients_that_never_finish_their_requests_do_not_keep_probes_from_being_answer
 #[test]
 fn without_file_descriptors_probes_are_answered_and_the_log_says_so_once() {
     let collector = Subject::new(Program::Collector);
-    let log = collector.file("log");
-    let written = File::create(&log).unwrap();
-    let mut collector = collector.with_descriptors(60, written.into());
+    let log = collector.log_file();
+    let mut collector = collector.with_descriptors(60, log);
     let held = collector.half_open(100);
     for _ in 0..3 {
         collector.assert_healthy();
     }
     drop(held);
     assert_eq!(collector.end(), Some(0));
-    let said = std::fs::read_to_string(&log).unwrap();
+    let said = collector.log();
     let n_told = said.matches("Cannot accept connections").count();
     assert_eq!(n_told, 1, "{said}");
 }

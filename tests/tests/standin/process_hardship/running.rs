@@ -1,14 +1,15 @@
 //! The collector or the elector as a process of its own, with a log and a configuration file that cause trouble.
 
+use std::fs::File;
 use std::io::{PipeReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use e2e::lab::host::TempDir;
-use e2e::lab::pause;
 use e2e::lab::programs::Program;
+use e2e::lab::{pause, ports};
 use tokio::time::Instant;
 
 /// Both programs, which most of the tests try one after the other.
@@ -34,13 +35,7 @@ pub(super) struct Running {
     pub(super) child: Child,
     program: Program,
     address: SocketAddr,
-    _subject: Subject,
-}
-
-/// Returns a port of loopback on which no process listens.
-pub(super) fn free_port() -> u16 {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    free.local_addr().unwrap().port()
+    subject: Subject,
 }
 
 /// Sends the process the signal of this name.
@@ -101,6 +96,16 @@ impl Subject {
         self.files.path().join(name)
     }
 
+    /// Returns a log that goes to a file beside the configuration. The test prints the file if the program does not come to serve.
+    pub(super) fn log_file(&self) -> Stdio {
+        File::create(self.file("log")).unwrap().into()
+    }
+
+    /// Returns the text of the log; empty if the log does not go to [`Self::log_file`].
+    pub(super) fn log(&self) -> String {
+        std::fs::read_to_string(self.file("log")).unwrap_or_default()
+    }
+
     /// Writes a valid configuration file, for a program that listens on `port`.
     pub(super) fn config(&self, port: u16) -> PathBuf {
         let text = match self.program {
@@ -153,7 +158,8 @@ impl Subject {
 
     /// Starts the program as [`Self::start`] does, by a command that becomes the program.
     pub(super) fn run(self, mut command: Command, log: Stdio) -> Running {
-        let port = free_port();
+        // Some of the logs cannot be read, so the port must be known from the start.
+        let [port] = ports::free_ports().unwrap();
         let child = command
             .arg("--config")
             .arg(self.config(port))
@@ -166,13 +172,14 @@ impl Subject {
             child,
             program: self.program,
             address: SocketAddr::from(([127, 0, 0, 1], port)),
-            _subject: self,
+            subject: self,
         };
         let began = Instant::now();
         while running.get("/health").is_err() {
             let status = running.child.try_wait().unwrap();
-            assert_eq!(status, None, "{:?} ended", running.program);
-            assert!(began.elapsed() < START_LIMIT, "it does not serve");
+            let (program, log) = (running.program, || running.log());
+            assert_eq!(status, None, "{program:?} ended:\n{}", log());
+            assert!(began.elapsed() < START_LIMIT, "no server:\n{}", log());
         }
         running
     }
@@ -181,6 +188,11 @@ impl Subject {
 // === impl Running ===
 
 impl Running {
+    /// Returns the text of the log, as [`Subject::log`] does.
+    pub(super) fn log(&self) -> String {
+        self.subject.log()
+    }
+
     /// Returns the whole answer to `GET path`.
     pub(super) fn get(&self, path: &str) -> std::io::Result<String> {
         let mut stream = TcpStream::connect(self.address)?;

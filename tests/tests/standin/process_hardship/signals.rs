@@ -1,13 +1,13 @@
 //! Both programs end when they are asked to, whatever they are waiting for.
 
 use std::fs::File;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use e2e::lab::pause;
 
-use super::running::{BOTH, START_LIMIT, Subject, ended, free_port, full_pipe, send};
+use super::running::{BOTH, START_LIMIT, Subject, ended, full_pipe, send};
 
 #[test]
 fn a_signal_while_the_configuration_is_waited_for_ends_the_process_with_status_0() {
@@ -33,7 +33,7 @@ fn a_configuration_from_a_pipe_is_taken() {
     for subject in BOTH.map(Subject::new) {
         let pipe = subject.named_pipe();
         let mut child = subject.begin(&pipe);
-        let text = std::fs::read(subject.config(free_port())).unwrap();
+        let text = std::fs::read(subject.config(0)).unwrap();
         std::fs::write(&pipe, [&text[..], b"\nnonsense"].concat()).unwrap();
         assert_eq!(ended(&mut child), Some(64), "it is read and refused");
     }
@@ -43,15 +43,14 @@ fn a_configuration_from_a_pipe_is_taken() {
 fn every_signal_that_asks_for_an_end_gets_an_orderly_one_and_the_log_says_which() {
     for signal in ["TERM", "INT", "HUP", "QUIT"] {
         for subject in BOTH.map(Subject::new) {
-            let log = subject.file("log");
             // The shell that runs the tests may ignore some signals, which a child inherits; `env` undoes this.
             let mut command = Command::new("env");
             command.arg("--default-signal").arg(subject.path());
-            let written = File::create(&log).unwrap();
-            let mut running = subject.run(command, written.into());
+            let log = subject.log_file();
+            let mut running = subject.run(command, log);
             send(signal, &running.child);
             assert_eq!(ended(&mut running.child), Some(0), "SIG{signal}");
-            let said = std::fs::read_to_string(&log).unwrap();
+            let said = running.log();
             let right = format!("Shutting down signal=\"SIG{signal}\"");
             assert!(said.contains(&right), "{said}");
         }
@@ -65,7 +64,8 @@ fn a_process_that_is_to_survive_its_terminal_does() {
         shell
             .args(["-c", "trap '' HUP; exec \"$0\" \"$@\""])
             .arg(subject.path());
-        let mut running = subject.run(shell, Stdio::null());
+        let log = subject.log_file();
+        let mut running = subject.run(shell, log);
         send("HUP", &running.child);
         pause(Duration::from_millis(300));
         assert!(running.get("/health").unwrap().starts_with("HTTP/1.1 200"));
