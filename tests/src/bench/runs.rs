@@ -13,9 +13,9 @@ use super::cores::Cores;
 use super::measure::{Pace, Setting};
 use super::progress::Progress;
 use super::record::{Figures, Outcome, Record, Run};
-use super::{readme, report};
 use super::servers::Cluster;
 use super::subject::{Subject, Tested};
+use super::{readme, report};
 use crate::lab;
 
 /// Everything that lasts for the whole benchmark.
