@@ -28,7 +28,8 @@ pub(super) enum Remedy {
 
 impl ErrorCode {
     pub(super) const LOCAL_BAD_MSG: Self = Self(-199);
-    const LOCAL_BAD_COMPRESSION: Self = Self(-198);
+    /// A batch became too large when it was decompressed, or could not be decompressed.
+    pub(super) const LOCAL_BAD_COMPRESSION: Self = Self(-198);
     const LOCAL_DESTROY: Self = Self(-197);
     pub(super) const LOCAL_TRANSPORT: Self = Self(-195);
     const LOCAL_RESOLVE: Self = Self(-193);
@@ -122,14 +123,13 @@ impl ErrorCode {
             Self::UNKNOWN_TOPIC_OR_PARTITION
             | Self::LOCAL_UNKNOWN_PARTITION
             | Self::LOCAL_UNKNOWN_TOPIC => Reason::UnknownTopicOrPartition,
-            Self::MESSAGE_TOO_LARGE => Reason::RecordTooLarge,
+            Self::MESSAGE_TOO_LARGE | Self::LOCAL_BAD_COMPRESSION => Reason::RecordTooLarge,
             Self::GROUP_ID_NOT_FOUND => Reason::GroupNotFound,
             Self::KAFKA_STORAGE_ERROR => Reason::StorageError,
             Self::UNSTABLE_OFFSET_COMMIT => Reason::UnstableOffsetCommit,
-            Self::LOCAL_BAD_MSG
-            | Self::LOCAL_BAD_COMPRESSION
-            | Self::LOCAL_UNDERFLOW
-            | Self::CORRUPT_MESSAGE => Reason::BadAnswer,
+            Self::LOCAL_BAD_MSG | Self::LOCAL_UNDERFLOW | Self::CORRUPT_MESSAGE => {
+                Reason::BadAnswer
+            }
             _ => Reason::Other,
         }
     }

@@ -14,6 +14,8 @@
 //!   broker left out, members without an assignment.
 //! - **Callbacks** run on librdkafka's threads. They touch only what is behind a lock, and do not panic.
 //! - **Threads.** librdkafka's handles may be used from several threads at once.
+//! - **Wrapped functions.** The linker puts functions of [`wrapped`] in the place of some of librdkafka's. They have the same
+//!   signatures, and hand over memory of `malloc`, which librdkafka frees.
 //!
 //! # Calls that are absent on purpose
 //! Each of these has crashed or hung with a fault that a broker or a client can cause:
@@ -39,6 +41,7 @@ mod certificate_check;
 mod classic_group_guard;
 mod client;
 mod conf;
+mod decompression;
 mod describe_topics;
 mod event;
 mod fence;
@@ -46,8 +49,10 @@ mod fetch;
 mod list_groups;
 mod metadata;
 mod partition_list;
+mod record_memory;
 mod strings;
 mod token;
+mod wrapped;
 
 use std::ffi::{c_char, c_int};
 use std::time::Duration;
@@ -70,6 +75,7 @@ pub(super) use fence::Fence;
 pub(super) use fetch::{LOG_START, PartitionEvent, Polled, Timestamp};
 pub(super) use list_groups::RawGroup;
 pub(super) use metadata::MetadataResponse;
+pub(super) use record_memory::{Reading, held as held_record_memory};
 pub(super) use token::{Token, TokenHandover};
 
 // The bindings declare the results of these functions as Rust enums; here they are plain numbers.

@@ -22,14 +22,17 @@ use tracing::{debug, warn};
 use self::cache::{CacheLookup, Ends, TimestampCache};
 use self::reader::ReadOutcome;
 use self::search::{Search, SearchResult};
-use super::native::Fence;
+use super::native::{Fence, held_record_memory};
 use super::properties::Properties;
 use crate::snapshot::{Failure, Name, Offset, OldestUnread, Reason, TopicPartition};
 
 pub(super) use self::reader::{ReadLimits, RecordReader, properties};
 
-/// The least time between two warnings that a record is too large.
+/// The least time between two warnings that a record, or a batch, is too large.
 const WARNING_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// The memory of records that were left behind in a client, in bytes, beyond which the client is given up.
+const MAX_LEFT_BEHIND: usize = 16 << 20;
 
 /// The offsets whose records are wanted, by partition.
 type Wanted = BTreeMap<TopicPartition, BTreeSet<Offset>>;
@@ -46,6 +49,8 @@ pub(super) struct RecordTimestamps {
     cache: TimestampCache,
     /// The time of the last warning that a record is too large.
     warned_at: Option<Instant>,
+    /// The time of the last warning that a batch is too large.
+    warned_of_batch_at: Option<Instant>,
 }
 
 /// The result of looking up timestamps once.
@@ -71,6 +76,7 @@ impl RecordTimestamps {
             reader: None,
             cache: TimestampCache::default(),
             warned_at: None,
+            warned_of_batch_at: None,
         }
     }
 
@@ -96,9 +102,14 @@ impl RecordTimestamps {
             answers,
             failures,
             denied,
+            too_large,
             n_reads,
         } = self.read(Search::of(unread, ends), limits, progress);
+        if let Some((tp, offset)) = too_large.first() {
+            self.warn_of_large_batch(tp, *offset);
+        }
         self.cache.deny(denied, Instant::now());
+        self.cache.refuse(too_large, Instant::now());
         self.cache.keep(&answers, ends, Instant::now());
         known.extend(answers);
         TimestampLookup {
@@ -146,8 +157,8 @@ impl RecordTimestamps {
         }
     }
 
-    /// Reads the records that `search` wants. The client is given up if it is stuck, refuses an assignment or has met a record that is
-    /// too large; then the next call makes a new client.
+    /// Reads the records that `search` wants. The client is given up if it is stuck, refuses an assignment, has met a record that is too
+    /// large or keeps the memory of many records; then the next call makes a new client.
     fn read(
         &mut self,
         mut search: Search,
@@ -170,6 +181,9 @@ impl RecordTimestamps {
         };
         let outcome = reader.run(&mut search, limits, progress);
         match outcome {
+            Ok(ReadOutcome::Responsive) if held_record_memory() > MAX_LEFT_BEHIND => {
+                debug!("Too many records were left behind, giving up the client");
+            }
             Ok(ReadOutcome::Responsive) => self.reader = Some(reader),
             Ok(ReadOutcome::Stuck) => debug!("Records no longer arrive, giving up the client"),
             Ok(ReadOutcome::RecordTooLarge) => self.warn_of_large_record(),
@@ -184,13 +198,34 @@ impl RecordTimestamps {
 
     /// Warns that a record is too large, with the remedy, at most once an hour.
     fn warn_of_large_record(&mut self) {
-        let now = Instant::now();
-        if self.warned_at.is_none_or(|at| now - at >= WARNING_INTERVAL) {
-            self.warned_at = Some(now);
+        if is_due(&mut self.warned_at) {
             warn!(
                 property = reader::MAX_ANSWER_PROPERTY,
                 "A record is too large to be read for its timestamp; raise the property in clusters.consumer_properties"
             );
         }
     }
+
+    /// Warns that a batch is too large, with the remedy, at most once an hour.
+    fn warn_of_large_batch(&mut self, tp: &TopicPartition, offset: Offset) {
+        if is_due(&mut self.warned_of_batch_at) {
+            warn!(
+                topic = %tp.topic,
+                partition = tp.partition,
+                offset = offset.to_wire(),
+                "A batch becomes too large when it is decompressed, or cannot be; its producer must send smaller batches to have a \
+                 time lag, or time lag be found with exporter.timestamp_sampling.mode = \"rate\""
+            );
+        }
+    }
+}
+
+/// Returns `true`, and sets the time of the last warning, if that was long enough ago.
+fn is_due(warned_at: &mut Option<Instant>) -> bool {
+    let now = Instant::now();
+    let due = warned_at.is_none_or(|at| now - at >= WARNING_INTERVAL);
+    if due {
+        *warned_at = Some(now);
+    }
+    due
 }

@@ -94,7 +94,7 @@ pub enum Reason {
     NotAsked,
     /// The record is older than the observed history.
     OlderThanHistory,
-    /// A record does not fit in an answer that the client takes.
+    /// A record does not fit in an answer that the client takes, or its batch becomes too large when it is decompressed.
     RecordTooLarge,
     /// A finding: the record has no timestamp, so its age is not known.
     NoTimestamp,

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{TimestampAnswers, Wanted};
 use crate::snapshot::{Api, Name, Offset, OldestUnread, Reason, TopicPartition, Unknown};
 
-/// The time for which a topic that may not be read is not tried again.
+/// The time for which a topic that may not be read, or a batch that is too large, is not tried again.
 const DENIAL_TTL: Duration = Duration::from_secs(600);
 
 /// The time after which a record is read again that compaction may have removed since.
@@ -17,7 +17,7 @@ const COMPACTED_TTL: Duration = Duration::from_secs(300);
 /// The largest number of records that are read again in one collection because of their age in the cache.
 const MAX_AGED: usize = 200;
 
-/// Timestamps that were read, and topics that may not be read.
+/// Timestamps that were read, and topics and batches that are not to be read.
 #[derive(Debug, Default)]
 pub(super) struct TimestampCache {
     /// Answers from records: their timestamp, or that they have none. Each is kept as long as a group stands at its offset and the
@@ -28,6 +28,8 @@ pub(super) struct TimestampCache {
     nothing_readable: HashMap<(TopicPartition, Offset), Offset>,
     /// Topics that may not be read, and the time at which to try again.
     denied: HashMap<Name, Instant>,
+    /// Offsets whose batch is too large, and the time at which to try again.
+    too_large: HashMap<(TopicPartition, Offset), Instant>,
 }
 
 /// An answer from a record.
@@ -71,7 +73,9 @@ impl TimestampCache {
         self.timestamps.retain(|pair, _| is_wanted(pair));
         self.nothing_readable
             .retain(|pair, end| is_wanted(pair) && ends(&pair.0) == Some(*end));
-        let denial = OldestUnread::Unknown(Unknown::new(Api::Fetch, Reason::Authorization));
+        self.too_large
+            .retain(|pair, again| is_wanted(pair) && *again > now);
+        let unknown = |reason| OldestUnread::Unknown(Unknown::new(Api::Fetch, reason));
         let (mut known, mut unread) = (TimestampAnswers::new(), BTreeMap::<_, BTreeSet<_>>::new());
         for (tp, offsets) in wanted {
             let denied = self.denied.contains_key(&tp.topic);
@@ -81,8 +85,10 @@ impl TimestampCache {
                     known.insert(pair, cached.answer);
                 } else if self.nothing_readable.contains_key(&pair) {
                     known.insert(pair, OldestUnread::NothingReadable);
+                } else if self.too_large.contains_key(&pair) {
+                    known.insert(pair, unknown(Reason::RecordTooLarge));
                 } else if denied {
-                    known.insert(pair, denial);
+                    known.insert(pair, unknown(Reason::Authorization));
                 } else {
                     unread.entry(tp.clone()).or_default().insert(offset);
                 }
@@ -120,6 +126,7 @@ impl TimestampCache {
         self.timestamps
             .keys()
             .chain(self.nothing_readable.keys())
+            .chain(self.too_large.keys())
             .filter(|(tp, offset)| {
                 wanted
                     .get(tp)
@@ -134,6 +141,8 @@ impl TimestampCache {
         self.timestamps
             .retain(|(tp, _), _| !topics.contains(&tp.topic));
         self.nothing_readable
+            .retain(|(tp, _), _| !topics.contains(&tp.topic));
+        self.too_large
             .retain(|(tp, _), _| !topics.contains(&tp.topic));
     }
 
@@ -163,5 +172,12 @@ impl TimestampCache {
         let again = now + DENIAL_TTL;
         self.denied
             .extend(topics.into_iter().map(|topic| (topic, again)));
+    }
+
+    /// Remembers for [`DENIAL_TTL`] that the batches at these offsets are too large.
+    pub(super) fn refuse(&mut self, offsets: Vec<(TopicPartition, Offset)>, now: Instant) {
+        let again = now + DENIAL_TTL;
+        self.too_large
+            .extend(offsets.into_iter().map(|pair| (pair, again)));
     }
 }

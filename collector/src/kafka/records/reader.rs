@@ -10,7 +10,7 @@ use tracing::{debug, trace};
 use super::Wanted;
 use super::search::{AssignmentChange, Search};
 use crate::kafka::error_code::ErrorCode;
-use crate::kafka::native::{Client, ClientNotice, CreateError, Fence, Polled};
+use crate::kafka::native::{Client, ClientNotice, CreateError, Fence, Polled, Reading};
 use crate::kafka::properties::Properties;
 use crate::snapshot::Name;
 
@@ -160,7 +160,9 @@ impl RecordReader {
             .collect();
         self.topics.extend(new.iter().cloned());
         let handles = self.client.request_leaders(new.iter());
+        let reading = Reading::begin();
         let outcome = self.fetch(search, limits, progress);
+        drop(reading);
         drop(handles);
         let cleared = self.stop_fetching();
         outcome.and_then(|outcome| cleared.map(|()| outcome))
@@ -182,12 +184,12 @@ impl RecordReader {
             if (limits.is_abandoned)() {
                 return Ok(ReadOutcome::Responsive);
             }
-            let step = if search.n_ready() > 0 {
+            let has_ready = search.n_ready() > 0;
+            let polled = self.client.poll(if has_ready {
                 Duration::ZERO
             } else {
                 POLL_TIMEOUT
-            };
-            let polled = self.client.poll(step);
+            });
             let now = Instant::now();
             match &polled {
                 Polled::Partition(event) => {
@@ -209,22 +211,21 @@ impl RecordReader {
                 widened = now;
             }
             let pause = polled == Polled::Nothing && search.n_ready() > 0;
-            if pause || search.n_ready() >= UNASSIGN_BATCH || n_arrived >= ARRIVALS_PER_CHECK {
+            let enough = search.n_ready() >= UNASSIGN_BATCH || n_arrived >= ARRIVALS_PER_CHECK;
+            if pause || enough || polled.is_refusal() {
                 self.apply(search.assignment_change())?;
                 n_arrived = 0;
                 let (done, total) = search.progress();
                 progress(done, total);
             }
             let silent = now.duration_since(last) >= IDLE_BEFORE_STUCK;
-            if rejected == RejectedAnswer::TooLarge && (silent || now >= limits.deadline) {
-                return Ok(ReadOutcome::RecordTooLarge);
-            }
-            if now >= limits.deadline {
-                return Ok(if silent {
-                    ReadOutcome::Stuck
-                } else {
-                    ReadOutcome::Responsive
-                });
+            match (rejected, now >= limits.deadline) {
+                (RejectedAnswer::TooLarge, is_over) if silent || is_over => {
+                    return Ok(ReadOutcome::RecordTooLarge);
+                }
+                (_, true) if silent => return Ok(ReadOutcome::Stuck),
+                (_, true) => return Ok(ReadOutcome::Responsive),
+                (_, false) => {}
             }
         }
         Ok(ReadOutcome::Responsive)
@@ -254,6 +255,15 @@ impl RecordReader {
         for notice in self.client.notices() {
             log_notice(&notice);
         }
+    }
+}
+
+// === impl Polled ===
+
+impl Polled {
+    /// Returns `true` for a batch that was refused, which costs as much again each time that the client fetches it.
+    fn is_refusal(&self) -> bool {
+        matches!(self, Self::Partition(event) if event.timestamp == Err(ErrorCode::LOCAL_BAD_COMPRESSION))
     }
 }
 

@@ -13,7 +13,7 @@ use self::partition::{NextStep, PartitionSearch};
 use super::cache::Ends;
 use super::{TimestampAnswers, Wanted};
 use crate::kafka::native::PartitionEvent;
-use crate::snapshot::{Api, Failure, Name, OldestUnread, Reason, TopicPartition, Unknown};
+use crate::snapshot::{Api, Failure, Name, Offset, OldestUnread, Reason, TopicPartition, Unknown};
 
 /// The number of partitions that are fetched at once: twice as many as fill an answer, so that the next answer is on its way
 /// while one is processed. With more, each request would be larger, and the broker would read data for which its answer has no
@@ -49,6 +49,8 @@ pub(super) struct SearchResult {
     pub(super) failures: Vec<Failure>,
     /// Topics that may not be read.
     pub(super) denied: Vec<Name>,
+    /// Offsets whose record is in a batch that is too large.
+    pub(super) too_large: Vec<(TopicPartition, Offset)>,
     /// The number of positions at which fetching began.
     pub(super) n_reads: u64,
 }
@@ -221,9 +223,13 @@ impl Search {
             .map(|it| it.remaining().collect())
             .unwrap_or_default();
         for offset in remaining {
+            let pair = (tp.clone(), offset);
+            if reason == Reason::RecordTooLarge {
+                self.found.too_large.push(pair.clone());
+            }
             self.found
                 .answers
-                .insert((tp.clone(), offset), OldestUnread::Unknown(unknown));
+                .insert(pair, OldestUnread::Unknown(unknown));
         }
         let subject = format!("{}-{}", tp.topic, tp.partition);
         self.found.failures.push(Failure { unknown, subject });

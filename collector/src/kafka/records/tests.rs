@@ -8,6 +8,7 @@ use crate::snapshot::{Api, Unknown};
 
 mod cache;
 mod log;
+mod refused;
 
 fn tp(topic: &str, partition: i32) -> TopicPartition {
     TopicPartition {

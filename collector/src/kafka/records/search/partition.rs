@@ -46,11 +46,15 @@ enum FetchState {
     FromLogStart,
     /// The partition was to be fetched from an offset that turned out to be out of range.
     OutOfRange,
+    /// A batch was refused that was not the first since the position was set.
+    RefusedLater,
 }
 
 /// The records that have arrived since a position was set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct RecordRun {
+    /// The position that was set.
+    start: i64,
     /// The least offset that can arrive next. A lower one belongs to an earlier position.
     next: i64,
     /// The number of records since [`PartitionSearch::better_position`] was last called.
@@ -96,6 +100,7 @@ impl PartitionSearch {
     pub(super) fn start(&mut self) -> i64 {
         let position = self.first_remaining();
         self.state = FetchState::Forward(RecordRun {
+            start: position,
             next: position,
             n_records: 0,
             hint: SeekHint::NotGiven,
@@ -105,7 +110,7 @@ impl PartitionSearch {
 
     /// Returns a better position to fetch from, if there is one. To be called after all records that have arrived were handled. A
     /// position is better if the next wanted offset is farther away than another batch like the last one would reach; after a
-    /// position out of range it is the log start.
+    /// position out of range it is the log start, and after a batch that was refused it is the next wanted offset.
     pub(super) fn better_position(&mut self) -> Option<i64> {
         match &mut self.state {
             FetchState::NotFetched | FetchState::FromLogStart => None,
@@ -113,6 +118,7 @@ impl PartitionSearch {
                 self.state = FetchState::FromLogStart;
                 Some(LOG_START)
             }
+            FetchState::RefusedLater => Some(self.start()),
             FetchState::Forward(run) => {
                 let reach = run.next.saturating_add(run.n_records);
                 (run.n_records, run.hint) = (0, SeekHint::NotGiven);
@@ -138,7 +144,20 @@ impl PartitionSearch {
                 self.state = FetchState::OutOfRange;
                 NextStep::MaySeek
             }
+            Err(ErrorCode::LOCAL_BAD_COMPRESSION) if self.has_advanced() => {
+                self.state = FetchState::RefusedLater;
+                NextStep::MaySeek
+            }
             Err(code) => NextStep::Failed(code.reason()),
+        }
+    }
+
+    /// Returns `true` if a wanted offset was answered since the position was set. A batch that is refused now may not be needed, or
+    /// may have been refused because of the batches before it in the same answer.
+    fn has_advanced(&self) -> bool {
+        match self.state {
+            FetchState::Forward(run) => self.first_remaining() > run.start,
+            _ => false,
         }
     }
 
@@ -149,7 +168,7 @@ impl PartitionSearch {
             Ok(_) | Err(ErrorCode::LOCAL_PARTITION_EOF | ErrorCode::LOCAL_AUTO_OFFSET_RESET)
         );
         match self.state {
-            FetchState::NotFetched | FetchState::OutOfRange => true,
+            FetchState::NotFetched | FetchState::OutOfRange | FetchState::RefusedLater => true,
             FetchState::FromLogStart => false,
             FetchState::Forward(run) => positional && event.offset < run.next,
         }
@@ -168,6 +187,7 @@ impl PartitionSearch {
             _ if self.first_remaining() > at => return NextStep::Failed(Reason::Other),
             _ => {
                 let run = RecordRun {
+                    start: at,
                     next: at,
                     n_records: 0,
                     hint: SeekHint::NotGiven,

@@ -83,6 +83,29 @@ fn a_denied_topic_is_tried_again_after_ten_minutes() {
 }
 
 #[test]
+fn a_batch_that_is_too_large_is_read_again_after_ten_minutes_or_for_another_topic() {
+    let (mut cache, now) = (TimestampCache::default(), Instant::now());
+    let refused = vec![(tp("a", 0), offset(5))];
+    cache.refuse(refused.clone(), now);
+    let looked_up = cache.look_up(&wanted(&[5, 6]), &no_ends, now + Duration::from_secs(599));
+    let known = TimestampAnswers::from([(refused[0].clone(), unknown(Reason::RecordTooLarge))]);
+    assert_eq!(looked_up.known, known);
+    assert_eq!(looked_up.unread, wanted(&[6]));
+    let looked_up = cache.look_up(&wanted(&[5]), &no_ends, now + Duration::from_secs(600));
+    assert_eq!(looked_up.unread, wanted(&[5]));
+    cache.refuse(refused, now);
+    assert_eq!(
+        cache.cached_topics(&wanted(&[5])),
+        BTreeSet::from(["a".into()])
+    );
+    cache.forget(&BTreeSet::from(["a".into()]));
+    assert_eq!(
+        cache.look_up(&wanted(&[5]), &no_ends, now).unread,
+        wanted(&[5])
+    );
+}
+
+#[test]
 fn nothing_readable_is_cached_until_the_log_grows() {
     let mut cache = TimestampCache::default();
     let at = |end| move |_: &TopicPartition| Some(offset(end));

@@ -1,0 +1,177 @@
+//! The memory of records that were fetched and not yet taken from the client, in all clients of the process together.
+//!
+//! Every client that may produce chooses how large a batch becomes when it is decompressed, and how many records it has. So one
+//! answer is parsed at a time, and only when those before it have left little: a broker's thread waits here until the reader has
+//! taken their records. What one answer has of a partition may then cost [`MAX_COST`] at most, unless it is not compressed: then it
+//! is as large as the broker has sent it, some fifty times that in the worst case of records without contents.
+//!
+//! librdkafka keeps the records of a partition that was unassigned while they were parsed, until the partition is fetched again or
+//! the client is destroyed. Nobody takes these, so nothing waits for them; [`held`] tells the owner of a client when there are many.
+//!
+//! Between the calls that read records nothing waits and nothing is decompressed, so that a change of the assignment, and the end
+//! of a client, find librdkafka's threads free.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The memory that librdkafka needs for one record beside its bytes: its operation, as allocated.
+const RECORD_COST: usize = 400;
+
+/// The largest cost, in bytes, of the compressed batches that one answer has of one partition.
+pub(super) const MAX_COST: usize = 48 << 20;
+
+/// The cost, in bytes, of records not yet taken beyond which no answer is parsed.
+const ENOUGH: usize = 16 << 20;
+
+/// The time between two looks whether there is room.
+const LOOK_INTERVAL: Duration = Duration::from_micros(500);
+
+/// The time after which records that were not taken count as left behind.
+const MAX_WAIT: Duration = Duration::from_millis(500);
+
+/// Held while an answer is parsed.
+static PARSING: Mutex<()> = Mutex::new(());
+
+/// The number of records that librdkafka holds.
+static N_RECORDS: AtomicUsize = AtomicUsize::new(0);
+
+/// The number of bytes of the decompressed batches whose records librdkafka holds.
+static N_BYTES: AtomicUsize = AtomicUsize::new(0);
+
+/// The cost of the records that librdkafka holds and that nobody takes.
+static LEFT_BEHIND: AtomicUsize = AtomicUsize::new(0);
+
+/// The number of calls in progress that read records.
+static N_READERS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// The cost so far of what this thread parses; `None` while it parses nothing.
+    static COST: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// A call in progress that takes records.
+#[derive(Debug)]
+pub(in crate::kafka) struct Reading(());
+
+/// The outcome for what would need too much memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TooLarge;
+
+// === impl Reading ===
+
+impl Reading {
+    /// Begins: from now on, records are taken until the value is dropped.
+    pub(in crate::kafka) fn begin() -> Self {
+        if N_READERS.fetch_add(1, Ordering::SeqCst) == 0 {
+            LEFT_BEHIND.store(held(), Ordering::SeqCst);
+        }
+        Self(())
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        N_READERS.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Calls `parse`, which parses what an answer has of one partition, after the answers before it have left room.
+pub(super) fn parse<T>(parse: impl FnOnce() -> T) -> T {
+    // Nothing that the lock guards can be left half-done.
+    let _parsing = PARSING.lock().unwrap_or_else(PoisonError::into_inner);
+    wait_for_room();
+    COST.set(Some(0));
+    let result = parse();
+    COST.set(None);
+    result
+}
+
+/// Returns `true` while this thread parses an answer.
+pub(super) fn is_parsing() -> bool {
+    COST.get().is_some()
+}
+
+/// Returns the number of bytes that the next batch may have, without regard to the number of its records: 0 while nobody reads.
+pub(super) fn room() -> usize {
+    if is_read() {
+        MAX_COST.saturating_sub(COST.get().unwrap_or_default())
+    } else {
+        0
+    }
+}
+
+/// Counts a batch of this number of bytes and of `n_records`.
+///
+/// # Errors
+/// The batch needs more than [`room`].
+pub(super) fn admit(n_bytes: usize, n_records: usize) -> Result<(), TooLarge> {
+    let cost = n_bytes.saturating_add(n_records.saturating_mul(RECORD_COST));
+    if cost > room() {
+        return Err(TooLarge);
+    }
+    COST.set(COST.get().map(|so_far| so_far + cost));
+    Ok(())
+}
+
+/// Returns the cost of the records that librdkafka holds, in bytes.
+pub(in crate::kafka) fn held() -> usize {
+    let of_records = N_RECORDS.load(Ordering::SeqCst) * RECORD_COST;
+    of_records + N_BYTES.load(Ordering::SeqCst)
+}
+
+/// Counts the memory of a decompressed batch.
+pub(super) fn count_new_bytes(n: usize) {
+    N_BYTES.fetch_add(n, Ordering::SeqCst);
+}
+
+/// Counts the memory of a decompressed batch as freed.
+pub(super) fn count_freed_bytes(n: usize) {
+    N_BYTES.fetch_sub(n, Ordering::SeqCst);
+}
+
+/// Counts a record that librdkafka makes.
+pub(super) fn count_new_record() {
+    N_RECORDS.fetch_add(1, Ordering::SeqCst);
+}
+
+/// Counts a record that librdkafka frees. Linkers differ in whether they count those that mark the end of a transaction as made, so
+/// the number may be too small; it is right again when no record is left.
+pub(super) fn count_freed_record() {
+    let fewer = |n: usize| n.checked_sub(1);
+    // An error means that the number was 0, and stays so.
+    N_RECORDS
+        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer)
+        .ok();
+}
+
+fn is_read() -> bool {
+    N_READERS.load(Ordering::SeqCst) > 0
+}
+
+/// Waits until the records that librdkafka holds, without those that were left behind, cost little, or until nobody takes any.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a thread of librdkafka waits, which has no runtime"
+)]
+fn wait_for_room() {
+    let mut least = usize::MAX;
+    let mut since = Instant::now();
+    loop {
+        let held = held();
+        let left_behind = LEFT_BEHIND.fetch_min(held, Ordering::SeqCst).min(held);
+        if held - left_behind <= ENOUGH || !is_read() {
+            return;
+        }
+        if held < least {
+            (least, since) = (held, Instant::now());
+        } else if since.elapsed() >= MAX_WAIT {
+            LEFT_BEHIND.store(held, Ordering::SeqCst);
+            return;
+        }
+        std::thread::sleep(LOOK_INTERVAL);
+    }
+}
