@@ -16,6 +16,9 @@ use flate2::read::GzDecoder;
 use self::buffer::Buffer;
 use super::record_memory;
 
+#[cfg(test)]
+pub(super) use self::tests::ALONE;
+
 /// The largest size of a batch when decompressed, in bytes. A producer's batch has 16 KiB by default and 1 MiB at most by default
 /// of the broker, as it is sent.
 pub(super) const MAX_BYTES: usize = 16 << 20;

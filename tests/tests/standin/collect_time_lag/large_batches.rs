@@ -3,19 +3,31 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use e2e::lab::Collector;
+use e2e::lab::{Collector, prom::Exposition};
 use e2e::standin::{GroupSpec, PartitionSpec, Records, Slot, StandIn, TopicSpec};
 use kafka_protocol::records::Compression;
 use tokio::runtime::Runtime;
 
 use super::world::{AGE, HOUR, LIMIT, age, config, is_about, n_errors, next, now, topic, written};
 
-/// The size of the record that is large only when it is decompressed.
-const BOMB: usize = 200_000_000;
+const CODECS: [(&str, Compression); 4] = [
+    ("gzip", Compression::Gzip),
+    ("snappy", Compression::Snappy),
+    ("lz4", Compression::Lz4),
+    ("zstd", Compression::Zstd),
+];
+/// The sizes of records that are large only when they are decompressed. The first would be too much for the collector, the others
+/// are as large as shows that they are refused.
+const BOMBS: [(&str, Compression, usize); 4] = [
+    ("bomb-lz4", Compression::Lz4, 200_000_000),
+    ("bomb-gzip", Compression::Gzip, 20_000_000),
+    ("bomb-snappy", Compression::Snappy, 20_000_000),
+    ("bomb-zstd", Compression::Zstd, 20_000_000),
+];
 /// The number of records without contents in one batch.
 const N_TINY: i64 = 130_000;
-/// The number of partitions whose batches are as usual.
-const N_HONEST: i32 = 100;
+/// The number of partitions of each codec whose batches are as usual.
+const N_HONEST: u16 = 25;
 /// The memory that the collector may need at most, in bytes.
 const MOST: u64 = 150_000_000;
 
@@ -23,45 +35,22 @@ const MOST: u64 = 150_000_000;
 fn batches_that_become_too_large_cost_only_their_own_ages() -> Result<()> {
     let runtime = Runtime::new()?;
     let then = now() - HOUR;
-    let honest = TopicSpec::new("honest", N_HONEST as usize)
-        .partitions(|_| PartitionSpec::ending_at(1000))
-        .records(written(then))
-        .batch_len(100)
-        .compression(Compression::Gzip);
-    let bomb = topic("bomb", Records::by(move |_| Slot::at(then).sized(BOMB)));
-    let tiny = TopicSpec::new("tiny", 1)
-        .partitions(|_| PartitionSpec::ending_at(N_TINY))
-        .records(Records::by(move |_| Slot::at(then).sized(0)));
-    let mut group = GroupSpec::classic();
-    for partition in 0..N_HONEST {
-        group = group.committed("honest", partition, 450);
-    }
-    let kafka = StandIn::builder()
-        .topic_with(honest)
-        .topic_with(bomb.batch_len(1).compression(Compression::Lz4))
-        .topic_with(tiny.batch_len(N_TINY).compression(Compression::Gzip))
-        .group("honest", group)
-        .group("bomb", GroupSpec::classic().committed("bomb", 0, 4))
-        .group("tiny", GroupSpec::classic().committed("tiny", 0, 4));
-    let kafka = runtime.block_on(kafka.start());
+    let kafka = runtime.block_on(world(then).start());
     let config = config(&kafka)
         .every(Duration::from_secs(15))
         .sampling("fetch_timeout", "12s");
     let collector = Collector::start(&config)?;
-    collector.wait_for("both failures", 2 * LIMIT, |metrics| {
+    let n_refused = u64::try_from(BOMBS.len() + 1)?;
+    collector.wait_for("all failures", 2 * LIMIT, |metrics| {
         let counted = n_errors(metrics, "record_too_large");
-        ensure!(counted >= 2, "{counted} counted");
+        ensure!(counted >= n_refused, "{counted} counted");
         Ok(())
     })?;
     let metrics = next(&collector)?;
     let counted = n_errors(&metrics, "record_too_large");
-    ensure!(counted == 2, "{counted} counted");
-    for partition in 0..N_HONEST {
-        let partition = partition.to_string();
-        let labels = [("topic", "honest"), ("partition", &*partition)];
-        is_about(metrics.value(AGE, labels), now() - then)?;
-    }
-    for group in ["bomb", "tiny"] {
+    ensure!(counted == n_refused, "{counted} counted");
+    honest_are_dated(&metrics, then)?;
+    for group in BOMBS.map(|(name, ..)| name).into_iter().chain(["tiny"]) {
         ensure!(age(&metrics, group).is_none(), "{group} has an age");
     }
     let usage = collector.usage()?;
@@ -71,5 +60,48 @@ fn batches_that_become_too_large_cost_only_their_own_ages() -> Result<()> {
         .lines()
         .filter(|line| line.contains("A batch becomes too large"));
     ensure!(told.count() == 1, "not told once:\n{log}");
+    Ok(())
+}
+
+/// Returns a stand-in with topics that are as usual in each codec, and with topics whose batches are too large.
+fn world(then: i64) -> e2e::standin::Builder {
+    let mut builder = StandIn::builder();
+    let mut honest = GroupSpec::classic();
+    for (name, codec) in CODECS {
+        let topic = TopicSpec::new(name, N_HONEST.into())
+            .partitions(|_| PartitionSpec::ending_at(1000))
+            .records(written(then))
+            .batch_len(100)
+            .compression(codec);
+        builder = builder.topic_with(topic);
+        for partition in 0..N_HONEST {
+            honest = honest.committed(name, partition.into(), 450);
+        }
+    }
+    for (name, codec, size) in BOMBS {
+        let records = Records::by(move |_| Slot::at(then).sized(size));
+        let bomb = topic(name, records).batch_len(1).compression(codec);
+        let group = GroupSpec::classic().committed(name, 0, 4);
+        builder = builder.topic_with(bomb).group(name, group);
+    }
+    let tiny = TopicSpec::new("tiny", 1)
+        .partitions(|_| PartitionSpec::ending_at(N_TINY))
+        .records(Records::by(move |_| Slot::at(then).sized(0)))
+        .batch_len(N_TINY)
+        .compression(Compression::Gzip);
+    builder
+        .topic_with(tiny)
+        .group("tiny", GroupSpec::classic().committed("tiny", 0, 4))
+        .group("honest", honest)
+}
+
+fn honest_are_dated(metrics: &Exposition, then: i64) -> Result<()> {
+    for (topic, _) in CODECS {
+        for partition in 0..N_HONEST {
+            let partition = partition.to_string();
+            let labels = [("topic", topic), ("partition", &*partition)];
+            is_about(metrics.value(AGE, labels), now() - then)?;
+        }
+    }
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::super::record_memory::{self, MAX_COST, Reading};
 use super::*;
 
 /// Lets no test see the readings of another one.
-static ALONE: Mutex<()> = Mutex::new(());
+pub(in crate::kafka::native) static ALONE: Mutex<()> = Mutex::new(());
 
 const CODECS: [Codec; 3] = [Codec::Gzip, Codec::Lz4, Codec::Zstd];
 

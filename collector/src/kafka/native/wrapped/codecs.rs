@@ -1,5 +1,8 @@
 //! The functions that decompress batches.
 
+#[cfg(test)]
+mod tests;
+
 use std::arch::global_asm;
 use std::ffi::{c_char, c_int, c_void};
 use std::slice;
