@@ -11,10 +11,7 @@ mod log;
 mod refused;
 
 fn tp(topic: &str, partition: i32) -> TopicPartition {
-    TopicPartition {
-        topic: Arc::from(topic),
-        partition,
-    }
+    TopicPartition::of(&Arc::from(topic), partition)
 }
 
 fn offset(offset: i64) -> Offset {
