@@ -75,7 +75,7 @@ pub(super) use fence::Fence;
 pub(super) use fetch::{LOG_START, PartitionEvent, Polled, Timestamp};
 pub(super) use list_groups::RawGroup;
 pub(super) use metadata::MetadataResponse;
-pub(super) use record_memory::{Reading, held as held_record_memory};
+pub(super) use record_memory::{Reading, much_is_held, much_is_left_behind};
 pub(super) use token::{Token, TokenHandover};
 
 // The bindings declare the results of these functions as Rust enums; here they are plain numbers.

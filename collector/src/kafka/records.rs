@@ -22,7 +22,7 @@ use tracing::{debug, warn};
 use self::cache::{CacheLookup, Ends, TimestampCache};
 use self::reader::ReadOutcome;
 use self::search::{Search, SearchResult};
-use super::native::{Fence, held_record_memory};
+use super::native::Fence;
 use super::properties::Properties;
 use crate::snapshot::{Failure, Name, Offset, OldestUnread, Reason, TopicPartition};
 
@@ -30,9 +30,6 @@ pub(super) use self::reader::{ReadLimits, RecordReader, properties};
 
 /// The least time between two warnings that a record, or a batch, is too large.
 const WARNING_INTERVAL: Duration = Duration::from_secs(3600);
-
-/// The memory of records that were left behind in a client, in bytes, beyond which the client is given up.
-const MAX_LEFT_BEHIND: usize = 16 << 20;
 
 /// The offsets whose records are wanted, by partition.
 type Wanted = BTreeMap<TopicPartition, BTreeSet<Offset>>;
@@ -181,16 +178,16 @@ impl RecordTimestamps {
         };
         let outcome = reader.run(&mut search, limits, progress);
         match outcome {
-            Ok(ReadOutcome::Responsive) if held_record_memory() > MAX_LEFT_BEHIND => {
-                debug!("Too many records were left behind, giving up the client");
-            }
             Ok(ReadOutcome::Responsive) => self.reader = Some(reader),
+            Ok(ReadOutcome::Overfull) => debug!("Records were left behind, giving up the client"),
             Ok(ReadOutcome::Stuck) => debug!("Records no longer arrive, giving up the client"),
             Ok(ReadOutcome::RecordTooLarge) => self.warn_of_large_record(),
             Err(code) => debug!(code = code.0, "Cannot assign, giving up the client"),
         }
         search.finish(match outcome {
-            Ok(ReadOutcome::Responsive | ReadOutcome::Stuck) => Reason::Deadline,
+            Ok(ReadOutcome::Responsive | ReadOutcome::Overfull | ReadOutcome::Stuck) => {
+                Reason::Deadline
+            }
             Ok(ReadOutcome::RecordTooLarge) => Reason::RecordTooLarge,
             Err(code) => code.reason(),
         })

@@ -167,6 +167,15 @@ fn take(error: *mut rd::rd_kafka_error_t) -> Result<(), ErrorCode> {
     code
 }
 
+// === impl Polled ===
+
+impl Polled {
+    /// Returns `true` for a batch that was refused, which costs as much again each time that the client fetches it.
+    pub(in crate::kafka) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Partition(event) if event.timestamp == Err(ErrorCode::LOCAL_BAD_COMPRESSION))
+    }
+}
+
 // === impl TopicHandles ===
 
 impl Drop for TopicHandles<'_> {

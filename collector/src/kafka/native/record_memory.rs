@@ -6,7 +6,7 @@
 //! is as large as the broker has sent it, some fifty times that in the worst case of records without contents.
 //!
 //! librdkafka keeps the records of a partition that was unassigned while they were parsed, until the partition is fetched again or
-//! the client is destroyed. Nobody takes these, so nothing waits for them; [`held`] tells the owner of a client when there are many.
+//! the client is destroyed. Nobody takes these, so nothing waits for them. A client that has left many behind has to be given up.
 //!
 //! Between the calls that read records nothing waits and nothing is decompressed, so that a change of the assignment, and the end
 //! of a client, find librdkafka's threads free.
@@ -22,10 +22,13 @@ use tokio::time::Instant;
 const RECORD_COST: usize = 400;
 
 /// The largest cost, in bytes, of the compressed batches that one answer has of one partition.
-pub(super) const MAX_COST: usize = 48 << 20;
+pub(super) const MAX_COST: usize = 32 << 20;
 
 /// The cost, in bytes, of records not yet taken beyond which no answer is parsed.
 const ENOUGH: usize = 16 << 20;
+
+/// The cost, in bytes, of records that may be left behind.
+const MAX_LEFT_BEHIND: usize = 32 << 20;
 
 /// The time between two looks whether there is room.
 const LOOK_INTERVAL: Duration = Duration::from_micros(500);
@@ -117,8 +120,18 @@ pub(super) fn admit(n_bytes: usize, n_records: usize) -> Result<(), TooLarge> {
     Ok(())
 }
 
+/// Returns `true` if so many records were left behind during the calls in progress that clients have to be given up.
+pub(in crate::kafka) fn much_is_left_behind() -> bool {
+    LEFT_BEHIND.load(Ordering::SeqCst) > MAX_LEFT_BEHIND
+}
+
+/// Returns `true` if librdkafka holds so many records that a client whose records were all taken has left many behind.
+pub(in crate::kafka) fn much_is_held() -> bool {
+    held() > MAX_LEFT_BEHIND
+}
+
 /// Returns the cost of the records that librdkafka holds, in bytes.
-pub(in crate::kafka) fn held() -> usize {
+fn held() -> usize {
     let of_records = N_RECORDS.load(Ordering::SeqCst) * RECORD_COST;
     of_records + N_BYTES.load(Ordering::SeqCst)
 }

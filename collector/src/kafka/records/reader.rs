@@ -10,7 +10,7 @@ use tracing::{debug, trace};
 use super::Wanted;
 use super::search::{AssignmentChange, Search};
 use crate::kafka::error_code::ErrorCode;
-use crate::kafka::native::{Client, ClientNotice, CreateError, Fence, Polled, Reading};
+use crate::kafka::native::{self, Client, ClientNotice, CreateError, Fence, Polled, Reading};
 use crate::kafka::properties::Properties;
 use crate::snapshot::Name;
 
@@ -57,6 +57,8 @@ pub(in crate::kafka) struct RecordReader {
 pub(super) enum ReadOutcome {
     /// Everything was found, or the run was stopped, or records were still arriving when its time was over.
     Responsive,
+    /// The client keeps the memory of many records that nobody takes any more.
+    Overfull,
     /// No records were arriving when the time was over.
     Stuck,
     /// No records were arriving, because an answer is larger than the client accepts.
@@ -165,7 +167,10 @@ impl RecordReader {
         drop(reading);
         drop(handles);
         let cleared = self.stop_fetching();
-        outcome.and_then(|outcome| cleared.map(|()| outcome))
+        match outcome.and_then(|outcome| cleared.map(|()| outcome)) {
+            Ok(ReadOutcome::Responsive) if native::much_is_held() => Ok(ReadOutcome::Overfull),
+            outcome => outcome,
+        }
     }
 
     /// Polls and changes the assignment until `search` is done or a limit is reached.
@@ -183,6 +188,9 @@ impl RecordReader {
         while !search.is_done() {
             if (limits.is_abandoned)() {
                 return Ok(ReadOutcome::Responsive);
+            }
+            if native::much_is_left_behind() {
+                return Ok(ReadOutcome::Overfull);
             }
             let has_ready = search.n_ready() > 0;
             let polled = self.client.poll(if has_ready {
@@ -255,15 +263,6 @@ impl RecordReader {
         for notice in self.client.notices() {
             log_notice(&notice);
         }
-    }
-}
-
-// === impl Polled ===
-
-impl Polled {
-    /// Returns `true` for a batch that was refused, which costs as much again each time that the client fetches it.
-    fn is_refusal(&self) -> bool {
-        matches!(self, Self::Partition(event) if event.timestamp == Err(ErrorCode::LOCAL_BAD_COMPRESSION))
     }
 }
 
