@@ -156,7 +156,8 @@ fn skip_record(batch: &[u8]) -> Option<&[u8]> {
         length |= u64::from(byte & 0x7f) << (7 * i);
         if byte & 0x80 == 0 {
             // An odd number stands for a negative one.
-            return (length % 2 == 0)
+            return length
+                .is_multiple_of(2)
                 .then(|| usize::try_from(length / 2).ok())
                 .flatten()
                 .and_then(|length| batch[i + 1..].get(length..));
