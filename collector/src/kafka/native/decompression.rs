@@ -23,6 +23,9 @@ pub(super) use self::tests::ALONE;
 /// of the broker, as it is sent.
 pub(super) const MAX_BYTES: usize = 16 << 20;
 
+// Every answer has room for one batch of the largest size.
+const _: () = assert!(MAX_BYTES < record_memory::MAX_COST);
+
 /// The largest size of a compressed batch in the faulty LZ4 framing of message format 0, in bytes. LZ4 makes at most 255 bytes of
 /// one.
 pub(super) const MAX_LEGACY_LZ4: usize = MAX_BYTES / 255;

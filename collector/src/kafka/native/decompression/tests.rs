@@ -2,7 +2,7 @@ use std::io::Write as _;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-use super::super::record_memory::{self, MAX_COST, Reading};
+use super::super::record_memory::{self, Reading};
 use super::*;
 
 /// Lets no test see the readings of another one.
@@ -156,9 +156,4 @@ fn the_chunks_of_snappys_java_library_are_added_up() {
     assert_eq!(snappy_java_length(&[0, 0], length_of), None);
     let cannot_overflow = |_: &[u8]| Some(usize::MAX);
     assert_eq!(snappy_java_length(&framed, cannot_overflow), None);
-}
-
-#[test]
-fn one_batch_of_the_largest_size_is_admitted_in_every_answer() {
-    const { assert!(MAX_BYTES < MAX_COST) };
 }
