@@ -12,7 +12,7 @@
 //! cannot see, where commits may be hidden. A maximum covers the known rows. It is a true lower bound and stays, so that an alert
 //! on it is not silenced by an incident; except that a maximum time lag of zero is left out beside an unknown one, as it would
 //! look like health. A minimum covers all rows or does not exist, as
-//! an unknown value may be smaller.
+//! an unknown value may be smaller. The number of unknown time lags says whether a maximum time lag is more than a bound.
 //!
 //! # Partitions without a commit
 //! A partition that a member is assigned and that has no commit has no lag: the group may have started at its end, or be stuck
@@ -151,6 +151,8 @@ pub enum TimeLag {
     Interpolated(Duration),
     /// The age is unknown, for this reason.
     Unknown(Unknown),
+    /// Nobody asked for the age, because the configuration switches time lag off.
+    Off,
 }
 
 /// The distance of a commit from the log start.
@@ -163,8 +165,8 @@ pub struct Retention {
     pub margin: i64,
 }
 
-/// Computes the lag of every group in `snapshot` at `now_ms`, Unix time in milliseconds. With [`config::TimeLagMode::Off`] all
-/// time lags are unknown.
+/// Computes the lag of every group in `snapshot` at `now_ms`, Unix time in milliseconds. With [`config::TimeLagMode::Off`] no time
+/// lag is computed.
 pub fn compute(snapshot: &Snapshot, time_lag: config::TimeLagMode, now_ms: i64) -> Lag {
     let clock = partition::TimeLagClock {
         mode: time_lag,
@@ -274,12 +276,12 @@ impl Sum {
 // === impl TimeLag ===
 
 impl TimeLag {
-    /// Returns the age to export: zero when caught up, `None` when unknown.
+    /// Returns the age to export: zero when caught up, `None` when unknown or switched off.
     pub const fn known(self) -> Option<Duration> {
         match self {
             Self::CaughtUp => Some(Duration::ZERO),
             Self::Known(age) | Self::AtLeast(age) | Self::Interpolated(age) => Some(age),
-            Self::Unknown(_) => None,
+            Self::Unknown(_) | Self::Off => None,
         }
     }
 }

@@ -67,7 +67,7 @@ pub(super) enum RowSource {
 }
 
 /// All families, in the order of the exposition.
-pub static FAMILIES: [Family; 35] = [
+pub static FAMILIES: [Family; 36] = [
     gauge(
         "kafka_partition_latest_offset",
         "High watermark of the partition: the end of what consumers may read.",
@@ -197,6 +197,11 @@ pub static FAMILIES: [Family; 35] = [
         "kafka_consumergroup_group_topic_max_lag_seconds",
         "Largest kafka_consumergroup_group_lag_seconds among the partitions of the topic for which it is known.",
         RowSource::GroupTopic(|topic| seconds(topic.max_time_lag()?)),
+    ),
+    gauge(
+        "kafka_consumergroup_group_unknown_time_lag_partitions",
+        "Number of partitions of the topic in which records are unread and kafka_consumergroup_group_lag_seconds is unknown; absent instead of 0 while an offset lag is unknown.",
+        RowSource::GroupTopic(|topic| Some((topic.n_unknown_time_lag()? as u64).into())),
     ),
     gauge(
         "kafka_consumergroup_group_topic_min_retention_margin",

@@ -51,9 +51,13 @@ pub(super) fn lag(
         member: None,
         committed,
         offset_lag: both.and_then(|(committed, log)| offset_lag(committed, log)),
-        time_lag: both.map_or_else(TimeLag::Unknown, |(committed, log)| {
-            time_lag(snapshot, &Position { tp, committed, log }, clock)
-        }),
+        time_lag: match (clock.mode, both) {
+            (config::TimeLagMode::Off, _) => TimeLag::Off,
+            (_, Err(unknown)) => TimeLag::Unknown(unknown),
+            (_, Ok((committed, log))) => {
+                time_lag(snapshot, &Position { tp, committed, log }, clock)
+            }
+        },
         retention: told.and_then(|(committed, log)| retention(committed, log)),
         unread_percent: told.and_then(|(committed, log)| unread_percent(committed, log)),
     }
@@ -129,10 +133,6 @@ pub(super) fn retained(log: &Log) -> Reading<u64> {
 /// Returns the time lag of a commit on a partition that has a log.
 fn time_lag(snapshot: &Snapshot, position: &Position<'_>, clock: TimeLagClock) -> TimeLag {
     let Position { tp, committed, log } = *position;
-    let not_asked = Unknown::new(Api::Fetch, Reason::NotAsked);
-    if clock.mode == config::TimeLagMode::Off {
-        return TimeLag::Unknown(not_asked);
-    }
     let oldest_unread = match log.oldest_unread(committed) {
         Err(unknown) => return TimeLag::Unknown(unknown),
         Ok(None) => return TimeLag::CaughtUp,
@@ -140,7 +140,7 @@ fn time_lag(snapshot: &Snapshot, position: &Position<'_>, clock: TimeLagClock) -
     };
     let lost = oldest_unread > committed;
     match snapshot.oldest_unread.get(&(tp.clone(), oldest_unread)) {
-        None => TimeLag::Unknown(not_asked),
+        None => TimeLag::Unknown(Unknown::new(Api::Fetch, Reason::NotAsked)),
         Some(OldestUnread::Unknown(unknown)) => TimeLag::Unknown(*unknown),
         Some(OldestUnread::NothingReadable) => TimeLag::CaughtUp,
         Some(OldestUnread::NoTimestamp) => {

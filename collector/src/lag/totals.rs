@@ -1,8 +1,9 @@
-//! Totals over the rows of a group or a topic: lost messages, the distance to the next loss, the largest time lag.
+//! Totals over the rows of a group or a topic: lost messages, the distance to the next loss, the largest time lag, the number of
+//! unknown ones.
 
 use std::time::Duration;
 
-use super::{GroupLag, PartitionLag, TopicLag};
+use super::{GroupLag, PartitionLag, TimeLag, TopicLag};
 
 // === impl GroupLag ===
 
@@ -24,6 +25,29 @@ impl TopicLag {
     /// unknown.
     pub fn max_time_lag(&self) -> Option<Duration> {
         max_time_lag(self.partitions.iter())
+    }
+
+    /// Returns the number of rows with unread offsets whose time lag is unknown. If it is not zero, [`Self::max_time_lag`] is a lower
+    /// bound. `None` instead of zero where the offset lag of a row is unknown, because that row may be another one; `None` also where
+    /// time lag is switched off, and where there are no rows.
+    pub fn n_unknown_time_lag(&self) -> Option<usize> {
+        let mut n_unknown = 0;
+        let mut all_told = !self.partitions.is_empty();
+        for row in &self.partitions {
+            match (row.time_lag, row.offset_lag) {
+                (TimeLag::Off, _) => return None,
+                (TimeLag::Unknown(_), Ok(_)) => n_unknown += 1,
+                (TimeLag::Unknown(_), Err(_)) => all_told = false,
+                (
+                    TimeLag::CaughtUp
+                    | TimeLag::Known(_)
+                    | TimeLag::AtLeast(_)
+                    | TimeLag::Interpolated(_),
+                    _,
+                ) => {}
+            }
+        }
+        (n_unknown > 0 || all_told).then_some(n_unknown)
     }
 
     /// Returns the number of offsets that retention can still take before unread messages are lost: the smallest margin among the

@@ -3,6 +3,7 @@
 mod clusters;
 mod counters;
 mod format;
+mod granularity;
 mod names;
 mod parse;
 mod promlint;

@@ -66,7 +66,7 @@ const KLAG_EXPORTER: [(&str, &[&str]); 19] = [
 ];
 
 /// The families that klag-exporter does not have, each with its type and labels.
-const OURS: [(&str, &str, &[&str]); 16] = [
+const OURS: [(&str, &str, &[&str]); 17] = [
     ("kafka_consumergroup_group_complete", "gauge", GROUP),
     (
         "kafka_consumergroup_group_uncommitted_partitions",
@@ -86,6 +86,11 @@ const OURS: [(&str, &str, &[&str]); 16] = [
     ),
     (
         "kafka_consumergroup_group_topic_max_lag_seconds",
+        "gauge",
+        GROUP_TOPIC,
+    ),
+    (
+        "kafka_consumergroup_group_unknown_time_lag_partitions",
         "gauge",
         GROUP_TOPIC,
     ),

@@ -161,6 +161,10 @@ proptest! {
                 let oldest = rows.iter().filter_map(|(_, row)| row.age).max();
                 let oldest = oldest.filter(|age| *age > 0 || rows.iter().all(|(_, row)| row.age.is_some()));
                 prop_assert_eq!(topic.max_time_lag().map(millis), oldest);
+                let n_unknown = rows.iter().filter(|(_, row)| row.lag.is_some() && row.age.is_none()).count();
+                // A zero beside an unknown offset lag is no count.
+                let n_unknown = Some(n_unknown).filter(|n| *n > 0 || rows.iter().all(|(_, row)| row.lag.is_some()));
+                prop_assert_eq!(topic.n_unknown_time_lag(), n_unknown);
                 let margins = rows.iter().map(|((partition_id, _), row)| case.margin_at_risk(**partition_id, row));
                 let margins: Option<Vec<f64>> = margins.collect();
                 prop_assert_eq!(topic.min_margin(), margins.and_then(|margins| margins.into_iter().reduce(f64::min)));

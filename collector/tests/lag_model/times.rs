@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use collector::lag::{TimeLag, compute};
-use collector::snapshot::{Api, OldestUnread, Reason, Snapshot, Unknown};
+use collector::snapshot::{Api, Log, OldestUnread, Reason, Snapshot, Unknown};
 use shared::config::{self, LostPartitions};
 
 use crate::single::{one_partition, only_group, only_row};
@@ -70,11 +70,15 @@ fn time_lag_is_unknown_without_an_answer_and_zero_when_caught_up() {
 }
 
 #[test]
-fn disabled_time_lag_is_unknown_even_when_caught_up() {
-    let builder = one_partition(log(Some(0), Some(9)), Some(9));
-    let lag = compute(&builder.snapshot, config::TimeLagMode::Off, NOW);
-    assert_eq!(only_row(&lag).time_lag.known(), None);
-    assert_eq!(only_group(&lag).max_time_lag, None);
+fn disabled_time_lag_has_no_value_even_when_caught_up() {
+    for (end, committed) in [(Some(9), Some(9)), (Some(9), Some(4)), (None, Some(4))] {
+        let builder = one_partition(log(Some(0), end), committed);
+        let lag = compute(&builder.snapshot, config::TimeLagMode::Off, NOW);
+        assert_eq!(only_row(&lag).time_lag, TimeLag::Off);
+        assert_eq!(only_row(&lag).time_lag.known(), None);
+        assert_eq!(only_group(&lag).max_time_lag, None);
+        assert_eq!(only_group(&lag).topics[0].n_unknown_time_lag(), None);
+    }
 }
 
 #[test]
@@ -114,6 +118,63 @@ fn a_zero_beside_an_unknown_time_lag_is_no_maximum() {
     assert_eq!(most(OldestUnread::NothingReadable), Some(Duration::ZERO));
     let known = OldestUnread::Written(NOW - 5);
     assert_eq!(most(known), Some(Duration::from_millis(5)));
+}
+
+#[test]
+fn unknown_time_lags_are_counted_beside_the_largest_known_one() {
+    let end = log(Some(0), Some(9));
+    let of = |oldest: [OldestUnread; 3]| {
+        let commits = [("t", 0, Some(1)), ("t", 1, Some(2)), ("t", 2, Some(3))];
+        let builder = SnapshotBuilder::default()
+            .topic("t", &[end, end, end])
+            .group("g", &commits)
+            .unread("t", 0, 1, oldest[0])
+            .unread("t", 1, 2, oldest[1])
+            .unread("t", 2, 3, oldest[2]);
+        let lag = lag_of(&builder);
+        let topic = &only_group(&lag).topics[0];
+        (topic.n_unknown_time_lag(), topic.max_time_lag())
+    };
+    let ms = |ms| Some(Duration::from_millis(ms));
+    let old = OldestUnread::Written(NOW - 20);
+    let future = OldestUnread::Written(NOW + 60_001);
+    let late = OldestUnread::Unknown(Unknown::new(Api::Fetch, Reason::Deadline));
+    let unseen = OldestUnread::Unknown(Unknown::new(Api::ListOffsets, Reason::OlderThanHistory));
+    let none = OldestUnread::NothingReadable;
+    let table = [
+        ([old, old, none], (Some(0), ms(20))),
+        ([none, none, none], (Some(0), ms(0))),
+        ([future, old, none], (Some(1), ms(20))),
+        ([old, OldestUnread::NoTimestamp, late], (Some(2), ms(20))),
+        ([none, unseen, none], (Some(1), None)),
+        ([late, future, unseen], (Some(3), None)),
+    ];
+    for (oldest, expected) in table {
+        assert_eq!(of(oldest), expected, "{oldest:?}");
+    }
+}
+
+#[test]
+fn no_unknown_time_lag_is_told_only_where_every_offset_lag_is_known() {
+    let (known, unknown) = (log(Some(0), Some(9)), log(Some(0), None));
+    let of = |logs: &[Log], commits: &[(&str, i32, Option<i64>)]| {
+        let builder = SnapshotBuilder::default()
+            .topic("t", logs)
+            .group("g", commits)
+            .member("g", "one", &[("t", 0), ("t", 1)])
+            .unread("t", 0, 4, OldestUnread::NoTimestamp);
+        let lag = lag_of(&builder);
+        only_group(&lag).topics[0].n_unknown_time_lag()
+    };
+    let at = |first, second| [("t", 0, first), ("t", 1, second)];
+    assert_eq!(of(&[known, known], &at(Some(9), Some(9))), Some(0));
+    assert_eq!(of(&[known, known], &at(Some(9), None)), None);
+    assert_eq!(of(&[known, unknown], &at(Some(9), Some(4))), None);
+    assert_eq!(of(&[known, unknown], &at(Some(4), Some(4))), Some(1));
+    assert_eq!(of(&[known, known], &at(Some(4), None)), Some(1));
+    // A topic on which the group has no commit has no row, and uncommitted partitions have no time lag.
+    assert_eq!(of(&[known, known], &[]), None);
+    assert_eq!(of(&[known, known], &[("t", 1, Some(9))]), Some(0));
 }
 
 #[test]

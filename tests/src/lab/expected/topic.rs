@@ -23,7 +23,7 @@ impl OfTopic {
         }
     }
 
-    pub(super) fn expected(&self) -> [(&'static str, Value); 3] {
+    pub(super) fn expected(&self) -> [(&'static str, Value); 4] {
         let margin = self.margins.iter().min();
         let margin = margin.map_or(f64::INFINITY, |margin| number(*margin));
         [
@@ -34,6 +34,11 @@ impl OfTopic {
             (
                 "kafka_consumergroup_group_topic_max_lag_seconds",
                 oldest(&self.ages),
+            ),
+            // Every record that Kafka's tools have shown has a date, so every age is known.
+            (
+                "kafka_consumergroup_group_unknown_time_lag_partitions",
+                Value::Exactly(0.0),
             ),
             (
                 "kafka_consumergroup_group_topic_min_retention_margin",

@@ -10,6 +10,10 @@ use super::world::{
     written,
 };
 
+const LAG: &str = "kafka_consumergroup_group_lag";
+const OLDEST_OF_TOPIC: &str = "kafka_consumergroup_group_topic_max_lag_seconds";
+const UNKNOWN: &str = "kafka_consumergroup_group_unknown_time_lag_partitions";
+
 #[test]
 fn a_group_that_reads_what_is_committed_waits_for_nothing_that_was_aborted() -> Result<()> {
     let runtime = Runtime::new()?;
@@ -82,6 +86,47 @@ fn a_record_whose_date_says_nothing_has_no_age() -> Result<()> {
     wide.wait_until_complete(LIMIT)?;
     let ages = names.map(|name| age(&wide.metrics().unwrap_or_default(), name));
     ensure!(ages == [None, None, Some(0.0), Some(0.0)], "{ages:?}");
+    Ok(())
+}
+
+#[test]
+fn a_partition_of_unknown_age_is_counted_beside_the_known_ones() -> Result<()> {
+    let runtime = Runtime::new()?;
+    let began = now();
+    let records = Records::by(move |offset| match offset {
+        7 => Slot::at(began + HOUR),
+        _ => Slot::at(began - HOUR),
+    });
+    let three = TopicSpec::new("t", 3)
+        .partitions(|_| PartitionSpec::ending_at(10))
+        .records(records);
+    let whole = topic("whole", written(began - HOUR));
+    let kafka = start(&runtime, vec![three, whole], &[("g", "t", 7)]);
+    kafka.commit("g", "t", (1, 4));
+    kafka.commit("g", "t", (2, 10));
+    kafka.commit("g", "whole", (0, 4));
+    for config in [config(&kafka), config(&kafka).by_topic()] {
+        let collector = Collector::start(&config)?;
+        collector.wait_until_complete(LIMIT)?;
+        let metrics = next(&collector)?;
+        let shown = [("t", 1.0), ("whole", 0.0)];
+        for (topic, n_unknown) in shown {
+            let of_topic = [("group", "g"), ("topic", topic)];
+            let counted = metrics.value(UNKNOWN, of_topic);
+            ensure!(counted == Some(n_unknown), "{topic}: {counted:?}");
+            is_about(metrics.value(OLDEST_OF_TOPIC, of_topic), HOUR)?;
+        }
+        is_about(metrics.value(OLDEST, [("group", "g")]), HOUR)?;
+        let shown = [LAG, AGE].map(|family| metrics.series(family).count());
+        ensure!([[4, 3], [0, 0]].contains(&shown), "{shown:?}");
+        ensure!(n_errors(&metrics, "future_timestamp") > 0, "not counted");
+    }
+    // The history of high watermarks dates nothing by records: from the second collection on every age has a lower bound.
+    let rate = Collector::start(&config(&kafka).sampling("mode", "rate"))?;
+    rate.wait_until_complete(LIMIT)?;
+    let metrics = next(&rate)?;
+    let counted: Vec<_> = metrics.series(UNKNOWN).map(|(_, n)| n).collect();
+    ensure!(counted == [0.0, 0.0], "{counted:?}");
     Ok(())
 }
 
