@@ -13,7 +13,7 @@ const LIMIT: Duration = Duration::from_secs(600);
 const TESTS: [&str; 4] = ["recording", "groups", "itself", "days"];
 
 /// Changes that make the rules worse, each with the file of tests that must fail with it.
-const WORSE: [(&str, &str, &str); 18] = [
+const WORSE: [(&str, &str, &str); 20] = [
     // This change makes the alerts read the family instead of the recorded series.
     (
         "groups",
@@ -114,6 +114,18 @@ const WORSE: [(&str, &str, &str); 18] = [
         "groups",
         "unless on (namespace, job, cluster_name, group, topic) klag:kafka_consumergroup_group_topic_max_lag_seconds < 60\n",
         "\n",
+    ),
+    // With this change one partition of known age hides all those of unknown age.
+    (
+        "groups",
+        "(klag:kafka_consumergroup_group_unknown_time_lag_partitions) > 0\n",
+        "(klag:kafka_consumergroup_group_unknown_time_lag_partitions) > 0\n            unless on (namespace, job, cluster_name, group) klag:kafka_consumergroup_group_max_lag_seconds\n",
+    ),
+    // With this change the log start of an earlier topic of the same name counts for the speed of deletion.
+    (
+        "days",
+        "            unless resets(klag:kafka_partition_earliest_offset:max[7h]) > 0\n",
+        "",
     ),
     // With this change losses in one collection are enough for the alert about lost records.
     ("groups", "[15m:30s]) > 0.3 * 900 / 30", "[15m:30s]) > 0"),
