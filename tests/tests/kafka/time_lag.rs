@@ -132,6 +132,11 @@ fn records_that_are_not_what_they_seem_are_not_told_of() -> Result<()> {
     let lag = first.value("kafka_consumergroup_group_lag", [("group", "g-far")]);
     let far = age(&first, "g-far");
     ensure!((lag, far) == (Some(2.0), None), "{lag:?} behind, {far:?} s");
+    let unknown = "kafka_consumergroup_group_unknown_time_lag_partitions";
+    for (group, n_unknown) in [("g-far", 1.0), ("g-aborted", 0.0)] {
+        let counted = first.value(unknown, [("group", group)]);
+        ensure!(counted == Some(n_unknown), "{group}: {counted:?}");
+    }
     let counted = first.count(
         "kafka_lag_exporter_errors_total",
         [("api", "fetch"), ("reason", "future_timestamp")],
