@@ -127,9 +127,17 @@ impl Subject {
         pipe
     }
 
+    /// Returns a command that becomes the program with no signal ignored. The shell that runs the tests may ignore some, as `nohup`
+    /// does, which a child inherits.
+    pub(super) fn with_default_signals(&self) -> Command {
+        let mut command = Command::new("env");
+        command.arg("--default-signal").arg(self.path());
+        command
+    }
+
     /// Starts the program with this configuration file, and waits until it has a handler for SIGTERM.
     pub(super) fn begin(&self, config: &Path) -> Child {
-        let mut command = Command::new(self.path());
+        let mut command = self.with_default_signals();
         command.arg("--config").arg(config).stderr(Stdio::null());
         let child = command.spawn().unwrap();
         let began = Instant::now();

@@ -43,10 +43,8 @@ fn a_configuration_from_a_pipe_is_taken() {
 fn every_signal_that_asks_for_an_end_gets_an_orderly_one_and_the_log_says_which() {
     for signal in ["TERM", "INT", "HUP", "QUIT"] {
         for subject in BOTH.map(Subject::new) {
-            // The shell that runs the tests may ignore some signals, which a child inherits; `env` undoes this.
-            let mut command = Command::new("env");
-            command.arg("--default-signal").arg(subject.path());
             let log = subject.log_file();
+            let command = subject.with_default_signals();
             let mut running = subject.run(command, log);
             send(signal, &running.child);
             assert_eq!(ended(&mut running.child), Some(0), "SIG{signal}");
