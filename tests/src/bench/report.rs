@@ -75,12 +75,12 @@ fn about(record: &Record) -> Vec<String> {
         "# Benchmark".to_owned(),
         String::new(),
         format!(
-            "{}; servers and clients on the cores {}, the collector under test on core {}.",
+            "{}; servers and clients on core {}, the collector under test on core {}.",
             machine.processor, machine.servers, machine.collector
         ),
         format!("{}.", versions.join("; ")),
         String::new(),
-        "Each figure is a median. A ratio says how many times the cost of this collector is the cost of klag-exporter.".to_owned(),
+        "Each figure is a median. A ratio is the figure of klag-exporter divided by that of this collector.".to_owned(),
         String::new(),
     ]
 }

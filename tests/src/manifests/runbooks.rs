@@ -19,7 +19,8 @@ const HEAD: &str = "\
 One section for each alert; its anchor is the alert's name in lower case, which `alerts.runbookUrl` of the chart links to. In the
 annotation `runbook` of a notification the commands have the names of the release it is about; here they have those of
 `manifests/`. `$BOOTSTRAP`, `$GROUP` and `$TOPIC` are variables of your shell, set by you: names of groups and topics are chosen by
-whoever may create them, and do not belong unquoted into a command.
+whoever may create them, and do not belong unquoted into a command. Where brokers ask for TLS or a login, give Kafka's tools
+`--command-config FILE`, with the properties of a user who may see the group. In Apache Kafka's archive their names end in `.sh`.
 ";
 
 /// Returns the rules in a file of rules, in order.
