@@ -144,8 +144,7 @@ impl Results {
             all.n_moves
         );
         text += "\n\n";
-        text +=
-            "| fault | trials | two pods acted | nobody led | of that, some pod could have led, of the limit |";
+        text += "| fault | trials | two pods acted | nobody led | of that, some pod could have led, of the limit |";
         text += match self.control {
             Some(_) => {
                 " kube-lease-manager alone: two pods acted | nobody led |\n|---|---|---|---|---|---|---|\n"
