@@ -126,24 +126,100 @@ fn nothing_is_decompressed_while_nobody_reads() {
     assert_eq!(result, Err(Refused));
 }
 
+/// Returns a message of format 0 or 1 with a key of 3 bytes and a value of `n_value`, after its offset.
+fn message(format: u8, n_value: u8) -> Vec<u8> {
+    let mut message = vec![0, 0, 0, 0, format, 0];
+    message.resize(if format == 0 { 6 } else { 14 }, 0);
+    message.extend([0, 0, 0, 3, 1, 2, 3, 0, 0, 0, n_value]);
+    message.resize(message.len() + usize::from(n_value), 9);
+    let length = u8::try_from(message.len()).unwrap();
+    [&[0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, length], &*message].concat()
+}
+
 #[test]
 fn records_of_every_message_format_are_counted() {
     let records: Vec<u8> = [6, 7, 63, 64, 9000].into_iter().flat_map(record).collect();
-    assert_eq!(count_records(&records), 5);
-    assert_eq!(count_records(&records[..records.len() - 1]), 4);
-    let messages: Vec<u8> = [22_u8, 40]
-        .into_iter()
-        .flat_map(|n| {
-            let mut message = vec![0; 12 + usize::from(n)];
-            message[11] = n;
-            message
-        })
-        .collect();
-    assert_eq!(count_records(&messages), 2);
-    assert_eq!(count_records(&[]), 0);
-    assert_eq!(count_records(&[0; 4]), 0);
-    assert_eq!(count_records(&[1; 4]), 0);
-    assert_eq!(count_records(&[0xff; 40]), 0);
+    assert_eq!(count_records(&records), Ok(5));
+    for format in [0, 1] {
+        let messages = [0, 1, 40].map(|n| message(format, n)).concat();
+        assert_eq!(count_records(&messages), Ok(3), "{format}");
+        let mut without_key = message(format, 40);
+        let at = without_key.len() - 51;
+        without_key.splice(at..at + 7, [0xff; 4]);
+        without_key[11] -= 3;
+        assert_eq!(count_records(&without_key), Ok(1), "{format}");
+    }
+}
+
+#[test]
+fn a_batch_that_is_not_records_to_its_end_is_refused() {
+    let records: Vec<u8> = [6, 7, 9000].into_iter().flat_map(record).collect();
+    let messages = [message(0, 7), message(1, 8)].concat();
+    for batch in [&records, &messages] {
+        let longer = [&**batch, &[0]].concat();
+        assert_eq!(count_records(&longer), Err(Refused));
+        let shorter = &batch[..batch.len() - 1];
+        assert_eq!(count_records(shorter), Err(Refused));
+    }
+    for nothing in [&[][..], &[0; 4], &[1; 4], &[0xff; 40]] {
+        assert_eq!(count_records(nothing), Err(Refused), "{nothing:?}");
+    }
+}
+
+#[test]
+fn records_whose_length_is_read_in_other_ways_are_refused() {
+    // A length of 6 is 12; other numbers are what is left of them in 32 bits, no length, and a negative one.
+    let lengths: [&[u8]; 4] = [&[0x8c, 0x80, 0x80, 0x80, 0x20], &[0x80, 0x00], &[0], &[1]];
+    for length in lengths {
+        let other = [length, &[0; 6]].concat();
+        let batch = [record(6), other, record(6)].concat();
+        assert_eq!(count_records(&batch), Err(Refused), "{length:?}");
+    }
+    let many = [0x8c, 0x80, 0x80, 0x80, 0x20, 0, 0, 0, 1, 1, 0].repeat(200_000);
+    for codec in CODECS {
+        let compressed = compress(codec, [many.clone()].into_iter());
+        assert_eq!(decompressed(codec, &compressed), Err(Refused), "{codec:?}");
+    }
+}
+
+#[test]
+fn messages_within_the_length_of_another_are_refused() {
+    let mut outer = [message(0, 7), message(0, 7)].concat();
+    outer[11] = u8::try_from(outer.len() - 12).unwrap();
+    assert_eq!(count_records(&outer), Err(Refused));
+    let mut batch = message(1, 60);
+    batch[16] = 2;
+    assert_eq!(count_records(&batch), Err(Refused));
+}
+
+#[test]
+fn everything_that_was_compressed_is_read_or_nothing() {
+    let part = |n: usize| vec![record(n)].into_iter();
+    for codec in CODECS {
+        let parts = [compress(codec, part(50)), compress(codec, part(70))].concat();
+        let expected = match codec {
+            // Kafka reads both parts in these formats, and the first alone in the other one.
+            Codec::Gzip | Codec::Zstd => Ok([record(50), record(70)].concat()),
+            Codec::Lz4 => Err(Refused),
+        };
+        assert_eq!(decompressed(codec, &parts), expected, "{codec:?}");
+        for rest in [&[0][..], &[7; 30]] {
+            let compressed = [&*compress(codec, part(50)), rest].concat();
+            assert_eq!(decompressed(codec, &compressed), Err(Refused), "{codec:?}");
+        }
+        let empty = compress(codec, std::iter::empty());
+        assert_eq!(decompressed(codec, &empty), Err(Refused), "{codec:?}");
+    }
+}
+
+#[test]
+fn a_frame_without_its_end_is_refused() {
+    // A frame of LZ4 ends with four bytes of 0, before which there are whole records.
+    let mut compressed = compress(Codec::Lz4, [record(50)].into_iter());
+    let n = compressed.len();
+    assert_eq!(compressed[n - 8..n - 4], [0; 4]);
+    compressed.truncate(n - 8);
+    assert_eq!(decompressed(Codec::Lz4, &compressed), Err(Refused));
 }
 
 #[test]

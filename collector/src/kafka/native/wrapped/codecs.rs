@@ -4,33 +4,24 @@
 mod tests;
 
 use std::arch::global_asm;
+use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_void};
 use std::slice;
 
 use crate::kafka::native::borrowed_slice;
-use crate::kafka::native::decompression::{self, Codec, MAX_LEGACY_LZ4, Refused};
+use crate::kafka::native::decompression::{self, Codec, Refused};
 
 /// librdkafka's code for a batch that cannot be decompressed.
 const BAD_COMPRESSION: c_int = -198;
 
 // Weak for the same reason as those of the parent.
 global_asm!(
-    ".weak __real_rd_kafka_lz4_decompress",
     ".weak __real_rd_kafka_snappy_uncompressed_length",
     ".weak __real_rd_kafka_snappy_uncompress",
     ".weak __real_rd_kafka_snappy_java_uncompress",
 );
 
 unsafe extern "C" {
-    fn __real_rd_kafka_lz4_decompress(
-        broker: *mut c_void,
-        proper_checksum: c_int,
-        offset: i64,
-        compressed: *mut c_char,
-        n_compressed: usize,
-        decompressed: *mut *mut c_void,
-        n_decompressed: *mut usize,
-    ) -> c_int;
     fn __real_rd_kafka_snappy_uncompressed_length(
         compressed: *const c_char,
         n_compressed: usize,
@@ -48,6 +39,19 @@ unsafe extern "C" {
         error: *mut c_char,
         n_error: usize,
     ) -> *mut c_char;
+}
+
+thread_local! {
+    /// The kind of data that this thread decompresses with the next call of `rd_kafka_snappy_uncompress`.
+    static SNAPPY_DATA: Cell<SnappyData> = const { Cell::new(SnappyData::Batch) };
+}
+
+/// Data in the format of Snappy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SnappyData {
+    Batch,
+    /// A part of a batch in the framing of the Java library. Records may begin in one chunk and end in another.
+    Chunk,
 }
 
 /// Decompresses a batch; returns NULL if it is refused.
@@ -71,40 +75,25 @@ unsafe extern "C" fn __wrap_rd_gz_decompress(
     }
 }
 
-/// Decompresses a batch. Batches of message format 0, whose headers have a wrong checksum, are left to librdkafka if they are so
-/// small that they cannot become too large.
+/// Decompresses a batch. Those of message format 0, whose headers have a wrong checksum, are refused.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn __wrap_rd_kafka_lz4_decompress(
-    broker: *mut c_void,
+    _broker: *mut c_void,
     proper_checksum: c_int,
-    offset: i64,
+    _offset: i64,
     compressed: *mut c_char,
     n_compressed: usize,
     decompressed: *mut *mut c_void,
     n_decompressed: *mut usize,
 ) -> c_int {
-    if proper_checksum != 0 {
-        // SAFETY: the same arguments.
-        return unsafe {
-            replace(
-                Codec::Lz4,
-                (compressed, n_compressed),
-                decompressed,
-                n_decompressed,
-            )
-        };
-    }
-    if n_compressed > MAX_LEGACY_LZ4 {
+    if proper_checksum == 0 {
         return BAD_COMPRESSION;
     }
     // SAFETY: the same arguments.
     unsafe {
-        __real_rd_kafka_lz4_decompress(
-            broker,
-            proper_checksum,
-            offset,
-            compressed,
-            n_compressed,
+        replace(
+            Codec::Lz4,
+            (compressed, n_compressed),
             decompressed,
             n_decompressed,
         )
@@ -171,7 +160,8 @@ unsafe extern "C" fn __wrap_rd_kafka_snappy_uncompressed_length(
     }
 }
 
-/// Decompresses into a buffer of the length that the function above has accepted.
+/// Decompresses into a buffer of the length that the function above has accepted. Linkers differ in whether this function is also
+/// called for each chunk of a batch in the framing of the Java library.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn __wrap_rd_kafka_snappy_uncompress(
     compressed: *const c_char,
@@ -185,7 +175,7 @@ unsafe extern "C" fn __wrap_rd_kafka_snappy_uncompress(
             return BAD_COMPRESSION;
         }
         let result = __real_rd_kafka_snappy_uncompress(compressed, n_compressed, decompressed);
-        if result != 0 {
+        if result != 0 || SNAPPY_DATA.get() == SnappyData::Chunk {
             return result;
         }
         match decompression::admit(slice::from_raw_parts(decompressed.cast(), n)) {
@@ -226,6 +216,7 @@ unsafe extern "C" fn __wrap_rd_kafka_snappy_java_uncompress(
     // SAFETY: the same arguments; what the call returns has the length that it has written, and belongs to this function until
     // the end.
     unsafe {
+        SNAPPY_DATA.set(SnappyData::Chunk);
         let bytes = __real_rd_kafka_snappy_java_uncompress(
             compressed,
             n_compressed,
@@ -233,6 +224,7 @@ unsafe extern "C" fn __wrap_rd_kafka_snappy_java_uncompress(
             error,
             n_error,
         );
+        SNAPPY_DATA.set(SnappyData::Batch);
         if bytes.is_null() {
             return bytes;
         }

@@ -38,20 +38,67 @@ fn snappy_data_are_decompressed_within_the_bounds() {
     assert_eq!(decompressed(&compressed(&vec![1; MAX_BYTES + 1])), None);
     assert_eq!(decompressed(&compressed(&TINY.repeat(130_000))), None);
     assert_eq!(decompressed(&[0xff; 20]), None);
+    assert_eq!(decompressed(&compressed(&[])), None);
+}
+
+/// Calls what librdkafka calls for data in the framing of the Java library.
+fn decompressed_from_java(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut framed = Vec::new();
+    for chunk in bytes.chunks(32 << 10) {
+        let chunk = compressed(chunk);
+        framed.extend(u32::try_from(chunk.len()).unwrap().to_be_bytes());
+        framed.extend(chunk);
+    }
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _reading = Reading::begin();
+    record_memory::parse(|| {
+        let (mut n, mut error) = (0, [0; 100]);
+        // SAFETY: the data, and the places of the length and of the error, live through the call.
+        let bytes = unsafe {
+            __wrap_rd_kafka_snappy_java_uncompress(
+                framed.as_ptr().cast(),
+                framed.len(),
+                &raw mut n,
+                error.as_mut_ptr(),
+                error.len(),
+            )
+        };
+        if bytes.is_null() {
+            return None;
+        }
+        // SAFETY: the call has written as many bytes.
+        let copied = unsafe { slice::from_raw_parts(bytes.cast(), n) }.to_vec();
+        // SAFETY: the last use of the memory, which is of `malloc`.
+        unsafe { libc::free(bytes.cast()) };
+        Some(copied)
+    })
 }
 
 #[test]
-fn lz4_data_with_a_faulty_checksum_are_left_to_librdkafka_if_they_are_small() {
-    let mut large = vec![0_u8; MAX_LEGACY_LZ4 + 1];
-    let (mut bytes, mut n) = (std::ptr::null_mut(), 0);
+fn snappy_data_in_the_framing_of_the_java_library_are_decompressed_within_the_bounds() {
+    // The length of a record of 1,000,000 bytes; its chunks are no records.
+    let large = [&[0x80, 0x89, 0x7a][..], &[0; 1_000_000]].concat();
+    let several = [&*TINY.repeat(1000), &*large, &*TINY.repeat(9000)].concat();
+    for batch in [large, several] {
+        assert!(decompressed_from_java(&batch) == Some(batch));
+    }
+    assert_eq!(decompressed_from_java(&TINY.repeat(130_000)), None);
+    assert_eq!(decompressed_from_java(&[]), None);
+    // The next call is about a whole batch again.
+    assert_eq!(decompressed(&compressed(&[0; 1000])), None);
+}
+
+#[test]
+fn lz4_data_with_a_faulty_checksum_are_refused() {
+    let (mut data, mut bytes, mut n) = ([0_u8; 100], std::ptr::null_mut(), 0);
     // SAFETY: the data live through the call, which refuses them before it uses the broker.
     let result = unsafe {
         __wrap_rd_kafka_lz4_decompress(
             std::ptr::null_mut(),
             0,
             0,
-            large.as_mut_ptr().cast(),
-            large.len(),
+            data.as_mut_ptr().cast(),
+            data.len(),
             &raw mut bytes,
             &raw mut n,
         )
