@@ -84,9 +84,15 @@ impl Drop for Reading {
 
 /// Calls `parse`, which parses what an answer has of one partition, after the answers before it have left room.
 pub(super) fn parse<T>(parse: impl FnOnce() -> T) -> T {
-    // Nothing that the lock guards can be left half-done.
-    let _parsing = PARSING.lock().unwrap_or_else(PoisonError::into_inner);
-    wait_for_room();
+    let _parsing = loop {
+        // Nobody waits for room with the lock, which the thread of another client may want that has room.
+        wait_for_room();
+        // Nothing that the lock guards can be left half-done.
+        let parsing = PARSING.lock().unwrap_or_else(PoisonError::into_inner);
+        if has_room() {
+            break parsing;
+        }
+    };
     COST.set(Some(0));
     let result = parse();
     COST.set(None);
@@ -125,7 +131,8 @@ pub(in crate::kafka) fn much_is_left_behind() -> bool {
     LEFT_BEHIND.load(Ordering::SeqCst) > MAX_LEFT_BEHIND
 }
 
-/// Returns `true` if librdkafka holds so many records that a client whose records were all taken has left many behind.
+/// Returns `true` if librdkafka holds so many records that a client whose records were all taken has left many behind, or another
+/// client has.
 pub(in crate::kafka) fn much_is_held() -> bool {
     held() > MAX_LEFT_BEHIND
 }
@@ -151,21 +158,29 @@ pub(super) fn count_new_record() {
     N_RECORDS.fetch_add(1, Ordering::SeqCst);
 }
 
-/// Counts a record that librdkafka frees. Linkers differ in whether they count those that mark the end of a transaction as made, so
-/// the number may be too small; it is right again when no record is left.
+/// Counts a record that was counted as new as freed.
 pub(super) fn count_freed_record() {
-    let fewer = |n: usize| n.checked_sub(1);
-    // An error means that the number was 0, and stays so.
-    N_RECORDS
-        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer)
-        .ok();
+    N_RECORDS.fetch_sub(1, Ordering::SeqCst);
+}
+
+/// Returns the number of records that librdkafka holds.
+#[cfg(test)]
+pub(super) fn n_records() -> usize {
+    N_RECORDS.load(Ordering::SeqCst)
 }
 
 fn is_read() -> bool {
     N_READERS.load(Ordering::SeqCst) > 0
 }
 
-/// Waits until the records that librdkafka holds, without those that were left behind, cost little, or until nobody takes any.
+/// Returns `true` if the records that librdkafka holds, without those that were left behind, cost little, or if nobody takes any.
+fn has_room() -> bool {
+    let held = held();
+    let left_behind = LEFT_BEHIND.fetch_min(held, Ordering::SeqCst).min(held);
+    held - left_behind <= ENOUGH || !is_read()
+}
+
+/// Waits until there is room, or until nobody has taken a record for a while.
 #[expect(
     clippy::disallowed_methods,
     reason = "a thread of librdkafka waits, which has no runtime"
@@ -173,12 +188,8 @@ fn is_read() -> bool {
 fn wait_for_room() {
     let mut least = usize::MAX;
     let mut since = Instant::now();
-    loop {
+    while !has_room() {
         let held = held();
-        let left_behind = LEFT_BEHIND.fetch_min(held, Ordering::SeqCst).min(held);
-        if held - left_behind <= ENOUGH || !is_read() {
-            return;
-        }
         if held < least {
             (least, since) = (held, Instant::now());
         } else if since.elapsed() >= MAX_WAIT {
