@@ -22,7 +22,7 @@ use tracing::{debug, warn};
 use self::cache::{CacheLookup, Ends, TimestampCache};
 use self::reader::ReadOutcome;
 use self::search::{Search, SearchResult};
-use super::native::Fence;
+use super::native::{self, Fence};
 use super::properties::Properties;
 use crate::snapshot::{Failure, Name, Offset, OldestUnread, Reason, TopicPartition};
 
@@ -88,11 +88,10 @@ impl RecordTimestamps {
         progress: &mut dyn FnMut(usize, usize),
     ) -> TimestampLookup {
         let CacheLookup { mut known, unread } = self.cache.look_up(wanted, ends, Instant::now());
-        if self
-            .reader
-            .as_ref()
-            .is_some_and(|it| it.holds_unused_topics(wanted) || it.is_outdated_for(wanted))
-        {
+        // A client that does not read may be the one that holds many records: those that were on their way when it stopped.
+        if self.reader.as_ref().is_some_and(|it| {
+            native::much_is_held() || it.holds_unused_topics(wanted) || it.is_outdated_for(wanted)
+        }) {
             self.reader = None;
         }
         let SearchResult {
@@ -106,7 +105,7 @@ impl RecordTimestamps {
             self.warn_of_large_batch(tp, *offset);
         }
         self.cache.deny(denied, Instant::now());
-        self.cache.refuse(too_large, Instant::now());
+        self.cache.refuse(too_large, ends, Instant::now());
         self.cache.keep(&answers, ends, Instant::now());
         known.extend(answers);
         TimestampLookup {

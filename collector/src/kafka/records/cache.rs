@@ -28,8 +28,8 @@ pub(super) struct TimestampCache {
     nothing_readable: HashMap<(TopicPartition, Offset), Offset>,
     /// Topics that may not be read, and the time at which to try again.
     denied: HashMap<Name, Instant>,
-    /// Offsets whose batch is too large, and the time at which to try again.
-    too_large: HashMap<(TopicPartition, Offset), Instant>,
+    /// Offsets whose batch is too large.
+    too_large: HashMap<(TopicPartition, Offset), LargeBatch>,
 }
 
 /// An answer from a record.
@@ -39,6 +39,15 @@ struct CachedAnswer {
     read_at: Instant,
     /// The end of the log when the record was read; `None` if it was unknown. An end that is lower later has taken the record, or
     /// may have.
+    end: Option<Offset>,
+}
+
+/// A batch that is too large.
+#[derive(Clone, Copy, Debug)]
+struct LargeBatch {
+    /// The time at which to try again.
+    again: Instant,
+    /// The end of the log, as in an answer.
     end: Option<Offset>,
 }
 
@@ -74,7 +83,7 @@ impl TimestampCache {
         self.nothing_readable
             .retain(|pair, end| is_wanted(pair) && ends(&pair.0) == Some(*end));
         self.too_large
-            .retain(|pair, again| is_wanted(pair) && *again > now);
+            .retain(|pair, batch| is_wanted(pair) && batch.again > now);
         let unknown = |reason| OldestUnread::Unknown(Unknown::new(Api::Fetch, reason));
         let (mut known, mut unread) = (TimestampAnswers::new(), BTreeMap::<_, BTreeSet<_>>::new());
         for (tp, offsets) in wanted {
@@ -105,10 +114,13 @@ impl TimestampCache {
         may_compact: &dyn Fn(&Name) -> bool,
         now: Instant,
     ) {
-        self.timestamps.retain(|(tp, _), cached| {
-            let is_cut = |then: Offset| ends(tp).is_some_and(|end| end < then);
-            !cached.end.is_some_and(is_cut)
-        });
+        let is_cut = |tp: &TopicPartition, then: Option<Offset>| {
+            then.is_some_and(|then| ends(tp).is_some_and(|end| end < then))
+        };
+        self.timestamps
+            .retain(|(tp, _), cached| !is_cut(tp, cached.end));
+        self.too_large
+            .retain(|(tp, _), batch| !is_cut(tp, batch.end));
         let aged = self.timestamps.iter().filter(|((tp, _), cached)| {
             now.duration_since(cached.read_at) >= COMPACTED_TTL && may_compact(&tp.topic)
         });
@@ -175,9 +187,16 @@ impl TimestampCache {
     }
 
     /// Remembers for [`DENIAL_TTL`] that the batches at these offsets are too large.
-    pub(super) fn refuse(&mut self, offsets: Vec<(TopicPartition, Offset)>, now: Instant) {
+    pub(super) fn refuse(
+        &mut self,
+        offsets: Vec<(TopicPartition, Offset)>,
+        ends: &Ends<'_>,
+        now: Instant,
+    ) {
         let again = now + DENIAL_TTL;
-        self.too_large
-            .extend(offsets.into_iter().map(|pair| (pair, again)));
+        for pair in offsets {
+            let end = ends(&pair.0);
+            self.too_large.insert(pair, LargeBatch { again, end });
+        }
     }
 }

@@ -9,7 +9,7 @@ mod partition;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use self::partition::{NextStep, PartitionSearch};
+use self::partition::{MAX_REFUSALS, NextStep, PartitionSearch};
 use super::cache::Ends;
 use super::{TimestampAnswers, Wanted};
 use crate::kafka::native::PartitionEvent;
@@ -49,7 +49,7 @@ pub(super) struct SearchResult {
     pub(super) failures: Vec<Failure>,
     /// Topics that may not be read.
     pub(super) denied: Vec<Name>,
-    /// Offsets whose record is in a batch that is too large.
+    /// Offsets whose record is in a batch that was found to be too large.
     pub(super) too_large: Vec<(TopicPartition, Offset)>,
     /// The number of positions at which fetching began.
     pub(super) n_reads: u64,
@@ -137,6 +137,7 @@ impl Search {
             NextStep::Continue => {}
             NextStep::MaySeek => self.may_seek.push(tp),
             NextStep::Finished => self.finish_partition(tp),
+            NextStep::Refused { offset, nth } => self.refuse_batch(tp, offset, nth),
             NextStep::Failed(Reason::Authorization) => self.deny_topic(&tp.topic),
             NextStep::Failed(reason) => self.fail_partition(tp, reason),
         }
@@ -215,24 +216,50 @@ impl Search {
         self.finished.push(tp);
     }
 
+    /// Gives up an offset, the `nth` of this partition, because its batch was refused; with the last one that may be refused, also
+    /// the remaining ones. They are one failure together.
+    fn refuse_batch(&mut self, tp: TopicPartition, offset: Offset, nth: u32) {
+        let unknown = Unknown::new(Api::Fetch, Reason::RecordTooLarge);
+        let pair = (tp.clone(), offset);
+        self.found.too_large.push(pair.clone());
+        self.found
+            .answers
+            .insert(pair, OldestUnread::Unknown(unknown));
+        if nth == 1 {
+            self.report_failure(&tp, unknown);
+        }
+        let has_more = self
+            .partition(&tp)
+            .is_some_and(|it| it.remaining().next().is_some());
+        if has_more && nth < MAX_REFUSALS {
+            self.may_seek.push(tp);
+        } else {
+            self.give_up_partition(tp, unknown);
+        }
+    }
+
     /// Gives up a partition that is fetched. Its offsets without an answer are unknown because of `reason`.
     fn fail_partition(&mut self, tp: TopicPartition, reason: Reason) {
         let unknown = Unknown::new(Api::Fetch, reason);
+        self.report_failure(&tp, unknown);
+        self.give_up_partition(tp, unknown);
+    }
+
+    fn report_failure(&mut self, tp: &TopicPartition, unknown: Unknown) {
+        let subject = format!("{}-{}", tp.topic, tp.partition);
+        self.found.failures.push(Failure { unknown, subject });
+    }
+
+    fn give_up_partition(&mut self, tp: TopicPartition, unknown: Unknown) {
         let remaining: Vec<_> = self
             .partition(&tp)
             .map(|it| it.remaining().collect())
             .unwrap_or_default();
         for offset in remaining {
-            let pair = (tp.clone(), offset);
-            if reason == Reason::RecordTooLarge {
-                self.found.too_large.push(pair.clone());
-            }
             self.found
                 .answers
-                .insert(pair, OldestUnread::Unknown(unknown));
+                .insert((tp.clone(), offset), OldestUnread::Unknown(unknown));
         }
-        let subject = format!("{}-{}", tp.topic, tp.partition);
-        self.found.failures.push(Failure { unknown, subject });
         self.finish_partition(tp);
     }
 

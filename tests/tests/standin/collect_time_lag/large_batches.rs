@@ -50,6 +50,7 @@ fn batches_that_become_too_large_cost_only_their_own_ages() -> Result<()> {
     let counted = n_errors(&metrics, "record_too_large");
     ensure!(counted == n_refused, "{counted} counted");
     honest_are_dated(&metrics, then)?;
+    ahead_is_dated(&metrics, then)?;
     for group in BOMBS.map(|(name, ..)| name).into_iter().chain(["tiny"]) {
         ensure!(age(&metrics, group).is_none(), "{group} has an age");
     }
@@ -66,7 +67,7 @@ fn batches_that_become_too_large_cost_only_their_own_ages() -> Result<()> {
 /// Returns a stand-in with topics that are as usual in each codec, and with topics whose batches are too large.
 fn world(then: i64) -> e2e::standin::Builder {
     let mut builder = StandIn::builder();
-    let mut honest = GroupSpec::classic();
+    let (mut honest, mut ahead) = (GroupSpec::classic(), GroupSpec::classic());
     for (name, codec) in CODECS {
         let topic = TopicSpec::new(name, N_HONEST.into())
             .partitions(|_| PartitionSpec::ending_at(1000))
@@ -79,9 +80,13 @@ fn world(then: i64) -> e2e::standin::Builder {
         }
     }
     for (name, codec, size) in BOMBS {
-        let records = Records::by(move |_| Slot::at(then).sized(size));
+        let records = Records::by(move |at| match at {
+            ..5 => Slot::at(then).sized(size),
+            5.. => Slot::at(then),
+        });
         let bomb = topic(name, records).batch_len(1).compression(codec);
         let group = GroupSpec::classic().committed(name, 0, 4);
+        ahead = ahead.committed(name, 0, 8);
         builder = builder.topic_with(bomb).group(name, group);
     }
     let tiny = TopicSpec::new("tiny", 1)
@@ -93,6 +98,16 @@ fn world(then: i64) -> e2e::standin::Builder {
         .topic_with(tiny)
         .group("tiny", GroupSpec::classic().committed("tiny", 0, 4))
         .group("honest", honest)
+        .group("ahead", ahead)
+}
+
+/// Checks the group that stands behind each batch that is refused.
+fn ahead_is_dated(metrics: &Exposition, then: i64) -> Result<()> {
+    for (topic, ..) in BOMBS {
+        let labels = [("group", "ahead"), ("topic", topic)];
+        is_about(metrics.value(AGE, labels), now() - then)?;
+    }
+    Ok(())
 }
 
 fn honest_are_dated(metrics: &Exposition, then: i64) -> Result<()> {

@@ -10,6 +10,9 @@ use crate::snapshot::{Offset, OldestUnread, Reason};
 /// the log start while they are being fetched.
 const MAX_RESETS: u32 = 3;
 
+/// The number of wanted offsets in refused batches after which a partition is given up, because each batch costs its decompression.
+pub(super) const MAX_REFUSALS: u32 = 3;
+
 /// One partition with at least one offset that has no answer yet.
 #[derive(Debug)]
 pub(super) struct PartitionSearch {
@@ -20,6 +23,10 @@ pub(super) struct PartitionSearch {
     state: FetchState,
     /// The number of times that the position turned out to be out of range.
     n_resets: u32,
+    /// The number of wanted offsets that were in refused batches.
+    n_refusals: u32,
+    /// The offset of a batch that was refused since the position was set, perhaps because of those before it in the same answer.
+    refused_at: Option<i64>,
 }
 
 /// The consequence of an event.
@@ -31,6 +38,9 @@ pub(super) enum NextStep {
     MaySeek,
     /// Every offset has an answer.
     Finished,
+    /// The batch at the first offset without an answer was refused. That offset remains no longer; it is the `nth` one that was
+    /// given up so. If others remain, [`PartitionSearch::better_position`] knows where to go on.
+    Refused { offset: Offset, nth: u32 },
     /// The remaining offsets cannot have an answer.
     Failed(Reason),
 }
@@ -46,8 +56,8 @@ enum FetchState {
     FromLogStart,
     /// The partition was to be fetched from an offset that turned out to be out of range.
     OutOfRange,
-    /// A batch was refused that was not the first since the position was set.
-    RefusedLater,
+    /// A batch was refused, beyond which the partition is not fetched until another position is set.
+    Refused,
 }
 
 /// The records that have arrived since a position was set.
@@ -83,6 +93,8 @@ impl PartitionSearch {
             known_end,
             state: FetchState::NotFetched,
             n_resets: 0,
+            n_refusals: 0,
+            refused_at: None,
         })
     }
 
@@ -99,6 +111,7 @@ impl PartitionSearch {
     /// Starts to fetch at the first offset without an answer, and returns that offset.
     pub(super) fn start(&mut self) -> i64 {
         let position = self.first_remaining();
+        self.refused_at = None;
         self.state = FetchState::Forward(RecordRun {
             start: position,
             next: position,
@@ -118,7 +131,7 @@ impl PartitionSearch {
                 self.state = FetchState::FromLogStart;
                 Some(LOG_START)
             }
-            FetchState::RefusedLater => Some(self.start()),
+            FetchState::Refused => Some(self.start()),
             FetchState::Forward(run) => {
                 let reach = run.next.saturating_add(run.n_records);
                 (run.n_records, run.hint) = (0, SeekHint::NotGiven);
@@ -144,11 +157,31 @@ impl PartitionSearch {
                 self.state = FetchState::OutOfRange;
                 NextStep::MaySeek
             }
-            Err(ErrorCode::LOCAL_BAD_COMPRESSION) if self.has_advanced() => {
-                self.state = FetchState::RefusedLater;
-                NextStep::MaySeek
-            }
+            Err(ErrorCode::LOCAL_BAD_COMPRESSION) => self.handle_refusal(event.offset),
             Err(code) => NextStep::Failed(code.reason()),
+        }
+    }
+
+    /// Handles the refusal of the batch that begins at offset `at`.
+    fn handle_refusal(&mut self, at: i64) -> NextStep {
+        if self.has_advanced() {
+            self.state = FetchState::Refused;
+            return NextStep::MaySeek;
+        }
+        // Batches before it whose records are not shown, such as those of aborted transactions, count all the same, and the client
+        // goes on after them. So the next answer begins with the refused batch.
+        let is_first = matches!(self.state, FetchState::Forward(run) if at <= run.start);
+        if !is_first && self.refused_at.replace(at) != Some(at) {
+            return NextStep::Continue;
+        }
+        let Some(offset) = self.remaining.pop_front() else {
+            return NextStep::Finished;
+        };
+        self.n_refusals += 1;
+        self.state = FetchState::Refused;
+        NextStep::Refused {
+            offset,
+            nth: self.n_refusals,
         }
     }
 
@@ -168,7 +201,7 @@ impl PartitionSearch {
             Ok(_) | Err(ErrorCode::LOCAL_PARTITION_EOF | ErrorCode::LOCAL_AUTO_OFFSET_RESET)
         );
         match self.state {
-            FetchState::NotFetched | FetchState::OutOfRange | FetchState::RefusedLater => true,
+            FetchState::NotFetched | FetchState::OutOfRange | FetchState::Refused => true,
             FetchState::FromLogStart => false,
             FetchState::Forward(run) => positional && event.offset < run.next,
         }

@@ -86,14 +86,14 @@ fn a_denied_topic_is_tried_again_after_ten_minutes() {
 fn a_batch_that_is_too_large_is_read_again_after_ten_minutes_or_for_another_topic() {
     let (mut cache, now) = (TimestampCache::default(), Instant::now());
     let refused = vec![(tp("a", 0), offset(5))];
-    cache.refuse(refused.clone(), now);
+    cache.refuse(refused.clone(), &no_ends, now);
     let looked_up = cache.look_up(&wanted(&[5, 6]), &no_ends, now + Duration::from_secs(599));
     let known = TimestampAnswers::from([(refused[0].clone(), unknown(Reason::RecordTooLarge))]);
     assert_eq!(looked_up.known, known);
     assert_eq!(looked_up.unread, wanted(&[6]));
     let looked_up = cache.look_up(&wanted(&[5]), &no_ends, now + Duration::from_secs(600));
     assert_eq!(looked_up.unread, wanted(&[5]));
-    cache.refuse(refused, now);
+    cache.refuse(refused, &no_ends, now);
     assert_eq!(
         cache.cached_topics(&wanted(&[5])),
         BTreeSet::from(["a".into()])
@@ -151,9 +151,10 @@ fn a_record_of_a_log_that_was_cut_is_read_again() {
     let at = |end| move |_: &TopicPartition| Some(offset(end));
     let answers = [((tp("a", 0), offset(5)), OldestUnread::Written(7))].into();
     cache.keep(&answers, &at(20), now);
-    for (end, kept) in [(20, 1), (90, 1), (30, 1), (19, 0)] {
+    cache.refuse(vec![(tp("a", 0), offset(6))], &at(20), now);
+    for (end, kept) in [(20, 2), (90, 2), (30, 2), (19, 0)] {
         cache.drop_doubtful(&at(end), &|_| false, now);
-        let looked_up = cache.look_up(&wanted(&[5]), &at(end), now);
+        let looked_up = cache.look_up(&wanted(&[5, 6]), &at(end), now);
         assert_eq!(looked_up.known.len(), kept, "{end}");
     }
 }
