@@ -77,7 +77,7 @@ fn decompressed_from_java(bytes: &[u8]) -> Option<Vec<u8>> {
 #[test]
 fn snappy_data_in_the_framing_of_the_java_library_are_decompressed_within_the_bounds() {
     // The length of a record of 1,000,000 bytes; its chunks are no records.
-    let large = [&[0x80, 0x89, 0x7a][..], &[0; 1_000_000]].concat();
+    let large = [&[0x80, 0x89, 0x7a][..], &vec![0; 1_000_000]].concat();
     let several = [&*TINY.repeat(1000), &*large, &*TINY.repeat(9000)].concat();
     for batch in [large, several] {
         assert!(decompressed_from_java(&batch) == Some(batch));
