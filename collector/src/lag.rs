@@ -151,7 +151,7 @@ pub enum TimeLag {
     Interpolated(Duration),
     /// The age is unknown, for this reason.
     Unknown(Unknown),
-    /// Nobody asked for the age, because the configuration switches time lag off.
+    /// The age was not asked for, because the configuration switches time lag off.
     Off,
 }
 

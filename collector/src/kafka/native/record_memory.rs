@@ -85,7 +85,7 @@ impl Drop for Reading {
 /// Calls `parse`, which parses what an answer has of one partition, after the answers before it have left room.
 pub(super) fn parse<T>(parse: impl FnOnce() -> T) -> T {
     let _parsing = loop {
-        // Nobody waits for room with the lock, which the thread of another client may want that has room.
+        // The thread waits for room without the lock, so that it does not hold up the threads of a client that has room.
         wait_for_room();
         // Nothing that the lock guards can be left half-done.
         let parsing = PARSING.lock().unwrap_or_else(PoisonError::into_inner);

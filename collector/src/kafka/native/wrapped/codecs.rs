@@ -8,11 +8,12 @@ use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_void};
 use std::slice;
 
+use crate::kafka::error_code::ErrorCode;
 use crate::kafka::native::borrowed_slice;
 use crate::kafka::native::decompression::{self, Codec, Refused};
 
 /// librdkafka's code for a batch that cannot be decompressed.
-const BAD_COMPRESSION: c_int = -198;
+const BAD_COMPRESSION: c_int = ErrorCode::LOCAL_BAD_COMPRESSION.0;
 
 // Weak for the same reason as those of the parent.
 global_asm!(
