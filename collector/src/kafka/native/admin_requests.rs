@@ -9,7 +9,13 @@ use rdkafka::bindings as rd;
 use rdkafka::bindings::rd_kafka_admin_op_t as Operation;
 
 use super::admin_results::AdminResult;
-use super::{Client, Queue, c_string, millis};
+use super::{Client, Queue, QueueEvent, c_string, millis};
+
+/// The number of requests in flight above which results are left to gather before they are taken.
+const GATHER_ABOVE: usize = 32;
+
+/// The time for which results gather. It is short beside a round trip to a broker that answers this many requests.
+const GATHER_TIME: Duration = Duration::from_millis(2);
 
 /// Requests in flight on one client, and the queue that their results come to.
 pub(in crate::kafka) struct AdminRequests<'c> {
@@ -162,12 +168,27 @@ impl<'c> AdminRequests<'c> {
         timeout: Duration,
     ) -> Option<(usize, AdminResult)> {
         loop {
-            let event = self.queue.poll(timeout)?;
+            let event = self.gathered_event().or_else(|| self.queue.poll(timeout))?;
             if let Some(answer) = event.admin_result() {
                 self.n_in_flight -= 1;
                 return Some((event.tag(), answer));
             }
         }
+    }
+
+    /// Returns an event that is there already. If there is none, and many requests are in flight, lets results gather before the
+    /// caller waits for one: a thread that waits is woken by each result, and these wakeups are a tenth of the CPU time of a
+    /// collection of 1,000 groups.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this thread belongs to librdkafka's blocking calls"
+    )]
+    fn gathered_event(&self) -> Option<QueueEvent> {
+        let event = self.queue.poll(Duration::ZERO);
+        if event.is_none() && self.n_in_flight > GATHER_ABOVE {
+            std::thread::sleep(GATHER_TIME);
+        }
+        event
     }
 }
 
