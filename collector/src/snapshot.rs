@@ -3,6 +3,7 @@
 //! No I/O, no clock, no Kafka library. A value that was not read is an [`Unknown`] with its reason, never a zero, so that code
 //! which computes from a snapshot has to decide about it.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,8 +28,8 @@ pub type Reading<T> = Result<T, Unknown>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Offset(u64);
 
-/// One partition of one topic.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// One partition of one topic. Partitions are in the order of their topics' names, and then of their numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TopicPartition {
     /// The topic's name.
     pub topic: Name,
@@ -217,6 +218,24 @@ impl TopicPartition {
             topic: Arc::clone(topic),
             partition,
         }
+    }
+}
+
+impl Ord for TopicPartition {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // The partitions of a topic mostly share its name, so most comparisons within a topic need not read it.
+        let topics = if Arc::ptr_eq(&self.topic, &other.topic) {
+            Ordering::Equal
+        } else {
+            self.topic.cmp(&other.topic)
+        };
+        topics.then_with(|| self.partition.cmp(&other.partition))
+    }
+}
+
+impl PartialOrd for TopicPartition {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

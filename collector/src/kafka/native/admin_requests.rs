@@ -15,7 +15,7 @@ use super::{Client, Queue, QueueEvent, c_string, millis};
 const GATHER_ABOVE: usize = 32;
 
 /// The time for which results gather. It is short beside a round trip to a broker that answers this many requests.
-const GATHER_TIME: Duration = Duration::from_millis(2);
+const GATHER_TIME: Duration = Duration::from_millis(4);
 
 /// Requests in flight on one client, and the queue that their results come to.
 pub(in crate::kafka) struct AdminRequests<'c> {
