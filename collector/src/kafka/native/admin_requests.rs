@@ -14,7 +14,8 @@ use super::{Client, Queue, QueueEvent, c_string, millis};
 /// The number of requests in flight above which results are left to gather before they are taken.
 const GATHER_ABOVE: usize = 32;
 
-/// The time for which results gather. It is short beside a round trip to a broker that answers this many requests.
+/// The time for which results gather. Three brokers take longer to answer [`GATHER_ABOVE`] requests, so no collection takes longer
+/// for it.
 const GATHER_TIME: Duration = Duration::from_millis(4);
 
 /// Requests in flight on one client, and the queue that their results come to.
