@@ -3,18 +3,19 @@
 //! No I/O, no clock, no Kafka library. A value that was not read is an [`Unknown`] with its reason, never a zero, so that code
 //! which computes from a snapshot has to decide about it.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 mod phase;
 mod reload;
+mod topic_partition;
 mod unknown;
 mod unread;
 
 pub use phase::Phase;
 pub use reload::ReloadResult;
+pub use topic_partition::TopicPartition;
 pub use unknown::{Api, Failure, Reason, Unknown};
 pub use unread::PartitionLookup;
 
@@ -27,15 +28,6 @@ pub type Reading<T> = Result<T, Unknown>;
 /// A position in a partition's log. It cannot hold the protocol's negative sentinels, such as -1 and -1001.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Offset(u64);
-
-/// One partition of one topic. Partitions are in the order of their topics' names, and then of their numbers.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct TopicPartition {
-    /// The topic's name.
-    pub topic: Name,
-    /// The partition's number.
-    pub partition: i32,
-}
 
 /// Everything that one collection of one cluster read, or failed to read.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -206,36 +198,6 @@ impl Offset {
     /// Returns the number of offsets from `behind` to this offset; 0 if `behind` is not below this offset.
     pub const fn distance_from(self, behind: Self) -> u64 {
         self.0.saturating_sub(behind.0)
-    }
-}
-
-// === impl TopicPartition ===
-
-impl TopicPartition {
-    /// Returns the partition of `topic` with the number `partition`.
-    pub fn of(topic: &Name, partition: i32) -> Self {
-        Self {
-            topic: Arc::clone(topic),
-            partition,
-        }
-    }
-}
-
-impl Ord for TopicPartition {
-    fn cmp(&self, other: &Self) -> Ordering {
-        // The partitions of a topic mostly share its name, so most comparisons within a topic need not read it.
-        let topics = if Arc::ptr_eq(&self.topic, &other.topic) {
-            Ordering::Equal
-        } else {
-            self.topic.cmp(&other.topic)
-        };
-        topics.then_with(|| self.partition.cmp(&other.partition))
-    }
-}
-
-impl PartialOrd for TopicPartition {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
     }
 }
 
